@@ -1,0 +1,133 @@
+"""A histogram value and its arithmetic.
+
+A histogram is cumulative twice: its counts only grow with time, and each bucket counts every
+observation up to and including its upper bound. Bounds are finite; ``count`` is the count
+at infinity. A bound that does not matter may be missing: the count there is known when its
+neighbours agree (below the first bound: 0; above the last: ``count``), otherwise unknown.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Histogram:
+    """An immutable, checked histogram.
+
+    Attributes:
+        count: number of observations.
+        sum: their sum in the metric's unit; None when it is not known.
+        buckets: ``(upper, cumulative count)`` pairs, uppers finite and rising.
+        scale: base-2 exponential scale of the bounds, if they follow one.
+        zero_threshold: width of the zero bucket, if there is one.
+    """
+
+    __slots__ = ("buckets", "count", "scale", "sum", "zero_threshold")
+
+    def __init__(
+        self,
+        count: int,
+        sum: float | None,  # noqa: A002 - the contract's word
+        buckets: tuple[tuple[float, int], ...] = (),
+        scale: int | None = None,
+        zero_threshold: float | None = None,
+    ) -> None:
+        self.count = count
+        self.sum = sum
+        self.buckets = buckets
+        self.scale = scale
+        self.zero_threshold = zero_threshold
+
+    def at(self, bound: float) -> int | None:
+        """Count the observations up to ``bound``; None when its neighbours disagree."""
+        index = bisect_left(self.buckets, (bound,))
+        below = self.buckets[index - 1][1] if index else 0
+        if index == len(self.buckets):
+            above = self.count
+        else:
+            upper, above = self.buckets[index]
+            if upper == bound:
+                return above
+        return below if below == above else None
+
+    def fell_since(self, before: Histogram) -> bool:
+        """Tell whether this cannot be a later reading of ``before``: a reset."""
+        if self.count < before.count:
+            return True
+        earlier = dict(before.buckets)
+        return any(count < earlier.get(upper, 0) for upper, count in self.buckets)
+
+    def quantile(self, q: float) -> float | None:
+        """Estimate the ``q`` quantile (0..1) in the metric's unit, linearly within a bucket.
+
+        Returns:
+            None without observations or bounds; the highest bound when the quantile lies above it.
+        """
+        if not self.count or not self.buckets:
+            return None
+        rank = q * self.count
+        lower, below = min(0.0, self.buckets[0][0]), 0
+        for upper, cumulative in self.buckets:
+            if cumulative >= rank and cumulative > below:
+                return lower + (upper - lower) * max(0.0, rank - below) / (cumulative - below)
+            lower, below = upper, cumulative
+        return self.buckets[-1][0]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Histogram):
+            return NotImplemented
+        return self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def __repr__(self) -> str:
+        return f"Histogram(count={self.count}, sum={self.sum}, buckets={dict(self.buckets)})"
+
+    def _key(self) -> tuple[object, ...]:
+        return (self.count, self.sum, self.buckets, self.scale, self.zero_threshold)
+
+
+def merge(one: Histogram, other: Histogram) -> Histogram:
+    """Add two histograms of distinct observations, keeping the bounds known in both."""
+    return _combine(one, other, lambda a, b: a + b, lambda a, b: a + b)
+
+
+def difference(later: Histogram, earlier: Histogram) -> Histogram:
+    """Return what ``later`` observed since ``earlier``, keeping the bounds known in both.
+
+    Both must be readings of one series without a reset between them.
+    """
+    return _combine(later, earlier, lambda a, b: a - b, lambda a, b: a - b)
+
+
+def _combine(
+    one: Histogram,
+    other: Histogram,
+    counts: Callable[[int, int], int],
+    sums: Callable[[float, float], float],
+) -> Histogram:
+    if [upper for upper, _ in one.buckets] == [upper for upper, _ in other.buckets]:
+        buckets = tuple(
+            (upper, counts(a, b))
+            for (upper, a), (_, b) in zip(one.buckets, other.buckets, strict=True)
+        )
+    else:
+        known = ((u, one.at(u), other.at(u)) for u in _uppers(one, other))
+        buckets = tuple((u, counts(a, b)) for u, a, b in known if a is not None and b is not None)
+    same_scale = one.scale == other.scale and one.zero_threshold == other.zero_threshold
+    return Histogram(
+        counts(one.count, other.count),
+        None if one.sum is None or other.sum is None else sums(one.sum, other.sum),
+        buckets,
+        one.scale if same_scale else None,
+        one.zero_threshold if same_scale else None,
+    )
+
+
+def _uppers(one: Histogram, other: Histogram) -> list[float]:
+    return sorted({upper for upper, _ in one.buckets} | {upper for upper, _ in other.buckets})

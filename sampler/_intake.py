@@ -1,0 +1,290 @@
+"""Samples in, one block out: every sample is checked, turned into plain numbers, and named.
+
+Reading is separate from keeping: :meth:`Intake.read` runs beside foreign code, perhaps on a
+thread that was given up long ago, and changes nothing; :meth:`Intake.keep` takes its result.
+A sampler mostly yields what it yielded last time, so each sample is first compared with the one
+that stood in its place: nothing is looked up, named or checked again while that holds.
+"""
+
+from __future__ import annotations
+
+from sampler._mapping import UNDECLARED, Declaration, Description, label_text, short
+from sampler._names import GRAMMAR, MAX_NAME, OVERFLOW, is_name
+from sampler._overflow import Overflow
+from sampler._reading import Reading, Slot
+from sampler._snapshot import ABSENT, Absent, Block, Series
+from sampler._values import Refused, fell, plain, subtract
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from sampler._reading import Key
+    from sampler._snapshot import Value
+
+_MISSING: Any = object()
+_HIGH = 2**63
+_INFINITE = float("inf")
+
+
+class Intake:
+    """One consumer's reading of one sampler.
+
+    Args:
+        declaration: what the sampler's mapping says.
+        max_samples: samples taken in one pull.
+        max_series: series admitted for one metric; the rest is folded into one.
+        absent_at: epoch seconds of a pull before the sampler was registered, if there was one.
+        inherited_at: epoch seconds of the fork, when the sampler was registered before it.
+    """
+
+    def __init__(
+        self,
+        declaration: Declaration,
+        max_samples: int = 10_000,
+        max_series: int = 2_000,
+        absent_at: float | None = None,
+        inherited_at: float | None = None,
+    ) -> None:
+        self._declaration = declaration
+        self._max_samples = max_samples
+        self._max_series = max_series
+        self._absent_at = absent_at
+        self._inherited_at = inherited_at
+        self._slots: list[Slot] = []
+        self._series: tuple[Series, ...] = ()
+        self._last: list[Value | Absent] = []
+        self._index: dict[Key, int] = {}
+        self._counts: dict[str, int] = {}
+        self._time: float | None = None
+        self._start: float | None = None
+        self._overflow = Overflow()
+        self._offsets = False
+
+    def read(self, samples: Iterable[Any], time: float, start: float | None = None) -> Reading:
+        """Take the samples of one pull; whatever the iterable raises ends the pull.
+
+        Args:
+            samples: what the sampler returned.
+            time: epoch seconds.
+            start: epoch seconds at which the source says its cumulative values were zero.
+        """
+        reading = Reading(time, start, self._overflow.begin())
+        slots = self._slots
+        last: list[Any] = self._last
+        count = len(slots)
+        values: list[Any] = [_MISSING] * count
+        restarted: list[int] = []
+        if start is not None and self._start is not None and start != self._start:
+            restarted = [i for i, slot in enumerate(slots) if slot.series.cumulative]
+            last = [ABSENT] * count
+        position = 0
+        for item in samples:
+            reading.taken += 1
+            if reading.taken > self._max_samples:
+                limit = f"more than {self._max_samples} samples in one pull"
+                reading.refuse("too_many_samples", limit)
+                _close(samples)
+                break
+            try:
+                labels: Any = None
+                if not isinstance(item, tuple) or len(item) < 2:
+                    raise Refused("shape", f"expected (name, value[, labels]), got {short(item)}")
+                if len(item) == 2:
+                    metric, value = item
+                else:
+                    metric, value, labels = item[:3]
+                if (
+                    position < count
+                    and metric == slots[position].metric
+                    and labels == slots[position].raw
+                ):
+                    index = position
+                else:
+                    key = self._key(metric, labels)
+                    index = self._index.get(key, -1)
+                    if index < 0:
+                        self._admit(key, value, labels, reading)
+                        continue
+                slot = slots[index]
+                if values[index] is not _MISSING:
+                    raise Refused("duplicate", f"{slot.series} occurs twice in one pull")
+                position = index + 1
+                values[index] = ABSENT  # a refused value keeps its series' place
+                kind = type(value)
+                if (kind is int and 0 <= value < _HIGH) or (
+                    kind is float and 0.0 <= value < _INFINITE
+                ):
+                    if slot.series.kind == "histogram":
+                        value = plain(value, slot.series)
+                else:
+                    value = plain(value, slot.series)
+                values[index] = value
+                if value is ABSENT:
+                    reading.silent += 1
+                elif slot.series.cumulative:
+                    before = last[index]
+                    if before is not ABSENT and fell(value, before):
+                        restarted.append(index)
+            except Refused as refused:
+                reading.refuse(refused.reason, refused.message)
+            except Exception as error:  # an author's own __eq__, __hash__, __iter__ ...
+                reading.refuse("shape", f"{short(item)}: {error!r}")
+        self._settle(reading, values, restarted)
+        return reading
+
+    def keep(self, reading: Reading, sampler: str) -> Block:
+        """Take over a reading and return its block."""
+        last = reading.raw
+        if ABSENT in last:  # what is not there now is compared with what it was
+            old = {slot.key: value for slot, value in zip(self._slots, self._last, strict=True)}
+            last = [
+                old.get(slot.key, ABSENT) if value is ABSENT else value
+                for slot, value in zip(reading.slots, last, strict=True)
+            ]
+        self._last = last
+        if reading.slots is not self._slots:
+            self._slots = reading.slots
+            self._series = tuple(slot.series for slot in reading.slots)
+            self._index = {slot.key: i for i, slot in enumerate(reading.slots)}
+            self._counts = {}
+            for slot in reading.slots:
+                self._counts[slot.metric] = self._counts.get(slot.metric, 0) + 1
+            self._offsets = any(slot.offset is not None for slot in reading.slots)
+        self._time, self._start = reading.time, reading.start
+        self._overflow, self._inherited_at = reading.overflow, None
+        values = self._reported(reading) if self._offsets else reading.raw
+        return Block(sampler, self._series, values, reading.time)
+
+    def absent(self, sampler: str) -> Block | None:
+        """Return the block of a failed pull: every known series, no values."""
+        if not self._slots or self._time is None:
+            return None
+        return Block(sampler, self._series, [ABSENT] * len(self._slots), self._time)
+
+    def _reported(self, reading: Reading) -> list[Value | Absent]:
+        return [
+            value
+            if slot.offset is None or isinstance(value, Absent)
+            else subtract(value, slot.offset)
+            for slot, value in zip(reading.slots, reading.raw, strict=True)
+        ]
+
+    def _key(self, metric: Any, labels: Any) -> Key:
+        if not isinstance(metric, str):
+            raise Refused("name", f"{short(metric)} is not a metric name")
+        if len(self._declaration.name) + 1 + len(metric) > MAX_NAME:
+            raise Refused(
+                "name", f"{short(metric)}: a full name has at most {MAX_NAME} characters"
+            )
+        if not is_name(metric):
+            raise Refused("name", f"{short(metric)} is not a metric name: use {GRAMMAR}")
+        if labels is None:
+            return metric, ()
+        if not hasattr(labels, "keys"):
+            raise Refused("labels", f"{metric}: labels {short(labels)} are no mapping")
+        read: dict[str, str] = {}
+        for name, value in dict(labels).items():
+            if not is_name(name) or len(name) > MAX_NAME or name == OVERFLOW:
+                raise Refused("label_name", f"{metric}: {short(name)} is not a label name")
+            if name in self._declaration.labels:
+                raise Refused("label_name", f"{metric}: {name!r} is a constant label already")
+            text = label_text(value)
+            if text is None:
+                raise Refused("label_value", f"{metric}: label {name!r} has {short(value)}")
+            if text:
+                read[name] = text
+        return metric, tuple(sorted(read.items()))
+
+    def _admit(self, key: Key, value: Any, labels: Any, reading: Reading) -> None:
+        """Take a sample of a series that the last pull did not have."""
+        metric = key[0]
+        if key in reading.new:
+            raise Refused("duplicate", f"{reading.new[key][0].series} occurs twice in one pull")
+        described = self._declaration.metrics.get(metric, UNDECLARED)
+        series = self._name(key, described, reading.start)
+        first = plain(value, series)
+        if isinstance(first, Absent):
+            reading.silent += 1
+            return
+        live = self._counts.get(metric, 0) + reading.counts.get(metric, 0)
+        if live < self._max_series and not self._overflow.holds(metric):
+            raw = None if labels is None else dict(labels)
+            reading.add(Slot(metric, raw, key, series), first)
+        elif series.cumulative:
+            reading.overflow.fold(metric, first)
+        else:
+            limit = f"{series.name} has more than {self._max_series} series"
+            raise Refused("too_many_series", limit)
+
+    def _name(self, key: Key, described: Description, start: float | None) -> Series:
+        metric, pairs = key
+        labels = dict(sorted({**self._declaration.labels, **dict(pairs)}.items()))
+        series = Series(
+            f"{self._declaration.name}.{metric}",
+            labels,
+            described.kind,
+            described.unit,
+            described.help,
+            described.scope,
+            described.merge,
+        )
+        if series.cumulative:
+            series.start = self._started(start)
+        return series
+
+    def _started(self, start: float | None) -> float | None:
+        """Return when a series first seen now was zero (S: Baselines)."""
+        if self._time is None:
+            return self._absent_at if start is None else start
+        return self._time if start is None else max(start, self._time)
+
+    def _settle(self, reading: Reading, values: list[Any], restarted: list[int]) -> None:
+        """Turn what was read into slots and values; the old list of slots stays when it can."""
+        self._fold(reading, values)
+        slots = self._slots
+        if restarted:
+            slots = list(slots)
+            for index in restarted:
+                old = slots[index]
+                series = old.series.restarted(self._started(reading.start))
+                slots[index] = Slot(old.metric, old.raw, old.key, series)
+        if _MISSING in values:
+            here = [i for i, value in enumerate(values) if value is not _MISSING]
+            slots, values = [slots[i] for i in here], [values[i] for i in here]
+        if reading.new:
+            slots = slots + [slot for slot, _ in reading.new.values()]
+            values = values + [value for _, value in reading.new.values()]
+        if self._inherited_at is not None:
+            self._inherit(slots, values, reading.start, self._inherited_at)
+        reading.slots, reading.raw = slots, values
+
+    def _fold(self, reading: Reading, values: list[Any]) -> None:
+        """Give each metric with a surplus its overflow series."""
+        for metric, total, folded in reading.overflow.finish():
+            if folded > 1:  # the first stands for the series itself
+                reading.refuse(OVERFLOW, f"{metric}: folded into one series", folded - 1)
+            key: Key = (metric, ((OVERFLOW, "true"),))
+            index = self._index.get(key, -1)
+            if index >= 0:
+                values[index] = total
+            else:
+                described = self._declaration.metrics.get(metric, UNDECLARED)
+                series = self._name(key, described, reading.start)
+                reading.add(Slot(metric, _MISSING, key, series), total)
+
+    @staticmethod
+    def _inherit(slots: list[Slot], values: list[Any], start: float | None, fork: float) -> None:
+        """Make what a parent process counted the baseline of its forked child (S: Fork)."""
+        if start is not None and start >= fork:
+            return  # the source itself started over
+        for slot, value in zip(slots, values, strict=True):
+            if slot.series.cumulative and value is not ABSENT:
+                slot.offset = value
+                slot.series.start = fork
+
+
+def _close(samples: Any) -> None:
+    if hasattr(samples, "gi_frame"):  # a generator cut short ends here, in the sampler's own time
+        samples.close()

@@ -1,0 +1,253 @@
+"""A sampler mapping, read once: every fault found, every default filled in."""
+
+from __future__ import annotations
+
+from sampler._names import (
+    GRAMMAR,
+    KINDS,
+    MAX_LABEL_VALUE,
+    MAX_NAME,
+    MERGES,
+    OVERFLOW,
+    RESERVED,
+    SCOPES,
+    is_name,
+    is_reserved,
+)
+from sampler.exceptions import InvalidSampler
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any
+
+API = 1
+KEYS = ("api", "factory", "labels", "loop", "metrics", "min_interval", "name", "sample", "start")
+DESCRIPTION_KEYS = ("help", "kind", "labels", "merge", "scope", "unit")
+
+
+class Description:
+    """A metric's description with its defaults filled in."""
+
+    __slots__ = ("help", "kind", "labels", "merge", "scope", "unit")
+
+    def __init__(
+        self,
+        kind: str = "gauge",
+        unit: str = "",
+        help: str = "",  # noqa: A002 - the contract's word
+        labels: tuple[str, ...] = (),
+        scope: str = "process",
+        merge: str | None = None,
+    ) -> None:
+        self.kind = kind
+        self.unit = unit
+        self.help = help
+        self.labels = labels
+        self.scope = scope
+        self.merge = merge
+
+
+UNDECLARED = Description()
+
+
+class Declaration:
+    """What a sampler mapping says.
+
+    Attributes:
+        name: the sampler's name.
+        sample: the shared callable, or None.
+        factory: the callable that makes an instance per consumer, or None.
+        metrics: metric name to :class:`Description`.
+        labels: constant labels, as text.
+        start: epoch seconds, a callable returning them, or None.
+    """
+
+    __slots__ = ("factory", "labels", "metrics", "name", "sample", "start")
+
+    def __init__(self, sampler: Mapping[str, Any], *, reserved: bool = False) -> None:
+        """Read ``sampler``.
+
+        Args:
+            sampler: the mapping.
+            reserved: it may use a consumer's reserved name.
+
+        Raises:
+            InvalidSampler: with one sentence per fault.
+        """
+        if not hasattr(sampler, "keys") or not hasattr(sampler, "get"):
+            raise InvalidSampler(
+                sampler,
+                [f"expected a mapping, got {type(sampler).__name__}"],
+            )
+        faults: list[str] = []
+        self.name: str = _read_name(sampler.get("name"), faults, reserved=reserved)
+        self.sample: Callable[[], Any] | None = sampler.get("sample")
+        self.factory: Callable[[Mapping[str, Any]], Any] | None = sampler.get("factory")
+        self.start: float | Callable[[], float] | None = sampler.get("start")
+        self.labels = _read_constant_labels(sampler.get("labels"), faults)
+        self.metrics = _read_metrics(self.name, sampler.get("metrics"), faults)
+        _check_calls(sampler, faults)
+        if sampler.get("api", API) != API:
+            faults.append(f"'api' is {sampler['api']!r}; this consumer speaks {API}")
+        if faults:
+            raise InvalidSampler(sampler, faults)
+
+
+def unknown_keys(sampler: Mapping[str, Any]) -> list[str]:
+    """Name the undotted keys that the specification does not know, each with a suggestion."""
+    found = [_unknown(key, KEYS) for key in _foreign(sampler, KEYS)]
+    metrics: Any = sampler.get("metrics")
+    for metric, description in metrics.items() if hasattr(metrics, "items") else ():
+        if hasattr(description, "keys"):
+            found += [
+                f"metric {metric!r}: {_unknown(key, DESCRIPTION_KEYS)}"
+                for key in _foreign(description, DESCRIPTION_KEYS)
+            ]
+    return found
+
+
+def _foreign(mapping: Mapping[Any, Any], known: Iterable[str]) -> list[Any]:
+    return [key for key in mapping if key not in known and "." not in str(key)]
+
+
+def _unknown(key: object, known: Iterable[str]) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(str(key), list(known), 1)
+    return f"unknown key {key!r}" + (f" (did you mean {near[0]!r}?)" if near else "")
+
+
+def _read_name(name: object, faults: list[str], *, reserved: bool) -> str:
+    if name is None:
+        faults.append("'name' is missing: give the metric source a name")
+    elif not is_name(name):
+        faults.append(f"'name' {short(name)} is not a name: use {GRAMMAR}")
+    elif isinstance(name, str) and is_reserved(name) and not reserved:
+        faults.append(f"'name' {name!r} is reserved: {RESERVED!r} is a consumer's own account")
+    elif isinstance(name, str) and len(name) >= MAX_NAME:
+        faults.append(f"'name' has {len(name)} characters: a full name has at most {MAX_NAME}")
+    return name if isinstance(name, str) else ""
+
+
+def _check_calls(sampler: Mapping[str, Any], faults: list[str]) -> None:
+    calls = [key for key in ("sample", "factory") if sampler.get(key) is not None]
+    if len(calls) != 1:
+        both = "both of them are" if calls else "neither is"
+        faults.append(f"exactly one of 'sample' and 'factory' is required, {both} given")
+    faults += [
+        f"{key!r} must be callable, got {short(sampler[key])}"
+        for key in calls
+        if not callable(sampler[key])
+    ]
+    start = sampler.get("start")
+    if start is not None and not callable(start) and not _is_number(start):
+        faults.append(f"'start' must be epoch seconds or a callable, got {short(start)}")
+    interval = sampler.get("min_interval")
+    if interval is not None:
+        if not _is_number(interval) or interval <= 0:
+            faults.append(f"'min_interval' must be seconds above 0, got {short(interval)}")
+        if "factory" in calls:
+            faults.append("'min_interval' goes with 'sample' only: an instance owns its window")
+    loop = sampler.get("loop")
+    if loop is not None and not callable(loop):
+        faults.append(f"'loop' must be a callable that returns the loop, got {short(loop)}")
+
+
+def _read_constant_labels(labels: Any, faults: list[str]) -> dict[str, str]:
+    if labels is None:
+        return {}
+    if not hasattr(labels, "items"):
+        faults.append(f"'labels' must be a mapping, got {short(labels)}")
+        return {}
+    read: dict[str, str] = {}
+    for key, value in labels.items():
+        if not is_name(key) or len(key) > MAX_NAME or key == OVERFLOW:
+            faults.append(f"label {short(key)} is not a label name: use {GRAMMAR}")
+        elif (text := label_text(value)) is None:
+            faults.append(
+                f"label {key!r}: {short(value)} is no text of up to {MAX_LABEL_VALUE} characters"
+            )
+        elif text:
+            read[key] = text
+    return read
+
+
+def label_text(value: object) -> str | None:
+    """Return a label value as text, or None when it is none (S: Names)."""
+    if isinstance(value, int):
+        return str(int(value)) if -(2**63) <= value < 2**63 else None
+    if not isinstance(value, str) or len(value) > MAX_LABEL_VALUE:
+        return None
+    text = value if type(value) is str else "".join(value)
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:  # a lone surrogate is no text
+            return None
+    return text
+
+
+def _read_metrics(sampler: str, metrics: Any, faults: list[str]) -> dict[str, Description]:
+    if metrics is None:
+        return {}
+    if not hasattr(metrics, "items"):
+        faults.append(f"'metrics' must map names to descriptions, got {short(metrics)}")
+        return {}
+    read: dict[str, Description] = {}
+    for metric, description in metrics.items():
+        if not is_name(metric):
+            faults.append(f"metric {short(metric)} is not a name: use {GRAMMAR}")
+        elif len(sampler) + 1 + len(metric) > MAX_NAME:
+            faults.append(f"metric {short(metric)}: a full name has at most {MAX_NAME} characters")
+        elif not hasattr(description, "get"):
+            faults.append(f"metric {metric!r}: expected a mapping, got {short(description)}")
+        else:
+            read[metric] = _read_description(metric, description, faults)
+    return read
+
+
+def _read_description(
+    metric: str, description: Mapping[str, Any], faults: list[str]
+) -> Description:
+    def fault(sentence: str) -> None:
+        faults.append(f"metric {metric!r}: {sentence}")
+
+    def text(key: str) -> str:
+        value = description.get(key, "")
+        if isinstance(value, str):
+            return value
+        fault(f"{key!r} must be a string, got {short(value)}")
+        return ""
+
+    kind = description.get("kind", "gauge")
+    if not isinstance(kind, str):
+        fault(f"'kind' must be one of {', '.join(KINDS)}, got {short(kind)}")
+    if kind not in KINDS:  # a later version's kind: a gauge to us
+        kind = "gauge"
+    labels = description.get("labels", ())
+    if isinstance(labels, str) or not hasattr(labels, "__iter__") or not all(map(is_name, labels)):
+        fault(f"'labels' must be a list of label names, got {short(labels)}")
+        labels = ()
+    scope = description.get("scope", "process")
+    if scope not in SCOPES:
+        fault(f"'scope' must be one of {', '.join(SCOPES)}, got {short(scope)}")
+    merge = description.get("merge")
+    if merge is not None and kind != "gauge":
+        fault(f"'merge' is for gauges only: a {kind} always adds")
+    elif merge is not None and merge not in MERGES:
+        fault(f"'merge' must be one of {', '.join(MERGES)}, got {short(merge)}")
+    return Description(kind, text("unit"), text("help"), tuple(labels), scope, merge)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value - value == 0
+
+
+def short(value: object) -> str:
+    """Show a foreign object in at most 60 characters, whatever its ``__repr__`` does."""
+    try:
+        text = repr(value)
+    except Exception:  # an author's own __repr__
+        text = f"<{type(value).__name__}>"
+    return text if len(text) <= 60 else text[:57] + "..."

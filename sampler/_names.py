@@ -1,0 +1,37 @@
+"""The grammar of names: the one place that knows it.
+
+A word is ``[a-z][a-z0-9]*(_[a-z0-9]+)*``; a name is words joined by dots. No regular
+expression: this module is imported by libraries, and ``re`` costs more than the rest.
+"""
+
+from __future__ import annotations
+
+_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz")
+_ALNUM = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
+
+MAX_NAME = 150
+"""Longest full name, in characters."""
+MAX_LABEL_VALUE = 1024
+"""Longest label value, in characters."""
+GRAMMAR = "lower-case words of a-z, 0-9 and single '_', joined by '.'"
+
+KINDS = ("counter", "gauge", "histogram")
+SCOPES = ("interpreter", "process", "server", "host")
+MERGES = ("sum", "max", "min")
+RESERVED = "sampler"
+"""The sampler name under which a consumer accounts for itself."""
+OVERFLOW = "overflow"
+"""The label that marks the series into which a metric's surplus is folded."""
+
+
+def is_name(text: object) -> bool:
+    """Tell whether ``text`` is a sampler, metric or label name (S: Names)."""
+    return isinstance(text, str) and all(
+        word[:1] in _LETTERS and all(part and _ALNUM.issuperset(part) for part in word.split("_"))
+        for word in text.split(".")
+    )
+
+
+def is_reserved(name: str) -> bool:
+    """Tell whether a sampler name is kept for consumers' own accounts."""
+    return name == RESERVED or name.startswith(RESERVED + ".")

@@ -1,0 +1,88 @@
+"""What one pull of one sampler gave, before anybody has taken it over."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TypeAlias
+
+    from sampler._overflow import Overflow
+    from sampler._snapshot import Series, Value
+
+    Key: TypeAlias = tuple[str, tuple[tuple[str, str], ...]]
+
+
+class Slot:
+    """The place of one series in its sampler's order.
+
+    Attributes:
+        metric: the metric's name, as the author writes it.
+        raw: a private copy of the labels, as the author writes them.
+        key: metric and full labels, by which the slot is found when the order changes.
+        series: what stands for it in snapshots.
+        offset: what the value was when a forked child took over; subtracted until a reset.
+    """
+
+    __slots__ = ("key", "metric", "offset", "raw", "series")
+
+    def __init__(
+        self, metric: str, raw: Any, key: Key, series: Series, offset: Value | None = None
+    ) -> None:
+        self.metric = metric
+        self.raw = raw
+        self.key = key
+        self.series = series
+        self.offset = offset
+
+
+class Reading:
+    """What one pull of one sampler gave.
+
+    Attributes:
+        slots: a list, the same object as before when no series came, went or restarted.
+        raw: values as read, aligned with ``slots``.
+        taken: samples taken from the sampler.
+        silent: those of them that had nothing to report.
+        refused: reason to number of samples.
+        examples: reason to the first complaint.
+        time: epoch seconds at which the reading began.
+        start: what the source says about its zero, or None.
+        overflow: the state of folded metrics.
+        new: series that the last pull did not have, by key, with their values.
+    """
+
+    __slots__ = (
+        "counts",
+        "examples",
+        "new",
+        "overflow",
+        "raw",
+        "refused",
+        "silent",
+        "slots",
+        "start",
+        "taken",
+        "time",
+    )
+
+    def __init__(self, time: float, start: float | None, overflow: Overflow) -> None:
+        self.time = time
+        self.start = start
+        self.overflow = overflow
+        self.slots: list[Slot] = []
+        self.raw: list[Any] = []
+        self.new: dict[Key, tuple[Slot, Value]] = {}
+        self.counts: dict[str, int] = {}
+        self.taken = self.silent = 0
+        self.refused: dict[str, int] = {}
+        self.examples: dict[str, str] = {}
+
+    def refuse(self, reason: str, message: str, samples: int = 1) -> None:
+        """Count refused samples and keep the first complaint of their kind."""
+        self.refused[reason] = self.refused.get(reason, 0) + samples
+        self.examples.setdefault(reason, message)
+
+    def add(self, slot: Slot, value: Value) -> None:
+        """Take a series that the last pull did not have."""
+        self.new[slot.key] = slot, value
+        self.counts[slot.metric] = self.counts.get(slot.metric, 0) + 1

@@ -1,0 +1,216 @@
+"""Where samplers are published and consumers find them."""
+
+from __future__ import annotations
+
+import time
+from _thread import allocate_lock
+
+from sampler._health import Health
+from sampler._mapping import Declaration
+from sampler.exceptions import SamplerConflict
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from types import TracebackType
+    from typing import Any, Self
+
+    from sampler._snapshot import Failure
+
+
+class Registration:
+    """One published sampler; a context manager that unregisters it at the end.
+
+    Attributes:
+        name: the sampler's name.
+        sampler: the mapping, as it was given.
+        declaration: what the mapping said when it was registered.
+        health: how it has been answering.
+        origin: the name or reference under which discovery found it; empty when the program
+            registered it.
+        pid: the process that registered it.
+        time: epoch seconds at which it was registered.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_registry",
+        "declaration",
+        "health",
+        "name",
+        "origin",
+        "pid",
+        "sampler",
+        "time",
+    )
+
+    def __init__(self, registry: Registry, sampler: Mapping[str, Any]) -> None:
+        self._registry = registry
+        self.sampler = sampler
+        self.declaration = Declaration(sampler, reserved=registry.reserved)
+        self.name = self.declaration.name
+        self.health = Health()
+        self.origin = ""
+        self.pid = _getpid()
+        self.time = time.time()
+
+    def unregister(self) -> None:
+        """Withdraw the sampler; doing it twice is harmless."""
+        self._registry._remove(self)  # noqa: SLF001 - the two are one room
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.unregister()
+
+    def __repr__(self) -> str:
+        return f"<Registration {self.name}>"
+
+
+class Registry:
+    """Samplers by (name, constant labels).
+
+    Registering is cheap: it never calls the sampler, starts no thread and opens no socket. All
+    methods may be called from any thread, also from a sampler that is being pulled.
+
+    Args:
+        reserved: samplers may use the reserved name: for a consumer's own account.
+    """
+
+    def __init__(self, *, reserved: bool = False) -> None:
+        self.reserved = reserved
+        self._lock = allocate_lock()
+        # Replaced, never changed: readers need no lock.
+        self._registrations: tuple[Registration, ...] = ()
+
+    def register(self, sampler: Mapping[str, Any]) -> Registration:
+        """Publish a sampler.
+
+        Args:
+            sampler: a mapping as the specification describes it. It is read now; later changes
+                are not seen.
+
+        Returns:
+            Its registration; the existing one when the same mapping is registered already.
+
+        Raises:
+            InvalidSampler: the mapping breaks the contract; every fault is listed.
+            SamplerConflict: it clashes with a registered sampler.
+        """
+        new = Registration(self, sampler)
+        with self._lock:
+            for old in self._registrations:
+                if old.sampler is sampler or _same(old, new):
+                    return old
+                clash = _clash(old.declaration, new.declaration)
+                if clash:
+                    raise SamplerConflict(sampler, old.name, clash)
+            self._registrations += (new,)
+        return new
+
+    def unregister(self, name: str) -> None:
+        """Withdraw every sampler of that name.
+
+        Raises:
+            KeyError: there is none.
+        """
+        with self._lock:
+            kept = tuple(r for r in self._registrations if r.name != name)
+            if len(kept) == len(self._registrations):
+                raise KeyError(f"no sampler {name!r} is registered")
+            self._registrations = kept
+
+    def discover(self, names: Iterable[str] = (), *, deadline: float = 5.0) -> tuple[Failure, ...]:
+        """Publish samplers that installed distributions announce (``sampler.samplers``).
+
+        Loads entry points whose top-level package the program has already imported, and those in
+        ``names``: entry-point names, or references ``"package.module:OBJECT"``. Built-in samplers
+        load only when named.
+
+        Args:
+            names: what to load though nothing has imported it.
+            deadline: seconds that one import may take.
+
+        Returns:
+            One failure for each that could not be published; nothing is raised for them.
+        """
+        from sampler._discovery import discover
+
+        return discover(self, tuple(names), deadline)
+
+    def _remove(self, registration: Registration) -> None:
+        with self._lock:
+            self._registrations = tuple(r for r in self._registrations if r is not registration)
+
+    def __iter__(self) -> Iterator[Registration]:
+        return iter(self._registrations)
+
+    def __len__(self) -> int:
+        return len(self._registrations)
+
+    def __contains__(self, name: object) -> bool:
+        return any(registration.name == name for registration in self._registrations)
+
+    def __repr__(self) -> str:
+        return f"<Registry of {len(self)} samplers>"
+
+
+def _same(old: Registration, new: Registration) -> bool:
+    """Tell whether both say the same: an equal copy is the same mapping again."""
+    a, b = old.declaration, new.declaration
+    return (
+        (a.name, a.labels, a.sample, a.factory) == (b.name, b.labels, b.sample, b.factory)
+        and a.metrics.keys() == b.metrics.keys()
+        and old.pid == new.pid
+    )
+
+
+def _clash(old: Declaration, new: Declaration) -> str | None:
+    if old.name == new.name:
+        if old.labels == new.labels:
+            labels = f" with labels {new.labels}" if new.labels else ""
+            return (
+                f"sampler {new.name!r}{labels} is registered already by another owner: "
+                "choose another name, or tell them apart by constant 'labels'"
+            )
+        for metric in old.metrics.keys() & new.metrics.keys():
+            a, b = old.metrics[metric], new.metrics[metric]
+            if (a.kind, a.unit) != (b.kind, b.unit):
+                return (
+                    f"metric '{new.name}.{metric}' is registered as {a.kind} in {a.unit!r}, "
+                    f"here it is {b.kind} in {b.unit!r}: they must agree"
+                )
+        return None
+    taken = {_flat(old.name, metric): f"{old.name}.{metric}" for metric in old.metrics}
+    for metric in new.metrics:
+        if full := taken.get(_flat(new.name, metric)):
+            return (
+                f"metric '{new.name}.{metric}' equals {full!r} of sampler {old.name!r} "
+                "once '.' reads as '_': rename one of them"
+            )
+    return None
+
+
+def _flat(sampler: str, metric: str) -> str:
+    return f"{sampler}_{metric}".replace(".", "_")
+
+
+def _getpid() -> int:
+    from os import getpid  # loaded by every interpreter that has a site, but not by -S
+
+    return getpid()
+
+
+default = Registry()
+"""The registry that :func:`register` fills and agents read."""
+
+
+def register(sampler: Mapping[str, Any]) -> Registration:
+    """Publish a sampler in the default registry; see :meth:`Registry.register`."""
+    return default.register(sampler)

@@ -1,0 +1,179 @@
+"""What one pull by one consumer produced: snapshot, blocks, series.
+
+Beyond the Collector every value is an ``int`` in ±2**63, a finite ``float`` or a
+:class:`~sampler._histogram.Histogram`; nothing in a snapshot refers to an author's object.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import TypeAlias
+
+    from sampler._histogram import Histogram
+
+    Value: TypeAlias = int | float | Histogram
+
+
+class Absent:
+    """The type of :data:`ABSENT`."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "ABSENT"
+
+    def __bool__(self) -> bool:
+        return False
+
+
+ABSENT = Absent()
+"""Stands for the value of a series that could not be read in this pull."""
+
+
+class Series:
+    """One metric with one set of labels. Compared by identity; a reset makes a new one.
+
+    Attributes:
+        name: full name, ``<sampler>.<metric>``.
+        labels: label name to text, sorted by name, never empty text.
+        kind: ``counter``, ``gauge`` or ``histogram``.
+        unit: UCUM code such as ``s`` or ``By``, or ``""``.
+        help: one sentence, or ``""``.
+        scope: ``interpreter``, ``process``, ``server`` or ``host``.
+        merge: ``sum``, ``max``, ``min`` or None (gauges only).
+        start: epoch seconds at which the cumulative value was zero; None when unknown.
+    """
+
+    __slots__ = ("help", "kind", "labels", "merge", "name", "scope", "start", "unit")
+
+    def __init__(
+        self,
+        name: str,
+        labels: Mapping[str, str],
+        kind: str = "gauge",
+        unit: str = "",
+        help: str = "",  # noqa: A002 - the contract's word
+        scope: str = "process",
+        merge: str | None = None,
+        start: float | None = None,
+    ) -> None:
+        self.name = name
+        self.labels = labels
+        self.kind = kind
+        self.unit = unit
+        self.help = help
+        self.scope = scope
+        self.merge = merge
+        self.start = start
+
+    @property
+    def cumulative(self) -> bool:
+        """True for counters and histograms."""
+        return self.kind != "gauge"
+
+    def restarted(self, start: float | None) -> Series:
+        """Return the series that follows this one after a reset at ``start``."""
+        return Series(
+            self.name, self.labels, self.kind, self.unit, self.help, self.scope, self.merge, start
+        )
+
+    def __str__(self) -> str:
+        labels = ",".join(f'{key}="{text}"' for key, text in self.labels.items())
+        return f"{self.name}{{{labels}}}" if labels else self.name
+
+    def __repr__(self) -> str:
+        return f"<Series {self} {self.kind}>"
+
+
+class Block:
+    """One sampler's part of a snapshot.
+
+    Attributes:
+        sampler: the sampler's name.
+        series: a tuple; the same object from pull to pull until the set of series changes.
+        values: aligned with ``series``; :data:`ABSENT` where nothing could be read.
+        time: epoch seconds at which these values were read.
+    """
+
+    __slots__ = ("sampler", "series", "time", "values")
+
+    def __init__(
+        self, sampler: str, series: tuple[Series, ...], values: list[Value | Absent], time: float
+    ) -> None:
+        self.sampler = sampler
+        self.series = series
+        self.values = values
+        self.time = time
+
+    def __iter__(self) -> Iterator[tuple[Series, Value]]:
+        for series, value in zip(self.series, self.values, strict=True):
+            if not isinstance(value, Absent):
+                yield series, value
+
+    def __len__(self) -> int:
+        return len(self.values) - self.values.count(ABSENT)
+
+    def __repr__(self) -> str:
+        return f"<Block {self.sampler}: {len(self)} of {len(self.series)} entries>"
+
+
+class Failure:
+    """Why one sampler contributed nothing to a pull.
+
+    Attributes:
+        sampler: the sampler's name.
+        reason: ``raised``, ``deadline``, ``hung``, ``parked``, ``exhausted`` or ``unreached``.
+        message: a sentence for people.
+    """
+
+    __slots__ = ("message", "reason", "sampler")
+
+    def __init__(self, sampler: str, reason: str, message: str) -> None:
+        self.sampler = sampler
+        self.reason = reason
+        self.message = message
+
+    def __repr__(self) -> str:
+        return f"<Failure {self.sampler}: {self.reason}: {self.message}>"
+
+
+class Snapshot:
+    """All blocks of one pull.
+
+    Iterating gives ``(series, value)`` for every entry, in a stable order; ``len`` counts them.
+
+    Attributes:
+        blocks: one per sampler.
+        time: epoch seconds at which the pull began.
+        start: epoch seconds at which the consumer began.
+        identity: who measured (``service``, ``host``, ``instance``, ``pid``, ``start``, ``role``).
+        failures: samplers that contributed nothing.
+    """
+
+    __slots__ = ("blocks", "failures", "identity", "start", "time")
+
+    def __init__(
+        self,
+        blocks: tuple[Block, ...],
+        time: float,
+        start: float,
+        identity: Mapping[str, str],
+        failures: tuple[Failure, ...] = (),
+    ) -> None:
+        self.blocks = blocks
+        self.time = time
+        self.start = start
+        self.identity = identity
+        self.failures = failures
+
+    def __iter__(self) -> Iterator[tuple[Series, Value]]:
+        for block in self.blocks:
+            yield from block
+
+    def __len__(self) -> int:
+        return sum(map(len, self.blocks))
+
+    def __repr__(self) -> str:
+        return f"<Snapshot of {len(self)} entries, {len(self.failures)} failures>"

@@ -1,0 +1,148 @@
+"""One value: what an author yields becomes a plain number or histogram, or is refused."""
+
+from __future__ import annotations
+
+from sampler._histogram import Histogram, difference, merge
+from sampler._snapshot import ABSENT
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from sampler._snapshot import Absent, Series, Value
+
+
+class Refused(Exception):
+    """A sample that cannot be taken.
+
+    Attributes:
+        reason: one word for the ``refused`` counter.
+        message: what was wrong with it.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+
+
+def plain(value: Any, series: Series) -> Value | Absent:
+    """Turn a value into a plain one of the series' kind (S: Values).
+
+    Returns:
+        :data:`ABSENT` for ``None`` and NaN: nothing to report.
+
+    Raises:
+        Refused: with the reason ``type``, ``not_finite``, ``out_of_range``, ``negative`` or
+            ``histogram``.
+    """
+    if series.kind == "histogram":
+        return ABSENT if value is None else _histogram(value, series)
+    read = number(value, series)
+    if series.kind == "counter" and read is not ABSENT and read < 0:  # type: ignore[operator]
+        raise Refused("negative", f"{series}: a counter cannot be {value!r}")
+    return read
+
+
+def number(value: Any, series: Series) -> int | float | Absent:
+    """Turn a value into an ``int`` in ±2**63 or a finite ``float``; see :func:`plain`."""
+    if value is None:
+        return ABSENT
+    kind = type(value)
+    if kind is not int and kind is not float:
+        value = _converted(value, series)
+    if isinstance(value, int):
+        if not -(2**63) <= value < 2**63:
+            raise Refused("out_of_range", f"{series}: an integer beyond ±2**63")
+        return value
+    if value != value:  # noqa: PLR0124 - NaN
+        return ABSENT
+    if value - value != 0.0:
+        raise Refused("not_finite", f"{series}: {value}")
+    return float(value)
+
+
+def _converted(value: Any, series: Series) -> int | float:
+    cls = type(value)
+    try:
+        if hasattr(cls, "__index__"):
+            return int(value.__index__())
+        if hasattr(cls, "__float__"):
+            return float(value)
+    except Exception as error:
+        raise Refused("type", f"{series}: {cls.__name__} does not convert: {error!r}") from None
+    raise Refused("type", f"{series}: expected a number, got {cls.__name__}")
+
+
+def _histogram(value: Any, series: Series) -> Histogram:
+    def torn(what: str) -> Refused:
+        return Refused("histogram", f"{series}: {what}")
+
+    if not hasattr(value, "get"):
+        raise Refused("type", f"{series}: expected a histogram, got {type(value).__name__}")
+    count = number(value.get("count"), series)
+    if not isinstance(count, int) or count < 0:
+        raise torn("'count' must be an integer of at least 0")
+    total = number(value.get("sum"), series)
+    pairs = value.get("buckets") or {}
+    if not hasattr(pairs, "items"):
+        raise torn("'buckets' must map upper bounds to cumulative counts")
+    buckets = []
+    for upper, cumulative in pairs.items():
+        bound, at = _bound(upper, series), number(cumulative, series)
+        if not isinstance(at, int):
+            raise torn(f"the count at {upper!r} is no integer")
+        if bound == float("inf"):
+            if at != count:
+                raise torn("the count at infinity is not 'count'")
+        else:
+            buckets.append((bound, at))
+    buckets.sort()
+    below, before = 0, None
+    for upper, at in buckets:
+        if at < below or upper == before:
+            raise torn(f"the count falls, or is given twice, at {upper!r}")
+        below, before = at, upper
+    if below > count:
+        raise torn("more observations in buckets than 'count'")
+    scale, zero = value.get("scale"), value.get("zero_threshold")
+    return Histogram(
+        count,
+        None if total is ABSENT else total,  # type: ignore[arg-type]
+        tuple(buckets),
+        scale if isinstance(scale, int) else None,
+        zero if isinstance(zero, float) else None,
+    )
+
+
+def _bound(upper: Any, series: Series) -> float:
+    bound = upper if type(upper) is float else float(_converted(upper, series))
+    if bound != bound or bound == float("-inf"):  # noqa: PLR0124 - NaN
+        raise Refused("histogram", f"{series}: {upper!r} is no upper bound")
+    return bound + 0.0  # -0.0 and 0.0 are one bound
+
+
+def add(one: Value, other: Value) -> Value:
+    """Add two values of one cumulative metric."""
+    if isinstance(one, Histogram) or isinstance(other, Histogram):
+        return merge(_is_histogram(one), _is_histogram(other))
+    return one + other
+
+
+def subtract(later: Value, earlier: Value) -> Value:
+    """Return the increase between two readings of one series, without a reset between them."""
+    if isinstance(later, Histogram) or isinstance(earlier, Histogram):
+        return difference(_is_histogram(later), _is_histogram(earlier))
+    return later - earlier
+
+
+def fell(later: Value, earlier: Value) -> bool:
+    """Tell whether ``later`` cannot follow ``earlier`` without a reset."""
+    if isinstance(later, Histogram):
+        return later.fell_since(_is_histogram(earlier))
+    return later < earlier  # type: ignore[operator]
+
+
+def _is_histogram(value: Value) -> Histogram:
+    assert isinstance(value, Histogram)  # noqa: S101 - one series has one kind
+    return value

@@ -1,0 +1,40 @@
+"""The agent: schedules pulls and runs adapters inside a process."""
+
+from sampler._snapshot import ABSENT, Block, Series, Snapshot
+from sampler.agent.adapter import (
+    DELIVERED,
+    UNCONFIRMED,
+    Adapter,
+    Batch,
+    Outcome,
+    ScrapedAdapter,
+    Since,
+)
+from sampler.agent.agent import Agent, start, stop
+from sampler.agent.law import Account, Law
+from sampler.agent.options import Option, option, options
+from sampler.exceptions import Rejected, Unavailable
+
+__all__ = [
+    "ABSENT",
+    "DELIVERED",
+    "UNCONFIRMED",
+    "Account",
+    "Adapter",
+    "Agent",
+    "Batch",
+    "Block",
+    "Law",
+    "Option",
+    "Outcome",
+    "Rejected",
+    "ScrapedAdapter",
+    "Series",
+    "Since",
+    "Snapshot",
+    "Unavailable",
+    "option",
+    "options",
+    "start",
+    "stop",
+]

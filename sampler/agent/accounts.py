@@ -1,0 +1,104 @@
+"""The agent's own numbers: the law of every adapter, under the reserved sampler name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sampler._names import RESERVED
+from sampler._worker import abandoned
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from sampler._collector import Collector
+    from sampler.agent.channel import Channel
+    from sampler.agent.schedule import Ticker
+
+_ENTRY, _SAMPLE, _PULL = "{entry}", "{sample}", "{pull}"
+
+
+def _counter(unit: str, text: str, *labels: str) -> dict[str, Any]:
+    return {"kind": "counter", "unit": unit, "help": text, "labels": labels}
+
+
+def _gauge(unit: str, text: str, *labels: str) -> dict[str, Any]:
+    return {"kind": "gauge", "unit": unit, "help": text, "labels": labels}
+
+
+METRICS: Mapping[str, Mapping[str, Any]] = {
+    "entries.collected": _counter(_ENTRY, "Entries collected for an adapter.", "adapter"),
+    "entries.recovered": _counter(_ENTRY, "Entries found in a spool at start.", "adapter"),
+    "entries.delivered": _counter(_ENTRY, "Entries that arrived for certain.", "adapter"),
+    "entries.unconfirmed": _counter(_ENTRY, "Entries sent without an answer.", "adapter"),
+    "entries.dropped": _counter(_ENTRY, "Entries given up, by reason.", "adapter", "reason"),
+    "entries.queued": _gauge(_ENTRY, "Entries that wait or are in flight.", "adapter"),
+    "outbox.size": _gauge("By", "Encoded bytes that wait.", "adapter"),
+    "samples.yielded": _counter(_SAMPLE, "Samples taken.", "consumer", "sampler"),
+    "samples.collected": _counter(_SAMPLE, "Samples that became entries.", "consumer", "sampler"),
+    "samples.refused": _counter(
+        _SAMPLE, "Samples refused, by reason.", "consumer", "sampler", "reason"
+    ),
+    "pulls": _counter(_PULL, "Pulls that succeeded.", "consumer", "sampler"),
+    "pulls.failed": _counter(
+        _PULL, "Pulls that did not, by reason.", "consumer", "sampler", "reason"
+    ),
+    "pull.duration": _gauge("s", "Duration of the last pull.", "consumer", "sampler"),
+    "ticks": _counter("{tick}", "Rounds of pulls.", "consumer"),
+    "ticks.skipped": _counter("{tick}", "Rounds that found one still running.", "consumer"),
+    "tick.lag": _gauge("s", "How late the last round began.", "consumer"),
+    "threads": _gauge("{thread}", "Threads the agent uses, abandoned ones included."),
+    "threads.abandoned": _gauge("{thread}", "Threads held by samplers that hang."),
+}
+
+
+def accounts(
+    channels: Callable[[], Iterable[Channel]],
+    collectors: Callable[[], Iterable[Collector]],
+    tickers: Callable[[], Mapping[str, Ticker]],
+) -> dict[str, Any]:
+    """Return the sampler through which an agent accounts for itself."""
+
+    def sample() -> Iterator[tuple[Any, ...]]:
+        threads = 0
+        for channel in channels():
+            yield from _law(channel)
+            threads += channel.threads
+        for collector in collectors():
+            yield from _pulls(collector)
+            threads += 1
+        for consumer, ticker in tickers().items():
+            labels = {"consumer": consumer}
+            yield "ticks", ticker.ticks, labels
+            yield "ticks.skipped", ticker.schedule.skipped, labels
+            yield "tick.lag", ticker.lag, labels
+            threads += 1
+        yield "threads", threads + abandoned()
+        yield "threads.abandoned", abandoned()
+
+    return {"name": RESERVED, "sample": sample, "metrics": METRICS}
+
+
+def _law(channel: Channel) -> Iterator[tuple[Any, ...]]:
+    labels = {"adapter": channel.name}
+    account = channel.account()
+    yield "entries.collected", account.collected, labels
+    yield "entries.recovered", account.recovered, labels
+    yield "entries.delivered", account.delivered, labels
+    yield "entries.unconfirmed", account.unconfirmed, labels
+    for reason, entries in account.dropped.items():
+        yield "entries.dropped", entries, {**labels, "reason": reason}
+    yield "entries.queued", account.queued, labels
+    yield "outbox.size", channel.bytes, labels
+
+
+def _pulls(collector: Collector) -> Iterator[tuple[Any, ...]]:
+    for account in collector.statistics():
+        labels = {"consumer": collector.name, "sampler": account.sampler}
+        yield "samples.yielded", account.yielded, labels
+        yield "samples.collected", account.collected, labels
+        for reason, samples in account.refused.items():
+            yield "samples.refused", samples, {**labels, "reason": reason}
+        yield "pulls", account.pulls, labels
+        for reason, pulls in account.failures.items():
+            yield "pulls.failed", pulls, {**labels, "reason": reason}
+        yield "pull.duration", account.seconds, labels

@@ -1,0 +1,78 @@
+"""Which adapters are installed, from which distribution, and why one cannot be used."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+import attrs
+
+GROUP = "sampler.adapters"
+OURS = "sampler-api"
+
+
+@attrs.frozen
+class Entry:
+    """One announced adapter or sampler.
+
+    Attributes:
+        name: the entry point's name.
+        reference: ``module:object``.
+        distribution: who announces it.
+        version: that distribution's version.
+    """
+
+    name: str
+    reference: str
+    distribution: str
+    version: str
+    _point: EntryPoint = attrs.field(repr=False, eq=False)
+
+    def load(self) -> Any:
+        """Import the object.
+
+        Raises:
+            Unusable: it cannot be imported; the message says why and what to do.
+        """
+        try:
+            return self._point.load()
+        except ModuleNotFoundError as error:
+            raise Unusable(self, f"needs {error.name!r}: {self._remedy(error.name)}") from error
+        except Exception as error:
+            raise Unusable(self, f"cannot be imported: {error!r}") from error
+
+    def _remedy(self, module: str | None) -> str:
+        if self.distribution == OURS:
+            return f"pip install '{OURS}[{self.name}]'"
+        return f"install what {self.distribution} needs ({module})"
+
+
+class Unusable(Exception):
+    """An announced entry that cannot be loaded.
+
+    Attributes:
+        entry: which one.
+        reason: why, and what to do.
+    """
+
+    def __init__(self, entry: Entry, reason: str) -> None:
+        super().__init__(f"{entry.name!r} {reason}")
+        self.entry = entry
+        self.reason = reason
+
+
+def catalogue(group: str = GROUP) -> dict[str, Entry]:
+    """Return what is announced in an entry-point group by name; the first of a name stands."""
+    found: dict[str, Entry] = {}
+    for point in entry_points(group=group):
+        dist = point.dist
+        name, version = (dist.name, dist.version) if dist is not None else ("", "")
+        found.setdefault(point.name, Entry(point.name, point.value, name, version, point))
+    return dict(sorted(found.items()))
+
+
+def did_you_mean(word: str, known: Any) -> str:
+    """Return ``" (did you mean 'x'?)"`` when something near is known, else nothing."""
+    near = get_close_matches(word, list(known), 1)
+    return f" (did you mean {near[0]!r}?)" if near else ""

@@ -1,0 +1,245 @@
+"""``sampler.toml``: read, checked as a whole, turned into settings."""
+
+from __future__ import annotations
+
+import inspect
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from sampler.agent.catalogue import Unusable, catalogue, did_you_mean
+from sampler.agent.options import option, options
+from sampler.exceptions import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sampler.agent.catalogue import Entry
+
+DEFAULT_FILE = "sampler.toml"
+DEFAULTS = "built-in defaults"
+
+
+@attrs.frozen
+class Program:
+    """The keys at the top of the file: the program and its rhythm."""
+
+    interval: float = option(
+        10.0, "Seconds between pulls, aligned to the wall clock.", minimum=0.1, maximum=86_400
+    )
+    service: str | None = option(None, "What runs here; default: the program's name.", kind=str)
+    host: str | None = option(None, "Where it runs; default: the host's name.", kind=str)
+    instance: str | None = option(
+        None, "Which of several; default: the lowest free slot number on this host.", kind=str
+    )
+    flush_timeout: float = option(
+        5.0, "Seconds that the final flush may take.", minimum=0, maximum=600
+    )
+
+
+@attrs.frozen
+class Samplers:
+    """The ``[samplers]`` table: what is collected, within which limits."""
+
+    enable: tuple[str, ...] | None = option(
+        None,
+        "Samplers to collect: names, or 'package.module:OBJECT'; "
+        "default: 'process' and whatever the program registered or imported.",
+        kind=tuple,
+    )
+    deadline: float | None = option(
+        None,
+        "Seconds each sampler has; default: the interval, at most 5.",
+        kind=float,
+        minimum=0.01,
+        maximum=600,
+    )
+    max_samples: int = option(10_000, "Samples taken from one sampler in one pull.", minimum=1)
+    max_series: int = option(2_000, "Series of one metric; the surplus is folded.", minimum=1)
+
+
+@attrs.frozen
+class Delivery:
+    """Keys that every ``[adapters.NAME]`` table may have."""
+
+    type: str | None = option(None, "Which adapter; default: the table's name.", kind=str)
+    interval: float | None = option(
+        None,
+        "Seconds between its pulls; default: the interval at the top.",
+        kind=float,
+        minimum=0.1,
+        maximum=86_400,
+    )
+    timeout: float = option(
+        5.0, "Seconds one attempt to deliver may take.", minimum=0.01, maximum=600
+    )
+    outbox: int = option(
+        8 * 2**20, "Bytes that may wait for the endpoint; the oldest make room.", minimum=2**10
+    )
+
+
+@attrs.frozen
+class Wiring:
+    """One configured adapter.
+
+    Attributes:
+        name: its name in the configuration.
+        type: its entry point's name.
+        adapter: the object.
+        interval: seconds between its pulls.
+        timeout: seconds an attempt may take.
+        outbox: bytes that may wait.
+    """
+
+    name: str
+    type: str
+    adapter: Any
+    interval: float
+    timeout: float = 5.0
+    outbox: int = 8 * 2**20
+
+
+@attrs.frozen
+class Settings:
+    """A whole configuration, checked.
+
+    Attributes:
+        file: where it came from.
+        program: the keys at the top.
+        samplers: the ``[samplers]`` table.
+        adapters: one wiring per ``[adapters.NAME]`` table.
+    """
+
+    file: str = DEFAULTS
+    program: Program = attrs.field(factory=Program)
+    samplers: Samplers = attrs.field(factory=Samplers)
+    adapters: tuple[Wiring, ...] = ()
+
+
+def default_settings() -> Settings:
+    """Return what runs unconfigured: everything registered, served to Prometheus on loopback."""
+    return parse({"adapters": {"prometheus": {}}}, DEFAULTS)
+
+
+def read(file: str | Path) -> Settings:
+    """Read a configuration file.
+
+    Raises:
+        ConfigurationError: it cannot be read or parsed, or has problems: all of them at once.
+    """
+    path = Path(file)
+    try:
+        table = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigurationError(str(file), [f"cannot be read: {error.strerror}"]) from None
+    except UnicodeDecodeError as error:
+        message = f"is no UTF-8 text: byte {error.start}: save it as UTF-8"
+        raise ConfigurationError(str(file), [message]) from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(str(file), [f"is no TOML: {error}"]) from None
+    return parse(table, str(file))
+
+
+def parse(table: Mapping[str, Any], file: str = "configuration") -> Settings:
+    """Turn the tables of a configuration into settings.
+
+    Args:
+        table: what TOML gives.
+        file: named in errors.
+
+    Raises:
+        ConfigurationError: with every problem.
+    """
+    problems: list[str] = []
+    own = {key: value for key, value in table.items() if key not in ("samplers", "adapters")}
+    known = ("samplers", "adapters")
+    program = _build(Program, own, "", problems, known) or Program()
+    samplers = _build(Samplers, _table(table, "samplers", problems), "samplers", problems)
+    wirings = []
+    entries = catalogue()
+    for name, keys in _table(table, "adapters", problems).items():
+        if not isinstance(keys, dict):
+            problems.append(f"adapters.{name}: expected a table, got {keys!r}: [adapters.{name}]")
+            continue
+        wiring = _wire(name, keys, program, entries, problems)
+        if wiring is not None:
+            wirings.append(wiring)
+    if problems:
+        raise ConfigurationError(file, problems)
+    return Settings(file, program, samplers or Samplers(), tuple(wirings))
+
+
+def _table(table: Mapping[str, Any], key: str, problems: list[str]) -> dict[str, Any]:
+    value = table.get(key, {})
+    if isinstance(value, dict):
+        return value
+    problems.append(f"{key}: expected a table, got {value!r}: write [{key}]")
+    return {}
+
+
+def _wire(
+    name: str,
+    keys: dict[str, Any],
+    program: Program,
+    entries: Mapping[str, Entry],
+    problems: list[str],
+) -> Wiring | None:
+    where = f"adapters.{name}"
+    common = {key: value for key, value in keys.items() if key in options(Delivery)}
+    own = {key: value for key, value in keys.items() if key not in common}
+    delivery = _build(Delivery, common, where, problems)
+    kind = keys.get("type", name)
+    if not isinstance(kind, str):
+        return None  # a problem already
+    if kind not in entries:
+        key = f"{where}.type" if "type" in keys else where
+        hint = did_you_mean(str(kind), entries) or f" (there are {', '.join(entries)})"
+        remedy = "" if "type" in keys else ': set type = "..." or rename the table'
+        problems.append(f"{key}: no adapter {kind!r}{hint}{remedy}")
+        return None
+    try:
+        cls = entries[kind].load()
+    except Unusable as unusable:
+        problems.append(f"{where}: adapter {kind!r} {unusable.reason}")
+        return None
+    adapter = _build(cls, own, where, problems, tuple(options(Delivery)))
+    if adapter is None or delivery is None:
+        return None
+    interval = program.interval if delivery.interval is None else delivery.interval
+    return Wiring(name, kind, adapter, interval, delivery.timeout, delivery.outbox)
+
+
+def _build(
+    cls: Any, table: dict[str, Any], where: str, problems: list[str], others: tuple[str, ...] = ()
+) -> Any:
+    """Construct ``cls`` from a table; None, and every problem noted, when that cannot be."""
+    settings = options(cls)
+    known = settings or _parameters(cls)
+    before = len(problems)
+    prefix = f"{where}." if where else ""
+    for key, value in table.items():
+        if known is not None and key not in known:
+            hint = did_you_mean(key, (*known, *others)) or f" (known: {', '.join(known)})"
+            problems.append(f"{prefix}{key}: unknown key{hint}")
+        elif key in settings and (fault := settings[key].fault(value)):
+            problems.append(f"{prefix}{key}: {fault}")
+    if len(problems) > before:
+        return None
+    try:
+        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in table.items()})
+    except (TypeError, ValueError) as error:  # what only the class itself can tell
+        problems.append(f"{where}: {error}")
+        return None
+
+
+def _parameters(cls: Any) -> tuple[str, ...] | None:
+    """Return the keys that a class without declared options takes; None: any."""
+    try:
+        parameters = inspect.signature(cls).parameters.values()
+    except (TypeError, ValueError):
+        return None
+    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+        return None
+    return tuple(p.name for p in parameters)

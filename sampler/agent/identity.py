@@ -1,0 +1,104 @@
+"""Who measures: the identity that travels beside every snapshot."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import IO
+
+_held: dict[str, IO[bytes]] = {}
+_held_by = 0
+"""Slots this process holds; a POSIX record lock would let one process take a slot twice."""
+
+
+def identity(
+    service: str = "", host: str = "", instance: str = "", role: str = "process"
+) -> dict[str, str]:
+    """Return the identity of this process.
+
+    Args:
+        service: what runs here; default: the program's name.
+        host: where; default: the host's name.
+        instance: which of several; default: the lowest slot number no living process of the
+            same service holds, so it is stable over restarts and unique at any moment.
+        role: what part this process plays.
+
+    Returns:
+        ``service``, ``host``, ``instance``, ``pid``, ``start`` (epoch seconds) and ``role``, as
+        text.
+    """
+    service = service or _program()
+    return {
+        "service": service,
+        "host": host or socket.gethostname(),
+        "instance": instance or _slot(service),
+        "pid": str(os.getpid()),
+        "start": f"{time.time():.3f}",
+        "role": role,
+    }
+
+
+def release() -> None:
+    """Give back the slots this process holds."""
+    while _held:
+        _held.popitem()[1].close()
+
+
+def _program() -> str:
+    name = Path(sys.argv[0]).stem if sys.argv and sys.argv[0] else ""
+    return name if name not in ("", "-c", "__main__") else "python"
+
+
+def _slot(service: str) -> str:
+    try:
+        import fcntl
+    except ImportError:  # no record locks: unique, but not stable
+        return str(os.getpid())
+    folder = _folder()
+    if folder is None:
+        return str(os.getpid())
+    _forget_after_fork()
+    stem = re.sub(r"[^A-Za-z0-9_-]", "_", service)[:60]
+    for number in range(10_000):
+        path = str(folder / f"{stem}.{number}.lock")
+        if path in _held:
+            continue
+        try:
+            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            file = os.fdopen(os.open(path, flags, 0o600), "r+b")
+        except OSError:
+            continue
+        try:
+            # Released when the process ends, however it ends; never inherited by a fork.
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.close()
+            continue
+        _held[path] = file
+        return str(number)
+    return str(os.getpid())
+
+
+def _forget_after_fork() -> None:
+    global _held_by  # noqa: PLW0603 - one set of slots per process
+    if _held_by != os.getpid():
+        release()  # a record lock is its owner's: closing a copy takes nothing from the parent
+        _held_by = os.getpid()
+
+
+def _folder() -> Path | None:
+    """Return this user's private folder of locks, or None when there can be none."""
+    base = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
+    folder = Path(base) / f"sampler-{os.getuid()}"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+    except OSError:
+        return None
+    mine = found.st_uid == os.getuid() and not folder.is_symlink()
+    return folder if mine else None

@@ -1,0 +1,110 @@
+"""When to pull: aligned to the wall clock, timed by the monotonic one, never in a burst."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from threading import Event, Thread
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_log = logging.getLogger("sampler")
+
+
+def phase(identity: Mapping[str, str]) -> float:
+    """Return an identity's part of the interval, 0 to 0.5, the same after a restart.
+
+    Only half of the interval is used, so that a late tick still falls into its own interval: a
+    store with one slot per interval gets one value for each.
+    """
+    key = "\0".join(identity.get(word, "") for word in ("service", "host", "instance"))
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:4]) / 2**33
+
+
+class Schedule:
+    """The moments of one interval.
+
+    Args:
+        interval: seconds between ticks.
+        phase: seconds by which ticks follow whole intervals of the wall clock.
+        wall: returns epoch seconds; it may jump.
+        clock: returns monotonic seconds.
+
+    Attributes:
+        skipped: ticks that were due while another one was still running.
+    """
+
+    def __init__(
+        self,
+        interval: float,
+        phase: float = 0.0,
+        *,
+        wall: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.skipped = 0
+        self._interval = interval
+        self._phase = phase
+        self._wall = wall
+        self._clock = clock
+        self._last = float("-inf")
+
+    def next(self) -> float:
+        """Return the monotonic moment of the next tick, in the future.
+
+        It is computed anew each time, so a clock that steps costs at most one short or long gap.
+        """
+        now, interval = self._clock(), self._interval
+        due = now + interval - (self._wall() - self._phase) % interval
+        if due - self._last < interval / 2:  # woken a little early: this tick is done already
+            due += interval
+        if self._last > float("-inf"):
+            self.skipped += max(0, round((due - self._last) / interval) - 1)
+        self._last = due
+        return due
+
+
+class Ticker:
+    """Calls ``tick`` at once and then on schedule, on a daemon thread of its own.
+
+    Args:
+        name: the thread's name.
+        schedule: when.
+        tick: what; a call that lasts longer than an interval delays nothing but itself.
+
+    Attributes:
+        ticks: calls so far.
+        lag: seconds between the last tick's moment and its beginning.
+    """
+
+    def __init__(self, name: str, schedule: Schedule, tick: Callable[[], object]) -> None:
+        self.schedule = schedule
+        self.ticks = 0
+        self.lag = 0.0
+        self._tick = tick
+        self._stop = Event()
+        self._thread = Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Begin with a first tick at once."""
+        self._thread.start()
+
+    def stop(self, deadline: float) -> bool:
+        """Tick no more; return True once no tick is running, by the monotonic ``deadline``."""
+        self._stop.set()
+        self._thread.join(max(0.0, deadline - time.monotonic()))
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        due = time.monotonic()
+        while not self._stop.wait(max(0.0, due - time.monotonic())):
+            self.lag = max(0.0, time.monotonic() - due)
+            try:
+                self._tick()
+            except Exception:  # ours, not an author's: those end in the Collector
+                _log.exception("a tick failed")
+            self.ticks += 1
+            due = self.schedule.next()

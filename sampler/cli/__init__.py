@@ -1,0 +1,5 @@
+"""The ``sampler`` command."""
+
+from sampler.cli.main import main
+
+__all__ = ["main"]

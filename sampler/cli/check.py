@@ -1,0 +1,89 @@
+"""``sampler check``: would this configuration work?"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from sampler._mapping import unknown_keys
+from sampler.agent.adapter import Batch, ScrapedAdapter
+from sampler.agent.agent import bind_problem
+from sampler.agent.law import Law
+from sampler.cli.exits import OK, UNAVAILABLE
+from sampler.cli.run import prepare
+from sampler.exceptions import ConfigurationError, Rejected, Unavailable
+
+if TYPE_CHECKING:
+    from sampler._snapshot import Snapshot
+    from sampler.agent import Agent
+    from sampler.agent.config import Wiring
+
+
+def check(config: str | None, *, network: bool = True) -> int:
+    """Check a configuration, what its samplers say, and whether its endpoints answer.
+
+    Args:
+        config: the file; None: ``./sampler.toml``, or built-in defaults.
+        network: ask the endpoints; nothing is sent to them.
+
+    Returns:
+        0, or 69 when an endpoint does not answer.
+
+    Raises:
+        ConfigurationError: with every problem.
+    """
+    agent = prepare(config)
+    print(f"{agent.settings.file}: fine")
+    _pull(agent)
+    if not network:
+        return OK
+    wirings = agent.settings.adapters
+    problems = [problem for wiring in wirings if (problem := _listen(wiring))]
+    if problems:
+        raise ConfigurationError(agent.settings.file, problems)
+    answers = [_ask(w) for w in wirings if not isinstance(w.adapter, ScrapedAdapter)]
+    return OK if all(answers) else UNAVAILABLE
+
+
+def _pull(agent: Agent) -> None:
+    with agent.collector("check", agent.settings.program.interval) as collector:
+        snapshot = collector.collect()
+        refused = {s.sampler: s.refused for s in collector.statistics() if s.refused}
+    counts = {block.sampler: len(block) for block in snapshot.blocks}
+    for registration in agent.registry:
+        if registration.name in counts:
+            print(f"sampler {registration.name!r}: {counts[registration.name]} entries")
+        for warning in unknown_keys(registration.sampler):
+            print(f"sampler {registration.name!r}: {warning}: ignored", file=sys.stderr)
+    for failure in snapshot.failures:
+        print(f"sampler {failure.sampler!r}: {failure.message}", file=sys.stderr)
+    for sampler, reasons in refused.items():
+        counted = ", ".join(f"{n} {reason}" for reason, n in reasons.items())
+        print(f"sampler {sampler!r}: samples refused: {counted}", file=sys.stderr)
+
+
+def _listen(wiring: Wiring) -> str | None:
+    """Try to bind what is scraped; return the problem, if there is one."""
+    if not isinstance(wiring.adapter, ScrapedAdapter):
+        return None
+    try:
+        wiring.adapter.open(_nothing, Law())
+    except OSError as error:
+        return f"adapters.{wiring.name}.listen: {bind_problem(error)}"
+    wiring.adapter.close(1.0)
+    print(f"adapter {wiring.name!r}: can listen")
+    return None
+
+
+def _ask(wiring: Wiring) -> bool:
+    try:
+        wiring.adapter.send(Batch((), 0), wiring.timeout)
+    except (Unavailable, Rejected) as error:
+        print(f"adapter {wiring.name!r}: does not answer: {error}", file=sys.stderr)
+        return False
+    print(f"adapter {wiring.name!r}: answers")
+    return True
+
+
+def _nothing() -> Snapshot:
+    raise Unavailable("only checking")

@@ -1,0 +1,9 @@
+"""What the command's exit status says (``sysexits.h``)."""
+
+OK = 0
+USAGE = 2
+"""Wrong arguments."""
+UNAVAILABLE = 69
+"""An endpoint does not answer."""
+CONFIG = 78
+"""The configuration has problems."""

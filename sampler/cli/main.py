@@ -1,0 +1,156 @@
+"""Arguments in, exit status out."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from typing import TYPE_CHECKING
+
+from sampler.cli.exits import CONFIG
+from sampler.exceptions import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_EPILOG = """\
+exit status: 0 fine; 2 wrong arguments; 69 an endpoint does not answer; 78 the configuration
+has problems.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Args:
+        argv: arguments without the program's name; default: the process' own.
+
+    Returns:
+        The exit status.
+    """
+    arguments = _parser().parse_args(argv)
+    _log_to_stderr(arguments.verbose - arguments.quiet)
+    try:
+        status: int = arguments.run(arguments)
+    except ConfigurationError as error:
+        print(error, file=sys.stderr)
+        return CONFIG
+    except BrokenPipeError:  # the reader, such as head, has seen enough
+        sys.stderr.close()
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    # Each verb's module is imported by its own function: `sampler version` needs none of them.
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("-v", "--verbose", action="count", default=0, help="say more")
+    common.add_argument("-q", "--quiet", action="count", default=0, help="say only errors")
+    parser = argparse.ArgumentParser(
+        prog="sampler",
+        description="Collect what this host's Python code publishes and deliver it.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def verb(name: str, text: str) -> argparse.ArgumentParser:
+        return verbs.add_parser(name, help=text, description=text, parents=[common])
+
+    def config_file(command: argparse.ArgumentParser) -> None:
+        command.add_argument(
+            "-c", "--config", metavar="FILE", help="configuration; default: ./sampler.toml"
+        )
+
+    run = verb("run", "Collect and deliver until told to stop (SIGTERM or Ctrl-C).")
+    config_file(run)
+    how = run.add_mutually_exclusive_group()
+    how.add_argument("--once", action="store_true", help="pull once, deliver, exit")
+    how.add_argument(
+        "--test", action="store_true", help="pull twice, one interval apart, print; send nothing"
+    )
+    run.set_defaults(run=_run)
+
+    check = verb("check", "Check a configuration, its samplers and its endpoints.")
+    config_file(check)
+    check.add_argument("--no-network", action="store_true", help="do not ask the endpoints")
+    check.set_defaults(run=_check)
+
+    show = verb("list", "List the installed samplers and adapters.")
+    show.add_argument("what", nargs="?", choices=("samplers", "adapters"), help="only these")
+    show.add_argument("--json", action="store_true", help="for programs")
+    show.set_defaults(run=_list)
+
+    config = verb("config", "Help to write a configuration.")
+    config.add_argument("what", choices=("sample",), help="print a commented sampler.toml")
+    config.set_defaults(run=_config)
+
+    demo = verb("demo", "See it work: a busy program, three backends, all inside this process.")
+    demo.add_argument(
+        "--seconds", type=_seconds, default=15.0, metavar="N", help="how long; default: 15"
+    )
+    demo.set_defaults(run=_demo)
+
+    version = verb("version", "Print the version.")
+    version.set_defaults(run=_version)
+    return parser
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds") from None
+    if not 1 <= value <= 3600:
+        raise argparse.ArgumentTypeError("must be 1 to 3600 seconds")
+    return value
+
+
+def _log_to_stderr(loudness: int) -> None:
+    levels = {0: logging.INFO, -1: logging.WARNING}
+    level = logging.DEBUG if loudness > 0 else levels.get(loudness, logging.ERROR)
+    logging.basicConfig(
+        stream=sys.stderr, level=level, format="%(asctime)s %(levelname)s %(message)s", force=True
+    )
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from sampler.cli.run import run
+
+    return run(arguments.config, once=arguments.once, test=arguments.test)
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from sampler.cli.check import check
+
+    return check(arguments.config, network=not arguments.no_network)
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    from sampler.cli.list import show
+
+    return show(arguments.what, as_json=arguments.json)
+
+
+def _config(arguments: argparse.Namespace) -> int:
+    from sampler.cli.sample import sample
+
+    del arguments
+    print(sample(), end="")
+    return 0
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from sampler.cli.demo import demo
+
+    return demo(arguments.seconds)
+
+
+def _version(arguments: argparse.Namespace) -> int:
+    from importlib.metadata import version
+
+    del arguments
+    print(f"sampler-api {version('sampler-api')}")
+    return 0

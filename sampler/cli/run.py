@@ -1,0 +1,117 @@
+"""``sampler run``: an agent in the foreground."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import time
+from threading import Event
+from typing import TYPE_CHECKING
+
+from sampler.agent import Agent
+from sampler.agent.agent import settings
+from sampler.agent.config import DEFAULTS
+from sampler.agent.console import Console
+from sampler.cli.exits import OK, UNAVAILABLE
+from sampler.exceptions import ConfigurationError
+
+if TYPE_CHECKING:
+    from sampler._snapshot import Snapshot
+    from sampler.agent import Account
+
+_log = logging.getLogger("sampler")
+
+
+def run(config: str | None, *, once: bool = False, test: bool = False) -> int:
+    """Run what a configuration says; return the exit status.
+
+    Args:
+        config: the file; None: ``./sampler.toml``, or built-in defaults.
+        once: pull once, deliver, and end.
+        test: pull twice and print, and send nothing.
+
+    Raises:
+        ConfigurationError: with every problem, those of named samplers included.
+    """
+    agent = prepare(config)
+    if test:
+        return _test(agent)
+    if once:
+        return _once(agent)
+    return _forever(agent)
+
+
+def prepare(config: str | None) -> Agent:
+    """Return an agent whose configuration and named samplers are known to be good."""
+    agent = Agent(settings(config))
+    problems = [f"samplers.enable: {f.sampler!r}: {f.message}" for f in agent.discover()]
+    if problems:
+        raise ConfigurationError(agent.settings.file, problems)
+    return agent
+
+
+def _forever(agent: Agent) -> int:
+    stopped = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    agent.start()
+    _log.info("running with %s", agent.settings.file)
+    for wiring in agent.settings.adapters:
+        _log.info("adapter %r: %s", wiring.name, wiring.adapter)
+    if agent.settings.file == DEFAULTS:
+        _log.info(
+            "no configuration: serving http://127.0.0.1:9464/metrics; to add an adapter: "
+            "sampler config sample > sampler.toml, edit it, and run again"
+        )
+    stopped.wait()
+    _log.info("stopping: sending what waits, %g s at most", agent.settings.program.flush_timeout)
+    agent.stop()
+    for name, account in agent.accounts().items():
+        _log.info("%s: %s", name, law(account))
+    return OK
+
+
+def _once(agent: Agent) -> int:
+    snapshot = agent.once()
+    accounts = agent.accounts()
+    pushed = {name: account for name, account in accounts.items() if account.collected}
+    for name, account in pushed.items():
+        print(f"{name}: {law(account)}")
+    for name in accounts.keys() - pushed.keys():
+        print(f"{name}: is scraped, takes no part in --once")
+    _say_failures(snapshot)
+    for name, trouble in agent.troubles().items():
+        print(f"{name}: does not answer: {trouble}", file=sys.stderr)
+    return UNAVAILABLE if agent.troubles() else OK
+
+
+def _test(agent: Agent) -> int:
+    interval = agent.settings.program.interval
+    console = Console()
+    with agent.collector("test", interval) as collector:
+        for pull in range(2):
+            if pull:
+                print(f"waiting {interval:g} s for the second pull", file=sys.stderr)
+                time.sleep(interval)
+            snapshot = collector.collect()
+            for batch in console.encode(snapshot, {}):
+                console.send(batch, 1.0)
+    return OK
+
+
+def law(account: Account) -> str:
+    """Show an account as the law reads."""
+    dropped = {reason: n for reason, n in account.dropped.items() if n}
+    reasons = "".join(f" {reason} {n}" for reason, n in dropped.items())
+    recovered = f" + {account.recovered} recovered" if account.recovered else ""
+    return (
+        f"{account.collected} collected{recovered} = {account.delivered} delivered + "
+        f"{account.unconfirmed} unconfirmed + {sum(dropped.values())} dropped"
+        f"{f' ({reasons.strip()})' if reasons else ''} + {account.queued} queued"
+    )
+
+
+def _say_failures(snapshot: Snapshot) -> None:
+    for failure in snapshot.failures:
+        print(f"sampler {failure.sampler!r}: {failure.message}", file=sys.stderr)

@@ -1,0 +1,107 @@
+"""Every error this project raises.
+
+::
+
+    SamplerError
+    ├── InvalidSampler (ValueError)      a mapping that breaks the contract
+    ├── SamplerConflict (ValueError)     a mapping that clashes with a registered one
+    ├── CollectorBusy (RuntimeError)     collect() from inside a sampler, or after close()
+    ├── ConfigurationError               a sampler.toml with one or more problems
+    ├── Unavailable                      an endpoint cannot take a batch now; a resend is harmless
+    └── Rejected                         an endpoint refused entries of a batch for good
+
+Each carries the culprit as attributes; the message says what to do.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+
+class SamplerError(Exception):
+    """Root of this project's errors."""
+
+
+class InvalidSampler(SamplerError, ValueError):
+    """A sampler mapping breaks the contract.
+
+    Attributes:
+        sampler: the offending object.
+        faults: one sentence per fault, all of them.
+    """
+
+    def __init__(self, sampler: Any, faults: Iterable[str]) -> None:
+        self.sampler = sampler
+        self.faults = tuple(faults)
+        name = sampler.get("name") if isinstance(sampler, dict) else None
+        label = f"sampler {name!r}" if isinstance(name, str) else "sampler"
+        super().__init__(f"{label}: " + "; ".join(self.faults))
+
+
+class SamplerConflict(SamplerError, ValueError):
+    """A sampler clashes with one that is registered already.
+
+    Attributes:
+        sampler: the mapping that was refused.
+        existing: the name of the registered sampler it clashes with.
+    """
+
+    def __init__(self, sampler: Any, existing: str, message: str) -> None:
+        self.sampler = sampler
+        self.existing = existing
+        super().__init__(message)
+
+
+class CollectorBusy(SamplerError, RuntimeError):
+    """A pull was asked for where none can run.
+
+    Attributes:
+        name: the consumer's name.
+    """
+
+    def __init__(self, name: str, message: str) -> None:
+        self.name = name
+        super().__init__(f"collector {name!r}: {message}")
+
+
+class ConfigurationError(SamplerError):
+    """A configuration has problems; all of them are listed.
+
+    Attributes:
+        file: where the configuration came from.
+        problems: one line each, with key and remedy.
+    """
+
+    def __init__(self, file: str, problems: Iterable[str]) -> None:
+        self.file = file
+        self.problems = tuple(problems)
+        super().__init__("\n".join(f"{file}: {problem}" for problem in self.problems))
+
+
+class Unavailable(SamplerError):
+    """The endpoint cannot take the batch now, and sending it again is harmless.
+
+    Attributes:
+        retry_after: seconds the endpoint asked to wait, or None.
+    """
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        self.retry_after = retry_after
+        super().__init__(message)
+
+
+class Rejected(SamplerError):
+    """The endpoint refused entries of a batch; sending them again is useless.
+
+    Attributes:
+        reason: one word for the ``dropped`` counter.
+        samples: how many entries were refused (the rest was delivered); None: all, or not known.
+    """
+
+    def __init__(self, reason: str, samples: int | None = None, message: str = "") -> None:
+        self.reason = reason
+        self.samples = samples
+        super().__init__(message or f"rejected: {reason}")
