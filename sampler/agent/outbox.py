@@ -9,6 +9,7 @@ one handed over, so an outage makes the next difference larger and loses no coun
 from __future__ import annotations
 
 from collections import deque
+from itertools import islice
 from threading import Condition
 from typing import TYPE_CHECKING
 
@@ -160,7 +161,8 @@ class NewestOnly(Outbox):
         self._failed = False
         self._since: dict[Series, Value] = {}
         self._known: dict[int, Block] = {}
-        self._entries: deque[tuple[Series, Value]] = deque()
+        self._carried: deque[list[tuple[Series, Value]]] = deque()
+        """The entries of each waiting batch."""
 
     def put(self, snapshot: Snapshot) -> None:
         """Make ``snapshot`` the next; the one it replaces is ``dropped{superseded}``."""
@@ -192,10 +194,7 @@ class NewestOnly(Outbox):
         """Settle the batch in flight; later differences are taken from its entries."""
         with self._changed:
             if not self._closed:
-                for _ in range(self._waiting[0].entries):
-                    series, value = self._entries.popleft()
-                    if series.cumulative:
-                        self._since[series] = value
+                self._since.update(e for e in self._carried[0] if e[0].cumulative)
                 self._failed = False
             super().landed(delivered=delivered, unconfirmed=unconfirmed, rejected=rejected)
 
@@ -204,6 +203,16 @@ class NewestOnly(Outbox):
         with self._changed:
             self._failed = True
             super().came_back()
+
+    def split(self, halves: Iterable[Batch]) -> None:
+        """Replace the batch in flight by its halves, in order."""
+        with self._changed:
+            halves = list(halves)
+            entries = iter(self._carried[0] if self._carried else ())
+            super().split(halves)
+            if not self._closed:
+                carried = [list(islice(entries, half.entries)) for half in halves]
+                self._carried.extendleft(reversed(carried))
 
     def empty(self) -> bool:
         """Tell whether everything has an outcome."""
@@ -221,19 +230,22 @@ class NewestOnly(Outbox):
         (batches,) = encode_all(self._crew, [(self._encoder, snapshot, since)])
         with self._changed:
             if self._closed:
-                entries = len(snapshot)
-                self.law.count(dropped={"shutdown": entries}, queued=-entries)
+                left = len(snapshot)
+                self.law.count(dropped={"shutdown": left}, queued=-left)
                 return
-            self._entries = deque(snapshot)
+            entries = iter(snapshot)
             for batch in batches:
                 refused = sum(batch.refused.values())
                 self.law.count(dropped=batch.refused, queued=-refused)
+                carried = list(islice(entries, batch.entries))
                 if batch.samples:
                     self._waiting.append(batch)
+                    self._carried.append(carried)
                     self._bytes += batch.size
-                else:  # nothing to send: these entries are settled
-                    for _ in range(batch.entries):
-                        self._entries.popleft()
+
+    def _pop(self, index: int) -> Batch:
+        del self._carried[index]
+        return super()._pop(index)
 
     def _supersede(self) -> None:
         if self._next is not None:

@@ -48,6 +48,7 @@ class Sender:
         self._deadline = float("inf")
         self._pauses = 0
         self._errors = 0
+        self._rejected_for: set[str] = set()
         self.trouble = ""
         """What the last attempt failed with; empty when it succeeded."""
 
@@ -139,11 +140,11 @@ class Sender:
             self._outbox.split(split(batch))
             return
         refused = batch.samples if error.samples is None else min(error.samples, batch.samples)
-        if self.trouble != str(error):
-            _log.error("adapter %r: %s: %d entries dropped", self.name, error, refused)
+        if error.reason not in self._rejected_for:
+            self._rejected_for.add(error.reason)
+            _log.error("adapter %r: %s: such entries are dropped", self.name, error)
         self._outbox.landed(delivered=batch.samples - refused, rejected=error.reason)
         self._recovered()
-        self.trouble = str(error)
 
     def _broken(self, batch: Batch, error: Exception) -> float | None:
         """Handle what no adapter should raise: a defect must not stop the batches behind it."""

@@ -1,0 +1,349 @@
+"""The agent as a whole, with endpoints in memory."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+
+import pytest
+
+from sampler import ConfigurationError, Registry
+from sampler.agent import Agent, Batch
+from sampler.agent.config import Program, Samplers, Settings, Wiring
+from sampler.agent.sender import FIRST_PAUSE
+from tests.support.memory import Memory, Tally
+from tests.support.waiting import wait_for
+
+
+class Shop:
+    """A metric source that keeps count of what it reported."""
+
+    def __init__(self) -> None:
+        self.orders = 0
+        self.step = 1
+
+    def sample(self):
+        self.orders += self.step
+        yield "orders", self.orders
+        yield "open", self.orders % 7, {"till": "a"}
+
+    def mapping(self):
+        return {"name": "shop", "sample": self.sample, "metrics": {"orders": {"kind": "counter"}}}
+
+
+def agent_with(
+    shop: Shop, interval: float = 0.1, flush: float = 5.0, outbox: int = 200_000, **adapters
+) -> Agent:
+    registry = Registry()
+    registry.register(shop.mapping())
+    wirings = tuple(
+        Wiring(name, name, adapter, interval, timeout=2.0, outbox=outbox)
+        for name, adapter in adapters.items()
+    )
+    program = Program(interval=interval, service="test", instance="0", flush_timeout=flush)
+    return Agent(Settings("test", program, Samplers(enable=("shop",)), wirings), registry)
+
+
+def assert_law(agent: Agent) -> None:
+    for account in agent.accounts().values():
+        assert account.holds, account
+
+
+def test_everything_collected_is_delivered_and_the_law_says_so() -> None:
+    """Between start and stop each entry arrives exactly once, self-metrics included."""
+    memory, tally = Memory(), Tally()
+    agent = agent_with(Shop(), memory=memory, tally=tally)
+    agent.start()
+    wait_for(lambda: memory.sends > 20, what="twenty batches")
+    assert_law(agent)
+    agent.stop()
+    account = agent.accounts()["memory"]
+    assert account.collected == account.delivered == sum(memory.received.values())
+    assert set(memory.received.values()) == {1}
+    assert account.queued == agent.accounts()["tally"].queued == 0
+    assert any(name.startswith("sampler.entries.delivered") for name, *_ in memory.received)
+    assert memory.closed
+
+
+def test_start_and_stop_are_idempotent() -> None:
+    """Starting or stopping twice changes nothing and leaves no thread behind."""
+    before = threading.active_count()
+    agent = agent_with(Shop(), memory=Memory())
+    agent.start()
+    running = threading.active_count()
+    agent.start()
+    assert threading.active_count() == running
+    agent.stop()
+    agent.stop()
+    wait_for(lambda: threading.active_count() <= before, what="the threads to end")
+
+
+@pytest.mark.parametrize("fault", ["unavailable", "muted", "broken"])
+def test_an_outage_delays_and_loses_nothing(fault, monkeypatch) -> None:
+    """After an outage shorter than the outbox, every entry has arrived at least once."""
+    monkeypatch.setattr("sampler.agent.sender.FIRST_PAUSE", 0.02)
+    monkeypatch.setattr("sampler.agent.sender.TRIES_AFTER_ERRORS", 10_000)
+    memory, tally = Memory(size=1000), Tally()
+    shop = Shop()
+    agent = agent_with(shop, memory=memory, tally=tally)
+    agent.start()
+    wait_for(lambda: memory.sends > 2 and tally.gauges, what="a good beginning")
+    memory.fault, tally.fault = fault, "unavailable"
+    sends = memory.sends
+    wait_for(lambda: memory.sends > sends + 3, what="attempts during the outage")
+    wait_for(lambda: agent.accounts()["memory"].queued > 60, what="entries to pile up")
+    assert_law(agent)
+    memory.fault = tally.fault = None
+    wait_for(lambda: agent.accounts()["memory"].queued == 0, what="the queue to drain")
+    agent.stop()
+    assert_law(agent)
+    account = agent.accounts()["memory"]
+    assert account.delivered == account.collected == len(memory.received)
+    assert sum(account.dropped.values()) == 0
+    assert tally.sums["shop.orders"] == shop.orders - 1, "the first value is the baseline"
+
+
+def test_at_the_bound_the_oldest_are_dropped_and_counted_exactly() -> None:
+    """With the endpoint away for long, what is missing at the end equals the drop counter."""
+    memory = Memory(size=5)
+    shop = Shop()
+    registry = Registry()
+    registry.register(shop.mapping())
+    wiring = Wiring("memory", "memory", memory, 0.1, timeout=1.0, outbox=2_000)
+    program = Program(interval=0.1, service="t", instance="0")
+    agent = Agent(Settings("t", program, Samplers(enable=("shop",)), (wiring,)), registry)
+    memory.fault = "unavailable"
+    agent.start()
+    wait_for(lambda: agent.accounts()["memory"].dropped["oldest"] > 100, what="drops")
+    assert_law(agent)
+    memory.fault = None
+    wait_for(lambda: agent.accounts()["memory"].delivered > 0, what="recovery")
+    agent.stop()
+    account = agent.accounts()["memory"]
+    assert account.holds
+    assert account.queued == 0
+    assert account.collected - len(memory.received) == sum(account.dropped.values())
+
+
+def test_one_destination_down_leaves_the_other_alone() -> None:
+    """Destination B gets every tick while A is away."""
+    away, here = Memory(), Memory()
+    away.fault = "unavailable"
+    agent = agent_with(Shop(), away=away, here=here)
+    agent.start()
+    wait_for(lambda: agent.accounts()["here"].delivered > 300, what="B to receive")
+    agent.stop()
+    accounts = agent.accounts()
+    assert accounts["here"].delivered == accounts["here"].collected == len(here.received)
+    assert accounts["away"].dropped["shutdown"] == accounts["away"].collected
+    assert_law(agent)
+
+
+def test_a_rejected_entry_costs_itself_only() -> None:
+    """Of a batch of which one entry is refused, the rest counts as delivered."""
+    memory = Memory(size=10)
+    memory.fault = "reject"
+    agent = agent_with(Shop(), memory=memory)
+    agent.start()
+    wait_for(lambda: memory.sends > 5, what="some batches")
+    agent.stop()
+    account = agent.accounts()["memory"]
+    assert account.dropped["poison"] == memory.sends
+    assert account.delivered == account.collected - memory.sends
+    assert account.holds
+
+
+def test_a_defect_in_send_does_not_block_what_is_behind(monkeypatch, caplog) -> None:
+    """After a few attempts a batch that breaks its adapter is dropped{error}, and said so."""
+    monkeypatch.setattr("sampler.agent.sender.FIRST_PAUSE", 0.005)
+    memory = Memory()
+    memory.fault = "broken"
+    agent = agent_with(Shop(), memory=memory)
+    agent.start()
+    wait_for(lambda: agent.accounts()["memory"].dropped.get("error", 0) > 0, what="a drop")
+    memory.fault = None
+    wait_for(lambda: agent.accounts()["memory"].delivered > 0, what="recovery")
+    agent.stop()
+    assert_law(agent)
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_broken_encoder_costs_its_own_adapter_only() -> None:
+    """An adapter whose encode raises drops its entries; the others get theirs."""
+
+    class Broken(Memory):
+        def encode(self, snapshot, since):
+            raise ZeroDivisionError
+
+    good = Memory()
+    agent = agent_with(Shop(), broken=Broken(), good=good)
+    agent.start()
+    wait_for(lambda: good.sends > 5, what="the good one")
+    agent.stop()
+    accounts = agent.accounts()
+    assert accounts["broken"].dropped["encode"] == accounts["broken"].collected > 0
+    assert accounts["good"].delivered == accounts["good"].collected
+    assert_law(agent)
+
+
+def test_stop_ends_within_its_limit_when_an_endpoint_hangs() -> None:
+    """The flush has one absolute deadline; what is in flight then is unconfirmed."""
+    memory = Memory()
+    memory.fault = "hang"
+    agent = agent_with(Shop(), flush=0.5, memory=memory)
+    agent.start()
+    wait_for(lambda: memory.sends == 1, what="the hanging attempt")
+    begun = time.monotonic()
+    agent.stop()
+    assert time.monotonic() - begun < 5.0
+    account = agent.accounts()["memory"]
+    assert account.holds
+    assert account.unconfirmed == 3
+    assert account.dropped["shutdown"] == account.collected - 3
+    memory.release.set()
+
+
+def test_a_hanging_sampler_costs_the_final_flush_no_more_than_its_share() -> None:
+    """stop() ends in time and delivers the others' last values."""
+    release = threading.Event()
+
+    def hang():
+        release.wait(60)
+        yield "never", 1
+
+    memory = Memory()
+    agent = agent_with(Shop(), interval=0.2, flush=2.0, memory=memory)
+    agent.start()
+    wait_for(lambda: memory.received, what="a first delivery")
+    agent.registry.register({"name": "shop.hang", "sample": hang})
+    begun = time.monotonic()
+    agent.stop()
+    assert time.monotonic() - begun < 8.0
+    account = agent.accounts()["memory"]
+    assert account.holds
+    assert account.delivered == account.collected
+    release.set()
+
+
+def test_random_faults_never_break_the_law(monkeypatch) -> None:
+    """A seeded hail of faults: the law holds at each look and against what the endpoint holds."""
+    monkeypatch.setattr("sampler.agent.sender.FIRST_PAUSE", 0.01)
+    monkeypatch.setattr("sampler.agent.sender.LONGEST_PAUSE", 0.05)
+    rng = random.Random(20261123)
+    memory, tally = Memory(size=4), Tally()
+    shop = Shop()
+    agent = agent_with(shop, interval=0.1, outbox=10**9, memory=memory, tally=tally)
+    agent.start()
+    faults = [None, "unavailable", "unconfirmed", "reject", "muted", None]
+    for _ in range(12):
+        memory.fault = rng.choice(faults)
+        tally.fault = rng.choice([None, "unavailable"])
+        sends = memory.sends
+        wait_for(lambda sends=sends: memory.sends > sends + 1, limit=40, what="traffic")
+        assert_law(agent)
+    memory.fault = tally.fault = None
+    wait_for(lambda: agent.accounts()["memory"].queued == 0, limit=60, what="the queue to drain")
+    wait_for(lambda: tally.sums["shop.orders"] >= shop.orders - 2, limit=60, what="the tally")
+    agent.stop()
+    account = agent.accounts()["memory"]
+    assert_law(agent)
+    arrived = len(memory.received)
+    certain = account.delivered + account.unconfirmed
+    assert certain <= arrived <= certain + account.dropped["poison"]
+    assert account.collected == certain + account.dropped["poison"]
+    assert tally.sums["shop.orders"] == shop.orders - 1
+
+
+def test_once_pulls_exactly_once_and_delivers() -> None:
+    """once() gives one snapshot, self-metrics included, and leaves nothing queued."""
+    memory = Memory()
+    shop = Shop()
+    agent = agent_with(shop, memory=memory)
+    snapshot = agent.once()
+    assert shop.orders == 1
+    account = agent.accounts()["memory"]
+    assert account.collected == account.delivered == len(snapshot) == len(memory.received)
+    assert not agent.troubles()
+
+
+def test_once_says_which_endpoint_does_not_answer() -> None:
+    """once() ends at the first failure and names it."""
+    memory = Memory()
+    memory.fault = "unavailable"
+    agent = agent_with(Shop(), memory=memory)
+    agent.once()
+    assert agent.troubles() == {"memory": "no one is there"}
+    assert_law(agent)
+
+
+def test_every_known_drop_reason_is_published_from_the_start() -> None:
+    """A first drop can be seen as an increase: its series exists with 0 before."""
+    memory = Memory(size=1000)
+    agent = agent_with(Shop(), memory=memory)
+    snapshot = agent.once()
+    reasons = {
+        series.labels["reason"]: value
+        for series, value in snapshot
+        if series.name == "sampler.entries.dropped"
+    }
+    assert set(reasons.values()) == {0}
+    assert {"oldest", "superseded", "shutdown", "collision", "encode"} <= set(reasons)
+
+
+def test_a_sampler_that_registers_later_is_collected() -> None:
+    """The agent follows its registry."""
+    memory = Memory()
+    registry = Registry()
+    wiring = Wiring("memory", "memory", memory, 0.1)
+    program = Program(interval=0.1, service="t", instance="0")
+    agent = Agent(Settings("t", program, Samplers(enable=("late",)), (wiring,)), registry)
+    agent.start()
+    wait_for(lambda: memory.sends, what="a first batch")
+    registry.register({"name": "late", "sample": lambda: [("here", 1)]})
+    registry.register({"name": "unwanted", "sample": lambda: [("here", 1)]})
+    wait_for(lambda: any(name == "late.here" for name, *_ in memory.received), what="late.here")
+    agent.stop()
+    assert not any(name.startswith("unwanted") for name, *_ in memory.received)
+
+
+def test_a_scraped_adapter_that_cannot_bind_stops_the_start() -> None:
+    """A port in use is a configuration error, and nothing has been started."""
+
+    class Scraped:
+        def open(self, collect, law):
+            raise OSError(98, "Address already in use")
+
+        def close(self, timeout):
+            pass
+
+    memory = Memory()
+    agent = agent_with(Shop(), memory=memory, web=Scraped())
+    with pytest.raises(ConfigurationError) as caught:
+        agent.start()
+    assert "adapters.web.listen" in caught.value.problems[0]
+    assert memory.sends == 0
+
+
+def test_a_batch_without_frames_counts_as_handed_over() -> None:
+    """An unstamped adapter may have nothing to send for entries that did not change."""
+
+    class Silent(Tally):
+        def encode(self, snapshot, since):
+            yield Batch((), len(snapshot))
+
+    agent = agent_with(Shop(), silent=Silent())
+    snapshot = agent.once()
+    assert agent.accounts()["silent"].unconfirmed == len(snapshot)
+
+
+def test_pauses_double_and_stay_in_their_bounds() -> None:
+    """Retries back off with jitter and honour what the endpoint asks for."""
+    from sampler.agent.outbox import Outbox
+    from sampler.agent.sender import LONGEST_PAUSE, Sender
+
+    sender = Sender("x", Memory(), Outbox(10), 1.0)
+    pauses = [sender._unavailable("away") for _ in range(12)]
+    assert FIRST_PAUSE / 2 <= pauses[0] <= FIRST_PAUSE
+    assert all(LONGEST_PAUSE / 2 <= pause <= LONGEST_PAUSE for pause in pauses[-4:])
+    assert sender._unavailable("away", retry_after=120.0) == 120.0

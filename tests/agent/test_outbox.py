@@ -1,0 +1,251 @@
+"""The outbox: bounded, ordered, and the law holds whatever happens."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from sampler.agent import Batch
+from sampler.agent.encoding import Encoder
+from sampler.agent.outbox import NewestOnly, Outbox
+from tests.support.snapshots import Feed
+
+BOUND = 100
+
+
+class QueueMachine(RuleBasedStateMachine):
+    """Drives an outbox beside a model that keeps entries and their fate in plain lists."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.outbox = Outbox(BOUND)
+        self.waiting: deque[Batch] = deque()
+        self.flying = self.closed = False
+        self.fate = {"delivered": 0, "unconfirmed": 0}
+        self.dropped: dict[str, int] = {}
+        self.collected = 0
+
+    def drop(self, reason: str, entries: int) -> None:
+        self.dropped[reason] = self.dropped.get(reason, 0) + entries
+
+    @rule(
+        sizes=st.lists(st.tuples(st.integers(1, 60), st.integers(1, 9)), max_size=4),
+        refused=st.integers(0, 3),
+    )
+    def add(self, sizes: list[tuple[int, int]], refused: int) -> None:
+        batches = [Batch((b"x" * size,), samples) for size, samples in sizes]
+        if refused:
+            batches.append(Batch((), 0, {"unsupported": refused}))
+        self.outbox.add(batches)
+        self.collected += sum(batch.entries for batch in batches)
+        self.drop("unsupported", refused)
+        for batch in batches:
+            if batch.samples:
+                self.waiting.append(batch)
+        while self.bytes() > BOUND and len(self.waiting) > self.flying:
+            index = 1 if self.flying else 0
+            self.drop("oldest", self.waiting[index].samples)
+            del self.waiting[index]
+        if self.closed:
+            while self.waiting:
+                self.drop("shutdown", self.waiting.popleft().samples)
+
+    def bytes(self) -> int:
+        return sum(batch.size for batch in self.waiting)
+
+    @precondition(lambda self: self.waiting and not self.flying)
+    @rule()
+    def take(self) -> None:
+        assert self.outbox.take() is self.waiting[0], "batches leave in the order they came"
+        self.flying = True
+
+    @precondition(lambda self: self.flying)
+    @rule(outcome=st.sampled_from(["delivered", "unconfirmed"]))
+    def land(self, outcome: str) -> None:
+        samples = self.waiting.popleft().samples
+        self.flying = False
+        self.fate[outcome] += samples
+        self.outbox.landed(**{outcome: samples})
+
+    @precondition(lambda self: self.flying)
+    @rule(data=st.data())
+    def land_in_part(self, data: st.DataObject) -> None:
+        samples = self.waiting.popleft().samples
+        self.flying = False
+        delivered = data.draw(st.integers(0, samples))
+        self.fate["delivered"] += delivered
+        self.drop("poison", samples - delivered)
+        self.outbox.landed(delivered=delivered, rejected="poison")
+
+    @precondition(lambda self: self.flying)
+    @rule()
+    def come_back(self) -> None:
+        self.flying = False
+        self.outbox.came_back()
+
+    @precondition(lambda self: self.flying and self.waiting[0].samples > 1)
+    @rule()
+    def split(self) -> None:
+        whole = self.waiting.popleft()
+        half = whole.samples // 2
+        parts = [Batch((b"a",), half), Batch((b"b",), whole.samples - half)]
+        self.waiting.extendleft(reversed(parts))
+        self.flying = False
+        self.outbox.split(parts)
+
+    @precondition(lambda self: not self.closed)
+    @rule()
+    def close(self) -> None:
+        if self.flying:
+            self.fate["unconfirmed"] += self.waiting.popleft().samples
+        while self.waiting:
+            self.drop("shutdown", self.waiting.popleft().samples)
+        self.flying, self.closed = False, True
+        self.outbox.close()
+
+    @invariant()
+    def the_law_holds_and_says_what_happened(self) -> None:
+        account = self.outbox.law.account()
+        assert account.holds
+        assert account.collected == self.collected
+        assert account.queued == sum(batch.samples for batch in self.waiting)
+        assert account.delivered == self.fate["delivered"]
+        assert account.unconfirmed == self.fate["unconfirmed"]
+        expected = {reason: n for reason, n in self.dropped.items() if n}
+        assert {reason: n for reason, n in account.dropped.items() if n} == expected
+
+    @invariant()
+    def what_waits_is_bounded(self) -> None:
+        in_flight = self.waiting[0].size if self.flying else 0
+        assert self.outbox.bytes == self.bytes() <= max(BOUND, in_flight)
+
+
+QueueMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestQueue = QueueMachine.TestCase
+
+
+class Deltas:
+    """An unstamped adapter: one batch per entry, a frame for each counter that moved."""
+
+    stamped = False
+
+    def encode(self, snapshot, since):
+        for series, value in snapshot:
+            if series.cumulative:
+                yield Batch((str(value - since.get(series, 0)).encode(),), 1)
+            elif value < 0:
+                yield Batch((), 0, {"unsupported": 1})
+            else:
+                yield Batch((b"g",), 1)
+
+
+class NewestMachine(RuleBasedStateMachine):
+    """What the endpoint was handed sums up to what the counters grew by, whatever was lost."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.feed = Feed({"hits": "counter", "level": "gauge", "errors": "counter"})
+        self.outbox = NewestOnly(Encoder("deltas", Deltas()))
+        self.totals = [5, 0, 7]
+        self.baseline: list[int] | None = None
+        self.owed = False
+        self.received = 0
+        self.batch: Batch | None = None
+
+    def teardown(self) -> None:
+        self.outbox.close()
+        assert self.outbox.law.account().holds
+        assert self.outbox.law.account().queued == 0
+
+    @rule(hits=st.integers(0, 100), level=st.integers(-2, 5), errors=st.integers(0, 3))
+    def put(self, hits: int, level: int, errors: int) -> None:
+        self.totals = [self.totals[0] + hits, level, self.totals[2] + errors]
+        if self.baseline is None:
+            self.baseline = list(self.totals)
+        self.outbox.put(self.feed.snapshot(*self.totals))
+        self.owed = True
+
+    @precondition(lambda self: self.batch is None and not self.outbox.empty())
+    @rule()
+    def take(self) -> None:
+        self.batch = self.outbox.take()
+        if self.batch is None:
+            assert self.outbox.empty()
+
+    @precondition(lambda self: self.batch is not None)
+    @rule(outcome=st.sampled_from(["delivered", "unconfirmed"]))
+    def land(self, outcome: str) -> None:
+        assert self.batch is not None
+        self.receive(self.batch)
+        self.outbox.landed(**{outcome: self.batch.samples})
+        self.batch = None
+
+    @precondition(lambda self: self.batch is not None)
+    @rule()
+    def come_back(self) -> None:
+        self.outbox.came_back()
+        self.batch = None
+
+    def receive(self, batch: Batch) -> None:
+        self.received += sum(int(frame) for frame in batch.frames if frame != b"g")
+
+    @precondition(lambda self: self.baseline is not None)
+    @rule()
+    def drain(self) -> None:
+        """After the endpoint has taken everything there is, no count is missing."""
+        if self.batch is not None:
+            self.come_back()
+        self.outbox.put(self.feed.snapshot(*self.totals))
+        while not self.outbox.empty():
+            batch = self.outbox.take()
+            if batch is not None:
+                self.receive(batch)
+                self.outbox.landed(unconfirmed=batch.samples)
+        assert self.baseline is not None
+        grown = self.totals[0] + self.totals[2] - self.baseline[0] - self.baseline[2]
+        assert self.received == grown
+
+    @invariant()
+    def the_law_holds(self) -> None:
+        assert self.outbox.law.account().holds
+
+
+NewestMachine.TestCase.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
+TestNewestOnly = NewestMachine.TestCase
+
+
+def test_a_series_that_began_after_the_consumer_counts_whole() -> None:
+    """A counter first seen with a known start not before the consumer's is handed over whole."""
+    feed = Feed({"old": "counter", "new": "counter"})
+    feed.series[1].start = feed.start + 1
+    outbox = NewestOnly(Encoder("deltas", Deltas()))
+    outbox.put(feed.snapshot(100, 3))
+    frames = []
+    while (batch := outbox.take()) is not None:
+        frames += batch.frames
+        outbox.landed(delivered=batch.samples)
+        if outbox.empty():
+            break
+    outbox.close()
+    assert frames == [b"0", b"3"]
+
+
+def test_an_encoder_that_loses_an_entry_has_all_of_them_refused() -> None:
+    """A miscounting adapter costs its own entries, counted as dropped{encode}."""
+
+    class Forgetful:
+        stamped = False
+
+        def encode(self, snapshot, since):
+            yield Batch((b"x",), len(snapshot) - 1)
+
+    outbox = NewestOnly(Encoder("forgetful", Forgetful()))
+    outbox.put(Feed({"a": "gauge", "b": "gauge"}).snapshot(1, 2))
+    assert outbox.take() is None
+    account = outbox.law.account()
+    outbox.close()
+    assert account.holds
+    assert account.dropped["encode"] == 2
