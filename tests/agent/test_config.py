@@ -1,0 +1,134 @@
+"""``sampler.toml``: what is accepted, and what a mistake is told."""
+
+from __future__ import annotations
+
+import pytest
+
+from sampler import ConfigurationError
+from sampler.agent.config import default_settings, parse, read
+
+
+def problems(table: dict) -> list[str]:
+    with pytest.raises(ConfigurationError) as caught:
+        parse(table, "sampler.toml")
+    return list(caught.value.problems)
+
+
+def test_a_whole_configuration_is_read() -> None:
+    """The keys of the issue's example end up where they belong."""
+    settings = parse(
+        {
+            "interval": 10,
+            "service": "shop",
+            "samplers": {"enable": ["process", "mypool"], "max_series": 50},
+            "adapters": {
+                "graphite": {"host": "127.0.0.1", "port": 2003, "prefix": "{service}.{host}"},
+                "eu": {"type": "graphite", "port": 2103, "interval": 60, "outbox": 65536},
+                "prometheus": {"listen": "127.0.0.1:9464"},
+            },
+        }
+    )
+    assert settings.program.interval == 10
+    assert settings.samplers.enable == ("process", "mypool")
+    graphite, eu, prometheus = settings.adapters
+    assert (graphite.type, graphite.interval, graphite.adapter.port) == ("graphite", 10, 2003)
+    assert (eu.name, eu.type, eu.interval, eu.outbox) == ("eu", "graphite", 60, 65536)
+    assert prometheus.adapter.listen == "127.0.0.1:9464"
+
+
+def test_without_a_configuration_prometheus_listens_on_loopback() -> None:
+    """The default is one scraped adapter on 127.0.0.1:9464."""
+    (only,) = default_settings().adapters
+    assert (only.type, only.adapter.listen) == ("prometheus", "127.0.0.1:9464")
+
+
+def test_every_problem_is_told_at_once_with_key_and_remedy() -> None:
+    """One line each: unknown keys with a suggestion, types, ranges, adapters."""
+    found = problems(
+        {
+            "intervall": 10,
+            "flush_timeout": -1,
+            "service": 3,
+            "samplers": {"enabled": [], "max_samples": 0, "enable": "process"},
+            "adapters": {
+                "graphite": {"prot": 2003, "port": 99_999, "host": 5},
+                "statsdd": {},
+                "x": {"type": "grafite"},
+                "prometheus": {"listen": "nonsense"},
+                "console": {"interval": True},
+            },
+        }
+    )
+    for expected in (
+        "intervall: unknown key (did you mean 'interval'?)",
+        "flush_timeout: must be at least 0, got -1",
+        "service: expected a string, got 3",
+        "samplers.enabled: unknown key (did you mean 'enable'?)",
+        "samplers.max_samples: must be at least 1, got 0",
+        "samplers.enable: expected a list of strings, got 'process'",
+        "adapters.graphite.prot: unknown key (did you mean 'port'?)",
+        "adapters.graphite.port: must be at most 65535, got 99999",
+        "adapters.graphite.host: expected a string, got 5",
+        "adapters.console.interval: expected a number, got True",
+    ):
+        assert expected in found
+    assert any(p.startswith("adapters.statsdd: no adapter 'statsdd' (did you mean") for p in found)
+    assert any(p.startswith("adapters.x.type: no adapter 'grafite' (did you") for p in found)
+    assert any(p.startswith("adapters.prometheus.listen: ") for p in found)
+    assert len(found) == 13
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        {"adapters": 3},
+        {"adapters": {"console": 3}},
+        {"samplers": []},
+        {"adapters": {"console": {"type": 3}}},
+        {"interval": float("nan")},
+        {"interval": float("inf")},
+        {"interval": "10"},
+        {"adapters": {"console": {"outbox": 1.5}}},
+        {"adapters": {"graphite": {"prefix": "{servis}"}}},
+        {"adapters": {"graphite": {"prefix": "a b"}}},
+        {"adapters": {"graphite": {"prefix": "{service"}}},
+    ],
+)
+def test_one_mistake_gives_one_line(table) -> None:
+    """No mistake is told twice, and each names its key."""
+    (problem,) = problems(table)
+    assert problem.split(":")[0].rstrip("0123456789") != ""
+
+
+def test_a_file_that_cannot_be_used_is_one_clear_line(tmp_path) -> None:
+    """Missing, unparsable, not UTF-8, a directory: the file and the reason."""
+    with pytest.raises(ConfigurationError, match="cannot be read: No such file"):
+        read(tmp_path / "absent.toml")
+    with pytest.raises(ConfigurationError, match="cannot be read: Is a directory"):
+        read(tmp_path)
+    broken = tmp_path / "broken.toml"
+    broken.write_text("interval = \n")
+    with pytest.raises(ConfigurationError, match=r"broken.toml: is no TOML: .*line 1"):
+        read(broken)
+    broken.write_bytes(b"service = '\xff'\n")
+    with pytest.raises(ConfigurationError, match="is no UTF-8 text"):
+        read(broken)
+
+
+def test_an_adapter_without_its_package_names_the_remedy(monkeypatch) -> None:
+    """A missing dependency is told with the pip command that mends it."""
+    import sys
+
+    monkeypatch.setitem(sys.modules, "statsd", None)
+    for name in [name for name in sys.modules if name.startswith("sampler_statsd")]:
+        monkeypatch.delitem(sys.modules, name)
+    (problem,) = problems({"adapters": {"statsd": {}}})
+    assert "pip install 'sampler-api[statsd]'" in problem
+
+
+def test_a_class_constructed_in_code_checks_its_settings_too() -> None:
+    """The same rules hold for arguments as for keys."""
+    from sampler_graphite import Graphite
+
+    with pytest.raises(ValueError, match="port: must be at most 65535"):
+        Graphite(port=70_000)

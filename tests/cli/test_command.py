@@ -1,0 +1,242 @@
+"""The command: exit status, what is said where, and signals."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import tomllib
+import urllib.request
+
+import pytest
+
+from tests.support.command import running, sampler
+from tests.support.doubles import LineSink
+from tests.support.waiting import wait_for
+
+
+@pytest.fixture
+def closed_port() -> int:
+    """A port nobody listens on, held so that nobody begins to."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
+
+
+def write(folder, text: str) -> str:
+    path = folder / "sampler.toml"
+    path.write_text(text)
+    return str(path)
+
+
+def test_version_says_the_distribution() -> None:
+    """``sampler version`` prints name and version."""
+    done = sampler("version")
+    assert done.returncode == 0
+    assert done.stdout.startswith("sampler-api 0.")
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["fly"], ["run", "--once", "--test"], ["demo", "--seconds", "x"]]
+)
+def test_wrong_arguments_exit_2(arguments) -> None:
+    """Usage errors are told on standard error with status 2."""
+    done = sampler(*arguments)
+    assert done.returncode == 2
+    assert "usage:" in done.stderr
+    assert done.stdout == ""
+
+
+def test_configuration_problems_exit_78_without_a_traceback(tmp_path) -> None:
+    """All problems, one line each with file and key, for run, check and --once alike."""
+    config = write(tmp_path, 'intervall = 1\n[adapters.graphite]\nport = "x"\n')
+    for verb in (["run"], ["run", "--once"], ["run", "--test"], ["check"]):
+        done = sampler(*verb, "-c", config)
+        assert done.returncode == 78
+        lines = done.stderr.strip().splitlines()
+        assert len(lines) == 2
+        assert all(line.startswith(config) for line in lines)
+        assert "Traceback" not in done.stderr
+
+
+def test_an_unknown_sampler_is_a_configuration_problem(tmp_path) -> None:
+    """A misspelt name in samplers.enable is told with a suggestion."""
+    config = write(tmp_path, '[samplers]\nenable = ["proces", "no.such:THING"]\n')
+    done = sampler("check", "--no-network", "-c", config)
+    assert done.returncode == 78
+    assert "did you mean 'process'?" in done.stderr
+    assert "no module 'no'" in done.stderr
+
+
+def test_the_sample_configuration_is_accepted(tmp_path) -> None:
+    """``config sample`` gives a file that ``check --no-network`` accepts, also uncommented."""
+    done = sampler("config", "sample")
+    assert done.returncode == 0
+    config = write(tmp_path, done.stdout)
+    checked = sampler("check", "--no-network", "-c", config)
+    assert checked.returncode == 0, checked.stderr
+    keys = [line.removeprefix("# ") for line in done.stdout.splitlines() if " = " in line]
+    for adapter in ("graphite", "statsd", "prometheus", "console"):
+        assert f"[adapters.{adapter}]" in done.stdout
+    for line in keys:
+        assert tomllib.loads(line), line
+
+
+def test_without_a_configuration_process_is_served_on_loopback(tmp_path) -> None:
+    """``sampler run`` alone serves /metrics and says how to add an adapter; SIGTERM exits 0."""
+    config = write(tmp_path, '[adapters.prometheus]\nlisten = "127.0.0.1:0"\n')
+    del config
+    done = sampler("check", "--no-network", cwd=tmp_path)
+    assert done.returncode == 0
+    (tmp_path / "sampler.toml").unlink()
+    with socket.socket() as probe:
+        taken = probe.connect_ex(("127.0.0.1", 9464)) == 0
+    if taken:
+        pytest.skip("port 9464 is in use on this machine")
+    with running("run", cwd=tmp_path) as process:
+        body = wait_for(lambda: _get("http://127.0.0.1:9464/metrics"), what="the first scrape")
+        assert "process_cpu_time_seconds_total" in body
+        process.send_signal(signal.SIGTERM)
+        output, _ = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert "sampler config sample" in output
+    assert "Traceback" not in output
+
+
+def _get(url: str) -> str | None:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return answer.read().decode()
+    except OSError:
+        return None
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_flushes_and_exits_0(tmp_path, number) -> None:
+    """What was collected before the signal is delivered, with a last pull, before the exit."""
+    with LineSink() as sink:
+        config = write(
+            tmp_path,
+            f'interval = 60\nservice = "s"\n[adapters.graphite]\nport = {sink.port}\n',
+        )
+        with running("run", "-c", config) as process:
+            wait_for(lambda: sink.lines, what="the first pull")
+            process.send_signal(number)
+            output, _ = process.communicate(timeout=20)
+        assert process.returncode == 0, output
+        account = next(line for line in output.splitlines() if "graphite: " in line)
+        collected = int(account.split("graphite: ")[1].split()[0])
+        assert f"= {collected} delivered + 0 unconfirmed + 0 dropped + 0 queued" in account
+        assert len(sink.lines) == collected
+
+
+def test_once_delivers_one_pull_and_exits(tmp_path) -> None:
+    """``run --once`` delivers exactly one snapshot, self-metrics included."""
+    with LineSink() as sink:
+        config = write(tmp_path, f"[adapters.graphite]\nport = {sink.port}\n")
+        done = sampler("run", "--once", "-c", config)
+        assert done.returncode == 0, done.stderr
+        paths = [line.split()[0] for line in sink.lines]
+        assert len(paths) == len(set(paths))
+        assert any(b".sampler.entries.collected.adapter-graphite" in path for path in paths)
+        assert any(b".process.cpu.time." in path for path in paths)
+
+
+def test_an_endpoint_that_does_not_answer_exits_69(tmp_path, closed_port) -> None:
+    """``check`` and ``run --once`` name the adapter and exit 69; --no-network does not ask."""
+    config = write(tmp_path, f"[adapters.graphite]\nport = {closed_port}\n")
+    for verb in (["check"], ["run", "--once"]):
+        done = sampler(*verb, "-c", config)
+        assert done.returncode == 69, (verb, done.stderr)
+        assert "graphite" in done.stderr
+        assert "does not answer" in done.stderr
+        assert "Traceback" not in done.stderr
+    assert sampler("check", "--no-network", "-c", config).returncode == 0
+
+
+def test_run_begins_without_its_endpoint_and_says_so_once(tmp_path, closed_port) -> None:
+    """An endpoint that is away when the agent starts is told once, and retried."""
+    config = write(tmp_path, f"interval = 0.2\n[adapters.graphite]\nport = {closed_port}\n")
+    with running("run", "-c", config) as process:
+        lines = []
+        while not any("retrying" in line for line in lines):
+            lines.append(process.stdout.readline())
+        with pytest.raises(Exception, match="timed out"):
+            process.wait(timeout=2)
+        process.send_signal(signal.SIGTERM)
+        output, _ = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert ("".join(lines) + output).count("retrying") == 1
+
+
+def test_a_port_in_use_exits_78(tmp_path) -> None:
+    """An address that cannot be bound is a configuration problem with key and remedy."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        config = write(tmp_path, f'[adapters.prometheus]\nlisten = "{address}"\n')
+        for verb in ("run", "check"):
+            done = sampler(verb, "-c", config)
+            assert done.returncode == 78
+            assert "adapters.prometheus.listen: the port is in use" in done.stderr
+            assert "Traceback" not in done.stderr
+
+
+def test_test_prints_two_pulls_and_sends_nothing(tmp_path) -> None:
+    """``run --test`` pulls twice, one interval apart, to standard output only."""
+    with LineSink() as sink:
+        config = write(tmp_path, f"interval = 0.5\n[adapters.graphite]\nport = {sink.port}\n")
+        done = sampler("run", "--test", "-c", config)
+        assert done.returncode == 0
+        assert done.stdout.count("--- ") == 2
+        assert "process.cpu.time" in done.stdout
+        assert sink.accepted == 0
+
+
+def test_list_tells_origin_and_why_something_is_unavailable(tmp_path) -> None:
+    """``list`` shows distribution and version, and the remedy for a missing package."""
+    (tmp_path / "statsd.py").write_text("raise ModuleNotFoundError(name='statsd')")
+    done = sampler("list", PYTHONPATH=str(tmp_path))
+    assert done.returncode == 0
+    assert "pip install 'sampler-api[statsd]'" in done.stdout
+    rows = json.loads(sampler("list", "adapters", "--json").stdout)
+    assert {row["name"] for row in rows} >= {"console", "graphite", "prometheus", "statsd"}
+    assert all(row["distribution"] and row["version"] for row in rows)
+    both = json.loads(sampler("list", "--json").stdout)
+    assert [row["name"] for row in both["samplers"]][:1]
+    assert both["adapters"]
+
+
+def test_check_reports_unknown_keys_and_refused_samples(tmp_path) -> None:
+    """What the contract ignores at run time is told when asked."""
+    (tmp_path / "odd.py").write_text(
+        "SAMPLER = {'name': 'odd', 'sampel': 1, 'sample': lambda: [('a', 'text'), ('b', 1)]}\n"
+    )
+    config = write(tmp_path, '[samplers]\nenable = ["odd:SAMPLER"]\n')
+    done = sampler("check", "--no-network", "-c", config, PYTHONPATH=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert "unknown key 'sampel' (did you mean 'sample'?)" in done.stderr
+    assert "1 type" in done.stderr
+    assert "sampler 'odd': 1 entries" in done.stdout
+
+
+def test_a_malformed_sampler_is_told_with_every_fault(tmp_path) -> None:
+    """All faults of a named mapping, in one line, status 78."""
+    (tmp_path / "bad.py").write_text("SAMPLER = {'name': 'Bad-Name', 'metrics': 3}\n")
+    config = write(tmp_path, '[samplers]\nenable = ["bad:SAMPLER"]\n')
+    done = sampler("check", "--no-network", "-c", config, PYTHONPATH=str(tmp_path))
+    assert done.returncode == 78
+    for part in ("'Bad-Name' is not a name", "'metrics' must map", "neither is given"):
+        assert part in done.stderr
+
+
+def test_quiet_and_verbose_change_what_is_said(tmp_path) -> None:
+    """-q keeps standard error to errors."""
+    with LineSink() as sink:
+        config = write(tmp_path, f"interval = 60\n[adapters.graphite]\nport = {sink.port}\n")
+        with running("run", "-qq", "-c", config) as process:
+            wait_for(lambda: sink.lines, what="the first pull")
+            process.send_signal(signal.SIGTERM)
+            output, _ = process.communicate(timeout=20)
+    assert output == ""

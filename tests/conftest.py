@@ -1,0 +1,109 @@
+"""Fixtures that start real servers, and the switch that insists on them."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import pytest
+
+from tests.support.servers import Carbon, MissingServerError, Prometheus, Server, StatsD
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+S = TypeVar("S", bound=Server)
+
+
+class Launch(Protocol):
+    """What `launch` is: a server class and its options in, a ready server out."""
+
+    def __call__(self, kind: type[S], /, *args: Any, **options: Any) -> S:
+        """Start a `kind` in a directory of its own; it ends with the fixture."""
+        ...
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the switch that turns a missing server from a skip into a failure."""
+    parser.addoption(
+        "--require-servers",
+        action="store_true",
+        help="fail, instead of skip, a test whose real server is not installed",
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test that uses a real server; before -m selects."""
+    for item in items:
+        if {"launch", "launch_session"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker("server")
+
+
+def _launching(config: pytest.Config, directories: pytest.TempPathFactory) -> Iterator[Launch]:
+    with ExitStack() as running:
+
+        def launch(kind: type[S], /, *args: Any, **options: Any) -> S:
+            try:
+                server = kind(directories.mktemp(kind.__name__.lower()), *args, **options)
+            except MissingServerError as missing:
+                if config.getoption("--require-servers"):
+                    pytest.fail(str(missing), pytrace=False)
+                pytest.skip(str(missing))
+            running.enter_context(server)
+            return server
+
+        yield launch
+
+
+@pytest.fixture
+def launch(
+    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Launch]:
+    """Start servers with other options than the fixtures below: `launch(Carbon, retention=...)`.
+
+    Skips the test, or fails it with --require-servers, if the server is not installed.
+    """
+    yield from _launching(pytestconfig, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def launch_session(
+    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Launch]:
+    """Start servers as `launch` does, to be shared by all tests."""
+    yield from _launching(pytestconfig, tmp_path_factory)
+
+
+@pytest.fixture
+def carbon(launch: Launch) -> Carbon:
+    """A carbon-cache of the test's own."""
+    return launch(Carbon)
+
+
+@pytest.fixture(scope="session")
+def carbon_session(launch_session: Launch) -> Carbon:
+    """A carbon-cache shared by all tests: each takes paths of its own, none stops it."""
+    return launch_session(Carbon)
+
+
+@pytest.fixture
+def statsd(launch: Launch) -> StatsD:
+    """A statsd of the test's own."""
+    return launch(StatsD)
+
+
+@pytest.fixture(scope="session")
+def statsd_session(launch_session: Launch) -> StatsD:
+    """A statsd shared by all tests: each takes names of its own, none stops it."""
+    return launch_session(StatsD)
+
+
+@pytest.fixture
+def prometheus_server(launch: Launch) -> Callable[..., Prometheus]:
+    """Start a Prometheus: `prometheus_server(["127.0.0.1:9464"], scrape_interval="1s")`."""
+
+    def start(targets: Sequence[str], **options: Any) -> Prometheus:
+        return launch(Prometheus, targets, **options)
+
+    return start

@@ -1,0 +1,109 @@
+"""One thread around one selector, for doubles of servers."""
+
+from __future__ import annotations
+
+import queue
+import selectors
+import socket
+import threading
+from concurrent.futures import Future
+from typing import TYPE_CHECKING
+
+from tests.support.ports import HOST, hold_ports
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+    from typing import Self
+
+
+class Double:
+    """A receiver on loopback whose port, for TCP, stays its own while it refuses.
+
+    Whatever a test asks of it is done inside its thread, so a method has taken effect when it
+    returns. Closing joins the thread and closes every socket.
+    """
+
+    def __init__(self) -> None:
+        (self._held,) = hold_ports(1)
+        self.port: int = self._held.getsockname()[1]
+        self.address = (HOST, self.port)
+        self._selector = selectors.DefaultSelector()
+        self._bell, self._ear = socket.socketpair()
+        self._orders: queue.SimpleQueue[tuple[Future[None], Callable[[], None]]]
+        self._orders = queue.SimpleQueue()
+        self._closed = False
+        self._watch(self._ear, self._obey)
+        self._thread = threading.Thread(target=self._run, name=type(self).__name__, daemon=True)
+        self._thread.start()
+        self.listen()
+
+    def listen(self) -> None:
+        """Take what comes: the state at first, and the end of every other."""
+        self._inside(self._open)
+
+    def refuse(self) -> None:
+        """Be absent, as a stopped server is, until `listen`; open connections are reset."""
+        self._inside(self._shut)
+
+    def close(self) -> None:
+        """Stop for good, with every socket closed and the thread joined."""
+        if self._closed:
+            return
+        self._inside(self._end)
+        self._thread.join()
+        for item in (self._bell, self._ear, self._held, self._selector):
+            item.close()
+
+    def _open(self) -> None:
+        raise NotImplementedError
+
+    def _shut(self) -> None:
+        raise NotImplementedError
+
+    def _end(self) -> None:
+        self._shut()
+        self._closed = True
+
+    def _inside(self, order: Callable[[], None]) -> None:
+        done: Future[None] = Future()
+        self._orders.put((done, order))
+        self._bell.send(b"!")
+        done.result(timeout=10)
+
+    def _run(self) -> None:
+        while not self._closed:
+            for key, _ in self._selector.select():
+                # An earlier handler of this round may have closed this one.
+                if self._selector.get_map().get(key.fd) is key:
+                    key.data()
+
+    def _obey(self) -> None:
+        self._ear.recv(4096)
+        while not self._orders.empty():
+            done, order = self._orders.get()
+            try:
+                done.set_result(order())
+            except BaseException as error:
+                done.set_exception(error)
+
+    def _watch(self, channel: socket.socket, handler: Callable[[], None]) -> None:
+        self._selector.register(channel, selectors.EVENT_READ, handler)
+
+    def _unwatch(self, channel: socket.socket) -> None:
+        if self._watched(channel):
+            self._selector.unregister(channel)
+
+    def _watched(self, channel: socket.socket) -> bool:
+        return channel.fileno() in self._selector.get_map()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -1,0 +1,10 @@
+"""The real servers that tests read back from: `with Carbon(directory) as carbon: ...`."""
+
+from __future__ import annotations
+
+from tests.support.carbon import Carbon
+from tests.support.process import MissingServerError, Server
+from tests.support.prometheus import Prometheus
+from tests.support.statsd import StatsD
+
+__all__ = ["Carbon", "MissingServerError", "Prometheus", "Server", "StatsD"]
