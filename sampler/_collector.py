@@ -59,7 +59,7 @@ class Collector:
     ) -> None:
         self.name = name
         self.interval = interval
-        self.deadline = min(interval or 5.0, 5.0) if deadline is None else deadline
+        self.deadline: float = min(interval or 5.0, 5.0) if deadline is None else deadline
         self._registry = _registry.default if registry is None else registry
         self._reuse = reuse
         self._max_samples = max_samples
@@ -70,7 +70,7 @@ class Collector:
 
     def _begin(self) -> None:
         """Become a new consumer of this process."""
-        self.start = time.time()
+        self.start: float = time.time()
         self._pid = os.getpid()
         self._identity["pid"] = str(self._pid)
         self._turn = Condition()

@@ -31,8 +31,8 @@ class Health:
         self._calls: list[Shift] = []
         self._failures = self._overruns = 0
         self._until = 0.0
-        self.proven = False
-        self.said = ""
+        self.proven: bool = False
+        self.said: str = ""
 
     def hung(self) -> bool:
         """Tell whether an abandoned call has not returned yet."""

@@ -36,11 +36,11 @@ class Histogram:
         scale: int | None = None,
         zero_threshold: float | None = None,
     ) -> None:
-        self.count = count
-        self.sum = sum
-        self.buckets = buckets
-        self.scale = scale
-        self.zero_threshold = zero_threshold
+        self.count: int = count
+        self.sum: float | None = sum
+        self.buckets: tuple[tuple[float, int], ...] = buckets
+        self.scale: int | None = scale
+        self.zero_threshold: float | None = zero_threshold
 
     def at(self, bound: float) -> int | None:
         """Count the observations up to ``bound``; None when its neighbours disagree."""

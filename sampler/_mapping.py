@@ -85,8 +85,10 @@ class Declaration:
         self.sample: Callable[[], Any] | None = sampler.get("sample")
         self.factory: Callable[[Mapping[str, Any]], Any] | None = sampler.get("factory")
         self.start: float | Callable[[], float] | None = sampler.get("start")
-        self.labels = _read_constant_labels(sampler.get("labels"), faults)
-        self.metrics = _read_metrics(self.name, sampler.get("metrics"), faults)
+        self.labels: dict[str, str] = _read_constant_labels(sampler.get("labels"), faults)
+        self.metrics: dict[str, Description] = _read_metrics(
+            self.name, sampler.get("metrics"), faults
+        )
         _check_calls(sampler, faults)
         if sampler.get("api", API) != API:
             faults.append(f"'api' is {sampler['api']!r}; this consumer speaks {API}")

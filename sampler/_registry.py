@@ -46,13 +46,13 @@ class Registration:
 
     def __init__(self, registry: Registry, sampler: Mapping[str, Any]) -> None:
         self._registry = registry
-        self.sampler = sampler
-        self.declaration = Declaration(sampler, reserved=registry.reserved)
-        self.name = self.declaration.name
-        self.health = Health()
-        self.origin = ""
-        self.pid = _getpid()
-        self.time = time.time()
+        self.sampler: Mapping[str, Any] = sampler
+        self.declaration: Declaration = Declaration(sampler, reserved=registry.reserved)
+        self.name: str = self.declaration.name
+        self.health: Health = Health()
+        self.origin: str = ""
+        self.pid: int = _getpid()
+        self.time: float = time.time()
 
     def unregister(self) -> None:
         """Withdraw the sampler; doing it twice is harmless."""

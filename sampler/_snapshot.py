@@ -59,14 +59,14 @@ class Series:
         merge: str | None = None,
         start: float | None = None,
     ) -> None:
-        self.name = name
-        self.labels = labels
-        self.kind = kind
-        self.unit = unit
-        self.help = help
-        self.scope = scope
-        self.merge = merge
-        self.start = start
+        self.name: str = name
+        self.labels: Mapping[str, str] = labels
+        self.kind: str = kind
+        self.unit: str = unit
+        self.help: str = help
+        self.scope: str = scope
+        self.merge: str | None = merge
+        self.start: float | None = start
 
     @property
     def cumulative(self) -> bool:
@@ -102,10 +102,10 @@ class Block:
     def __init__(
         self, sampler: str, series: tuple[Series, ...], values: list[Value | Absent], time: float
     ) -> None:
-        self.sampler = sampler
-        self.series = series
-        self.values = values
-        self.time = time
+        self.sampler: str = sampler
+        self.series: tuple[Series, ...] = series
+        self.values: list[Value | Absent] = values
+        self.time: float = time
 
     def __iter__(self) -> Iterator[tuple[Series, Value]]:
         for series, value in zip(self.series, self.values, strict=True):
@@ -131,9 +131,9 @@ class Failure:
     __slots__ = ("message", "reason", "sampler")
 
     def __init__(self, sampler: str, reason: str, message: str) -> None:
-        self.sampler = sampler
-        self.reason = reason
-        self.message = message
+        self.sampler: str = sampler
+        self.reason: str = reason
+        self.message: str = message
 
     def __repr__(self) -> str:
         return f"<Failure {self.sampler}: {self.reason}: {self.message}>"
@@ -162,11 +162,11 @@ class Snapshot:
         identity: Mapping[str, str],
         failures: tuple[Failure, ...] = (),
     ) -> None:
-        self.blocks = blocks
-        self.time = time
-        self.start = start
-        self.identity = identity
-        self.failures = failures
+        self.blocks: tuple[Block, ...] = blocks
+        self.time: float = time
+        self.start: float = start
+        self.identity: Mapping[str, str] = identity
+        self.failures: tuple[Failure, ...] = failures
 
     def __iter__(self) -> Iterator[tuple[Series, Value]]:
         for block in self.blocks:

@@ -17,6 +17,7 @@ from threading import Thread
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from _thread import LockType
     from collections.abc import Callable, Sequence
     from typing import Any
 
@@ -46,12 +47,12 @@ class Job:
     __slots__ = ("call", "error", "overran", "result", "seconds", "started")
 
     def __init__(self, call: Callable[[], Any]) -> None:
-        self.call = call
+        self.call: Callable[[], Any] = call
         self.result: Any = None
         self.error: BaseException | None = None
         self.overran: Shift | None = None
-        self.started = True
-        self.seconds = 0.0
+        self.started: bool = True
+        self.seconds: float = 0.0
 
 
 class Shift:
@@ -75,14 +76,15 @@ class Shift:
     )
 
     def __init__(self, jobs: Sequence[Job]) -> None:
-        self.jobs = jobs
-        self.lock = allocate_lock()
-        self.finished = allocate_lock()
+        self.jobs: Sequence[Job] = jobs
+        self.lock: LockType = allocate_lock()
+        self.finished: LockType = allocate_lock()
         self.finished.acquire()
-        self.index = 0
-        self.began = time.monotonic()
-        self.abandoned = self.returned = False
-        self.ident = 0
+        self.index: int = 0
+        self.began: float = time.monotonic()
+        self.abandoned: bool = False
+        self.returned: bool = False
+        self.ident: int = 0
         self._cpu = self._seen = 0.0
 
     def work(self) -> bool:

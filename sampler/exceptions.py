@@ -35,7 +35,7 @@ class InvalidSampler(SamplerError, ValueError):
 
     def __init__(self, sampler: Any, faults: Iterable[str]) -> None:
         self.sampler = sampler
-        self.faults = tuple(faults)
+        self.faults: tuple[str, ...] = tuple(faults)
         name = sampler.get("name") if isinstance(sampler, dict) else None
         label = f"sampler {name!r}" if isinstance(name, str) else "sampler"
         super().__init__(f"{label}: " + "; ".join(self.faults))
@@ -77,7 +77,7 @@ class ConfigurationError(SamplerError):
 
     def __init__(self, file: str, problems: Iterable[str]) -> None:
         self.file = file
-        self.problems = tuple(problems)
+        self.problems: tuple[str, ...] = tuple(problems)
         super().__init__("\n".join(f"{file}: {problem}" for problem in self.problems))
 
 

@@ -1,5 +1,6 @@
 """The agent: schedules pulls and runs adapters inside a process."""
 
+from sampler._histogram import Histogram
 from sampler._snapshot import ABSENT, Block, Series, Snapshot
 from sampler.agent.adapter import (
     DELIVERED,
@@ -24,6 +25,7 @@ __all__ = [
     "Agent",
     "Batch",
     "Block",
+    "Histogram",
     "Law",
     "Option",
     "Outcome",

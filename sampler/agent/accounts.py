@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import enumerate as enumerate_threads
 from typing import TYPE_CHECKING, Any
 
 from sampler._names import RESERVED
@@ -59,20 +60,16 @@ def accounts(
     """Return the sampler through which an agent accounts for itself."""
 
     def sample() -> Iterator[tuple[Any, ...]]:
-        threads = 0
         for channel in channels():
             yield from _law(channel)
-            threads += channel.threads
         for collector in collectors():
             yield from _pulls(collector)
-            threads += 1
         for consumer, ticker in tickers().items():
             labels = {"consumer": consumer}
             yield "ticks", ticker.ticks, labels
             yield "ticks.skipped", ticker.schedule.skipped, labels
             yield "tick.lag", ticker.lag, labels
-            threads += 1
-        yield "threads", threads + abandoned()
+        yield "threads", sum(thread.name.startswith("sampler-") for thread in enumerate_threads())
         yield "threads.abandoned", abandoned()
 
     return {"name": RESERVED, "sample": sample, "metrics": METRICS}

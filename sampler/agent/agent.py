@@ -55,7 +55,7 @@ class Pulse:
 
     def __init__(self, collector: Collector, schedule: Schedule, channels: list[Pushed]) -> None:
         self.collector = collector
-        self.ticker = Ticker(f"sampler-tick-{collector.name}", schedule, self.tick)
+        self.ticker: Ticker = Ticker(f"sampler-tick-{collector.name}", schedule, self.tick)
         self._channels = channels
         self._crew = Crew(f"sampler-encode-{collector.name}")
 
@@ -80,8 +80,8 @@ class Agent:
     """
 
     def __init__(self, settings: Settings | None = None, registry: Registry | None = None) -> None:
-        self.settings = settings or default_settings()
-        self.registry = _registry.default if registry is None else registry
+        self.settings: Settings = settings or default_settings()
+        self.registry: Registry = _registry.default if registry is None else registry
         program = self.settings.program
         self.identity: Mapping[str, str] = identity(
             program.service or "", program.host or "", program.instance or ""

@@ -27,10 +27,8 @@ class Channel:
         wiring: its settings.
     """
 
-    threads = 1
-
     def __init__(self, wiring: Wiring, law: Law) -> None:
-        self.name = wiring.name
+        self.name: str = wiring.name
         self.wiring = wiring
         self._law = law
 
@@ -48,7 +46,7 @@ class Pushed(Channel):
     """The channel of an adapter that pushes."""
 
     def __init__(self, wiring: Wiring, adapter: Adapter) -> None:
-        self.encoder = Encoder(wiring.name, adapter)
+        self.encoder: Encoder = Encoder(wiring.name, adapter)
         self.stamped: bool = getattr(adapter, "stamped", True)
         self._outbox = Outbox(wiring.outbox) if self.stamped else NewestOnly(self.encoder)
         self._sender = Sender(wiring.name, adapter, self._outbox, wiring.timeout)

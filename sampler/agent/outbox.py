@@ -36,7 +36,7 @@ class Outbox:
     """
 
     def __init__(self, max_bytes: int) -> None:
-        self.law = Law()
+        self.law: Law = Law()
         self._max_bytes = max_bytes
         self._changed = Condition()
         self._waiting: deque[Batch] = deque()

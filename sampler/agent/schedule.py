@@ -45,7 +45,7 @@ class Schedule:
         wall: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.skipped = 0
+        self.skipped: int = 0
         self._interval = interval
         self._phase = phase
         self._wall = wall
@@ -82,8 +82,8 @@ class Ticker:
 
     def __init__(self, name: str, schedule: Schedule, tick: Callable[[], object]) -> None:
         self.schedule = schedule
-        self.ticks = 0
-        self.lag = 0.0
+        self.ticks: int = 0
+        self.lag: float = 0.0
         self._tick = tick
         self._stop = Event()
         self._thread = Thread(target=self._run, name=name, daemon=True)

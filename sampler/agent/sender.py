@@ -49,7 +49,7 @@ class Sender:
         self._pauses = 0
         self._errors = 0
         self._rejected_for: set[str] = set()
-        self.trouble = ""
+        self.trouble: str = ""
         """What the last attempt failed with; empty when it succeeded."""
 
     def start(self) -> None:

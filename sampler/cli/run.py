@@ -9,7 +9,7 @@ import time
 from threading import Event
 from typing import TYPE_CHECKING
 
-from sampler.agent import Agent
+from sampler.agent import Agent, options
 from sampler.agent.agent import settings
 from sampler.agent.config import DEFAULTS
 from sampler.agent.console import Console
@@ -19,6 +19,7 @@ from sampler.exceptions import ConfigurationError
 if TYPE_CHECKING:
     from sampler._snapshot import Snapshot
     from sampler.agent import Account
+    from sampler.agent.config import Wiring
 
 _log = logging.getLogger("sampler")
 
@@ -58,7 +59,7 @@ def _forever(agent: Agent) -> int:
     agent.start()
     _log.info("running with %s", agent.settings.file)
     for wiring in agent.settings.adapters:
-        _log.info("adapter %r: %s", wiring.name, wiring.adapter)
+        _log.info("adapter %r: %s", wiring.name, _describe(wiring))
     if agent.settings.file == DEFAULTS:
         _log.info(
             "no configuration: serving http://127.0.0.1:9464/metrics; to add an adapter: "
@@ -70,6 +71,12 @@ def _forever(agent: Agent) -> int:
     for name, account in agent.accounts().items():
         _log.info("%s: %s", name, law(account))
     return OK
+
+
+def _describe(wiring: Wiring) -> str:
+    keys = {name: getattr(wiring.adapter, name) for name in options(type(wiring.adapter))}
+    shown = ", ".join(f"{name} = {value!r}" for name, value in keys.items())
+    return f"{wiring.type}, every {wiring.interval:g} s" + (f": {shown}" if shown else "")
 
 
 def _once(agent: Agent) -> int:

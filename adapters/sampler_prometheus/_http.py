@@ -1,0 +1,294 @@
+"""The server behind ``/metrics``: one thread for every connection, one that asks for pages.
+
+No client can hold a thread: heads are read and replies written as far as they go, each within a
+limit. Whoever asks while a page is being made waits for the next one, which serves all of them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import selectors
+import socket
+import time
+from collections import deque
+from threading import Condition, Event, Thread
+from typing import TYPE_CHECKING
+
+from sampler_prometheus._request import Request, read, reply
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+HEAD_LIMIT = 5.0
+"""Seconds a client has to send its request's head, from the moment it connects."""
+REPLY_LIMIT = 10.0
+"""Seconds a client has to take a reply and to end the connection."""
+MAX_CONNECTIONS = 128
+BACKLOG = 128
+
+_CHUNK = 65536
+_READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
+
+
+class Answer:
+    """A page on its way to one client.
+
+    Args:
+        reply: all bytes of the reply.
+        settle: called once, with True when the client took it whole, False when it left early.
+    """
+
+    def __init__(self, reply: bytes, settle: Callable[[bool], None]) -> None:
+        self.reply = reply
+        self.settle = settle
+
+
+class Client:
+    """One connection."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection = connection
+        self.received = b""
+        self.asked = False
+        self.ended = False
+        self.deadline = time.monotonic() + HEAD_LIMIT
+        self.left: memoryview | None = None
+        self._settle: Callable[[bool], None] | None = None
+
+    @property
+    def reading(self) -> bool:
+        """Whether its request is not complete yet."""
+        return not self.asked and self.left is None
+
+    def answer(self, reply: bytes, settle: Callable[[bool], None] | None = None) -> None:
+        """Begin to send a reply."""
+        self.left = memoryview(reply)
+        self._settle = settle
+        self.deadline = time.monotonic() + REPLY_LIMIT
+
+    def settled(self, taken: bool) -> None:
+        """Tell the reply's outcome, once."""
+        settle, self._settle = self._settle, None
+        if settle:
+            settle(taken)
+
+
+class Server:
+    """Listens, and answers GET of ``/metrics`` with what ``page`` returns.
+
+    Args:
+        family: ``socket.AF_INET`` or ``AF_INET6``.
+        address: where to listen.
+        kind: content type of a page.
+        page: called on a thread of the server; makes the answers for that many clients.
+
+    Raises:
+        OSError: the address cannot be bound.
+    """
+
+    def __init__(
+        self,
+        family: int,
+        address: tuple[object, ...],
+        kind: str,
+        page: Callable[[int], list[Answer]],
+    ) -> None:
+        self._kind = kind
+        self._page = page
+        self._listener = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self._listener.bind(address)
+            self._listener.listen(BACKLOG)
+        except OSError:
+            self._listener.close()
+            raise
+        self.address: tuple[str, int] = self._listener.getsockname()[:2]
+        self._listener.setblocking(False)
+        self._selector = selectors.DefaultSelector()
+        self._bell, self._ear = socket.socketpair()
+        self._ear.setblocking(False)
+        self._selector.register(self._listener, _READ)
+        self._selector.register(self._ear, _READ)
+        self._clients: dict[int, Client] = {}
+        self._asked = Condition()
+        self._waiting: list[Client] = []
+        self._ready: deque[tuple[Client, Answer]] = deque()
+        self._until: float | None = None
+        self._over = Event()
+        self._threads = [
+            Thread(target=self._serve, name="sampler-http", daemon=True),
+            Thread(target=self._make_pages, name="sampler-http-page", daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def close(self, timeout: float) -> None:
+        """Accept no more; end when the replies under way have, or after ``timeout`` seconds."""
+        deadline = time.monotonic() + timeout
+        self._until = deadline
+        self._wake()
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()) + 1.0)
+        if not any(thread.is_alive() for thread in self._threads):
+            self._bell.close()
+
+    def _wake(self) -> None:
+        with contextlib.suppress(OSError):  # over already
+            self._bell.send(b"!")
+
+    def _make_pages(self) -> None:
+        while True:
+            with self._asked:
+                self._asked.wait_for(lambda: self._waiting or self._over.is_set())
+                clients, self._waiting = self._waiting, []
+            if self._over.is_set():
+                return
+            for client, answer in zip(clients, self._page(len(clients)), strict=True):
+                self._ready.append((client, answer))
+            self._wake()
+
+    def _serve(self) -> None:
+        try:
+            while self._until is None or self._may_go_on(self._until):
+                for key, events in self._selector.select(self._pause()):
+                    if key.fileobj is self._listener:
+                        self._accept()
+                    elif key.fileobj is self._ear:
+                        self._ear.recv(_CHUNK)
+                    elif key.data.connection.fileno() >= 0:
+                        self._attend(key.data, events)
+                self._hand_out()
+                now = time.monotonic()
+                for client in [c for c in self._clients.values() if c.deadline <= now]:
+                    self._drop(client)
+        finally:
+            self._end()
+
+    def _may_go_on(self, until: float) -> bool:
+        """Stop accepting; tell whether replies under way have time left."""
+        if self._listener.fileno() >= 0:
+            self._selector.unregister(self._listener)
+            self._listener.close()
+            for client in [c for c in self._clients.values() if c.reading]:
+                self._drop(client)
+        return bool(self._clients) and time.monotonic() < until
+
+    def _pause(self) -> float | None:
+        moments = [client.deadline for client in self._clients.values()]
+        if self._until is not None:
+            moments.append(self._until)
+        return max(0.0, min(moments) - time.monotonic()) if moments else None
+
+    def _accept(self) -> None:
+        try:
+            connection, _ = self._listener.accept()
+        except OSError as error:  # it left before we came, or there is no descriptor for it
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                time.sleep(0.05)
+            return
+        connection.setblocking(False)
+        client = Client(connection)
+        self._clients[connection.fileno()] = client
+        self._selector.register(connection, _READ, client)
+        if len(self._clients) > MAX_CONNECTIONS:
+            idle = next((c for c in self._clients.values() if c.reading), client)
+            if idle is client:
+                self._answer(client, reply(503))
+            else:  # whoever dawdles longest over its request makes room
+                self._drop(idle)
+
+    def _attend(self, client: Client, events: int) -> None:
+        if events & _READ:
+            self._receive(client)
+        if events & _WRITE and client.connection.fileno() >= 0:
+            self._send(client)
+
+    def _receive(self, client: Client) -> None:
+        try:
+            data = client.connection.recv(_CHUNK)
+        except BlockingIOError:
+            return
+        except OSError:
+            self._drop(client)
+            return
+        if not data:
+            client.ended = True
+            if client.reading:
+                self._drop(client)
+            elif client.left is not None and not client.left:
+                self._drop(client, taken=True)
+            else:  # it may wait for its reply on the other half
+                self._watch(client)
+        elif client.reading:
+            client.received += data
+            judged = read(client.received, self._kind)
+            if isinstance(judged, Request):
+                client.asked = True
+                client.deadline = float("inf")
+                with self._asked:
+                    self._waiting.append(client)
+                    self._asked.notify()
+            elif judged is not None:
+                self._answer(client, judged)
+
+    def _hand_out(self) -> None:
+        while self._ready:
+            client, answer = self._ready.popleft()
+            if client.connection.fileno() < 0:
+                answer.settle(False)
+            else:
+                self._answer(client, answer.reply, answer.settle)
+
+    def _answer(
+        self, client: Client, text: bytes, settle: Callable[[bool], None] | None = None
+    ) -> None:
+        client.answer(text, settle)
+        self._send(client)
+
+    def _send(self, client: Client) -> None:
+        try:
+            while client.left:
+                client.left = client.left[client.connection.send(client.left) :]
+            client.connection.shutdown(socket.SHUT_WR)
+        except BlockingIOError:
+            self._watch(client)
+            return
+        except OSError:
+            self._drop(client)
+            return
+        if client.ended:  # gone, or only silent: nothing will tell
+            self._drop(client)
+        else:  # closing now could destroy what the client has not read yet
+            self._watch(client)
+
+    def _watch(self, client: Client) -> None:
+        """Wait for what concerns a client now."""
+        events = (0 if client.ended else _READ) | (_WRITE if client.left else 0)
+        key = self._selector.get_map().get(client.connection)
+        if key is not None and not events:
+            self._selector.unregister(client.connection)
+        elif key is not None:
+            self._selector.modify(client.connection, events, client)
+        elif events:
+            self._selector.register(client.connection, events, client)
+
+    def _drop(self, client: Client, *, taken: bool = False) -> None:
+        client.settled(taken)
+        self._clients.pop(client.connection.fileno(), None)
+        if self._selector.get_map().get(client.connection) is not None:
+            self._selector.unregister(client.connection)
+        client.connection.close()
+
+    def _end(self) -> None:
+        for client in list(self._clients.values()):
+            self._drop(client)
+        self._hand_out()
+        self._over.set()
+        with self._asked:
+            self._asked.notify_all()
+        if self._listener.fileno() >= 0:
+            self._listener.close()
+        self._selector.close()
+        self._ear.close()

@@ -1,0 +1,5 @@
+"""The ``statsd`` adapter: differences of counters, and gauges, over UDP."""
+
+from sampler_statsd._adapter import StatsD
+
+__all__ = ["StatsD"]

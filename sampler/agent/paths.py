@@ -1,0 +1,110 @@
+"""Names for backends whose series are dotted paths: Graphite, StatsD.
+
+A segment is what stands between two dots. Only letters, digits, ``_`` and ``-`` survive carbon,
+carbon-c-relay, graphite-web and statsd alike, so nothing else is ever written. Text that must
+change keeps a readable stem and gets 8 hex digits of its SHA-256; so does text that already
+ends like that, which makes the mapping injective.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from string import Formatter
+from typing import TYPE_CHECKING
+
+from sampler.agent.catalogue import did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MAX_SEGMENT = 200
+"""Bytes; file systems allow 255 with carbon's ``.wsp``, graphite-web's tag tables 255."""
+PLACEHOLDERS = ("service", "host", "instance", "pid", "role")
+"""What a prefix template may name: keys of ``Snapshot.identity``."""
+
+_MARK = re.compile(r"-[0-9a-f]{8}\Z")
+_MARK_LENGTH = 9
+_SAFE = re.compile(r"[A-Za-z0-9_-]+")
+_UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
+_LITERAL = re.compile(r"[A-Za-z0-9_.-]*")
+_LONGEST_KEY = 80
+_UNKNOWN = "unknown"
+
+
+def segment(text: str, limit: int = MAX_SEGMENT) -> str:
+    """Return ``text`` as one path segment of at most ``limit`` bytes (at least 16).
+
+    Safe text is unchanged; of two different texts the results differ.
+    """
+    if len(text) <= limit and _SAFE.fullmatch(text) and not _MARK.search(text):
+        return text
+    return marked(text, _UNSAFE.sub("_", text).strip("_-"), limit)
+
+
+def marked(text: str, stem: str, limit: int = MAX_SEGMENT) -> str:
+    """Return ``stem``, cut to fit, with the mark that tells ``text`` from all others."""
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{stem[: limit - _MARK_LENGTH]}-{digest[:8]}"
+
+
+def label_segments(labels: Mapping[str, str]) -> str:
+    """Return labels as one ``key-value`` segment each, keys sorted, joined by dots.
+
+    A dot in a key is written ``__`` and a very long key ends in ``_``: the grammar of label
+    names keeps both free, and ``-``, so the first ``-`` always ends the key.
+    """
+    return ".".join(_pair(key, labels[key]) for key in sorted(labels))
+
+
+def series_path(name: str, labels: Mapping[str, str], suffix: str = "") -> str:
+    """Return a series' path without prefix: ``name[.suffix][.key-value]...``."""
+    parts = (name, suffix, label_segments(labels))
+    return ".".join(part for part in parts if part)
+
+
+def expand(template: str, identity: Mapping[str, str]) -> str:
+    """Fill a prefix template in.
+
+    Args:
+        template: text that :func:`template_fault` has nothing to say about.
+        identity: ``Snapshot.identity``; what it lacks reads ``unknown``.
+
+    Returns:
+        Safe segments joined by dots; a host's own dots read ``_``, which hosts have not.
+    """
+    values = {key: segment(identity.get(key) or _UNKNOWN) for key in PLACEHOLDERS}
+    values["host"] = segment((identity.get("host") or _UNKNOWN).replace(".", "_"))
+    filled = template.format_map(values)
+    return ".".join(p if len(p) <= MAX_SEGMENT else segment(p) for p in filled.split("."))
+
+
+def template_fault(template: str) -> str | None:
+    """Say what is wrong with a prefix template, or return None. Empty means no prefix."""
+    try:
+        parts = list(Formatter().parse(template))
+    except ValueError:
+        return f"a brace without its partner in {template!r}"
+    shape = ""
+    for literal, field, spec, conversion in parts:
+        if not _LITERAL.fullmatch(literal):
+            wrong = _UNSAFE.findall(literal.replace(".", ""))[0]
+            return f"{wrong!r} is not allowed: use letters, digits, '_', '-' and '.'"
+        shape += literal
+        if field is None:
+            continue
+        if field not in PLACEHOLDERS or spec or conversion:
+            known = ", ".join(f"{{{key}}}" for key in PLACEHOLDERS)
+            hint = did_you_mean(field, PLACEHOLDERS)
+            return f"unknown placeholder {{{field}}}{hint} (known: {known})"
+        shape += "x"
+    if template and "" in shape.split("."):
+        return f"an empty segment in {template!r}: dots only between words"
+    return None
+
+
+def _pair(key: str, value: str) -> str:
+    word = key.replace(".", "__")
+    if len(word) > _LONGEST_KEY:
+        word = marked(key, word, _LONGEST_KEY).replace("-", "_") + "_"
+    return f"{word}-{segment(value, MAX_SEGMENT - len(word) - 1)}"
