@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import attrs
 
 from sampler.agent import option
-from sampler_prometheus._http import Answer, Server
+from sampler_prometheus._client import Answer
+from sampler_prometheus._http import Server
 from sampler_prometheus._request import reply
 from sampler_prometheus._text import CONTENT_TYPE, Text
 

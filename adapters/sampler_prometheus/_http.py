@@ -8,70 +8,27 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import math
+import os
 import selectors
 import socket
 import time
 from collections import deque
 from threading import Condition, Event, Thread
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
+from sampler_prometheus._client import Answer, Client
 from sampler_prometheus._request import Request, read, reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-HEAD_LIMIT = 5.0
-"""Seconds a client has to send its request's head, from the moment it connects."""
-REPLY_LIMIT = 10.0
-"""Seconds a client has to take a reply and to end the connection."""
 MAX_CONNECTIONS = 128
 BACKLOG = 128
 
 _CHUNK = 65536
 _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
-
-
-class Answer:
-    """A page on its way to one client.
-
-    Args:
-        reply: all bytes of the reply.
-        settle: called once, with True when the client took it whole, False when it left early.
-    """
-
-    def __init__(self, reply: bytes, settle: Callable[[bool], None]) -> None:
-        self.reply = reply
-        self.settle = settle
-
-
-class Client:
-    """One connection."""
-
-    def __init__(self, connection: socket.socket) -> None:
-        self.connection = connection
-        self.received = b""
-        self.asked = False
-        self.ended = False
-        self.deadline = time.monotonic() + HEAD_LIMIT
-        self.left: memoryview | None = None
-        self._settle: Callable[[bool], None] | None = None
-
-    @property
-    def reading(self) -> bool:
-        """Whether its request is not complete yet."""
-        return not self.asked and self.left is None
-
-    def answer(self, reply: bytes, settle: Callable[[bool], None] | None = None) -> None:
-        """Begin to send a reply."""
-        self.left = memoryview(reply)
-        self._settle = settle
-        self.deadline = time.monotonic() + REPLY_LIMIT
-
-    def settled(self, taken: bool) -> None:
-        """Tell the reply's outcome, once."""
-        settle, self._settle = self._settle, None
-        if settle:
-            settle(taken)
 
 
 class Server:
@@ -121,6 +78,7 @@ class Server:
             Thread(target=self._serve, name="sampler-http", daemon=True),
             Thread(target=self._make_pages, name="sampler-http-page", daemon=True),
         ]
+        _servers.add(self)
         for thread in self._threads:
             thread.start()
 
@@ -133,6 +91,14 @@ class Server:
             thread.join(max(0.0, deadline - time.monotonic()) + 1.0)
         if not any(thread.is_alive() for thread in self._threads):
             self._bell.close()
+
+    def forget(self) -> None:
+        """Let go of every socket without a word: in a forked child they are its parent's."""
+        self._selector.close()
+        for each in (self._listener, self._bell, self._ear):
+            each.close()
+        for client in self._clients.values():
+            client.connection.close()
 
     def _wake(self) -> None:
         with contextlib.suppress(OSError):  # over already
@@ -179,7 +145,8 @@ class Server:
         moments = [client.deadline for client in self._clients.values()]
         if self._until is not None:
             moments.append(self._until)
-        return max(0.0, min(moments) - time.monotonic()) if moments else None
+        soonest = min(moments, default=math.inf)
+        return None if soonest == math.inf else max(0.0, soonest - time.monotonic())
 
     def _accept(self) -> None:
         try:
@@ -226,7 +193,7 @@ class Server:
             judged = read(client.received, self._kind)
             if isinstance(judged, Request):
                 client.asked = True
-                client.deadline = float("inf")
+                client.deadline = math.inf
                 with self._asked:
                     self._waiting.append(client)
                     self._asked.notify()
@@ -292,3 +259,16 @@ class Server:
             self._listener.close()
         self._selector.close()
         self._ear.close()
+
+
+_servers: WeakSet[Server] = WeakSet()
+
+
+def _forget_after_fork() -> None:
+    """A child that kept the listener would keep the port when its parent ends."""
+    for server in list(_servers):
+        server.forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_after_fork)

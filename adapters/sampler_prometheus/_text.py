@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import attrs
 
 from sampler.agent import ABSENT, Histogram
-from sampler.agent.paths import marked
 from sampler.agent.rendered import Refused, Rendered, Unencodable
 from sampler_prometheus._names import family_name, label_name
 
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 _LABEL = str.maketrans({"\\": "\\\\", "\n": "\\n", '"': '\\"'})
-_HELP = str.maketrans({"\\": "\\\\", "\n": "\\n", "\0": None})
+_HELP = str.maketrans({"\\": "\\\\", "\n": "\\n"})
 
 
 @attrs.frozen
@@ -109,7 +108,7 @@ def line(series: Series) -> Line:
     labels = {label_name(name): text for name, text in series.labels.items()}
     if len(labels) < len(series.labels):
         raise Unencodable("collision")
-    pairs = ",".join(f'{name}="{_value(text)}"' for name, text in labels.items())
+    pairs = ",".join(f'{name}="{text.translate(_LABEL)}"' for name, text in labels.items())
     help_ = f"# HELP {family} {series.help.translate(_HELP)}\n" if series.help else ""
     header = f"{help_}# TYPE {family} {kind}\n"
     closed = f"{{{pairs}}}" if pairs else ""
@@ -117,12 +116,6 @@ def line(series: Series) -> Line:
         opened = f"{family}_bucket{{{pairs},le=" if pairs else f"{family}_bucket{{le="
         return Line(family, kind, header, opened, closed)
     return Line(family, kind, header, f"{family}{closed} ")
-
-
-def _value(text: str) -> str:
-    if "\0" in text:
-        text = marked(text, text.replace("\0", ""), 2000)
-    return text.translate(_LABEL)
 
 
 def _histogram(begun: Line, value: Histogram) -> Iterator[str]:

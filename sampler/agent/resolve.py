@@ -36,7 +36,7 @@ class _Lookup:
     def _run(self) -> None:
         try:
             self.found = _look_up(self._key)
-        except (OSError, UnicodeError) as error:
+        except (OSError, ValueError) as error:
             self.fault = str(error)
         with _lock:
             if self.found:
@@ -65,7 +65,7 @@ def resolve(host: str, port: int, kind: int, timeout: float) -> list[Address]:
     key = (host, port, int(kind))
     try:
         return _look_up(key, _NUMERIC)
-    except (OSError, UnicodeError):
+    except (OSError, ValueError):
         pass
     with _lock:
         good = _good.get(key)

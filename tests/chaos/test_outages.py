@@ -96,13 +96,15 @@ class Rig:
                 points.setdefault(f"{PREFIX}.{name}{label}", {})[int(when)] = value
         return points
 
-    def carbon_is_complete(self) -> bool:
-        """Whether carbon has every point there was, each with its value and time."""
-        return all(
-            self.carbon.series(path).get(second) == value
+    def missing(self) -> list[tuple[str, int, float, float | None]]:
+        """The points that carbon does not have with their value and time."""
+        return [
+            (path, second, value, stored.get(second))
             for path, points in self.expected().items()
+            for stored in [self.carbon.series(path)]
             for second, value in points.items()
-        )
+            if stored.get(second) != value
+        ]
 
     def statsd_increase(self, name: str) -> float:
         """Sum of a counter over all packets recorded."""
@@ -123,7 +125,7 @@ def test_each_server_may_be_away_for_five_intervals(carbon, statsd, prometheus_s
     for _ in range(2):
         rig.tick()
 
-    wait_for(rig.carbon_is_complete, what="carbon to write the last tick")
+    wait_for(lambda: not rig.missing(), what="carbon to write the last tick")
     carbon.stop()
     for _ in range(OUTAGE):
         rig.tick()
@@ -157,7 +159,11 @@ def test_each_server_may_be_away_for_five_intervals(carbon, statsd, prometheus_s
     before = rig.source.pulls
     rig.agent.stop()
     assert rig.memory.received, "the recording has the last pull too"
-    wait_for(rig.carbon_is_complete, limit=30, what="carbon to be complete on disk")
+    try:
+        wait_for(lambda: not rig.missing(), limit=10, what="carbon to be complete on disk")
+    except AssertionError:
+        print(rig.missing(), rig.expected())
+        raise
     seconds = sorted(rig.expected()[f"{PREFIX}.source.jobs"])
     assert len(seconds) >= 2 + 3 * (OUTAGE + 1)
     assert all(one < other for one, other in pairwise(seconds))

@@ -59,7 +59,8 @@ class Recording:
 
 def path(name: str, labels: dict[str, str]) -> str:
     """The README's rule for Graphite and StatsD; every label value in this test is safe."""
-    return ".".join([PREFIX, name, *(f"{key}-{text}" for key, text in sorted(labels.items()))])
+    segments = (f"{key.replace('.', '__')}-{text}" for key, text in sorted(labels.items()))
+    return ".".join([PREFIX, name, *segments])
 
 
 def same(one: float, other: float) -> bool:

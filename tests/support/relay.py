@@ -22,9 +22,13 @@ class Relay:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:  # noqa: N802 - http.server's word
-                with urllib.request.urlopen(f"{upstream}{self.path}", timeout=10) as answer:
-                    body = answer.read()
-                    kind = answer.headers["Content-Type"]
+                try:
+                    with urllib.request.urlopen(f"{upstream}{self.path}", timeout=10) as answer:
+                        body = answer.read()
+                        kind = answer.headers["Content-Type"]
+                except OSError:
+                    self.send_error(502)
+                    return
                 self.send_response(200)
                 self.send_header("Content-Type", kind)
                 self.send_header("Content-Length", str(len(body)))

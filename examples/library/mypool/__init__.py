@@ -1,0 +1,5 @@
+"""A small connection pool."""
+
+from mypool._pool import Pool, PoolTimeoutError
+
+__all__ = ["Pool", "PoolTimeoutError"]

@@ -1,0 +1,1 @@
+"""Built-in samplers. Each loads only when it is named."""

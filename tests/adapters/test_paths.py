@@ -1,0 +1,125 @@
+"""Path segments, label segments and prefix templates."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from sampler.agent.paths import (
+    MAX_SEGMENT,
+    expand,
+    label_segments,
+    segment,
+    series_path,
+    template_fault,
+)
+from tests.adapters.shapes import IDENTITY, labels, names, texts
+
+SAFE = re.compile(r"[A-Za-z0-9_-]+")
+
+
+@pytest.mark.parametrize("text", ["idle", "a_b-C9", "-", "x" * 200, "-deadbeef0"])
+def test_safe_text_is_its_own_segment(text):
+    """Nothing is changed without need."""
+    assert segment(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "stem"),
+    [("a b", "a_b"), ("GET /x", "GET_x"), ("x-deadbeef", "x-deadbeef"), ("é", ""), ("", "")],
+)
+def test_other_text_becomes_stem_and_digest(text, stem):
+    """The stem stays readable; what looks like a result is changed too."""
+    assert re.fullmatch(re.escape(stem) + "-[0-9a-f]{8}", segment(text))
+
+
+@given(st.one_of(texts, st.text()), st.sampled_from([20, MAX_SEGMENT]))
+def test_a_segment_is_safe_and_bounded(text, limit):
+    """Only letters, digits, _ and -, and at most the limit."""
+    assert SAFE.fullmatch(segment(text, limit))
+    assert len(segment(text, limit)) <= limit
+
+
+@given(st.one_of(texts, st.text()), st.one_of(texts, st.text()))
+@example("a b", "a_b")
+@example("a b", segment("a b"))
+@example("a\nb", "a b")
+def test_segments_of_different_texts_differ(one, other):
+    """The mapping is injective, its own results included."""
+    assert (segment(one) == segment(other)) == (one == other)
+
+
+@given(labels, labels)
+@example({"a.b": "x"}, {"a_b": "x"})
+@example({"a": "b.c-d"}, {"a": "b", "c": "d"})
+@example({"a" * 150: "x"}, {"a" * 149: "x"})
+def test_label_segments_of_different_labels_differ(one, other):
+    """Keys with dots, long keys and values that look like other labels stay apart."""
+    assert (label_segments(one) == label_segments(other)) == (one == other)
+
+
+def test_labels_are_sorted_segments_of_key_and_value():
+    """Dots of a key are doubled underscores."""
+    assert label_segments({"state": "idle", "db.name": "a.b"}) == (
+        f"db__name-{segment('a.b')}.state-idle"
+    )
+
+
+@given(names, labels)
+def test_every_segment_of_a_series_path_is_safe(name, pairs):
+    """Also of the longest labels."""
+    for part in series_path(name, pairs, "count").split("."):
+        assert SAFE.fullmatch(part)
+        assert len(part) <= MAX_SEGMENT
+
+
+def test_a_suffix_stands_behind_the_name():
+    """So that name and suffix are together, labels or not."""
+    assert series_path("db.wait", {"pool": "a"}, "count") == "db.wait.count.pool-a"
+
+
+@pytest.mark.parametrize(
+    ("template", "expanded"),
+    [
+        ("{service}.{host}.{instance}", "shop.web_example.0"),
+        ("", ""),
+        ("prod.{service}-{pid}", "prod.shop-7"),
+    ],
+)
+def test_a_template_is_filled_from_the_identity(template, expanded):
+    """A host's dots become underscores."""
+    assert template_fault(template) is None
+    assert expand(template, IDENTITY) == expanded
+
+
+@given(st.dictionaries(st.sampled_from(["service", "host", "instance", "role"]), st.text()))
+def test_an_expanded_template_is_safe_whatever_the_identity(identity):
+    """Missing, empty and hostile values included."""
+    for part in expand("{service}.{host}{instance}{role}", identity).split("."):
+        assert SAFE.fullmatch(part)
+        assert len(part) <= MAX_SEGMENT
+
+
+@pytest.mark.parametrize(
+    ("template", "words"),
+    [
+        ("{servce}", "did you mean 'service'?"),
+        ("{service", "brace"),
+        ("service}", "brace"),
+        ("{host!r}", "unknown placeholder"),
+        ("{host:>9}", "unknown placeholder"),
+        ("{}", "unknown placeholder"),
+        ("a b", "' ' is not allowed"),
+        ("a;b", "';' is not allowed"),
+        ("a{{b", "'{' is not allowed"),
+        ("a..b", "empty segment"),
+        ("{service}.", "empty segment"),
+        (".", "empty segment"),
+    ],
+)
+def test_a_bad_template_is_explained(template, words):
+    """One sentence says what is wrong."""
+    assert words in template_fault(template)
