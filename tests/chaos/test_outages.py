@@ -6,13 +6,13 @@ import time
 from itertools import pairwise
 
 import pytest
-from sampler_graphite import Graphite
-from sampler_prometheus import Prometheus
-from sampler_statsd import StatsD
 
 from sampler import Registry
 from sampler.agent import Agent
 from sampler.agent.config import Program, Samplers, Settings, Wiring
+from sampler_graphite import Graphite
+from sampler_prometheus import Prometheus
+from sampler_statsd import StatsD
 from tests.support.memory import Memory
 from tests.support.waiting import wait_for
 
@@ -109,7 +109,9 @@ class Rig:
 
     def last(self, series: str) -> float:
         """The last value recorded."""
-        return max((when, value) for name, value, when in self.memory.received if name == series)[1]
+        return max((when, value) for name, value, when in self.memory.received if name == series)[
+            1
+        ]
 
     def statsd_is_complete(self) -> bool:
         """Whether the packets recorded sum to what the counters grew by."""

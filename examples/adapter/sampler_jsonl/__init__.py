@@ -6,7 +6,16 @@ from collections.abc import Iterator
 
 import attrs
 
-from sampler.agent import DELIVERED, Batch, Histogram, Outcome, Since, Snapshot, Unavailable, option
+from sampler.agent import (
+    DELIVERED,
+    Batch,
+    Histogram,
+    Outcome,
+    Since,
+    Snapshot,
+    Unavailable,
+    option,
+)
 
 
 @attrs.define

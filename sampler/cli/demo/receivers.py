@@ -1,0 +1,151 @@
+"""The demo's receivers: they count by the protocols' rules, knowing nothing of our encoders."""
+
+from __future__ import annotations
+
+import re
+import socketserver
+import threading
+import urllib.request
+from typing import Any
+
+_SAMPLE = re.compile(r"([a-z][a-z0-9_]*)(\{.*\})? (\S+)")
+
+
+class Receiver:
+    """Listens on a free loopback port, on threads of its own.
+
+    Attributes:
+        port: where.
+        bad: lines it could not read.
+    """
+
+    def __init__(self, server: Any, handler: type[socketserver.BaseRequestHandler]) -> None:
+        self._server: Any = server(("127.0.0.1", 0), handler)
+        self._server.daemon_threads = True
+        self._server.receiver = self
+        self._lock = threading.Lock()
+        self.port: int = self._server.server_address[1]
+        self.bad = 0
+        threading.Thread(
+            target=self._server.serve_forever, args=(0.05,), name="demo-receiver", daemon=True
+        ).start()
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._server.shutdown()
+        self._server.server_close()
+
+    def take(self, text: str) -> None:
+        """Count what arrived."""
+        with self._lock:
+            for line in text.splitlines():
+                try:
+                    self._line(line)
+                except ValueError:
+                    self.bad += 1
+
+    def _line(self, line: str) -> None:
+        raise NotImplementedError
+
+
+class _Stream(socketserver.StreamRequestHandler):
+    def handle(self) -> None:
+        # Only whole lines count; the end of the stream, seen by the sender, confirms them.
+        text = self.rfile.read().decode()
+        self.server.receiver.take(text)  # type: ignore[attr-defined]
+
+
+class _Datagram(socketserver.DatagramRequestHandler):
+    def handle(self) -> None:
+        self.server.receiver.take(self.rfile.read().decode())  # type: ignore[attr-defined]
+
+
+class GraphiteReceiver(Receiver):
+    """Takes carbon's plaintext protocol: ``path value seconds`` lines over TCP.
+
+    Attributes:
+        lines: lines received.
+        last: path to its newest value.
+    """
+
+    def __init__(self) -> None:
+        self.lines = 0
+        self.sums = 0
+        self.last: dict[str, float] = {}
+        super().__init__(socketserver.ThreadingTCPServer, _Stream)
+
+    @property
+    def entries(self) -> int:
+        """Entries received: a histogram's ``count`` and ``sum`` are one."""
+        return self.lines - self.sums
+
+    def _line(self, line: str) -> None:
+        path, value, seconds = line.split(" ")
+        int(seconds)
+        self.last[path] = float(value)
+        self.lines += 1
+        self.sums += path.endswith(".queue.time.sum")
+
+
+class StatsDReceiver(Receiver):
+    """Takes StatsD datagrams: adds counters up, and keeps gauges by the daemon's sign rule.
+
+    Attributes:
+        sums: counter to the sum of its differences.
+        gauges: gauge to its value.
+    """
+
+    def __init__(self) -> None:
+        self.lines = 0
+        self.sums: dict[str, float] = {}
+        self.gauges: dict[str, float] = {}
+        super().__init__(socketserver.UDPServer, _Datagram)
+
+    def _line(self, line: str) -> None:
+        if not line:
+            return
+        name, _, rest = line.partition(":")
+        text, _, kind = rest.partition("|")
+        value = float(text)
+        if kind == "c":
+            self.sums[name] = self.sums.get(name, 0) + value
+        elif kind == "g":
+            signed = text[0] in "+-" and self.gauges.get(name)
+            self.gauges[name] = self.gauges[name] + value if signed else value
+        else:
+            raise ValueError(line)
+        self.lines += 1
+
+
+class Scraper:
+    """Asks for ``/metrics`` as Prometheus does, once an interval.
+
+    Attributes:
+        scrapes: pages read.
+        entries: entries on them: a histogram's lines are one.
+        last: name and labels to the newest value.
+    """
+
+    def __init__(self) -> None:
+        self.scrapes = self.entries = self.bad = 0
+        self.last: dict[str, float] = {}
+
+    def scrape(self, address: str) -> None:
+        """Read one page.
+
+        Raises:
+            OSError: nobody answers.
+        """
+        with urllib.request.urlopen(f"http://{address}/metrics", timeout=5) as answer:
+            page = answer.read().decode()
+        for line in page.splitlines():
+            if line.startswith("#"):
+                continue
+            found = _SAMPLE.fullmatch(line)
+            if found is None:
+                self.bad += 1
+                continue
+            name, labels, value = found.groups()
+            self.last[name + (labels or "")] = float(value)
+            self.entries += not name.endswith(("_bucket", "_sum"))
+        self.scrapes += 1

@@ -1,0 +1,181 @@
+"""What the demo shows: live on a terminal, one line a tick in a file."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from sampler.agent import Histogram
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Self
+
+    from sampler.agent import Account, Series
+    from sampler.cli.demo.verdict import Verdict
+
+_BARS = " ▁▂▃▄▅▆▇█"
+_WIDTH = 80
+
+
+class Screen:
+    """Draws to standard output; without a terminal there is no control code in it."""
+
+    def __init__(self, seconds: float) -> None:
+        self._console = Console(width=None if Console().is_terminal else _WIDTH, highlight=False)
+        self._seconds = seconds
+        self._backlog: deque[float] = deque(maxlen=34)
+        self._live: Live | None = None
+        self._ticks = 0
+
+    def __enter__(self) -> Self:
+        self._console.print(
+            "[bold]sampler demo[/]: a busy workshop is sampled every second; its numbers go to "
+            "Graphite, StatsD and Prometheus receivers inside this process."
+        )
+        if self._console.is_terminal:
+            self._live = Live(console=self._console, refresh_per_second=8, transient=True)
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def show(
+        self,
+        elapsed: float,
+        last: Mapping[Series, float | Histogram],
+        rows: Mapping[str, tuple[Account, str]],
+    ) -> None:
+        """Draw the present state.
+
+        Args:
+            elapsed: seconds since the beginning.
+            last: each series' newest value.
+            rows: adapter to its account and what its receiver counted.
+        """
+        source = _Source(last)
+        if source.ticks != self._ticks:
+            self._ticks = source.ticks
+            self._backlog.append(source.backlog)
+            if self._live is None:
+                self._console.print(_line(elapsed, source, rows))
+        if self._live is not None:
+            self._live.update(self._page(elapsed, source, rows))
+
+    def end(self, verdicts: list[Verdict]) -> None:
+        """Print the law of each adapter beside its receiver's own count."""
+        self._console.rule("[bold]the law, and what each receiver counted[/]")
+        for verdict in verdicts:
+            account, dropped = verdict.account, sum(verdict.account.dropped.values())
+            self._console.print(
+                f"[bold]{verdict.adapter:<11}[/]{account.collected} collected = "
+                f"{account.delivered} delivered + {account.unconfirmed} unconfirmed + "
+                f"{dropped} dropped + {account.queued} queued",
+                soft_wrap=True,
+            )
+            mark = "[red]✗[/]" if verdict.faults else "[green]✓[/]"
+            self._console.print(f"{'':<11}{mark} {verdict.counted}", soft_wrap=True)
+        self._console.rule()
+        faults = [
+            f"{verdict.adapter}: {fault}" for verdict in verdicts for fault in verdict.faults
+        ]
+        for fault in faults:
+            self._console.print(f"[red]{fault}[/]", soft_wrap=True)
+        if not faults:
+            self._console.print(
+                "[green]Every number arrived.[/] Graphite and Prometheus received each entry "
+                "that was delivered; StatsD's last gauges are equal, and its sums are exactly "
+                "last minus baseline."
+            )
+        self._console.print(
+            "Next: [bold]sampler config sample > sampler.toml[/], [bold]sampler check[/], "
+            "[bold]sampler run[/]."
+        )
+
+    def _page(
+        self, elapsed: float, source: _Source, rows: Mapping[str, tuple[Account, str]]
+    ) -> Group:
+        left = max(0.0, self._seconds - elapsed)
+        progress = Table.grid(padding=(0, 2))
+        bar = ProgressBar(total=self._seconds, completed=min(elapsed, self._seconds), width=40)
+        progress.add_row(bar, Text(f"{left:.0f} s left; Ctrl-C ends early", style="dim"))
+        return Group(
+            Panel(source.table(self._backlog), title="the program", title_align="left"),
+            Panel(_adapters(rows), title="the adapters", title_align="left"),
+            progress,
+        )
+
+
+class _Source:
+    """The workshop's numbers, picked from a snapshot's."""
+
+    def __init__(self, last: Mapping[Series, float | Histogram]) -> None:
+        numbers = {str(series): value for series, value in last.items()}
+
+        def number(name: str) -> float:
+            value = numbers.get(f"workshop.{name}", 0)
+            return 0 if isinstance(value, Histogram) else value
+
+        self.backlog = number("backlog")
+        self.busy = number('workers{state="busy"}')
+        self.workers = self.busy + number('workers{state="idle"}')
+        self.done = number('jobs{outcome="done"}')
+        self.failed = number('jobs{outcome="failed"}')
+        waits = numbers.get("workshop.queue.time")
+        self.waits = waits if isinstance(waits, Histogram) else Histogram(0, 0.0)
+        self.ticks = sum(1 for _ in last) and int(
+            sum(v for n, v in numbers.items() if n.startswith("sampler.ticks{"))  # type: ignore[misc]
+        )
+
+    def quantile(self, q: float) -> str:
+        """Show a quantile of the time jobs waited."""
+        value = self.waits.quantile(q)
+        return "-" if value is None else f"{value * 1000:.0f} ms"
+
+    def table(self, history: deque[float]) -> Table:
+        """Draw the workshop."""
+        table = Table.grid(padding=(0, 2))
+        filled = round(10 * self.busy / self.workers) if self.workers else 0
+        busy = Text("█" * filled, style="cyan") + Text("░" * (10 - filled), style="dim")
+        table.add_row("workers busy", busy, f"{self.busy:g} of {self.workers:g}")
+        top = max([*history, 1.0])
+        line = "".join(_BARS[round(8 * value / top)] for value in history)
+        table.add_row("backlog", Text(line, style="yellow"), f"{self.backlog:g} jobs")
+        table.add_row(
+            "waited in queue",
+            f"median {self.quantile(0.5)}, 95 % below {self.quantile(0.95)}",
+            f"{self.waits.count} jobs",
+        )
+        table.add_row("jobs", f"{self.done:g} done", f"{self.failed:g} failed")
+        return table
+
+
+def _adapters(rows: Mapping[str, tuple[Account, str]]) -> Table:
+    table = Table.grid(padding=(0, 2), expand=True)
+    table.add_column()
+    for _ in range(5):
+        table.add_column(justify="right")
+    table.add_row("", "collected", "delivered", "unconfirmed", "dropped", "queued", "received")
+    for name, (account, counted) in rows.items():
+        table.add_row(f"[bold]{name}[/]", *_numbers(account), f"[green]{counted}[/]")
+    return table
+
+
+def _numbers(account: Account) -> tuple[str, ...]:
+    dropped = sum(account.dropped.values())
+    numbers = (account.collected, account.delivered, account.unconfirmed, dropped, account.queued)
+    return tuple(map(str, numbers))
+
+
+def _line(elapsed: float, source: _Source, rows: Mapping[str, tuple[Account, str]]) -> str:
+    received = ", ".join(f"{name} {counted.split()[0]}" for name, (_, counted) in rows.items())
+    return f"{elapsed:5.1f} s  backlog {source.backlog:3g}  received: {received}"

@@ -1,0 +1,135 @@
+"""Do the receivers hold what was collected? The demo's judge."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import attrs
+
+from sampler.agent import DELIVERED, Batch, Histogram
+from sampler.agent.paths import series_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from sampler.agent import Account, Outcome, Series, Since, Snapshot
+    from sampler.cli.demo.receivers import GraphiteReceiver, Scraper, StatsDReceiver
+
+PREFIX = "demo"
+
+
+class Recorder:
+    """An adapter on the same Collector that only remembers: what the others are compared with.
+
+    Attributes:
+        first: each cumulative series' baseline: its first value, or 0 when it counts whole.
+        last: each series' newest value.
+    """
+
+    def __init__(self) -> None:
+        self.first: dict[Series, float | Histogram] = {}
+        self.last: dict[Series, float | Histogram] = {}
+
+    def encode(self, snapshot: Snapshot, since: Since) -> Iterator[Batch]:
+        """Remember every entry."""
+        del since
+        for series, value in snapshot:
+            if series not in self.last:
+                whole = series.start is not None and series.start >= snapshot.start
+                self.first[series] = 0 if whole else value
+            self.last[series] = value
+        yield Batch((), len(snapshot))
+
+    def send(self, batch: Batch, timeout: float) -> Outcome:
+        """Send nothing."""
+        del batch, timeout
+        return DELIVERED
+
+
+@attrs.frozen
+class Verdict:
+    """One adapter's account beside its receiver's.
+
+    Attributes:
+        adapter: the adapter's name.
+        account: its law.
+        counted: what the receiver counted, in words.
+        faults: where the two differ; none when all is well.
+    """
+
+    adapter: str
+    account: Account
+    counted: str
+    faults: tuple[str, ...]
+
+
+def graphite(account: Account, receiver: GraphiteReceiver, recorder: Recorder) -> Verdict:
+    """Compare entry counts, and every path's last value."""
+    faults = _law(account)
+    if receiver.entries != account.delivered:
+        faults.append(f"received {receiver.entries} entries, delivered {account.delivered}")
+    for series, value in recorder.last.items():
+        for name, number in _numbers(series, value):
+            faults += _differs(name, receiver.last.get(name), number)
+    counted = f"received {receiver.entries} entries, in {receiver.lines} lines"
+    return Verdict("graphite", account, counted, (*faults, *_bad(receiver.bad)))
+
+
+def prometheus(account: Account, scraper: Scraper) -> Verdict:
+    """Compare entry counts."""
+    faults = _law(account)
+    if scraper.entries != account.delivered:
+        faults.append(f"scraped {scraper.entries} entries, delivered {account.delivered}")
+    counted = f"received {scraper.entries} entries, in {scraper.scrapes} scrapes"
+    return Verdict("prometheus", account, counted, (*faults, *_bad(scraper.bad)))
+
+
+def statsd(account: Account, receiver: StatsDReceiver, recorder: Recorder) -> Verdict:
+    """Compare last gauges, and summed differences with last minus baseline."""
+    faults = _law(account)
+    gauges = counters = 0
+    for series, value in recorder.last.items():
+        for name, number in _numbers(series, value):
+            if series.cumulative:
+                counters += 1
+                baseline = dict(_numbers(series, recorder.first[series])).get(name, 0)
+                faults += _differs(name, receiver.sums.get(name, 0), number - baseline)
+            else:
+                gauges += 1
+                faults += _differs(name, receiver.gauges.get(name), number)
+    lines = f"received {receiver.lines} lines"
+    counted = f"{lines}: {gauges} last gauges, {counters} sums of differences"
+    return Verdict("statsd", account, counted, (*faults, *_bad(receiver.bad)))
+
+
+def _numbers(series: Series, value: float | Histogram) -> Iterator[tuple[str, float]]:
+    if isinstance(value, Histogram):
+        yield _name(series, "count"), value.count
+        yield _name(series, "sum"), value.sum or 0.0
+    else:
+        yield _name(series), value
+
+
+def _name(series: Series, suffix: str = "") -> str:
+    return f"{PREFIX}.{series_path(series.name, series.labels, suffix)}"
+
+
+def _law(account: Account) -> list[str]:
+    faults = [] if account.holds else ["the law does not hold"]
+    lost: Mapping[str, int] = {reason: n for reason, n in account.dropped.items() if n}
+    if lost or account.queued:
+        faults.append(f"dropped {dict(lost)}, queued {account.queued}")
+    return faults
+
+
+def _differs(name: str, received: float | None, collected: float) -> list[str]:
+    if received is not None and math.isclose(received, collected, rel_tol=1e-9, abs_tol=1e-9):
+        exact = not isinstance(collected, int) or received == collected
+        if exact:
+            return []
+    return [f"{name}: received {received!r}, collected {collected!r}"]
+
+
+def _bad(lines: int) -> tuple[str, ...]:
+    return (f"{lines} lines could not be read",) if lines else ()
