@@ -15,7 +15,7 @@ from sampler._source import Source
 from sampler.exceptions import CollectorBusy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from types import TracebackType
     from typing import Self
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sampler._source import Statistics
 
 _log = logging.getLogger("sampler")
+_fork_time = 0.0
 _QUIET = ("hung", "parked", "exhausted")
 
 
@@ -66,20 +67,25 @@ class Collector:
         self._max_series = max_series
         self._identity = dict(identity or {})
         self._closed = False
-        self._begin()
+        self._begin(time.time(), None)
 
-    def _begin(self) -> None:
-        """Become a new consumer of this process."""
-        self.start: float = time.time()
-        self._pid = os.getpid()
-        self._identity["pid"] = str(self._pid)
+    def _begin(self, start: float, empty_at: float | None) -> None:
+        """Become a new consumer of this process.
+
+        Args:
+            start: epoch seconds at which it begins.
+            empty_at: epoch seconds at which nothing had been counted, when that is known.
+        """
+        self.start: float = start
+        self._rounds_at = empty_at
         self._turn = Condition()
         self._pulling = False
         self._turns = 0
         self._last: Snapshot | None = None
-        self._rounds_at: float | None = None
         self._crew = _worker.Crew(f"sampler-{self.name}")
         self._sources: dict[Registration, Source] = {}
+        self._pid = os.getpid()
+        self._identity = {**self._identity, "pid": str(self._pid)}
 
     def collect(self, *, within: float | None = None) -> Snapshot:
         """Pull every sampler once.
@@ -92,17 +98,19 @@ class Collector:
             A snapshot; the running pull's, when another thread is pulling.
 
         Raises:
-            CollectorBusy: called from inside a sampler of this consumer, or after ``close``.
+            CollectorBusy: called from inside a sampler of this consumer, or after ``close``; or
+                another thread's pull did not end ``within``.
         """
         if self._pid != os.getpid():
-            _worker.forget_after_fork()
-            self._begin()
+            fork = _fork_time or time.time()
+            self._begin(fork, fork)
+        self._refuse_samplers("collect")
+        until = float("inf") if within is None else time.monotonic() + within
         with self._turn:
             while self._pulling:
-                if self._crew.is_mine():
-                    raise CollectorBusy(self.name, "collect() was called by one of its samplers")
                 turn = self._turns
-                self._turn.wait_for(lambda turn=turn: self._turns != turn)  # type: ignore[misc]
+                if not self._wait(lambda turn=turn: self._turns != turn, until):  # type: ignore[misc]
+                    raise CollectorBusy(self.name, f"a pull did not end within {within:g} s")
                 if self._last is not None:
                     return self._last
             if self._closed:
@@ -110,7 +118,7 @@ class Collector:
             self._pulling = True
             self._last = None
         try:
-            self._last = self._pull(float("inf") if within is None else time.monotonic() + within)
+            self._last = self._pull(until)
             return self._last
         finally:
             with self._turn:
@@ -123,6 +131,7 @@ class Collector:
         if self._pid != os.getpid():  # the parent's instances are the parent's to close
             self._closed = True
             return
+        self._refuse_samplers("close")
         with self._turn:
             self._turn.wait_for(lambda: not self._pulling)
             if self._closed:
@@ -131,6 +140,15 @@ class Collector:
         self._close_all(list(self._sources.values()))
         self._sources = {}
         self._crew.close()
+
+    def _refuse_samplers(self, method: str) -> None:
+        if self._crew.is_mine():  # it would wait for itself
+            raise CollectorBusy(self.name, f"{method}() was called by one of its samplers")
+
+    def _wait(self, condition: Callable[[], bool], until: float) -> bool:
+        if until == float("inf"):
+            return self._turn.wait_for(condition)
+        return self._turn.wait_for(condition, max(0.0, until - time.monotonic()))
 
     def statistics(self) -> list[Statistics]:
         """Return the account of each sampler pulled, in the order of the registry."""
@@ -152,23 +170,26 @@ class Collector:
 
     def _pull(self, until: float) -> Snapshot:
         began = time.time()
-        sources = self._follow(tuple(self._registry))
-        self._rounds_at = began
+        sources = self._follow(tuple(self._registry), until)
+        self._rounds_at = max(began, self.start)
         blocks: dict[Source, Block] = {}
         failures: dict[Source, Failure] = {}
         due: list[Source] = []
-        now, exhausted = time.monotonic(), _worker.abandoned() >= _worker.BUDGET
+        now = time.monotonic()
         for source in sources:
             if source.windowed and source.last and now - source.read_at < self._reuse:
                 blocks[source] = source.last
-            elif failure := _kept_back(source, now, exhausted=exhausted):
+            elif failure := _kept_back(source, now):
                 failures[source] = failure
             else:
                 due.append(source)
         # Those that have answered before run first: one that hangs cannot starve them.
         due.sort(key=lambda source: not source.registration.health.proven)
-        jobs = [_worker.Job(source.pull) for source in due]
-        self._crew.run(jobs, self.deadline, until)
+        jobs = [
+            _worker.Job(source.pull, optional=not source.registration.health.proven)
+            for source in due
+        ]
+        self._run(due, jobs, until)
         for source, job in zip(due, jobs, strict=True):
             failure = self._judge(source, job)
             if failure is None:
@@ -189,24 +210,34 @@ class Collector:
             tuple(failures[source] for source in sources if source in failures),
         )
 
+    def _run(self, sources: list[Source], jobs: list[_worker.Job], until: float) -> None:
+        try:
+            self._crew.run(jobs, self.deadline, until)
+        finally:  # after KeyboardInterrupt, too: what still runs must not be called meanwhile
+            for source, job in zip(sources, jobs, strict=True):
+                if job.overran is not None:
+                    source.left(job.overran)
+
     def _judge(self, source: Source, job: _worker.Job) -> Failure | None:
         health = source.registration.health
-        if job.overran is not None:
-            health.overran(time.monotonic(), job.overran, self.deadline)
-            message = f"no answer within {self.deadline:g} s"
-            return Failure(source.name, "deadline", message)
-        if not job.started:
-            return Failure(source.name, "unreached", "the pull ended before it")
+        if job.reason == "deadline":
+            health.overran(time.monotonic(), self.deadline)
+            return Failure(source.name, job.reason, f"no answer within {self.deadline:g} s")
+        if job.reason == "exhausted":
+            message = f"{_worker.BUDGET} threads hang already, and it has never answered"
+            return Failure(source.name, job.reason, message)
+        if job.reason:
+            return Failure(source.name, job.reason, "the pull ended before it did")
         if job.error is not None:
             health.failed(time.monotonic())
-            return Failure(source.name, "raised", f"{type(job.error).__name__}: {job.error}")
+            return Failure(source.name, "raised", job.message)
         health.answered()
         return None
 
-    def _follow(self, registrations: tuple[Registration, ...]) -> list[Source]:
+    def _follow(self, registrations: tuple[Registration, ...], until: float) -> list[Source]:
         """Let sources come and go with their registrations."""
         gone = [self._sources.pop(r) for r in self._sources.keys() - set(registrations)]
-        self._close_all(gone)
+        self._close_all(gone, until)
         for registration in registrations:
             if registration not in self._sources:
                 self._sources[registration] = self._source(registration)
@@ -224,23 +255,22 @@ class Collector:
             registration.declaration,
             self._max_samples,
             self._max_series,
+            since=self.start,
             absent_at=self._rounds_at,
             inherited_at=self.start if inherited else None,
         )
         return Source(registration, environ, intake)
 
-    def _close_all(self, sources: list[Source]) -> None:
-        closable = [s for s in sources if s.windowed and not s.registration.health.hung()]
+    def _close_all(self, sources: list[Source], until: float = float("inf")) -> None:
+        closable = [source for source in sources if source.windowed and not source.busy]
         jobs = [_worker.Job(source.close) for source in closable]
-        self._crew.run(jobs, self.deadline)
+        self._crew.run(jobs, self.deadline, until)
         for source, job in zip(closable, jobs, strict=True):
-            if job.overran or job.error:
-                _log.warning(
-                    "sampler %r: close() failed: %r", source.name, job.error or "deadline"
-                )
+            if trouble := job.message or job.reason:
+                _log.warning("sampler %r: close() failed: %s", source.name, trouble)
 
 
-def _kept_back(source: Source, now: float, *, exhausted: bool) -> Failure | None:
+def _kept_back(source: Source, now: float) -> Failure | None:
     """Return why a sampler is not called in this pull, or None."""
     health = source.registration.health
     if health.hung():
@@ -249,9 +279,6 @@ def _kept_back(source: Source, now: float, *, exhausted: bool) -> Failure | None
         return Failure(
             source.name, "parked", f"failed repeatedly; called again in {seconds:.1f} s"
         )
-    if exhausted and not health.proven:
-        message = f"{_worker.BUDGET} threads hang already, and it has never answered"
-        return Failure(source.name, "exhausted", message)
     return None
 
 
@@ -276,3 +303,12 @@ def _report_refused(source: Source, examples: Mapping[str, str]) -> None:
     if not said:
         _log.info("sampler %r: answers again, nothing refused", source.name)
     health.said = said
+
+
+def _note_fork() -> None:
+    global _fork_time  # noqa: PLW0603 - a child's consumers begin at the fork
+    _fork_time = time.time()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_note_fork)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import sys
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, distributions, entry_points
 from typing import TYPE_CHECKING
 
-from sampler._mapping import short
+from sampler._mapping import Declaration, short
 from sampler._snapshot import Failure
 from sampler._worker import Crew, Job
 from sampler.exceptions import SamplerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+    from importlib.metadata import Distribution
     from typing import Any
 
     from sampler._registry import Registry
@@ -23,9 +24,23 @@ GROUP = "sampler.samplers"
 def announced() -> dict[str, EntryPoint]:
     """Return the entry points of samplers by name; the first of a name stands."""
     found: dict[str, EntryPoint] = {}
-    for entry in entry_points(group=GROUP):
+    for entry in _entries():
         found.setdefault(entry.name, entry)
     return found
+
+
+def _entries() -> Iterable[EntryPoint]:
+    try:
+        return entry_points(group=GROUP)
+    except Exception:  # one unreadable entry_points.txt hides all the others
+        return [entry for each in distributions() for entry in _entries_of(each)]
+
+
+def _entries_of(distribution: Distribution) -> Iterable[EntryPoint]:
+    try:
+        return distribution.entry_points.select(group=GROUP)
+    except Exception:  # its own loss
+        return ()
 
 
 def discover(registry: Registry, names: tuple[str, ...], deadline: float) -> tuple[Failure, ...]:
@@ -41,7 +56,7 @@ def discover(registry: Registry, names: tuple[str, ...], deadline: float) -> tup
         elif name not in registry:
             failures.append(Failure(name, "missing", _missing(name, registry, found)))
     for name, entry in found.items():
-        package = entry.module.partition(".")[0]
+        package = entry.value.partition(":")[0].partition(".")[0].strip()
         if package in sys.modules and package != "sampler":  # ours only when named
             wanted.setdefault(name, entry.load)
     crew = Crew("sampler-discovery")
@@ -58,26 +73,25 @@ def _publish(registry: Registry, name: str, job: Job, deadline: float) -> Failur
     if job.overran is not None:
         return Failure(name, "deadline", f"its import did not end within {deadline:g} s")
     if job.error is not None:
-        return Failure(name, "import", _import_error(job.error))
-    sampler = job.result
-    called = sampler.get("name") if hasattr(sampler, "get") else None
-    if ":" not in name and isinstance(called, str) and called != name:
-        message = f"its entry point is called {name!r} but the sampler {called!r}: they must agree"
-        return Failure(name, "invalid", message)
+        return Failure(name, "import", _import_error(job))
     try:
-        registration = registry.register(sampler)
+        called = Declaration(job.result, reserved=registry.reserved).name
+        if ":" not in name and called != name:
+            message = f"its entry point is called {name!r} but the sampler {called!r}"
+            return Failure(name, "invalid", f"{message}: they must agree")
+        registration = registry.register(job.result)
         registration.origin = registration.origin or name
     except SamplerError as error:
         return Failure(name, "invalid", str(error))
     except Exception as error:  # a mapping with methods of its own
-        return Failure(name, "invalid", f"cannot be read: {error!r}")
+        return Failure(name, "invalid", f"cannot be read: {short(error)}")
     return None
 
 
-def _import_error(error: BaseException) -> str:
-    if isinstance(error, ModuleNotFoundError):
-        return f"no module {error.name!r}: is its distribution installed?"
-    return f"cannot be imported: {type(error).__name__}: {short(str(error))}"
+def _import_error(job: Job) -> str:
+    if isinstance(job.error, ModuleNotFoundError):
+        return f"no module {job.error.name!r}: is its distribution installed?"
+    return f"cannot be imported: {job.message}"
 
 
 def _missing(name: str, registry: Registry, found: dict[str, EntryPoint]) -> str:

@@ -9,11 +9,11 @@ that stood in its place: nothing is looked up, named or checked again while that
 from __future__ import annotations
 
 from sampler._mapping import UNDECLARED, Declaration, Description, label_text, short
-from sampler._names import GRAMMAR, MAX_NAME, OVERFLOW, is_name
+from sampler._names import GRAMMAR, MAX_NAME, OVERFLOW, exact, is_name
 from sampler._overflow import Overflow
 from sampler._reading import Reading, Slot
 from sampler._snapshot import ABSENT, Absent, Block, Series
-from sampler._values import Refused, fell, plain, subtract
+from sampler._values import Refused, fell, fits, plain, subtract
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ class Intake:
         declaration: what the sampler's mapping says.
         max_samples: samples taken in one pull.
         max_series: series admitted for one metric; the rest is folded into one.
+        since: epoch seconds at which the consumer began.
         absent_at: epoch seconds of a pull before the sampler was registered, if there was one.
         inherited_at: epoch seconds of the fork, when the sampler was registered before it.
     """
@@ -44,12 +45,14 @@ class Intake:
         declaration: Declaration,
         max_samples: int = 10_000,
         max_series: int = 2_000,
+        since: float = 0.0,
         absent_at: float | None = None,
         inherited_at: float | None = None,
     ) -> None:
         self._declaration = declaration
         self._max_samples = max_samples
         self._max_series = max_series
+        self._since = since
         self._absent_at = absent_at
         self._inherited_at = inherited_at
         self._slots: list[Slot] = []
@@ -79,6 +82,7 @@ class Intake:
         if start is not None and self._start is not None and start != self._start:
             restarted = [i for i, slot in enumerate(slots) if slot.series.cumulative]
             last = [ABSENT] * count
+            reading.overflow = Overflow()
         position = 0
         for item in samples:
             reading.taken += 1
@@ -102,10 +106,10 @@ class Intake:
                 ):
                     index = position
                 else:
-                    key = self._key(metric, labels)
+                    key, raw = self._key(metric, labels)
                     index = self._index.get(key, -1)
                     if index < 0:
-                        self._admit(key, value, labels, reading)
+                        self._admit(key, raw, value, reading)
                         continue
                 slot = slots[index]
                 if values[index] is not _MISSING:
@@ -130,7 +134,7 @@ class Intake:
             except Refused as refused:
                 reading.refuse(refused.reason, refused.message)
             except Exception as error:  # an author's own __eq__, __hash__, __iter__ ...
-                reading.refuse("shape", f"{short(item)}: {error!r}")
+                reading.refuse("shape", f"{short(item)}: {short(error)}")
         self._settle(reading, values, restarted)
         return reading
 
@@ -171,9 +175,11 @@ class Intake:
             for slot, value in zip(reading.slots, reading.raw, strict=True)
         ]
 
-    def _key(self, metric: Any, labels: Any) -> Key:
+    def _key(self, metric: Any, labels: Any) -> tuple[Key, dict[str, str | int] | None]:
+        """Return what names a series, and its labels as yielded; both of plain objects."""
         if not isinstance(metric, str):
             raise Refused("name", f"{short(metric)} is not a metric name")
+        metric = exact(metric)
         if len(self._declaration.name) + 1 + len(metric) > MAX_NAME:
             raise Refused(
                 "name", f"{short(metric)}: a full name has at most {MAX_NAME} characters"
@@ -181,39 +187,42 @@ class Intake:
         if not is_name(metric):
             raise Refused("name", f"{short(metric)} is not a metric name: use {GRAMMAR}")
         if labels is None:
-            return metric, ()
+            return (metric, ()), None
         if not hasattr(labels, "keys"):
             raise Refused("labels", f"{metric}: labels {short(labels)} are no mapping")
+        raw: dict[str, str | int] = {}
         read: dict[str, str] = {}
-        for name, value in dict(labels).items():
-            if not is_name(name) or len(name) > MAX_NAME or name == OVERFLOW:
-                raise Refused("label_name", f"{metric}: {short(name)} is not a label name")
+        for given, value in dict(labels).items():
+            name = exact(given) if is_name(given) else ""
+            if not name or len(name) > MAX_NAME or name == OVERFLOW:
+                raise Refused("label_name", f"{metric}: {short(given)} is not a label name")
             if name in self._declaration.labels:
                 raise Refused("label_name", f"{metric}: {name!r} is a constant label already")
             text = label_text(value)
             if text is None:
                 raise Refused("label_value", f"{metric}: label {name!r} has {short(value)}")
+            raw[name] = text if isinstance(value, str) else int(text)
             if text:
                 read[name] = text
-        return metric, tuple(sorted(read.items()))
+        return (metric, tuple(sorted(read.items()))), raw
 
-    def _admit(self, key: Key, value: Any, labels: Any, reading: Reading) -> None:
+    def _admit(self, key: Key, raw: Any, value: Any, reading: Reading) -> None:
         """Take a sample of a series that the last pull did not have."""
         metric = key[0]
-        if key in reading.new:
-            raise Refused("duplicate", f"{reading.new[key][0].series} occurs twice in one pull")
         described = self._declaration.metrics.get(metric, UNDECLARED)
         series = self._name(key, described, reading.start)
+        if key in reading.new or key in reading.folded:
+            raise Refused("duplicate", f"{series} occurs twice in one pull")
         first = plain(value, series)
         if isinstance(first, Absent):
             reading.silent += 1
             return
         live = self._counts.get(metric, 0) + reading.counts.get(metric, 0)
         if live < self._max_series and not self._overflow.holds(metric):
-            raw = None if labels is None else dict(labels)
             reading.add(Slot(metric, raw, key, series), first)
         elif series.cumulative:
             reading.overflow.fold(metric, first)
+            reading.folded.add(key)
         else:
             limit = f"{series.name} has more than {self._max_series} series"
             raise Refused("too_many_series", limit)
@@ -238,7 +247,8 @@ class Intake:
         """Return when a series first seen now was zero (S: Baselines)."""
         if self._time is None:
             return self._absent_at if start is None else start
-        return self._time if start is None else max(start, self._time)
+        seen = max(self._time, self._since)  # the wall clock may have been set back
+        return seen if start is None else max(start, seen)
 
     def _settle(self, reading: Reading, values: list[Any], restarted: list[int]) -> None:
         """Turn what was read into slots and values; the old list of slots stays when it can."""
@@ -267,12 +277,15 @@ class Intake:
                 reading.refuse(OVERFLOW, f"{metric}: folded into one series", folded - 1)
             key: Key = (metric, ((OVERFLOW, "true"),))
             index = self._index.get(key, -1)
+            value = total if fits(total) else ABSENT
+            if isinstance(value, Absent):
+                reading.refuse("out_of_range", f"{metric}: the sum of its surplus")
             if index >= 0:
-                values[index] = total
-            else:
+                values[index] = value
+            elif not isinstance(value, Absent):
                 described = self._declaration.metrics.get(metric, UNDECLARED)
                 series = self._name(key, described, reading.start)
-                reading.add(Slot(metric, _MISSING, key, series), total)
+                reading.add(Slot(metric, _MISSING, key, series), value)
 
     @staticmethod
     def _inherit(slots: list[Slot], values: list[Any], start: float | None, fork: float) -> None:

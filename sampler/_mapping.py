@@ -11,6 +11,7 @@ from sampler._names import (
     OVERFLOW,
     RESERVED,
     SCOPES,
+    exact,
     is_name,
     is_reserved,
 )
@@ -47,6 +48,10 @@ class Description:
         self.scope = scope
         self.merge = merge
 
+    def same(self, other: Description) -> bool:
+        """Tell whether both say the same."""
+        return all(getattr(self, key) == getattr(other, key) for key in DESCRIPTION_KEYS)
+
 
 UNDECLARED = Description()
 
@@ -75,7 +80,7 @@ class Declaration:
         Raises:
             InvalidSampler: with one sentence per fault.
         """
-        if not hasattr(sampler, "keys") or not hasattr(sampler, "get"):
+        if not _is_mapping(sampler):
             raise InvalidSampler(
                 sampler,
                 [f"expected a mapping, got {type(sampler).__name__}"],
@@ -90,8 +95,8 @@ class Declaration:
             self.name, sampler.get("metrics"), faults
         )
         _check_calls(sampler, faults)
-        if sampler.get("api", API) != API:
-            faults.append(f"'api' is {sampler['api']!r}; this consumer speaks {API}")
+        if (api := sampler.get("api", API)) != API:
+            faults.append(f"'api' is {short(api)}; this consumer speaks {API}")
         if faults:
             raise InvalidSampler(sampler, faults)
 
@@ -129,7 +134,7 @@ def _read_name(name: object, faults: list[str], *, reserved: bool) -> str:
         faults.append(f"'name' {name!r} is reserved: {RESERVED!r} is a consumer's own account")
     elif isinstance(name, str) and len(name) >= MAX_NAME:
         faults.append(f"'name' has {len(name)} characters: a full name has at most {MAX_NAME}")
-    return name if isinstance(name, str) else ""
+    return exact(name) if isinstance(name, str) else ""
 
 
 def _check_calls(sampler: Mapping[str, Any], faults: list[str]) -> None:
@@ -143,11 +148,11 @@ def _check_calls(sampler: Mapping[str, Any], faults: list[str]) -> None:
         if not callable(sampler[key])
     ]
     start = sampler.get("start")
-    if start is not None and not callable(start) and not _is_number(start):
+    if start is not None and not callable(start) and not is_number(start):
         faults.append(f"'start' must be epoch seconds or a callable, got {short(start)}")
     interval = sampler.get("min_interval")
     if interval is not None:
-        if not _is_number(interval) or interval <= 0:
+        if not is_number(interval) or interval <= 0:
             faults.append(f"'min_interval' must be seconds above 0, got {short(interval)}")
         if "factory" in calls:
             faults.append("'min_interval' goes with 'sample' only: an instance owns its window")
@@ -159,7 +164,7 @@ def _check_calls(sampler: Mapping[str, Any], faults: list[str]) -> None:
 def _read_constant_labels(labels: Any, faults: list[str]) -> dict[str, str]:
     if labels is None:
         return {}
-    if not hasattr(labels, "items"):
+    if not _is_mapping(labels):
         faults.append(f"'labels' must be a mapping, got {short(labels)}")
         return {}
     read: dict[str, str] = {}
@@ -171,29 +176,34 @@ def _read_constant_labels(labels: Any, faults: list[str]) -> dict[str, str]:
                 f"label {key!r}: {short(value)} is no text of up to {MAX_LABEL_VALUE} characters"
             )
         elif text:
-            read[key] = text
+            read[exact(key)] = text
     return read
 
 
 def label_text(value: object) -> str | None:
     """Return a label value as text, or None when it is none (S: Names)."""
     if isinstance(value, int):
-        return str(int(value)) if -(2**63) <= value < 2**63 else None
-    if not isinstance(value, str) or len(value) > MAX_LABEL_VALUE:
+        number = int.__int__(value)
+        return str(number) if -(2**63) <= number < 2**63 else None
+    if not isinstance(value, str):
         return None
-    text = value if type(value) is str else "".join(value)
+    text = exact(value)
+    return text if len(text) <= MAX_LABEL_VALUE and _is_text(text) else None
+
+
+def _is_text(text: str) -> bool:
     if not text.isascii():
         try:
             text.encode()
-        except UnicodeEncodeError:  # a lone surrogate is no text
-            return None
-    return text
+        except UnicodeEncodeError:  # a lone surrogate
+            return False
+    return True
 
 
 def _read_metrics(sampler: str, metrics: Any, faults: list[str]) -> dict[str, Description]:
     if metrics is None:
         return {}
-    if not hasattr(metrics, "items"):
+    if not _is_mapping(metrics):
         faults.append(f"'metrics' must map names to descriptions, got {short(metrics)}")
         return {}
     read: dict[str, Description] = {}
@@ -202,10 +212,10 @@ def _read_metrics(sampler: str, metrics: Any, faults: list[str]) -> dict[str, De
             faults.append(f"metric {short(metric)} is not a name: use {GRAMMAR}")
         elif len(sampler) + 1 + len(metric) > MAX_NAME:
             faults.append(f"metric {short(metric)}: a full name has at most {MAX_NAME} characters")
-        elif not hasattr(description, "get"):
+        elif not _is_mapping(description):
             faults.append(f"metric {metric!r}: expected a mapping, got {short(description)}")
         else:
-            read[metric] = _read_description(metric, description, faults)
+            read[exact(metric)] = _read_description(metric, description, faults)
     return read
 
 
@@ -217,9 +227,9 @@ def _read_description(
 
     def text(key: str) -> str:
         value = description.get(key, "")
-        if isinstance(value, str):
-            return value
-        fault(f"{key!r} must be a string, got {short(value)}")
+        if isinstance(value, str) and _is_text(exact(value)):
+            return exact(value)
+        fault(f"{key!r} must be text, got {short(value)}")
         return ""
 
     kind = description.get("kind", "gauge")
@@ -227,29 +237,46 @@ def _read_description(
         fault(f"'kind' must be one of {', '.join(KINDS)}, got {short(kind)}")
     if kind not in KINDS:  # a later version's kind: a gauge to us
         kind = "gauge"
-    labels = description.get("labels", ())
-    if isinstance(labels, str) or not hasattr(labels, "__iter__") or not all(map(is_name, labels)):
-        fault(f"'labels' must be a list of label names, got {short(labels)}")
+    given = description.get("labels", ())
+    listed = hasattr(given, "__iter__") and not isinstance(given, str | bytes | type)
+    labels = tuple(given) if listed else ()
+    if not listed or not all(map(is_name, labels)):
+        fault(f"'labels' must be a list of label names, got {short(given)}")
         labels = ()
     scope = description.get("scope", "process")
-    if scope not in SCOPES:
+    if not isinstance(scope, str) or scope not in SCOPES:
         fault(f"'scope' must be one of {', '.join(SCOPES)}, got {short(scope)}")
+        scope = "process"
     merge = description.get("merge")
     if merge is not None and kind != "gauge":
-        fault(f"'merge' is for gauges only: a {kind} always adds")
-    elif merge is not None and merge not in MERGES:
+        fault(f"'merge' is for gauges only: a {exact(kind)} always adds")
+        merge = None
+    elif merge is not None and (not isinstance(merge, str) or merge not in MERGES):
         fault(f"'merge' must be one of {', '.join(MERGES)}, got {short(merge)}")
-    return Description(kind, text("unit"), text("help"), tuple(labels), scope, merge)
+        merge = None
+    return Description(
+        exact(kind),
+        text("unit"),
+        text("help"),
+        tuple(map(exact, labels)),
+        exact(scope),
+        merge and exact(merge),
+    )
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value - value == 0
+def is_number(value: object) -> bool:
+    """Tell whether ``value`` is a finite number such as seconds; a bool is none."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**63
+
+
+def _is_mapping(value: object) -> bool:
+    return not isinstance(value, type) and hasattr(value, "get") and hasattr(value, "items")
 
 
 def short(value: object) -> str:
     """Show a foreign object in at most 60 characters, whatever its ``__repr__`` does."""
     try:
-        text = repr(value)
+        text = exact(repr(value))
     except Exception:  # an author's own __repr__
         text = f"<{type(value).__name__}>"
     return text if len(text) <= 60 else text[:57] + "..."

@@ -24,11 +24,16 @@ OVERFLOW = "overflow"
 """The label that marks the series into which a metric's surplus is folded."""
 
 
+def exact(text: str) -> str:
+    """Return a plain ``str`` with the text of one of a subclass, asking none of its methods."""
+    return str.__str__(text)
+
+
 def is_name(text: object) -> bool:
     """Tell whether ``text`` is a sampler, metric or label name (S: Names)."""
     return isinstance(text, str) and all(
         word[:1] in _LETTERS and all(part and _ALNUM.issuperset(part) for part in word.split("_"))
-        for word in text.split(".")
+        for word in exact(text).split(".")
     )
 
 

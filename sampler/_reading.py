@@ -49,11 +49,13 @@ class Reading:
         start: what the source says about its zero, or None.
         overflow: the state of folded metrics.
         new: series that the last pull did not have, by key, with their values.
+        folded: keys of series that went into an overflow.
     """
 
     __slots__ = (
         "counts",
         "examples",
+        "folded",
         "new",
         "overflow",
         "raw",
@@ -72,6 +74,7 @@ class Reading:
         self.slots: list[Slot] = []
         self.raw: list[Any] = []
         self.new: dict[Key, tuple[Slot, Value]] = {}
+        self.folded: set[Key] = set()
         self.counts: dict[str, int] = {}
         self.taken = self.silent = 0
         self.refused: dict[str, int] = {}

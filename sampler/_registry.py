@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from _thread import allocate_lock
 
+from sampler import _health
 from sampler._health import Health
 from sampler._mapping import Declaration
 from sampler.exceptions import SamplerConflict
@@ -51,8 +52,17 @@ class Registration:
         self.name: str = self.declaration.name
         self.health: Health = Health()
         self.origin: str = ""
-        self.pid: int = _getpid()
+        self.pid: int = _process()
         self.time: float = time.time()
+
+    def declare(self, metric: str, description: Mapping[str, Any]) -> None:
+        """Describe a metric that came after the registration, as new instruments do.
+
+        Raises:
+            InvalidSampler: the description breaks the contract.
+            SamplerConflict: the metric clashes with a registered one.
+        """
+        self._registry._declare(self, metric, description)  # noqa: SLF001 - the two are one room
 
     def unregister(self) -> None:
         """Withdraw the sampler; doing it twice is harmless."""
@@ -85,7 +95,6 @@ class Registry:
 
     def __init__(self, *, reserved: bool = False) -> None:
         self.reserved = reserved
-        self._lock = allocate_lock()
         # Replaced, never changed: readers need no lock.
         self._registrations: tuple[Registration, ...] = ()
 
@@ -104,15 +113,17 @@ class Registry:
             SamplerConflict: it clashes with a registered sampler.
         """
         new = Registration(self, sampler)
-        with self._lock:
-            for old in self._registrations:
+        while True:
+            seen = self._registrations
+            for old in seen:  # without the lock: comparing callables may run an author's __eq__
                 if old.sampler is sampler or _same(old, new):
                     return old
-                clash = _clash(old.declaration, new.declaration)
-                if clash:
+                if clash := _clash(old.declaration, new.declaration):
                     raise SamplerConflict(sampler, old.name, clash)
-            self._registrations += (new,)
-        return new
+            with _lock:
+                if self._registrations is seen:
+                    self._registrations = (*seen, new)
+                    return new
 
     def unregister(self, name: str) -> None:
         """Withdraw every sampler of that name.
@@ -120,7 +131,7 @@ class Registry:
         Raises:
             KeyError: there is none.
         """
-        with self._lock:
+        with _lock:
             kept = tuple(r for r in self._registrations if r.name != name)
             if len(kept) == len(self._registrations):
                 raise KeyError(f"no sampler {name!r} is registered")
@@ -144,8 +155,21 @@ class Registry:
 
         return discover(self, tuple(names), deadline)
 
+    def _declare(
+        self, registration: Registration, metric: str, description: Mapping[str, Any]
+    ) -> None:
+        sampler = {**registration.sampler, "metrics": {metric: description}}
+        more = Declaration(sampler, reserved=self.reserved)
+        with _lock:
+            for other in self._registrations:
+                clash = None if other is registration else _clash(other.declaration, more)
+                if clash:
+                    raise SamplerConflict(sampler, other.name, clash)
+            # Replaced, never changed: whoever reads it meanwhile sees one or the other.
+            registration.declaration.metrics = {**registration.declaration.metrics, **more.metrics}
+
     def _remove(self, registration: Registration) -> None:
-        with self._lock:
+        with _lock:
             self._registrations = tuple(r for r in self._registrations if r is not registration)
 
     def __iter__(self) -> Iterator[Registration]:
@@ -166,8 +190,9 @@ def _same(old: Registration, new: Registration) -> bool:
     a, b = old.declaration, new.declaration
     return (
         (a.name, a.labels, a.sample, a.factory) == (b.name, b.labels, b.sample, b.factory)
-        and a.metrics.keys() == b.metrics.keys()
         and old.pid == new.pid
+        and a.metrics.keys() == b.metrics.keys()
+        and all(a.metrics[metric].same(b.metrics[metric]) for metric in a.metrics)
     )
 
 
@@ -201,10 +226,25 @@ def _flat(sampler: str, metric: str) -> str:
     return f"{sampler}_{metric}".replace(".", "_")
 
 
-def _getpid() -> int:
-    from os import getpid  # loaded by every interpreter that has a site, but not by -S
+_lock = allocate_lock()  # one for all registries: it is never held for long
+_watching = False
 
-    return getpid()
+
+def _process() -> int:
+    """Return this process' id; once asked, a forked child gets new locks."""
+    import os  # loaded by every interpreter that has a site, but not by -S
+
+    global _watching  # noqa: PLW0603
+    if not _watching and hasattr(os, "register_at_fork"):
+        _watching = True
+        os.register_at_fork(after_in_child=_renew_locks)
+    return os.getpid()
+
+
+def _renew_locks() -> None:
+    global _lock  # noqa: PLW0603
+    _lock = allocate_lock()
+    _health.renew_lock()
 
 
 default = Registry()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from sampler._mapping import is_number, short
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from sampler._reading import Reading
     from sampler._registry import Registration
     from sampler._snapshot import Block
+    from sampler._worker import Shift
 
 
 class Statistics:
@@ -77,6 +80,7 @@ class Source:
         self._intake = intake
         self._sample: Callable[[], Any] | None = registration.declaration.sample
         self._block: Block | None = None
+        self._call: Shift | None = None
 
     @property
     def name(self) -> str:
@@ -97,14 +101,28 @@ class Source:
         """Call the sampler and read what it yields. Runs foreign code."""
         declaration = self.registration.declaration
         if self._sample is None and declaration.factory is not None:
-            self._sample = declaration.factory(dict(self._environ))
-        if not callable(self._sample):
-            raise TypeError(f"the factory returned {self._sample!r}, which cannot be called")
+            instance = declaration.factory(dict(self._environ))
+            if not callable(instance):
+                raise TypeError(f"the factory returned {short(instance)}, which cannot be called")
+            self._sample = instance
+        assert self._sample is not None  # noqa: S101 - a mapping has one of both
         now = time.time()
         start = declaration.start() if callable(declaration.start) else declaration.start
+        if start is not None and not is_number(start):
+            raise TypeError(f"'start' returned {short(start)}, not epoch seconds")
         samples = self._sample()
         _check_iterable(samples)
-        return self._intake.read(samples, now, start)
+        return self._intake.read(samples, now, None if start is None else float(start))
+
+    @property
+    def busy(self) -> bool:
+        """True while an abandoned call of this consumer has not returned."""
+        return self._call is not None and not self._call.returned
+
+    def left(self, call: Shift) -> None:
+        """Note that a call was abandoned and may still run."""
+        self._call = call
+        self.registration.health.left(call)
 
     def keep(self, reading: Reading, seconds: float) -> Block:
         """Take over what :meth:`pull` returned."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from operator import index
+
 from sampler._histogram import Histogram, difference, merge
+from sampler._mapping import short
 from sampler._snapshot import ABSENT
 
 TYPE_CHECKING = False
@@ -10,6 +13,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sampler._snapshot import Absent, Series, Value
+
+
+_INFINITE = float("inf")
 
 
 class Refused(Exception):
@@ -37,10 +43,11 @@ def plain(value: Any, series: Series) -> Value | Absent:
             ``histogram``.
     """
     if series.kind == "histogram":
-        return ABSENT if value is None else _histogram(value, series)
+        silent = value is None or (isinstance(value, float) and value != value)  # noqa: PLR0124
+        return ABSENT if silent else _histogram(value, series)
     read = number(value, series)
     if series.kind == "counter" and read is not ABSENT and read < 0:  # type: ignore[operator]
-        raise Refused("negative", f"{series}: a counter cannot be {value!r}")
+        raise Refused("negative", f"{series}: a counter cannot be {read}")
     return read
 
 
@@ -66,11 +73,11 @@ def _converted(value: Any, series: Series) -> int | float:
     cls = type(value)
     try:
         if hasattr(cls, "__index__"):
-            return int(value.__index__())
+            return int.__int__(index(value))
         if hasattr(cls, "__float__"):
             return float(value)
     except Exception as error:
-        raise Refused("type", f"{series}: {cls.__name__} does not convert: {error!r}") from None
+        raise Refused("type", f"{series}: {cls.__name__} fails: {short(error)}") from None
     raise Refused("type", f"{series}: expected a number, got {cls.__name__}")
 
 
@@ -91,8 +98,8 @@ def _histogram(value: Any, series: Series) -> Histogram:
     for upper, cumulative in pairs.items():
         bound, at = _bound(upper, series), number(cumulative, series)
         if not isinstance(at, int):
-            raise torn(f"the count at {upper!r} is no integer")
-        if bound == float("inf"):
+            raise torn(f"the count at {short(upper)} is no integer")
+        if bound == _INFINITE:
             if at != count:
                 raise torn("the count at infinity is not 'count'")
         else:
@@ -110,15 +117,15 @@ def _histogram(value: Any, series: Series) -> Histogram:
         count,
         None if total is ABSENT else total,  # type: ignore[arg-type]
         tuple(buckets),
-        scale if isinstance(scale, int) else None,
-        zero if isinstance(zero, float) else None,
+        scale if type(scale) is int and abs(scale) < 2**31 else None,
+        float(zero) if type(zero) in {int, float} and 0 <= zero < 2**63 else None,
     )
 
 
 def _bound(upper: Any, series: Series) -> float:
     bound = upper if type(upper) is float else float(_converted(upper, series))
-    if bound != bound or bound == float("-inf"):  # noqa: PLR0124 - NaN
-        raise Refused("histogram", f"{series}: {upper!r} is no upper bound")
+    if bound != bound or bound == -_INFINITE:  # noqa: PLR0124 - NaN
+        raise Refused("histogram", f"{series}: {bound} is no upper bound")
     return bound + 0.0  # -0.0 and 0.0 are one bound
 
 
@@ -138,9 +145,23 @@ def subtract(later: Value, earlier: Value) -> Value:
 
 def fell(later: Value, earlier: Value) -> bool:
     """Tell whether ``later`` cannot follow ``earlier`` without a reset."""
-    if isinstance(later, Histogram):
-        return later.fell_since(_is_histogram(earlier))
-    return later < earlier  # type: ignore[operator]
+    if not isinstance(later, Histogram):
+        return later < earlier  # type: ignore[operator]
+    grown, below = difference(later, _is_histogram(earlier)), 0
+    for _, count in grown.buckets:  # observations never leave any of the ranges
+        if count < below:
+            return True
+        below = count
+    return below > grown.count
+
+
+def fits(value: Value) -> bool:
+    """Tell whether a sum of values is still one that a snapshot may hold."""
+    if isinstance(value, Histogram):
+        return value.count < 2**63 and (value.sum is None or fits(value.sum))
+    if isinstance(value, int):
+        return -(2**63) <= value < 2**63
+    return value - value == 0.0
 
 
 def _is_histogram(value: Value) -> Histogram:

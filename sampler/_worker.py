@@ -10,6 +10,7 @@ asynchronous exception.
 
 from __future__ import annotations
 
+import os
 import time
 from _thread import allocate_lock, get_ident
 from queue import SimpleQueue
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
 
 BUDGET = 16
 """Abandoned threads a process may hold before samplers that never answered have to wait."""
-_BURNING = 0.5
-"""An abandoned thread that uses more than this part of a core is spinning."""
+_BURNING = 0.04
+"""An abandoned thread that uses more than this part of a core is spinning: less than the share
+of each when ``BUDGET`` of them spin beside the program."""
 _PATIENCE = 0.1
 """Seconds over which that is measured, at least."""
 
@@ -37,19 +39,35 @@ class Job:
     """One call of foreign code and what became of it.
 
     Attributes:
+        optional: it is not started while the budget of abandoned threads is spent.
         result: what it returned.
         error: what it raised, ``SystemExit`` and ``KeyboardInterrupt`` included.
+        message: what that says; asked on the worker, because a ``__str__`` is foreign code too.
         overran: the abandoned shift, when it did not end in time.
         started: False when the round ended before it, or no thread can start (interpreter exit).
+        reason: why it did not end: ``deadline``, ``unreached``, ``exhausted``; or empty.
         seconds: how long it took.
     """
 
-    __slots__ = ("call", "error", "overran", "result", "seconds", "started")
+    __slots__ = (
+        "call",
+        "error",
+        "message",
+        "optional",
+        "overran",
+        "reason",
+        "result",
+        "seconds",
+        "started",
+    )
 
-    def __init__(self, call: Callable[[], Any]) -> None:
+    def __init__(self, call: Callable[[], Any], *, optional: bool = False) -> None:
         self.call: Callable[[], Any] = call
+        self.optional: bool = optional
         self.result: Any = None
         self.error: BaseException | None = None
+        self.message: str = ""
+        self.reason: str = ""
         self.overran: Shift | None = None
         self.started: bool = True
         self.seconds: float = 0.0
@@ -87,12 +105,24 @@ class Shift:
         self.ident: int = 0
         self._cpu = self._seen = 0.0
 
-    def work(self) -> bool:
+    def serve(self) -> bool:
         """Run the jobs; False when the caller has given up on this thread meanwhile."""
         self.ident = get_ident()
+        going = False
+        while not self.returned:  # until that is noted, Ended may be raised at any point
+            try:
+                going = self._work()
+                with self.lock:
+                    self.returned = True
+            except Ended:
+                going = False
+        return going
+
+    def _work(self) -> bool:
         jobs, lock, clock = self.jobs, self.lock, time.monotonic
         result: Any = None
         error: BaseException | None = None
+        message = ""
         index = 0
         while True:
             with lock:
@@ -101,28 +131,19 @@ class Shift:
                 now = clock()
                 if index:
                     job = jobs[index - 1]
-                    job.result, job.error, job.seconds = result, error, now - self.began
+                    job.result, job.error, job.message = result, error, message
+                    job.seconds = now - self.began
                 self.index, self.began = index, now
                 if index == len(jobs):
                     self.finished.release()
                     return True
             call = jobs[index].call
-            result = error = None
+            result, error, message = None, None, ""
             try:
                 result = call()
             except BaseException as raised:
-                error = raised
+                error, message = raised, _told(raised)
             index += 1
-
-    def leave(self) -> None:
-        """Note that the thread is out of foreign code, whatever is raised into it meanwhile."""
-        while True:
-            try:
-                with self.lock:
-                    self.returned = True
-            except Ended:
-                continue
-            return
 
     def end_if_spinning(self) -> None:
         """Raise :class:`Ended` inside the abandoned thread when it burns CPU."""
@@ -157,14 +178,17 @@ class Crew:
         """
         end_spinning()
         while jobs:
+            if abandoned() >= BUDGET:
+                _give_up([job for job in jobs if job.optional], "exhausted")
+                jobs = [job for job in jobs if not job.optional]
             if time.monotonic() >= until:
-                _give_up(jobs)
+                _give_up(jobs, "unreached")
                 return
             shift = Shift(jobs)
             try:
                 self._queue().put(shift)
             except RuntimeError:  # no new thread at interpreter exit (3.12)
-                _give_up(jobs)
+                _give_up(jobs, "unreached")
                 return
             late = self._wait(shift, deadline, until)
             if late is None:
@@ -183,8 +207,8 @@ class Crew:
 
     def _wait(self, shift: Shift, deadline: float, until: float) -> int | None:
         """Wait for the shift; return the index of the job that overran, or None."""
-        left = min(deadline, until - time.monotonic())
         try:
+            left = min(deadline, until - time.monotonic())
             while not shift.finished.acquire(timeout=max(left, 0.0)):
                 with shift.lock:
                     if shift.index == len(shift.jobs):
@@ -192,19 +216,23 @@ class Crew:
                     now = time.monotonic()
                     left = min(shift.began + deadline, until) - now
                     if left <= 0:
-                        shift.jobs[shift.index].overran = shift
-                        shift.jobs[shift.index].seconds = now - shift.began
-                        self._abandon(shift)
+                        overdue = now >= shift.began + deadline
+                        self._abandon(shift, "deadline" if overdue else "unreached")
                         return shift.index
         except BaseException:  # KeyboardInterrupt in the waiting thread
             with shift.lock:
-                self._abandon(shift)
+                self._abandon(shift, "unreached")
             raise
         return None
 
-    def _abandon(self, shift: Shift) -> None:
+    def _abandon(self, shift: Shift, reason: str) -> None:
+        """Give up on the thread; the shift's lock is held."""
+        if shift.index < len(shift.jobs):
+            job = shift.jobs[shift.index]
+            job.overran, job.reason = shift, reason
+            job.seconds = time.monotonic() - shift.began
         shift.abandoned = True
-        self._tasks = None
+        self.close()  # a thread that has finished just now ends as well
         with _abandoned_lock:
             _abandoned.append(shift)
 
@@ -220,13 +248,9 @@ class Crew:
         self._members.add(ident)
         try:
             while (shift := tasks.get()) is not None:
-                try:
-                    going = shift.work()
-                except Ended:
-                    going = False
-                shift.leave()
-                if not going:
+                if not shift.serve():
                     return
+                del shift  # waiting for the next one must not keep what the samplers gave
         finally:
             self._members.discard(ident)
 
@@ -242,9 +266,19 @@ def abandoned() -> int:
         return len(_abandoned)
 
 
-def _give_up(jobs: Sequence[Job]) -> None:
+def _give_up(jobs: Sequence[Job], reason: str) -> None:
     for job in jobs:
-        job.started = False
+        job.started, job.reason = False, reason
+
+
+def _told(error: BaseException) -> str:
+    """Return what an error says, and cut the circle from its traceback to the jobs."""
+    try:
+        error.__traceback__ = None
+        text = f"{type(error).__name__}: {error}"
+    except BaseException:  # an author's own __str__
+        return "an error that cannot be shown"
+    return text if len(text) <= 300 else text[:297] + "..."
 
 
 def end_spinning() -> None:
@@ -255,11 +289,17 @@ def end_spinning() -> None:
         shift.end_if_spinning()
 
 
-def forget_after_fork() -> None:
+def _forget_after_fork() -> None:
     """Start over in a forked child: the parent's threads do not exist here."""
     global _abandoned_lock  # noqa: PLW0603 - it may have been held at the fork
     _abandoned_lock = allocate_lock()
+    for shift in _abandoned:
+        shift.returned = True
     _abandoned.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_after_fork)
 
 
 def _cpu_seconds(ident: int) -> float:

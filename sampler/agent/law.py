@@ -52,7 +52,7 @@ class Law:
         self._lock = Lock()
         self._collected = self._recovered = self._queued = 0
         self._delivered = self._unconfirmed = 0
-        self._dropped = dict.fromkeys(REASONS, 0)
+        self._dropped: dict[str, int] = dict.fromkeys(REASONS, 0)
 
     def count(
         self,

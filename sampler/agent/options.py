@@ -50,7 +50,7 @@ class Option:
             return f"expected {_WORDS[self.kind]}, got {value!r}"
         if self.choices and value not in self.choices:
             return f"expected one of {', '.join(map(repr, self.choices))}, got {value!r}"
-        if self.kind in (int, float):
+        if isinstance(value, int | float) and not isinstance(value, bool):
             low, high = self.minimum, self.maximum
             if not math.isfinite(value) or (low is not None and value < low):
                 return f"must be at least {low}, got {value!r}"

@@ -182,10 +182,9 @@ class NewestOnly(Outbox):
             self._changed.wait_for(self._ready)
             if self._failed and self._next is not None:
                 self._drop_rest("superseded")
-            snapshot = None
+            snapshot, since = None, dict(self._since)
             if not self._waiting and not self._closed:
                 snapshot, self._next = self._next, None
-                since = dict(self._since)
         if snapshot is not None:
             self._encode(snapshot, since)
         return super().take() if self._waiting else None
