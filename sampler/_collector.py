@@ -177,8 +177,9 @@ class Collector:
         due: list[Source] = []
         now = time.monotonic()
         for source in sources:
-            if source.windowed and source.last and now - source.read_at < self._reuse:
-                blocks[source] = source.last
+            last = source.last if source.windowed else None
+            if last is not None and now - source.read_at < self._reuse:
+                blocks[source] = last
             elif failure := _kept_back(source, now):
                 failures[source] = failure
             else:
@@ -199,7 +200,7 @@ class Collector:
                 failures[source] = failure
         for source, failure in failures.items():
             source.statistics.fail(failure.reason)
-            if block := source.absent():
+            if (block := source.absent()) is not None:
                 blocks[source] = block
             _report(source.registration, failure)
         return Snapshot(
@@ -257,7 +258,7 @@ class Collector:
             self._max_series,
             since=self.start,
             absent_at=self._rounds_at,
-            inherited_at=self.start if inherited else None,
+            inherited_at=(_fork_time or self.start) if inherited else None,
         )
         return Source(registration, environ, intake)
 
@@ -311,4 +312,4 @@ def _note_fork() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_note_fork)
+    os.register_at_fork(before=_note_fork)

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import pytest
 
+from tests.support.installed import NotInstallableError, install
 from tests.support.servers import Carbon, MissingServerError, Prometheus, Server, StatsD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
 S = TypeVar("S", bound=Server)
 
@@ -107,3 +109,19 @@ def prometheus_server(launch: Launch) -> Callable[..., Prometheus]:
         return launch(Prometheus, targets, **options)
 
     return start
+
+
+@pytest.fixture(scope="session")
+def python(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Path:
+    """The python of an environment with the project and both examples installed."""
+    try:
+        return install(
+            tmp_path_factory.mktemp("environment") / "venv",
+            ".[statsd]",
+            "./examples/library",
+            "./examples/adapter",
+        )
+    except NotInstallableError as reason:
+        if pytestconfig.getoption("--require-servers"):
+            pytest.fail(str(reason), pytrace=False)
+        pytest.skip(str(reason))

@@ -109,9 +109,8 @@ class Rig:
 
     def last(self, series: str) -> float:
         """The last value recorded."""
-        return max((when, value) for name, value, when in self.memory.received if name == series)[
-            1
-        ]
+        points = [(when, value) for name, value, when in self.memory.received if name == series]
+        return max(points)[1]
 
     def statsd_is_complete(self) -> bool:
         """Whether the packets recorded sum to what the counters grew by."""
@@ -154,7 +153,7 @@ def test_each_server_may_be_away_for_five_intervals(carbon, statsd, prometheus_s
     rig.settled("graphite")
 
     rig.settled("statsd")
-    wait_for(lambda: rig.statsd_is_complete(), what="statsd to record the last tick")
+    wait_for(rig.statsd_is_complete, what="statsd to record the last tick")
     statsd.stop()
     for _ in range(OUTAGE):
         rig.tick()

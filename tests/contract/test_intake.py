@@ -40,7 +40,7 @@ class Lab:
     def _other(self) -> Any:
         self.pulls += 1
         yield "pulls", self.pulls
-        yield "pulls", -self.pulls, {"sign": "minus"}
+        yield "minus", -self.pulls
 
     def pull(self, *samples: Any) -> dict[str, Any]:
         """Pull; return the entries of the sampler under test by the series as text."""
@@ -50,7 +50,7 @@ class Lab:
         assert "other" not in reasons(self.snapshot)
         found = values(self.snapshot)
         assert found.pop("other.pulls") == self.pulls
-        assert found.pop('other.pulls{sign="minus"}') == -self.pulls
+        assert found.pop("other.minus") == -self.pulls
         return found
 
     @property
@@ -341,7 +341,7 @@ histograms: Any = pytest.mark.parametrize(
         {"count": 3, "sum": 1, "buckets": {math.inf: 2}},
         {"count": 3, "sum": 1, "buckets": {"1": 1}},
         {"count": 3, "sum": 1, "buckets": {10**400: 1}},
-        {"count": 3, "sum": 1, "buckets": {0.0: 1, Decimal("-0.0"): 1, Fraction(0): 2}},
+        {"count": 3, "sum": 1, "buckets": {Index(1): 1, 1.0: 1}},
         {"count": 3, "sum": 1, "buckets": Evil()},
         5,
         "x",
@@ -581,25 +581,25 @@ class Mute(Exception):
 @pytest.mark.parametrize(
     "error",
     [
-        ValueError("x"),
-        SystemExit(3),
-        KeyboardInterrupt(),
-        GeneratorExit(),
-        StopIteration(),
-        Boom(),
-        Mute(),
-        MemoryError(),
-        RecursionError(),
-        Exception("\ud800" * 3 + "x" * 10**6),
+        ValueError,
+        SystemExit,
+        KeyboardInterrupt,
+        GeneratorExit,
+        StopIteration,
+        MemoryError,
+        RecursionError,
+        Boom,
+        Mute,
+        lambda: Exception("\ud800" * 3 + "x" * 10**6),
     ],
 )
-def test_a_sampler_that_raises_fails_as_a_whole(lab: Lab, error: BaseException) -> None:
+def test_a_sampler_that_raises_fails_as_a_whole(lab: Lab, error: Any) -> None:
     """Nothing of that pull counts; its series keep their places, and it is the same next time."""
 
     def sample() -> Any:
         yield "c", 3
         yield "g", 9
-        raise error
+        raise error()
 
     lab.pull(("c", 1), ("g", 1))
     block = lab.block
@@ -657,7 +657,7 @@ keys = st.sampled_from(["c", 'c{k="v"}', 'c{k="w"}', "g", "h"])
 
 
 def sample_of(key: str, value: Any) -> Any:
-    labels = {"k": key[4:5]} if "{" in key else None
+    labels = {"k": key[5]} if "{" in key else None
     if key == "h" and isinstance(value, int):
         value = {"count": value, "sum": value, "buckets": {1.0: value}}
     return key[0], value, labels

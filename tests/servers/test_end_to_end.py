@@ -12,29 +12,12 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.command import environment
-from tests.support.installed import NotInstallableError, install
 from tests.support.ports import free_port
 from tests.support.relay import Relay
 from tests.support.waiting import wait_for
 
 TICKS = 30
 PREFIX = "itest.here.0"
-
-
-@pytest.fixture(scope="module")
-def python(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
-    """The python of an environment with the project and both examples installed."""
-    try:
-        return install(
-            tmp_path_factory.mktemp("environment") / "venv",
-            ".[statsd]",
-            "./examples/library",
-            "./examples/adapter",
-        )
-    except NotInstallableError as reason:
-        if request.config.getoption("--require-servers"):
-            pytest.fail(str(reason), pytrace=False)
-        pytest.skip(str(reason))
 
 
 class Recording:

@@ -21,7 +21,7 @@ class Relay:
         self.bodies: list[str] = []
 
         class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:  # noqa: N802 - http.server's word
+            def do_GET(self) -> None:
                 try:
                     with urllib.request.urlopen(f"{upstream}{self.path}", timeout=10) as answer:
                         body = answer.read()

@@ -1,0 +1,239 @@
+"""Instruments: exact, cheap, and a sampler like any other."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import threading
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sampler import Collector, Instruments, InvalidSampler, Registry, SamplerConflict
+
+
+@pytest.fixture
+def registry() -> Registry:
+    return Registry()
+
+
+def values(registry: Registry) -> dict[str, object]:
+    with Collector(registry) as consumer:
+        return {str(series): value for series, value in consumer.collect()}
+
+
+def test_a_group_registers_itself_and_its_instruments_are_described(registry) -> None:
+    """Kind, unit, help and labels reach the series, though they came after the registration."""
+    shop = Instruments("shop", registry)
+    orders = shop.counter("orders", help="Orders placed.", labels=("route",))
+    orders.labels("buy").inc(2)
+    orders.inc(route="buy")
+    shop.gauge("depth", unit="{job}").set(3)
+    shop.histogram("latency", unit="s").observe(0.2)
+    with Collector(registry) as consumer:
+        found = {str(series): (series, value) for series, value in consumer.collect()}
+    series, value = found['shop.orders{route="buy"}']
+    assert (series.kind, series.help, value) == ("counter", "Orders placed.", 3)
+    assert found["shop.depth"][0].unit == "{job}"
+    latency = found["shop.latency"][1]
+    assert (latency.count, latency.sum, latency.at(0.1), latency.at(0.25)) == (1, 0.2, 0, 1)
+
+
+def test_the_same_instrument_is_made_once(registry) -> None:
+    """The same description gives the same object, another one an error."""
+    shop = Instruments("shop", registry)
+    assert shop.counter("orders") is shop.counter("orders")
+    with pytest.raises(ValueError, match="exists and is described otherwise"):
+        shop.gauge("orders")
+    with pytest.raises(ValueError, match="exists and is described otherwise"):
+        shop.counter("orders", labels=("route",))
+
+
+def test_names_and_owners_are_checked_at_once(registry) -> None:
+    """A bad or taken name is an error where it is written."""
+    shop = Instruments("shop", registry)
+    with pytest.raises(InvalidSampler):
+        shop.counter("Bad-Name")
+    with pytest.raises(InvalidSampler):
+        Instruments("Bad Name", registry)
+    with pytest.raises(SamplerConflict):
+        Instruments("shop", registry)
+    registry.register({"name": "shop.a", "sample": list, "metrics": {"b": {"kind": "gauge"}}})
+    with pytest.raises(SamplerConflict, match=r"'shop\.a\.b'"):
+        shop.counter("a_b")
+
+
+def test_wrong_labels_say_what_is_expected(registry) -> None:
+    """Missing, surplus and unknown labels, and values that are none."""
+    orders = Instruments("shop", registry).counter("orders", labels=("route", "net.peer"))
+    for call in (
+        orders.inc,
+        lambda: orders.inc(route="x"),
+        lambda: orders.labels("x"),
+        lambda: orders.labels("x", "y", "z"),
+        lambda: orders.labels("x", route="y"),
+        lambda: orders.inc(rout="x", net_peer="y"),
+    ):
+        with pytest.raises(ValueError, match=r"expected labels route, net\.peer"):
+            call()
+    with pytest.raises(ValueError, match="is no label value"):
+        orders.labels("x", 1.5)
+    assert orders.labels("a", 80) is orders.labels(route="a", net_peer="80")
+
+
+@pytest.mark.parametrize("n", [-1, float("nan"), float("inf"), -0.5])
+def test_a_counter_refuses_what_would_not_grow_it(registry, n) -> None:
+    """Negative and not finite amounts are errors, and count nothing."""
+    counter = Instruments("shop", registry).counter("orders")
+    with pytest.raises(ValueError, match="only grows"):
+        counter.inc(n)
+    for wrong in ("1", None, 1j):
+        with pytest.raises(TypeError, match="expected a number"):
+            counter.inc(wrong)
+    assert values(registry)["shop.orders"] == 0
+
+
+def test_what_never_happened_is_zero_or_nothing(registry) -> None:
+    """A counter shows 0 from the start, a gauge nothing before it is set."""
+    shop = Instruments("shop", registry)
+    shop.counter("orders")
+    shop.gauge("depth")
+    shop.counter("errors", labels=("code",))
+    found = values(registry)
+    assert found.keys() == {"shop.orders"}
+
+
+def test_timers_observe_seconds_also_when_the_block_raises(registry) -> None:
+    """As a context manager and as a decorator."""
+    latency = Instruments("shop", registry).histogram("latency", unit="s", labels=("what",))
+    with pytest.raises(ZeroDivisionError), latency.time(what="block"):
+        raise ZeroDivisionError
+
+    @latency.time(what="call")
+    def work(x: int) -> int:
+        return x + 1
+
+    assert (work(1), work.__name__) == (2, "work")
+    found = values(registry)
+    assert found['shop.latency{what="block"}'].count == 1
+    assert found['shop.latency{what="call"}'].count == 1
+
+
+@given(
+    bounds=st.lists(st.floats(-1e6, 1e6), min_size=0, max_size=6, unique=True).map(sorted),
+    observed=st.lists(st.floats(-1e6, 1e6), max_size=30),
+)
+def test_every_observation_is_in_the_buckets_it_belongs_to(bounds, observed) -> None:
+    """An observation equal to a bound belongs to it; count is everything."""
+    registry = Registry()
+    histogram = Instruments("h", registry).histogram("x", buckets=bounds)
+    for value in observed:
+        histogram.observe(value)
+    found = values(registry)["h.x"]
+    assert found.count == len(observed)
+    assert dict(found.buckets) == {b: sum(v <= b for v in observed) for b in bounds}
+
+
+def test_buckets_must_rise() -> None:
+    """Unsorted, repeated and infinite bounds are errors."""
+    shop = Instruments("shop", Registry())
+    for buckets in ([2, 1], [1, 1], [float("inf")], [float("nan")]):
+        with pytest.raises(ValueError, match="finite and rising"):
+            shop.histogram("latency", buckets=buckets)
+
+
+def test_threads_lose_nothing(registry) -> None:
+    """Eight threads on one counter, one child and one histogram: the sums are exact."""
+    shop = Instruments("shop", registry)
+    counter = shop.counter("orders")
+    labelled = shop.counter("routes", labels=("route",))
+    histogram = shop.histogram("latency")
+
+    def work() -> None:
+        for i in range(5_000):
+            counter.inc()
+            labelled.labels(str(i % 3)).inc(2)
+            histogram.observe(i % 7)
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    found = values(registry)
+    assert found["shop.orders"] == 40_000
+    assert sum(found[f'shop.routes{{route="{i}"}}'] for i in range(3)) == 80_000
+    assert found["shop.latency"].count == 40_000
+    assert found["shop.latency"].sum == 8 * sum(i % 7 for i in range(5_000))
+
+
+def test_signal_handlers_and_finalizers_may_count(registry) -> None:
+    """Counting from a handler or from __del__, amid counting, neither hangs nor loses."""
+    counter = Instruments("shop", registry).counter("events", labels=("from",))
+    fired = dropped = 0
+
+    class Dropped:
+        def __del__(self) -> None:
+            nonlocal dropped
+            dropped += 1
+            counter.labels("finalizer").inc()
+
+    def handler(*_: object) -> None:
+        nonlocal fired
+        fired += 1
+        counter.labels("signal").inc()
+
+    before = signal.signal(signal.SIGALRM, handler)
+    threshold = gc.get_threshold()
+    gc.set_threshold(1)
+    signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
+    try:
+        for _ in range(20_000):
+            node = Dropped()
+            node.me = node  # a cycle: only the collector ends it
+            counter.labels("loop").inc()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        gc.set_threshold(*threshold)
+    gc.collect()
+    found = values(registry)
+    assert fired > 0
+    assert found['shop.events{from="loop"}'] == 20_000
+    assert found['shop.events{from="signal"}'] == fired
+    assert found['shop.events{from="finalizer"}'] == dropped
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_forked_child_starts_at_zero(registry) -> None:
+    """What the parent counted is the parent's; what the child counts is whole."""
+    counter = Instruments("shop", registry).counter("orders")
+    counter.inc(100)
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        counter.inc(3)
+        os.write(writing, str(values(registry)["shop.orders"]).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        assert pipe.read() == "3"
+    assert values(registry)["shop.orders"] == 100
+
+
+def test_a_late_label_counts_whole(registry) -> None:
+    """A child first used after the consumer began started at zero, so its first value counts."""
+    shop = Instruments("shop", registry)
+    errors = shop.counter("errors", labels=("code",))
+    with Collector(registry) as consumer:
+        consumer.collect()
+        errors.inc(3, code="500")
+        snapshot = consumer.collect()
+        ((series, value),) = list(snapshot)
+    assert value == 3
+    assert series.start is not None
+    assert series.start >= snapshot.start
