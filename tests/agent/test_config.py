@@ -6,6 +6,7 @@ import pytest
 
 from sampler import ConfigurationError
 from sampler.agent.config import default_settings, parse, read
+from tests.support.command import sampler
 
 
 def problems(table: dict) -> list[str]:
@@ -115,15 +116,14 @@ def test_a_file_that_cannot_be_used_is_one_clear_line(tmp_path) -> None:
         read(broken)
 
 
-def test_an_adapter_without_its_package_names_the_remedy(monkeypatch) -> None:
+def test_an_adapter_without_its_package_names_the_remedy(tmp_path) -> None:
     """A missing dependency is told with the pip command that mends it."""
-    import sys
-
-    monkeypatch.setitem(sys.modules, "statsd", None)
-    for name in [name for name in sys.modules if name.startswith("sampler_statsd")]:
-        monkeypatch.delitem(sys.modules, name)
-    (problem,) = problems({"adapters": {"statsd": {}}})
-    assert "pip install 'sampler-api[statsd]'" in problem
+    (tmp_path / "statsd.py").write_text("raise ModuleNotFoundError(name='statsd')")
+    (tmp_path / "sampler.toml").write_text("[adapters.statsd]\n")
+    done = sampler("check", cwd=tmp_path, PYTHONPATH=str(tmp_path))
+    assert done.returncode == 78
+    assert "adapters.statsd: adapter 'statsd' needs 'statsd': pip install" in done.stderr
+    assert "'sampler-api[statsd]'" in done.stderr
 
 
 def test_a_class_constructed_in_code_checks_its_settings_too() -> None:
