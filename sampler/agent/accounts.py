@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from threading import enumerate as enumerate_threads
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from sampler._collector import Collector
+    from sampler._source import Statistics
     from sampler.agent.channel import Channel
     from sampler.agent.schedule import Ticker
 
@@ -89,13 +91,23 @@ def _law(channel: Channel) -> Iterator[tuple[Any, ...]]:
 
 
 def _pulls(collector: Collector) -> Iterator[tuple[Any, ...]]:
-    for account in collector.statistics():
-        labels = {"consumer": collector.name, "sampler": account.sampler}
-        yield "samples.yielded", account.yielded, labels
-        yield "samples.collected", account.collected, labels
-        for reason, samples in account.refused.items():
+    groups: dict[str, list[Statistics]] = {}
+    for account in collector.statistics():  # several of one name differ in constant labels
+        groups.setdefault(account.sampler, []).append(account)
+    for sampler, alike in groups.items():
+        labels = {"consumer": collector.name, "sampler": sampler}
+        yield "samples.yielded", sum(each.yielded for each in alike), labels
+        yield "samples.collected", sum(each.collected for each in alike), labels
+        for reason, samples in _added(each.refused for each in alike).items():
             yield "samples.refused", samples, {**labels, "reason": reason}
-        yield "pulls", account.pulls, labels
-        for reason, pulls in account.failures.items():
+        yield "pulls", sum(each.pulls for each in alike), labels
+        for reason, pulls in _added(each.failures for each in alike).items():
             yield "pulls.failed", pulls, {**labels, "reason": reason}
-        yield "pull.duration", account.seconds, labels
+        yield "pull.duration", max(each.seconds for each in alike), labels
+
+
+def _added(counts: Iterable[Mapping[str, int]]) -> Counter[str]:
+    total: Counter[str] = Counter()
+    for each in counts:
+        total.update(each)
+    return total

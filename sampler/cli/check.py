@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from sampler._mapping import unknown_keys
@@ -49,7 +50,9 @@ def _pull(agent: Agent) -> None:
     with agent.collector("check", agent.settings.program.interval) as collector:
         snapshot = collector.collect()
         refused = {s.sampler: s.refused for s in collector.statistics() if s.refused}
-    counts = {block.sampler: len(block) for block in snapshot.blocks}
+    counts: Counter[str] = Counter()
+    for block in snapshot.blocks:
+        counts[block.sampler] += len(block)
     for registration in agent.registry:
         if registration.name in counts:
             print(f"sampler {registration.name!r}: {counts[registration.name]} entries")

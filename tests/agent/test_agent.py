@@ -347,3 +347,27 @@ def test_pauses_double_and_stay_in_their_bounds() -> None:
     assert FIRST_PAUSE / 2 <= pauses[0] <= FIRST_PAUSE
     assert all(LONGEST_PAUSE / 2 <= pause <= LONGEST_PAUSE for pause in pauses[-4:])
     assert sender._unavailable("away", retry_after=120.0) == 120.0
+
+
+def test_samplers_of_one_name_share_their_account() -> None:
+    """Two samplers told apart by constant labels give one account that adds up."""
+    memory = Memory(size=1000)
+    shop = Shop()
+    agent = agent_with(shop, memory=memory)
+    agent.registry.unregister("shop")
+    for floor in ("1", "2"):
+        agent.registry.register({**shop.mapping(), "labels": {"floor": floor}})
+    snapshot = agent.once()
+    assert sum(series.name == "shop.orders" for series, _ in snapshot) == 2
+    assert not snapshot.failures
+    again = Memory(size=1000)
+    second = agent_with(shop, memory=again)
+    second.registry.unregister("shop")
+    for floor in ("1", "2"):
+        second.registry.register({**shop.mapping(), "labels": {"floor": floor}})
+    second.start()
+    name = 'sampler.samples.yielded{consumer="0.1s",sampler="shop"}'
+    wait_for(lambda: any(n == name and v >= 8 for n, v, _ in again.received), what="an account")
+    second.stop()
+    assert not [n for n, *_ in again.received if n.startswith("sampler.samples.refused")]
+    assert_law(second)
