@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from typing import Any
 
 from sampler._discovery import GROUP as SAMPLERS
@@ -25,7 +26,11 @@ def show(what: str | None, *, as_json: bool = False) -> int:
         print(f"{kind}:")
         for row in rows:
             origin = f"{row['distribution']} {row['version']}"
-            print(f"  {row['name']:<16} {origin:<24} {_text(kind, row)}")
+            start = f"  {row['name']:<11} {origin:<18} "
+            text = start + _text(kind, row)
+            if row["available"]:  # a remedy is to be copied: it stays on its line
+                text = textwrap.fill(text, 80, subsequent_indent=" " * 33)
+            print(text)
     return 0
 
 
@@ -45,7 +50,7 @@ def _describe(kind: str, entry: Entry) -> dict[str, Any]:
     if kind == "samplers":
         row["metrics"] = sorted(loaded.get("metrics", {})) if hasattr(loaded, "get") else []
     else:
-        row["help"] = (loaded.__doc__ or "").strip().partition("\n")[0]
+        row["help"] = (loaded.__doc__ or "").strip().partition("\n")[0].replace("``", "")
     return row
 
 

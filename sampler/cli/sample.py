@@ -32,7 +32,7 @@ def sample() -> str:
             lines += [f"# [adapters.{name}]  # {unusable.reason}", ""]
             continue
         active = "" if name == "prometheus" else "# "
-        summary = (cls.__doc__ or "").strip().partition("\n")[0]
+        summary = (cls.__doc__ or "").strip().partition("\n")[0].replace("``", "")
         lines += [f"# {summary}", f"{active}[adapters.{name}]", *_keys(cls, common), ""]
     lines += ["# Every [adapters.NAME] table also takes:", *_keys(Delivery, set())]
     return _HEAD + "\n".join(lines) + "\n"
