@@ -17,7 +17,7 @@ from sampler._worker import Crew
 from sampler.agent.accounts import accounts
 from sampler.agent.channel import Pushed, Scraped, channel, fan_out
 from sampler.agent.config import DEFAULT_FILE, Settings, default_settings, read
-from sampler.agent.identity import identity
+from sampler.agent.identity import identity, release
 from sampler.agent.schedule import Schedule, Ticker, phase
 from sampler.exceptions import ConfigurationError
 
@@ -101,7 +101,7 @@ class Agent:
                 lambda: {p.collector.name: p.ticker for p in self._pulses if p.ticker.ticks},
             )
         )
-        self._running = False
+        self._running = self._stopped = False
 
     def discover(self) -> tuple[Failure, ...]:
         """Load the samplers that the configuration names; return those that cannot be."""
@@ -112,8 +112,11 @@ class Agent:
         """Open what is scraped, then begin to pull and push. Doing it twice is harmless.
 
         Raises:
+            RuntimeError: it was stopped; make a new agent.
             ConfigurationError: an address cannot be bound; nothing has been started then.
         """
+        if self._stopped:
+            raise RuntimeError("a stopped agent does not start again: make a new one")
         if self._running:
             return
         for failure in self.discover():
@@ -157,7 +160,7 @@ class Agent:
         """
         if not self._running:
             return
-        self._running = False
+        self._running, self._stopped = False, True
         seconds = self.settings.program.flush_timeout if timeout is None else timeout
         begun = time.monotonic()
         deadline = begun + seconds
@@ -172,6 +175,7 @@ class Agent:
             pulse.close()
         for collector in self._collectors:
             collector.close()
+        release(self.identity)
 
     def accounts(self) -> dict[str, Account]:
         """Return the law of every adapter by name."""

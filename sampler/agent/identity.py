@@ -9,7 +9,10 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _held: dict[str, IO[bytes]] = {}
 _held_by = 0
@@ -43,10 +46,16 @@ def identity(
     }
 
 
-def release() -> None:
-    """Give back the slots this process holds."""
-    while _held:
-        _held.popitem()[1].close()
+def release(identity: Mapping[str, str]) -> None:
+    """Give back the slot that an identity of this process holds; without one nothing happens."""
+    folder = _folder()
+    if folder is not None and (file := _held.pop(_path(folder, identity), None)) is not None:
+        file.close()
+
+
+def _path(folder: Path, identity: Mapping[str, str]) -> str:
+    stem = re.sub(r"[^A-Za-z0-9_-]", "_", identity["service"])[:60]
+    return str(folder / f"{stem}.{identity['instance']}.lock")
 
 
 def _program() -> str:
@@ -63,9 +72,8 @@ def _slot(service: str) -> str:
     if folder is None:
         return str(os.getpid())
     _forget_after_fork()
-    stem = re.sub(r"[^A-Za-z0-9_-]", "_", service)[:60]
     for number in range(10_000):
-        path = str(folder / f"{stem}.{number}.lock")
+        path = _path(folder, {"service": service, "instance": str(number)})
         if path in _held:
             continue
         try:
@@ -87,7 +95,8 @@ def _slot(service: str) -> str:
 def _forget_after_fork() -> None:
     global _held_by  # noqa: PLW0603 - one set of slots per process
     if _held_by != os.getpid():
-        release()  # a record lock is its owner's: closing a copy takes nothing from the parent
+        while _held:  # a record lock is its owner's: closing a copy takes nothing from the parent
+            _held.popitem()[1].close()
         _held_by = os.getpid()
 
 
