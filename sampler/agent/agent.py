@@ -120,7 +120,13 @@ class Agent:
         if self._running:
             return
         for failure in self.discover():
-            _log.warning("sampler %r is not collected: %s", failure.sampler, failure.message)
+            if failure.reason == "missing":
+                _log.info(
+                    "sampler %r is not there yet: it is collected once it registers",
+                    failure.sampler,
+                )
+            else:
+                _log.warning("sampler %r is not collected: %s", failure.sampler, failure.message)
         self._open()
         intervals = sorted({each.wiring.interval for each in self._pushed})
         for interval in intervals:
