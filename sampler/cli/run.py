@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
 import signal
 import sys
 import time
-from threading import Event
 from typing import TYPE_CHECKING
 
 from sampler.agent import Agent, options
@@ -53,9 +54,7 @@ def prepare(config: str | None) -> Agent:
 
 
 def _forever(agent: Agent) -> int:
-    stopped = Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopped.set())
+    told = _when_told_to_stop()
     agent.start()
     _log.info("running with %s", agent.settings.file)
     for wiring in agent.settings.adapters:
@@ -65,12 +64,30 @@ def _forever(agent: Agent) -> int:
             "no configuration: serving http://127.0.0.1:9464/metrics; to add an adapter: "
             "sampler config sample > sampler.toml, edit it, and run again"
         )
-    stopped.wait()
+    os.read(told, 1)
     _log.info("stopping: sending what waits, %g s at most", agent.settings.program.flush_timeout)
     agent.stop()
     for name, account in agent.accounts().items():
         _log.info("%s: %s", name, law(account))
     return OK
+
+
+def _when_told_to_stop() -> int:
+    """Return a descriptor that can be read once SIGTERM or SIGINT came.
+
+    An Event would deadlock: a second signal may come while the first one's handler, or the
+    waiting itself, holds its lock. Writing to a pipe holds none.
+    """
+    told, tell = os.pipe()
+    os.set_blocking(tell, False)
+
+    def handler(_number: int, _frame: object) -> None:
+        with contextlib.suppress(BlockingIOError):  # told often enough
+            os.write(tell, b"!")
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, handler)
+    return told
 
 
 def _describe(wiring: Wiring) -> str:

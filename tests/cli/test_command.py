@@ -130,6 +130,21 @@ def test_a_signal_flushes_and_exits_0(tmp_path, number) -> None:
         assert len(sink.lines) == collected
 
 
+def test_a_hail_of_signals_is_one_request_to_stop(tmp_path) -> None:
+    """Many signals at once, as a supervisor and a terminal send them, neither hang nor kill it."""
+    with LineSink() as sink:
+        config = write(tmp_path, f"interval = 60\n[adapters.graphite]\nport = {sink.port}\n")
+        for _ in range(5):
+            seen = len(sink.lines)
+            with running("run", "-q", "-c", config) as process:
+                wait_for(lambda seen=seen: len(sink.lines) > seen, what="the first pull")
+                for _ in range(200):
+                    process.send_signal(signal.SIGTERM)
+                    process.send_signal(signal.SIGINT)
+                output, _ = process.communicate(timeout=20)
+            assert (process.returncode, output) == (0, "")
+
+
 def test_once_delivers_one_pull_and_exits(tmp_path) -> None:
     """``run --once`` delivers exactly one snapshot, self-metrics included."""
     with LineSink() as sink:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
-import threading
+import time
 
 import mypool
 
@@ -13,16 +13,17 @@ import sampler
 
 def main(config: str) -> None:
     """Use two pools until SIGTERM; the last flush is part of stopping."""
-    stopped = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    stopped: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: stopped.append(number))
     pools = [mypool.Pool(dict, name=name, max_size=4) for name in ("orders", "stock")]
     agent = sampler.agent.start(config)
     turn = 0
-    while not stopped.wait(0.003):
+    while not stopped:
+        time.sleep(0.003)
         turn += 1
         with pools[turn % 2].connection():
             if turn % 5 == 0:
-                stopped.wait(0.01)
+                time.sleep(0.01)
     sampler.agent.stop()
     for name, account in agent.accounts().items():
         print(name, account.holds, account.queued, sum(account.dropped.values()), flush=True)
