@@ -9,7 +9,9 @@ from threading import Condition
 from typing import TYPE_CHECKING
 
 from sampler import _registry, _worker
+from sampler._abandoned import BUDGET
 from sampler._intake import Intake
+from sampler._reports import report_failure, report_refused
 from sampler._snapshot import Failure, Snapshot
 from sampler._source import Source
 from sampler.exceptions import CollectorBusy
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("sampler")
 _fork_time = 0.0
-_QUIET = ("hung", "parked", "exhausted")
 
 
 class Collector:
@@ -195,14 +196,14 @@ class Collector:
             failure = self._judge(source, job)
             if failure is None:
                 blocks[source] = source.keep(job.result, job.seconds)
-                _report_refused(source, job.result.examples)
+                report_refused(source.registration.health, source.name, job.result.examples)
             else:
                 failures[source] = failure
         for source, failure in failures.items():
             source.statistics.fail(failure.reason)
             if (block := source.absent()) is not None:
                 blocks[source] = block
-            _report(source.registration, failure)
+            report_failure(source.registration.health, failure)
         return Snapshot(
             tuple(blocks[source] for source in sources if source in blocks),
             began,
@@ -225,7 +226,7 @@ class Collector:
             health.overran(time.monotonic(), self.deadline)
             return Failure(source.name, job.reason, f"no answer within {self.deadline:g} s")
         if job.reason == "exhausted":
-            message = f"{_worker.BUDGET} threads hang already, and it has never answered"
+            message = f"{BUDGET} threads hang already, and it has never answered"
             return Failure(source.name, job.reason, message)
         if job.reason:
             return Failure(source.name, job.reason, "the pull ended before it did")
@@ -281,29 +282,6 @@ def _kept_back(source: Source, now: float) -> Failure | None:
             source.name, "parked", f"failed repeatedly; called again in {seconds:.1f} s"
         )
     return None
-
-
-def _report(registration: Registration, failure: Failure) -> None:
-    """Log a change of state, and nothing while it lasts."""
-    health = registration.health
-    if failure.reason in _QUIET and health.said:
-        return
-    if health.said != failure.reason:
-        health.said = failure.reason
-        _log.warning("sampler %r: %s: %s", failure.sampler, failure.reason, failure.message)
-
-
-def _report_refused(source: Source, examples: Mapping[str, str]) -> None:
-    health = source.registration.health
-    said = ",".join(sorted(examples))
-    if health.said == said:
-        return
-    for reason, example in examples.items():
-        if reason not in health.said.split(","):
-            _log.warning("sampler %r: samples refused: %s: %s", source.name, reason, example)
-    if not said:
-        _log.info("sampler %r: answers again, nothing refused", source.name)
-    health.said = said
 
 
 def _note_fork() -> None:

@@ -8,7 +8,7 @@ that stood in its place: nothing is looked up, named or checked again while that
 
 from __future__ import annotations
 
-from sampler._mapping import UNDECLARED, Declaration, Description, label_text, short
+from sampler._mapping import UNDECLARED, Declaration, label_text, short
 from sampler._names import GRAMMAR, MAX_NAME, OVERFLOW, exact, is_name
 from sampler._overflow import Overflow
 from sampler._reading import Reading, Slot
@@ -83,58 +83,55 @@ class Intake:
             restarted = [i for i, slot in enumerate(slots) if slot.series.cumulative]
             last = [ABSENT] * count
             reading.overflow = Overflow()
-        position = 0
+        position, taken, limit = 0, 0, self._max_samples
         for item in samples:
-            reading.taken += 1
-            if reading.taken > self._max_samples:
-                limit = f"more than {self._max_samples} samples in one pull"
-                reading.refuse("too_many_samples", limit)
+            taken += 1
+            if taken > limit:
+                reading.refuse("too_many_samples", f"more than {limit} samples in one pull")
                 _close(samples)
                 break
             try:
+                value: Any
                 labels: Any = None
-                if not isinstance(item, tuple) or len(item) < 2:
-                    raise Refused("shape", f"expected (name, value[, labels]), got {short(item)}")
-                if len(item) == 2:
+                size = len(item) if isinstance(item, tuple) else 0
+                if size == 2:
                     metric, value = item
-                else:
+                elif size > 2:
                     metric, value, labels = item[:3]
-                if (
-                    position < count
-                    and metric == slots[position].metric
-                    and labels == slots[position].raw
-                ):
-                    index = position
                 else:
+                    raise Refused("shape", f"expected (name, value[, labels]), got {short(item)}")
+                index = position
+                if (
+                    position == count
+                    or metric != (slot := slots[position]).metric
+                    or labels != slot.raw
+                ):
                     key, raw = self._key(metric, labels)
                     index = self._index.get(key, -1)
                     if index < 0:
                         self._admit(key, raw, value, reading)
                         continue
-                slot = slots[index]
+                    slot = slots[index]
                 if values[index] is not _MISSING:
                     raise Refused("duplicate", f"{slot.series} occurs twice in one pull")
                 position = index + 1
                 values[index] = ABSENT  # a refused value keeps its series' place
                 kind = type(value)
-                if (kind is int and 0 <= value < _HIGH) or (
-                    kind is float and 0.0 <= value < _INFINITE
+                if slot.histogram or not (
+                    (kind is int and 0 <= value < _HIGH)
+                    or (kind is float and 0.0 <= value < _INFINITE)
                 ):
-                    if slot.series.kind == "histogram":
-                        value = plain(value, slot.series)
-                else:
                     value = plain(value, slot.series)
                 values[index] = value
                 if value is ABSENT:
                     reading.silent += 1
-                elif slot.series.cumulative:
-                    before = last[index]
-                    if before is not ABSENT and fell(value, before):
-                        restarted.append(index)
+                elif slot.cumulative and last[index] is not ABSENT and fell(value, last[index]):
+                    restarted.append(index)
             except Refused as refused:
                 reading.refuse(refused.reason, refused.message)
             except Exception as error:  # an author's own __eq__, __hash__, __iter__ ...
                 reading.refuse("shape", f"{short(item)}: {short(error)}")
+        reading.taken = taken
         self._settle(reading, values, restarted)
         return reading
 
@@ -142,9 +139,9 @@ class Intake:
         """Take over a reading and return its block."""
         last = reading.raw
         if ABSENT in last:  # what is not there now is compared with what it was
-            old = {slot.key: value for slot, value in zip(self._slots, self._last, strict=True)}
+            old = {slot.series: value for slot, value in zip(self._slots, self._last, strict=True)}
             last = [
-                old.get(slot.key, ABSENT) if value is ABSENT else value
+                old.get(slot.series, ABSENT) if value is ABSENT else value
                 for slot, value in zip(reading.slots, last, strict=True)
             ]
         self._last = last
@@ -198,8 +195,7 @@ class Intake:
                 raise Refused("label_name", f"{metric}: {short(given)} is not a label name")
             if name in self._declaration.labels:
                 raise Refused("label_name", f"{metric}: {name!r} is a constant label already")
-            text = label_text(value)
-            if text is None:
+            if (text := label_text(value)) is None:
                 raise Refused("label_value", f"{metric}: label {name!r} has {short(value)}")
             raw[name] = text if isinstance(value, str) else int(text)
             if text:
@@ -209,8 +205,7 @@ class Intake:
     def _admit(self, key: Key, raw: Any, value: Any, reading: Reading) -> None:
         """Take a sample of a series that the last pull did not have."""
         metric = key[0]
-        described = self._declaration.metrics.get(metric, UNDECLARED)
-        series = self._name(key, described, reading.start)
+        series = self._name(key, reading.start)
         if key in reading.new or key in reading.folded:
             raise Refused("duplicate", f"{series} occurs twice in one pull")
         first = plain(value, series)
@@ -227,8 +222,9 @@ class Intake:
             limit = f"{series.name} has more than {self._max_series} series"
             raise Refused("too_many_series", limit)
 
-    def _name(self, key: Key, described: Description, start: float | None) -> Series:
+    def _name(self, key: Key, start: float | None) -> Series:
         metric, pairs = key
+        described = self._declaration.metrics.get(metric, UNDECLARED)
         labels = dict(sorted({**self._declaration.labels, **dict(pairs)}.items()))
         series = Series(
             f"{self._declaration.name}.{metric}",
@@ -264,8 +260,8 @@ class Intake:
             here = [i for i, value in enumerate(values) if value is not _MISSING]
             slots, values = [slots[i] for i in here], [values[i] for i in here]
         if reading.new:
-            slots = slots + [slot for slot, _ in reading.new.values()]
-            values = values + [value for _, value in reading.new.values()]
+            slots = [*slots, *(slot for slot, _ in reading.new.values())]
+            values = [*values, *(value for _, value in reading.new.values())]
         if self._inherited_at is not None:
             self._inherit(slots, values, reading.start, self._inherited_at)
         reading.slots, reading.raw = slots, values
@@ -283,8 +279,7 @@ class Intake:
             if index >= 0:
                 values[index] = value
             elif not isinstance(value, Absent):
-                described = self._declaration.metrics.get(metric, UNDECLARED)
-                series = self._name(key, described, reading.start)
+                series = self._name(key, reading.start)
                 reading.add(Slot(metric, _MISSING, key, series), value)
 
     @staticmethod

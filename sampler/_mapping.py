@@ -237,11 +237,9 @@ def _read_description(
         fault(f"'kind' must be one of {', '.join(KINDS)}, got {short(kind)}")
     if kind not in KINDS:  # a later version's kind: a gauge to us
         kind = "gauge"
-    given = description.get("labels", ())
-    listed = hasattr(given, "__iter__") and not isinstance(given, str | bytes | type)
-    labels = tuple(given) if listed else ()
-    if not listed or not all(map(is_name, labels)):
-        fault(f"'labels' must be a list of label names, got {short(given)}")
+    labels = _read_label_names(description.get("labels", ()))
+    if labels is None:
+        fault(f"'labels' must be a list of label names, got {short(description['labels'])}")
         labels = ()
     scope = description.get("scope", "process")
     if not isinstance(scope, str) or scope not in SCOPES:
@@ -258,10 +256,17 @@ def _read_description(
         exact(kind),
         text("unit"),
         text("help"),
-        tuple(map(exact, labels)),
+        labels,
         exact(scope),
         merge and exact(merge),
     )
+
+
+def _read_label_names(names: Any) -> tuple[str, ...] | None:
+    if isinstance(names, str | bytes | type) or not hasattr(names, "__iter__"):
+        return None
+    read = tuple(names)
+    return tuple(map(exact, read)) if all(map(is_name, read)) else None
 
 
 def is_number(value: object) -> bool:

@@ -20,10 +20,12 @@ class Slot:
         raw: a private copy of the labels, as the author writes them.
         key: metric and full labels, by which the slot is found when the order changes.
         series: what stands for it in snapshots.
+        cumulative: its values are compared with the last one: a counter or a histogram.
+        histogram: its values are histograms.
         offset: what the value was when a forked child took over; subtracted until a reset.
     """
 
-    __slots__ = ("key", "metric", "offset", "raw", "series")
+    __slots__ = ("cumulative", "histogram", "key", "metric", "offset", "raw", "series")
 
     def __init__(
         self, metric: str, raw: Any, key: Key, series: Series, offset: Value | None = None
@@ -33,6 +35,8 @@ class Slot:
         self.key = key
         self.series = series
         self.offset = offset
+        self.cumulative = series.cumulative
+        self.histogram = series.kind == "histogram"
 
 
 class Reading:

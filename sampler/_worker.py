@@ -10,11 +10,12 @@ asynchronous exception.
 
 from __future__ import annotations
 
-import os
 import time
 from _thread import allocate_lock, get_ident
 from queue import SimpleQueue
 from threading import Thread
+
+from sampler._abandoned import BUDGET, Ended, abandoned, end_spinning, give_up
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,17 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
-BUDGET = 16
-"""Abandoned threads a process may hold before samplers that never answered have to wait."""
-_BURNING = 0.04
-"""An abandoned thread that uses more than this part of a core is spinning: less than the share
-of each when ``BUDGET`` of them spin beside the program."""
-_PATIENCE = 0.1
-"""Seconds over which that is measured, at least."""
-
-
-class Ended(BaseException):
-    """Raised inside an abandoned thread that spins, to end it."""
+__all__ = ("Crew", "Job", "Shift", "abandoned")
 
 
 class Job:
@@ -81,8 +72,6 @@ class Shift:
     """
 
     __slots__ = (
-        "_cpu",
-        "_seen",
         "abandoned",
         "began",
         "finished",
@@ -103,7 +92,6 @@ class Shift:
         self.abandoned: bool = False
         self.returned: bool = False
         self.ident: int = 0
-        self._cpu = self._seen = 0.0
 
     def serve(self) -> bool:
         """Run the jobs; False when the caller has given up on this thread meanwhile."""
@@ -144,19 +132,6 @@ class Shift:
             except BaseException as raised:
                 error, message = raised, _told(raised)
             index += 1
-
-    def end_if_spinning(self) -> None:
-        """Raise :class:`Ended` inside the abandoned thread when it burns CPU."""
-        with self.lock:  # held, the thread cannot leave: its ident stays its own
-            if self.returned or not self.ident:
-                return
-            now, cpu = time.monotonic(), _cpu_seconds(self.ident)
-            if not self._seen:
-                self._seen, self._cpu = now, cpu
-            elif now - self._seen >= _PATIENCE:
-                if cpu - self._cpu > _BURNING * (now - self._seen):
-                    _raise_in(self.ident)
-                self._seen, self._cpu = now, cpu
 
 
 class Crew:
@@ -216,7 +191,8 @@ class Crew:
                     now = time.monotonic()
                     left = min(shift.began + deadline, until) - now
                     if left <= 0:
-                        overdue = now >= shift.began + deadline
+                        # A thread that has not got round to its first job is not to blame.
+                        overdue = shift.ident and now >= shift.began + deadline
                         self._abandon(shift, "deadline" if overdue else "unreached")
                         return shift.index
         except BaseException:  # KeyboardInterrupt in the waiting thread
@@ -233,8 +209,7 @@ class Crew:
             job.seconds = time.monotonic() - shift.began
         shift.abandoned = True
         self.close()  # a thread that has finished just now ends as well
-        with _abandoned_lock:
-            _abandoned.append(shift)
+        give_up(shift)
 
     def _queue(self) -> SimpleQueue[Shift | None]:
         if self._tasks is None:
@@ -255,17 +230,6 @@ class Crew:
             self._members.discard(ident)
 
 
-_abandoned: list[Shift] = []
-_abandoned_lock = allocate_lock()
-
-
-def abandoned() -> int:
-    """Count the threads of this process that were abandoned and have not returned."""
-    with _abandoned_lock:
-        _abandoned[:] = [shift for shift in _abandoned if not shift.returned]
-        return len(_abandoned)
-
-
 def _give_up(jobs: Sequence[Job], reason: str) -> None:
     for job in jobs:
         job.started, job.reason = False, reason
@@ -279,35 +243,3 @@ def _told(error: BaseException) -> str:
     except BaseException:  # an author's own __str__
         return "an error that cannot be shown"
     return text if len(text) <= 300 else text[:297] + "..."
-
-
-def end_spinning() -> None:
-    """End the abandoned threads that burn CPU."""
-    with _abandoned_lock:
-        shifts = tuple(_abandoned)
-    for shift in shifts:
-        shift.end_if_spinning()
-
-
-def _forget_after_fork() -> None:
-    """Start over in a forked child: the parent's threads do not exist here."""
-    global _abandoned_lock  # noqa: PLW0603 - it may have been held at the fork
-    _abandoned_lock = allocate_lock()
-    for shift in _abandoned:
-        shift.returned = True
-    _abandoned.clear()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_after_fork)
-
-
-def _cpu_seconds(ident: int) -> float:
-    clock = getattr(time, "pthread_getcpuclockid", None)  # Unix only
-    return float(time.clock_gettime(clock(ident))) if clock else 0.0
-
-
-def _raise_in(ident: int) -> None:
-    import ctypes
-
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), ctypes.py_object(Ended))

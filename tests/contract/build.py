@@ -73,10 +73,11 @@ class Gate:
 
 
 class Spin:
-    """A sampler that burns CPU until it is ended.
+    """A sampler that burns CPU until it is ended, once; called again it answers.
 
     Attributes:
         ended: it was ended from outside.
+        stop: set by the context's end.
     """
 
     def __init__(self, name: str = "spin") -> None:
@@ -87,7 +88,7 @@ class Spin:
     def sample(self) -> Iterator[tuple[str, int]]:
         """Spin."""
         try:
-            while not self.stop:
+            while not self.stop and not self.ended.is_set():
                 pass
         finally:
             self.ended.set()

@@ -314,9 +314,7 @@ def test_a_series_occurs_once_per_pull(lab: Lab, warm: bool) -> None:
     """The first stands, others are refused; also when only an empty label differs."""
     if warm:
         lab.pull(("a", 0, {"k": "v"}))
-    found = lab.pull(
-        ("a", 1, {"k": "v"}), ("a", 2, {"k": "v"}), ("a", 3, {"k": "v", "zone": ""})
-    )
+    found = lab.pull(("a", 1, {"k": "v"}), ("a", 2, {"k": "v"}), ("a", 3, {"k": "v", "zone": ""}))
     assert found == {'lab.a{k="v"}': 1}
     assert lab.account.refused == {"duplicate": 2}
 
@@ -498,7 +496,9 @@ buckets_of = st.builds(
 sample_names = st.sampled_from(["a", "b", "c", "h", "c.d"])
 odd_names = st.sampled_from(["A", "", "a b", "x" * 200, None, 3, "a\n"]) | st.builds(Evil)
 label_texts = st.sampled_from([*ODD, "", "v", "w", 5, True, "\ud800", None, 1.5, "y" * 2000])
-labelled = st.dictionaries(st.sampled_from(["k", "l", "K", "overflow", 3]), label_texts, max_size=2)
+labelled = st.dictionaries(
+    st.sampled_from(["k", "l", "K", "overflow", 3]), label_texts, max_size=2
+)
 good_labels = st.none() | st.dictionaries(
     st.sampled_from(["k", "l"]), st.sampled_from(["", "v", "w", 5]), max_size=2
 )
@@ -653,8 +653,6 @@ def test_a_sampler_that_yields_nothing_has_not_failed(lab: Lab) -> None:
 
 # ---------------------------------------------------------------------------------- baselines
 
-keys = st.sampled_from(["c", 'c{k="v"}', 'c{k="w"}', "g", "h"])
-
 
 def sample_of(key: str, value: Any) -> Any:
     labels = {"k": key[5]} if "{" in key else None
@@ -663,10 +661,18 @@ def sample_of(key: str, value: Any) -> Any:
     return key[0], value, labels
 
 
-number_or_nothing = st.integers(0, 6) | st.sampled_from([None, "rubbish"])
-good_round = st.dictionaries(keys, number_or_nothing)
-start_change = st.sampled_from(["same", "same", "same", "unknown", "old", "now"])
-rounds_ = st.lists(st.tuples(st.none() | good_round, start_change, st.booleans()), max_size=8)
+GONE = object()
+yields = st.sampled_from([0, 1, 2, 3, 5, 8, None, "rubbish", GONE])
+good_round = st.fixed_dictionaries(
+    dict.fromkeys(("c", 'c{k="v"}', 'c{k="w"}', "g", "h"), yields)
+).map(lambda rows: {key: value for key, value in rows.items() if value is not GONE})
+start_change = st.sampled_from(["same"] * 9 + ["unknown", "old", "now"])
+rounds_ = st.lists(
+    st.tuples(
+        st.one_of(good_round, good_round, good_round, st.none()), start_change, st.booleans()
+    ),
+    max_size=8,
+)
 
 
 class Model:
@@ -858,6 +864,48 @@ def test_a_lower_value_is_a_reset_and_a_new_series(lab: Lab) -> None:
     assert gauge is first.series[2]
     assert counter.start == histogram.start == first.time
     assert first.time >= lab.snapshot.start
+
+
+@pytest.mark.parametrize("nothing", [None, math.nan, "rubbish", "failure"])
+def test_a_baseline_outlives_a_pull_that_has_no_value(lab: Lab, nothing: Any) -> None:
+    """What is read next is compared with what was read last, however long ago."""
+
+    def fail() -> Any:
+        raise ValueError
+
+    lab.pull(("c", 10))
+    (series,) = lab.block.series
+    for value, same_series in ((11, True), (3, False)):
+        before = lab.block.time
+        lab.next = fail if nothing == "failure" else [("c", nothing)]
+        lab.pull()
+        assert lab.block.values == [ABSENT]
+        assert (lab.block.series == (series,)) is True
+        assert lab.pull(("c", value)) == {"lab.c": value}
+        assert (lab.block.series[0] is series) is same_series
+        assert before <= lab.block.time
+    assert lab.block.series[0].start is not None
+
+
+def test_a_told_restart_without_a_value_begins_one_new_life(lab: Lab) -> None:
+    """The first value after a changed start is not compared with one of the former life."""
+    state: dict[str, Any] = {"start": 1.0}
+    registry = Registry()
+    registry.register(
+        {
+            "name": "told",
+            "sample": lambda: [("c", state["value"])],
+            "start": lambda: state["start"],
+            "metrics": {"c": {"kind": "counter"}},
+        }
+    )
+    with Collector(registry, deadline=5.0) as consumer:
+        lives = []
+        for start, value in ((1.0, 10), (2.0, None), (2.0, 3)):
+            state.update(start=start, value=value)
+            lives.append(consumer.collect().blocks[0].series[0])
+    assert lives[0] is not lives[1]
+    assert lives[1] is lives[2]
 
 
 def test_a_histogram_that_lost_observations_from_one_range_was_reset(lab: Lab) -> None:

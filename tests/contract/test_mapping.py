@@ -100,7 +100,24 @@ def test_every_fault_is_in_one_error() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["", "A", "a__b", "_a", "a_", "1a", "a.", ".a", "a..b", "a-b", "a b", "ä", "a\n", "a.1", 3, b"a"],
+    [
+        "",
+        "A",
+        "a__b",
+        "_a",
+        "a_",
+        "1a",
+        "a.",
+        ".a",
+        "a..b",
+        "a-b",
+        "a b",
+        "ä",
+        "a\n",
+        "a.1",
+        3,
+        b"a",
+    ],
 )
 def test_a_bad_name_is_a_fault_for_samplers_metrics_and_labels(name: Any) -> None:
     """One grammar for all names."""
@@ -113,7 +130,7 @@ def test_a_bad_name_is_a_fault_for_samplers_metrics_and_labels(name: Any) -> Non
 words = st.from_regex(r"[a-z][a-z0-9]{0,4}(_[a-z0-9]{1,5}){0,3}", fullmatch=True)
 
 
-@given(st.lists(words, min_size=1, max_size=4).map(".".join))
+@given(st.lists(words, min_size=1, max_size=3).map(".".join))
 def test_words_joined_by_dots_are_names(name: str) -> None:
     """Whatever the grammar generates is accepted as each of the three."""
     registration = register(name=name, sample=list, labels={name: "x"}, metrics={name: {}})
@@ -344,5 +361,5 @@ def test_rubbish_registers_or_is_an_invalid_sampler(keys: dict[str, Any], named:
     try:
         assert register(**keys).name == keys["name"]
     except InvalidSampler as error:
-        assert error.faults  # noqa: PT017
+        assert error.faults
         assert all(isinstance(fault, str) and fault for fault in error.faults)

@@ -25,7 +25,7 @@ class Receiver:
         self._server.receiver = self
         self._lock = threading.Lock()
         self.port: int = self._server.server_address[1]
-        self.bad = 0
+        self.bad: int = 0
         threading.Thread(
             target=self._server.serve_forever, args=(0.05,), name="demo-receiver", daemon=True
         ).start()
@@ -69,8 +69,8 @@ class GraphiteReceiver(Receiver):
     """
 
     def __init__(self) -> None:
-        self.lines = 0
-        self.sums = 0
+        self.lines: int = 0
+        self.sums: int = 0
         self.last: dict[str, float] = {}
         super().__init__(socketserver.ThreadingTCPServer, _Stream)
 
@@ -96,7 +96,7 @@ class StatsDReceiver(Receiver):
     """
 
     def __init__(self) -> None:
-        self.lines = 0
+        self.lines: int = 0
         self.sums: dict[str, float] = {}
         self.gauges: dict[str, float] = {}
         super().__init__(socketserver.UDPServer, _Datagram)
@@ -127,7 +127,9 @@ class Scraper:
     """
 
     def __init__(self) -> None:
-        self.scrapes = self.entries = self.bad = 0
+        self.scrapes: int = 0
+        self.entries: int = 0
+        self.bad: int = 0
         self.last: dict[str, float] = {}
 
     def scrape(self, address: str) -> None:

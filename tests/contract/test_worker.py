@@ -1,0 +1,318 @@
+"""Foreign code with a deadline: the crew, its shifts, and the threads it gives up on."""
+
+from __future__ import annotations
+
+import random
+import sys
+import threading
+import time
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from sampler._abandoned import BUDGET, Ended, abandoned, end_spinning, raise_in
+from sampler._worker import Crew, Job, Shift
+from tests.contract.build import Busy, Gate, in_thread
+from tests.support.waiting import wait_for
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_is_left() -> Any:
+    """Every thread that a test abandons, or starts, ends with it."""
+    before = set(threading.enumerate())
+    yield
+    wait_for(lambda: set(threading.enumerate()) <= before, 10.0, "all threads to end")
+    assert abandoned() == 0
+
+
+@pytest.fixture
+def crew() -> Any:
+    crew = Crew("crew")
+    yield crew
+    crew.close()
+
+
+def run(crew: Crew, *calls: Any, deadline: float = 20.0, **options: Any) -> list[Job]:
+    jobs = [Job(call) for call in calls]
+    crew.run(jobs, deadline, **options)
+    return jobs
+
+
+def test_jobs_run_in_order_on_one_thread(crew: Crew) -> None:
+    """Results are in the jobs; the thread is the same for every round."""
+    idents = set()
+
+    def call() -> int:
+        idents.add(threading.get_ident())
+        return len(idents)
+
+    for _ in range(3):
+        jobs = run(crew, call, lambda: 7, call)
+        assert [job.result for job in jobs] == [1, 7, 1]
+        assert all(job.started and not job.reason and job.seconds >= 0 for job in jobs)
+    assert idents != {threading.get_ident()}
+
+
+def test_no_jobs_start_no_thread(crew: Crew) -> None:
+    """An empty round is free."""
+    before = threading.active_count()
+    run(crew)
+    assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("kind", [ValueError, SystemExit, KeyboardInterrupt, Ended, BaseException])
+def test_whatever_is_raised_is_the_jobs_error(crew: Crew, kind: type[BaseException]) -> None:
+    """It ends neither the round nor the thread."""
+
+    def call() -> None:
+        raise kind("broken")
+
+    for _ in range(2):
+        bad, good = run(crew, call, lambda: 1)
+        assert type(bad.error) is kind
+        assert bad.message == f"{kind.__name__}: broken"
+        assert (good.result, good.error, good.message) == (1, None, "")
+
+
+def test_an_error_that_hangs_when_shown_overruns(crew: Crew) -> None:
+    """An author's ``__str__`` is foreign code, so it runs inside the guard."""
+    with Gate() as gate:
+
+        class Slow(Exception):
+            def __str__(self) -> str:
+                return str(list(gate.sample()))
+
+        def call() -> None:
+            raise Slow
+
+        bad, good = run(crew, call, lambda: 1, deadline=0.1)
+        assert (bad.reason, good.result) == ("deadline", 1)
+
+
+def test_an_overrun_costs_its_own_deadline_only(crew: Crew) -> None:
+    """What stood before it is kept, what stands behind it runs on another thread."""
+    with Gate() as gate:
+        idents: list[int] = []
+        began = time.monotonic()
+        jobs = run(
+            crew,
+            lambda: idents.append(threading.get_ident()),
+            lambda: list(gate.sample()),
+            lambda: idents.append(threading.get_ident()),
+            deadline=0.1,
+        )
+        assert 0.1 <= time.monotonic() - began < 5.0
+        assert [job.reason for job in jobs] == ["", "deadline", ""]
+        assert jobs[1].overran is not None
+        assert jobs[1].seconds >= 0.1
+        assert not jobs[1].overran.returned
+        assert len(set(idents)) == 2
+        assert abandoned() == 1
+        gate.open()
+        wait_for(lambda: jobs[1].overran and jobs[1].overran.returned)
+        assert jobs[1].result is None
+
+
+def test_each_job_has_the_whole_deadline(crew: Crew) -> None:
+    """Six of a fifth of it each are no overrun."""
+    jobs = run(crew, *[lambda: time.sleep(0.06)] * 6, deadline=0.3)
+    assert [job.reason for job in jobs] == [""] * 6
+
+
+def test_the_round_ends_at_its_own_limit(crew: Crew) -> None:
+    """What runs then is abandoned and what was not reached is not started."""
+    with Gate() as gate:
+        jobs = run(
+            crew,
+            lambda: 1,
+            lambda: list(gate.sample()),
+            lambda: 2,
+            until=time.monotonic() + 0.1,
+        )
+        assert [job.reason for job in jobs] == ["", "unreached", "unreached"]
+        assert [job.started for job in jobs] == [True, True, False]
+        assert jobs[1].overran is not None
+        assert jobs[2].overran is None
+
+
+def test_optional_jobs_wait_while_the_budget_is_spent(crew: Crew) -> None:
+    """Also in the round that spends it: others go on."""
+    with Gate() as gate:
+        hanging = [Job(lambda: list(gate.sample()), optional=True) for _ in range(BUDGET + 4)]
+        needed = Job(lambda: 1)
+        crew.run([*hanging, needed], 0.02)
+        assert Counter(job.reason for job in hanging) == {"deadline": BUDGET, "exhausted": 4}
+        assert needed.result == 1
+        assert abandoned() == BUDGET
+
+
+def test_a_thread_that_is_slow_to_begin_is_not_to_blame(
+    crew: Crew, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a starved machine a job that was not even called has not missed its deadline."""
+    with Gate() as gate:
+        serve = Crew._serve
+        monkeypatch.setattr(
+            Crew, "_serve", lambda self, tasks: (list(gate.sample()), serve(self, tasks))
+        )
+        (job,) = run(crew, lambda: 1, deadline=0.05)
+        assert (job.reason, job.result) == ("unreached", None)
+
+
+def test_a_crew_that_cannot_start_a_thread_gives_up(
+    crew: Crew, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At interpreter exit no thread can be started: nothing runs and nothing raises."""
+
+    def start(self: threading.Thread) -> None:
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    (job,) = run(crew, lambda: 1)
+    assert (job.started, job.reason, job.result) == (False, "unreached", None)
+
+
+def test_closing_ends_the_thread_and_a_closed_crew_may_start_again(crew: Crew) -> None:
+    """close() is harmless at any time."""
+    crew.close()
+    before = threading.active_count()
+    run(crew, lambda: 1)
+    crew.close()
+    wait_for(lambda: threading.active_count() == before)
+    assert run(crew, lambda: 2)[0].result == 2
+
+
+def test_finishing_and_abandoning_at_the_same_moment_agree(crew: Crew) -> None:
+    """A job that ends just at its deadline either counts or is abandoned, never both."""
+    chance = random.Random(7)
+    outcomes: Counter[str] = Counter()
+    for n in range(150):
+        pause = 0.004 + chance.uniform(-0.0015, 0.0015)
+
+        def call(n: int = n, pause: float = pause) -> int:
+            until = time.perf_counter() + pause
+            while time.perf_counter() < until:
+                time.sleep(0.0002)
+            return n
+
+        edge, behind = run(crew, call, lambda n=n: -n, deadline=0.004)
+        if edge.overran is None:
+            assert (edge.result, edge.reason) == (n, "")
+        else:
+            assert (edge.result, edge.error, edge.reason) == (None, None, "deadline")
+        assert behind.reason or behind.result == -n
+        outcomes[edge.reason] += 1
+    wait_for(lambda: abandoned() == 0)
+    assert set(outcomes) <= {"", "deadline"}
+
+
+@pytest.mark.parametrize("where", ["call", "between"])
+def test_an_end_that_comes_late_harms_nothing(
+    crew: Crew, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """The exception may arrive when the call is over: the thread still says that it has left."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        for n in range(60):
+            stop = threading.Event()
+
+            def spin(stop: threading.Event = stop) -> None:
+                while not stop.is_set():
+                    pass
+
+            (job,) = run(crew, spin, deadline=0.002)
+            assert job.overran is not None
+            if where == "between":
+                stop.set()  # it is on its way out
+            with job.overran.lock:
+                if not job.overran.returned:
+                    raise_in(job.overran.ident)
+            wait_for(lambda job=job: job.overran.returned, 5.0, f"thread {n} to leave")
+            stop.set()
+    finally:
+        sys.setswitchinterval(interval)
+    wait_for(lambda: abandoned() == 0)
+
+
+def test_ending_threads_while_they_leave_is_safe(crew: Crew) -> None:
+    """Threads that finish by themselves while they are being watched: no error, none left."""
+    stop = threading.Event()
+
+    def spin() -> None:
+        while not stop.is_set():
+            pass
+
+    jobs = run(crew, *[spin] * 4, deadline=0.01)
+    until = time.monotonic() + 0.25
+    wait_for(lambda: end_spinning() or time.monotonic() > until)
+    stop.set()
+    for _ in range(200):
+        end_spinning()
+    wait_for(lambda: abandoned() == 0)
+    assert all(job.overran and job.overran.returned for job in jobs)
+
+
+def test_a_busy_thread_of_the_program_is_never_ended(crew: Crew) -> None:
+    """Only abandoned threads are."""
+    with Busy() as busy, Gate() as gate:
+        run(crew, lambda: list(gate.sample()), deadline=0.02)
+        until = time.monotonic() + 0.4
+        wait_for(lambda: end_spinning() or time.monotonic() > until)
+        assert busy._thread.is_alive()
+        assert gate.inside == 1
+
+
+def test_the_caller_is_woken_once_a_round(crew: Crew, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Structure of the hand-off: one task put, one lock released, for a hundred jobs."""
+    released: list[str] = []
+
+    class Counted:
+        def __init__(self) -> None:
+            self._lock = threading.Lock()
+
+        def acquire(self, *args: Any, **options: Any) -> bool:
+            return self._lock.acquire(*args, **options)
+
+        def release(self) -> None:
+            released.append(threading.current_thread().name)
+            self._lock.release()
+
+    queued: list[Shift] = []
+    run(crew, lambda: 1)
+    queue = crew._tasks
+    assert queue is not None
+
+    class Queue:
+        def put(self, shift: Any) -> None:
+            queued.append(shift)
+            if shift is not None:
+                shift.finished = Counted()
+                shift.finished.acquire()
+            queue.put(shift)
+
+    crew._tasks = Queue()  # type: ignore[assignment]
+    jobs = run(crew, *[lambda: 1] * 100)
+    assert sum(job.result for job in jobs) == 100
+    assert len(queued) == 1
+    assert released == ["crew"]
+
+
+def test_a_crew_knows_its_own_threads(crew: Crew) -> None:
+    """Also the abandoned ones, until they have ended; nobody else's."""
+    with Gate() as gate:
+
+        def late() -> bool:
+            list(gate.sample())
+            answers.append(crew.is_mine())
+            return True
+
+        answers: list[bool] = []
+        inside, _ = run(crew, crew.is_mine, late, deadline=0.1)
+        assert inside.result is True
+        gate.open()
+        wait_for(lambda: answers)
+        assert answers == [True]
+    assert not crew.is_mine()
+    assert in_thread(crew.is_mine)(5.0) is False

@@ -1,0 +1,97 @@
+"""What a type checker must accept (read by test_typing.py, never run)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import sampler
+from sampler import Collector, Registration, Registry
+
+if TYPE_CHECKING:
+    from sampler.types import Environ, HistogramValue, Instance, Sample, Sampler
+
+
+class Pool:
+    checkouts = 41
+
+    def counts(self) -> dict[str, int]:
+        return {"idle": 3}
+
+
+pool = Pool()
+
+
+# The README's: no annotation, no import.
+def sample():  # type: ignore[no-untyped-def]
+    yield "checkouts", pool.checkouts
+    for state, n in pool.counts().items():
+        yield "connections", n, {"state": state}
+
+
+SAMPLER = {
+    "name": "mypool",
+    "sample": sample,
+    "metrics": {
+        "checkouts": {"kind": "counter", "help": "Connections handed out."},
+        "connections": {"kind": "gauge", "unit": "{connection}", "help": "By state."},
+    },
+}
+registration: Registration = sampler.register(SAMPLER)
+wrapped: Registration = sampler.register({**SAMPLER, "acme.owner": "x"})
+
+
+# With annotations, for those who like them.
+def annotated() -> Iterator[Sample]:
+    yield "checkouts", 1
+    yield "ratio", 0.5, {"state": "idle", "port": 8080}
+    yield "nothing", None, None
+    latency: HistogramValue = {"count": 1, "sum": 0.2, "buckets": {0.5: 1}}
+    yield "latency", latency
+    yield "latency", {"count": 1, "buckets": {0.5: 1}}, {"route": "buy"}
+
+
+ANNOTATED: Sampler = {
+    "name": "mypool",
+    "sample": annotated,
+    "metrics": {"checkouts": {"kind": "counter", "scope": "process", "labels": ("state",)}},
+    "labels": {"db": "main"},
+    "start": 1.0,
+    "min_interval": 5.0,
+    "api": 1,
+}
+
+
+class Window:
+    def __init__(self, environ: Mapping[str, Any]) -> None:
+        self.interval: float | None = environ["interval"]
+
+    def __call__(self) -> Iterator[Sample]:
+        yield "utilisation", 0.8
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+def factory(environ: Mapping[str, Any]) -> Instance:
+    return Window(environ)
+
+
+def told(environ: Environ) -> float | None:
+    return environ["interval"]
+
+
+WINDOWED: Sampler = {"name": "window", "factory": factory}
+CLASS: Sampler = {"name": "window", "factory": Window}
+
+registry = Registry()
+registry.register(ANNOTATED)
+registry.register(WINDOWED)
+with Collector(registry, name="me", interval=10) as consumer:
+    for series, value in consumer.collect():
+        labels: Mapping[str, str] = series.labels
+        start: float | None = series.start
+        if isinstance(value, sampler.Histogram):
+            total: int = value.count
+        else:
+            number: float = value

@@ -1,0 +1,34 @@
+"""What a type checker must refuse: each line marked ``# error`` (read, never run)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import sampler
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sampler.types import Description, Sample, Sampler
+
+
+def sample() -> Iterator[Sample]:
+    yield "a", 1
+
+
+KIND: Sampler = {"name": "a", "sample": sample, "metrics": {"b": {"kind": "conter"}}}  # error
+KEY: Sampler = {"name": "a", "sample": sample, "metric": {}}  # error
+ROW: Description = {"kind": "gauge", "units": "s"}  # error
+SCOPE: Description = {"scope": "thread"}  # error
+START: Sampler = {"name": "a", "sample": sample, "start": "now"}  # error
+CALL: Sampler = {"name": "a", "sample": 3}  # error
+
+
+def rubbish() -> Iterator[Sample]:
+    yield "a", "text"  # error
+    yield 3, 3  # error
+    yield "a", 1, {"b": 1.5}  # error
+
+
+sampler.register("mypool")  # error
+sampler.Collector(name=3)  # error
