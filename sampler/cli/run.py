@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import signal
@@ -75,18 +74,15 @@ def _forever(agent: Agent) -> int:
 def _when_told_to_stop() -> int:
     """Return a descriptor that can be read once SIGTERM or SIGINT came.
 
-    An Event would deadlock: a second signal may come while the first one's handler, or the
-    waiting itself, holds its lock. Writing to a pipe holds none.
+    The interpreter writes to it at once, on whichever thread the signal meets. A handler of our
+    own would wait for the main thread, which waits; one that takes a lock, as Event.set does,
+    deadlocks on the second signal.
     """
     told, tell = os.pipe()
     os.set_blocking(tell, False)
-
-    def handler(_number: int, _frame: object) -> None:
-        with contextlib.suppress(BlockingIOError):  # told often enough
-            os.write(tell, b"!")
-
+    signal.set_wakeup_fd(tell, warn_on_full_buffer=False)
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, handler)
+        signal.signal(number, lambda *_: None)
     return told
 
 
