@@ -68,6 +68,7 @@ class Shift:
     """The part of a round that one thread works off.
 
     Attributes:
+        ident: the thread; 0 until it has announced its first job.
         returned: the thread has left; for an abandoned shift, the hung call is over.
     """
 
@@ -95,7 +96,6 @@ class Shift:
 
     def serve(self) -> bool:
         """Run the jobs; False when the caller has given up on this thread meanwhile."""
-        self.ident = get_ident()
         going = False
         while not self.returned:  # until that is noted, Ended may be raised at any point
             try:
@@ -107,7 +107,7 @@ class Shift:
         return going
 
     def _work(self) -> bool:
-        jobs, lock, clock = self.jobs, self.lock, time.monotonic
+        jobs, lock, clock, ident = self.jobs, self.lock, time.monotonic, get_ident()
         result: Any = None
         error: BaseException | None = None
         message = ""
@@ -116,6 +116,7 @@ class Shift:
             with lock:
                 if self.abandoned:
                     return False
+                self.ident = ident
                 now = clock()
                 if index:
                     job = jobs[index - 1]

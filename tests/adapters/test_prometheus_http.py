@@ -299,13 +299,16 @@ def test_closing_does_not_wait_for_idle_clients():
 def test_a_forked_child_does_not_keep_the_port(scraped):
     """A server that restarts beside its old workers can listen again."""
     held, release = os.pipe()
+    told, tell = os.pipe()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         child = os.fork()
     if not child:
+        os.write(tell, b"!")
         os.read(held, 1)
         os._exit(0)
     try:
+        assert os.read(told, 1) == b"!", "the child has begun, and let go"
         assert scraped.get()[0] == 200
         scraped.adapter.close(5.0)
         again = Prometheus(listen="{}:{}".format(*scraped.address))
@@ -314,8 +317,8 @@ def test_a_forked_child_does_not_keep_the_port(scraped):
     finally:
         os.write(release, b"!")
         os.waitpid(child, 0)
-        os.close(held)
-        os.close(release)
+        for end in (held, release, told, tell):
+            os.close(end)
 
 
 def test_only_loopback_is_bound_by_default():

@@ -230,8 +230,12 @@ def test_spinning_samplers_are_ended_beside_a_busy_program(registry: Registry) -
         for spin in spins:
             registry.register(spin.sampler)
         consumer.collect()
-        wait_for(lambda: none_abandoned(consumer), 30.0, "the threads to end")
-    assert all(spin.ended.is_set() and not spin.stop for spin in spins)
+        wait_for(
+            lambda: none_abandoned(consumer) and all(spin.ended.is_set() for spin in spins),
+            30.0,
+            "the threads to end",
+        )
+    assert not any(spin.stop for spin in spins)
 
 
 def test_a_sampler_that_survives_its_end_once_is_ended_again(registry: Registry) -> None:
@@ -273,6 +277,22 @@ def test_ten_that_hang_from_the_start_keep_no_one_out(registry: Registry) -> Non
             registry.register(counting(f"good{n}"))
         for pull in (1, 2):
             assert values(consumer.collect()) == {f"good{n}.calls": pull for n in range(20)}
+
+
+def test_who_has_answered_before_runs_first(registry: Registry) -> None:
+    """Whatever its place in the registry; the order of the blocks is the registry's."""
+    order: list[str] = []
+
+    def noting(name: str) -> Any:
+        return registry.register({"name": name, "sample": lambda: order.append(name) or ()})
+
+    chosen = [noting("old")]
+    with Collector(chosen, deadline=5.0) as consumer:
+        consumer.collect()
+        chosen.insert(0, noting("new"))
+        snapshot = consumer.collect()
+    assert order == ["old", "old", "new"]
+    assert [block.sampler for block in snapshot.blocks] == ["new", "old"]
 
 
 def test_at_the_budget_only_proven_samplers_run(registry: Registry) -> None:

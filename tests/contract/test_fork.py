@@ -354,6 +354,27 @@ def test_every_consumer_of_a_child_sees_all_of_its_abandoned_threads() -> None:
     """) == [1, {"hang": "hung"}]
 
 
+def test_a_fork_while_another_thread_holds_the_locks_leaves_a_free_child() -> None:
+    """Registering, pulling and giving up work in a child that was forked at the worst moment."""
+    assert run("""
+        from sampler import _abandoned, _health, _registry
+        sampler.register(SAMPLER)
+        consumer = Collector(deadline=0.05)
+        consumer.collect()
+
+        def child():
+            gate = threading.Event()
+            with sampler.register({"name": "hang", "sample": gate.wait}):
+                snapshot = consumer.collect()
+            return values(snapshot)["app.hits"], reasons(snapshot), abandoned()
+
+        with _registry._lock, _health._lock, _abandoned._lock, consumer._turn:
+            said = in_child(child)
+        consumer.close()
+        print(json.dumps(said))
+    """) == [0, {"hang": "deadline"}, 1]
+
+
 def test_no_lock_that_is_held_at_the_fork_stays_held() -> None:
     """Threads register, pull and fail while the main thread forks: no child deadlocks."""
     assert (

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import math
+import weakref
 from collections import Counter
 from decimal import Decimal
 from fractions import Fraction
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 
 from sampler import ABSENT, Collector, Histogram, Registry, Series
 from tests.contract.build import mapping, reasons, values
+from tests.support.waiting import wait_for
 
 BIG = 2**63
 
@@ -415,6 +418,32 @@ def test_nothing_that_was_yielded_is_kept_by_reference(lab: Lab) -> None:
     for series, value in lab.block:
         assert plain([series.name, series.labels, series.kind, series.help, value])
         assert plain(value.buckets) if isinstance(value, Histogram) else True
+
+
+def test_objects_that_were_yielded_are_freed(lab: Lab) -> None:
+    """No name, label or value of an author's class outlives the pull."""
+
+    class Free(str):
+        """Text that can be watched."""
+
+        __slots__ = ("__weakref__",)
+
+    watched: list[weakref.ref[Any]] = []
+
+    def text(value: str) -> str:
+        made = Free(value)
+        watched.append(weakref.ref(made))
+        return made
+
+    def sample() -> Any:
+        yield text("c"), 1, {text("k"): text("v")}
+        yield text("g"), Float(1)
+
+    lab.next = sample
+    for _ in range(2):
+        lab.pull()
+    wait_for(lambda: gc.collect() >= 0 and not any(ref() for ref in watched), 5.0, "the texts")
+    assert len(watched) == 8
 
 
 def test_a_label_mapping_may_be_reused_between_yields(lab: Lab) -> None:

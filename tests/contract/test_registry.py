@@ -181,19 +181,29 @@ def test_comparing_callables_runs_without_the_lock() -> None:
 
 def test_one_of_many_threads_wins_a_name() -> None:
     """Threads that register one name at once: one gets it, the others hear of a conflict."""
-    registry, start = Registry(), threading.Barrier(8)
+    registry, start = Registry(), threading.Barrier(4)
+    for number in range(50):
+        registry.register(mapping(f"other{number}"))
 
-    def claim() -> bool:
-        start.wait(5)
-        try:
-            registry.register(mapping("pool"))
-        except SamplerConflict:
-            return False
-        return True
+    def claim() -> list[bool]:
+        won = []
+        for number in range(30):
+            start.wait(10)
+            try:
+                registry.register(mapping(f"pool{number}"))
+                won.append(True)
+            except SamplerConflict:
+                won.append(False)
+        return won
 
-    waits = [in_thread(claim) for _ in range(8)]
-    assert sum(wait(10.0) for wait in waits) == 1
-    assert names(registry) == ["pool"]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        claims = [wait(30.0) for wait in [in_thread(claim) for _ in range(4)]]
+    finally:
+        sys.setswitchinterval(interval)
+    assert [sum(won) for won in zip(*claims, strict=True)] == [1] * 30
+    assert len(registry) == len(set(names(registry))) == 80
 
 
 def test_iterating_while_the_registry_changes_sees_one_state() -> None:

@@ -215,7 +215,7 @@ def test_an_end_that_comes_late_harms_nothing(
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-5)
     try:
-        for n in range(60):
+        for n in range(25):
             stop = threading.Event()
 
             def spin(stop: threading.Event = stop) -> None:
@@ -297,6 +297,36 @@ def test_the_caller_is_woken_once_a_round(crew: Crew, monkeypatch: pytest.Monkey
     assert sum(job.result for job in jobs) == 100
     assert len(queued) == 1
     assert released == ["crew"]
+
+
+def test_an_interrupt_just_as_the_round_ends_leaves_no_thread(crew: Crew) -> None:
+    """The thread has finished and waits for more: giving it up must end it."""
+
+    class Interrupted:
+        def __init__(self, lock: Any) -> None:
+            self._lock = lock
+
+        def acquire(self, *args: Any, **options: Any) -> bool:
+            assert self._lock.acquire(timeout=10)
+            raise KeyboardInterrupt
+
+        def release(self) -> None:
+            self._lock.release()
+
+    run(crew, lambda: 1)
+    queue = crew._tasks
+    assert queue is not None
+
+    class Queue:
+        def put(self, shift: Any) -> None:
+            if shift is not None:
+                shift.finished = Interrupted(shift.finished)
+            queue.put(shift)
+
+    crew._tasks = Queue()  # type: ignore[assignment]
+    with pytest.raises(KeyboardInterrupt):
+        run(crew, lambda: 1)
+    assert run(crew, lambda: 2)[0].result == 2
 
 
 def test_a_crew_knows_its_own_threads(crew: Crew) -> None:
