@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.installed import NotInstallableError, install
 from tests.support.servers import Carbon, MissingServerError, Prometheus, Server, StatsD
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 S = TypeVar("S", bound=Server)
+
+# Properties are judged by what they say, not by how busy the machine is.
+settings.register_profile("sampler", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("sampler")
 
 
 class Launch(Protocol):
