@@ -49,6 +49,12 @@ def prepare(config: str | None) -> Agent:
     problems = [f"samplers.enable: {f.sampler!r}: {f.message}" for f in agent.discover()]
     if problems:
         raise ConfigurationError(agent.settings.file, problems)
+    if not agent.settings.adapters:
+        print(
+            f"{agent.settings.file}: no adapter is configured, nothing will be delivered: "
+            "add a table such as [adapters.prometheus]",
+            file=sys.stderr,
+        )
     return agent
 
 
@@ -116,7 +122,7 @@ def _test(agent: Agent) -> int:
                 time.sleep(interval)
             snapshot = collector.collect()
             for batch in console.encode(snapshot, {}):
-                console.send(batch, 1.0)
+                print(b"".join(batch.frames).decode(), end="", flush=True)
     return OK
 
 

@@ -209,6 +209,23 @@ def test_test_prints_two_pulls_and_sends_nothing(tmp_path) -> None:
         assert sink.accepted == 0
 
 
+def test_a_reader_that_has_seen_enough_is_no_error(tmp_path) -> None:
+    """``| head`` ends the command quietly."""
+    config = write(tmp_path, "interval = 0.2\n[adapters.console]\n")
+    with running("run", "--test", "-q", "-c", config) as process:
+        assert process.stdout.readline().startswith("--- ")
+        process.stdout.close()
+        assert process.wait(timeout=20) == 0
+        process.stdout = None
+
+
+def test_a_configuration_without_adapters_is_told(tmp_path) -> None:
+    """An empty file is accepted, and said to deliver nothing."""
+    done = sampler("check", "-c", write(tmp_path, ""))
+    assert done.returncode == 0
+    assert "no adapter is configured, nothing will be delivered" in done.stderr
+
+
 def test_list_tells_origin_and_why_something_is_unavailable(tmp_path) -> None:
     """``list`` shows distribution and version, and the remedy for a missing package."""
     (tmp_path / "statsd.py").write_text("raise ModuleNotFoundError(name='statsd')")
