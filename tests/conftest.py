@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -37,6 +38,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="fail, instead of skip, a test whose real server is not installed",
     )
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C interrupt, here and in what the tests start, also when a shell had it ignored."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as for `pytest &` in a script
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(tryfirst=True)
