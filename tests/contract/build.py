@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
+from sampler._abandoned import abandoned
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from sampler import Snapshot
+    from sampler import Collector, Snapshot
 
 
 def mapping(name: str, *samples: Any, **keys: Any) -> dict[str, Any]:
@@ -24,6 +26,10 @@ def values(snapshot: Snapshot) -> dict[str, Any]:
 def reasons(snapshot: Snapshot) -> dict[str, str]:
     """Return why samplers contributed nothing, by name."""
     return {failure.sampler: failure.reason for failure in snapshot.failures}
+
+
+SHORT = 0.1
+"""Seconds that a sampler has in tests of those that overrun."""
 
 
 class Gate:
@@ -73,26 +79,24 @@ class Gate:
 
 
 class Spin:
-    """A sampler that burns CPU until it is ended, once; called again it answers.
+    """A sampler that burns CPU for ever at its first call, and answers at later ones.
 
     Attributes:
-        ended: it was ended from outside.
+        calls: how often it was called.
         stop: set by the context's end.
     """
 
     def __init__(self, name: str = "spin") -> None:
-        self.ended = threading.Event()
+        self.calls = 0
         self.stop = False
         self.sampler = {"name": name, "sample": self.sample}
 
     def sample(self) -> Iterator[tuple[str, int]]:
         """Spin."""
-        try:
-            while not self.stop and not self.ended.is_set():
-                pass
-        finally:
-            self.ended.set()
-        yield "value", 1
+        self.calls += 1
+        while self.calls == 1 and not self.stop:
+            pass
+        yield "calls", self.calls
 
     def __enter__(self) -> Spin:
         return self
@@ -143,3 +147,29 @@ def in_thread(call: Callable[[], Any]) -> Callable[[float], Any]:
         return result
 
     return wait
+
+
+def counting(name: str, at: int = 0) -> dict[str, Any]:
+    """Return a sampler that says how often it was called."""
+    calls = iter(range(at + 1, 10**9))
+    return {
+        "name": name,
+        "sample": lambda: [("calls", next(calls))],
+        "metrics": {"calls": {"kind": "counter"}},
+    }
+
+
+def raising(name: str) -> dict[str, Any]:
+    """Return a sampler that raises."""
+
+    def sample() -> Any:
+        yield "a", 1
+        raise SystemExit(name)
+
+    return {"name": name, "sample": sample}
+
+
+def none_abandoned(consumer: Collector) -> bool:
+    """Pull, and tell whether no abandoned thread is left."""
+    consumer.collect()
+    return abandoned() == 0

@@ -16,14 +16,7 @@ from sampler._worker import Crew, Job, Shift
 from tests.contract.build import Busy, Gate, in_thread
 from tests.support.waiting import wait_for
 
-
-@pytest.fixture(autouse=True)
-def _no_thread_is_left() -> Any:
-    """Every thread that a test abandons, or starts, ends with it."""
-    before = set(threading.enumerate())
-    yield
-    wait_for(lambda: set(threading.enumerate()) <= before, 10.0, "all threads to end")
-    assert abandoned() == 0
+pytestmark = pytest.mark.usefixtures("no_thread_is_left")
 
 
 @pytest.fixture

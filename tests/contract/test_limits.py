@@ -1,0 +1,211 @@
+"""How much of a sampler is taken: samples, series, and the surplus of a metric."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sampler import Collector, Histogram, Registry
+from tests.contract.build import reasons, values
+from tests.contract.lab import BIG, Lab
+
+
+def test_an_endless_sampler_is_cut_and_closed() -> None:
+    """10 000 samples are taken, one more is counted as refused, and its ``finally`` runs."""
+    closed = []
+
+    def sample() -> Any:
+        number = 0
+        try:
+            while True:
+                yield "g", number, {"n": number % 1999}
+                number += 1
+        finally:
+            closed.append(number)
+
+    with Lab() as lab:
+        lab.next = sample
+        lab.pull()
+        account = lab.account
+        assert account.yielded == 10_001
+        assert account.refused == {"too_many_samples": 1, "duplicate": 10_000 - 1999}
+        assert account.collected == 1999
+    assert closed == [10_000]
+
+
+def test_a_generator_that_resists_its_end_fails_that_pull_only() -> None:
+    """What its ``finally`` raises is the sampler's failure, and nothing else's."""
+
+    def sample() -> Any:
+        try:
+            while True:
+                yield "g", 1
+        finally:
+            raise ZeroDivisionError
+
+    with Lab(max_samples=10) as lab:
+        lab.next = sample
+        assert lab.pull() == {}
+        assert reasons(lab.snapshot) == {"lab": "raised"}
+        assert lab.pull(("g", 1)) == {"lab.g": 1}
+
+
+def test_a_metric_has_two_thousand_series() -> None:
+    """The surplus of counters and histograms is folded into one series, of gauges refused."""
+    with Lab() as lab:
+
+        def sample() -> Any:
+            for n in range(2_500):
+                yield "c", 1, {"n": n}
+                yield "g", 1, {"n": n}
+                yield "h", {"count": 2, "sum": 3, "buckets": {1: 1}}, {"n": n}
+
+        lab.next = sample
+        found = lab.pull()
+        assert len(found) == 3 * 2_000 + 2
+        assert found['lab.c{overflow="true"}'] == 500
+        assert found['lab.h{overflow="true"}'] == Histogram(1000, 1500, ((1.0, 500),))
+        assert lab.account.refused == {"overflow": 2 * 499, "too_many_series": 500}
+        series = lab.block.series
+        lab.pull()
+        assert lab.block.series is series
+
+
+def test_the_surplus_stays_in_the_surplus() -> None:
+    """While a metric overflows no new series of it is admitted: none would count twice."""
+    with Lab(max_series=2) as lab:
+        rows = [("c", 10, {"n": str(n)}) for n in range(4)]
+        lab.pull(*rows)
+        assert lab.pull(*rows[1:]) == {'lab.c{n="1"}': 10, 'lab.c{overflow="true"}': 20}
+        assert lab.pull(*rows[3:]) == {'lab.c{overflow="true"}': 20}
+        assert lab.pull(rows[0]) == {'lab.c{overflow="true"}': 20}
+        assert lab.pull(("g", 1)) == {"lab.g": 1}
+        assert lab.pull(*rows[:2]) == {'lab.c{n="0"}': 10, 'lab.c{n="1"}': 10}
+
+
+def test_a_series_of_the_surplus_occurs_once_too() -> None:
+    """Twice the same series in one pull is refused in the surplus as well."""
+    with Lab(max_series=1) as lab:
+        found = lab.pull(("c", 1), ("c", 5, {"n": "1"}), ("c", 5, {"n": "1"}))
+        assert found == {"lab.c": 1, 'lab.c{overflow="true"}': 5}
+        assert lab.account.refused == {"duplicate": 1}
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.dictionaries(st.integers(0, 9), st.integers(0, 9), max_size=8), st.booleans()
+        ),
+        max_size=10,
+    ),
+    st.booleans(),
+)
+def test_the_surplus_never_falls_and_adds_only_what_it_grew_by(
+    rounds: list[Any], histogram: bool
+) -> None:
+    """Under churn the folded total is the first surplus and every growth of it since."""
+    name, limit = ("h" if histogram else "c"), 2
+    total = then = None
+    admitted: list[int] = []
+    with Lab(max_series=limit) as lab:
+        for rows, _ in rounds:
+            lab.next = [
+                (
+                    name,
+                    {"count": v, "sum": v, "buckets": {1: v}} if histogram else v,
+                    {"n": n},
+                )
+                for n, v in rows.items()
+            ]
+            found = lab.pull()
+            kept = [n for n in admitted if n in rows]
+            fresh = [n for n in rows if n not in admitted]
+            room = 0 if then is not None else limit - len(admitted)
+            surplus = [rows[n] for n in fresh[max(room, 0) :]]
+            admitted = kept + fresh[: max(room, 0)]
+            if not surplus:
+                total = then = None
+            else:
+                now = sum(surplus)
+                if then is None or total is None:
+                    total = now
+                elif now >= then:
+                    total += now - then
+                then = now
+            shown = found.pop(f'lab.{name}{{overflow="true"}}', None)
+            shown = shown.count if isinstance(shown, Histogram) else shown
+            assert shown == total
+            assert len(found) == len(admitted)
+            account = lab.account
+            assert account.yielded == account.collected + sum(account.refused.values())
+
+
+def test_a_surplus_that_outgrows_every_number_is_refused() -> None:
+    """A snapshot holds 64-bit integers and finite floats, also where the core adds them up."""
+    with Lab(max_series=1) as lab:
+        rows = [("c", BIG - 1, {"n": str(n)}) for n in range(4)]
+        assert lab.pull(*rows) == {'lab.c{n="0"}': BIG - 1}
+        assert lab.account.refused == {"overflow": 2, "out_of_range": 1}
+        floats = [("c", 1.7e308, {"n": str(n)}) for n in range(4)]
+        assert lab.pull(*floats) == {'lab.c{n="0"}': 1.7e308}
+
+
+def test_a_source_that_restarts_restarts_its_surplus() -> None:
+    """After a changed start the folded total is the new surplus, whole, as a new series."""
+    state = {"start": 1.0, "value": 100}
+
+    def sample() -> Any:
+        for n in range(3):
+            yield "c", state["value"], {"n": n}
+
+    registry = Registry()
+    registry.register(
+        {
+            "name": "lab",
+            "sample": sample,
+            "start": lambda: state["start"],
+            "metrics": {"c": {"kind": "counter"}},
+        }
+    )
+    with Collector(registry, deadline=5.0, max_series=1) as consumer:
+        before = {str(series): series for series, _ in consumer.collect()}
+        state.update(start=2.0, value=7)
+        snapshot = consumer.collect()
+        after = {str(series): series for series, _ in snapshot}
+    name = 'lab.c{overflow="true"}'
+    assert values(snapshot)[name] == 14
+    assert after[name] is not before[name]
+    assert after[name].start is not None
+    assert after[name].start >= snapshot.start
+
+
+def test_churn_does_not_grow_memory() -> None:
+    """New series at every pull for ever: what is kept is what one pull has."""
+    import tracemalloc
+
+    counter = iter(range(10**9))
+
+    def sample() -> Any:
+        for _ in range(100):
+            n = next(counter)
+            yield "c", n, {"n": n}
+            yield "g", n, {"n": n}
+
+    def rounds(number: int) -> None:
+        for _ in range(number):
+            lab.pull()
+
+    with Lab(max_series=50) as lab:
+        lab.next = sample
+        rounds(20)
+        tracemalloc.start()
+        try:
+            rounds(5)
+            before = tracemalloc.get_traced_memory()[0]
+            rounds(40)
+            assert tracemalloc.get_traced_memory()[0] < before + 200_000
+        finally:
+            tracemalloc.stop()
