@@ -66,8 +66,7 @@ class Pulse:
         return snapshot
 
     def close(self) -> None:
-        """Close the Collector's instances."""
-        self.collector.close()
+        """Let the encoding thread end; the Collector is its agent's to close."""
         self._crew.close()
 
 
@@ -154,6 +153,7 @@ class Agent:
             each.start()
         snapshot = pulse.tick()
         self._flush(max(deadline, time.monotonic() + 1.0))
+        pulse.collector.close()
         pulse.close()
         return snapshot
 
@@ -170,17 +170,21 @@ class Agent:
         seconds = self.settings.program.flush_timeout if timeout is None else timeout
         begun = time.monotonic()
         deadline = begun + seconds
+        hung: list[Collector] = []
         for pulse in self._pulses:
             # A tick that hangs may take half of the time; the rest belongs to what is queued.
             if pulse.ticker.stop(begun + seconds / 2):
                 pulse.tick(within=max(0.0, (deadline - time.monotonic()) / 2))
+            else:
+                hung.append(pulse.collector)  # closing it would wait for that tick
         self._flush(deadline)
         for scraped in self._scraped:
             scraped.close(max(0.1, deadline - time.monotonic()))
+        for collector in self._collectors:
+            if collector not in hung:
+                collector.close()
         for pulse in self._pulses:
             pulse.close()
-        for collector in self._collectors:
-            collector.close()
         release(self.identity)
 
     def accounts(self) -> dict[str, Account]:
