@@ -1,9 +1,10 @@
 """The agent: schedules pulls and runs adapters inside a process."""
 
-from sampler._histogram import Histogram
+from sampler._histogram import Histogram, difference
 from sampler._snapshot import ABSENT, Block, Series, Snapshot
 from sampler.agent.adapter import (
     DELIVERED,
+    LOSSES,
     UNCONFIRMED,
     Adapter,
     Batch,
@@ -19,6 +20,7 @@ from sampler.exceptions import Rejected, Unavailable
 __all__ = [
     "ABSENT",
     "DELIVERED",
+    "LOSSES",
     "UNCONFIRMED",
     "Account",
     "Adapter",
@@ -35,6 +37,7 @@ __all__ = [
     "Since",
     "Snapshot",
     "Unavailable",
+    "difference",
     "option",
     "options",
     "start",

@@ -32,6 +32,9 @@ class Outcome(enum.Enum):
     """It may have arrived, and sending it again could do harm or cannot help."""
 
 
+LOSSES = ("unit", "help", "kind", "precision", "timestamps", "histograms")
+"""What a backend may be unable to carry; keys of an adapter's ``losses``."""
+
 DELIVERED = Outcome.DELIVERED
 UNCONFIRMED = Outcome.UNCONFIRMED
 
@@ -68,12 +71,19 @@ class Batch:
 class Adapter(Protocol):
     """The interface of an adapter that pushes. Duck typed: nothing needs to be inherited.
 
-    Optional attributes, read with these defaults: ``stamped = True`` (batches carry their own
-    time and are worth sending late; False: only the newest snapshot is kept and ``encode`` runs
-    at the moment of sending, against ``since``), ``idempotent = stamped`` (a resend of a whole
-    batch does no harm), ``split(batch) -> (Batch, Batch)`` (halves a rejected batch so that one
-    bad entry costs only itself) and ``close()``. A batch without frames asks ``send`` whether the
-    endpoint answers.
+    Optional attributes, and what stands for them:
+
+    - ``stamped = True``: batches carry their own time and are worth sending late. False: only the
+      newest snapshot is kept, and ``encode`` runs at the moment of sending.
+    - ``idempotent = stamped``: a resend of a whole batch does no harm.
+    - ``relative = not stamped``: ``encode`` takes differences against ``since``.
+    - ``losses = {}``: words of :data:`LOSSES` that the backend cannot carry, each with a sentence
+      on what happens instead.
+    - ``split(batch) -> (Batch, Batch)``: halves a rejected batch, so that one bad entry costs only
+      itself.
+    - ``close()``: the last call.
+
+    A batch without frames asks ``send`` whether the endpoint answers.
     """
 
     def encode(self, snapshot: Snapshot, since: Since) -> Iterable[Batch]:
@@ -81,7 +91,8 @@ class Adapter(Protocol):
 
         Every entry of the snapshot is accounted for exactly once, in the snapshot's order, as
         carried (``samples``) or ``refused``, and none is split over two batches. On a stream a
-        batch holds at most 512 KiB. ``since`` is empty for a stamped adapter.
+        batch holds at most 512 KiB. ``since`` is empty unless the adapter is ``relative``; of a
+        stamped one it holds the values of the last snapshot encoded.
         """
         ...
 

@@ -17,7 +17,9 @@ _WORDS: dict[type, str] = {
     float: "a number",
     bool: "true or false",
     tuple: "a list of strings",
+    dict: "a table of strings",
 }
+_LISTS: dict[type, str] = {str: "strings", float: "numbers", int: "integers"}
 
 
 @attrs.frozen
@@ -25,45 +27,75 @@ class Option:
     """What may stand for one setting.
 
     Attributes:
+        default: the value when nothing is said.
         help: one sentence, with the unit where there is one.
         kind: the type that TOML must give.
+        items: for a list: the type of its items; ``minimum``, ``maximum`` and ``choices`` hold for
+            each.
         minimum: lowest number allowed.
         maximum: highest number allowed.
         choices: the only values allowed.
         check: returns a sentence on what is wrong with a value of the right type, or None.
         optional: None means "not set".
+        secret: it is never shown; ``file:/path`` stands for the first line of a file.
     """
 
+    default: Any
     help: str
     kind: type
+    items: type = str
     minimum: float | None = None
     maximum: float | None = None
     choices: tuple[Any, ...] = ()
     check: Callable[[Any], str | None] | None = None
     optional: bool = False
+    secret: bool = False
 
     def fault(self, value: Any) -> str | None:
         """Say what is wrong with ``value``, or return None."""
         if value is None and self.optional:
             return None
         if not self._has_type(value):
-            return f"expected {_WORDS[self.kind]}, got {value!r}"
-        if self.choices and value not in self.choices:
-            return f"expected one of {', '.join(map(repr, self.choices))}, got {value!r}"
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            low, high = self.minimum, self.maximum
-            if not math.isfinite(value) or (low is not None and value < low):
-                return f"must be at least {low}, got {value!r}"
-            if high is not None and value > high:
-                return f"must be at most {high}, got {value!r}"
+            return f"expected {self.expected}, got {self._shown(value)}"
+        items: tuple[Any, ...] = tuple(value) if self.kind is tuple else (value,)
+        for item in items:
+            if self.choices and item not in self.choices:
+                known = ", ".join(map(repr, self.choices))
+                return f"expected one of {known}, got {self._shown(item)}"
+            if wrong := self._out_of_range(item):
+                return wrong
         return self.check(value) if self.check else None
+
+    @property
+    def expected(self) -> str:
+        """The type in words: ``an integer``, ``a list of numbers``."""
+        return f"a list of {_LISTS[self.items]}" if self.kind is tuple else _WORDS[self.kind]
+
+    def _shown(self, value: Any) -> str:
+        return "something else" if self.secret else repr(value)
+
+    def _out_of_range(self, value: Any) -> str | None:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return None
+        low, high = self.minimum, self.maximum
+        if not math.isfinite(value) or (low is not None and value < low):
+            return f"must be at least {low}, got {value!r}"
+        if high is not None and value > high:
+            return f"must be at most {high}, got {value!r}"
+        return None
 
     def _has_type(self, value: Any) -> bool:
         if self.kind is tuple:
-            return isinstance(value, list | tuple) and all(isinstance(v, str) for v in value)
-        if isinstance(value, bool):
-            return self.kind is bool
-        return isinstance(value, (int, float) if self.kind is float else self.kind)
+            return isinstance(value, list | tuple) and all(_is(v, self.items) for v in value)
+        if self.kind is dict:
+            return isinstance(value, dict) and all(isinstance(v, str) for v in value.values())
+        return _is(value, self.kind)
+
+
+def _is(value: Any, kind: type) -> bool:
+    if isinstance(value, bool):
+        return kind is bool
+    return isinstance(value, (int, float) if kind is float else kind)
 
 
 def option(
@@ -71,28 +103,41 @@ def option(
     help: str,  # noqa: A002 - the field's documentation
     *,
     kind: type | None = None,
+    items: type = str,
     minimum: float | None = None,
     maximum: float | None = None,
     choices: tuple[Any, ...] = (),
     check: Callable[[Any], str | None] | None = None,
+    secret: bool = False,
 ) -> Any:
     """Declare a setting as a field of an attrs class.
 
     Args:
         default: the value when nothing is said; None needs ``kind`` and means "not set".
         help: one sentence, with the unit.
-        kind: ``str``, ``int``, ``float``, ``bool`` or ``tuple`` (of strings); default: as the
-            default.
+        kind: ``str``, ``int``, ``float``, ``bool``, ``tuple`` (a list) or ``dict`` (a table of
+            strings); default: as the default.
+        items: type of a list's items: ``str``, ``float`` or ``int``.
         minimum: lowest number allowed.
         maximum: highest number allowed.
         choices: the only values allowed.
         check: returns a sentence on what is wrong with a value, or None.
+        secret: never shown in a repr, log or error.
 
     Returns:
         An attrs field. Constructing the class with a bad value raises ``ValueError`` naming it.
     """
     described = Option(
-        help, kind or type(default), minimum, maximum, choices, check, optional=default is None
+        default,
+        help,
+        kind or type(default),
+        items,
+        minimum,
+        maximum,
+        choices,
+        check,
+        optional=default is None,
+        secret=secret,
     )
 
     def validate(_instance: object, field: attrs.Attribute[Any], value: Any) -> None:
@@ -100,7 +145,10 @@ def option(
         if fault:
             raise ValueError(f"{field.name}: {fault}")
 
-    return attrs.field(default=default, validator=validate, metadata={_KEY: described})
+    given = attrs.Factory(lambda: dict(default)) if isinstance(default, dict) else default
+    return attrs.field(
+        default=given, validator=validate, metadata={_KEY: described}, repr=not secret
+    )
 
 
 def options(cls: type) -> dict[str, Option]:

@@ -45,7 +45,7 @@ def _keys(cls: Any, without: set[str]) -> Iterator[str]:
             continue
         for line in textwrap.wrap(described.help, 90):
             yield f"#   {line}"
-        yield f"# {field.name} = {_toml(field.default, described)}"
+        yield f"# {field.name} = {_toml(described.default, described)}"
 
 
 def _toml(value: Any, described: Option) -> str:
