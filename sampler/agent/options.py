@@ -57,8 +57,7 @@ class Option:
             return None
         if not self._has_type(value):
             return f"expected {self.expected}, got {self._shown(value)}"
-        items: tuple[Any, ...] = tuple(value) if self.kind is tuple else (value,)
-        for item in items:
+        for item in value if isinstance(value, list | tuple) else (value,):
             if self.choices and item not in self.choices:
                 known = ", ".join(map(repr, self.choices))
                 return f"expected one of {known}, got {self._shown(item)}"
