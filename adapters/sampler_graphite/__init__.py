@@ -1,4 +1,4 @@
-"""The ``graphite`` adapter: the plaintext protocol over TCP, with confirmed delivery."""
+"""The ``graphite`` adapter: plaintext and pickle over TCP with confirmed delivery, and UDP."""
 
 from sampler_graphite._adapter import Graphite
 

@@ -5,35 +5,54 @@ from __future__ import annotations
 import sys
 from socket import SOCK_STREAM
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import attrs
 
 from sampler.agent import UNCONFIRMED, Unavailable, option
+from sampler.agent.datagrams import Datagrams
 from sampler.agent.paths import template_fault
 from sampler.agent.resolve import resolve
-from sampler_graphite._lines import Lines
+from sampler_graphite._formats import MAX_BATCH, MAX_DATAGRAM, Pickle, Plaintext
+from sampler_graphite._layout import templates_fault
+from sampler_graphite._points import Points
 from sampler_graphite._stream import Unanswered, deliver
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from sampler.agent import Batch, Outcome, Since, Snapshot
 
+_PORTS = {"plaintext": 2003, "pickle": 2004, "udp": 2003}
 _RESENDS = 2
 
 
 @attrs.define(eq=False)
 class Graphite:
-    """Send every pull to carbon as ``path value time`` lines.
+    """Send every pull to carbon, or to a relay in front of it.
 
-    Each batch has a connection of its own, closed half-way by us; carbon closes the other half
-    once it has read everything, and that is what confirms the batch.
+    Over TCP each batch has a connection of its own, closed half-way by us; carbon closes the other
+    half once it has read everything, and that is what confirms the batch. UDP confirms nothing.
     """
 
     stamped = True
-    host: str = option("127.0.0.1", "Where carbon runs: a name or an address.")
-    port: int = option(2003, "Its plaintext TCP port.", minimum=1, maximum=65535)
+    losses: ClassVar[Mapping[str, str]] = {
+        "unit": "left out: a path has no place for it",
+        "help": "left out: a path has no place for it",
+        "kind": "left out: a path is a number over time; a query says nonNegativeDerivative",
+        "precision": "numbers are stored as doubles: integers above 2**53 are rounded",
+        "timestamps": "whole seconds, cut to the store's resolution",
+        "histograms": "count, sum and the quantiles asked for; buckets are left out",
+    }
+    host: str = option("127.0.0.1", "Where carbon or a relay runs: a name or an address.")
+    protocol: str = option(
+        "plaintext",
+        "plaintext or pickle over TCP, both confirmed; or udp: lines that nobody confirms.",
+        choices=tuple(_PORTS),
+    )
+    port: int | None = option(
+        None, "Its port; default: 2003, for pickle 2004.", kind=int, minimum=1, maximum=65535
+    )
     prefix: str = option(
         "{service}.{host}.{instance}",
         "What every path begins with; {service}, {host}, {instance}, {pid} and {role} are filled "
@@ -41,27 +60,63 @@ class Graphite:
         check=template_fault,
     )
     tags: bool = option(default=False, help="Write labels as ;key=value tags, not as segments.")
-    _lines: Lines = attrs.field(init=False)
+    paths: dict[str, str] = option(
+        {},
+        "Other paths for single metrics, behind the prefix: name or pattern to template, such as "
+        "'http.*' = '{name}.{route}.{status}'; {labels} is what no other placeholder names.",
+        check=templates_fault,
+    )
+    counters: str = option(
+        "totals",
+        "totals: counts since their start; or deltas: what came since the last pull, for a store "
+        "that aggregates by sum.",
+        choices=("totals", "deltas"),
+    )
+    quantiles: tuple[float, ...] = option(
+        (0.5, 0.95, 0.99),
+        "Of each histogram, beside its count and sum: estimated from what was observed since the "
+        "last pull, as p50, p95 ...",
+        items=float,
+        minimum=0,
+        maximum=1,
+    )
+    _points: Points = attrs.field(init=False)
+    _datagrams: Datagrams = attrs.field(init=False)
     _doubtful: Batch | None = attrs.field(default=None, init=False)
     _resends: int = attrs.field(default=0, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._lines = Lines(self.prefix, tags=self.tags)
+        self._points = Points(
+            self._format(),
+            self.prefix,
+            tags=self.tags,
+            templates=self.paths,
+            deltas=self.counters == "deltas",
+            quantiles=self.quantiles,
+        )
+        self._datagrams = Datagrams("Graphite", self.host, self._number)
+
+    @property
+    def relative(self) -> bool:
+        """Whether differences since the last pull are wanted."""
+        return self.counters == "deltas" or bool(self.quantiles)
 
     def encode(self, snapshot: Snapshot, since: Since) -> Iterator[Batch]:
-        """Yield batches of lines, each at most 512 KiB."""
-        del since
-        return self._lines.batches(snapshot)
+        """Yield batches: of at most 512 KiB over TCP, of one datagram over UDP."""
+        return self._points.batches(snapshot, since)
 
     def send(self, batch: Batch, timeout: float) -> Outcome:
-        """Deliver one batch on a connection of its own within ``timeout`` seconds.
+        """Deliver one batch within ``timeout`` seconds.
 
         Raises:
-            Unavailable: not delivered, or perhaps; the lines carry their time, so a resend is
+            Unavailable: not delivered, or perhaps; points carry their time, so a resend is
                 harmless.
+            Rejected: a datagram is longer than the way there allows (``too_long``).
         """
+        if self.protocol == "udp":
+            return self._datagrams.send(batch, timeout)
         deadline = monotonic() + timeout
-        addresses = resolve(self.host, self.port, SOCK_STREAM, timeout / 2)
+        addresses = resolve(self.host, self._number, SOCK_STREAM, timeout / 2)
         try:
             outcome = deliver(batch.frames, addresses, deadline)
         except Unanswered as error:
@@ -73,10 +128,23 @@ class Graphite:
         self._doubtful = None
         return outcome
 
+    def close(self) -> None:
+        """Close the socket of the last datagram."""
+        self._datagrams.close()
+
+    @property
+    def _number(self) -> int:
+        return _PORTS[self.protocol] if self.port is None else self.port
+
     @property
     def _where(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"Graphite at {host}:{self.port}"
+        return f"Graphite at {host}:{self._number}"
+
+    def _format(self) -> Plaintext | Pickle:
+        if self.protocol == "pickle":
+            return Pickle()
+        return Plaintext(MAX_DATAGRAM if self.protocol == "udp" else MAX_BATCH)
 
     def _sent_often_enough(self, batch: Batch) -> bool:
         """Tell whether to stop resending where the kernel cannot tell what the peer has."""

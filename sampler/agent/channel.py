@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sampler.agent.accounted import Accounted
 from sampler.agent.adapter import ScrapedAdapter
 from sampler.agent.encoding import Encoder, encode_all
 from sampler.agent.law import Account, Law
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from sampler._snapshot import Snapshot
     from sampler._worker import Crew
-    from sampler.agent.adapter import Adapter
+    from sampler.agent.adapter import Adapter, Since
     from sampler.agent.config import Wiring
 
 
@@ -48,6 +49,8 @@ class Pushed(Channel):
     def __init__(self, wiring: Wiring, adapter: Adapter) -> None:
         self.encoder: Encoder = Encoder(wiring.name, adapter)
         self.stamped: bool = getattr(adapter, "stamped", True)
+        self.relative: bool = getattr(adapter, "relative", not self.stamped)
+        self._accounted = Accounted()
         self._outbox = Outbox(wiring.outbox) if self.stamped else NewestOnly(self.encoder)
         self._sender = Sender(wiring.name, adapter, self._outbox, wiring.timeout)
         super().__init__(wiring, self._outbox.law)
@@ -66,6 +69,18 @@ class Pushed(Channel):
     def trouble(self) -> str:
         """What the last attempt to send failed with, or nothing."""
         return self._sender.trouble
+
+    def since(self, snapshot: Snapshot) -> Since:
+        """Return what a stamped adapter's differences start from, and move on to ``snapshot``.
+
+        A batch that is dropped later takes its differences with it: they are in its account.
+        """
+        if not self.relative:
+            return {}
+        self._accounted.offer(snapshot)
+        since = self._accounted.since()
+        self._accounted.handed_over(snapshot)
+        return since
 
     def start(self) -> None:
         """Begin to send."""
@@ -111,7 +126,9 @@ def channel(wiring: Wiring) -> Pushed | Scraped:
 def fan_out(crew: Crew, channels: list[Pushed], snapshot: Snapshot) -> None:
     """Hand one snapshot to every pushing adapter of an interval; encoding runs on ``crew``."""
     stamped = [each for each in channels if each.stamped]
-    encoded = encode_all(crew, [(each.encoder, snapshot, {}) for each in stamped])
+    encoded = encode_all(
+        crew, [(each.encoder, snapshot, each.since(snapshot)) for each in stamped]
+    )
     for each, batches in zip(stamped, encoded, strict=True):
         each.outbox.add(batches)
     for each in channels:

@@ -14,13 +14,14 @@ from threading import Condition
 from typing import TYPE_CHECKING
 
 from sampler._worker import Crew
+from sampler.agent.accounted import Accounted
 from sampler.agent.encoding import encode_all
 from sampler.agent.law import Law
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sampler._snapshot import Block, Series, Snapshot, Value
+    from sampler._snapshot import Series, Snapshot, Value
     from sampler.agent.adapter import Batch
     from sampler.agent.encoding import Encoder
 
@@ -159,8 +160,7 @@ class NewestOnly(Outbox):
         self._crew = Crew("sampler-encode")
         self._next: Snapshot | None = None
         self._failed = False
-        self._since: dict[Series, Value] = {}
-        self._known: dict[int, Block] = {}
+        self._accounted = Accounted()
         self._carried: deque[list[tuple[Series, Value]]] = deque()
         """The entries of each waiting batch."""
 
@@ -169,7 +169,7 @@ class NewestOnly(Outbox):
         with self._changed:
             entries = len(snapshot)
             self.law.count(collected=entries, queued=entries)
-            self._take_baselines(snapshot)
+            self._accounted.offer(snapshot)
             self._supersede()
             self._next = snapshot
             if self._closed:
@@ -182,7 +182,7 @@ class NewestOnly(Outbox):
             self._changed.wait_for(self._ready)
             if self._failed and self._next is not None:
                 self._drop_rest("superseded")
-            snapshot, since = None, dict(self._since)
+            snapshot, since = None, self._accounted.since()
             if not self._waiting and not self._closed:
                 snapshot, self._next = self._next, None
         if snapshot is not None:
@@ -193,7 +193,7 @@ class NewestOnly(Outbox):
         """Settle the batch in flight; later differences are taken from its entries."""
         with self._changed:
             if not self._closed:
-                self._since.update(e for e in self._carried[0] if e[0].cumulative)
+                self._accounted.handed_over(self._carried[0])
                 self._failed = False
             super().landed(delivered=delivered, unconfirmed=unconfirmed, rejected=rejected)
 
@@ -264,21 +264,3 @@ class NewestOnly(Outbox):
             entries = len(self._next)
             self.law.count(dropped={reason: entries}, queued=-entries)
             self._next = None
-
-    def _take_baselines(self, snapshot: Snapshot) -> None:
-        """Note the first value of each series that adds nothing by itself (S: Baselines).
-
-        Done when a snapshot is offered, not when it is sent: what happens during an outage right
-        at the start is owed all the same.
-        """
-        shapes = {id(block.series): block for block in snapshot.blocks}
-        if shapes.keys() == self._known.keys():
-            return
-        for shape in shapes.keys() - self._known.keys():
-            for series, value in shapes[shape]:
-                counts_whole = series.start is not None and series.start >= snapshot.start
-                if series.cumulative and not counts_whole:
-                    self._since.setdefault(series, value)
-        self._known = shapes  # blocks keep their tuples, and so their ids, alive
-        live = {series for block in snapshot.blocks for series in block.series}
-        self._since = {s: value for s, value in self._since.items() if s in live}

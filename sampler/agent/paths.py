@@ -87,9 +87,8 @@ def template_fault(template: str) -> str | None:
         return f"a brace without its partner in {template!r}"
     shape = ""
     for literal, field, spec, conversion in parts:
-        if not _LITERAL.fullmatch(literal):
-            wrong = _UNSAFE.findall(literal.replace(".", ""))[0]
-            return f"{wrong!r} is not allowed: use letters, digits, '_', '-' and '.'"
+        if fault := literal_fault(literal):
+            return fault
         shape += literal
         if field is None:
             continue
@@ -101,6 +100,19 @@ def template_fault(template: str) -> str | None:
     if template and "" in shape.split("."):
         return f"an empty segment in {template!r}: dots only between words"
     return None
+
+
+def literal_fault(text: str) -> str | None:
+    """Say what a template's text has that no path may have, or return None."""
+    if _LITERAL.fullmatch(text):
+        return None
+    wrong = _UNSAFE.findall(text.replace(".", ""))[0]
+    return f"{wrong!r} is not allowed: use letters, digits, '_', '-' and '.'"
+
+
+def quantile_name(q: float) -> str:
+    """Return what a quantile's part of a histogram is called: ``p50``, ``p99_9``."""
+    return f"p{q * 100:g}".replace(".", "_")
 
 
 def _pair(key: str, value: str) -> str:

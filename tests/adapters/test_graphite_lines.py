@@ -82,7 +82,7 @@ def test_a_histogram_is_a_count_and_a_sum_of_one_entry():
     shot = snapshot(
         (known, Histogram(3, 0.5, ((1.0, 2),))), (histogram("db.age"), Histogram(2, None))
     )
-    batches, lines = encoded(Graphite(prefix=""), shot)
+    batches, lines = encoded(Graphite(prefix="", quantiles=()), shot)
     assert lines == {
         "db.wait.count.pool-a": (3, int(NOW)),
         "db.wait.sum.pool-a": (0.5, int(NOW)),
@@ -166,7 +166,7 @@ def test_any_label_value_makes_one_line(text, tags):
 @given(snapshots(), st.booleans())
 def test_every_entry_is_accounted_for_and_reads_back_exactly(shot, tags):
     """N entries are n parsed, but for the refused, each with its exact value and time."""
-    batches, lines = encoded(Graphite(tags=tags), shot)
+    batches, lines = encoded(Graphite(tags=tags, quantiles=()), shot)
     assert sum(batch.entries for batch in batches) == len(shot)
     refused = {reason for batch in batches for reason in batch.refused}
     assert refused <= {"collision", "too_long"}

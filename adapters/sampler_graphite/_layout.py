@@ -1,0 +1,138 @@
+"""Where a series is stored: its path, or its path and tags.
+
+By default a path is ``prefix.name.key-value...``; with tags the labels follow as ``;key=value``. A
+template can lay single metrics out otherwise. Nothing a template says can merge two series: paths
+that come out equal are refused as ``collision``.
+"""
+
+from __future__ import annotations
+
+import re
+from fnmatch import fnmatchcase
+from string import Formatter
+from typing import TYPE_CHECKING
+
+from sampler.agent.paths import (
+    MAX_SEGMENT,
+    label_segments,
+    literal_fault,
+    marked,
+    segment,
+    series_path,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sampler.agent import Series
+
+_TAG_VALUE = re.compile(r"[A-Za-z0-9_.:-]+")
+_NO_TAG_VALUE = re.compile(r"[^A-Za-z0-9_.:-]+")
+_MARKED = re.compile(r"-[0-9a-f]{8}\Z")
+_FIELD = re.compile(r"[a-z0-9_.]+")
+_ABSENT = "none"
+
+
+class Layout:
+    """Makes paths for one destination.
+
+    Args:
+        prefix: what every path begins with, filled in; may be empty.
+        tags: labels that no template has used become tags instead of path segments.
+        templates: metric name or pattern to template; the first that matches stands.
+    """
+
+    def __init__(self, prefix: str, *, tags: bool, templates: Mapping[str, str]) -> None:
+        self._prefix = prefix
+        self._tags = tags
+        self._templates = templates
+
+    def path(self, series: Series, suffix: str = "") -> str:
+        """Return the path of a series, or of the part of a histogram that ``suffix`` names."""
+        labels = dict(series.labels)
+        template = self._template(series.name)
+        if template is not None:
+            plain = _filled(template, series.name, suffix, labels, tags=self._tags)
+        elif self._tags:
+            plain = ".".join(filter(None, (series.name, suffix)))
+        else:
+            plain = series_path(series.name, labels, suffix)
+        path = f"{self._prefix}.{plain}" if self._prefix else plain
+        if self._tags:
+            path += "".join(f";{_key(k)}={tag_value(v)}" for k, v in labels.items())
+        return path
+
+    def _template(self, name: str) -> str | None:
+        for pattern, template in self._templates.items():
+            if fnmatchcase(name, pattern):
+                return template
+        return None
+
+
+def templates_fault(templates: Mapping[str, str]) -> str | None:
+    """Say what is wrong with the first bad path template, or return None."""
+    for pattern, template in templates.items():
+        if fault := _fault(template):
+            return f"{pattern!r}: {fault}"
+    return None
+
+
+def tag_value(text: str) -> str:
+    """Return ``text`` as a tag value: letters, digits, ``_ . : -``; changed as segments are."""
+    if len(text) <= MAX_SEGMENT and _TAG_VALUE.fullmatch(text) and not _MARKED.search(text):
+        return text
+    return marked(text, _NO_TAG_VALUE.sub("_", text).strip("_.:-"))
+
+
+def _key(name: str) -> str:
+    return "name_" if name == "name" else name  # carbon keeps the path itself under "name"
+
+
+def _filled(template: str, name: str, suffix: str, labels: dict[str, str], *, tags: bool) -> str:
+    """Fill a template in; takes the labels it uses out of ``labels``."""
+    given = dict(labels)
+    fields = [field for _, field, _, _ in Formatter().parse(template) if field]
+    own = {_label(field) for field in fields} - {""}
+    for label in own:
+        labels.pop(label, None)
+    values = {"name": ".".join(filter(None, (name, suffix)))}
+    values["labels"] = "" if tags else label_segments(labels)
+    text = ""
+    for literal, field, _, _ in Formatter().parse(template):
+        text += literal
+        if field in values:
+            text += values[field]
+        elif field:
+            text += segment(given.get(_label(field), _ABSENT))
+    if "name" not in fields and suffix:
+        text += f".{suffix}"
+    if "labels" in fields and not tags:
+        labels.clear()
+    return ".".join(filter(None, text.split(".")))
+
+
+def _label(field: str) -> str:
+    """Return the label a placeholder names; ``{name_}`` and ``{labels_}`` are labels, too."""
+    if field in ("name", "labels"):
+        return ""
+    return field[:-1] if field in ("name_", "labels_") else field
+
+
+def _fault(template: str) -> str | None:
+    try:
+        parts = list(Formatter().parse(template))
+    except ValueError:
+        return f"a brace without its partner in {template!r}"
+    shape = ""
+    for literal, field, spec, conversion in parts:
+        if fault := literal_fault(literal):
+            return fault
+        shape += literal
+        if field is None:
+            continue
+        if not _FIELD.fullmatch(field) or spec or conversion:
+            return f"{{{field}}} is no placeholder: use {{name}}, {{labels}} or a label's name"
+        shape += "x"
+    if "" in shape.split("."):
+        return f"an empty segment in {template!r}: dots only between words"
+    return None

@@ -1,0 +1,44 @@
+"""What a destination has accounted for: the values that its next differences start from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sampler._snapshot import Block, Series, Snapshot, Value
+
+
+class Accounted:
+    """Cumulative series to the value already handed over. The caller holds a lock."""
+
+    def __init__(self) -> None:
+        self._since: dict[Series, Value] = {}
+        self._known: dict[int, Block] = {}
+
+    def since(self) -> dict[Series, Value]:
+        """Return a copy; a series that is not in it counts whole."""
+        return dict(self._since)
+
+    def handed_over(self, entries: Iterable[tuple[Series, Value]]) -> None:
+        """Take differences from these values from now on."""
+        self._since.update(entry for entry in entries if entry[0].cumulative)
+
+    def offer(self, snapshot: Snapshot) -> None:
+        """Note the first value of each series that adds nothing by itself (C: Baselines).
+
+        Done when a snapshot is offered, not when it is sent: what happens during an outage right
+        at the start is owed all the same.
+        """
+        shapes = {id(block.series): block for block in snapshot.blocks}
+        if shapes.keys() == self._known.keys():
+            return
+        for shape in shapes.keys() - self._known.keys():
+            for series, value in shapes[shape]:
+                counts_whole = series.start is not None and series.start >= snapshot.start
+                if series.cumulative and not counts_whole:
+                    self._since.setdefault(series, value)
+        self._known = shapes  # blocks keep their tuples, and so their ids, alive
+        live = {series for block in snapshot.blocks for series in block.series}
+        self._since = {s: value for s, value in self._since.items() if s in live}
