@@ -13,7 +13,7 @@ from sampler._abandoned import BUDGET
 from sampler._intake import Intake
 from sampler._reports import report_failure, report_refused
 from sampler._snapshot import Failure, Snapshot
-from sampler._source import Source
+from sampler._source import Overdue, Source
 from sampler.exceptions import CollectorBusy
 
 if TYPE_CHECKING:
@@ -90,6 +90,9 @@ class Collector:
 
     def collect(self, *, within: float | None = None) -> Snapshot:
         """Pull every sampler once.
+
+        Not to be called on the thread of an event loop that an async sampler belongs to: it would
+        wait for itself, up to the deadline.
 
         Args:
             within: seconds for the whole pull; samplers it does not reach fail. Default: as many
@@ -178,8 +181,7 @@ class Collector:
         due: list[Source] = []
         now = time.monotonic()
         for source in sources:
-            last = source.last if source.windowed else None
-            if last is not None and now - source.read_at < self._reuse:
+            if (last := source.standing(self._reuse)) is not None:
                 blocks[source] = last
             elif failure := _kept_back(source, now):
                 failures[source] = failure
@@ -230,6 +232,9 @@ class Collector:
             return Failure(source.name, job.reason, message)
         if job.reason:
             return Failure(source.name, job.reason, "the pull ended before it did")
+        if isinstance(job.error, Overdue):
+            health.overran(time.monotonic(), self.deadline)
+            return Failure(source.name, "deadline", str(job.error))
         if job.error is not None:
             health.failed(time.monotonic())
             return Failure(source.name, "raised", job.message)
@@ -261,7 +266,7 @@ class Collector:
             absent_at=self._rounds_at,
             inherited_at=(_fork_time or self.start) if inherited else None,
         )
-        return Source(registration, environ, intake)
+        return Source(registration, environ, intake, self._max_samples)
 
     def _close_all(self, sources: list[Source], until: float = float("inf")) -> None:
         closable = [source for source in sources if source.windowed and not source.busy]
@@ -275,7 +280,7 @@ class Collector:
 def _kept_back(source: Source, now: float) -> Failure | None:
     """Return why a sampler is not called in this pull, or None."""
     health = source.registration.health
-    if health.hung():
+    if health.hung() or source.busy:
         return Failure(source.name, "hung", "its last call has not returned yet")
     if (seconds := health.parked(now)) > 0:
         return Failure(

@@ -66,9 +66,20 @@ class Declaration:
         metrics: metric name to :class:`Description`.
         labels: constant labels, as text.
         start: epoch seconds, a callable returning them, or None.
+        min_interval: seconds within which one read of ``sample`` serves all consumers, or None.
+        loop: the callable that returns the event loop of an async sampler, or None.
     """
 
-    __slots__ = ("factory", "labels", "metrics", "name", "sample", "start")
+    __slots__ = (
+        "factory",
+        "labels",
+        "loop",
+        "metrics",
+        "min_interval",
+        "name",
+        "sample",
+        "start",
+    )
 
     def __init__(self, sampler: Mapping[str, Any], *, reserved: bool = False) -> None:
         """Read ``sampler``.
@@ -90,6 +101,8 @@ class Declaration:
         self.sample: Callable[[], Any] | None = sampler.get("sample")
         self.factory: Callable[[Mapping[str, Any]], Any] | None = sampler.get("factory")
         self.start: float | Callable[[], float] | None = sampler.get("start")
+        self.min_interval: float | None = sampler.get("min_interval")
+        self.loop: Callable[[], Any] | None = sampler.get("loop")
         self.labels: dict[str, str] = _read_constant_labels(sampler.get("labels"), faults)
         self.metrics: dict[str, Description] = _read_metrics(
             self.name, sampler.get("metrics"), faults

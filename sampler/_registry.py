@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from _thread import allocate_lock
 
-from sampler import _health
+from sampler import _health, _shared
 from sampler._health import Health
 from sampler._mapping import Declaration
+from sampler._shared import Shared
 from sampler.exceptions import SamplerConflict
 
 TYPE_CHECKING = False
@@ -27,6 +28,7 @@ class Registration:
         sampler: the mapping, as it was given.
         declaration: what the mapping said when it was registered.
         health: how it has been answering.
+        shared: its last read, for every consumer within ``min_interval``; None without that key.
         origin: the name or reference under which discovery found it; empty when the program
             registered it.
         pid: the process that registered it.
@@ -42,6 +44,7 @@ class Registration:
         "origin",
         "pid",
         "sampler",
+        "shared",
         "time",
     )
 
@@ -51,6 +54,8 @@ class Registration:
         self.declaration: Declaration = Declaration(sampler, reserved=registry.reserved)
         self.name: str = self.declaration.name
         self.health: Health = Health()
+        seconds = self.declaration.min_interval
+        self.shared: Shared | None = None if seconds is None else Shared(seconds)
         self.origin: str = ""
         self.pid: int = _process()
         self.time: float = time.time()
@@ -245,6 +250,7 @@ def _renew_locks() -> None:
     global _lock  # noqa: PLW0603
     _lock = allocate_lock()
     _health.renew_lock()
+    _shared.renew_lock()
 
 
 default = Registry()

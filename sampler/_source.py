@@ -6,16 +6,27 @@ import time
 from typing import TYPE_CHECKING
 
 from sampler._mapping import is_number, short
+from sampler._shared import Read, copied, iterable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
+    from sampler._async import Call
     from sampler._intake import Intake
     from sampler._reading import Reading
     from sampler._registry import Registration
     from sampler._snapshot import Block
     from sampler._worker import Shift
+
+
+_MARGIN = 0.05
+"""Seconds, a tenth of the deadline at most: an async sampler is cancelled this long before the
+worker that waits for it would be given up."""
+
+
+class Overdue(Exception):
+    """An async sampler did not end in time, and was cancelled."""
 
 
 class Statistics:
@@ -68,19 +79,28 @@ class Source:
         registration: what is pulled.
         environ: what a factory is told.
         intake: how its samples are read.
+        max_samples: samples taken in one pull.
     """
 
     def __init__(
-        self, registration: Registration, environ: Mapping[str, Any], intake: Intake
+        self,
+        registration: Registration,
+        environ: Mapping[str, Any],
+        intake: Intake,
+        max_samples: int,
     ) -> None:
         self.registration = registration
         self.statistics = Statistics(registration.name)
         self.read_at = float("-inf")
         self._environ = environ
         self._intake = intake
+        self._limit = max_samples + 1  # one more: the intake refuses it
         self._sample: Callable[[], Any] | None = registration.declaration.sample
         self._block: Block | None = None
         self._call: Shift | None = None
+        self._awaited: Call | None = None
+        self._taken: Read | None = None
+        self._kept: Read | None = None
 
     @property
     def name(self) -> str:
@@ -92,31 +112,33 @@ class Source:
         """True when it has an instance of its own, which may keep a window since its last call."""
         return self.registration.declaration.factory is not None
 
-    @property
-    def last(self) -> Block | None:
-        """The block of the last good pull."""
-        return self._block
+    def standing(self, reuse: float) -> Block | None:
+        """Return the last block where no new read is due.
+
+        Args:
+            reuse: seconds within which an instance's last block stands.
+        """
+        if self.windowed:
+            return self._block if time.monotonic() - self.read_at < reuse else None
+        shared = self.registration.shared
+        return self._block if shared is not None and shared.stands(self._kept) else None
 
     def pull(self) -> Reading:
         """Call the sampler and read what it yields. Runs foreign code."""
-        declaration = self.registration.declaration
-        if self._sample is None and declaration.factory is not None:
-            instance = declaration.factory(dict(self._environ))
-            if not callable(instance):
-                raise TypeError(f"the factory returned {short(instance)}, which cannot be called")
-            self._sample = instance
-        assert self._sample is not None  # noqa: S101 - a mapping has one of both
-        now = time.time()
-        start = declaration.start() if callable(declaration.start) else declaration.start
-        if start is not None and not is_number(start):
-            raise TypeError(f"'start' returned {short(start)}, not epoch seconds")
-        samples = self._sample()
-        _check_iterable(samples)
-        return self._intake.read(samples, now, None if start is None else float(start))
+        shared = self.registration.shared
+        if shared is None:
+            samples, now, start = self._call_it()
+            if is_async(samples):
+                samples, _ = self._await(samples)
+            return self._intake.read(iterable(samples), now, start)
+        read = self._taken = shared.get(self._read, self._limit, self._environ["deadline"])
+        return self._intake.read(read.samples, read.time, read.start)
 
     @property
     def busy(self) -> bool:
         """True while an abandoned call of this consumer has not returned."""
+        if self._awaited is not None and not self._awaited.over:
+            return True
         return self._call is not None and not self._call.returned
 
     def left(self, call: Shift) -> None:
@@ -128,6 +150,7 @@ class Source:
         """Take over what :meth:`pull` returned."""
         self.statistics.take(reading, seconds)
         self.read_at = time.monotonic()
+        self._kept = self._taken
         self._block = self._intake.keep(reading, self.name)
         return self._block
 
@@ -139,16 +162,51 @@ class Source:
         """Close the instance, if there is one that can be. Runs foreign code."""
         instance, self._sample = self._sample, None
         if self.windowed and (close := getattr(instance, "close", None)) is not None:
-            close()
+            closed = close()
+            if is_async(closed):
+                from sampler._async import closing
+
+                closing(closed, self.registration.declaration.loop).result(self._patience)
+
+    def _call_it(self) -> tuple[Any, float, float | None]:
+        """Call the sampler; return what it returned, the time, and its start."""
+        declaration = self.registration.declaration
+        if self._sample is None and declaration.factory is not None:
+            instance = declaration.factory(dict(self._environ))
+            if not callable(instance):
+                raise TypeError(f"the factory returned {short(instance)}, which cannot be called")
+            self._sample = instance
+        assert self._sample is not None  # noqa: S101 - a mapping has one of both
+        now = time.time()
+        start = declaration.start() if callable(declaration.start) else declaration.start
+        if start is not None and not is_number(start):
+            raise TypeError(f"'start' returned {short(start)}, not epoch seconds")
+        return self._sample(), now, None if start is None else float(start)
+
+    def _read(self) -> Read:
+        """Read for all consumers."""
+        began = time.monotonic()
+        samples, now, start = self._call_it()
+        if is_async(samples):
+            kept, cut = self._await(samples)
+        else:
+            kept, cut = copied(iterable(samples), self._limit)
+        return Read(kept, now, start, began, cut=cut)
+
+    def _await(self, samples: Any) -> tuple[list[Any], bool]:
+        from sampler._async import call
+
+        self._awaited = call(samples, self.registration.declaration.loop, self._limit)
+        kept: tuple[list[Any], bool] = self._awaited.result(self._patience)
+        return kept
+
+    @property
+    def _patience(self) -> float:
+        """Seconds to wait for a loop: less than what the Collector waits for the worker."""
+        deadline: float = self._environ["deadline"]
+        return deadline - min(_MARGIN, deadline / 10)
 
 
-def _check_iterable(samples: Any) -> None:
-    if hasattr(samples, "__await__") or hasattr(samples, "__aiter__"):
-        if hasattr(samples, "cr_frame"):
-            samples.close()  # never awaited: says nothing at its end
-        raise TypeError(
-            "an async sampler needs 'loop', which this version does not speak: use def"
-        )
-    if isinstance(samples, str | bytes | dict) or not hasattr(samples, "__iter__"):
-        kind = type(samples).__name__
-        raise TypeError(f"expected an iterable of (name, value[, labels]) tuples, got {kind}")
+def is_async(samples: object) -> bool:
+    """Tell whether ``samples`` have to be awaited."""
+    return hasattr(samples, "__await__") or hasattr(samples, "__aiter__")

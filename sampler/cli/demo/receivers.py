@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import re
 import socketserver
 import threading
 import urllib.request
@@ -60,6 +61,10 @@ class _Datagram(socketserver.DatagramRequestHandler):
         self.server.receiver.take(self.rfile.read().decode())  # type: ignore[attr-defined]
 
 
+_PART = re.compile(r"\.queue\.time\.(sum|p\d+)\Z")
+"""What a histogram has beside its count."""
+
+
 class GraphiteReceiver(Receiver):
     """Takes carbon's plaintext protocol: ``path value seconds`` lines over TCP.
 
@@ -70,21 +75,21 @@ class GraphiteReceiver(Receiver):
 
     def __init__(self) -> None:
         self.lines: int = 0
-        self.sums: int = 0
+        self.parts: int = 0
         self.last: dict[str, float] = {}
         super().__init__(socketserver.ThreadingTCPServer, _Stream)
 
     @property
     def entries(self) -> int:
-        """Entries received: a histogram's ``count`` and ``sum`` are one."""
-        return self.lines - self.sums
+        """Entries received: a histogram's ``count``, ``sum`` and quantiles are one."""
+        return self.lines - self.parts
 
     def _line(self, line: str) -> None:
         path, value, seconds = line.split(" ")
         int(seconds)
         self.last[path] = float(value)
         self.lines += 1
-        self.sums += path.endswith(".queue.time.sum")
+        self.parts += _PART.search(path) is not None
 
 
 class StatsDReceiver(Receiver):
