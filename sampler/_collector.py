@@ -212,6 +212,7 @@ class Collector:
             self.start,
             self._identity,
             tuple(failures[source] for source in sources if source in failures),
+            self.interval,
         )
 
     def _run(self, sources: list[Source], jobs: list[_worker.Job], until: float) -> None:

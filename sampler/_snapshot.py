@@ -150,9 +150,10 @@ class Snapshot:
         start: epoch seconds at which the consumer began.
         identity: who measured (``service``, ``host``, ``instance``, ``pid``, ``start``, ``role``).
         failures: samplers that contributed nothing.
+        interval: seconds between this consumer's pulls; None when there is no rhythm.
     """
 
-    __slots__ = ("blocks", "failures", "identity", "start", "time")
+    __slots__ = ("blocks", "failures", "identity", "interval", "start", "time")
 
     def __init__(
         self,
@@ -161,12 +162,14 @@ class Snapshot:
         start: float,
         identity: Mapping[str, str],
         failures: tuple[Failure, ...] = (),
+        interval: float | None = None,
     ) -> None:
         self.blocks: tuple[Block, ...] = blocks
         self.time: float = time
         self.start: float = start
         self.identity: Mapping[str, str] = identity
         self.failures: tuple[Failure, ...] = failures
+        self.interval: float | None = interval
 
     def __iter__(self) -> Iterator[tuple[Series, Value]]:
         for block in self.blocks:

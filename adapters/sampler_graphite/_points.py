@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from sampler.agent import ABSENT, Batch, Histogram, difference
+from sampler.agent import ABSENT, Batch, Histogram, difference, step
 from sampler.agent.paths import expand, quantile_name
 from sampler.agent.rendered import Refused, Rendered, Unencodable
 from sampler_graphite._layout import Layout
@@ -69,11 +69,13 @@ class Points:
         refused: dict[str, int] = {}
         # A reading that is used again is the same block: its point is there already.
         seen, self._blocks = {id(block) for block in self._blocks}, snapshot.blocks
+        began = int(step(snapshot.time, snapshot.interval))
         for block, paths in self._rendered.of(snapshot):
             if id(block) in seen:
                 samples += len(block)
                 continue
-            time = int(block.time)
+            # What grew in one interval is one point, though the last pull at stop adds to it.
+            time = began if self._deltas else int(block.time)
             for path, series, value in zip(paths, block.series, block.values, strict=True):
                 if value is ABSENT:
                     continue

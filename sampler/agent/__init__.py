@@ -2,6 +2,7 @@
 
 from sampler._histogram import Histogram, difference
 from sampler._snapshot import ABSENT, Block, Series, Snapshot
+from sampler.agent.accounted import step
 from sampler.agent.adapter import (
     DELIVERED,
     LOSSES,
@@ -41,5 +42,6 @@ __all__ = [
     "option",
     "options",
     "start",
+    "step",
     "stop",
 ]

@@ -10,6 +10,16 @@ if TYPE_CHECKING:
     from sampler._snapshot import Block, Series, Snapshot, Value
 
 
+def step(time: float, interval: float | None) -> float:
+    """Return the beginning of the interval that ``time`` falls into, in epoch seconds.
+
+    Pulls of one interval, as the last one at stop, belong to one point of a store: the later one
+    replaces it, so differences in both have to start from the same values.
+    """
+    width = max(interval or 1.0, 1.0)
+    return time // width * width
+
+
 class Accounted:
     """Cumulative series to the value already handed over. The caller holds a lock."""
 
@@ -42,3 +52,24 @@ class Accounted:
         self._known = shapes  # blocks keep their tuples, and so their ids, alive
         live = {series for block in snapshot.blocks for series in block.series}
         self._since = {s: value for s, value in self._since.items() if s in live}
+
+
+class Stepped:
+    """What a stamped adapter's differences start from: the last pull of an earlier interval."""
+
+    def __init__(self) -> None:
+        self._accounted = Accounted()
+        self._step = 0.0
+        self._last: Iterable[tuple[Series, Value]] = ()
+
+    def since(self, snapshot: Snapshot) -> dict[Series, Value]:
+        """Return the values that a snapshot's differences start from.
+
+        A batch that is dropped later takes its differences with it: they are in its account.
+        """
+        began = step(snapshot.time, snapshot.interval)
+        if began != self._step:
+            self._accounted.handed_over(self._last)
+        self._accounted.offer(snapshot)
+        self._step, self._last = began, snapshot
+        return self._accounted.since()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sampler.agent.accounted import Accounted
+from sampler.agent.accounted import Stepped
 from sampler.agent.adapter import ScrapedAdapter
 from sampler.agent.encoding import Encoder, encode_all
 from sampler.agent.law import Account, Law
@@ -50,7 +50,7 @@ class Pushed(Channel):
         self.encoder: Encoder = Encoder(wiring.name, adapter)
         self.stamped: bool = getattr(adapter, "stamped", True)
         self.relative: bool = getattr(adapter, "relative", not self.stamped)
-        self._accounted = Accounted()
+        self._stepped = Stepped()
         self._outbox = Outbox(wiring.outbox) if self.stamped else NewestOnly(self.encoder)
         self._sender = Sender(wiring.name, adapter, self._outbox, wiring.timeout)
         super().__init__(wiring, self._outbox.law)
@@ -71,16 +71,8 @@ class Pushed(Channel):
         return self._sender.trouble
 
     def since(self, snapshot: Snapshot) -> Since:
-        """Return what a stamped adapter's differences start from, and move on to ``snapshot``.
-
-        A batch that is dropped later takes its differences with it: they are in its account.
-        """
-        if not self.relative:
-            return {}
-        self._accounted.offer(snapshot)
-        since = self._accounted.since()
-        self._accounted.handed_over(snapshot)
-        return since
+        """Return what a stamped adapter's differences start from, if it takes any."""
+        return self._stepped.since(snapshot) if self.relative else {}
 
     def start(self) -> None:
         """Begin to send."""

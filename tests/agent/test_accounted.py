@@ -1,0 +1,56 @@
+"""What differences start from: baselines, hand-overs, and one point for each interval."""
+
+from __future__ import annotations
+
+from sampler.agent import Block, Series, Snapshot
+from sampler.agent.accounted import Accounted, Stepped
+
+HITS = Series("db.hits", {}, "counter")
+SIZE = Series("db.size", {}, "gauge")
+NEW = Series("db.new", {}, "counter", start=1000.0)
+SERIES = (HITS, SIZE, NEW)
+
+
+def snapshot(time, hits, new=0, interval=10.0):
+    """Return a pull of a consumer that began at 1000."""
+    return Snapshot((Block("db", SERIES, [hits, 5, new], time),), time, 1000.0, {}, (), interval)
+
+
+def test_a_baseline_is_accounted_for_before_anything_is_sent():
+    """A first value adds nothing, unless its start is known and not before the consumer's."""
+    accounted = Accounted()
+    accounted.offer(snapshot(1000.0, 7, 3))
+    assert accounted.since() == {HITS: 7}
+
+
+def test_gauges_are_no_part_of_it():
+    """They have no difference."""
+    accounted = Accounted()
+    accounted.handed_over(snapshot(1000.0, 7, 3))
+    assert accounted.since() == {HITS: 7, NEW: 3}
+
+
+def test_a_series_that_is_gone_is_forgotten():
+    """Whatever comes later under its name is another one."""
+    accounted = Accounted()
+    accounted.offer(snapshot(1000.0, 7))
+    accounted.offer(Snapshot((Block("db", (SIZE,), [5], 1010.0),), 1010.0, 1000.0, {}))
+    assert accounted.since() == {}
+
+
+def test_each_interval_starts_from_the_last_pull_of_the_one_before():
+    """However many pulls fall into one."""
+    stepped = Stepped()
+    assert stepped.since(snapshot(1001.0, 7, 3)) == {HITS: 7}
+    assert stepped.since(snapshot(1009.0, 9, 4)) == {HITS: 7}
+    assert stepped.since(snapshot(1011.0, 12, 5)) == {HITS: 9, NEW: 4}
+    assert stepped.since(snapshot(1012.0, 13, 6)) == {HITS: 9, NEW: 4}
+    assert stepped.since(snapshot(1031.0, 20, 7)) == {HITS: 13, NEW: 6}
+
+
+def test_an_interval_below_a_second_steps_by_seconds():
+    """Stores have no finer times."""
+    stepped = Stepped()
+    stepped.since(snapshot(1000.1, 1, interval=0.1))
+    assert stepped.since(snapshot(1000.9, 5, interval=0.1)) == {HITS: 1}
+    assert stepped.since(snapshot(1001.0, 6, interval=0.1)) == {HITS: 5, NEW: 0}
