@@ -13,9 +13,10 @@ from sampler.agent.adapter import (
     ScrapedAdapter,
     Since,
 )
-from sampler.agent.agent import Agent, start, stop
+from sampler.agent.agent import Agent
 from sampler.agent.law import Account, Law
 from sampler.agent.options import Option, option, options
+from sampler.agent.running import reload, start, stop
 from sampler.exceptions import Rejected, Unavailable
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "difference",
     "option",
     "options",
+    "reload",
     "start",
     "step",
     "stop",

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sampler._values import fell
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import TypeAlias
 
     from sampler._snapshot import Block, Series, Snapshot, Value
+
+    Carried: TypeAlias = "dict[tuple[object, ...], Value | None]"
+    """Name, kind and labels to the value handed over; None: nothing was, it counts whole."""
 
 
 def step(time: float, interval: float | None) -> float:
@@ -26,6 +32,7 @@ class Accounted:
     def __init__(self) -> None:
         self._since: dict[Series, Value] = {}
         self._known: dict[int, Block] = {}
+        self._carried: Carried = {}
 
     def since(self) -> dict[Series, Value]:
         """Return a copy; a series that is not in it counts whole."""
@@ -34,6 +41,15 @@ class Accounted:
     def handed_over(self, entries: Iterable[tuple[Series, Value]]) -> None:
         """Take differences from these values from now on."""
         self._since.update(entry for entry in entries if entry[0].cumulative)
+
+    def carried(self) -> Carried:
+        """Return what is accounted for, for another consumer's series of the same names."""
+        series = [s for block in self._known.values() for s in block.series if s.cumulative]
+        return {**self._carried, **{_key(each): self._since.get(each) for each in series}}
+
+    def carry(self, values: Carried) -> None:
+        """Start from another consumer's values instead of baselines of one's own."""
+        self._since, self._known, self._carried = {}, {}, values
 
     def offer(self, snapshot: Snapshot) -> None:
         """Note the first value of each series that adds nothing by itself (C: Baselines).
@@ -46,12 +62,26 @@ class Accounted:
             return
         for shape in shapes.keys() - self._known.keys():
             for series, value in shapes[shape]:
-                counts_whole = series.start is not None and series.start >= snapshot.start
-                if series.cumulative and not counts_whole:
-                    self._since.setdefault(series, value)
+                if series.cumulative and series not in self._since:
+                    self._begin(series, value, snapshot.start)
+        if not snapshot.failures:
+            self._carried = {}
         self._known = shapes  # blocks keep their tuples, and so their ids, alive
         live = {series for block in snapshot.blocks for series in block.series}
         self._since = {s: value for s, value in self._since.items() if s in live}
+
+    def _begin(self, series: Series, value: Value, start: float) -> None:
+        key = _key(series)
+        if key in self._carried:
+            before = self._carried.pop(key)
+            if before is not None and not fell(value, before):  # else it has restarted meanwhile
+                self._since[series] = before
+        elif series.start is None or series.start < start:
+            self._since[series] = value
+
+
+def _key(series: Series) -> tuple[object, ...]:
+    return series.name, series.kind, *series.labels.items()
 
 
 class Stepped:
@@ -61,6 +91,16 @@ class Stepped:
         self._accounted = Accounted()
         self._step = 0.0
         self._last: Iterable[tuple[Series, Value]] = ()
+
+    def carried(self) -> Carried:
+        """Return what is accounted for, for another consumer's series of the same names."""
+        self._accounted.handed_over(self._last)
+        return self._accounted.carried()
+
+    def carry(self, values: Carried) -> None:
+        """Start from another consumer's values."""
+        self._accounted.carry(values)
+        self._last = ()
 
     def since(self, snapshot: Snapshot) -> dict[Series, Value]:
         """Return the values that a snapshot's differences start from.

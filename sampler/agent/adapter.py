@@ -111,7 +111,13 @@ class Adapter(Protocol):
 
 @runtime_checkable
 class ScrapedAdapter(Protocol):
-    """The interface of an adapter that is asked instead of pushing. It owns a Collector."""
+    """The interface of an adapter that is asked instead of pushing. It owns a Collector.
+
+    Optional: ``succeed(before, collect, law)``, called instead of ``open`` when a configuration is
+    read again: opens in the place of the running adapter ``before``, of the same type and name,
+    sharing its listening socket where the address is the same. ``before`` is closed afterwards.
+    ``losses`` as of :class:`Adapter`.
+    """
 
     def open(self, collect: Callable[[], Snapshot], law: Law) -> None:
         """Bind and begin to answer; each answer pulls through ``collect`` and fills ``law``.

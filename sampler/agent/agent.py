@@ -1,73 +1,32 @@
-"""The agent of a process: Collectors on schedule, fanned out to adapters; started and stopped."""
+"""The agent of a process: Collectors on schedule, fanned out to adapters."""
 
 from __future__ import annotations
 
-import atexit
+import errno
 import logging
-import os
 import time
-from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING
 
 from sampler import _registry
 from sampler._collector import Collector
 from sampler._registry import Registry
-from sampler._worker import Crew
 from sampler.agent.accounts import accounts
-from sampler.agent.channel import Pushed, Scraped, channel, fan_out
-from sampler.agent.config import DEFAULT_FILE, Settings, default_settings, read
+from sampler.agent.channel import Channel, Pushed, Scraped, channel
+from sampler.agent.config import Settings, default_settings
 from sampler.agent.identity import identity, release
-from sampler.agent.schedule import Schedule, Ticker, phase
+from sampler.agent.pulse import Pulse
+from sampler.agent.schedule import Schedule, phase
+from sampler.agent.selection import Selection
 from sampler.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping, Sequence
 
-    from sampler._registry import Registration
     from sampler._snapshot import Failure, Snapshot
+    from sampler.agent.config import Program, Wiring
     from sampler.agent.law import Account
 
 _log = logging.getLogger("sampler")
-
-
-class Selection:
-    """The registrations an agent collects: what its configuration enables, and its own account."""
-
-    def __init__(self, registry: Registry, enabled: tuple[str, ...] | None, own: Registry) -> None:
-        self._registry = registry
-        self._enabled = None if enabled is None else frozenset(enabled)
-        self._own = own
-
-    def __iter__(self) -> Iterator[Registration]:
-        for registration in self._registry:
-            if (
-                self._enabled is None
-                or registration.name in self._enabled
-                or registration.origin in self._enabled
-            ):
-                yield registration
-        yield from self._own
-
-
-class Pulse:
-    """One interval: a Collector, its ticks, and the adapters that get its snapshots."""
-
-    def __init__(self, collector: Collector, schedule: Schedule, channels: list[Pushed]) -> None:
-        self.collector = collector
-        self.ticker: Ticker = Ticker(f"sampler-tick-{collector.name}", schedule, self.tick)
-        self._channels = channels
-        self._crew = Crew(f"sampler-encode-{collector.name}")
-
-    def tick(self, within: float | None = None) -> Snapshot:
-        """Pull once and hand the snapshot out."""
-        snapshot = self.collector.collect(within=within)
-        fan_out(self._crew, self._channels, snapshot)
-        return snapshot
-
-    def close(self) -> None:
-        """Let the encoding thread end; the Collector is its agent's to close."""
-        self._crew.close()
 
 
 class Agent:
@@ -81,16 +40,10 @@ class Agent:
     def __init__(self, settings: Settings | None = None, registry: Registry | None = None) -> None:
         self.settings: Settings = settings or default_settings()
         self.registry: Registry = _registry.default if registry is None else registry
-        program = self.settings.program
-        self.identity: Mapping[str, str] = identity(
-            program.service or "", program.host or "", program.instance or ""
-        )
+        self.identity: Mapping[str, str] = _identity(self.settings.program)
         self._own = Registry(reserved=True)
         self._selection = Selection(self.registry, self.settings.samplers.enable, self._own)
-        channels = [channel(wiring) for wiring in self.settings.adapters]
-        self._pushed = [each for each in channels if isinstance(each, Pushed)]
-        self._scraped = [each for each in channels if isinstance(each, Scraped)]
-        self._channels = channels
+        self._channels: list[Pushed | Scraped] = [channel(w) for w in self.settings.adapters]
         self._collectors: list[Collector] = []
         self._pulses: list[Pulse] = []
         self._own.register(
@@ -102,10 +55,13 @@ class Agent:
         )
         self._running = self._stopped = False
 
-    def discover(self) -> tuple[Failure, ...]:
-        """Load the samplers that the configuration names; return those that cannot be."""
-        enable = self.settings.samplers.enable
-        return self.registry.discover(("process",) if enable is None else enable)
+    def discover(self, enable: Sequence[str] | None = None) -> tuple[Failure, ...]:
+        """Load named samplers; return those that cannot be.
+
+        Args:
+            enable: names and references; default: what the configuration names.
+        """
+        return self.registry.discover(self._selection.wanted(enable))
 
     def start(self) -> None:
         """Open what is scraped, then begin to pull and push. Doing it twice is harmless.
@@ -118,26 +74,56 @@ class Agent:
             raise RuntimeError("a stopped agent does not start again: make a new one")
         if self._running:
             return
-        for failure in self.discover():
-            if failure.reason == "missing":
-                _log.info(
-                    "sampler %r is not there yet: it is collected once it registers",
-                    failure.sampler,
-                )
-            else:
-                _log.warning("sampler %r is not collected: %s", failure.sampler, failure.message)
-        self._open()
-        intervals = sorted({each.wiring.interval for each in self._pushed})
-        for interval in intervals:
-            channels = [each for each in self._pushed if each.wiring.interval == interval]
-            schedule = Schedule(interval, phase(self.identity) * interval)
-            collector = self.collector(f"{interval:g}s", interval)
-            self._pulses.append(Pulse(collector, schedule, channels))
+        self._load()
+        self._open(self._scraped, {}, self.settings)
+        self._collectors += [each.collector for each in self._scraped]
         self._running = True
         for each in self._pushed:
             each.start()
-        for pulse in self._pulses:
-            pulse.ticker.start()
+        self._beat({})
+
+    def reload(self, settings: Settings) -> None:
+        """Go on with another configuration.
+
+        Adapters whose tables say the same run on untouched. One that keeps its name but not its
+        table is replaced: what waits gets a last attempt, its account goes on, differences start
+        where they had arrived, and it keeps its listening port. Others come and go.
+
+        Args:
+            settings: the configuration, checked.
+
+        Raises:
+            RuntimeError: the agent is not running.
+            ConfigurationError: an address cannot be bound; nothing has changed then.
+        """
+        if not self._running:
+            raise RuntimeError("only a running agent reads another configuration")
+        same = _consumers(settings) == _consumers(self.settings)
+        before: dict[str, Channel] = {each.name: each for each in self._channels}
+        channels = [_kept_or_new(w, before.get(w.name), same=same) for w in settings.adapters]
+        new = [each for each in channels if each is not before.get(each.name)]
+        gone = [each for each in self._channels if each not in channels]
+        self._open([each for each in new if isinstance(each, Scraped)], before, settings)
+        patience = min((each.wiring.interval for each in self._channels), default=0.0) / 2
+        deadline = time.monotonic() + min(patience, settings.program.flush_timeout)
+        pulses, self._pulses = self._pulses, []
+        free = [pulse.collector for pulse in pulses if _stopped(pulse, deadline)]
+        hung = [pulse.collector for pulse in pulses if pulse.collector not in free]
+        self._end(gone, deadline)
+        for each in new:
+            if isinstance(each, Pushed):
+                each.carry(before.get(each.name))
+        unused, self._collectors = self._collectors, []
+        self._take_over(settings, channels, same=same)
+        for each in new:
+            if isinstance(each, Pushed):
+                each.start()
+        self._beat({p.collector.interval: p.collector for p in pulses if same})
+        for pulse in pulses:
+            pulse.close()
+        for collector in unused:
+            if collector not in self._collectors and collector not in hung:
+                collector.close()
 
     def once(self) -> Snapshot:
         """Pull exactly once, deliver, and stop; scraped adapters take no part.
@@ -152,7 +138,7 @@ class Agent:
         for each in self._pushed:
             each.start()
         snapshot = pulse.tick()
-        self._flush(max(deadline, time.monotonic() + 1.0))
+        self._flush(self._pushed, max(deadline, time.monotonic() + 1.0))
         pulse.collector.close()
         pulse.close()
         return snapshot
@@ -177,9 +163,7 @@ class Agent:
                 pulse.tick(within=max(0.0, (deadline - time.monotonic()) / 2))
             else:
                 hung.append(pulse.collector)  # closing it would wait for that tick
-        self._flush(deadline)
-        for scraped in self._scraped:
-            scraped.close(max(0.1, deadline - time.monotonic()))
+        self._end(self._channels, deadline)
         for collector in self._collectors:
             if collector not in hung:
                 collector.close()
@@ -195,10 +179,29 @@ class Agent:
         """Return, by adapter, what the last attempt to send failed with."""
         return {each.name: each.trouble for each in self._pushed if each.trouble}
 
+    def alive(self) -> bool:
+        """Tell whether every interval still ticks."""
+        return self._running and all(pulse.ticker.alive for pulse in self._pulses)
+
     def collector(self, name: str, interval: float, reuse: float = 0.0) -> Collector:
         """Return a new consumer of what the configuration enables."""
-        limits = self.settings.samplers
-        collector = Collector(
+        collector = self._consumer(self.settings, name, interval, reuse)
+        self._collectors.append(collector)
+        return collector
+
+    @property
+    def _pushed(self) -> list[Pushed]:
+        return [each for each in self._channels if isinstance(each, Pushed)]
+
+    @property
+    def _scraped(self) -> list[Scraped]:
+        return [each for each in self._channels if isinstance(each, Scraped)]
+
+    def _consumer(
+        self, settings: Settings, name: str, interval: float, reuse: float = 0.0
+    ) -> Collector:
+        limits = settings.samplers
+        return Collector(
             self._selection,
             name=name,
             interval=interval,
@@ -208,17 +211,28 @@ class Agent:
             max_series=limits.max_series,
             identity=self.identity,
         )
-        self._collectors.append(collector)
-        return collector
 
-    def _open(self) -> None:
+    def _load(self) -> None:
+        for failure in self.discover():
+            if failure.reason == "missing":
+                _log.info(
+                    "sampler %r is not there yet: it is collected once it registers",
+                    failure.sampler,
+                )
+            else:
+                _log.warning("sampler %r is not collected: %s", failure.sampler, failure.message)
+
+    def _open(
+        self, scraped: Sequence[Scraped], before: Mapping[str, Channel], settings: Settings
+    ) -> None:
+        """Open all of them or none."""
         problems = []
         opened: list[Scraped] = []
-        for each in self._scraped:
+        for each in scraped:
             interval = each.wiring.interval
-            collector = self.collector(each.name, interval, reuse=interval)
+            each.collector = self._consumer(settings, each.name, interval, reuse=interval)
             try:
-                each.open(collector.collect)
+                each.open(before.get(each.name))
             except OSError as error:
                 problems.append(f"adapters.{each.name}.listen: {bind_problem(error)}")
             else:
@@ -226,72 +240,85 @@ class Agent:
         if problems:
             for each in opened:
                 each.close(0.0)
-            self._collectors.clear()
-            raise ConfigurationError(self.settings.file, problems)
+            raise ConfigurationError(settings.file, problems)
 
-    def _flush(self, deadline: float) -> None:
-        for each in self._pushed:
+    def _take_over(
+        self, settings: Settings, channels: list[Pushed | Scraped], *, same: bool
+    ) -> None:
+        """Make another configuration this agent's."""
+        if _who(settings.program) != _who(self.settings.program):
+            release(self.identity)
+            self.identity = _identity(settings.program)
+        self.settings = settings
+        self._selection.enable(settings.samplers.enable)
+        self._channels = channels
+        for each in self._scraped:
+            if not same:
+                interval = each.wiring.interval
+                each.collector = self._consumer(settings, each.name, interval, reuse=interval)
+            self._collectors.append(each.collector)
+        self._load()
+
+    def _beat(self, collectors: Mapping[float | None, Collector]) -> None:
+        """Begin to tick, each interval with the Collector that is given for it, or a new one."""
+        for interval in sorted({each.wiring.interval for each in self._pushed}):
+            channels = [each for each in self._pushed if each.wiring.interval == interval]
+            schedule = Schedule(interval, phase(self.identity) * interval)
+            collector = collectors.get(interval)
+            if collector is None:
+                collector = self.collector(f"{interval:g}s", interval)
+            else:
+                self._collectors.append(collector)
+            self._pulses.append(Pulse(collector, schedule, channels))
+        for pulse in self._pulses:
+            pulse.ticker.start()
+
+    def _end(self, channels: Sequence[Channel], deadline: float) -> None:
+        self._flush([each for each in channels if isinstance(each, Pushed)], deadline)
+        for each in channels:
+            if isinstance(each, Scraped):
+                each.close(max(0.1, deadline - time.monotonic()))
+
+    def _flush(self, pushed: Sequence[Pushed], deadline: float) -> None:
+        for each in pushed:
             each.finish(deadline)
-        for each in self._pushed:
+        for each in pushed:
             each.join()
+
+
+def _kept_or_new(wiring: Wiring, before: Channel | None, *, same: bool) -> Pushed | Scraped:
+    """Return the channel that runs already, where nothing that concerns it has changed."""
+    if isinstance(before, Scraped) and before.wiring == wiring:
+        return before
+    if isinstance(before, Pushed) and before.wiring == wiring and same:
+        return before
+    return channel(wiring, before.law if before is not None else None)
+
+
+def _stopped(pulse: Pulse, deadline: float) -> bool:
+    """End a pulse with a last tick; tell whether its Collector is free."""
+    if not pulse.ticker.stop(deadline):
+        return False
+    pulse.tick(within=max(0.1, deadline - time.monotonic()))
+    return True
+
+
+def _consumers(settings: Settings) -> tuple[object, ...]:
+    """Return what a Collector cannot change while it lives."""
+    limits = settings.samplers
+    return limits.deadline, limits.max_samples, limits.max_series, _who(settings.program)
+
+
+def _who(program: Program) -> tuple[str | None, str | None, str | None]:
+    return program.service, program.host, program.instance
+
+
+def _identity(program: Program) -> dict[str, str]:
+    return identity(*(word or "" for word in _who(program)))
 
 
 def bind_problem(error: OSError) -> str:
     """Say why an address cannot be bound, and what to do."""
-    import errno
-
     if error.errno == errno.EADDRINUSE:
         return "the port is in use by another program: choose another one, or end that program"
     return f"cannot listen there: {error.strerror or error}"
-
-
-_lock = Lock()
-_agent: Agent | None = None
-
-
-def start(config: str | Path | None = None, registry: Registry | None = None) -> Agent:
-    """Start the agent of this process; when one runs already, return it unchanged.
-
-    Args:
-        config: the configuration file; default: ``./sampler.toml`` if there is one, else built-in
-            defaults.
-        registry: where samplers are found; default: the default registry.
-
-    Raises:
-        ConfigurationError: the configuration has problems.
-    """
-    global _agent  # noqa: PLW0603 - one agent per process is the point
-    with _lock:
-        if _agent is None:
-            agent = Agent(settings(config), registry)
-            agent.start()
-            _agent = agent
-            atexit.register(stop)
-        return _agent
-
-
-def stop(timeout: float | None = None) -> None:
-    """Stop the agent of this process, if one runs: flush within ``timeout`` seconds."""
-    global _agent
-    with _lock:
-        agent, _agent = _agent, None
-    if agent is not None:
-        atexit.unregister(stop)
-        agent.stop(timeout)
-
-
-def settings(config: str | Path | None = None) -> Settings:
-    """Read the given file, or ``./sampler.toml``, or take the built-in defaults."""
-    if config is not None:
-        return read(config)
-    return read(DEFAULT_FILE) if Path(DEFAULT_FILE).exists() else default_settings()
-
-
-def _forget_after_fork() -> None:
-    """A child has none of the parent's threads: its agent is not this one."""
-    global _lock, _agent
-    _lock, _agent = Lock(), None
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_after_fork)

@@ -12,8 +12,7 @@ from sampler.agent.outbox import NewestOnly, Outbox
 from sampler.agent.sender import Sender
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from sampler._collector import Collector
     from sampler._snapshot import Snapshot
     from sampler._worker import Crew
     from sampler.agent.adapter import Adapter, Since
@@ -26,12 +25,13 @@ class Channel:
     Attributes:
         name: the adapter's name in the configuration.
         wiring: its settings.
+        law: its account.
     """
 
     def __init__(self, wiring: Wiring, law: Law) -> None:
         self.name: str = wiring.name
         self.wiring = wiring
-        self._law = law
+        self.law = law
 
     @property
     def bytes(self) -> int:
@@ -40,18 +40,20 @@ class Channel:
 
     def account(self) -> Account:
         """Return the law's numbers, read at one moment."""
-        return self._law.account()
+        return self.law.account()
 
 
 class Pushed(Channel):
     """The channel of an adapter that pushes."""
 
-    def __init__(self, wiring: Wiring, adapter: Adapter) -> None:
+    def __init__(self, wiring: Wiring, adapter: Adapter, law: Law | None = None) -> None:
         self.encoder: Encoder = Encoder(wiring.name, adapter)
         self.stamped: bool = getattr(adapter, "stamped", True)
         self.relative: bool = getattr(adapter, "relative", not self.stamped)
         self._stepped = Stepped()
-        self._outbox = Outbox(wiring.outbox) if self.stamped else NewestOnly(self.encoder)
+        self._outbox = (
+            Outbox(wiring.outbox, law) if self.stamped else NewestOnly(self.encoder, law)
+        )
         self._sender = Sender(wiring.name, adapter, self._outbox, wiring.timeout)
         super().__init__(wiring, self._outbox.law)
 
@@ -74,6 +76,12 @@ class Pushed(Channel):
         """Return what a stamped adapter's differences start from, if it takes any."""
         return self._stepped.since(snapshot) if self.relative else {}
 
+    def carry(self, before: Channel | None) -> None:
+        """Take differences from where a channel of the same name had arrived when it ended."""
+        if isinstance(before, Pushed) and before.stamped == self.stamped:
+            mine, other = self._baselines(), before._baselines()  # noqa: SLF001 - of one class
+            mine.carry(other.carried())
+
     def start(self) -> None:
         """Begin to send."""
         self._sender.start()
@@ -86,33 +94,49 @@ class Pushed(Channel):
         """Wait for the end of the flush and settle what is left."""
         self._sender.join()
 
+    def _baselines(self) -> Stepped | NewestOnly:
+        return self._outbox if isinstance(self._outbox, NewestOnly) else self._stepped
+
 
 class Scraped(Channel):
-    """The channel of an adapter that is asked."""
+    """The channel of an adapter that is asked.
 
-    def __init__(self, wiring: Wiring, adapter: ScrapedAdapter) -> None:
-        super().__init__(wiring, Law())
+    Attributes:
+        collector: what it pulls; set before it is opened.
+    """
+
+    collector: Collector
+
+    def __init__(self, wiring: Wiring, adapter: ScrapedAdapter, law: Law | None = None) -> None:
+        super().__init__(wiring, law or Law())
         self._adapter = adapter
 
-    def open(self, collect: Callable[[], Snapshot]) -> None:
-        """Begin to answer.
+    def open(self, before: Channel | None = None) -> None:
+        """Begin to answer, in the place of ``before`` where the adapter can.
 
         Raises:
             OSError: the address cannot be bound.
         """
-        self._adapter.open(collect, self._law)
+        succeed = getattr(self._adapter, "succeed", None)
+        if isinstance(before, Scraped) and before.wiring.type == self.wiring.type and succeed:
+            succeed(before._adapter, self._collect, self.law)  # noqa: SLF001 - of one class
+        else:
+            self._adapter.open(self._collect, self.law)
 
     def close(self, timeout: float) -> None:
         """Stop answering."""
         self._adapter.close(timeout)
 
+    def _collect(self) -> Snapshot:
+        return self.collector.collect()
 
-def channel(wiring: Wiring) -> Pushed | Scraped:
-    """Return the channel that suits an adapter."""
+
+def channel(wiring: Wiring, law: Law | None = None) -> Pushed | Scraped:
+    """Return the channel that suits an adapter; its account goes on with ``law``."""
     adapter = wiring.adapter
     if isinstance(adapter, ScrapedAdapter):
-        return Scraped(wiring, adapter)
-    return Pushed(wiring, adapter)
+        return Scraped(wiring, adapter, law)
+    return Pushed(wiring, adapter, law)
 
 
 def fan_out(crew: Crew, channels: list[Pushed], snapshot: Snapshot) -> None:

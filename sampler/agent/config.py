@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from sampler.agent.catalogue import Unusable, catalogue, did_you_mean
+from sampler.agent.expansion import expanded, fitted, plain
 from sampler.agent.options import option, options
 from sampler.exceptions import ConfigurationError
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from sampler.agent.catalogue import Entry
 
 DEFAULT_FILE = "sampler.toml"
+VARIABLE = "SAMPLER_CONFIG"
+"""Of the environment: the configuration file, where none is given."""
 DEFAULTS = "built-in defaults"
 
 
@@ -91,14 +95,16 @@ class Wiring:
         interval: seconds between its pulls.
         timeout: seconds an attempt may take.
         outbox: bytes that may wait.
+        table: all of its keys, variables and secrets filled in.
     """
 
     name: str
     type: str
-    adapter: Any
+    adapter: Any = attrs.field(eq=False)
     interval: float
     timeout: float = 5.0
     outbox: int = 8 * 2**20
+    table: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
 
 
 @attrs.frozen
@@ -121,6 +127,21 @@ class Settings:
 def default_settings() -> Settings:
     """Return what runs unconfigured: everything registered, served to Prometheus on loopback."""
     return parse({"adapters": {"prometheus": {}}}, DEFAULTS)
+
+
+def settings(config: str | Path | None = None) -> Settings:
+    """Read the file that is given, else ``$SAMPLER_CONFIG``, else ``./sampler.toml``.
+
+    Without any of them the built-in defaults stand.
+
+    Raises:
+        ConfigurationError: the file cannot be read, or has problems.
+    """
+    if config is not None:
+        return read(config)
+    if named := os.environ.get(VARIABLE):
+        return read(named)
+    return read(DEFAULT_FILE) if Path(DEFAULT_FILE).exists() else default_settings()
 
 
 def read(file: str | Path) -> Settings:
@@ -153,6 +174,7 @@ def parse(table: Mapping[str, Any], file: str = "configuration") -> Settings:
         ConfigurationError: with every problem.
     """
     problems: list[str] = []
+    table = expanded(table, "", problems)
     own = {key: value for key, value in table.items() if key not in ("samplers", "adapters")}
     known = ("samplers", "adapters")
     program = _build(Program, own, "", problems, known) or Program()
@@ -208,7 +230,9 @@ def _wire(
     if adapter is None or delivery is None:
         return None
     interval = program.interval if delivery.interval is None else delivery.interval
-    return Wiring(name, kind, adapter, interval, delivery.timeout, delivery.outbox)
+    return Wiring(
+        name, kind, adapter, interval, delivery.timeout, delivery.outbox, {**common, **own}
+    )
 
 
 def _build(
@@ -223,12 +247,18 @@ def _build(
         if known is not None and key not in known:
             hint = did_you_mean(key, (*known, *others)) or f" (known: {', '.join(known)})"
             problems.append(f"{prefix}{key}: unknown key{hint}")
-        elif key in settings and (fault := settings[key].fault(value)):
-            problems.append(f"{prefix}{key}: {fault}")
+        elif key in settings:
+            try:
+                table[key] = fitted(value, settings[key])
+            except ValueError as error:
+                problems.append(f"{prefix}{key}: {error}")
+                continue
+            if fault := settings[key].fault(table[key]):
+                problems.append(f"{prefix}{key}: {fault}")
     if len(problems) > before:
         return None
     try:
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in table.items()})
+        return cls(**{key: plain(value) for key, value in table.items()})
     except (TypeError, ValueError) as error:  # what only the class itself can tell
         problems.append(f"{where}: {error}")
         return None

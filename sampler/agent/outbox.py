@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from sampler._snapshot import Series, Snapshot, Value
+    from sampler.agent.accounted import Carried
     from sampler.agent.adapter import Batch
     from sampler.agent.encoding import Encoder
 
@@ -31,13 +32,14 @@ class Outbox:
 
     Args:
         max_bytes: bound of what waits, in bytes of frames.
+        law: the account to go on with; default: a new one.
 
     Attributes:
         law: the account of everything that was put in.
     """
 
-    def __init__(self, max_bytes: int) -> None:
-        self.law: Law = Law()
+    def __init__(self, max_bytes: int, law: Law | None = None) -> None:
+        self.law: Law = law or Law()
         self._max_bytes = max_bytes
         self._changed = Condition()
         self._waiting: deque[Batch] = deque()
@@ -152,10 +154,11 @@ class NewestOnly(Outbox):
 
     Args:
         encoder: turns a snapshot into batches when its turn has come.
+        law: the account to go on with; default: a new one.
     """
 
-    def __init__(self, encoder: Encoder) -> None:
-        super().__init__(max_bytes=0)
+    def __init__(self, encoder: Encoder, law: Law | None = None) -> None:
+        super().__init__(0, law)
         self._encoder = encoder
         self._crew = Crew("sampler-encode")
         self._next: Snapshot | None = None
@@ -212,6 +215,16 @@ class NewestOnly(Outbox):
             if not self._closed:
                 carried = [list(islice(entries, half.entries)) for half in halves]
                 self._carried.extendleft(reversed(carried))
+
+    def carried(self) -> Carried:
+        """Return what is accounted for."""
+        with self._changed:
+            return self._accounted.carried()
+
+    def carry(self, values: Carried) -> None:
+        """Start from what another outbox, or another consumer, accounted for."""
+        with self._changed:
+            self._accounted.carry(values)
 
     def empty(self) -> bool:
         """Tell whether everything has an outcome."""

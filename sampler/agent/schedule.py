@@ -92,6 +92,11 @@ class Ticker:
         """Begin with a first tick at once."""
         self._thread.start()
 
+    @property
+    def alive(self) -> bool:
+        """True while it ticks."""
+        return self._thread.is_alive()
+
     def stop(self, deadline: float) -> bool:
         """Tick no more; return True once no tick is running, by the monotonic ``deadline``."""
         self._stop.set()

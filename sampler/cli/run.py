@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import logging
 import os
+import select
 import signal
 import sys
 import time
 from typing import TYPE_CHECKING
 
 from sampler.agent import Agent, options
-from sampler.agent.agent import settings
-from sampler.agent.config import DEFAULTS
+from sampler.agent.config import DEFAULTS, Settings, settings
 from sampler.agent.console import Console
 from sampler.cli.exits import OK, UNAVAILABLE
+from sampler.cli.notify import notify, reloading, watchdog
 from sampler.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -40,15 +41,13 @@ def run(config: str | None, *, once: bool = False, test: bool = False) -> int:
         return _test(agent)
     if once:
         return _once(agent)
-    return _forever(agent)
+    return _forever(agent, config)
 
 
 def prepare(config: str | None) -> Agent:
     """Return an agent whose configuration and named samplers are known to be good."""
     agent = Agent(settings(config))
-    problems = [f"samplers.enable: {f.sampler!r}: {f.message}" for f in agent.discover()]
-    if problems:
-        raise ConfigurationError(agent.settings.file, problems)
+    _insist(agent, agent.settings)
     if not agent.settings.adapters:
         print(
             f"{agent.settings.file}: no adapter is configured, nothing will be delivered: "
@@ -58,8 +57,17 @@ def prepare(config: str | None) -> Agent:
     return agent
 
 
-def _forever(agent: Agent) -> int:
-    told = _when_told_to_stop()
+def _insist(agent: Agent, wanted: Settings) -> None:
+    """Insist on the samplers that a configuration names."""
+    names = wanted.samplers.enable
+    failures = agent.discover(("process",) if names is None else names)
+    problems = [f"samplers.enable: {f.sampler!r}: {f.message}" for f in failures]
+    if problems:
+        raise ConfigurationError(wanted.file, problems)
+
+
+def _forever(agent: Agent, config: str | None) -> int:
+    told = _told()
     agent.start()
     _log.info("running with %s", agent.settings.file)
     for wiring in agent.settings.adapters:
@@ -69,7 +77,10 @@ def _forever(agent: Agent) -> int:
             "no configuration: serving http://127.0.0.1:9464/metrics; to add an adapter: "
             "sampler config sample > sampler.toml, edit it, and run again"
         )
-    os.read(told, 1)
+    notify("READY=1", f"STATUS=running with {agent.settings.file}")
+    while _wait(told, agent) == signal.SIGHUP:
+        _reload(agent, config)
+    notify("STOPPING=1")
     _log.info("stopping: sending what waits, %g s at most", agent.settings.program.flush_timeout)
     agent.stop()
     for name, account in agent.accounts().items():
@@ -77,8 +88,39 @@ def _forever(agent: Agent) -> int:
     return OK
 
 
-def _when_told_to_stop() -> int:
-    """Return a descriptor that can be read once SIGTERM or SIGINT came.
+def _reload(agent: Agent, config: str | None) -> None:
+    """Go on with the configuration as it is now; a bad one changes nothing and says why."""
+    reloading()
+    before = {wiring.name: wiring for wiring in agent.settings.adapters}
+    try:
+        wanted = settings(config)
+        _insist(agent, wanted)
+        agent.reload(wanted)
+    except ConfigurationError as error:
+        _log.error("%s\nnot reloaded: running on as before", error)  # noqa: TRY400 - no defect
+    else:
+        _log.info("reloaded %s", agent.settings.file)
+        for wiring in agent.settings.adapters:
+            if before.pop(wiring.name, None) != wiring:
+                _log.info("adapter %r: %s", wiring.name, _describe(wiring))
+        for name in before:
+            _log.info("adapter %r: gone", name)
+    notify("READY=1", f"STATUS=running with {agent.settings.file}")
+
+
+def _wait(told: int, agent: Agent) -> int:
+    """Return the number of the next signal; meanwhile tell a watchdog that all is well."""
+    pause = watchdog()
+    while not select.select([told], [], [], pause)[0]:
+        if agent.alive():
+            notify("WATCHDOG=1")
+    numbers = os.read(told, 64)
+    # Whatever else came, being told to stop comes first.
+    return next((n for n in numbers if n != signal.SIGHUP), signal.SIGHUP)
+
+
+def _told() -> int:
+    """Return a descriptor from which the numbers of the signals that came can be read.
 
     The interpreter writes to it at once, on whichever thread the signal meets. A handler of our
     own would wait for the main thread, which waits; one that takes a lock, as Event.set does,
@@ -87,14 +129,19 @@ def _when_told_to_stop() -> int:
     told, tell = os.pipe()
     os.set_blocking(tell, False)
     signal.set_wakeup_fd(tell, warn_on_full_buffer=False)
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: None)
     return told
 
 
 def _describe(wiring: Wiring) -> str:
-    keys = {name: getattr(wiring.adapter, name) for name in options(type(wiring.adapter))}
-    shown = ", ".join(f"{name} = {value!r}" for name, value in keys.items())
+    described = options(type(wiring.adapter))
+    keys = {name: getattr(wiring.adapter, name) for name in described}
+    shown = ", ".join(
+        f"{name} = {'(secret)' if described[name].secret and value else repr(value)}"
+        for name, value in keys.items()
+        if value != described[name].default or name in wiring.table
+    )
     return f"{wiring.type}, every {wiring.interval:g} s" + (f": {shown}" if shown else "")
 
 

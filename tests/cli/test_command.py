@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import socket
 import tomllib
@@ -75,7 +76,11 @@ def test_the_sample_configuration_is_accepted(tmp_path) -> None:
     config = write(tmp_path, done.stdout)
     checked = sampler("check", "--no-network", "-c", config)
     assert checked.returncode == 0, checked.stderr
-    keys = [line.removeprefix("# ") for line in done.stdout.splitlines() if " = " in line]
+    keys = [
+        line.removeprefix("# ")
+        for line in done.stdout.splitlines()
+        if re.match(r"(# )?[a-z_]+ = ", line)
+    ]
     for adapter in ("graphite", "statsd", "prometheus", "console"):
         assert f"[adapters.{adapter}]" in done.stdout
     for line in keys:

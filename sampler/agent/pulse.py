@@ -1,0 +1,41 @@
+"""One interval: a Collector, its ticks, and the adapters that get its snapshots."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sampler._worker import Crew
+from sampler.agent.channel import fan_out
+from sampler.agent.schedule import Ticker
+
+if TYPE_CHECKING:
+    from sampler._collector import Collector
+    from sampler._snapshot import Snapshot
+    from sampler.agent.channel import Pushed
+    from sampler.agent.schedule import Schedule
+
+
+class Pulse:
+    """Pulls on schedule and hands each snapshot out.
+
+    Attributes:
+        collector: what is pulled.
+        channels: who gets the snapshots.
+        ticker: when.
+    """
+
+    def __init__(self, collector: Collector, schedule: Schedule, channels: list[Pushed]) -> None:
+        self.collector: Collector = collector
+        self.channels: list[Pushed] = channels
+        self.ticker: Ticker = Ticker(f"sampler-tick-{collector.name}", schedule, self.tick)
+        self._crew = Crew(f"sampler-encode-{collector.name}")
+
+    def tick(self, within: float | None = None) -> Snapshot:
+        """Pull once and hand the snapshot out."""
+        snapshot = self.collector.collect(within=within)
+        fan_out(self._crew, self.channels, snapshot)
+        return snapshot
+
+    def close(self) -> None:
+        """Let the encoding thread end; the Collector is its agent's to close."""
+        self._crew.close()

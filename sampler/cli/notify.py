@@ -1,0 +1,44 @@
+"""Telling systemd how it goes: ``sd_notify(3)``, for units of ``Type=notify``."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+
+
+def notify(*lines: str) -> None:
+    """Send assignments such as ``READY=1`` to the service manager; without one nothing happens.
+
+    Args:
+        lines: one ``KEY=value`` each.
+    """
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address.startswith(("/", "@")):
+        return
+    if address.startswith("@"):  # an abstract socket
+        address = "\0" + address[1:]
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.settimeout(1.0)
+        try:
+            manager.connect(address)
+            manager.send("\n".join(lines).encode())
+        except OSError:  # a manager that is gone is no reason to stop
+            return
+
+
+def reloading() -> None:
+    """Say that a configuration is being read; ``READY=1`` ends it."""
+    microseconds = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+    notify("RELOADING=1", f"MONOTONIC_USEC={microseconds}")
+
+
+def watchdog() -> float | None:
+    """Return how many seconds may pass between two ``WATCHDOG=1``; None: nobody watches."""
+    pid = os.environ.get("WATCHDOG_PID", "")
+    if pid and pid != str(os.getpid()):
+        return None
+    microseconds = os.environ.get("WATCHDOG_USEC", "")
+    if not (microseconds.isdecimal() and int(microseconds)):
+        return None
+    return int(microseconds) / 1e6 / 2
