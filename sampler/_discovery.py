@@ -21,24 +21,24 @@ if TYPE_CHECKING:
 GROUP = "sampler.samplers"
 
 
-def announced() -> dict[str, EntryPoint]:
-    """Return the entry points of samplers by name; the first of a name stands."""
+def announced(group: str = GROUP) -> dict[str, EntryPoint]:
+    """Return the entry points of a group by name; the first of a name stands."""
     found: dict[str, EntryPoint] = {}
-    for entry in _entries():
+    for entry in _entries(group):
         found.setdefault(entry.name, entry)
     return found
 
 
-def _entries() -> Iterable[EntryPoint]:
+def _entries(group: str) -> Iterable[EntryPoint]:
     try:
-        return entry_points(group=GROUP)
+        return entry_points(group=group)
     except Exception:  # one unreadable entry_points.txt hides all the others
-        return [entry for each in distributions() for entry in _entries_of(each)]
+        return [entry for each in distributions() for entry in _entries_of(each, group)]
 
 
-def _entries_of(distribution: Distribution) -> Iterable[EntryPoint]:
+def _entries_of(distribution: Distribution, group: str) -> Iterable[EntryPoint]:
     try:
-        return distribution.entry_points.select(group=GROUP)
+        return distribution.entry_points.select(group=group)
     except Exception:  # its own loss
         return ()
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
+
+from sampler._discovery import announced
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "sampler.adapters"
 OURS = "sampler-api"
@@ -64,12 +68,19 @@ class Unusable(Exception):
 
 def catalogue(group: str = GROUP) -> dict[str, Entry]:
     """Return what is announced in an entry-point group by name; the first of a name stands."""
-    found: dict[str, Entry] = {}
-    for point in entry_points(group=group):
-        dist = point.dist
-        name, version = (dist.name, dist.version) if dist is not None else ("", "")
-        found.setdefault(point.name, Entry(point.name, point.value, name, version, point))
+    found = {}
+    for name, point in announced(group).items():
+        distribution, version = _origin(point)
+        found[name] = Entry(name, point.value, distribution, version, point)
     return dict(sorted(found.items()))
+
+
+def _origin(point: EntryPoint) -> tuple[str, str]:
+    """Return the name and version of the distribution, as far as its metadata can be read."""
+    try:
+        return (point.dist.name, point.dist.version) if point.dist is not None else ("", "")
+    except Exception:  # malformed metadata is its distribution's own trouble
+        return "", ""
 
 
 def did_you_mean(word: str, known: Any) -> str:

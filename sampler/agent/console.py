@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 
@@ -14,7 +14,7 @@ from sampler.agent.options import option
 from sampler.exceptions import Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from typing import TextIO
 
     from sampler._snapshot import Block, Series, Snapshot, Value
@@ -28,6 +28,13 @@ class Console:
     """Print every pull as a table, a block for each sampler."""
 
     stamped = True
+    losses: ClassVar[Mapping[str, str]] = {
+        "help": "left out: a line is a number, its unit and its name",
+        "kind": "left out: a total and a state look alike",
+        "precision": "six digits of a fraction, one of a size in bytes",
+        "timestamps": "the time of the pull, in seconds",
+        "histograms": "their count and mean",
+    }
     stderr: bool = option(default=False, help="Write to standard error instead.")
     _stream: Any = attrs.field(default=None, init=False)
 

@@ -55,7 +55,7 @@ class Encoder:
         elif not job.started:
             fault = "the interpreter starts no thread any more"
         elif job.error is not None:
-            fault = f"encode raised {type(job.error).__name__}: {job.error}"
+            fault = f"encode raised {job.message}"
         else:
             fault = _check(job.result, entries)
         self._say(fault)

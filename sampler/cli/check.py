@@ -11,6 +11,7 @@ from sampler.agent.adapter import Batch, ScrapedAdapter
 from sampler.agent.agent import bind_problem
 from sampler.agent.law import Law
 from sampler.cli.exits import OK, UNAVAILABLE
+from sampler.cli.losses import concerned
 from sampler.cli.run import prepare
 from sampler.exceptions import ConfigurationError, Rejected, Unavailable
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from sampler._snapshot import Snapshot
     from sampler.agent import Agent
     from sampler.agent.config import Wiring
+
+_SHOWN = 3
 
 
 def check(config: str | None, *, network: bool = True) -> int:
@@ -35,7 +38,9 @@ def check(config: str | None, *, network: bool = True) -> int:
     """
     agent = prepare(config)
     print(f"{agent.settings.file}: fine")
-    _pull(agent)
+    snapshot = _pull(agent)
+    for wiring in agent.settings.adapters:
+        _warn(wiring, snapshot)
     if not network:
         return OK
     wirings = agent.settings.adapters
@@ -46,7 +51,18 @@ def check(config: str | None, *, network: bool = True) -> int:
     return OK if all(answers) else UNAVAILABLE
 
 
-def _pull(agent: Agent) -> None:
+def _warn(wiring: Wiring, snapshot: Snapshot) -> None:
+    """Say what an adapter's backend cannot carry of what is there."""
+    for word, metrics, sentence in concerned(wiring.adapter, snapshot):
+        shown = ", ".join(metrics[:_SHOWN]) + (", ..." if len(metrics) > _SHOWN else "")
+        print(
+            f"adapter {wiring.name!r} does not carry {word} ({len(metrics)} metrics: {shown}): "
+            f"{sentence}",
+            file=sys.stderr,
+        )
+
+
+def _pull(agent: Agent) -> Snapshot:
     with agent.collector("check", agent.settings.program.interval) as collector:
         snapshot = collector.collect()
         refused = {s.sampler: s.refused for s in collector.statistics() if s.refused}
@@ -63,6 +79,7 @@ def _pull(agent: Agent) -> None:
     for sampler, reasons in refused.items():
         counted = ", ".join(f"{n} {reason}" for reason, n in reasons.items())
         print(f"sampler {sampler!r}: samples refused: {counted}", file=sys.stderr)
+    return snapshot
 
 
 def _listen(wiring: Wiring) -> str | None:

@@ -97,7 +97,7 @@ def _reload(agent: Agent, config: str | None) -> None:
         _insist(agent, wanted)
         agent.reload(wanted)
     except ConfigurationError as error:
-        _log.error("%s\nnot reloaded: running on as before", error)  # noqa: TRY400 - no defect
+        _log.error("%s\nnot reloaded: running on as before", error)
     else:
         _log.info("reloaded %s", agent.settings.file)
         for wiring in agent.settings.adapters:

@@ -1,0 +1,54 @@
+"""What a configured adapter cannot carry of the entries there are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sampler._histogram import Histogram
+from sampler._names import is_reserved
+from sampler.agent import LOSSES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from sampler._snapshot import Series, Snapshot
+
+EXACT = 2**53
+"""Above it not every integer is a double."""
+
+_CONCERNS: Mapping[str, Callable[[Series, Any], bool]] = {
+    "unit": lambda series, _: bool(series.unit),
+    "help": lambda series, _: bool(series.help),
+    "kind": lambda series, _: series.kind == "counter",
+    "precision": lambda _, value: isinstance(value, int) and abs(value) > EXACT,
+    "histograms": lambda _, value: isinstance(value, Histogram),
+}
+
+
+def losses(adapter: Any) -> dict[str, str]:
+    """Return what an adapter, or its class, declares that its backend cannot carry.
+
+    Returns:
+        Words of :data:`sampler.agent.LOSSES`, in their order, to a sentence each.
+    """
+    declared: Any = getattr(adapter, "losses", None)
+    if not hasattr(declared, "get"):
+        return {}
+    return {word: str(declared[word]) for word in LOSSES if word in declared}
+
+
+def concerned(adapter: Any, snapshot: Snapshot) -> Iterator[tuple[str, list[str], str]]:
+    """Yield each loss that the entries of a snapshot suffer, but for the agent's own.
+
+    Yields:
+        The word, the metrics it concerns, and the adapter's sentence.
+    """
+    for word, sentence in losses(adapter).items():
+        if word == "timestamps":
+            late = [b for b in snapshot.blocks if b.time < snapshot.time]
+            metrics = {series.name for block in late for series, _ in block}
+        else:
+            metrics = {series.name for series, value in snapshot if _CONCERNS[word](series, value)}
+        metrics = {name for name in metrics if not is_reserved(name)}
+        if metrics:
+            yield word, sorted(metrics), sentence
