@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import logging
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import attrs
 
 from sampler.agent import option
 from sampler_prometheus._client import Answer
-from sampler_prometheus._http import Server
-from sampler_prometheus._request import reply
-from sampler_prometheus._text import CONTENT_TYPE, Text
+from sampler_prometheus._exposition import Exposition
+from sampler_prometheus._http import Server, listening
+from sampler_prometheus._request import reply, vary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from sampler.agent import Law, Snapshot
+    from sampler_prometheus._exposition import Page
+    from sampler_prometheus._request import Request
 
 _log = logging.getLogger("sampler")
 
@@ -36,15 +38,24 @@ def listen_fault(listen: str) -> str | None:
 
 @attrs.define(eq=False)
 class Prometheus:
-    """Serve ``/metrics`` for Prometheus to scrape, in text format 0.0.4."""
+    """Serve ``/metrics`` for Prometheus to scrape, as text 0.0.4 or OpenMetrics 1.0."""
 
+    losses: ClassVar[Mapping[str, str]] = {
+        "precision": "numbers are read as doubles: integers above 2**53 are rounded",
+        "timestamps": "left out: the time of the scrape stands for all",
+    }
     listen: str = option(
         "127.0.0.1:9464",
         "Where to listen, as host:port; port 0 takes a free one.",
         check=listen_fault,
     )
+    max_connections: int = option(
+        128, "Clients served at once; whoever dawdles makes room.", minimum=1, maximum=10_000
+    )
+    reply_timeout: float = option(
+        10.0, "Seconds a client has to take its reply.", minimum=0.1, maximum=600
+    )
     _server: Server | None = attrs.field(default=None, init=False)
-    _text: Text = attrs.field(factory=Text, init=False)
     _failing: bool = attrs.field(default=False, init=False)
 
     @property
@@ -70,9 +81,23 @@ class Prometheus:
             host.strip("[]"), int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
         family, *_, address = found[0]
-        self._server = Server(
-            family, address, CONTENT_TYPE, lambda clients: self._answers(clients, collect, law)
-        )
+        self._serve(listening(family, address), collect, law)
+
+    def succeed(self, before: Prometheus, collect: Callable[[], Snapshot], law: Law) -> None:
+        """Take the place of a running adapter; where both listen alike, no client notices.
+
+        Args:
+            before: the running one, which is closed afterwards.
+            collect: as of :meth:`open`.
+            law: as of :meth:`open`.
+
+        Raises:
+            OSError: another address, which cannot be bound.
+        """
+        if before.listen == self.listen and before._server is not None:
+            self._serve(before._server.share(), collect, law)
+        else:
+            self.open(collect, law)
 
     def close(self, timeout: float) -> None:
         """Answer no more; what is under way has ``timeout`` seconds to end."""
@@ -80,24 +105,29 @@ class Prometheus:
         if server is not None:
             server.close(timeout)
 
-    def _answers(self, clients: int, collect: Callable[[], Snapshot], law: Law) -> list[Answer]:
+    def _serve(self, listener: socket.socket, collect: Callable[[], Snapshot], law: Law) -> None:
+        exposition = Exposition(collect, law)
+        self._server = Server(
+            listener,
+            lambda requests: self._answers(exposition, requests),
+            lambda: not self._failing,
+            max_connections=self.max_connections,
+            patience=self.reply_timeout,
+        )
+
+    def _answers(self, exposition: Exposition, requests: list[Request]) -> list[Answer]:
         try:
-            page = self._text.render(collect())
+            pages = exposition.answers([(r.accept, r.accept_encoding) for r in requests])
         except BaseException as error:
             if not self._failing:
                 _log.exception("a scrape of %s failed", self.address)
             self._failing = True
             text = f"cannot collect: {type(error).__name__}\n".encode()
-            return [Answer(reply(500, text), lambda _taken: None)] * clients
+            return [Answer(reply(500, text), lambda _taken: None)] * len(requests)
         self._failing = False
-        carried = page.entries - sum(page.refused.values())
+        return [Answer(_reply(page), page.settle) for page in pages]
 
-        def settle(taken: bool) -> None:
-            law.count(
-                collected=page.entries,
-                delivered=carried if taken else 0,
-                unconfirmed=0 if taken else carried,
-                dropped=page.refused,
-            )
 
-        return [Answer(reply(200, page.body, CONTENT_TYPE), settle)] * clients
+def _reply(page: Page) -> bytes:
+    encoding = (("Content-Encoding", page.encoding),) if page.encoding else ()
+    return reply(200, page.body, page.content_type, fields=(*vary(), *encoding))

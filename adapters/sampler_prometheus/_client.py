@@ -11,8 +11,6 @@ if TYPE_CHECKING:
 
 HEAD_LIMIT = 5.0
 """Seconds a client has to send its request's head, from the moment it connects."""
-REPLY_LIMIT = 10.0
-"""Seconds a client has to take a reply and to end the connection."""
 
 
 class Answer:
@@ -45,11 +43,11 @@ class Client:
         """Whether its request is not complete yet."""
         return not self.asked and self.left is None
 
-    def answer(self, reply: bytes, settle: Callable[[bool], None] | None = None) -> None:
-        """Begin to send a reply."""
+    def answer(self, reply: bytes, settle: Callable[[bool], None] | None, patience: float) -> None:
+        """Begin to send a reply; the client has ``patience`` seconds to take it and to end."""
         self.left = memoryview(reply)
         self._settle = settle
-        self.deadline = time.monotonic() + REPLY_LIMIT
+        self.deadline = time.monotonic() + patience
 
     def settled(self, taken: bool) -> None:
         """Tell the reply's outcome, once."""

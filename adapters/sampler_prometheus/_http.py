@@ -24,43 +24,36 @@ from sampler_prometheus._request import Request, read, reply
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-MAX_CONNECTIONS = 128
-BACKLOG = 128
-
+_BACKLOG = 128
 _CHUNK = 65536
 _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
 
 class Server:
-    """Listens, and answers GET of ``/metrics`` with what ``page`` returns.
+    """Answers GET of ``/metrics`` with what ``page`` returns.
 
     Args:
-        family: ``socket.AF_INET`` or ``AF_INET6``.
-        address: where to listen.
-        kind: content type of a page.
-        page: called on a thread of the server; makes the answers for that many clients.
-
-    Raises:
-        OSError: the address cannot be bound.
+        listener: a listening socket, which the server closes at its end.
+        page: called on a thread of the server; makes an answer for each request.
+        ready: what ``/-/ready`` says.
+        max_connections: clients served at once; whoever dawdles over a request makes room.
+        patience: seconds a client has to take a reply and to end the connection.
     """
 
     def __init__(
         self,
-        family: int,
-        address: tuple[object, ...],
-        kind: str,
-        page: Callable[[int], list[Answer]],
+        listener: socket.socket,
+        page: Callable[[list[Request]], list[Answer]],
+        ready: Callable[[], bool],
+        *,
+        max_connections: int = 128,
+        patience: float = 10.0,
     ) -> None:
-        self._kind = kind
+        self._listener = listener
         self._page = page
-        self._listener = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self._listener.bind(address)
-            self._listener.listen(BACKLOG)
-        except OSError:
-            self._listener.close()
-            raise
+        self._ready_to_collect = ready
+        self._max_connections = max_connections
+        self._patience = patience
         self.address: tuple[str, int] = self._listener.getsockname()[:2]
         self._listener.setblocking(False)
         self._selector = selectors.DefaultSelector()
@@ -70,7 +63,7 @@ class Server:
         self._selector.register(self._ear, _READ)
         self._clients: dict[int, Client] = {}
         self._asked = Condition()
-        self._waiting: list[Client] = []
+        self._waiting: list[tuple[Client, Request]] = []
         self._ready: deque[tuple[Client, Answer]] = deque()
         self._until: float | None = None
         self._over = Event()
@@ -81,6 +74,10 @@ class Server:
         _servers.add(self)
         for thread in self._threads:
             thread.start()
+
+    def share(self) -> socket.socket:
+        """Return the listening socket once more, for a server that takes this one's place."""
+        return self._listener.dup()
 
     def close(self, timeout: float) -> None:
         """Accept no more; end when the replies under way have, or after ``timeout`` seconds."""
@@ -108,10 +105,11 @@ class Server:
         while True:
             with self._asked:
                 self._asked.wait_for(lambda: self._waiting or self._over.is_set())
-                clients, self._waiting = self._waiting, []
+                waiting, self._waiting = self._waiting, []
             if self._over.is_set():
                 return
-            for client, answer in zip(clients, self._page(len(clients)), strict=True):
+            answers = self._page([request for _, request in waiting])
+            for (client, _), answer in zip(waiting, answers, strict=True):
                 self._ready.append((client, answer))
             self._wake()
 
@@ -159,7 +157,7 @@ class Server:
         client = Client(connection)
         self._clients[connection.fileno()] = client
         self._selector.register(connection, _READ, client)
-        if len(self._clients) > MAX_CONNECTIONS:
+        if len(self._clients) > self._max_connections:
             idle = next((c for c in self._clients.values() if c.reading), client)
             if idle is client:
                 self._answer(client, reply(503))
@@ -190,12 +188,13 @@ class Server:
                 self._watch(client)
         elif client.reading:
             client.received += data
-            judged = read(client.received, self._kind)
+            ready = self._until is None and self._ready_to_collect()
+            judged = read(client.received, ready=ready)
             if isinstance(judged, Request):
                 client.asked = True
                 client.deadline = math.inf
                 with self._asked:
-                    self._waiting.append(client)
+                    self._waiting.append((client, judged))
                     self._asked.notify()
             elif judged is not None:
                 self._answer(client, judged)
@@ -211,7 +210,7 @@ class Server:
     def _answer(
         self, client: Client, text: bytes, settle: Callable[[bool], None] | None = None
     ) -> None:
-        client.answer(text, settle)
+        client.answer(text, settle, self._patience)
         self._send(client)
 
     def _send(self, client: Client) -> None:
@@ -259,6 +258,27 @@ class Server:
             self._listener.close()
         self._selector.close()
         self._ear.close()
+
+
+def listening(family: int, address: tuple[object, ...]) -> socket.socket:
+    """Return a listening socket.
+
+    Args:
+        family: ``socket.AF_INET`` or ``AF_INET6``.
+        address: where to listen.
+
+    Raises:
+        OSError: the address cannot be bound.
+    """
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(_BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    return listener
 
 
 _servers: WeakSet[Server] = WeakSet()

@@ -49,12 +49,16 @@ PER = {
 RESERVED_LABELS = frozenset({"le", "quantile", "job", "instance"})
 
 
+def base_name(name: str, kind: str, unit: str) -> str:
+    """Return a family's name in OpenMetrics: a counter's without ``_total``."""
+    words = unit_name(kind, unit)
+    return "_".join(filter(None, (name.replace(".", "_"), words)))
+
+
 def family_name(name: str, kind: str, unit: str) -> str:
     """Return the exposed name of a metric; a histogram's without ``_bucket`` and so on."""
-    parts = [name.replace(".", "_"), *_suffix(kind, unit)]
-    if kind == "counter":
-        parts.append("total")
-    return "_".join(parts)
+    base = base_name(name, kind, unit)
+    return f"{base}_total" if kind == "counter" else base
 
 
 def label_name(name: str) -> str:
@@ -63,12 +67,13 @@ def label_name(name: str) -> str:
     return plain + "_" if plain in RESERVED_LABELS or plain.startswith("__") else plain
 
 
-def _suffix(kind: str, unit: str) -> list[str]:
+def unit_name(kind: str, unit: str) -> str:
+    """Return what a name ends in for its unit, or nothing where there is no word for it."""
     if unit == "1":
-        return ["ratio"] if kind == "gauge" else []
+        return "ratio" if kind == "gauge" else ""
     amount, slash, time = unit.partition("/")
     counted = amount == "1" or (amount.startswith("{") and amount.endswith("}"))
     words = [] if counted else [UNITS.get(amount, "")]
     if slash:
         words.append(f"per_{PER[time]}" if time in PER else "")
-    return words if all(words) else []
+    return "_".join(words) if all(words) else ""

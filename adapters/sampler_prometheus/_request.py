@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 import attrs
+
+from sampler_prometheus._negotiate import content_type
 
 MAX_HEAD = 8192
 """Bytes of request line and headers."""
 MAX_LINE = 4096
 """Bytes of the request line."""
+PLAIN = "text/plain; charset=utf-8"
 
 _PHRASES = {
     200: "OK",
@@ -18,49 +23,71 @@ _PHRASES = {
     431: "Request Header Fields Too Large",
     500: "Internal Server Error",
     503: "Service Unavailable",
+    505: "HTTP Version Not Supported",
 }
 _INDEX = b"""<!doctype html>
 <title>sampler</title>
 <p>Metrics are at <a href="/metrics">/metrics</a>.</p>
 """
+_PATHS = ("/", "/metrics", "/-/healthy", "/-/ready")
+_FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\0\r\n]*?)[ \t]*\Z")
+_ORIGIN = re.compile(r"(?i)http://[^/?#]*")
 
 
 @attrs.frozen
 class Request:
-    """A request that wants the metrics."""
+    """A request that wants the metrics.
 
-    method: str
+    Attributes:
+        accept: its ``Accept`` header, or None.
+        accept_encoding: its ``Accept-Encoding`` header, or None.
+    """
+
+    accept: str | None
+    accept_encoding: str | None
 
 
 def reply(
     status: int,
     body: bytes = b"",
-    kind: str = "text/plain; charset=utf-8",
+    kind: str = PLAIN,
     *,
     head_only: bool = False,
-    allow: str = "",
+    fields: tuple[tuple[str, str], ...] = (),
 ) -> bytes:
-    """Return a whole reply, after which the connection ends."""
+    """Return a whole reply, after which the connection ends.
+
+    Args:
+        status: the status code.
+        body: the content; default: what the status says.
+        kind: its content type.
+        head_only: a reply to HEAD.
+        fields: further header fields.
+    """
     body = body or f"{status} {_PHRASES[status]}\n".encode()
     head = [f"HTTP/1.1 {status} {_PHRASES[status]}", f"Content-Type: {kind}"]
-    if allow:
-        head.append(f"Allow: {allow}")
+    head += [f"{name}: {value}" for name, value in fields]
     if not head_only:
         head.append(f"Content-Length: {len(body)}")
     head.append("Connection: close\r\n\r\n")
     return "\r\n".join(head).encode("ascii") + (b"" if head_only else body)
 
 
-def read(received: bytes, metrics_type: str) -> Request | bytes | None:
+def vary() -> tuple[tuple[str, str], ...]:
+    """Return the field that says what a page depends on."""
+    return (("Vary", "Accept, Accept-Encoding"),)
+
+
+def read(received: bytes, *, ready: bool) -> Request | bytes | None:
     """Judge what has been received of one request.
 
     Args:
         received: every byte so far; what follows the head is ignored.
-        metrics_type: content type of the metrics.
+        ready: what ``/-/ready`` says.
 
     Returns:
         None while the head is incomplete, the request when it is a GET of ``/metrics``, else
-        the reply that settles it. No file is ever touched: two paths are known.
+        the reply that settles it. No file is ever touched: four paths are known.
     """
     line, newline, _ = received.partition(b"\n")
     if len(line) > MAX_LINE:
@@ -71,20 +98,46 @@ def read(received: bytes, metrics_type: str) -> Request | bytes | None:
     if not newline or not complete:
         return None
     words = line.rstrip(b"\r").split(b" ")
-    if len(words) != 3 or not words[2].startswith(b"HTTP/1.") or not words[0].isalpha():
+    if len(words) != 3 or not words[0].isalpha() or not words[2].startswith(b"HTTP/"):
         return reply(400)
-    method = words[0].decode("ascii")
-    path = words[1].partition(b"?")[0]
+    if not words[2].startswith(b"HTTP/1."):
+        return reply(505)
+    fields = _fields(head)
+    if fields is None:
+        return reply(400)
+    return _answer(words[0].decode("ascii"), words[1], fields, ready=ready)
+
+
+def _answer(method: str, target: bytes, fields: dict[str, str], *, ready: bool) -> Request | bytes:
     head_only = method == "HEAD"
-    if path not in (b"/metrics", b"/"):
+    path = _ORIGIN.sub("", target.decode("latin-1"), 1).partition("?")[0]
+    if path not in _PATHS:
         return reply(404, head_only=head_only)
     if method not in ("GET", "HEAD"):
-        return reply(405, allow="GET, HEAD")
-    if path == b"/":
+        return reply(405, fields=(("Allow", "GET, HEAD"),))
+    if path == "/":
         return reply(200, _INDEX, "text/html; charset=utf-8", head_only=head_only)
+    if path == "/-/healthy":
+        return reply(200, head_only=head_only)
+    if path == "/-/ready":
+        return reply(200 if ready else 503, head_only=head_only)
+    accept, accept_encoding = fields.get("accept"), fields.get("accept-encoding")
     if head_only:
-        return reply(200, kind=metrics_type, head_only=True)
-    return Request(method)
+        return reply(200, kind=content_type(accept), head_only=True, fields=vary())
+    return Request(accept, accept_encoding)
+
+
+def _fields(head: bytes) -> dict[str, str] | None:
+    """Return header fields by name in lower case, or None when a line is none."""
+    fields: dict[str, str] = {}
+    for line in head.split(b"\n")[1:]:
+        match = _FIELD.match(line.rstrip(b"\r"))
+        if match is None:
+            return None
+        name, value = (each.decode("latin-1") for each in match.groups())
+        name = name.lower()
+        fields[name] = f"{fields[name]},{value}" if name in fields else value
+    return fields
 
 
 def _head(received: bytes) -> tuple[bytes, bool]:

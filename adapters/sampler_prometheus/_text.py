@@ -1,7 +1,4 @@
-"""Snapshots to the text format 0.0.4.
-
-One bad line loses every sample of a scrape, so nothing is written that Prometheus does not take.
-"""
+"""Snapshots to pages: text format 0.0.4, and OpenMetrics 1.0."""
 
 from __future__ import annotations
 
@@ -11,22 +8,23 @@ from typing import TYPE_CHECKING
 import attrs
 
 from sampler.agent import ABSENT, Histogram
-from sampler.agent.rendered import Refused, Rendered, Unencodable
-from sampler_prometheus._names import family_name, label_name
+from sampler.agent.rendered import Refused, Rendered
+from sampler_prometheus._lines import line, names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from sampler.agent import Series, Snapshot
+    from sampler.agent import Snapshot
+    from sampler_prometheus._lines import Line
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-
-_LABEL = str.maketrans({"\\": "\\\\", "\n": "\\n", '"': '\\"'})
-_HELP = str.maketrans({"\\": "\\\\", "\n": "\\n"})
+TEXT = "text/plain; version=0.0.4; charset=utf-8"
+"""Content type of the text format."""
+OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+"""Content type of OpenMetrics."""
 
 
 @attrs.frozen
-class Page:
+class Written:
     """One snapshot as text.
 
     Attributes:
@@ -40,41 +38,30 @@ class Page:
     refused: Mapping[str, int]
 
 
-@attrs.frozen
-class Line:
-    """What one series' lines begin with.
-
-    Attributes:
-        family: the name in HELP and TYPE.
-        kind: ``counter``, ``gauge`` or ``histogram``.
-        header: HELP, where there is one, and TYPE.
-        start: name, labels and a space; of a histogram name and open labels, for more to come.
-        labels: of a histogram: the labels, for its sum and count.
-    """
-
-    family: str
-    kind: str
-    header: str
-    start: str
-    labels: str = ""
-
-
 class Text:
     """Writes pages. Safe to use from any thread."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._rendered: Rendered[Line] = Rendered(line, _names)
-        self._last: tuple[Snapshot, Page] | None = None
+        self._rendered: Rendered[Line] = Rendered(line, names)
+        self._snapshot: Snapshot | None = None
+        self._pages: dict[str, Written] = {}
 
-    def render(self, snapshot: Snapshot) -> Page:
-        """Return a snapshot as a page; scrapes that share a snapshot share the page."""
+    def render(self, snapshot: Snapshot, kind: str = TEXT) -> Written:
+        """Return a snapshot as a page; scrapes that share a snapshot share the page.
+
+        Args:
+            snapshot: what was pulled.
+            kind: :data:`TEXT` or :data:`OPENMETRICS`.
+        """
         with self._lock:
-            if self._last is None or self._last[0] is not snapshot:
-                self._last = snapshot, self._page(snapshot)
-            return self._last[1]
+            if self._snapshot is not snapshot:
+                self._snapshot, self._pages = snapshot, {}
+            if kind not in self._pages:
+                self._pages[kind] = self._write(snapshot, openmetrics=kind == OPENMETRICS)
+            return self._pages[kind]
 
-    def _page(self, snapshot: Snapshot) -> Page:
+    def _write(self, snapshot: Snapshot, *, openmetrics: bool) -> Written:
         families: dict[str, list[str]] = {}
         refused: dict[str, int] = {}
         entries = 0
@@ -88,50 +75,39 @@ class Text:
                     continue
                 family = families.get(begun.family)
                 if family is None:
-                    family = families[begun.family] = [begun.header]
+                    header = begun.openmetrics if openmetrics else begun.text
+                    family = families[begun.family] = [header]
                 if isinstance(value, Histogram):
-                    family.extend(_histogram(begun, value))
+                    family.extend(_histogram(begun, value, openmetrics=openmetrics))
                 else:
                     family.append(f"{begun.start}{value!r}\n")
         body = "".join(text for family in families.values() for text in family)
-        return Page(body.encode(), entries, refused)
+        return Written((body + "# EOF\n" if openmetrics else body).encode(), entries, refused)
 
 
-def line(series: Series) -> Line:
-    """Render what a series' lines begin with.
-
-    Raises:
-        Unencodable: ``collision``, two of its labels would have one name.
-    """
-    kind = series.kind
-    family = family_name(series.name, kind, series.unit)
-    labels = {label_name(name): text for name, text in series.labels.items()}
-    if len(labels) < len(series.labels):
-        raise Unencodable("collision")
-    pairs = ",".join(f'{name}="{text.translate(_LABEL)}"' for name, text in labels.items())
-    help_ = f"# HELP {family} {series.help.translate(_HELP)}\n" if series.help else ""
-    header = f"{help_}# TYPE {family} {kind}\n"
-    closed = f"{{{pairs}}}" if pairs else ""
-    if kind == "histogram":
-        opened = f"{family}_bucket{{{pairs},le=" if pairs else f"{family}_bucket{{le="
-        return Line(family, kind, header, opened, closed)
-    return Line(family, kind, header, f"{family}{closed} ")
-
-
-def _histogram(begun: Line, value: Histogram) -> Iterator[str]:
+def _histogram(begun: Line, value: Histogram, *, openmetrics: bool) -> Iterator[str]:
     for upper, count in value.buckets:
-        yield f'{begun.start}"{float(upper)!r}"}} {count}\n'
+        yield f'{begun.start}"{_bound(upper)}"}} {count}\n'
     yield f'{begun.start}"+Inf"}} {value.count}\n'
-    if value.sum is not None:
-        yield f"{begun.family}_sum{begun.labels} {value.sum!r}\n"
+    total, known = value.sum, value.sum is not None
+    if openmetrics:
+        # Where negative values were observed a sum could fall, so OpenMetrics 1.0 has none, and
+        # a count only beside a sum.
+        below = bool(value.buckets) and value.buckets[0][0] < 0
+        known = total is not None and total >= 0 and not below
+        if not known:
+            return
+    if known:
+        yield f"{begun.family}_sum{begun.labels} {total!r}\n"
     yield f"{begun.family}_count{begun.labels} {value.count}\n"
 
 
-def _names(begun: Line) -> Iterator[tuple[str, str | None]]:
-    """Yield the names a series takes: its own, and those its family must have to itself."""
-    yield begun.start, None
-    owner = f"{begun.family} {begun.kind}"
-    yield begun.family, owner
-    if begun.kind == "histogram":
-        for suffix in ("_bucket", "_sum", "_count"):
-            yield begun.family + suffix, owner
+def _bound(upper: float) -> str:
+    """Return a bound as Go writes it: OpenMetrics asks for one spelling of each ``le``."""
+    text = repr(float(upper))
+    whole, dot, part = text.partition(".")
+    if upper > 0 and dot and len(whole) > 6 and "e" not in text:
+        digits = f"{whole}{part}".rstrip("0")
+        mantissa = f"{digits[0]}.{digits[1:]}".rstrip(".")
+        return f"{mantissa}e+{len(whole) - 1:02d}"
+    return text

@@ -27,27 +27,31 @@ PIECES = [
     "x" * 200,
 ]
 WORDS = ["a", "b", "total", "sum", "count", "bucket", "info", "created", "le", "name", "p50", "x1"]
-LABELS = ["le", "quantile", "name", "job", "instance", "state", "a.b", "a_b", "host", "k" * 150]
+LABELS = ["le", "quantile", "name", "job", "instance", "state", "a.b", "host", "k" * 150]
 UNITS = ["", "s", "By", "1", "{request}", "By/s", "parsec"]
 
 
 def corpus(size=100_000, seed=20121117):
-    """Return ``size`` distinct (series, value) pairs."""
+    """Return ``size`` distinct (series, value) pairs of 400 metrics, as a registry admits them."""
     chance = random.Random(seed)
+    metrics = [_metric(chance, number) for number in range(400)]
     seen, entries = set(), []
     while len(entries) < size:
-        name = f"c{chance.randrange(400)}.{_words(chance)}"
+        name, kind, unit, text = chance.choice(metrics)
         labels = {
             key: _text(chance) for key in chance.sample(LABELS, chance.choice([0, 1, 1, 1, 2, 3]))
         }
-        labels = dict(sorted((key, text) for key, text in labels.items() if text))
+        labels = dict(sorted(labels.items()))
         if (name, *labels.items()) in seen:
             continue
         seen.add((name, *labels.items()))
-        kind = chance.choice(["gauge", "gauge", "counter", "counter", "histogram"])
-        series = Series(name, labels, kind, chance.choice(UNITS), _text(chance))
-        entries.append((series, _value(chance, kind)))
+        entries.append((Series(name, labels, kind, unit, text), _value(chance, kind)))
     return entries
+
+
+def _metric(chance, number):
+    kind = chance.choice(["gauge", "gauge", "counter", "counter", "histogram"])
+    return f"c{number}.{_words(chance)}", kind, chance.choice(UNITS), _text(chance)
 
 
 def _words(chance):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import http.client
 import os
 import socket
@@ -14,7 +15,7 @@ from contextlib import ExitStack
 import pytest
 
 from sampler.agent import Law, Series
-from sampler_prometheus import Prometheus, _client, _http
+from sampler_prometheus import Prometheus, _client
 from tests.adapters.shapes import gauge, snapshot
 from tests.support.waiting import wait_for
 
@@ -40,9 +41,9 @@ class Source:
 class Scraped:
     """An adapter that listens, what it collects and its law."""
 
-    def __init__(self, listen="127.0.0.1:0"):
+    def __init__(self, listen="127.0.0.1:0", **options):
         self.source, self.law = Source(), Law()
-        self.adapter = Prometheus(listen=listen)
+        self.adapter = Prometheus(listen=listen, **options)
         self.adapter.open(self.source, self.law)
         host, _, port = self.adapter.address.rpartition(":")
         self.address = (host.strip("[]"), int(port))
@@ -56,10 +57,12 @@ class Scraped:
             client.sendall(request)
             return b"".join(iter(lambda: client.recv(65536), b""))
 
-    def get(self, path="/metrics", method="GET"):
+    def get(self, path="/metrics", method="GET", **headers):
         connection = http.client.HTTPConnection(*self.address, timeout=10)
         try:
-            connection.request(method, path)
+            connection.request(
+                method, path, headers={k.replace("_", "-"): v for k, v in headers.items()}
+            )
             with connection.getresponse() as response:
                 return response.status, dict(response.getheaders()), response.read()
         finally:
@@ -77,6 +80,15 @@ class Scraped:
 def scraped():
     """A server of the test's own."""
     scraped = Scraped()
+    yield scraped
+    scraped.source.open.set()
+    scraped.adapter.close(5.0)
+
+
+@pytest.fixture
+def few():
+    """A server with room for three clients."""
+    scraped = Scraped(max_connections=3)
     yield scraped
     scraped.source.open.set()
     scraped.adapter.close(5.0)
@@ -118,13 +130,31 @@ def test_what_the_format_cannot_carry_is_dropped_by_reason(scraped):
         (b"DELETE / HTTP/1.1\r\n\r\n", 405),
         (b"GET /metrics\r\n\r\n", 400),
         (b"\x16\x03\x01\x02\0\r\n\r\n", 400),
-        (b"GET /metrics HTTP/2.0\r\n\r\n", 400),
+        (b"GET /metrics HTTP/2.0\r\n\r\n", 505),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
+        (b"GET http://127.0.0.1/metrics HTTP/1.1\r\n\r\n", 200),
+        (b"GET /-/healthy HTTP/1.1\r\n\r\n", 200),
+        (b"HEAD /-/healthy HTTP/1.1\r\n\r\n", 200),
+        (b"GET /-/ready HTTP/1.1\r\n\r\n", 200),
+        (b"POST /-/ready HTTP/1.1\r\n\r\n", 405),
+        (b"GET /-/quit HTTP/1.1\r\n\r\n", 404),
+        (b"GET /metrics HTTP/1.1\r\nno colon\r\n\r\n", 400),
+        (b"GET /metrics HTTP/1.1\r\n folded: x\r\n\r\n", 400),
+        (b"GET /metrics HTTP/1.1\r\nA: \0\r\n\r\n", 400),
+        (b"GET /metrics HTTP/1.1\r\nAccept: \xff\xfe/;;=q\r\n\r\n", 200),
+        (b"GET /metrics HTTP/1.1\r\nExpect: 100-continue\r\n\r\n", 200),
+        (b"GET /metrics HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello", 200),
+        (b"GET /metrics HTTP/1.1\r\n\r\nGET /metrics HTTP/1.1\r\n\r\n", 200),
+        (b"GET /metrics HTTP/1.1\r\n" + b"A: b\r\n" * 1000 + b"\r\n", 200),
+        (b"GET /metrics HTTP/1.1\r\n" + b"A: b\r\n" * 2000 + b"\r\n", 431),
+        (b"GET  /metrics HTTP/1.1\r\n\r\n", 400),
+        (b"\r\n\r\n", 400),
         (b"GET /" + b"x" * 5000, 414),
         (b"GET /metrics HTTP/1.1\r\nX: " + b"x" * 9000, 431),
     ],
 )
 def test_each_request_has_its_answer(scraped, request_, status):
-    """Two paths are known, and no file is ever opened."""
+    """Four paths are known, and no file is ever opened."""
     answer = scraped.ask(request_)
     assert answer.startswith(b"HTTP/1.1 %d " % status)
     assert b"\r\nConnection: close\r\n" in answer
@@ -142,6 +172,86 @@ def test_a_head_request_has_no_body_and_costs_no_pull(scraped):
     assert (status, body) == (200, b"")
     assert headers["Content-Type"].startswith("text/plain; version=0.0.4")
     assert scraped.source.calls == 0
+
+
+OPENMETRICS = "application/openmetrics-text; version=1.0.0"
+
+
+def test_openmetrics_is_served_to_those_who_ask(scraped):
+    """With its own content type and its end; caches are told what it depends on."""
+    status, headers, body = scraped.get(Accept=OPENMETRICS)
+    assert status == 200
+    assert headers["Content-Type"] == f"{OPENMETRICS}; charset=utf-8"
+    assert headers["Vary"] == "Accept, Accept-Encoding"
+    assert body.endswith(b"\n# EOF\n")
+    _, headers, body = scraped.get(method="HEAD", Accept=OPENMETRICS)
+    assert (headers["Content-Type"], body) == (f"{OPENMETRICS}; charset=utf-8", b"")
+
+
+@pytest.mark.parametrize("accept", ["*/*", OPENMETRICS])
+def test_a_body_is_compressed_for_those_who_ask(scraped, accept):
+    """The same text after all."""
+    _, headers, plain = scraped.get(Accept=accept)
+    assert "Content-Encoding" not in headers
+    _, headers, body = scraped.get(Accept=accept, Accept_Encoding="gzip")
+    assert headers["Content-Encoding"] == "gzip"
+    assert int(headers["Content-Length"]) == len(body)
+    assert gzip.decompress(body) == plain
+
+
+def test_clients_that_want_different_formats_share_one_pull(scraped):
+    """Each gets its own."""
+    scraped.source.open.clear()
+    wanted = [b"*/*", OPENMETRICS.encode(), b"text/plain"] * 3
+    with ExitStack() as stack:
+        first = stack.enter_context(scraped.connect())
+        first.sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
+        wait_for(lambda: scraped.source.calls == 1, what="the first pull")
+        clients = [stack.enter_context(scraped.connect()) for _ in wanted]
+        for client, accept in zip(clients, wanted, strict=True):
+            client.sendall(b"GET /metrics HTTP/1.1\r\nAccept: %s\r\n\r\n" % accept)
+        served = scraped.adapter._server._clients
+        wait_for(lambda: sum(c.asked for c in served.values()) == 10, what="ten to wait")
+        scraped.source.open.set()
+        for client, accept in zip(clients, wanted, strict=True):
+            answer = b"".join(iter(lambda client=client: client.recv(65536), b""))
+            assert (b"# EOF" in answer) == (b"openmetrics" in accept)
+    assert scraped.source.calls == 2
+
+
+def test_ready_means_that_pages_can_be_made(scraped):
+    """Not so after a pull that failed, until one succeeds; healthy it is all the time."""
+    assert scraped.get("/-/ready")[0] == 200
+    good, scraped.source.shot = scraped.source.shot, None
+    assert scraped.get()[0] == 500
+    assert scraped.get("/-/ready")[0] == 503
+    assert scraped.get("/-/healthy")[0] == 200
+    scraped.source.shot = good
+    assert scraped.get()[0] == 200
+    assert scraped.get("/-/ready")[0] == 200
+
+
+def test_a_successor_takes_the_port_over(scraped):
+    """Connections made before, between and after the change are all answered."""
+    other = Scraped.__new__(Scraped)
+    other.source, other.law, other.address = Source(), Law(), scraped.address
+    other.adapter = Prometheus(listen="127.0.0.1:0", max_connections=7)
+    waiting = [scraped.connect() for _ in range(5)]
+    other.adapter.succeed(scraped.adapter, other.source, other.law)
+    assert other.adapter.address == scraped.adapter.address
+    waiting += [scraped.connect() for _ in range(5)]
+    try:
+        for client in waiting:
+            client.sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
+        for client in waiting:
+            assert client.recv(100).startswith(b"HTTP/1.1 200 ")
+            client.close()
+        scraped.adapter.close(5.0)
+        calls = other.source.calls
+        assert other.get()[0] == 200
+        assert other.source.calls == calls + 1
+    finally:
+        other.adapter.close(5.0)
 
 
 def test_the_front_page_leads_to_the_metrics(scraped):
@@ -240,18 +350,19 @@ def test_idle_and_dripping_clients_are_ended_in_time(scraped, monkeypatch):
 
 def test_many_idle_clients_do_not_keep_a_scrape_out(scraped):
     """The one that dawdles longest makes room."""
+    limit = scraped.adapter.max_connections
     with ExitStack() as stack:
-        idle = [stack.enter_context(scraped.connect()) for _ in range(_http.MAX_CONNECTIONS + 50)]
+        idle = [stack.enter_context(scraped.connect()) for _ in range(limit + 50)]
         for client in idle:
             client.sendall(b"GET /metrics HT")
         assert scraped.get()[0] == 200
-        assert len(scraped.adapter._server._clients) <= _http.MAX_CONNECTIONS
+        assert len(scraped.adapter._server._clients) <= limit
         assert len([t for t in threading.enumerate() if t.name.startswith("sampler-http")]) == 2
 
 
-def test_more_scrapes_than_can_be_held_are_told_so(scraped, monkeypatch):
+def test_more_scrapes_than_can_be_held_are_told_so(few):
     """Those that wait for a page are not thrown out for a newcomer."""
-    monkeypatch.setattr(_http, "MAX_CONNECTIONS", 3)
+    scraped = few
     scraped.source.open.clear()
     with ExitStack() as stack:
         waiting = [stack.enter_context(scraped.connect()) for _ in range(3)]

@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import threading
+import urllib.request
 from contextlib import contextmanager
 
 import pytest
@@ -186,3 +187,37 @@ def test_a_forbidden_sampler_that_does_not_exist_is_no_problem(tmp_path) -> None
     assert sampler("check", "--no-network", cwd=tmp_path).returncode == 78
     done = sampler("check", "--no-network", cwd=tmp_path, SAMPLER_DISABLE="broken.module:S")
     assert done.returncode == 0, done.stderr
+
+
+def test_metrics_are_served_across_a_reload(tmp_path) -> None:
+    """Not one of the scrapes that go on meanwhile is refused."""
+    file = tmp_path / "sampler.toml"
+    text = '[adapters.prometheus]\nlisten = "127.0.0.1:{port}"\n'
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        port = held.getsockname()[1]
+    file.write_text(text.format(port=port))
+    with command("run", cwd=tmp_path) as (process, said):
+        wait_for(lambda: "running with" in said(), what="the start")
+        url, failed, scrapes, over = f"http://127.0.0.1:{port}/metrics", [], [], threading.Event()
+
+        def scrape():
+            while not over.is_set():
+                try:
+                    with urllib.request.urlopen(url, timeout=10) as answer:
+                        scrapes.append(answer.status)
+                except OSError as error:
+                    failed.append(error)
+
+        thread = threading.Thread(target=scrape)
+        thread.start()
+        try:
+            for number in range(1, 4):
+                had = len(scrapes)
+                wait_for(lambda had=had: len(scrapes) > had + 3, what="scrapes")
+                file.write_text(text.format(port=port) + f"timeout = {number}.5\n")
+                tell(process, signal.SIGHUP, said, r"reloaded sampler\.toml", times=number)
+        finally:
+            over.set()
+            thread.join(20)
+        assert not failed

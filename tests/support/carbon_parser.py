@@ -1,7 +1,7 @@
 """Carbon's own receivers as a filter: run by the interpreter that has carbon, never imported.
 
-Usage: carbon_parser.py line|pickle|udp DATA: DATA holds frames, each behind its length (uint32, big
-endian). Prints one JSON object: points [[path, time, value, tags], ...], what was logged, and
+Usage: carbon_parser.py line|pickle|udp DATA: DATA holds frames, each behind its length (uint32,
+big endian). Prints one JSON object: points [[path, time, value, tags], ...], what was logged, and
 whether the receiver closed the connection.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import struct
 import sys
+from pathlib import Path
 
 
 def frames(data):
@@ -40,8 +41,7 @@ def main(kind, file):
     settings.USE_FLOW_CONTROL = False
     settings.LOG_LISTENER_CONN_SUCCESS = False
     settings.USE_INSECURE_UNPICKLER = False
-    with open(file, "rb") as opened:
-        data = opened.read()
+    data = Path(file).read_bytes()
     if kind == "udp":
         receiver = protocols.MetricDatagramReceiver()
         receiver.resetTimeout = lambda: None

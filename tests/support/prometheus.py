@@ -90,6 +90,11 @@ class Prometheus(Server):
         """Return the labels of every stored series that `matcher` selects."""
         return self._get("series", {"match[]": matcher})  # type: ignore[no-any-return]
 
+    def metadata(self, family: str) -> dict[str, str]:
+        """Return type, unit and help of a family; empty before it was scraped."""
+        found = self._get("metadata", {"metric": family}).get(family, [])
+        return found[0] if found else {}
+
     def targets(self) -> list[dict[str, Any]]:
         """Return the active targets, each with `scrapeUrl`, `health` and `lastError`."""
         return self._get("targets", {"state": "active"})["activeTargets"]  # type: ignore[no-any-return]

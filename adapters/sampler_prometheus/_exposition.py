@@ -1,0 +1,97 @@
+"""One consumer's pages: pulled once for all who wait, in the format each of them wants."""
+
+from __future__ import annotations
+
+import gzip
+from typing import TYPE_CHECKING
+
+import attrs
+
+from sampler_prometheus._negotiate import content_type, wants_gzip
+from sampler_prometheus._text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from sampler.agent import Law, Snapshot
+
+_LEVEL = 5
+"""Of gzip: beyond it pages get hardly smaller and much slower."""
+
+
+@attrs.frozen
+class Page:
+    """What one client gets.
+
+    Attributes:
+        body: as it goes out.
+        content_type: its format.
+        encoding: ``gzip``, or nothing.
+        entries: entries of the snapshot it shows.
+        refused: reason to number of entries that are not in it.
+    """
+
+    body: bytes
+    content_type: str
+    encoding: str
+    entries: int
+    refused: Mapping[str, int]
+    _law: Law = attrs.field(repr=False)
+
+    def settle(self, taken: bool) -> None:
+        """Account for the answer, once.
+
+        Args:
+            taken: the client took it whole; else it left early.
+        """
+        carried = self.entries - sum(self.refused.values())
+        self._law.count(
+            collected=self.entries,
+            delivered=carried if taken else 0,
+            unconfirmed=0 if taken else carried,
+            dropped=self.refused,
+        )
+
+
+class Exposition:
+    """Answers scrapes. Safe to use from any thread.
+
+    Args:
+        collect: makes a snapshot.
+        law: filled with every answer that is settled.
+    """
+
+    def __init__(self, collect: Callable[[], Snapshot], law: Law) -> None:
+        self._collect = collect
+        self._law = law
+        self._text = Text()
+        self._zipped: tuple[bytes, bytes] = (b"", b"")
+
+    def answer(self, accept: str | None = None, accept_encoding: str | None = None) -> Page:
+        """Pull, and return the page for the headers of one request.
+
+        Args:
+            accept: its ``Accept`` header, if it has one.
+            accept_encoding: its ``Accept-Encoding`` header.
+        """
+        return self.answers([(accept, accept_encoding)])[0]
+
+    def answers(self, wanted: Sequence[tuple[str | None, str | None]]) -> list[Page]:
+        """Pull once, and return a page for each ``(Accept, Accept-Encoding)``."""
+        snapshot = self._collect()
+        return [self._page(snapshot, accept, encoding) for accept, encoding in wanted]
+
+    def _page(self, snapshot: Snapshot, accept: str | None, accept_encoding: str | None) -> Page:
+        kind = content_type(accept)
+        written = self._text.render(snapshot, kind)
+        body, encoding = written.body, ""
+        if wants_gzip(accept_encoding):
+            body, encoding = self._compressed(body), "gzip"
+        return Page(body, kind, encoding, written.entries, written.refused, self._law)
+
+    def _compressed(self, body: bytes) -> bytes:
+        plain, zipped = self._zipped
+        if plain is not body:
+            zipped = gzip.compress(body, _LEVEL, mtime=0)
+            self._zipped = body, zipped
+        return zipped

@@ -1,0 +1,91 @@
+"""What the lines of each series begin with, in both formats; rendered once in a series' life.
+
+One bad line loses every sample of a scrape, so nothing is written that Prometheus does not take,
+and nothing is written in one format that the other would refuse.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from sampler.agent.rendered import Unencodable
+from sampler_prometheus._names import base_name, label_name, unit_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sampler.agent import Series
+
+_QUOTED = str.maketrans({"\\": "\\\\", "\n": "\\n", '"': '\\"'})
+_HELP = str.maketrans({"\\": "\\\\", "\n": "\\n"})
+_OWNED = {
+    "counter": ("", "_total", "_created"),
+    "gauge": ("",),
+    "histogram": ("", "_bucket", "_sum", "_count", "_created"),
+}
+"""Suffixes of the names that a family has to itself (OpenMetrics 1.0, "Suffixes")."""
+
+
+@attrs.frozen
+class Line:
+    """What one series' lines begin with.
+
+    Attributes:
+        family: the family's name; a counter's without ``_total``.
+        kind: ``counter``, ``gauge`` or ``histogram``.
+        text: the family's header in the text format: HELP, where there is one, and TYPE.
+        openmetrics: the same in OpenMetrics, with UNIT where the name ends in it.
+        start: name, labels and a space; of a histogram name and open labels, for more to come.
+        labels: of a histogram: the labels, for its sum and count.
+    """
+
+    family: str
+    kind: str
+    text: str
+    openmetrics: str
+    start: str
+    labels: str = ""
+
+
+def line(series: Series) -> Line:
+    """Render what a series' lines begin with.
+
+    Raises:
+        Unencodable: ``collision``, two of its labels would have one name.
+    """
+    kind = series.kind
+    family = base_name(series.name, kind, series.unit)
+    name = f"{family}_total" if kind == "counter" else family
+    labels = {label_name(label): text for label, text in series.labels.items()}
+    if len(labels) < len(series.labels):
+        raise Unencodable("collision")
+    pairs = ",".join(f'{label}="{text.translate(_QUOTED)}"' for label, text in labels.items())
+    closed = f"{{{pairs}}}" if pairs else ""
+    if kind == "histogram":
+        start = f"{family}_bucket{{{pairs},le=" if pairs else f"{family}_bucket{{le="
+    else:
+        start = f"{name}{closed} "
+    text, openmetrics = _headers(series, name, family)
+    return Line(family, kind, text, openmetrics, start, closed)
+
+
+def names(begun: Line) -> Iterator[tuple[str, str | None]]:
+    """Yield the names a series takes: its own, and those its family has to itself."""
+    yield begun.start, None
+    owner = f"{begun.family} {begun.kind}"
+    for suffix in _OWNED[begun.kind]:
+        yield begun.family + suffix, owner
+
+
+def _headers(series: Series, name: str, family: str) -> tuple[str, str]:
+    kind, unit = series.kind, unit_name(series.kind, series.unit)
+    text = f"# TYPE {name} {kind}\n"
+    openmetrics = f"# TYPE {family} {kind}\n"
+    if unit:
+        openmetrics += f"# UNIT {family} {unit}\n"
+    if series.help:
+        text = f"# HELP {name} {series.help.translate(_HELP)}\n{text}"
+        openmetrics += f"# HELP {family} {series.help.translate(_QUOTED)}\n"
+    return text, openmetrics

@@ -1,0 +1,97 @@
+"""Both formats of the ``prometheus`` adapter on a real Prometheus, and what it cannot carry."""
+
+from __future__ import annotations
+
+import math
+import time
+
+import pytest
+
+from sampler.agent import Histogram, Law
+from sampler_prometheus import Prometheus
+from sampler_prometheus._text import OPENMETRICS, TEXT
+from tests.adapters.corpus import corpus
+from tests.adapters.shapes import block, counter, gauge, histogram, snapshot_of
+from tests.adapters.test_prometheus_openmetrics import page, samples
+from tests.support.waiting import wait_for
+
+
+@pytest.fixture
+def served(prometheus_server):
+    """Serve a snapshot to a real Prometheus; return it, scraped, and the adapter's law."""
+    opened = []
+
+    def serve(shot):
+        law, adapter = Law(), Prometheus(listen="127.0.0.1:0")
+        adapter.open(lambda: shot, law)
+        opened.append(adapter)
+        server = prometheus_server([adapter.address])
+        server.wait_scraped()
+        return server, law
+
+    yield serve
+    for adapter in opened:
+        adapter.close(5.0)
+
+
+def stored(server):
+    """Return {(name, labels): value} of everything that was scraped."""
+    found = {}
+    for item in server.query('{job="test",__name__!~"up|scrape_.*"}'):
+        labels = {k: v for k, v in item["metric"].items() if k not in ("job", "instance")}
+        found[labels.pop("__name__"), tuple(sorted(labels.items()))] = float(item["value"][1])
+    return found
+
+
+def test_twenty_thousand_hostile_entries_are_stored_one_by_one(served):
+    """As OpenMetrics, which this Prometheus asks for."""
+    shot = snapshot_of(block(*corpus(20_000)))
+    server, law = served(shot)
+    expected = samples(page(shot, OPENMETRICS), OPENMETRICS)
+    found = stored(server)
+    assert found.keys() == expected.keys()
+    assert all(
+        math.isclose(value, expected[key], rel_tol=1e-12, abs_tol=0.0)
+        for key, value in found.items()
+    )
+    account = law.account()
+    assert account.holds
+    assert account.delivered % len(shot) == 0
+
+
+def test_openmetrics_and_text_make_the_same_series(served, prometheus_server):
+    """Counters, units, bounds: nothing changes its name when a scraper changes its mind."""
+    shot = snapshot_of(
+        block(
+            (counter("web.io", "By", dir="in"), 7),
+            (gauge("web.load", "1"), 0.25),
+            (histogram("web.wait", "s"), Histogram(9, 3.0, ((1e-9, 1), (0.5, 4), (1e7, 9)))),
+        )
+    )
+    server, _ = served(shot)
+    assert stored(server).keys() == samples(page(shot, TEXT), TEXT).keys()
+
+
+def test_kind_unit_and_help_are_carried(served):
+    """That is why they are no loss."""
+    shot = snapshot_of(block((counter("web.io", "By", "Bytes sent."), 7)))
+    server, _ = served(shot)
+    found = wait_for(lambda: server.metadata("web_io_bytes"), what="the metadata")
+    assert found["type"] == "counter"
+    assert found["help"] == "Bytes sent."
+    assert found["unit"] in ("", "bytes")  # 2.42 reads it and does not always show it
+    assert "web_io_bytes_total" in {name for name, _ in stored(server)}
+    assert set(Prometheus.losses) == {"precision", "timestamps"}
+
+
+def test_large_integers_lose_their_last_digits(served):
+    """They are doubles."""
+    server, _ = served(snapshot_of(block((gauge("a.b"), 2**53 + 1))))
+    assert stored(server)["a_b", ()] == float(2**53)
+
+
+def test_the_time_of_a_reading_is_that_of_its_scrape(served):
+    """However old the reading is."""
+    server, _ = served(snapshot_of(block((gauge("a.b"), 1), time=time.time() - 900)))
+    (item,) = server.query("timestamp(a_b)")
+    assert abs(float(item["value"][1]) - time.time()) < 60
