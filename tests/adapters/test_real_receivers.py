@@ -77,7 +77,7 @@ def test_carbon_stores_each_entry_and_nothing_else(carbon, tags):
     """Exactly, under the path that was written."""
     entries = hostile()
     shot = snapshot_of(block(*entries, time=time.time()), identity=IDENTITY)
-    graphite = Graphite(port=carbon.line_port, tags=tags)
+    graphite = Graphite(port=carbon.line_port, tags=tags, quantiles=())
     batches = list(graphite.encode(shot, {}))
     assert sum(batch.samples for batch in batches) == len(entries)
     wanted = {}
