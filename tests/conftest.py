@@ -10,7 +10,14 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support.installed import NotInstallableError, install
-from tests.support.servers import Carbon, MissingServerError, Prometheus, Server, StatsD
+from tests.support.servers import (
+    Carbon,
+    MissingServerError,
+    Prometheus,
+    Pushgateway,
+    Server,
+    StatsD,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -121,6 +128,12 @@ def prometheus_server(launch: Launch) -> Callable[..., Prometheus]:
         return launch(Prometheus, targets, **options)
 
     return start
+
+
+@pytest.fixture
+def pushgateway(launch: Launch) -> Pushgateway:
+    """A Pushgateway of the test's own."""
+    return launch(Pushgateway)
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
-"""The ``prometheus`` adapter: answers scrapes of ``/metrics``."""
+"""The adapters ``prometheus``, which is scraped, and ``pushgateway``."""
 
 from sampler_prometheus._adapter import Prometheus
+from sampler_prometheus._push import Pushgateway
 
-__all__ = ["Prometheus"]
+__all__ = ["Prometheus", "Pushgateway"]

@@ -1,13 +1,17 @@
 #!/bin/bash
-# Install the real servers the tests read back from: carbon-cache and Prometheus from Debian (as
-# root), statsd from npm into .servers of this repository. What is present is left alone.
+# Install the real servers the tests read back from: carbon-cache, graphite-web, carbon-c-relay,
+# Prometheus and Pushgateway from Debian (as root), statsd from npm into .servers of this
+# repository. What is present is left alone.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 PATH=$PATH:/usr/sbin:/usr/bin
 
 missing=()
 command -v carbon-cache > /dev/null || missing+=(graphite-carbon)
+command -v carbon-c-relay > /dev/null || missing+=(carbon-c-relay)
+/usr/bin/python3 -c 'import graphite, gunicorn' 2> /dev/null || missing+=(graphite-web gunicorn)
 command -v prometheus > /dev/null || missing+=(prometheus)
+command -v prometheus-pushgateway > /dev/null || missing+=(prometheus-pushgateway)
 if (( ${#missing[@]} )); then
     export DEBIAN_FRONTEND=noninteractive
     apt-get update -qq

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.support.carbon import Carbon
 from tests.support.process import MissingServerError, Server
 from tests.support.prometheus import Prometheus
+from tests.support.pushgateway import Pushgateway
 from tests.support.statsd import StatsD
 
-__all__ = ["Carbon", "MissingServerError", "Prometheus", "Server", "StatsD"]
+__all__ = ["Carbon", "MissingServerError", "Prometheus", "Pushgateway", "Server", "StatsD"]

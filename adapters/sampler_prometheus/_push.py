@@ -1,0 +1,260 @@
+"""The ``pushgateway`` adapter: the newest snapshot, put in place of the last one."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import http.client
+import logging
+import math
+import re
+import socket
+import ssl
+from time import monotonic
+from typing import TYPE_CHECKING, ClassVar
+from urllib.parse import quote, urlsplit
+
+import attrs
+
+from sampler.agent import DELIVERED, Batch, Rejected, Unavailable, option
+from sampler.agent.paths import PLACEHOLDERS
+from sampler.agent.resolve import resolve
+from sampler_prometheus._text import TEXT, Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from sampler.agent import Outcome, Since, Snapshot
+
+_log = logging.getLogger("sampler")
+
+GOODBYE = 2.0
+"""Seconds that deleting the group at a clean stop may take."""
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+_LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+_PLAIN = re.compile(r"[A-Za-z0-9_.:@~+-]+")
+_LONGEST = 200
+
+
+def url_fault(url: str) -> str | None:
+    """Say what is wrong with a gateway's address, or return None."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return f"{url!r} is no URL such as 'http://127.0.0.1:9091'"
+    if parts.username is not None or parts.password is not None:
+        return "a URL with a password is shown in logs: use the keys username and password"
+    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+        return f"expected a URL such as 'http://127.0.0.1:9091', got {url!r}"
+    if parts.query or parts.fragment:
+        return f"a URL without '?' and '#' is expected, got {url!r}"
+    return None
+
+
+def group_fault(template: str) -> str | None:
+    """Say what is wrong with a template of a grouping value, or return None."""
+    unknown = [word for word in _PLACEHOLDER.findall(template) if word not in PLACEHOLDERS]
+    if unknown:
+        known = ", ".join(f"{{{word}}}" for word in PLACEHOLDERS)
+        return f"unknown placeholder {{{unknown[0]}}} (known: {known})"
+    return None
+
+
+def _job_fault(template: str) -> str | None:
+    return group_fault(template) if template else "a gateway wants a job: it must not be empty"
+
+
+def _grouping_fault(grouping: Mapping[str, str]) -> str | None:
+    for label, template in grouping.items():
+        if not _LABEL.fullmatch(label) or label.startswith("__") or label in ("job", "instance"):
+            return f"{label!r} cannot be a grouping label"
+        if fault := group_fault(template):
+            return f"{label}: {fault}"
+    return None
+
+
+@attrs.define(eq=False)
+class Pushgateway:
+    """Put each pull into a Pushgateway, for programs that end before a scrape would come.
+
+    A group holds one process' numbers; each push replaces all of it. A gateway never forgets a
+    group, so a clean stop deletes it.
+    """
+
+    stamped = False
+    idempotent = True
+    relative = False
+    losses: ClassVar[Mapping[str, str]] = {
+        "precision": "numbers are read as doubles: integers above 2**53 are rounded",
+        "timestamps": "left out: a gateway refuses them; the time of its scrape stands",
+        "histograms": "a sum that is not known is served as 0",
+    }
+    url: str = option("http://127.0.0.1:9091", "Where the gateway is.", check=url_fault)
+    job: str = option(
+        "{service}",
+        "The job label; {service}, {host}, {instance}, {pid} and {role} are filled in.",
+        check=_job_fault,
+    )
+    instance: str = option(
+        "{host}:{instance}",
+        "The instance label, filled in alike; two processes of one job must differ in it.",
+        check=group_fault,
+    )
+    grouping: dict[str, str] = option(
+        {}, "Further labels of the group, filled in alike.", check=_grouping_fault
+    )
+    username: str | None = option(None, "For basic authentication.", kind=str)
+    password: str | None = option(None, "For basic authentication.", kind=str, secret=True)
+    gzip: bool = option(default=True, help="Compress what is pushed.")
+    delete_on_stop: bool = option(default=True, help="Delete the group at a clean stop.")
+    _text: Text = attrs.field(factory=Text, init=False, repr=False)
+    _group: str = attrs.field(default="", init=False)
+    _held: bool = attrs.field(default=False, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        if (self.username is None) != (self.password is None):
+            raise ValueError("username and password go together: set both or none")
+
+    def encode(self, snapshot: Snapshot, since: Since) -> Iterator[Batch]:
+        """Yield one batch: a push replaces the group, so what is split would be lost."""
+        del since
+        written = self._text.render(snapshot, TEXT)
+        body = gzip.compress(written.body, 5, mtime=0) if self.gzip else written.body
+        carried = written.entries - sum(written.refused.values())
+        if written.entries:
+            group = self._path(snapshot.identity)
+            yield Batch((body,) if carried else (), carried, written.refused, group)
+
+    def send(self, batch: Batch, timeout: float) -> Outcome:
+        """Put one snapshot in place of the last, within ``timeout`` seconds.
+
+        Raises:
+            Unavailable: no answer, or one that says "later"; a resend is harmless.
+            Rejected: the gateway refuses the whole push, and says why.
+        """
+        if not batch.samples:
+            self._ask("GET", "/-/ready", (), timeout)
+            return DELIVERED
+        encoding = (("Content-Encoding", "gzip"),) if self.gzip else ()
+        self._group, self._held = batch.note, True
+        self._ask(
+            "PUT", batch.note, (("Content-Type", TEXT), *encoding), timeout, b"".join(batch.frames)
+        )
+        return DELIVERED
+
+    def close(self) -> None:
+        """Delete the group, so that nobody scrapes a program that has ended."""
+        if not (self._held and self.delete_on_stop):
+            return
+        self._held = False
+        try:
+            self._ask("DELETE", self._group, (), GOODBYE)
+        except (Unavailable, Rejected) as error:
+            _log.warning("the group %s stays in the gateway: %s", self._group, error)
+
+    def _path(self, identity: Mapping[str, str]) -> str:
+        labels = {"job": self.job, "instance": self.instance, **self.grouping}
+        pairs = (_pair(label, _filled(text, identity)) for label, text in labels.items())
+        return "/metrics/" + "/".join(pairs)
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        fields: tuple[tuple[str, str], ...],
+        timeout: float,
+        body: bytes | None = None,
+    ) -> None:
+        """Make one request; return when the gateway has taken it."""
+        parts = urlsplit(self.url)
+        deadline = monotonic() + timeout
+        try:
+            connection = _connection(parts.scheme, parts.hostname or "", parts.port, deadline)
+        except OSError as error:
+            raise self._away(error) from None
+        try:
+            headers = dict(fields)
+            if self.username is not None:
+                pair = f"{self.username}:{self.password}".encode()
+                headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
+            connection.request(method, parts.path.rstrip("/") + path, body, headers)
+            _limit(connection, deadline)
+            with connection.getresponse() as response:
+                _limit(connection, deadline)
+                said = response.read(2000).decode("utf-8", "replace")
+                self._judge(response.status, response.getheader("Retry-After"), said)
+        except (OSError, http.client.HTTPException) as error:
+            raise self._away(error) from None
+        finally:
+            connection.close()
+
+    def _judge(self, status: int, retry_after: str | None, said: str) -> None:
+        if 200 <= status < 300:
+            return
+        words = " ".join(said.split())[:200]
+        if status in (408, 425, 429) or status >= 500:
+            later = float(retry_after) if retry_after and retry_after.isdecimal() else None
+            raise Unavailable(f"{self._where} answers {status}: {words}", later)
+        if 300 <= status < 400:
+            words = "it answers somewhere else: set url to where that is"
+        elif status in (401, 403):
+            words = "it wants other credentials: set username and password"
+        raise Rejected(f"{self._where} refuses with {status}: {words}")
+
+    def _away(self, error: Exception) -> Unavailable:
+        said = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        return Unavailable(f"{self._where}: {said}")
+
+    @property
+    def _where(self) -> str:
+        return f"Pushgateway at {self.url}"
+
+
+def _connection(
+    scheme: str, host: str, port: int | None, deadline: float
+) -> http.client.HTTPConnection:
+    """Return an open connection; names are looked up within the limit, proxies never used."""
+    number = port or (443 if scheme == "https" else 80)
+    fault: OSError = OSError("no address")
+    for family, address in resolve(host, number, socket.SOCK_STREAM, _left(deadline) / 2):
+        channel = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            channel.settimeout(_left(deadline))
+            channel.connect(address)
+            if scheme == "https":
+                channel = ssl.create_default_context().wrap_socket(channel, server_hostname=host)
+        except OSError as error:
+            channel.close()
+            fault = error
+            continue
+        connection = http.client.HTTPConnection(host, number)
+        connection.sock = channel
+        _limit(connection, deadline)
+        return connection
+    raise fault
+
+
+def _limit(connection: http.client.HTTPConnection, deadline: float) -> None:
+    if connection.sock is not None:
+        connection.sock.settimeout(_left(deadline))
+
+
+def _left(deadline: float) -> float:
+    left = deadline - monotonic()
+    if left <= 0 or math.isnan(left):
+        raise TimeoutError("timed out")
+    return left
+
+
+def _filled(template: str, identity: Mapping[str, str]) -> str:
+    return _PLACEHOLDER.sub(lambda match: identity.get(match[1]) or "unknown", template)
+
+
+def _pair(label: str, value: str) -> str:
+    """Return a grouping label as it stands in a path: in base64 where it has to be."""
+    text = value[:_LONGEST]
+    if _PLAIN.fullmatch(text) and text not in (".", ".."):
+        return f"{label}/{quote(text, safe='')}"
+    encoded = base64.urlsafe_b64encode(text.encode()).decode()
+    return f"{label}@base64/{encoded or '='}"
