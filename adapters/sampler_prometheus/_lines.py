@@ -16,7 +16,7 @@ from sampler_prometheus._names import base_name, label_name, unit_name
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sampler.agent import Series
+    from sampler.agent import Histogram, Series
 
 _QUOTED = str.maketrans({"\\": "\\\\", "\n": "\\n", '"': '\\"'})
 _HELP = str.maketrans({"\\": "\\\\", "\n": "\\n"})
@@ -77,6 +77,23 @@ def names(begun: Line) -> Iterator[tuple[str, str | None]]:
     owner = f"{begun.family} {begun.kind}"
     for suffix in _OWNED[begun.kind]:
         yield begun.family + suffix, owner
+
+
+def bound(upper: float) -> str:
+    """Return a bound as Go writes it: OpenMetrics asks for one spelling of each ``le``."""
+    text = repr(float(upper))
+    whole, dot, part = text.partition(".")
+    if upper > 0 and dot and len(whole) > 6 and "e" not in text:
+        digits = f"{whole}{part}".rstrip("0")
+        mantissa = f"{digits[0]}.{digits[1:]}".rstrip(".")
+        return f"{mantissa}e+{len(whole) - 1:02d}"
+    return text
+
+
+def sum_and_count(value: Histogram) -> bool:
+    """Tell whether OpenMetrics has them: not where negative values may make the sum fall."""
+    below = bool(value.buckets) and value.buckets[0][0] < 0
+    return value.sum is not None and value.sum >= 0 and not below
 
 
 def _headers(series: Series, name: str, family: str) -> tuple[str, str]:

@@ -9,7 +9,7 @@ import attrs
 
 from sampler.agent import ABSENT, Histogram
 from sampler.agent.rendered import Refused, Rendered
-from sampler_prometheus._lines import line, names
+from sampler_prometheus._lines import bound, line, names, sum_and_count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -87,27 +87,10 @@ class Text:
 
 def _histogram(begun: Line, value: Histogram, *, openmetrics: bool) -> Iterator[str]:
     for upper, count in value.buckets:
-        yield f'{begun.start}"{_bound(upper)}"}} {count}\n'
+        yield f'{begun.start}"{bound(upper)}"}} {count}\n'
     yield f'{begun.start}"+Inf"}} {value.count}\n'
-    total, known = value.sum, value.sum is not None
-    if openmetrics:
-        # Where negative values were observed a sum could fall, so OpenMetrics 1.0 has none, and
-        # a count only beside a sum.
-        below = bool(value.buckets) and value.buckets[0][0] < 0
-        known = total is not None and total >= 0 and not below
-        if not known:
-            return
-    if known:
-        yield f"{begun.family}_sum{begun.labels} {total!r}\n"
+    if openmetrics and not sum_and_count(value):
+        return
+    if value.sum is not None:
+        yield f"{begun.family}_sum{begun.labels} {value.sum!r}\n"
     yield f"{begun.family}_count{begun.labels} {value.count}\n"
-
-
-def _bound(upper: float) -> str:
-    """Return a bound as Go writes it: OpenMetrics asks for one spelling of each ``le``."""
-    text = repr(float(upper))
-    whole, dot, part = text.partition(".")
-    if upper > 0 and dot and len(whole) > 6 and "e" not in text:
-        digits = f"{whole}{part}".rstrip("0")
-        mantissa = f"{digits[0]}.{digits[1:]}".rstrip(".")
-        return f"{mantissa}e+{len(whole) - 1:02d}"
-    return text

@@ -14,7 +14,8 @@ from prometheus_client.parser import text_string_to_metric_families as text_form
 from prometheus_client.utils import floatToGoString
 
 from sampler.agent import ABSENT, Histogram
-from sampler_prometheus._text import OPENMETRICS, TEXT, Text, _bound
+from sampler_prometheus._lines import bound
+from sampler_prometheus._text import OPENMETRICS, TEXT, Text
 from tests.adapters.corpus import corpus
 from tests.adapters.shapes import (
     block,
@@ -142,7 +143,7 @@ def test_both_formats_say_the_same(shot):
 @given(st.floats(1e-300, 1e300) | st.integers(0, 40).map(lambda n: 10.0**n))
 def test_bounds_are_spelled_as_go_spells_them(upper):
     """So a histogram's series are the same in both formats and from every client."""
-    assert _bound(upper) == floatToGoString(upper)
+    assert bound(upper) == floatToGoString(upper)
 
 
 @pytest.fixture

@@ -1,0 +1,93 @@
+"""Every registered sampler behind a registry of ``prometheus_client``, with one line."""
+
+from __future__ import annotations
+
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from prometheus_client import Metric
+from prometheus_client.registry import Collector as PrometheusCollector
+
+from sampler import Collector
+from sampler.agent import ABSENT, Histogram
+from sampler.agent.rendered import Refused, Rendered
+from sampler_prometheus._lines import bound, line, names, sum_and_count
+from sampler_prometheus._names import label_name, unit_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from sampler import Registry
+    from sampler.agent import Series
+    from sampler_prometheus._lines import Line
+
+
+class SamplerCollector(PrometheusCollector):
+    """A collector for ``prometheus_client``: ``REGISTRY.register(SamplerCollector())``.
+
+    Its names, labels and refusals are those of the ``prometheus`` adapter. Registering calls no
+    sampler, and a sampler that fails costs itself only, never the page. Files of
+    ``prometheus_client``'s multiprocess mode do not hold these numbers.
+
+    Args:
+        registry: where samplers are found; default: the default registry.
+        interval: seconds between scrapes, told to samplers; a window is never shorter.
+        deadline: seconds each sampler has.
+    """
+
+    def __init__(
+        self,
+        registry: Registry | None = None,
+        *,
+        interval: float | None = None,
+        deadline: float = 5.0,
+    ) -> None:
+        self._collector = Collector(
+            registry,
+            name="prometheus_client",
+            interval=interval,
+            deadline=deadline,
+            reuse=interval or 0.0,
+        )
+        self._lock = Lock()
+        self._rendered: Rendered[Line] = Rendered(line, names)
+
+    def describe(self) -> Iterable[Metric]:
+        """Name nothing in advance, so that registering pulls nothing."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """Pull, and return one family after the other."""
+        snapshot = self._collector.collect()
+        families: dict[str, Metric] = {}
+        with self._lock:
+            blocks = self._rendered.of(snapshot)
+        for block, lines in blocks:
+            for begun, series, value in zip(lines, block.series, block.values, strict=True):
+                if value is ABSENT or isinstance(begun, Refused):
+                    continue
+                family = families.get(begun.family)
+                if family is None:
+                    unit = unit_name(series.kind, series.unit)
+                    family = Metric(begun.family, series.help, begun.kind, unit)
+                    families[begun.family] = family
+                _add(family, series, value)
+        yield from families.values()
+
+    def close(self) -> None:
+        """End the Collector behind it."""
+        self._collector.close()
+
+
+def _add(family: Metric, series: Series, value: object) -> None:
+    labels = {label_name(name): text for name, text in series.labels.items()}
+    if isinstance(value, Histogram):
+        for upper, count in value.buckets:
+            family.add_sample(f"{family.name}_bucket", {**labels, "le": bound(upper)}, count)
+        family.add_sample(f"{family.name}_bucket", {**labels, "le": "+Inf"}, value.count)
+        if sum_and_count(value):
+            family.add_sample(f"{family.name}_sum", labels, value.sum or 0.0)
+            family.add_sample(f"{family.name}_count", labels, value.count)
+    else:
+        suffix = "_total" if series.kind == "counter" else ""
+        family.add_sample(f"{family.name}{suffix}", labels, value)  # type: ignore[arg-type]
