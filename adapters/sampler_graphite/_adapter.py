@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import struct
 import sys
-from socket import SOCK_STREAM
+from socket import SO_LINGER, SOCK_STREAM, SOL_SOCKET
 from time import monotonic
 from typing import TYPE_CHECKING, ClassVar
 
@@ -11,20 +12,22 @@ import attrs
 
 from sampler.agent import UNCONFIRMED, Unavailable, option
 from sampler.agent.datagrams import Datagrams
+from sampler.agent.endpoint import Endpoint
 from sampler.agent.paths import template_fault
-from sampler.agent.resolve import resolve
+from sampler.agent.streams import Unanswered, connected, converse
 from sampler_graphite._formats import MAX_BATCH, MAX_DATAGRAM, Pickle, Plaintext
 from sampler_graphite._layout import templates_fault
 from sampler_graphite._points import Points
-from sampler_graphite._stream import Unanswered, deliver
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
+    from socket import socket
 
     from sampler.agent import Batch, Outcome, Since, Snapshot
 
 _PORTS = {"plaintext": 2003, "pickle": 2004, "udp": 2003}
 _RESENDS = 2
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
 @attrs.define(eq=False)
@@ -81,6 +84,7 @@ class Graphite:
         maximum=1,
     )
     _points: Points = attrs.field(init=False)
+    _endpoint: Endpoint = attrs.field(init=False)
     _datagrams: Datagrams = attrs.field(init=False)
     _doubtful: Batch | None = attrs.field(default=None, init=False)
     _resends: int = attrs.field(default=0, init=False)
@@ -94,7 +98,9 @@ class Graphite:
             deltas=self.counters == "deltas",
             quantiles=self.quantiles,
         )
-        self._datagrams = Datagrams("Graphite", self.host, self._number)
+        port = _PORTS[self.protocol] if self.port is None else self.port
+        self._endpoint = Endpoint("Graphite", self.host, port)
+        self._datagrams = Datagrams(self._endpoint)
 
     @property
     def relative(self) -> bool:
@@ -116,30 +122,21 @@ class Graphite:
         if self.protocol == "udp":
             return self._datagrams.send(batch, timeout)
         deadline = monotonic() + timeout
-        addresses = resolve(self.host, self._number, SOCK_STREAM, timeout / 2)
+        addresses = self._endpoint.addresses(SOCK_STREAM, timeout / 2)
         try:
-            outcome = deliver(batch.frames, addresses, deadline)
+            outcome = _deliver(connected(addresses, deadline), batch.frames, deadline)
         except Unanswered as error:
             if self._sent_often_enough(batch):
                 return UNCONFIRMED
-            raise Unavailable(f"{self._where}: {error}") from None
+            raise Unavailable(f"{self._endpoint}: {error}") from None
         except OSError as error:
-            raise Unavailable(f"{self._where}: {error.strerror or error}") from None
+            raise Unavailable(f"{self._endpoint}: {error.strerror or error}") from None
         self._doubtful = None
         return outcome
 
     def close(self) -> None:
         """Close the socket of the last datagram."""
         self._datagrams.close()
-
-    @property
-    def _number(self) -> int:
-        return _PORTS[self.protocol] if self.port is None else self.port
-
-    @property
-    def _where(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"Graphite at {host}:{self._number}"
 
     def _format(self) -> Plaintext | Pickle:
         if self.protocol == "pickle":
@@ -153,3 +150,14 @@ class Graphite:
         self._resends = self._resends + 1 if batch is self._doubtful else 0
         self._doubtful = batch
         return self._resends >= _RESENDS
+
+
+def _deliver(connection: socket, frames: Sequence[bytes], deadline: float) -> Outcome:
+    try:
+        return converse(connection, frames, deadline)
+    except OSError:
+        # What the peer has not read is not worth keeping: the batch is sent again.
+        connection.setsockopt(SOL_SOCKET, SO_LINGER, _RESET_ON_CLOSE)
+        raise
+    finally:
+        connection.close()

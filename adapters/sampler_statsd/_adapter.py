@@ -2,62 +2,135 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from socket import SOCK_STREAM
+from time import monotonic
+from typing import TYPE_CHECKING, ClassVar
 
 import attrs
 
-from sampler.agent import option
+from sampler.agent import UNCONFIRMED, Unavailable, option
+from sampler.agent.datagrams import Datagrams
+from sampler.agent.endpoint import Endpoint
 from sampler.agent.paths import template_fault
-from sampler_statsd._datagrams import Datagrams
-from sampler_statsd._texts import Texts
+from sampler.agent.streams import connected, converse, ended
+from sampler_statsd._texts import BUCKETS, QUANTILES, SUMS, Texts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from sampler.agent import Batch, Outcome, Since, Snapshot
+
+_STREAMS = ("tcp", "unix")
+_UNIX = ("unix", "unixgram")
+MAX_BATCH = 512 * 1024
+"""Bytes that one connection confirms."""
 
 
 @attrs.define(eq=False)
 class StatsD:
-    """Send what changed to a StatsD daemon, one datagram after the other.
+    """Send what changed to a StatsD daemon.
 
-    UDP answers nothing, so what the kernel takes is unconfirmed, never delivered. A counter whose
-    datagram was refused is owed, and part of the next difference.
+    A datagram is answered by nothing, so what the kernel takes is unconfirmed, never delivered. On
+    a stream each batch has a connection of its own, which the daemon ends once it has read all
+    of it. What was not sent for certain is owed, and part of the next difference.
     """
 
     stamped = False
     idempotent = False
+    losses: ClassVar[Mapping[str, str]] = {
+        "unit": "left out: a name has no place for it",
+        "help": "left out: a name has no place for it",
+        "precision": "the daemon counts in doubles: integers above 2**53 are rounded",
+        "timestamps": "left out: the time of the daemon's flush stands",
+        "histograms": "sums, counters by bucket, or quantiles as gauges, which the daemon repeats "
+        "where nothing new was observed",
+    }
+    transport: str = option(
+        "udp",
+        "udp or unixgram: datagrams; tcp or unix: streams, which confirm.",
+        choices=("udp", "tcp", "unix", "unixgram"),
+    )
     host: str = option("127.0.0.1", "Where the daemon runs: a name or an address.")
-    port: int = option(8125, "Its UDP port.", minimum=1, maximum=65535)
+    port: int = option(8125, "Its port.", minimum=1, maximum=65535)
+    path: str | None = option(None, "Its socket, for the transports unix and unixgram.", kind=str)
     prefix: str = option(
         "{service}.{host}.{instance}",
         "What every name begins with; {service}, {host}, {instance}, {pid} and {role} are filled "
         "in.",
         check=template_fault,
     )
+    tags: bool = option(
+        default=False, help="Write labels as |#key:value tags, not as segments of the name."
+    )
+    histograms: str = option(
+        SUMS,
+        "sums: count and sum, as counters; buckets: also a counter for each bucket; quantiles: "
+        "also gauges of what was observed since the last pull.",
+        choices=(SUMS, BUCKETS, QUANTILES),
+    )
+    quantiles: tuple[float, ...] = option(
+        (0.5, 0.95, 0.99),
+        "Which, for histograms = 'quantiles'.",
+        items=float,
+        minimum=0,
+        maximum=1,
+    )
     max_datagram: int = option(
         1432, "Largest datagram in bytes; 1432 fits any Ethernet.", minimum=128, maximum=65507
     )
     _texts: Texts = attrs.field(init=False)
+    _endpoint: Endpoint = attrs.field(init=False)
     _datagrams: Datagrams = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._texts = Texts(self.prefix, self.max_datagram)
-        self._datagrams = Datagrams(self.host, self.port)
+        if (self.transport in _UNIX) != (self.path is not None):
+            need = "set path to the daemon's socket" if self.path is None else "leave path out"
+            raise ValueError(f"transport = {self.transport!r}: {need}")
+        stream = self.transport in _STREAMS
+        self._texts = Texts(
+            self.prefix,
+            MAX_BATCH if stream else self.max_datagram,
+            stream=stream,
+            tags=self.tags,
+            histograms=self.histograms,
+            quantiles=self.quantiles,
+        )
+        self._endpoint = Endpoint("StatsD", self.host, self.port, self.path)
+        self._datagrams = Datagrams(self._endpoint)
 
     def encode(self, snapshot: Snapshot, since: Since) -> Iterator[Batch]:
-        """Yield batches of one datagram each."""
+        """Yield batches: of one datagram each, or of at most 512 KiB on a stream."""
         return self._texts.batches(snapshot, since)
 
     def send(self, batch: Batch, timeout: float) -> Outcome:
-        """Hand one datagram to the kernel.
+        """Send one batch within ``timeout`` seconds.
 
         Raises:
-            Unavailable: this datagram has certainly not arrived.
-            Rejected: it is longer than the way there allows (``too_long``).
+            Unavailable: it has certainly not arrived.
+            Rejected: a datagram is longer than the way there allows (``too_long``).
         """
-        return self._datagrams.send(batch, timeout)
+        if self.transport not in _STREAMS:
+            return self._datagrams.send(batch, timeout)
+        if batch.samples and not batch.frames:
+            return UNCONFIRMED  # nothing moved
+        deadline = monotonic() + timeout
+        addresses = self._endpoint.addresses(SOCK_STREAM, timeout / 2)
+        try:
+            connection = connected(addresses, deadline)
+        except OSError as error:
+            raise Unavailable(f"{self._endpoint}: {error.strerror or error}") from None
+        # Never reset: statsd 0.9 ends when a connection that is idle is.
+        with connection:
+            if ended(connection):
+                raise Unavailable(f"{self._endpoint}: it ends connections at once")
+            try:
+                return converse(connection, batch.frames, deadline)
+            except OSError:
+                # Some of it may have been counted, and a resend would count it twice.
+                if batch.samples:
+                    return UNCONFIRMED
+                raise Unavailable(f"{self._endpoint}: it does not read") from None
 
     def close(self) -> None:
-        """Close the socket."""
+        """Close the socket of the last datagram."""
         self._datagrams.close()

@@ -1,9 +1,9 @@
 """Snapshots to StatsD texts, written by the ``statsd`` package where it is sound.
 
 It is sound for a counter's difference and for a gauge. Its traps, and the way around:
-names go out raw (ours are safe path segments); a negative gauge is two lines (both are one entry
-of one datagram, so nobody sees the zero); ``-0.0`` passes as not negative and would be read as
-a difference (it is made ``0.0``); a datagram too long is lost silently (sizes are ours).
+names go out raw (ours are safe); a negative gauge is two lines (both are one entry of one batch,
+so nobody sees the zero); ``-0.0`` passes as not negative and would be read as a difference (it is
+made ``0.0``); a datagram too long is lost silently (sizes are ours); it has no tags (appended).
 """
 
 from __future__ import annotations
@@ -13,20 +13,22 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from statsd.client.base import StatsClientBase
 
-from sampler.agent import ABSENT, Batch, Histogram
-from sampler.agent.paths import expand, series_path
+from sampler.agent import ABSENT, Batch, Histogram, difference
+from sampler.agent.paths import expand
 from sampler.agent.rendered import Refused, Rendered, Unencodable
+from sampler_statsd._names import Name, Namer, parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sampler.agent import Series, Since, Snapshot
 
-Names: TypeAlias = "tuple[str, ...]"
-"""A series' name; a histogram's two, of its ``count`` and ``sum``."""
+Names: TypeAlias = "tuple[Name, ...]"
+"""A series' name; a histogram's, of its ``count``, ``sum`` and each quantile."""
 
-LONGEST_VALUES = 64
-"""Bytes that the values of one entry may take, at most, with their separators."""
+LONGEST_VALUE = 32
+"""Bytes that a value may take, at most, with its type and its separators."""
+SUMS, BUCKETS, QUANTILES = "sums", "buckets", "quantiles"
 
 
 class Pen(StatsClientBase):  # type: ignore[misc]  # the package has no types
@@ -35,6 +37,18 @@ class Pen(StatsClientBase):  # type: ignore[misc]  # the package has no types
     def __init__(self) -> None:
         self._prefix = None
         self._texts: list[str] = []
+        self._tags = ""
+
+    def count(self, name: Name, change: Any) -> None:
+        """Write how much a counter grew, if it did."""
+        if change:
+            self._tags = name.tags
+            self.incr(name.path, change)
+
+    def show(self, name: Name, value: float) -> None:
+        """Write what a gauge is."""
+        self._tags = name.tags
+        self.gauge(name.path, value + 0)  # -0.0 becomes 0.0
 
     def written(self) -> str:
         """Return what was written since the last call, one text a line."""
@@ -50,7 +64,7 @@ class Pen(StatsClientBase):  # type: ignore[misc]  # the package has no types
         """Do nothing: there is no socket."""
 
     def _send(self, data: str = "") -> None:
-        self._texts.append(data)
+        self._texts.append(data + self._tags)
 
 
 class Texts:
@@ -58,22 +72,37 @@ class Texts:
 
     Args:
         template: of the prefix of every name.
-        max_datagram: largest datagram in bytes.
+        limit: bytes of one batch.
+        stream: every line has an end, the last too: a receiver drops what has none.
+        tags: labels become tags instead of path segments.
+        histograms: ``sums``, ``buckets`` or ``quantiles``.
+        quantiles: which, 0 to 1.
     """
 
-    def __init__(self, template: str, max_datagram: int) -> None:
+    def __init__(
+        self,
+        template: str,
+        limit: int,
+        *,
+        stream: bool = False,
+        tags: bool = False,
+        histograms: str = SUMS,
+        quantiles: tuple[float, ...] = (),
+    ) -> None:
         self._template = template
-        self._max = max_datagram
+        self._limit = limit - stream
+        self._end = "\n" if stream else ""
+        self._tags = tags
+        self._buckets = histograms == BUCKETS
+        self._quantiles = quantiles if histograms == QUANTILES else ()
         self._prefix: str | None = None
+        self._namer = Namer("", tags=tags, buckets=self._buckets)
         self._rendered: Rendered[Names] = Rendered(self._render, _taken)
         self._pen = Pen()
 
     def batches(self, snapshot: Snapshot, since: Since) -> Iterator[Batch]:
-        """Yield batches of one datagram of whole entries, in the snapshot's order."""
-        prefix = expand(self._template, snapshot.identity)
-        if prefix != self._prefix:
-            self._prefix = prefix
-            self._rendered = Rendered(self._render, _taken)
+        """Yield batches of whole entries, in the snapshot's order."""
+        self._fill_in(expand(self._template, snapshot.identity))
         texts: list[str] = []
         size = samples = 0
         refused: dict[str, int] = {}
@@ -81,58 +110,74 @@ class Texts:
             for own, series, value in zip(names, block.series, block.values, strict=True):
                 if value is ABSENT:
                     continue
+                text = ""
                 if isinstance(own, Refused):
-                    refused[own.reason] = refused.get(own.reason, 0) + 1
+                    reason = own.reason
+                else:
+                    text = self._text(own, series, value, since)
+                    reason = "too_long" if len(text) > self._limit else ""
+                if reason:
+                    refused[reason] = refused.get(reason, 0) + 1
                     continue
-                text = self._text(own, series, value, since)
-                if texts and text and size + len(text) > self._max:
-                    yield Batch(("\n".join(texts).encode(),), samples, refused)
+                if texts and text and size + len(text) > self._limit:
+                    yield Batch((self._frame(texts),), samples, refused)
                     texts, size, samples, refused = [], 0, 0, {}
                 if text:
                     texts.append(text)
                     size += len(text) + 1
                 samples += 1
         if samples or refused:
-            yield Batch(("\n".join(texts).encode(),) if texts else (), samples, refused)
+            yield Batch((self._frame(texts),) if texts else (), samples, refused)
+
+    def _fill_in(self, prefix: str) -> None:
+        if prefix != self._prefix:
+            self._prefix = prefix
+            self._namer = Namer(prefix, tags=self._tags, buckets=self._buckets)
+            self._rendered = Rendered(self._render, _taken)
+
+    def _frame(self, texts: list[str]) -> bytes:
+        return ("\n".join(texts) + self._end).encode()
 
     def _text(self, names: Names, series: Series, value: Any, since: Since) -> str:
         """Return an entry's lines; none for what did not move."""
         pen = self._pen
         if series.kind == "gauge":
-            pen.gauge(names[0], value + 0)  # -0.0 becomes 0.0
+            pen.show(names[0], value)
         elif isinstance(value, Histogram):
             before = since.get(series)
-            count, total = _parts(before) if isinstance(before, Histogram) else (0, 0)
-            if value.count != count:
-                pen.incr(names[0], value.count - count)
-            if value.sum is not None and total is not None and value.sum != total:
-                # Falls where negative values were observed: a daemon subtracts it all the same.
-                change: Any = value.sum - total
-                pen.incr(names[1], change)
+            self._histogram(names, series, value, before)
         else:
-            moved = value - since.get(series, 0)
-            if moved:
-                pen.incr(names[0], moved)
+            pen.count(names[0], value - since.get(series, 0))
         return pen.written()
+
+    def _histogram(self, names: Names, series: Series, value: Histogram, before: Any) -> None:
+        pen = self._pen
+        recent = difference(value, before) if isinstance(before, Histogram) else value
+        pen.count(names[0], recent.count)
+        if recent.sum is not None:
+            # Falls where negative values were observed: a daemon subtracts it all the same.
+            pen.count(names[1], recent.sum)
+        for name, q in zip(names[2:], self._quantiles, strict=True):
+            estimate = recent.quantile(q)
+            if estimate is not None:
+                pen.show(name, estimate)
+        if self._buckets:
+            below = 0
+            for upper, count in recent.buckets:
+                pen.count(self._namer.bucket(series, upper), count - below)
+                below = count
+            pen.count(self._namer.bucket(series, None), recent.count - below)
 
     def _render(self, series: Series) -> Names:
         if series.kind == "histogram":
-            names: Names = (self._name(series, "count"), self._name(series, "sum"))
+            names: Names = parts(self._namer, series, self._quantiles)
         else:
-            names = (self._name(series),)
+            names = (self._namer.name(series),)
         lines = 2 if series.kind == "gauge" else 1
-        if sum(map(len, names)) * lines + LONGEST_VALUES > self._max:
+        if sum(name.size + LONGEST_VALUE for name in names) * lines > self._limit:
             raise Unencodable("too_long")
         return names
 
-    def _name(self, series: Series, suffix: str = "") -> str:
-        path = series_path(series.name, series.labels, suffix)
-        return f"{self._prefix}.{path}" if self._prefix else path
-
-
-def _parts(value: Histogram) -> tuple[int, float | None]:
-    return value.count, value.sum
-
 
 def _taken(names: Names) -> list[tuple[str, None]]:
-    return [(name, None) for name in names]
+    return [(name.path + name.tags, None) for name in names]

@@ -1,4 +1,4 @@
-"""Datagrams, and the little the kernel knows of their fate.
+"""Datagrams over UDP and unix sockets, and the little the kernel knows of their fate.
 
 Each has a socket of its own, so an error found there is this datagram's and no other's. On one
 host a refusal is known when ``send`` returns; from another host it comes later, and is looked
@@ -13,26 +13,22 @@ import socket
 from typing import TYPE_CHECKING
 
 from sampler.agent.adapter import UNCONFIRMED
-from sampler.agent.resolve import resolve
 from sampler.exceptions import Rejected, Unavailable
 
 if TYPE_CHECKING:
     from sampler.agent.adapter import Batch, Outcome
+    from sampler.agent.endpoint import Endpoint
 
 
 class Datagrams:
-    """The way to one UDP destination.
+    """The way to one destination.
 
     Args:
-        what: what is there, for errors: ``StatsD``.
-        host: a name or an address.
-        port: the port.
+        endpoint: where it is.
     """
 
-    def __init__(self, what: str, host: str, port: int) -> None:
-        self._what = what
-        self._host = host
-        self._port = port
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
         self._last: socket.socket | None = None
 
     def send(self, batch: Batch, timeout: float) -> Outcome:
@@ -46,7 +42,7 @@ class Datagrams:
             return UNCONFIRMED  # nothing moved
         late = self._verdict()
         if late:
-            raise Unavailable(f"{self._where}: the last datagram was refused: {late}")
+            raise Unavailable(f"{self._endpoint}: the last datagram was refused: {late}")
         self._last = self._connected(timeout)
         for frame in batch.frames or (b"",):
             try:
@@ -55,11 +51,11 @@ class Datagrams:
                 self.close()
                 if error.errno == errno.EMSGSIZE:
                     raise Rejected("too_long", batch.samples) from None
-                raise Unavailable(f"{self._where}: {error.strerror or error}") from None
+                raise Unavailable(f"{self._endpoint}: {error.strerror or error}") from None
         refused = _pending(self._last)
         if refused:
             self.close()
-            raise Unavailable(f"{self._where}: {refused}")
+            raise Unavailable(f"{self._endpoint}: {refused}")
         return UNCONFIRMED
 
     def close(self) -> None:
@@ -67,11 +63,6 @@ class Datagrams:
         if self._last is not None:
             self._last.close()
             self._last = None
-
-    @property
-    def _where(self) -> str:
-        host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"{self._what} at {host}:{self._port}"
 
     def _verdict(self) -> str:
         """Say what became known of the last datagram, which is settled already."""
@@ -83,7 +74,7 @@ class Datagrams:
 
     def _connected(self, timeout: float) -> socket.socket:
         fault: OSError | None = None
-        for family, address in resolve(self._host, self._port, socket.SOCK_DGRAM, timeout / 2):
+        for family, address in self._endpoint.addresses(socket.SOCK_DGRAM, timeout / 2):
             connection = socket.socket(family, socket.SOCK_DGRAM)
             try:
                 connection.settimeout(timeout / 2)
@@ -93,7 +84,7 @@ class Datagrams:
                 fault = error
             else:
                 return connection
-        raise Unavailable(f"{self._where}: {(fault and fault.strerror) or 'no address'}")
+        raise Unavailable(f"{self._endpoint}: {(fault and fault.strerror) or 'no address'}")
 
 
 def _pending(connection: socket.socket) -> str:

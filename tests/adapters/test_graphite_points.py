@@ -240,9 +240,9 @@ def test_a_bad_setting_says_what_is_wrong(setting, value, word):
 
 def test_the_port_follows_the_protocol():
     """Unless it is given."""
-    assert "2004" in Graphite(protocol="pickle")._where
-    assert "2003" in Graphite(protocol="udp")._where
-    assert "99" in Graphite(protocol="pickle", port=99)._where
+    assert str(Graphite(protocol="pickle")._endpoint).endswith(":2004")
+    assert str(Graphite(protocol="udp")._endpoint).endswith(":2003")
+    assert str(Graphite(protocol="pickle", port=99)._endpoint).endswith(":99")
 
 
 def test_points_carry_the_seconds_of_their_block():

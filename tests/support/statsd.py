@@ -40,6 +40,8 @@ class StatsD(Server):
             raise MissingServerError(f"{self._daemon} is absent: {self.install}")
         super().__init__(directory, ports=2)
         self.port, self._management_port = self.ports
+        self.socket = directory / "s"
+        """A unix stream socket beside the port."""
         self.record = directory / "record.jsonl"
         self.record.touch()
         self._offset = 0
@@ -53,6 +55,7 @@ class StatsD(Server):
                     "servers": [
                         {"server": "./servers/udp", "address": HOST, "port": self.port},
                         {"server": "./servers/tcp", "address": HOST, "port": self.port},
+                        {"server": "./servers/tcp", "socket": str(self.socket)},
                     ],
                     "mgmt_address": HOST,
                     "mgmt_port": self._management_port,
