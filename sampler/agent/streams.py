@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 _FIN_WAIT2 = 5
 """Linux ``TCP_FIN_WAIT2``: the peer's kernel has acknowledged every byte, our end included."""
+_EARLY = (8, 9, 11)
+"""``CLOSE_WAIT``, ``LAST_ACK``, ``CLOSING``: the peer's end came before it had ours."""
+_TOO_EARLY = "it ended the connection before it had everything"
 
 
 class Unanswered(OSError):
@@ -71,7 +74,7 @@ def converse(connection: socket.socket, frames: Sequence[bytes], deadline: float
         connection.settimeout(_left(deadline))
         connection.sendall(frame)
     if ended(connection):
-        raise ConnectionError("it ended the connection before it had everything")
+        raise ConnectionError(_TOO_EARLY)
     connection.shutdown(socket.SHUT_WR)
     try:
         connection.settimeout(_left(deadline))
@@ -82,6 +85,8 @@ def converse(connection: socket.socket, frames: Sequence[bytes], deadline: float
         raise Unanswered("not everything was read in time") from None
     if answer:
         raise ConnectionError("it answers, which no such receiver does")
+    if _state(connection) in _EARLY or connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+        raise ConnectionError(_TOO_EARLY)
     return DELIVERED
 
 
