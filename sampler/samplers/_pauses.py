@@ -1,0 +1,121 @@
+"""How long garbage collections stop the program, by generation.
+
+The interpreter calls ``gc.callbacks`` at any allocation: also while our own code holds a lock, and
+with whatever a signal handler raised meanwhile it does not go on but prints it as ignored. So what
+is called here is made of C functions alone. Not one bytecode runs: no lock is taken, no other
+thread, signal handler or finalizer gets its turn in between, and nothing that the program is to
+see ends here (a function in Python loses each exception of a signal that comes during a pause).
+
+Exactness: the interpreter never starts a collection within one, in this thread or in another, so
+the callbacks of one collection follow each other and have one caller at a time, on free-threaded
+builds as well. Each collection leaves its beginning, its end and what is known about it in a
+queue, in this order; who reads takes them out. The queue is bounded: what nobody fetches for
+``KEPT`` collections is forgotten from its old end.
+"""
+
+from __future__ import annotations
+
+import gc
+from _thread import allocate_lock
+from collections import deque
+from functools import partial
+from operator import is_
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from sampler._kinds import Histogram
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+KEPT = 8192
+"""Collections, some megabytes at most; no program has as many between two wake-ups."""
+BOUNDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
+"""Upper bounds in seconds."""
+GENERATIONS = 3
+_PATIENCE = 0.05
+"""Seconds: who reads while another one does is content with what that one has not fetched yet."""
+
+
+class _Queue(deque[Any]):
+    """``setattr(queue, phase, info)`` keeps ``info`` when a collection stops."""
+
+    start = property(None, is_)  # type: ignore[arg-type] # nothing is to be kept
+    stop = property(None, deque.append)
+
+
+class _Clock(map):  # type: ignore[type-arg]
+    """``setattr(clock, phase, info)`` makes it give the next time to its function."""
+
+    start = stop = property(None, next)
+
+
+class Pauses:
+    """Observes collections from now on.
+
+    Args:
+        name: the label that tells the generation.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._histogram = Histogram((name,), None, BOUNDS)
+        self._cells = [self._histogram.labels(str(g)) for g in range(GENERATIONS)]
+        self._queue = _Queue(maxlen=3 * KEPT)
+        self._times: list[float] = []
+        self._one_at_a_time = allocate_lock()
+        clock = _Clock(self._queue.append, iter(perf_counter, None))
+        self._callbacks: list[Callable[[str, dict[str, int]], None]] = [
+            partial(setattr, clock),
+            partial(setattr, self._queue),
+        ]
+        # Absent where collections do not come in generations.
+        self.present: bool = hasattr(gc, "callbacks")
+        if self.present:
+            gc.callbacks.extend(self._callbacks)
+
+    def fetch(self) -> None:
+        """Count what the queue holds."""
+        if not self._one_at_a_time.acquire(timeout=_PATIENCE):
+            return
+        try:
+            self._fetch()
+        finally:
+            self._one_at_a_time.release()
+
+    def samples(self, metric: str) -> Iterator[tuple[Any, ...]]:
+        """Yield a histogram in seconds for each generation."""
+        if self.present:
+            self.fetch()
+            yield from self._histogram._samples(metric)  # noqa: SLF001 - one project
+
+    def restart(self) -> None:
+        """Start at zero in a forked child, where the lock may have been held at the fork."""
+        self._one_at_a_time = allocate_lock()
+        self._queue.clear()
+        self._times.clear()
+        for cell in self._cells:
+            cell._restart()  # noqa: SLF001 - one project
+
+    def close(self) -> None:
+        """Observe no more."""
+        for callback in self._callbacks:
+            if self.present and callback in gc.callbacks:
+                gc.callbacks.remove(callback)
+
+    def _fetch(self) -> None:
+        times, queue = self._times, self._queue
+        if len(queue) == queue.maxlen:  # what follows on the rest of the last fetch is forgotten
+            times.clear()
+        # Collections may come meanwhile: as many as are there now, and they end in order.
+        for _ in range(len(queue)):
+            try:
+                item = queue.popleft()
+            except IndexError:  # restarted
+                return
+            if isinstance(item, float):
+                times.append(item)
+                continue
+            generation = item["generation"]
+            if len(times) == 2 and generation < GENERATIONS:  # else its beginning was forgotten
+                self._cells[generation].observe(times[1] - times[0])
+            times.clear()

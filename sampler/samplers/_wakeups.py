@@ -1,0 +1,67 @@
+"""How late a thread gets to run that has slept: a measure of the contention for the interpreter.
+
+A daemon thread sleeps and looks at the clock. What it is late by is what any thread of this
+process waits after its input has come: for the interpreter's lock, which a busy thread gives up
+after the switch interval, and for a CPU. It starts with the first pull and ends when pulls end.
+"""
+
+from __future__ import annotations
+
+import time
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+from sampler._kinds import Histogram
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+INTERVAL = 0.1
+"""Seconds between two observations."""
+IDLE = 900.0
+"""Seconds without a pull after which the thread ends."""
+BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+"""Upper bounds in seconds."""
+
+
+class Wakeups:
+    """Observes how late wake-ups are while somebody pulls.
+
+    Args:
+        besides: is called at each of them.
+    """
+
+    def __init__(self, besides: Callable[[], object]) -> None:
+        self._histogram = Histogram((), None, BOUNDS)
+        self._besides = besides
+        self._pulled = 0.0
+        self._thread: Thread | None = None
+
+    def samples(self, metric: str) -> Iterator[tuple[Any, ...]]:
+        """Yield a histogram in seconds; from now on there is something to observe."""
+        self._pulled = time.monotonic()
+        if self._thread is None or not self._thread.is_alive():
+            thread = Thread(target=self._watch, name="sampler-wakeups", daemon=True)
+            self._thread = thread  # who else comes now finds it, started or not: one goes on
+            try:
+                thread.start()
+            except RuntimeError:  # no new thread at interpreter exit, nor in some sub-interpreters
+                return
+        yield from self._histogram._samples(metric)  # noqa: SLF001 - one project
+
+    def restart(self) -> None:
+        """Start at zero in a forked child, where the thread is not."""
+        self._thread = None
+        self._histogram._restart()  # noqa: SLF001 - one project
+
+    def _watch(self) -> None:
+        from threading import current_thread
+
+        clock, sleep, observe = time.perf_counter, time.sleep, self._histogram.observe
+        while self._thread is current_thread():
+            due = clock() + INTERVAL
+            sleep(INTERVAL)
+            observe(max(0.0, clock() - due))
+            self._besides()
+            if time.monotonic() - self._pulled > IDLE:
+                return
