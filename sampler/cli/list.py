@@ -9,6 +9,9 @@ from typing import Any
 from sampler._discovery import GROUP as SAMPLERS
 from sampler.agent.catalogue import GROUP as ADAPTERS
 from sampler.agent.catalogue import Entry, Unusable, catalogue
+from sampler.agent.options import options
+from sampler.cli.keys import summary
+from sampler.cli.losses import losses
 
 
 def show(what: str | None, *, as_json: bool = False) -> int:
@@ -50,7 +53,9 @@ def _describe(kind: str, entry: Entry) -> dict[str, Any]:
     if kind == "samplers":
         row["metrics"] = sorted(loaded.get("metrics", {})) if hasattr(loaded, "get") else []
     else:
-        row["help"] = (loaded.__doc__ or "").strip().partition("\n")[0].replace("``", "")
+        row["help"] = summary(loaded)
+        row["keys"] = {key: each.help for key, each in options(loaded).items()}
+        row["losses"] = losses(loaded)
     return row
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import sys
 from typing import TYPE_CHECKING
 
-from sampler.cli.exits import CONFIG
+from sampler.cli.exits import CONFIG, USAGE
+from sampler.cli.logs import FORMATS, log_to_stderr
 from sampler.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -29,8 +29,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit status.
     """
-    arguments = _parser().parse_args(argv)
-    _log_to_stderr(arguments.verbose - arguments.quiet)
+    parser = _parser()
+    if not (sys.argv[1:] if argv is None else argv):
+        parser.print_help(sys.stderr)
+        return USAGE
+    arguments = parser.parse_args(argv)
+    log_to_stderr(arguments.verbose - arguments.quiet, arguments.log_format)
     try:
         status: int = arguments.run(arguments)
     except ConfigurationError as error:
@@ -49,6 +53,9 @@ def _parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("-v", "--verbose", action="count", default=0, help="say more")
     common.add_argument("-q", "--quiet", action="count", default=0, help="say only errors")
+    common.add_argument(
+        "--log-format", choices=FORMATS, default="text", help="of the log, on standard error"
+    )
     parser = argparse.ArgumentParser(
         prog="sampler",
         description="Collect what this host's Python code publishes and deliver it.",
@@ -62,7 +69,10 @@ def _parser() -> argparse.ArgumentParser:
 
     def config_file(command: argparse.ArgumentParser) -> None:
         command.add_argument(
-            "-c", "--config", metavar="FILE", help="configuration; default: ./sampler.toml"
+            "-c",
+            "--config",
+            metavar="FILE",
+            help="configuration; default: $SAMPLER_CONFIG, else ./sampler.toml",
         )
 
     run = verb("run", "Collect and deliver until told to stop (SIGTERM or Ctrl-C).")
@@ -85,8 +95,16 @@ def _parser() -> argparse.ArgumentParser:
     show.set_defaults(run=_list)
 
     config = verb("config", "Help to write a configuration.")
-    config.add_argument("what", choices=("sample",), help="print a commented sampler.toml")
+    config.add_argument(
+        "what",
+        choices=("sample", "schema", "markdown"),
+        help="a commented sampler.toml, a JSON Schema for editors, or a page of documentation",
+    )
     config.set_defaults(run=_config)
+
+    explain = verb("explain", "Say what a key, an adapter, a metric, a reason or a clause is.")
+    explain.add_argument("word", metavar="KEY|CLAUSE", help="such as adapters.graphite.prefix")
+    explain.set_defaults(run=_explain)
 
     demo = verb("demo", "See it work: a busy program, three backends, all inside this process.")
     demo.add_argument(
@@ -109,14 +127,6 @@ def _seconds(text: str) -> float:
     return value
 
 
-def _log_to_stderr(loudness: int) -> None:
-    levels = {0: logging.INFO, -1: logging.WARNING}
-    level = logging.DEBUG if loudness > 0 else levels.get(loudness, logging.ERROR)
-    logging.basicConfig(
-        stream=sys.stderr, level=level, format="%(asctime)s %(levelname)s %(message)s", force=True
-    )
-
-
 def _run(arguments: argparse.Namespace) -> int:
     from sampler.cli.run import run
 
@@ -136,11 +146,21 @@ def _list(arguments: argparse.Namespace) -> int:
 
 
 def _config(arguments: argparse.Namespace) -> int:
-    from sampler.cli.sample import sample
+    if arguments.what == "schema":
+        from sampler.cli.schema import schema as text
+    elif arguments.what == "markdown":
+        from sampler.cli.markdown import markdown as text
+    else:
+        from sampler.cli.sample import sample as text
 
-    del arguments
-    print(sample(), end="")
+    print(text(), end="")
     return 0
+
+
+def _explain(arguments: argparse.Namespace) -> int:
+    from sampler.cli.explain import explain
+
+    return explain(arguments.word)
 
 
 def _demo(arguments: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""``sampler config sample``: every key, its default and its meaning, from one source."""
+"""``sampler config sample``: every key, its default and its meaning, as a file to begin with."""
 
 from __future__ import annotations
 
@@ -6,49 +6,52 @@ import json
 import textwrap
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
-from sampler.agent.catalogue import Unusable, catalogue
-from sampler.agent.config import Delivery, Program, Samplers
-from sampler.agent.options import Option, options
+from sampler.cli.keys import ANY, sections
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from sampler.agent.options import Option
+    from sampler.cli.keys import Section
 
 _HEAD = """\
 # sampler.toml: what 'sampler run' and sampler.agent.start() do. Lines with '#' show defaults.
 
 """
+_ACTIVE = "adapters.prometheus"
+_EXAMPLES = {str: '"..."', tuple: '["..."]', float: "5.0", int: "1"}
 
 
 def sample() -> str:
     """Return a commented configuration that holds every key there is, and is accepted as it is."""
-    lines = [*_keys(Program, set()), "", "[samplers]", *_keys(Samplers, set()), ""]
-    common = set(options(Delivery))
-    for name, entry in catalogue().items():
-        try:
-            cls = entry.load()
-        except Unusable as unusable:
-            lines += [f"# [adapters.{name}]  # {unusable.reason}", ""]
-            continue
-        active = "" if name == "prometheus" else "# "
-        summary = (cls.__doc__ or "").strip().partition("\n")[0].replace("``", "")
-        lines += [f"# {summary}", f"{active}[adapters.{name}]", *_keys(cls, common), ""]
-    lines += ["# Every [adapters.NAME] table also takes:", *_keys(Delivery, set())]
-    return _HEAD + "\n".join(lines) + "\n"
+    lines: list[str] = []
+    for section in sections():
+        lines += [*_table(section), ""]
+    return _HEAD + "\n".join(lines)
 
 
-def _keys(cls: Any, without: set[str]) -> Iterator[str]:
-    for field in attrs.fields(cls) if attrs.has(cls) else ():
-        described = options(cls).get(field.name)
-        if described is None or field.name in without:
-            continue
-        for line in textwrap.wrap(described.help, 90):
+def _table(section: Section) -> Iterator[str]:
+    if section.unusable:
+        yield f"# [{section.table}]  # {section.unusable}"
+        return
+    if section.table == ANY:
+        yield "# Every [adapters.NAME] table also takes:"
+    elif section.adapter:
+        yield f"# {section.summary}"
+        yield f"[{section.table}]" if section.table == _ACTIVE else f"# [{section.table}]"
+    elif section.table:
+        yield f"[{section.table}]"
+    for key, option in section.keys.items():
+        for line in textwrap.wrap(option.help, 90):
             yield f"#   {line}"
-        yield f"# {field.name} = {_toml(described.default, described)}"
+        yield f"# {key} = {toml(option)}"
 
 
-def _toml(value: Any, described: Option) -> str:
+def toml(option: Option) -> str:
+    """Return a key's default as TOML; an example where there is none."""
+    value: Any = option.default
     if value is None:
-        return {str: '"..."', tuple: '["process"]', float: "5.0", int: "1"}[described.kind]
+        return _EXAMPLES[option.kind]
+    if isinstance(value, dict):
+        return "{}"
     return json.dumps(list(value) if isinstance(value, tuple) else value)

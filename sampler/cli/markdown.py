@@ -1,0 +1,74 @@
+"""``sampler config markdown``: the page ``docs/configuration.md``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sampler.cli.keys import ANY, sections
+from sampler.cli.sample import toml
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sampler.agent.options import Option
+    from sampler.cli.keys import Section
+
+_HEAD = """\
+# Configuration
+
+<!-- Made by `sampler config markdown > docs/configuration.md`; a test compares. -->
+
+`sampler.toml` says what `sampler run` and `sampler.agent.start()` do. `sampler config sample`
+prints all of it as a file to begin with, `sampler config schema` as a JSON Schema for editors,
+`sampler explain KEY` one key. `sampler check` tells all problems at once.
+
+* The file is the one given with `-c`, else `$SAMPLER_CONFIG`, else `./sampler.toml`.
+* `${NAME}` in a text is a variable of the environment; `$${` is a plain `${`. A number or a switch
+  may be a variable, too.
+* `file:/path` in a secret stands for the first line of that file. Secrets are never shown.
+* `SAMPLER_DISABLE=a,b` keeps samplers from being touched at all, `*` all of them.
+* SIGHUP, or `sampler.agent.reload()`, reads the file again: an adapter whose table says the same
+  runs on untouched.
+"""
+_TYPES = {
+    str: "text",
+    int: "integer",
+    float: "number",
+    bool: "true, false",
+    dict: "table of texts",
+}
+_ITEMS = {str: "texts", int: "integers", float: "numbers"}
+
+
+def markdown() -> str:
+    """Return the page, with this distribution's own adapters."""
+    pages = ("\n".join(_lines(section)) + "\n" for section in sections() if section.ours)
+    return "\n".join((_HEAD, *pages))
+
+
+def _lines(section: Section) -> Iterator[str]:
+    if section.table == ANY:
+        yield "## `[adapters.NAME]`: keys of every adapter"
+    elif section.adapter or section.table:
+        yield f"## `[{section.table}]`"
+    else:
+        yield "## At the top"
+    yield ""
+    yield section.summary
+    yield ""
+    yield "| key | what may stand there | default | meaning |"
+    yield "|---|---|---|---|"
+    for key, option in section.keys.items():
+        default = "" if option.default is None else f"`{toml(option)}`"
+        cells = (f"`{key}`", _shape(option), default, option.help)
+        yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _shape(option: Option) -> str:
+    if option.choices:
+        return ", ".join(f"`{choice}`" for choice in option.choices)
+    words = _TYPES[option.kind] if option.kind in _TYPES else f"list of {_ITEMS[option.items]}"
+    if option.minimum is not None:
+        high = "" if option.maximum is None else f" to {option.maximum:g}"
+        words += f", {option.minimum:g}{high}" if high else f", at least {option.minimum:g}"
+    return f"{words}, secret" if option.secret else words
