@@ -36,7 +36,8 @@ MAX_CACHE_SIZE = inf
 MAX_CREATES_PER_MINUTE = inf
 MAX_UPDATES_PER_SECOND = inf
 CARBON_METRIC_INTERVAL = 0
-ENABLE_TAGS = False
+ENABLE_TAGS = {enable_tags}
+GRAPHITE_URL = {tags_at}
 LOG_CREATES = True
 LOG_UPDATES = False
 """
@@ -59,6 +60,7 @@ class Carbon(Server):
     Args:
         directory: where its configuration, logs and files live.
         retention: whisper's archives, finest first; `series` reads the first.
+        tags_at: URL of the graphite-web that tagged series are announced to; default: none is.
     """
 
     install: ClassVar[str] = (
@@ -66,7 +68,9 @@ class Carbon(Server):
         "(or run tests/support/install_servers.sh)"
     )
 
-    def __init__(self, directory: Path, *, retention: str = "1s:10m,10s:1d") -> None:
+    def __init__(
+        self, directory: Path, *, retention: str = "1s:10m,10s:1d", tags_at: str = ""
+    ) -> None:
         self._program = self.program("carbon-cache")
         super().__init__(directory, ports=4)
         self.line_port, self.udp_port, self.pickle_port, self.query_port = self.ports
@@ -82,6 +86,8 @@ class Carbon(Server):
                 udp=self.udp_port,
                 pickle=self.pickle_port,
                 query=self.query_port,
+                enable_tags=bool(tags_at),
+                tags_at=tags_at,
             )
         )
         (directory / "conf" / "storage-schemas.conf").write_text(

@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 from tests.support.carbon import Carbon
+from tests.support.carbon_relay import CarbonCRelay, CarbonRelay
+from tests.support.graphite_web import GraphiteWeb
 from tests.support.process import MissingServerError, Server
 from tests.support.prometheus import Prometheus
 from tests.support.pushgateway import Pushgateway
 from tests.support.statsd import StatsD
 
-__all__ = ["Carbon", "MissingServerError", "Prometheus", "Pushgateway", "Server", "StatsD"]
+__all__ = [
+    "Carbon",
+    "CarbonCRelay",
+    "CarbonRelay",
+    "GraphiteWeb",
+    "MissingServerError",
+    "Prometheus",
+    "Pushgateway",
+    "Server",
+    "StatsD",
+]
