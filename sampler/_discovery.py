@@ -7,6 +7,7 @@ from importlib.metadata import EntryPoint, distributions, entry_points
 from typing import TYPE_CHECKING
 
 from sampler._mapping import Declaration, short
+from sampler._registry import Registration
 from sampler._snapshot import Failure
 from sampler._worker import Crew, Job
 from sampler.exceptions import SamplerError
@@ -75,11 +76,14 @@ def _publish(registry: Registry, name: str, job: Job, deadline: float) -> Failur
     if job.error is not None:
         return Failure(name, "import", _import_error(job))
     try:
-        called = Declaration(job.result, reserved=registry.reserved).name
+        own = getattr(job.result, "registration", None)  # a group of instruments has one
+        if not (isinstance(own, Registration) and own in tuple(registry)):
+            own = None
+        called = own.name if own else Declaration(job.result, reserved=registry.reserved).name
         if ":" not in name and called != name:
             message = f"its entry point is called {name!r} but the sampler {called!r}"
             return Failure(name, "invalid", f"{message}: they must agree")
-        registration = registry.register(job.result)
+        registration = own or registry.register(job.result)
         registration.origin = registration.origin or name
     except SamplerError as error:
         return Failure(name, "invalid", str(error))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeVar
     from weakref import WeakSet
 
-    from sampler._registry import Registry
+    from sampler._registry import Registration, Registry
 
     Made = TypeVar("Made", bound=Instrument)
 
@@ -29,6 +29,9 @@ class Instruments:
     Args:
         name: the sampler's name.
         registry: where; default: the default registry.
+
+    Attributes:
+        registration: how it is published; discovery finds a group by it.
 
     Raises:
         InvalidSampler: the name is none.
@@ -42,7 +45,7 @@ class Instruments:
         self._start = time.time()
         self._instruments: dict[str, tuple[Instrument, object]] = {}
         home = _registry.default if registry is None else registry
-        self._registration = home.register(
+        self.registration: Registration = home.register(
             {"name": name, "sample": self._sample, "start": self._started}
         )
         _remember(self)
@@ -110,7 +113,7 @@ class Instruments:
 
     def unregister(self) -> None:
         """Withdraw the group; its instruments go on counting for nobody."""
-        self._registration.unregister()
+        self.registration.unregister()
 
     def _get(
         self, made: Made, name: str, names: tuple[str, ...], *more: object, **description: object
@@ -118,7 +121,7 @@ class Instruments:
         description = {**description, "labels": names}
         alike = (type(made), tuple(sorted(description.items(), key=str)), *more)
         if name not in self._instruments:
-            self._registration.declare(name, description)
+            self.registration.declare(name, description)
         known, as_declared = self._instruments.setdefault(name, (made, alike))
         if as_declared != alike:
             raise ValueError(f"instrument '{self.name}.{name}' exists and is described otherwise")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sampler import Collector, Registry
+from sampler import Collector, Registry, _registry
 from tests.contract.build import mapping, values
 from tests.support.waiting import wait_for
 
@@ -52,6 +52,20 @@ def discover(*names: str, registry: Registry | None = None, **options: Any) -> d
         failure.sampler: f"{failure.reason}: {failure.message}"
         for failure in found.discover(names, **options)
     }
+
+
+def test_a_group_of_instruments_is_found_as_any_sampler_is(install: Callable[..., None]) -> None:
+    """By reference and by entry point; it is registered once."""
+    source = "import sampler\nzz_group = sampler.Instruments('zz_group')\n"
+    install("zz_shop", source, "zz_group = zz_shop:zz_group")
+    for name in ("zz_shop:zz_group", "zz_group"):
+        assert discover(name, registry=_registry.default) == {}
+    group = sys.modules["zz_shop"].zz_group
+    (registration,) = [r for r in _registry.default if r.name == "zz_group"]
+    assert registration is group.registration
+    assert registration.origin == "zz_shop:zz_group"
+    group.unregister()
+    assert "zz_shop:zz_group" in discover("zz_shop:zz_group")
 
 
 def test_nothing_is_loaded_that_nobody_has_imported(install: Callable[..., None]) -> None:
