@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from sampler.agent.catalogue import OURS, Unusable, catalogue
-from sampler.agent.config import Delivery, Program, Samplers
+from sampler.agent.config import Delivery, Program, Samplers, _parameters
 from sampler.agent.options import Option, options
+from sampler.cli.losses import losses
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+    from sampler.agent.catalogue import Entry
 
 ANY = "adapters.NAME"
 """The table that stands for every adapter's."""
@@ -25,6 +28,8 @@ class Section:
         table: ``""`` for the top, ``samplers``, ``adapters.graphite``, or :data:`ANY`.
         summary: one sentence.
         keys: its own keys and what may stand for each.
+        undeclared: keys of which no more than the name is known; None: any key may stand there.
+        losses: what its adapter's backend cannot carry, with what happens instead.
         unusable: why its adapter cannot be loaded, or nothing.
         ours: it is this distribution's.
     """
@@ -32,6 +37,8 @@ class Section:
     table: str
     summary: str
     keys: Mapping[str, Option]
+    undeclared: tuple[str, ...] | None = ()
+    losses: Mapping[str, str] = attrs.field(factory=dict)
     unusable: str = ""
     ours: bool = True
 
@@ -48,24 +55,47 @@ class Section:
 
 def sections() -> list[Section]:
     """Return every table there is, installed adapters included, in the order of a file."""
-    found = [_section("", Program), _section("samplers", Samplers)]
-    for name, entry in catalogue().items():
-        table, ours = f"adapters.{name}", entry.distribution == OURS
-        try:
-            found.append(_section(table, entry.load(), ours=ours))
-        except Unusable as unusable:
-            found.append(Section(table, "", {}, unusable.reason, ours))
-    return [*found, _section(ANY, Delivery)]
+    return [
+        _table("", Program),
+        _table("samplers", Samplers),
+        *(section(entry) for entry in catalogue().values()),
+        _table(ANY, Delivery),
+    ]
 
 
-def summary(cls: object) -> str:
+def section(entry: Entry) -> Section:
+    """Return the table of one installed adapter, whatever its class does when it is looked at."""
+    table, ours = f"adapters.{entry.name}", entry.distribution == OURS
+    try:
+        cls = entry.load()
+    except Unusable as unusable:
+        return Section(table, "", {}, unusable=unusable.reason, ours=ours)
+    common = options(Delivery)
+    every = _or(options, cls, {})
+    return Section(
+        table,
+        _or(_summary, cls, ""),
+        {key: each for key, each in every.items() if key not in common},
+        () if every else _or(_parameters, cls, None),
+        _or(losses, cls, {}),
+        ours=ours,
+    )
+
+
+def _table(table: str, cls: type) -> Section:
+    return Section(table, _summary(cls), options(cls))
+
+
+def _summary(cls: object) -> str:
     """Return the first line of a class' docstring, without markup."""
     text = getattr(cls, "__doc__", None)
     line = str(text).strip().partition("\n")[0] if text else ""
     return line.replace("``", "")
 
 
-def _section(table: str, cls: type, *, ours: bool = True) -> Section:
-    common = options(Delivery) if table.startswith("adapters.") and table != ANY else {}
-    keys = {key: each for key, each in options(cls).items() if key not in common}
-    return Section(table, summary(cls), keys, ours=ours)
+def _or(read: Callable[[Any], Any], cls: object, otherwise: Any) -> Any:
+    """Return what reading a foreign class gives; what it raises is its own loss."""
+    try:
+        return read(cls)
+    except Exception:
+        return otherwise

@@ -7,11 +7,10 @@ import textwrap
 from typing import Any
 
 from sampler._discovery import GROUP as SAMPLERS
+from sampler._mapping import short
 from sampler.agent.catalogue import GROUP as ADAPTERS
 from sampler.agent.catalogue import Entry, Unusable, catalogue
-from sampler.agent.options import options
-from sampler.cli.keys import summary
-from sampler.cli.losses import losses
+from sampler.cli.keys import section
 
 
 def show(what: str | None, *, as_json: bool = False) -> int:
@@ -41,27 +40,42 @@ def _describe(kind: str, entry: Entry) -> dict[str, Any]:
     row: dict[str, Any] = {
         "name": entry.name,
         "reference": entry.reference,
-        "distribution": entry.distribution,
-        "version": entry.version,
+        "distribution": entry.distribution or "",  # malformed metadata has none
+        "version": entry.version or "",
         "available": True,
         "reason": "",
     }
+    return row | (_sampler(entry) if kind == "samplers" else _adapter(entry))
+
+
+def _sampler(entry: Entry) -> dict[str, Any]:
     try:
         loaded = entry.load()
+        return {"metrics": sorted(map(str, loaded.get("metrics") or ()))}
     except Unusable as unusable:
-        return {**row, "available": False, "reason": unusable.reason}
-    if kind == "samplers":
-        row["metrics"] = sorted(loaded.get("metrics", {})) if hasattr(loaded, "get") else []
-    else:
-        row["help"] = summary(loaded)
-        row["keys"] = {key: each.help for key, each in options(loaded).items()}
-        row["losses"] = losses(loaded)
-    return row
+        return {"available": False, "reason": unusable.reason}
+    except Exception as error:  # whatever the object is
+        return {"available": False, "reason": f"is no sampler: {short(error)}"}
+
+
+def _adapter(entry: Entry) -> dict[str, Any]:
+    found = section(entry)
+    if found.unusable:
+        return {"available": False, "reason": found.unusable}
+    return {
+        "help": found.summary,
+        "keys": {
+            **dict.fromkeys(found.undeclared or (), ""),
+            **{key: option.help for key, option in found.keys.items()},
+        },
+        "losses": dict(found.losses),
+    }
 
 
 def _text(kind: str, row: dict[str, Any]) -> str:
     if not row["available"]:
         return f"unavailable: {row['reason']}"
-    if kind == "adapters":
-        return str(row["help"])
-    return f"{len(row['metrics'])} metrics"
+    if kind == "samplers":
+        return f"{len(row['metrics'])} metrics"
+    lost = f" Does not carry: {', '.join(row['losses'])}." if row["losses"] else ""
+    return f"{row['help']}{lost}".strip()

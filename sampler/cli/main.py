@@ -7,16 +7,37 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from sampler.cli.exits import CONFIG, USAGE
-from sampler.cli.logs import FORMATS, log_to_stderr
+from sampler.cli.exits import CONFIG, OK, UNAVAILABLE, USAGE
+from sampler.cli.logs import FORMATS, log_to_stderr, tell
 from sampler.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _EPILOG = """\
-exit status: 0 fine; 2 wrong arguments; 69 an endpoint does not answer; 78 the configuration
-has problems.
+exit status: 0 fine; 2 wrong arguments; 69 an endpoint does not answer, or a
+package is not installed; 78 the configuration has problems.
+
+'sampler COMMAND -h' says more of each. Without a configuration, 'sampler run'
+serves this process' numbers on http://127.0.0.1:9464/metrics.
+"""
+
+_CONFIG = """
+  sampler config sample    a commented sampler.toml to begin with
+  sampler config schema    a JSON Schema of sampler.toml, for editors
+  sampler config markdown  every key, as a page of documentation
+
+Sample and schema hold every key of every adapter that is installed.
+"""
+
+_EXPLAIN = """
+  sampler explain interval              a key, wherever it may stand
+  sampler explain adapters.eu.prefix    a key of a table
+  sampler explain graphite              an adapter, or a sampler
+  sampler explain process.cpu.time      a metric, by its full name
+  sampler explain oldest                why entries were dropped, samples
+                                        refused, or pulls failed
+  sampler explain C-07                  a clause of the PEP draft
 """
 
 
@@ -38,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         status: int = arguments.run(arguments)
     except ConfigurationError as error:
-        print(error, file=sys.stderr)
+        tell(str(error), arguments.log_format)
         return CONFIG
     except BrokenPipeError:  # the reader, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing more to flush
@@ -64,8 +85,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    def verb(name: str, text: str) -> argparse.ArgumentParser:
-        return verbs.add_parser(name, help=text, description=text, parents=[common])
+    def verb(name: str, text: str, more: str = "") -> argparse.ArgumentParser:
+        return verbs.add_parser(
+            name,
+            help=text,
+            description=f"{text}\n{more}".strip(),
+            parents=[common],
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
 
     def config_file(command: argparse.ArgumentParser) -> None:
         command.add_argument(
@@ -94,16 +121,12 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("--json", action="store_true", help="for programs")
     show.set_defaults(run=_list)
 
-    config = verb("config", "Help to write a configuration.")
-    config.add_argument(
-        "what",
-        choices=("sample", "schema", "markdown"),
-        help="a commented sampler.toml, a JSON Schema for editors, or a page of documentation",
-    )
-    config.set_defaults(run=_config)
+    config = verb("config", "Help to write a configuration.", _CONFIG)
+    config.add_argument("what", nargs="?", choices=("sample", "schema", "markdown"), help="which")
+    config.set_defaults(run=_config, usage=config)
 
-    explain = verb("explain", "Say what a key, an adapter, a metric, a reason or a clause is.")
-    explain.add_argument("word", metavar="KEY|CLAUSE", help="such as adapters.graphite.prefix")
+    explain = verb("explain", "Say what a key, an adapter, a metric or a reason is.", _EXPLAIN)
+    explain.add_argument("word", metavar="KEY|CLAUSE", help="or another word, as above")
     explain.set_defaults(run=_explain)
 
     demo = verb("demo", "See it work: a busy program, three backends, all inside this process.")
@@ -146,15 +169,23 @@ def _list(arguments: argparse.Namespace) -> int:
 
 
 def _config(arguments: argparse.Namespace) -> int:
+    if arguments.what is None:
+        arguments.usage.print_help(sys.stderr)
+        return USAGE
     if arguments.what == "schema":
         from sampler.cli.schema import schema as text
     elif arguments.what == "markdown":
         from sampler.cli.markdown import markdown as text
     else:
         from sampler.cli.sample import sample as text
+    from sampler.agent.catalogue import Unusable
 
-    print(text(), end="")
-    return 0
+    try:
+        print(text(), end="")
+    except Unusable as error:
+        print(f"sampler config {arguments.what}: adapter {error}", file=sys.stderr)
+        return UNAVAILABLE
+    return OK
 
 
 def _explain(arguments: argparse.Namespace) -> int:

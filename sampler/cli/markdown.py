@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
+from sampler.agent.catalogue import Unusable, catalogue
 from sampler.cli.keys import ANY, sections
 from sampler.cli.sample import toml
 
@@ -21,6 +23,10 @@ _HEAD = """\
 `sampler.toml` says what `sampler run` and `sampler.agent.start()` do. `sampler config sample`
 prints all of it as a file to begin with, `sampler config schema` as a JSON Schema for editors,
 `sampler explain KEY` one key. `sampler check` tells all problems at once.
+
+An editor that knows TOML (taplo, Even Better TOML) checks the file as it is typed, once the output
+of `sampler config schema` is saved beside it as `sampler.schema.json` and the file's first line is
+`#:schema ./sampler.schema.json`.
 
 * The file is the one given with `-c`, else `$SAMPLER_CONFIG`, else `./sampler.toml`.
 * `${NAME}` in a text is a variable of the environment; `$${` is a plain `${`. A number or a switch
@@ -41,7 +47,14 @@ _ITEMS = {str: "texts", int: "integers", float: "numbers"}
 
 
 def markdown() -> str:
-    """Return the page, with this distribution's own adapters."""
+    """Return the page, with this distribution's own adapters.
+
+    Raises:
+        Unusable: one of them cannot be imported here: the page would be half of one.
+    """
+    for section in sections():
+        if section.ours and section.unusable:
+            raise Unusable(catalogue()[section.adapter], section.unusable)
     pages = ("\n".join(_lines(section)) + "\n" for section in sections() if section.ours)
     return "\n".join((_HEAD, *pages))
 
@@ -59,9 +72,20 @@ def _lines(section: Section) -> Iterator[str]:
     yield "| key | what may stand there | default | meaning |"
     yield "|---|---|---|---|"
     for key, option in section.keys.items():
-        default = "" if option.default is None else f"`{toml(option)}`"
-        cells = (f"`{key}`", _shape(option), default, option.help)
+        default = "" if option.default is None or option.secret else f"`{toml(option)}`"
+        cells = (f"`{key}`", _shape(option), default, _escaped(option.help))
         yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    if section.losses:
+        yield ""
+        yield "What this backend does not carry, and what happens instead:"
+        yield ""
+        for word, sentence in section.losses.items():
+            yield f"* {word}: {_escaped(sentence)}"
+
+
+def _escaped(text: str) -> str:
+    """Return plain text so that none of it is markup."""
+    return re.sub(r"([\\`*<])", r"\\\1", text)
 
 
 def _shape(option: Option) -> str:

@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 
 _HEAD = """\
 # sampler.toml: what 'sampler run' and sampler.agent.start() do. Lines with '#' show defaults.
+# ${NAME} in a text is a variable of the environment; 'sampler explain KEY' says more of a key.
 
 """
 _ACTIVE = "adapters.prometheus"
-_EXAMPLES = {str: '"..."', tuple: '["..."]', float: "5.0", int: "1"}
+_EXAMPLES: dict[type, Any] = {str: "...", float: 5.0, int: 1, bool: True, dict: {}}
 
 
 def sample() -> str:
@@ -48,10 +49,21 @@ def _table(section: Section) -> Iterator[str]:
 
 
 def toml(option: Option) -> str:
-    """Return a key's default as TOML; an example where there is none."""
+    """Return a key's default as TOML; an example where there is none, or it is a secret."""
     value: Any = option.default
-    if value is None:
-        return _EXAMPLES[option.kind]
+    if value is None or option.secret:
+        kind = option.items if option.kind is tuple else option.kind
+        example = option.choices[0] if option.choices else _EXAMPLES[kind]
+        value = (example,) if option.kind is tuple else example
+    return _toml(value)
+
+
+def _toml(value: Any) -> str:
     if isinstance(value, dict):
-        return "{}"
-    return json.dumps(list(value) if isinstance(value, tuple) else value)
+        pairs = ", ".join(f"{_toml(key)} = {_toml(each)}" for key, each in value.items())
+        return f"{{ {pairs} }}" if pairs else "{}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_toml, value))}]"
+    if isinstance(value, float):
+        return repr(value)
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,30 +1,38 @@
-"""``sampler config schema``: a JSON Schema of ``sampler.toml``, for editors."""
+"""``sampler config schema``: a JSON Schema of ``sampler.toml``, for editors.
+
+It refuses nothing that the agent takes. Editors differ in what they know of JSON Schema: all of
+them check ``if``, few look for keys behind it, and none stands beside a ``$ref``. So the tables of
+adapters name their keys twice, once to check them and once, as hints, to offer and explain them.
+"""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from sampler.cli.keys import ANY, sections
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from sampler.agent.options import Option
     from sampler.cli.keys import Section
 
 _TYPES = {str: "string", int: "integer", float: "number", bool: "boolean"}
-_VARIABLE = r"\$\{[A-Za-z_][A-Za-z0-9_]*\}"
+_VARIABLE = {"type": "string", "pattern": r"\$\{[A-Za-z_][A-Za-z0-9_]*\}"}
 
 
 def schema() -> str:
     """Return the schema (draft 2020-12) as JSON text, of all adapters that are installed."""
     found = {section.table: section for section in sections()}
     top, samplers, common = found.pop(""), found.pop("samplers"), found.pop(ANY)
-    adapters = {
-        each.adapter: _object(each, common) for each in found.values() if not each.unusable
-    }
+    adapters = {each.adapter: each for each in found.values() if not each.unusable}
+    known = {name: _object(each, common, adapters) for name, each in adapters.items()}
     whole = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "sampler.toml",
+        "description": top.summary,
         "type": "object",
         "properties": {
             **_properties(top),
@@ -34,46 +42,76 @@ def schema() -> str:
                 "properties": _properties(samplers),
                 "additionalProperties": False,
             },
-            "adapters": _adapters(adapters),
+            "adapters": {
+                "type": "object",
+                "description": "Where the numbers go: one table for each destination.",
+                "properties": {name: _named(name, known[name]) for name in known},
+                "additionalProperties": _reference(ANY),
+            },
         },
         "additionalProperties": False,
-        "$defs": adapters,
+        "$defs": {**known, ANY: _typed(common, known)},
     }
     return json.dumps(whole, indent=2) + "\n"
 
 
-def _adapters(adapters: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema of ``[adapters]``: a table is of its ``type``, else of its name."""
-    types = {
-        "type": "object",
-        "properties": {"type": {"enum": sorted(adapters)}},
-        "allOf": [
-            {
-                "if": {"properties": {"type": {"const": name}}, "required": ["type"]},
-                "then": {"$ref": f"#/$defs/{name}"},
-            }
-            for name in adapters
-        ],
-    }
-    named = {
-        name: {**types, "if": {"not": {"required": ["type"]}}, "then": {"$ref": f"#/$defs/{name}"}}
-        for name in adapters
-    }
+def _named(name: str, known: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of ``[adapters.graphite]``: graphite, unless it says another type."""
     return {
         "type": "object",
-        "description": "Where the numbers go: one table for each destination.",
-        "properties": named,
-        "additionalProperties": {**types, "required": ["type"]},
+        "description": known["description"],
+        "properties": {key: _hint(key, [name]) for key in known["properties"]},
+        "if": {"required": ["type"]},
+        "then": _reference(ANY),
+        "else": _reference(name),
     }
 
 
-def _object(section: Section, common: Section) -> dict[str, Any]:
+def _typed(common: Section, known: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a table that says its type."""
+    chain: dict[str, Any] = {}
+    for name in reversed(known):
+        condition = {"properties": {"type": {"const": name}}, "required": ["type"]}
+        chain = {"if": condition, "then": _reference(name)} | ({"else": chain} if chain else {})
+    keys = dict.fromkeys(key for each in known.values() for key in each["properties"])
+    owners = {key: [n for n, each in known.items() if key in each["properties"]] for key in keys}
+    hints = {key: _hint(key, names) for key, names in owners.items() if key not in common.keys}
+    return {
+        "type": "object",
+        "description": common.summary,
+        "properties": {**_properties(common), "type": _type(common, known), **hints},
+        "required": ["type"],
+        **chain,
+    }
+
+
+def _hint(key: str, names: list[str]) -> dict[str, Any]:
+    """Return what shows a key of these adapters, and refuses nothing."""
+    return {"anyOf": [*(_reference(name, "properties", key) for name in names), True]}
+
+
+def _reference(*path: str) -> dict[str, str]:
+    steps = (quote(step.replace("~", "~0").replace("/", "~1"), safe="~") for step in path)
+    return {"$ref": "/".join(("#/$defs", *steps))}
+
+
+def _object(section: Section, common: Section, types: Iterable[str]) -> dict[str, Any]:
+    properties = {
+        **{key: {} for key in section.undeclared or ()},
+        **_properties(section),
+        **_properties(common),
+        "type": _type(common, types),
+    }
     return {
         "type": "object",
         "description": section.summary,
-        "properties": {**_properties(section), **_properties(common)},
-        "additionalProperties": False,
+        "properties": properties,
+        "additionalProperties": section.undeclared is None,
     }
+
+
+def _type(common: Section, types: Iterable[str]) -> dict[str, Any]:
+    return {"description": common.keys["type"].help, "anyOf": [{"enum": list(types)}, _VARIABLE]}
 
 
 def _properties(section: Section) -> dict[str, Any]:
@@ -87,25 +125,23 @@ def _property(option: Option) -> dict[str, Any]:
         shape = {"type": "object", "additionalProperties": {"type": "string"}}
     else:
         shape = _item(option, option.kind)
-        if option.kind in (int, float, bool):
-            variable = {"type": "string", "pattern": f"^{_VARIABLE}$"}
-            shape = {"anyOf": [shape, variable]}
+        if option.kind in (int, float, bool) and not option.choices:
+            shape |= {"type": [shape["type"], "string"], "pattern": _VARIABLE["pattern"]}
     described = {"description": option.help, **shape}
+    if option.secret:
+        return {**described, "writeOnly": True}
     if option.default is not None:
         default = option.default
         described["default"] = list(default) if isinstance(default, tuple) else default
-    if option.secret:
-        described["writeOnly"] = True
     return described
 
 
 def _item(option: Option, kind: type) -> dict[str, Any]:
+    if option.choices:
+        return {"anyOf": [{"enum": list(option.choices)}, _VARIABLE]}
     shape: dict[str, Any] = {"type": _TYPES[kind]}
     if option.minimum is not None:
         shape["minimum"] = option.minimum
     if option.maximum is not None:
         shape["maximum"] = option.maximum
-    if option.choices:
-        known = {"enum": list(option.choices)}
-        return {"anyOf": [known, {"type": "string", "pattern": _VARIABLE}]}
     return shape
