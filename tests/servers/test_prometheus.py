@@ -59,6 +59,26 @@ def test_twenty_thousand_hostile_entries_are_stored_one_by_one(served):
     assert account.delivered % len(shot) == 0
 
 
+def test_a_hundred_thousand_hostile_entries_are_as_many_when_scraped(prometheus_server):
+    """Prometheus' own parser counts them, and its store keeps each apart."""
+    shot, law = snapshot_of(block(*corpus())), Law()
+    adapter = Prometheus(listen="127.0.0.1:0")
+    adapter.open(lambda: shot, law)
+    try:
+        server = prometheus_server([adapter.address], scrape_interval="10s")
+        server.wait_scraped(limit=60.0)
+        expected = len(samples(page(shot, OPENMETRICS), OPENMETRICS))
+        assert len(shot) == 100_000 < expected
+        for query in (
+            "scrape_samples_scraped",
+            'count({job="test",__name__!~"up|scrape_.*"})',
+        ):
+            (found,) = server.query(query)
+            assert float(found["value"][1]) == expected
+    finally:
+        adapter.close(5.0)
+
+
 def test_openmetrics_and_text_make_the_same_series(served, prometheus_server):
     """Counters, units, bounds: nothing changes its name when a scraper changes its mind."""
     shot = snapshot_of(
