@@ -137,7 +137,7 @@ class Pushgateway:
             self._ask("GET", "/-/ready", (), timeout)
             return DELIVERED
         encoding = (("Content-Encoding", "gzip"),) if self.gzip else ()
-        self._group, self._held = batch.note, True
+        self._group = batch.note
         self._ask(
             "PUT", batch.note, (("Content-Type", TEXT), *encoding), timeout, b"".join(batch.frames)
         )
@@ -178,6 +178,7 @@ class Pushgateway:
             if self.username is not None:
                 pair = f"{self.username}:{self.password}".encode()
                 headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
+            self._held = self._held or method == "PUT"  # from here on it may have arrived
             connection.request(method, parts.path.rstrip("/") + path, body, headers)
             _limit(connection, deadline)
             with connection.getresponse() as response:

@@ -138,7 +138,8 @@ class Agent:
         for each in self._pushed:
             each.start()
         snapshot = pulse.tick()
-        self._flush(self._pushed, max(deadline, time.monotonic() + 1.0))
+        # Adapters stay open: closing one may take back what it has delivered.
+        self._flush(self._pushed, max(deadline, time.monotonic() + 1.0), close=False)
         pulse.collector.close()
         pulse.close()
         return snapshot
@@ -279,11 +280,11 @@ class Agent:
             if isinstance(each, Scraped):
                 each.close(max(0.1, deadline - time.monotonic()))
 
-    def _flush(self, pushed: Sequence[Pushed], deadline: float) -> None:
+    def _flush(self, pushed: Sequence[Pushed], deadline: float, *, close: bool = True) -> None:
         for each in pushed:
             each.finish(deadline)
         for each in pushed:
-            each.join()
+            each.join(close=close)
 
 
 def _kept_or_new(wiring: Wiring, before: Channel | None, *, same: bool) -> Pushed | Scraped:

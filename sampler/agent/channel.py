@@ -90,9 +90,9 @@ class Pushed(Channel):
         """Begin the final flush, to end by the monotonic ``deadline``."""
         self._sender.finish(deadline)
 
-    def join(self) -> None:
-        """Wait for the end of the flush and settle what is left."""
-        self._sender.join()
+    def join(self, *, close: bool = True) -> None:
+        """Wait for the end of the flush, settle what is left, and close the adapter."""
+        self._sender.join(close=close)
 
     def _baselines(self) -> Stepped | NewestOnly:
         return self._outbox if isinstance(self._outbox, NewestOnly) else self._stepped

@@ -66,14 +66,19 @@ class Sender:
         self._stopping.set()
         self._outbox.hurry()
 
-    def join(self) -> None:
-        """Wait for the end of :meth:`finish`, then account for what could not be sent."""
+    def join(self, *, close: bool = True) -> None:
+        """Wait for the end of :meth:`finish`, then account for what could not be sent.
+
+        Args:
+            close: close the adapter, too, unless its last call has not returned.
+        """
         if self._thread.is_alive():
             self._thread.join(max(0.0, self._deadline - time.monotonic()))
         self._outbox.close()
-        if not self._thread.is_alive() and (close := getattr(self._adapter, "close", None)):
+        ends = getattr(self._adapter, "close", None)
+        if close and ends is not None and not self._thread.is_alive():
             try:
-                close()
+                ends()
             except Exception:
                 _log.exception("adapter %r: close failed", self.name)
 

@@ -180,6 +180,24 @@ def test_an_agent_survives_an_outage_and_pushes_the_newest_only(pushgateway):
     assert found["job_reads"] == len(reads)
 
 
+def test_what_is_pushed_once_stays(pushgateway):
+    """A job that ends after one pull means its numbers to be scraped later."""
+    registry = Registry()
+    registry.register({"name": "job", "sample": lambda: [("rows", 7)]})
+    adapters = {"pushgateway": {"url": pushgateway.url}}
+    Agent(parse({"samplers": {"enable": ["job"]}, "adapters": adapters}), registry).once()
+    assert {name: n for (name, _), n in pushgateway.samples().items()}["job_rows"] == 7
+
+
+def test_nothing_is_deleted_that_was_never_pushed(caplog):
+    """A gateway that refuses connections has no group of ours."""
+    adapter = Pushgateway(url=f"http://{HOST}:{free_port()}")
+    with pytest.raises(Unavailable):
+        push(adapter, snapshot((gauge("a.b"), 1)))
+    adapter.close()
+    assert not caplog.records
+
+
 def test_check_asks_without_pushing(pushgateway):
     """A batch without entries is a question."""
     adapter = Pushgateway(url=pushgateway.url)
