@@ -12,7 +12,7 @@ import struct
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 MAX_BATCH = 512 * 1024
 """Bytes that one connection confirms."""
@@ -32,11 +32,11 @@ class Format(Protocol):
 
     limit: int
 
-    def point(self, path: str, value: Any, time: int) -> Any:
-        """Return one point."""
+    def at(self, time: int) -> Callable[[str, Any], Any]:
+        """Return what makes a path and a number a point at ``time``, in epoch seconds."""
         ...
 
-    def size(self, point: Any) -> int:
+    def size(self, point: Any, /) -> int:
         """Return how many bytes a point takes, at most."""
         ...
 
@@ -52,16 +52,15 @@ class Plaintext:
         limit: bytes that one batch may hold.
     """
 
+    size = staticmethod(len)  # paths are ASCII
+
     def __init__(self, limit: int) -> None:
         self.limit: int = limit
 
-    def point(self, path: str, value: Any, time: int) -> str:
-        """Return one line."""
-        return f"{path} {value!r} {time}\n"
-
-    def size(self, point: str) -> int:
-        """Return a line's bytes: paths are ASCII."""
-        return len(point)
+    def at(self, time: int) -> Callable[[str, Any], str]:
+        """Return what makes a path and a number a line."""
+        end = f" {time}\n"
+        return lambda path, value: f"{path} {value!r}{end}"
 
     def frame(self, points: Sequence[str]) -> bytes:
         """Return lines as bytes."""
@@ -76,11 +75,11 @@ class Pickle:
 
     limit: int = MAX_BATCH
 
-    def point(self, path: str, value: Any, time: int) -> tuple[str, tuple[int, Any]]:
-        """Return one point."""
-        return path, (time, value)
+    def at(self, time: int) -> Callable[[str, Any], tuple[str, tuple[int, Any]]]:
+        """Return what makes a path and a number a point."""
+        return lambda path, value: (path, (time, value))
 
-    def size(self, point: tuple[str, tuple[int, Any]]) -> int:
+    def size(self, point: tuple[str, tuple[int, Any]], /) -> int:
         """Return how many bytes a point takes, at most."""
         return len(point[0]) + _AROUND
 

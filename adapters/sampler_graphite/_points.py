@@ -63,7 +63,7 @@ class Points:
         """Yield batches of whole entries in the snapshot's order."""
         self._fill_in(snapshot.identity)
         form = self._form
-        make, measure, limit = form.point, form.size, form.limit
+        measure, limit, deltas = form.size, form.limit, self._deltas
         points: list[Any] = []
         size = samples = 0
         refused: dict[str, int] = {}
@@ -75,7 +75,7 @@ class Points:
                 samples += len(block)
                 continue
             # What grew in one interval is one point, though the last pull at stop adds to it.
-            time = began if self._deltas else int(block.time)
+            make = form.at(began if deltas else int(block.time))
             for path, series, value in zip(paths, block.series, block.values, strict=True):
                 if value is ABSENT:
                     continue
@@ -83,14 +83,13 @@ class Points:
                     refused[path.reason] = refused.get(path.reason, 0) + 1
                     continue
                 if isinstance(path, tuple):
-                    new = [
-                        make(p, v, time) for p, v in self._parts(path, value, since.get(series))
-                    ]
-                elif self._deltas and series.cumulative:
-                    new = [make(path, value - since.get(series, 0), time)]  # type: ignore[operator]
+                    new = [make(p, v) for p, v in self._parts(path, value, since.get(series))]
+                    more = sum(map(measure, new))
                 else:
-                    new = [make(path, value, time)]
-                more = sum(map(measure, new))
+                    if deltas and series.cumulative:
+                        value -= since.get(series, 0)  # type: ignore[operator] # noqa: PLW2901
+                    new = [make(path, value)]
+                    more = measure(new[0])
                 if size + more > limit and points:
                     yield Batch((form.frame(points),), samples, refused)
                     points, size, samples, refused = [], 0, 0, {}
