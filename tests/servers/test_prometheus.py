@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import http.server
 import math
+import threading
 import time
+from contextlib import contextmanager
 
 import pytest
 
@@ -13,6 +16,7 @@ from sampler_prometheus._text import OPENMETRICS, TEXT
 from tests.adapters.corpus import corpus
 from tests.adapters.shapes import block, counter, gauge, histogram, snapshot_of
 from tests.adapters.test_prometheus_openmetrics import page, samples
+from tests.support.ports import HOST
 from tests.support.waiting import wait_for
 
 
@@ -77,6 +81,47 @@ def test_a_hundred_thousand_hostile_entries_are_as_many_when_scraped(prometheus_
             assert float(found["value"][1]) == expected
     finally:
         adapter.close(5.0)
+
+
+@contextmanager
+def text_only(body):
+    """Serve our text page to whoever asks, as this Prometheus never would ask for it."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Type", TEXT)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer((HOST, 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield f"{HOST}:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join(10)
+        server.server_close()
+
+
+def test_the_text_format_is_stored_one_by_one(prometheus_server):
+    """Ten thousand hostile entries; this Prometheus prefers the other format where it can."""
+    text = page(snapshot_of(block(*corpus(10_000))), TEXT)
+    with text_only(text.encode()) as address:
+        server = prometheus_server([address])
+        server.wait_scraped()
+        found = stored(server)
+    expected = samples(text, TEXT)
+    assert found.keys() == expected.keys()
+    assert all(
+        math.isclose(value, expected[key], rel_tol=1e-12, abs_tol=0.0)
+        for key, value in found.items()
+    )
 
 
 def test_openmetrics_and_text_make_the_same_series(served, prometheus_server):
