@@ -6,54 +6,62 @@ import re
 import sys
 import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sampler._discovery import GROUP as SAMPLERS
+from sampler._mapping import Declaration, short
+from sampler._names import RESERVED
+from sampler.agent.accounts import METRICS
 from sampler.agent.catalogue import Unusable, catalogue, did_you_mean
 from sampler.cli.exits import OK, USAGE
 from sampler.cli.keys import ANY, sections
-from sampler.cli.losses import losses
+from sampler.cli.reasons import LOST, REASONS
 from sampler.cli.sample import toml
+from sampler.exceptions import InvalidSampler
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from sampler._mapping import Description
+    from sampler.agent.catalogue import Entry
     from sampler.agent.options import Option
     from sampler.cli.keys import Section
 
-_CLAUSE = re.compile(r"[SRC]-\d\d", re.IGNORECASE)
+_CLAUSE = re.compile(r"[SRC]-\d+", re.IGNORECASE)
 _DRAFT = Path(__file__).parents[2] / "pep" / "pep-9999.rst"
-REASONS = {
-    "collision": "two series have one name at the backend: the first keeps it",
-    "encode": "the adapter failed, or did not account for every entry",
-    "error": "the adapter raised what no adapter should",
-    "oldest": "the outbox was full: the oldest made room",
-    "rejected": "the endpoint refused it for good",
-    "shutdown": "it was still waiting when its adapter, or the program, ended",
-    "superseded": "a newer snapshot took its place: this backend has no use for an old one",
-    "too_long": "its name, or its line, is longer than the backend takes",
-    "unsupported": "the backend has no way to carry it",
-}
-"""Reasons of ``sampler.entries.dropped``."""
+_TABLE, _ADAPTERS = "adapters.", "adapters"
 
 
 def explain(word: str) -> int:
     """Print what ``word`` is; return the exit status.
 
     Args:
-        word: a key, with its table or without; an adapter's or a sampler's name; a full name of a
-            metric; a reason of a drop; or a clause of the PEP such as ``C-07``.
+        word: a table or a key, with its table or without; an adapter's or a sampler's name; a
+            full name of a metric; a reason of a drop, a refusal or a failure; what a backend
+            may not carry; or a clause of the PEP such as ``C-07``.
     """
     if _CLAUSE.fullmatch(word):
         return _clause(word.upper())
-    found = [*_keys(word), *_adapters(word), *_samplers(word), *_reasons(word)]
-    for lines in found:
-        print("\n".join(lines))
+    tables = sections()
+    found = [*_keys(word, tables), *_tables(word, tables), *_metrics(word), *_words(word, tables)]
     if found:
+        print("\n\n".join("\n".join(map(_filled, lines)) for lines in found))
         return OK
-    hint = did_you_mean(word, sorted(_known()))
+    near = did_you_mean(word, sorted(_known(word, tables)))
+    hint = near or ": 'sampler explain -h' shows what may be asked"
     print(f"sampler explain: nothing is called {word!r}{hint}", file=sys.stderr)
     return USAGE
+
+
+def _filled(line: str) -> str:
+    return textwrap.fill(
+        line,
+        80,
+        subsequent_indent=" " * 4,
+        drop_whitespace=True,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _clause(clause: str) -> int:
@@ -69,80 +77,138 @@ def _clause(clause: str) -> int:
     return OK
 
 
-def _keys(word: str) -> Iterator[list[str]]:
+def _keys(word: str, tables: list[Section]) -> Iterator[list[str]]:
     table, _, key = word.rpartition(".")
-    for section in sections():
-        shared = section.table == ANY and table.startswith("adapters.")
-        if key in section.keys and (not table or shared or section.table == table):
-            yield _key(section, key, section.keys[key])
+    types = {section.table for section in tables if section.adapter}
+    own = table.startswith(_TABLE) and table not in types  # a name of the operator's
+    for section in tables:
+        shared = section.table == ANY and table.startswith(_TABLE)
+        named = own and section.adapter
+        if not table or shared or named or section.table == table:
+            if key in section.keys:
+                yield _key(section.path(key), section.keys[key])
+            elif key in (section.undeclared or ()):
+                yield [f"{section.path(key)}: its adapter does not say more of it"]
 
 
-def _key(section: Section, key: str, option: Option) -> list[str]:
+def _key(path: str, option: Option) -> list[str]:
     default = "not set" if option.default is None else toml(option)
-    lines = [f"{section.path(key)}: {option.expected}, default: {default}"]
-    lines += textwrap.wrap(option.help, 78, initial_indent="  ", subsequent_indent="  ")
+    lines = [f"{path}: {option.expected}, default: {default}", f"  {option.help}"]
     if option.choices:
         lines.append(f"  one of {', '.join(map(str, option.choices))}")
-    if option.minimum is not None or option.maximum is not None:
-        low = "" if option.minimum is None else f" from {option.minimum:g}"
-        high = "" if option.maximum is None else f" to {option.maximum:g}"
-        lines.append(f" {low}{high}")
+    if said := _limits(option):
+        lines.append(f"  {said}")
     if option.secret:
         lines.append("  secret: never shown; file:/path stands for the first line of a file")
     return lines
 
 
-def _adapters(word: str) -> Iterator[list[str]]:
-    name = word.removeprefix("adapters.")
-    for section in sections():
-        if section.adapter != name:
-            continue
-        if section.unusable:
-            yield [f"adapter {name}: {section.unusable}"]
-            continue
-        lines = [f"adapter {name}: {section.summary}"]
-        lines.append(f"  keys: {', '.join(section.keys)}")
-        for lost, sentence in losses(catalogue()[name].load()).items():
-            text = f"does not carry {lost}: {sentence}"
-            lines += textwrap.wrap(text, 78, initial_indent="  ", subsequent_indent="    ")
-        yield lines
+def _limits(option: Option) -> str:
+    low, high = (None if n is None else f"{n:.15g}" for n in (option.minimum, option.maximum))
+    if low is None or high is None:
+        return f"at least {low}" if low else f"at most {high}" if high else ""
+    return f"{low} to {high}"
 
 
-def _samplers(word: str) -> Iterator[list[str]]:
-    for name, entry in catalogue(SAMPLERS).items():
-        if word != name and not word.startswith(f"{name}."):
-            continue
-        try:
-            mapping = entry.load()
-        except Unusable as unusable:
-            yield [f"sampler {name}: {unusable.reason}"]
-            continue
-        metrics: Any = mapping.get("metrics", {}) if hasattr(mapping, "get") else {}
-        if word == name:
-            origin = f"{entry.distribution} {entry.version}"
-            yield [f"sampler {name}, of {origin}: {entry.reference}"] + [
-                f"  {name}.{metric}" for metric in metrics
+def _tables(word: str, tables: list[Section]) -> Iterator[list[str]]:
+    if word == _ADAPTERS:
+        yield [
+            "[adapters.NAME]: where the numbers go, one table for each destination",
+            *(
+                f"  {each.adapter}: {each.unusable or each.summary}"
+                for each in tables
+                if each.adapter
+            ),
+        ]
+    for section in tables:
+        if word and word in (section.table, section.adapter):
+            name = f"adapter {section.adapter}" if section.adapter else f"[{section.table}]"
+            keys = ", ".join((*section.keys, *(section.undeclared or ())))
+            yield [
+                f"{name}: {section.unusable or section.summary or 'no description'}",
+                *([f"  keys: {keys}"] if keys else []),
+                *(f"  does not carry {lost}: {text}" for lost, text in section.losses.items()),
             ]
-        elif (metric := word.removeprefix(f"{name}.")) in metrics:
-            yield _metric(word, metrics[metric])
 
 
-def _metric(full: str, described: Any) -> list[str]:
-    lines = [f"metric {full}: {described.get('kind', 'gauge')}"]
-    lines += [
-        f"  {key}: {', '.join(value) if isinstance(value, list | tuple) else value}"
-        for key in ("help", "unit", "labels", "scope", "merge")
-        if (value := described.get(key))
-    ]
-    return lines
+def _metrics(word: str) -> Iterator[list[str]]:
+    for name, entry in _samplers(word):
+        try:
+            declared = _declared(entry)
+        except (Unusable, InvalidSampler) as trouble:
+            why = trouble.reason if isinstance(trouble, Unusable) else "; ".join(trouble.faults)
+            yield [f"sampler {name}: {why}"]
+            continue
+        if word == name:
+            yield [
+                f"sampler {name}, {_origin(entry)}",
+                *(f"  {name}.{metric}" for metric in declared),
+            ]
+        elif (metric := word.removeprefix(f"{name}.")) in declared:
+            yield _metric(word, declared[metric])
 
 
-def _reasons(word: str) -> Iterator[list[str]]:
+def _samplers(word: str) -> Iterator[tuple[str, Entry | None]]:
+    """Yield whose the word may be: nobody else's code is imported."""
+    for name, entry in {RESERVED: None, **catalogue(SAMPLERS)}.items():
+        if word == name or word.startswith(f"{name}."):
+            yield name, entry
+
+
+def _declared(entry: Entry | None) -> dict[str, Description]:
+    """Return the metrics that a sampler declares; None: the agent's own account.
+
+    Raises:
+        Unusable: it cannot be imported.
+        InvalidSampler: it is none.
+    """
+    own = {"name": RESERVED, "sample": tuple, "metrics": METRICS}
+    loaded = own if entry is None else entry.load()
+    try:
+        return Declaration(loaded, reserved=entry is None).metrics
+    except InvalidSampler:
+        raise
+    except Exception as error:  # a mapping with methods of its own
+        raise InvalidSampler({}, [f"cannot be read: {short(error)}"]) from None
+
+
+def _origin(entry: Entry | None) -> str:
+    if entry is None:
+        return "every consumer's own account, published like any other"
+    return f"of {entry.distribution} {entry.version}: {entry.reference}"
+
+
+def _metric(full: str, described: Description) -> list[str]:
+    lines = [f"metric {full}: {described.kind}"]
+    lines += [f"  {described.help}"] if described.help else []
+    shown = {
+        "unit": described.unit,
+        "labels": ", ".join(described.labels),
+        "scope": described.scope,
+        "merge": described.merge,
+    }
+    return [*lines, *(f"  {key}: {value}" for key, value in shown.items() if value)]
+
+
+def _words(word: str, tables: list[Section]) -> Iterator[list[str]]:
     if word in REASONS:
-        yield [f"reason {word}, of sampler.entries.dropped: {REASONS[word]}"]
+        metric, text = REASONS[word]
+        yield [f"reason {word}, of {metric}: {text}"]
+    if word in LOST:
+        yield [
+            f"{word}, that a backend may not carry: {LOST[word]}",
+            *(f"  {each.adapter}: {each.losses[word]}" for each in tables if word in each.losses),
+        ]
 
 
-def _known() -> set[str]:
-    keys = {key for section in sections() for key in section.keys}
-    paths = {section.path(key) for section in sections() for key in section.keys}
-    return {*keys, *paths, *REASONS, *catalogue(), *catalogue(SAMPLERS)}
+def _known(word: str, tables: list[Section]) -> set[str]:
+    keys = {key for section in tables for key in section.keys}
+    paths = {section.path(key) for section in tables for key in section.keys}
+    names = {section.adapter or section.table for section in tables} - {""}
+    metrics = set()
+    for name, entry in _samplers(word):
+        try:
+            metrics |= {f"{name}.{metric}" for metric in _declared(entry)}
+        except (Unusable, InvalidSampler):
+            continue
+    return {*keys, *paths, *names, *metrics, *REASONS, *LOST, *catalogue(SAMPLERS), _ADAPTERS}

@@ -1,0 +1,71 @@
+"""``list`` shows whatever is installed, however badly it is made."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.cli.foreign import install
+from tests.support.command import sampler
+
+
+@pytest.fixture
+def foreign(tmp_path) -> str:
+    """A folder with a distribution of odd adapters and samplers, as on ``PYTHONPATH``."""
+    return install(tmp_path)
+
+
+def rows(what: str, **env: str) -> dict[str, dict]:
+    """Return what ``list --json`` says, by name."""
+    done = sampler("list", what, "--json", **env)
+    assert (done.returncode, done.stderr) == (0, "")
+    return {row["name"]: row for row in json.loads(done.stdout)}
+
+
+def test_keys_and_losses_are_listed_for_programs() -> None:
+    """Each key with its meaning, each loss with what happens instead."""
+    listed = rows("adapters")
+    assert listed["graphite"]["losses"]["kind"].startswith("left out")
+    assert listed["graphite"]["keys"]["port"].startswith("Its port")
+    assert "interval" not in listed["graphite"]["keys"]
+    assert set(listed["prometheus"]["losses"]) == {"precision", "timestamps"}
+
+
+def test_an_adapter_without_options_is_listed_with_its_arguments(foreign) -> None:
+    """Nothing is known of them but their names; one that takes any key names none."""
+    listed = rows("adapters", PYTHONPATH=foreign)
+    assert listed["plain"]["keys"] == {"host": "", "colour": ""}
+    assert listed["any"]["keys"] == {}
+    assert listed["plain"]["help"] == "A plain class."
+
+
+def test_malformed_adapters_cost_only_themselves(foreign) -> None:
+    """Attributes that raise, losses that are none, an object that is no class, no metadata."""
+    listed = rows("adapters", PYTHONPATH=foreign)
+    for name in ("hostile", "nothing", "broken"):
+        assert listed[name]["available"]
+        assert listed[name]["losses"] == {}
+    assert listed["plain"]["losses"] == {"unit": "3"}
+    assert listed["plain"]["distribution"] == listed["plain"]["version"] == ""
+    assert not listed["absent"]["available"]
+    assert "'not_there'" in listed["absent"]["reason"]
+    assert listed["graphite"]["available"]
+
+
+def test_malformed_samplers_cost_only_themselves(foreign) -> None:
+    """What is no mapping is told; metrics that are none are none."""
+    listed = rows("samplers", PYTHONPATH=foreign)
+    assert not listed["none"]["available"]
+    assert listed["none"]["reason"].startswith("is no sampler")
+    assert listed["odd"]["metrics"] == ["a", "b"]
+    assert "process.cpu.time".removeprefix("process.") in listed["process"]["metrics"]
+
+
+def test_people_get_lines_that_fit_a_terminal(foreign) -> None:
+    """With the losses in words; a remedy stays on its line, to be copied."""
+    done = sampler("list", PYTHONPATH=foreign)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert all(len(line) <= 80 for line in lines if "unavailable" not in line)
+    assert "Does not carry: unit, help, kind" in " ".join(done.stdout.split())
