@@ -24,6 +24,9 @@ from sampler_prometheus._request import Request, read, reply
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+GRACE = 0.2
+"""Seconds that clients who have connected have to send their request, when the server ends."""
+
 _BACKLOG = 128
 _CHUNK = 65536
 _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
@@ -135,8 +138,10 @@ class Server:
         if self._listener.fileno() >= 0:
             self._selector.unregister(self._listener)
             self._listener.close()
-            for client in [c for c in self._clients.values() if c.reading]:
-                self._drop(client)
+            grace = time.monotonic() + GRACE
+            for client in self._clients.values():
+                if client.reading:  # its request may be on its way
+                    client.deadline = min(client.deadline, grace)
         return bool(self._clients) and time.monotonic() < until
 
     def _pause(self) -> float | None:

@@ -201,7 +201,8 @@ class Pushgateway:
             words = "it answers somewhere else: set url to where that is"
         elif status in (401, 403):
             words = "it wants other credentials: set username and password"
-        raise Rejected(f"{self._where} refuses with {status}: {words}")
+        message = f"{self._where} refuses with {status}: {words}"
+        raise Rejected("rejected", message=message)
 
     def _away(self, error: Exception) -> Unavailable:
         said = getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -15,6 +15,7 @@ from sampler.agent.channel import Channel, Pushed, Scraped, channel
 from sampler.agent.config import Settings, default_settings
 from sampler.agent.identity import identity, release
 from sampler.agent.pulse import Pulse
+from sampler.agent.replacing import consumers, kept_or_new, stopped, who
 from sampler.agent.schedule import Schedule, phase
 from sampler.agent.selection import Selection
 from sampler.exceptions import ConfigurationError
@@ -23,10 +24,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sampler._snapshot import Failure, Snapshot
-    from sampler.agent.config import Program, Wiring
+    from sampler.agent.config import Program
     from sampler.agent.law import Account
 
 _log = logging.getLogger("sampler")
+
+_FIRST_PULL = 1.0
+"""Seconds that start() waits for the first pulls."""
 
 
 class Agent:
@@ -66,6 +70,9 @@ class Agent:
     def start(self) -> None:
         """Open what is scraped, then begin to pull and push. Doing it twice is harmless.
 
+        The first pull is over when this returns, unless it takes longer than a second: what is
+        counted from then on is an increase, and no part of a baseline.
+
         Raises:
             RuntimeError: it was stopped; make a new agent.
             ConfigurationError: an address cannot be bound; nothing has been started then.
@@ -81,6 +88,9 @@ class Agent:
         for each in self._pushed:
             each.start()
         self._beat({})
+        until = time.monotonic() + _FIRST_PULL
+        for pulse in self._pulses:
+            pulse.ticker.wait(max(0.0, until - time.monotonic()))
 
     def reload(self, settings: Settings) -> None:
         """Go on with another configuration.
@@ -98,16 +108,16 @@ class Agent:
         """
         if not self._running:
             raise RuntimeError("only a running agent reads another configuration")
-        same = _consumers(settings) == _consumers(self.settings)
+        same = consumers(settings) == consumers(self.settings)
         before: dict[str, Channel] = {each.name: each for each in self._channels}
-        channels = [_kept_or_new(w, before.get(w.name), same=same) for w in settings.adapters]
+        channels = [kept_or_new(w, before.get(w.name), same=same) for w in settings.adapters]
         new = [each for each in channels if each is not before.get(each.name)]
         gone = [each for each in self._channels if each not in channels]
         self._open([each for each in new if isinstance(each, Scraped)], before, settings)
         patience = min((each.wiring.interval for each in self._channels), default=0.0) / 2
         deadline = time.monotonic() + min(patience, settings.program.flush_timeout)
         pulses, self._pulses = self._pulses, []
-        free = [pulse.collector for pulse in pulses if _stopped(pulse, deadline)]
+        free = [pulse.collector for pulse in pulses if stopped(pulse, deadline)]
         hung = [pulse.collector for pulse in pulses if pulse.collector not in free]
         self._end(gone, deadline)
         for each in new:
@@ -247,7 +257,7 @@ class Agent:
         self, settings: Settings, channels: list[Pushed | Scraped], *, same: bool
     ) -> None:
         """Make another configuration this agent's."""
-        if _who(settings.program) != _who(self.settings.program):
+        if who(settings.program) != who(self.settings.program):
             release(self.identity)
             self.identity = _identity(settings.program)
         self.settings = settings
@@ -287,35 +297,8 @@ class Agent:
             each.join(close=close)
 
 
-def _kept_or_new(wiring: Wiring, before: Channel | None, *, same: bool) -> Pushed | Scraped:
-    """Return the channel that runs already, where nothing that concerns it has changed."""
-    if isinstance(before, Scraped) and before.wiring == wiring:
-        return before
-    if isinstance(before, Pushed) and before.wiring == wiring and same:
-        return before
-    return channel(wiring, before.law if before is not None else None)
-
-
-def _stopped(pulse: Pulse, deadline: float) -> bool:
-    """End a pulse with a last tick; tell whether its Collector is free."""
-    if not pulse.ticker.stop(deadline):
-        return False
-    pulse.tick(within=max(0.1, deadline - time.monotonic()))
-    return True
-
-
-def _consumers(settings: Settings) -> tuple[object, ...]:
-    """Return what a Collector cannot change while it lives."""
-    limits = settings.samplers
-    return limits.deadline, limits.max_samples, limits.max_series, _who(settings.program)
-
-
-def _who(program: Program) -> tuple[str | None, str | None, str | None]:
-    return program.service, program.host, program.instance
-
-
 def _identity(program: Program) -> dict[str, str]:
-    return identity(*(word or "" for word in _who(program)))
+    return identity(*(word or "" for word in who(program)))
 
 
 def bind_problem(error: OSError) -> str:

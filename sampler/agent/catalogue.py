@@ -43,13 +43,13 @@ class Entry:
             return self._point.load()
         except ModuleNotFoundError as error:
             raise Unusable(self, f"needs {error.name!r}: {self._remedy(error.name)}") from error
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise Unusable(self, f"cannot be imported: {error!r}") from error
 
     def _remedy(self, module: str | None) -> str:
         if self.distribution == OURS:
             return f"pip install '{OURS}[{self.name}]'"
-        return f"install what {self.distribution} needs ({module})"
+        return f"install what {self.distribution or 'it'} needs ({module})"
 
 
 class Unusable(Exception):

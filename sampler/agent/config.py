@@ -240,7 +240,7 @@ def _build(
 ) -> Any:
     """Construct ``cls`` from a table; None, and every problem noted, when that cannot be."""
     settings = options(cls)
-    known = settings or _parameters(cls)
+    known = settings or parameters(cls)
     before = len(problems)
     prefix = f"{where}." if where else ""
     for key, value in table.items():
@@ -264,7 +264,7 @@ def _build(
         return None
 
 
-def _parameters(cls: Any) -> tuple[str, ...] | None:
+def parameters(cls: Any) -> tuple[str, ...] | None:
     """Return the keys that a class without declared options takes; None: any."""
     try:
         parameters = inspect.signature(cls).parameters.values()

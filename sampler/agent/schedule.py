@@ -86,11 +86,16 @@ class Ticker:
         self.lag: float = 0.0
         self._tick = tick
         self._stop = Event()
+        self._first = Event()
         self._thread = Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
         """Begin with a first tick at once."""
         self._thread.start()
+
+    def wait(self, timeout: float) -> bool:
+        """Wait for the end of the first tick; return False when it takes longer."""
+        return self._first.wait(timeout)
 
     @property
     def alive(self) -> bool:
@@ -112,4 +117,5 @@ class Ticker:
             except Exception:  # ours, not an author's: those end in the Collector
                 _log.exception("a tick failed")
             self.ticks += 1
+            self._first.set()
             due = self.schedule.next()

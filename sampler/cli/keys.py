@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from sampler.agent.catalogue import OURS, Unusable, catalogue
-from sampler.agent.config import Delivery, Program, Samplers, _parameters
+from sampler.agent.config import Delivery, Program, Samplers, parameters
 from sampler.agent.options import Option, options
 from sampler.cli.losses import losses
 
@@ -76,7 +76,7 @@ def section(entry: Entry) -> Section:
         table,
         _or(_summary, cls, ""),
         {key: each for key, each in every.items() if key not in common},
-        () if every else _or(_parameters, cls, None),
+        () if every else _or(parameters, cls, None),
         _or(losses, cls, {}),
         ours=ours,
     )

@@ -49,10 +49,10 @@ def prepare(config: str | None) -> Agent:
     agent = Agent(settings(config))
     _insist(agent, agent.settings)
     if not agent.settings.adapters:
-        print(
-            f"{agent.settings.file}: no adapter is configured, nothing will be delivered: "
+        _log.warning(
+            "%s: no adapter is configured, nothing will be delivered: "
             "add a table such as [adapters.prometheus]",
-            file=sys.stderr,
+            agent.settings.file,
         )
     return agent
 

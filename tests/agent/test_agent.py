@@ -50,6 +50,43 @@ def assert_law(agent: Agent) -> None:
         assert account.holds, account
 
 
+def test_what_is_counted_after_start_is_never_a_baseline() -> None:
+    """The first pull is over when start returns, however short the program lives."""
+    for _ in range(20):
+        count = [7]
+        registry = Registry()
+        registry.register(
+            {
+                "name": "shop",
+                "sample": lambda count=count: [("orders", count[0])],
+                "metrics": {"orders": {"kind": "counter"}},
+            }
+        )
+        tally = Tally()
+        wiring = Wiring("tally", "tally", tally, 60.0)
+        program = Program(interval=60.0, service="test", instance="0")
+        agent = Agent(Settings("test", program, Samplers(enable=("shop",)), (wiring,)), registry)
+        agent.start()
+        count[0] += 1
+        agent.stop()
+        assert tally.sums["shop.orders"] == 1
+
+
+def test_a_sampler_that_hangs_does_not_hold_start_up() -> None:
+    """Longer than a second."""
+    release = threading.Event()
+    registry = Registry()
+    registry.register({"name": "shop", "sample": lambda: release.wait(30) and []})
+    wiring = Wiring("memory", "memory", Memory(), 60.0)
+    program = Program(interval=60.0, service="test", instance="0")
+    agent = Agent(Settings("test", program, Samplers(enable=("shop",)), (wiring,)), registry)
+    begun = time.monotonic()
+    agent.start()
+    assert time.monotonic() - begun < 4.0
+    release.set()
+    agent.stop()
+
+
 def test_everything_collected_is_delivered_and_the_law_says_so() -> None:
     """Between start and stop each entry arrives exactly once, self-metrics included."""
     memory, tally = Memory(), Tally()

@@ -92,8 +92,12 @@ def test_every_request_is_counted_once(served, carbon, statsd):
     assert counted(carbon, ".shop.active") == 0
     instances = {path.split(".")[2] for path in carbon.paths() if ".shop.requests." in path}
     assert instances == {"0", "1"}
-    sums = statsd.counters_total()
-    assert sum(n for name, n in sums.items() if ".shop.requests." in name) == total
+
+    def summed():
+        sums = statsd.counters_total()
+        return sum(n for name, n in sums.items() if ".shop.requests." in name)
+
+    wait_for(lambda: summed() == total, limit=20, what=f"{total} requests at statsd")
     assert any(".shop.latency.p95." in name for name in statsd.gauges())
     assert any(".process.memory.usage" in path for path in carbon.paths())
     assert any(".cpython." in path for path in carbon.paths())

@@ -145,8 +145,9 @@ def test_a_clean_stop_deletes_the_group_unless_told_not_to(pushgateway):
 def test_a_kind_that_another_group_has_otherwise_is_rejected_with_the_reason(pushgateway):
     """The gateway refuses the whole push; it is no outage."""
     pushgateway.put("/metrics/job/other", "# TYPE a_b counter\na_b 1\n")
-    with pytest.raises(Rejected, match=r"refuses with 400: .*a_b"):
+    with pytest.raises(Rejected, match=r"refuses with 400: .*a_b") as caught:
         push(Pushgateway(url=pushgateway.url), snapshot((gauge("a.b"), 1)))
+    assert caught.value.reason == "rejected"  # a label of the agent's own counter
 
 
 def test_an_agent_survives_an_outage_and_pushes_the_newest_only(pushgateway):
