@@ -47,12 +47,12 @@ class Read:
         *,
         cut: bool,
     ) -> None:
-        self.samples = samples
-        self.time = time
-        self.start = start
-        self.began = began
-        self.cut = cut
-        self.pid = _process()
+        self.samples: list[Any] = samples
+        self.time: float = time
+        self.start: float | None = start
+        self.began: float = began
+        self.cut: bool = cut
+        self.pid: int = _process()
 
 
 class _Turn:
@@ -69,7 +69,7 @@ class _Turn:
         self.gate: LockType = allocate_lock()
         self.gate.acquire()
         self.read: Read | None = None
-        self.pid = _process()
+        self.pid: int = _process()
 
 
 class Shared:
