@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 from sampler.agent.paths import (
     MAX_SEGMENT,
     label_segments,
-    literal_fault,
     marked,
     segment,
     series_path,
+    shape_fault,
 )
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Layout:
 def templates_fault(templates: Mapping[str, str]) -> str | None:
     """Say what is wrong with the first bad path template, or return None."""
     for pattern, template in templates.items():
-        if fault := _fault(template):
+        if fault := shape_fault(template, _field_fault):
             return f"{pattern!r}: {fault}"
     return None
 
@@ -118,21 +118,7 @@ def _label(field: str) -> str:
     return field[:-1] if field in ("name_", "labels_") else field
 
 
-def _fault(template: str) -> str | None:
-    try:
-        parts = list(Formatter().parse(template))
-    except ValueError:
-        return f"a brace without its partner in {template!r}"
-    shape = ""
-    for literal, field, spec, conversion in parts:
-        if fault := literal_fault(literal):
-            return fault
-        shape += literal
-        if field is None:
-            continue
-        if not _FIELD.fullmatch(field) or spec or conversion:
-            return f"{{{field}}} is no placeholder: use {{name}}, {{labels}} or a label's name"
-        shape += "x"
-    if "" in shape.split("."):
-        return f"an empty segment in {template!r}: dots only between words"
-    return None
+def _field_fault(field: str) -> str | None:
+    if _FIELD.fullmatch(field):
+        return None
+    return f"{{{field}}} is no placeholder: use {{name}}, {{labels}} or a label's name"

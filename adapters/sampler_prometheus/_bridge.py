@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from prometheus_client import Metric
 from prometheus_client.registry import Collector as PrometheusCollector
 
-from sampler import Collector
 from sampler.agent import ABSENT, Histogram
 from sampler.agent.rendered import Refused, Rendered
+from sampler_prometheus._exposition import consumer
 from sampler_prometheus._lines import bound, line, names, sum_and_count
 from sampler_prometheus._names import label_name, unit_name
 
@@ -42,13 +42,7 @@ class SamplerCollector(PrometheusCollector):
         interval: float | None = None,
         deadline: float = 5.0,
     ) -> None:
-        self._collector = Collector(
-            registry,
-            name="prometheus_client",
-            interval=interval,
-            deadline=deadline,
-            reuse=interval or 0.0,
-        )
+        self._collector = consumer(registry, "prometheus_client", interval, deadline)
         self._lock = Lock()
         self._rendered: Rendered[Line] = Rendered(line, names)
 

@@ -7,16 +7,33 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from sampler import Collector
 from sampler_prometheus._negotiate import content_type, wants_gzip
 from sampler_prometheus._text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from sampler import Registry
     from sampler.agent import Law, Snapshot
 
 _LEVEL = 5
 """Of gzip: beyond it pages get hardly smaller and much slower."""
+
+
+def consumer(
+    registry: Registry | None, name: str, interval: float | None, deadline: float
+) -> Collector:
+    """Return the consumer behind a page that no agent serves.
+
+    Args:
+        registry: where samplers are found; None: the default registry.
+        name: the consumer's name.
+        interval: seconds between scrapes; a window is never shorter.
+        deadline: seconds each sampler has.
+    """
+    reuse = interval or 0.0
+    return Collector(registry, name=name, interval=interval, deadline=deadline, reuse=reuse)
 
 
 @attrs.frozen

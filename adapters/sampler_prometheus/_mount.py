@@ -8,9 +8,8 @@ from http import HTTPStatus
 from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from sampler import Collector
 from sampler.agent import Law
-from sampler_prometheus._exposition import Exposition
+from sampler_prometheus._exposition import Exposition, consumer
 from sampler_prometheus._negotiate import content_type
 from sampler_prometheus._request import PLAIN, vary
 
@@ -42,13 +41,7 @@ class _Mounted:
         interval: float | None = None,
         deadline: float = 5.0,
     ) -> None:
-        self._collector = Collector(
-            registry,
-            name="metrics",
-            interval=interval,
-            deadline=deadline,
-            reuse=interval or 0.0,
-        )
+        self._collector = consumer(registry, "metrics", interval, deadline)
         self._law = Law()
         self._exposition = Exposition(self._collector.collect, self._law)
 

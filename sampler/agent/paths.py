@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from sampler.agent.catalogue import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 MAX_SEGMENT = 200
 """Bytes; file systems allow 255 with carbon's ``.wsp``, graphite-web's tag tables 255."""
@@ -81,38 +81,46 @@ def expand(template: str, identity: Mapping[str, str]) -> str:
 
 def template_fault(template: str) -> str | None:
     """Say what is wrong with a prefix template, or return None. Empty means no prefix."""
+    return shape_fault(template, _placeholder_fault) if template else None
+
+
+def shape_fault(template: str, field_fault: Callable[[str], str | None]) -> str | None:
+    """Say what is wrong with a template of segments, or return None.
+
+    Args:
+        template: text with placeholders in braces.
+        field_fault: says what is wrong with what stands in braces, or returns None.
+    """
     try:
         parts = list(Formatter().parse(template))
     except ValueError:
         return f"a brace without its partner in {template!r}"
     shape = ""
     for literal, field, spec, conversion in parts:
-        if fault := literal_fault(literal):
-            return fault
+        if not _LITERAL.fullmatch(literal):
+            wrong = _UNSAFE.findall(literal.replace(".", ""))[0]
+            return f"{wrong!r} is not allowed: use letters, digits, '_', '-' and '.'"
         shape += literal
         if field is None:
             continue
-        if field not in PLACEHOLDERS or spec or conversion:
-            known = ", ".join(f"{{{key}}}" for key in PLACEHOLDERS)
-            hint = did_you_mean(field, PLACEHOLDERS)
-            return f"unknown placeholder {{{field}}}{hint} (known: {known})"
+        if fault := field_fault(f"{field}:{spec}" if spec or conversion else field):
+            return fault
         shape += "x"
-    if template and "" in shape.split("."):
+    if "" in shape.split("."):
         return f"an empty segment in {template!r}: dots only between words"
     return None
-
-
-def literal_fault(text: str) -> str | None:
-    """Say what a template's text has that no path may have, or return None."""
-    if _LITERAL.fullmatch(text):
-        return None
-    wrong = _UNSAFE.findall(text.replace(".", ""))[0]
-    return f"{wrong!r} is not allowed: use letters, digits, '_', '-' and '.'"
 
 
 def quantile_name(q: float) -> str:
     """Return what a quantile's part of a histogram is called: ``p50``, ``p99_9``."""
     return f"p{q * 100:g}".replace(".", "_")
+
+
+def _placeholder_fault(field: str) -> str | None:
+    if field in PLACEHOLDERS:
+        return None
+    known = ", ".join(f"{{{key}}}" for key in PLACEHOLDERS)
+    return f"unknown placeholder {{{field}}}{did_you_mean(field, PLACEHOLDERS)} (known: {known})"
 
 
 def _pair(key: str, value: str) -> str:
