@@ -6,7 +6,7 @@ An author may write ``SAMPLER: Sampler = {...}`` with this module imported under
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
 from typing import Any, Literal, Protocol, SupportsFloat, SupportsIndex, TypeAlias, TypedDict
 
 Kind: TypeAlias = Literal["counter", "gauge", "histogram"]
@@ -30,6 +30,9 @@ class HistogramValue(TypedDict, total=False):
 Labels: TypeAlias = Mapping[str, str | int]
 SampleValue: TypeAlias = "Number | HistogramValue | None"
 Sample: TypeAlias = "tuple[str, SampleValue] | tuple[str, SampleValue, Labels | None]"
+
+Samples: TypeAlias = "Iterable[Sample] | AsyncIterable[Sample] | Awaitable[Iterable[Sample]]"
+"""What a call of a sampler gives; what has to be awaited needs ``loop``."""
 
 
 class Description(TypedDict, total=False):
@@ -55,7 +58,7 @@ class Environ(TypedDict):
 class Instance(Protocol):
     """What a factory returns: called once a pull, never concurrently; may have ``close()``."""
 
-    def __call__(self) -> Iterable[Sample]:
+    def __call__(self) -> Samples:
         """Yield the samples of one pull."""
         ...
 
@@ -65,10 +68,10 @@ class Sampler(TypedDict, total=False):
 
     api: int
     name: str
-    sample: Callable[[], Iterable[Sample]]
+    sample: Callable[[], Samples]
     factory: Callable[[Mapping[str, Any]], Instance]
     metrics: Mapping[str, Description]
     labels: Labels
     start: float | Callable[[], float]
     min_interval: float
-    loop: Callable[[], Awaitable[Any] | Any]
+    loop: Callable[[], Any]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import sampler
@@ -95,3 +96,20 @@ with Collector(registry, name="me", interval=10) as consumer:
             total: int = value.count
         else:
             number: float = value
+
+
+# On an event loop: a coroutine that returns samples, or an async generator of them.
+async def gathered() -> list[Sample]:
+    return [("tasks", 3)]
+
+
+async def streamed() -> AsyncIterator[Sample]:
+    yield "tasks", 3
+
+
+def get_loop() -> asyncio.AbstractEventLoop | None:
+    return None
+
+
+GATHERED: Sampler = {"name": "web", "sample": gathered, "loop": get_loop}
+STREAMED: Sampler = {"name": "web", "sample": streamed, "loop": get_loop, "min_interval": 1.0}

@@ -22,6 +22,7 @@ ROW: Description = {"kind": "gauge", "units": "s"}  # error
 SCOPE: Description = {"scope": "thread"}  # error
 START: Sampler = {"name": "a", "sample": sample, "start": "now"}  # error
 CALL: Sampler = {"name": "a", "sample": 3}  # error
+LOOP: Sampler = {"name": "a", "sample": sample, "loop": 3}  # error
 
 
 def rubbish() -> Iterator[Sample]:
