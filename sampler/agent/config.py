@@ -231,7 +231,7 @@ def _wire(
         return None
     interval = program.interval if delivery.interval is None else delivery.interval
     return Wiring(
-        name, kind, adapter, interval, delivery.timeout, delivery.outbox, {**common, **own}
+        name, str(kind), adapter, interval, delivery.timeout, delivery.outbox, {**common, **own}
     )
 
 

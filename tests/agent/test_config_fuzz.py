@@ -1,0 +1,56 @@
+"""Whatever a configuration holds, it is settings or a list of problems, never a traceback."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sampler import ConfigurationError
+from sampler.agent import options
+from sampler.agent.catalogue import catalogue
+from sampler.agent.config import Delivery, Program, Samplers, Settings, parse
+
+TABLES = {name: entry.load() for name, entry in catalogue().items()}
+KEYS = sorted(
+    {key for cls in (*TABLES.values(), Program, Samplers, Delivery) for key in options(cls)}
+)
+texts = st.one_of(
+    st.sampled_from(
+        ["", "${HOME}", "${NO_SUCH}", "$${", "${", "file:/nowhere", "http://h", "udp"]
+    ),
+    st.sampled_from(["{service}", "{", "{x}", "a..b", "127.0.0.1:0", "[::1]:1", "tcp", "pickle"]),
+    st.text(max_size=8),
+)
+scalars = st.one_of(
+    texts, st.integers(-5, 70000), st.floats(), st.booleans(), st.integers(), st.dates()
+)
+values = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=4,
+)
+keys = st.one_of(st.sampled_from(KEYS), texts)
+tables = st.dictionaries(keys, values, max_size=5)
+adapters = st.dictionaries(
+    st.one_of(st.sampled_from(sorted(TABLES)), texts), st.one_of(tables, scalars), max_size=3
+)
+
+
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={"samplers": st.one_of(tables, values), "adapters": st.one_of(adapters, values)},
+    ),
+    tables,
+)
+def test_any_configuration_is_settings_or_problems(whole, top):
+    """Each problem is one sentence that names its key."""
+    try:
+        settings = parse({**top, **whole})
+    except ConfigurationError as error:
+        assert error.problems
+        assert all(problem.strip() for problem in error.problems)
+    else:
+        assert isinstance(settings, Settings)
+        for wiring in settings.adapters:
+            assert wiring.adapter is not None
