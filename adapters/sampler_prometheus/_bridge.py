@@ -39,7 +39,7 @@ class SamplerCollector(PrometheusCollector):
         self,
         registry: Registry | None = None,
         *,
-        interval: float | None = None,
+        interval: float = 10.0,
         deadline: float = 5.0,
     ) -> None:
         self._collector = consumer(registry, "prometheus_client", interval, deadline)

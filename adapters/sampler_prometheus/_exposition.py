@@ -21,9 +21,7 @@ _LEVEL = 5
 """Of gzip: beyond it pages get hardly smaller and much slower."""
 
 
-def consumer(
-    registry: Registry | None, name: str, interval: float | None, deadline: float
-) -> Collector:
+def consumer(registry: Registry | None, name: str, interval: float, deadline: float) -> Collector:
     """Return the consumer behind a page that no agent serves.
 
     Args:
@@ -32,8 +30,7 @@ def consumer(
         interval: seconds between scrapes; a window is never shorter.
         deadline: seconds each sampler has.
     """
-    reuse = interval or 0.0
-    return Collector(registry, name=name, interval=interval, deadline=deadline, reuse=reuse)
+    return Collector(registry, name=name, interval=interval, deadline=deadline, reuse=interval)
 
 
 @attrs.frozen

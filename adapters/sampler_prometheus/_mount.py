@@ -38,7 +38,7 @@ class _Mounted:
         self,
         registry: Registry | None = None,
         *,
-        interval: float | None = None,
+        interval: float = 10.0,
         deadline: float = 5.0,
     ) -> None:
         self._collector = consumer(registry, "metrics", interval, deadline)

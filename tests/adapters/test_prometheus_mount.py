@@ -193,6 +193,30 @@ def test_a_cancelled_request_is_accounted_for():
     app.close()
 
 
+@pytest.mark.parametrize("kind", [WSGIApp, ASGIApp])
+def test_two_scrapers_do_not_spoil_each_others_windows(kind):
+    """A window is never shorter than the interval; what has no window is read each time."""
+    reads = {"window": 0, "total": 0}
+
+    class Window:
+        def __call__(self):
+            reads["window"] += 1
+            yield "n", reads["window"]
+
+    def total():
+        reads["total"] += 1
+        yield "n", reads["total"]
+
+    registry = Registry()
+    registry.register({"name": "window", "factory": lambda _environ: Window()})
+    registry.register({"name": "total", "sample": total})
+    app = kind(registry)
+    bodies = [app._exposition.answer().body for _ in range(3)]
+    assert reads == {"window": 1, "total": 3}
+    assert all(b"window_n 1\n" in body for body in bodies)
+    app.close()
+
+
 def test_other_scopes_are_refused_by_name():
     """A web socket has no metrics."""
     app = ASGIApp(Registry())
