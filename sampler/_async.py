@@ -73,20 +73,24 @@ class Call:
         self._ended.set()
 
 
-def call(samples: Any, loop: Callable[[], Any] | None, limit: int) -> Call:
+def call(samples: Any, loop: Callable[[], Any] | None, limit: int, caller: object) -> Call:
     """Return the call that gathers ``samples`` as a private copy, and whether it was cut.
 
     Args:
         samples: an awaitable of samples, or an async iterable of them.
         loop: the sampler's ``loop``.
         limit: samples to take, at most.
+        caller: the loop that waits for the pull, if one does.
 
     Raises:
         TypeError: the sampler has no ``loop``, or that gives none.
-        RuntimeError: the loop is not running.
+        RuntimeError: the loop is not running, or waits for this pull.
     """
     try:
-        return Call(_running(loop), samples, _gathered(samples, limit))
+        found = _running(loop)
+        if found is caller:
+            raise RuntimeError("collect() was called on its event loop, which waits for itself")
+        return Call(found, samples, _gathered(samples, limit))
     except BaseException:
         _discard(samples)
         raise

@@ -13,7 +13,7 @@ from sampler._abandoned import BUDGET
 from sampler._intake import Intake
 from sampler._reports import report_failure, report_refused
 from sampler._snapshot import Failure, Snapshot
-from sampler._source import Overdue, Source
+from sampler._source import Overdue, Source, running_loop
 from sampler.exceptions import CollectorBusy
 
 if TYPE_CHECKING:
@@ -91,8 +91,8 @@ class Collector:
     def collect(self, *, within: float | None = None) -> Snapshot:
         """Pull every sampler once.
 
-        Not to be called on the thread of an event loop that an async sampler belongs to: it would
-        wait for itself, up to the deadline.
+        On the thread of an event loop the async samplers of that loop fail: it would wait for
+        itself.
 
         Args:
             within: seconds for the whole pull; samplers it does not reach fail. Default: as many
@@ -188,6 +188,9 @@ class Collector:
             else:
                 due.append(source)
         # Those that have answered before run first: one that hangs cannot starve them.
+        caller = running_loop()
+        for source in due:
+            source.caller = caller
         due.sort(key=lambda source: not source.registration.health.proven)
         jobs = [
             _worker.Job(source.pull, optional=not source.registration.health.proven)

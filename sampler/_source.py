@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -80,6 +81,9 @@ class Source:
         environ: what a factory is told.
         intake: how its samples are read.
         max_samples: samples taken in one pull.
+
+    Attributes:
+        caller: the event loop on whose thread a pull was asked for, if there is one.
     """
 
     def __init__(
@@ -92,6 +96,7 @@ class Source:
         self.registration = registration
         self.statistics = Statistics(registration.name)
         self.read_at = float("-inf")
+        self.caller: object = None
         self._environ = environ
         self._intake = intake
         self._limit = max_samples + 1  # one more: the intake refuses it
@@ -196,7 +201,8 @@ class Source:
     def _await(self, samples: Any) -> tuple[list[Any], bool]:
         from sampler._async import call
 
-        self._awaited = call(samples, self.registration.declaration.loop, self._limit)
+        loop = self.registration.declaration.loop
+        self._awaited = call(samples, loop, self._limit, self.caller)
         kept: tuple[list[Any], bool] = self._awaited.result(self._patience)
         return kept
 
@@ -210,3 +216,9 @@ class Source:
 def is_async(samples: object) -> bool:
     """Tell whether ``samples`` have to be awaited."""
     return hasattr(samples, "__await__") or hasattr(samples, "__aiter__")
+
+
+def running_loop() -> object:
+    """Return the event loop that runs on this thread, if there is one."""
+    asyncio = sys.modules.get("asyncio")
+    return None if asyncio is None else asyncio._getrunning_loop()  # noqa: SLF001 - documented

@@ -132,6 +132,26 @@ def test_a_stopped_loop_fails_at_once(running: Loop, consumer: Any, registry: An
     assert (failure.reason, "not running" in failure.message) == ("raised", True)
 
 
+def test_a_pull_on_its_own_loop_fails_it_at_once(registry: Registry) -> None:
+    """Instead of waiting for itself until the deadline; others keep their numbers."""
+
+    async def sample() -> Any:
+        return [("n", 1)]
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        registry.register({"name": "web", "sample": sample, "loop": lambda: loop})
+        registry.register(mapping("other", ("n", 1)))
+        with Collector(registry, deadline=60.0) as consumer:
+            snapshot = consumer.collect()
+            assert values(snapshot) == {"other.n": 1}
+            assert "waits for itself" in snapshot.failures[0].message
+            found = values(await asyncio.to_thread(consumer.collect))
+            assert found == {"other.n": 1, "web.n": 1}
+
+    asyncio.run(main())
+
+
 def test_one_that_overruns_is_cancelled_at_the_deadline(running: Loop, registry: Any) -> None:
     """On its loop, with no thread given up; others keep their numbers."""
     cancelled = threading.Event()
