@@ -221,4 +221,4 @@ def is_async(samples: object) -> bool:
 def running_loop() -> object:
     """Return the event loop that runs on this thread, if there is one."""
     asyncio = sys.modules.get("asyncio")
-    return None if asyncio is None else asyncio._getrunning_loop()  # noqa: SLF001 - documented
+    return None if asyncio is None else asyncio._get_running_loop()  # noqa: SLF001 - documented
