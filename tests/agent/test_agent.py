@@ -50,6 +50,7 @@ def assert_law(agent: Agent) -> None:
         assert account.holds, account
 
 
+@pytest.mark.clause("C-01")
 def test_what_is_counted_after_start_is_never_a_baseline() -> None:
     """The first pull is over when start returns, however short the program lives."""
     for _ in range(20):
@@ -87,6 +88,7 @@ def test_a_sampler_that_hangs_does_not_hold_start_up() -> None:
     agent.stop()
 
 
+@pytest.mark.clause("C-20")
 def test_everything_collected_is_delivered_and_the_law_says_so() -> None:
     """Between start and stop each entry arrives exactly once, self-metrics included."""
     memory, tally = Memory(), Tally()

@@ -68,6 +68,7 @@ def test_a_group_of_instruments_is_found_as_any_sampler_is(install: Callable[...
     assert "zz_shop:zz_group" in discover("zz_shop:zz_group")
 
 
+@pytest.mark.clause("R-09")
 def test_nothing_is_loaded_that_nobody_has_imported(install: Callable[..., None]) -> None:
     """An installed library that the program does not use costs nothing."""
     install("zz_unused", GOOD % "zz_unused", "zz_unused = zz_unused:SAMPLER")
@@ -77,6 +78,7 @@ def test_nothing_is_loaded_that_nobody_has_imported(install: Callable[..., None]
     assert "zz_unused" not in sys.modules
 
 
+@pytest.mark.clause("R-09")
 def test_what_the_program_has_imported_is_published(install: Callable[..., None]) -> None:
     """The top-level package decides; the sampler's own module may be loaded then."""
     install("zz_used", GOOD % "zz_used", "zz_used = zz_used:SAMPLER")
@@ -148,6 +150,7 @@ def test_a_missing_name_has_a_suggestion(install: Callable[..., None]) -> None:
         ),
     ],
 )
+@pytest.mark.clause("R-08", "R-10")
 def test_one_bad_announcement_is_one_failure(
     install: Callable[..., None], source: str, reason: str, word: str
 ) -> None:
@@ -180,6 +183,7 @@ def test_two_distributions_with_one_name_give_the_first(install: Callable[..., N
     assert len(registry) == 1
 
 
+@pytest.mark.clause("R-10")
 def test_an_import_that_hangs_costs_its_deadline(
     install: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -68,6 +68,7 @@ def test_the_example_of_the_readme_registers_and_is_pulled() -> None:
     )
 
 
+@pytest.mark.clause("S-01")
 def test_neither_sample_nor_factory_is_a_fault() -> None:
     """One of them is required, and the sentence says so."""
     (fault,) = faults(name="a")
@@ -75,12 +76,14 @@ def test_neither_sample_nor_factory_is_a_fault() -> None:
     assert "neither" in fault
 
 
+@pytest.mark.clause("S-01")
 def test_both_sample_and_factory_is_a_fault() -> None:
     """They exclude each other."""
     (fault,) = faults(name="a", sample=list, factory=dict)
     assert "both" in fault
 
 
+@pytest.mark.clause("R-04")
 def test_every_fault_is_in_one_error() -> None:
     """A mapping with nine faults raises once and names all nine."""
     found = faults(
@@ -119,6 +122,7 @@ def test_every_fault_is_in_one_error() -> None:
         b"a",
     ],
 )
+@pytest.mark.clause("S-03")
 def test_a_bad_name_is_a_fault_for_samplers_metrics_and_labels(name: Any) -> None:
     """One grammar for all names."""
     assert len(faults(name=name, sample=list)) == 1
@@ -131,12 +135,14 @@ words = st.from_regex(r"[a-z][a-z0-9]{0,4}(_[a-z0-9]{1,5}){0,3}", fullmatch=True
 
 
 @given(st.lists(words, min_size=1, max_size=3).map(".".join))
+@pytest.mark.clause("S-03")
 def test_words_joined_by_dots_are_names(name: str) -> None:
     """Whatever the grammar generates is accepted as each of the three."""
     registration = register(name=name, sample=list, labels={name: "x"}, metrics={name: {}})
     assert registration.name == name
 
 
+@pytest.mark.clause("S-04")
 def test_a_full_name_has_at_most_150_characters() -> None:
     """Sampler and metric name together, the dot included."""
     register(name="a" * 75, sample=list, metrics={"b" * 74: {}})
@@ -145,6 +151,7 @@ def test_a_full_name_has_at_most_150_characters() -> None:
 
 
 @pytest.mark.parametrize("thing", [None, 3, "mypool", [("name", "a")], object(), dict, int])
+@pytest.mark.clause("S-01")
 def test_what_is_no_mapping_is_one_fault(thing: Any) -> None:
     """Something else than a mapping is told by its type."""
     with pytest.raises(InvalidSampler, match="expected a mapping"):
@@ -182,6 +189,7 @@ def test_wrong_shapes_inside_are_faults(key: str, thing: Any) -> None:
         {"kind": "histogram", "merge": "max"},
     ],
 )
+@pytest.mark.clause("S-13", "S-15", "S-16", "S-17")
 def test_a_bad_description_is_one_fault_that_names_its_metric(description: Any) -> None:
     """The sentence names the metric."""
     (fault,) = faults(name="a", sample=list, metrics={"busy": description})
@@ -189,11 +197,13 @@ def test_a_bad_description_is_one_fault_that_names_its_metric(description: Any) 
 
 
 @pytest.mark.parametrize("start", [float("nan"), float("inf"), 10**400, True, "now", []])
+@pytest.mark.clause("S-25")
 def test_a_start_is_a_finite_number_of_seconds_or_callable(start: Any) -> None:
     """What would spoil every baseline is refused at the door."""
     assert "start" in faults(name="a", sample=list, start=start)[0]
 
 
+@pytest.mark.clause("S-26")
 def test_min_interval_goes_with_sample_only() -> None:
     """An instance owns its window, so nobody may share what it read."""
     assert "min_interval" in faults(name="a", factory=dict, min_interval=1)[0]
@@ -203,11 +213,13 @@ def test_min_interval_goes_with_sample_only() -> None:
 @pytest.mark.parametrize(
     "value", ["x" * 1025, 1.5, None, b"x", object(), "\ud800", 2**63, -(2**63) - 1, [], ("a",)]
 )
+@pytest.mark.clause("S-06")
 def test_a_bad_constant_label_value_is_a_fault(value: Any) -> None:
     """Label values are text or ints."""
     assert "'db'" in faults(name="a", sample=list, labels={"db": value})[0]
 
 
+@pytest.mark.clause("S-06")
 def test_constant_labels_are_text_and_empty_ones_are_absent() -> None:
     """Ints become text; an empty value means the label is not there."""
     registry = Registry()
@@ -217,6 +229,7 @@ def test_constant_labels_are_text_and_empty_ones_are_absent() -> None:
     assert series.labels == {"port": "80", "up": "1"}
 
 
+@pytest.mark.clause("C-07", "S-02")
 def test_unknown_keys_are_ignored() -> None:
     """A later version's keys, and those of others, do not keep a sampler out."""
     register(
@@ -224,6 +237,7 @@ def test_unknown_keys_are_ignored() -> None:
     )
 
 
+@pytest.mark.clause("C-07", "R-04")
 def test_an_unknown_kind_is_a_gauge() -> None:
     """A kind of a later version is a gauge to this one."""
     registry = Registry()
@@ -239,6 +253,7 @@ def test_any_mapping_will_do(wrap: Any) -> None:
     assert Registry().register(wrap({"name": "a", "sample": list})).name == "a"
 
 
+@pytest.mark.clause("R-01")
 def test_the_mapping_is_read_at_registration() -> None:
     """Later changes of the mapping are not seen."""
     registry, metrics = Registry(), {"b": {"kind": "counter"}}

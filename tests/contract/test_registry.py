@@ -33,6 +33,7 @@ def test_the_default_registry_is_the_one_that_collectors_read() -> None:
         assert values(consumer.collect())["default.one.a"] == 1
 
 
+@pytest.mark.clause("R-03")
 def test_the_same_mapping_again_is_the_same_registration() -> None:
     """Registering a mapping twice, or an equal copy of it, gives the first Registration."""
     registry, pool = Registry(), mapping("pool", metrics={"size": {"kind": "gauge"}})
@@ -50,6 +51,7 @@ def test_a_copy_that_describes_a_metric_otherwise_is_not_the_same() -> None:
         registry.register({**pool, "metrics": {"size": {"kind": "counter"}}})
 
 
+@pytest.mark.clause("R-05")
 def test_a_second_owner_of_a_name_is_refused_and_both_are_named() -> None:
     """Two mappings with one name and equal constant labels: the second one is refused."""
     registry = Registry()
@@ -72,6 +74,7 @@ def test_constant_labels_tell_two_samplers_of_one_name_apart() -> None:
 
 
 @pytest.mark.parametrize("other", [{"kind": "gauge", "unit": "s"}, {"kind": "counter"}])
+@pytest.mark.clause("R-05")
 def test_another_kind_or_unit_of_one_full_name_is_refused(other: dict[str, str]) -> None:
     """A full name has one kind and one unit in a registry."""
     registry = Registry()
@@ -89,6 +92,7 @@ def test_another_kind_or_unit_of_one_full_name_is_refused(other: dict[str, str])
         (("a.b", "c"), ("a_b", "c")),
     ],
 )
+@pytest.mark.clause("R-05")
 def test_names_that_are_equal_once_flattened_are_refused(
     one: tuple[str, str], other: tuple[str, str]
 ) -> None:
@@ -102,6 +106,7 @@ def test_names_that_are_equal_once_flattened_are_refused(
 
 
 @pytest.mark.parametrize("name", ["sampler", "sampler.agent"])
+@pytest.mark.clause("S-05")
 def test_the_reserved_name_is_refused(name: str) -> None:
     """``sampler`` belongs to the consumer, which may use it in a registry of its own."""
     with pytest.raises(InvalidSampler, match="reserved"):
@@ -133,6 +138,7 @@ def test_unregister_by_name_removes_all_of_that_name() -> None:
         registry.unregister("pool")
 
 
+@pytest.mark.clause("R-02")
 def test_registering_calls_nothing_and_starts_no_thread() -> None:
     """Neither sample, factory, start nor loop is called before a pull."""
 
@@ -146,6 +152,7 @@ def test_registering_calls_nothing_and_starts_no_thread() -> None:
     assert threading.active_count() == before
 
 
+@pytest.mark.clause("R-02")
 def test_registering_imports_no_thread_and_no_socket() -> None:
     """A library that registers does not drag in what pulling needs."""
     script = (
@@ -157,6 +164,7 @@ def test_registering_imports_no_thread_and_no_socket() -> None:
     )
 
 
+@pytest.mark.clause("R-06")
 def test_comparing_callables_runs_without_the_lock() -> None:
     """An author's ``__eq__`` may itself use the registry: no lock is held while it runs."""
     registry = Registry()
@@ -220,6 +228,7 @@ def test_iterating_while_the_registry_changes_sees_one_state() -> None:
     assert names(registry) == [f"b{index}" for index in range(1, 6)]
 
 
+@pytest.mark.clause("R-06")
 def test_a_sampler_may_unregister_itself_while_it_is_pulled() -> None:
     """The pull in which it goes still counts; the next one does not know it."""
     registry = Registry()
@@ -235,6 +244,7 @@ def test_a_sampler_may_unregister_itself_while_it_is_pulled() -> None:
         assert values(consumer.collect()) == {}
 
 
+@pytest.mark.clause("R-06")
 def test_a_sampler_may_register_another_while_it_is_pulled() -> None:
     """What is registered during a pull is pulled by the next one."""
     registry = Registry()

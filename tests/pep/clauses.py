@@ -1,0 +1,79 @@
+"""The clauses of the draft, the tests that carry them, and what is wrong between the two."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+DRAFT = ROOT / "pep" / "pep-9999.rst"
+TITLE = "Appendix: Clauses and Tests"
+_CLAUSE = re.compile(r"^\*\*([SRC]-\d\d)\*\* ((?:.+\n)+)", re.MULTILINE)
+_WORDS = re.compile(r"\b(MUST|SHOULD|MAY)\b")
+
+
+def clauses(text: str) -> list[tuple[str, str]]:
+    """Return the clauses of a draft as (id, text), in its order, duplicates included."""
+    return [(match[1], " ".join(match[2].split())) for match in _CLAUSE.finditer(text)]
+
+
+def marked(folder: Path = ROOT / "tests") -> dict[str, list[str]]:
+    """Return, by clause, the tests that are marked with it, as ``path::name``."""
+    found: dict[str, list[str]] = {}
+    for file in sorted(folder.rglob("test_*.py")):
+        for name, ids in _marks(ast.parse(file.read_text("utf-8"))):
+            for each in ids:
+                where = file.relative_to(ROOT).as_posix()
+                found.setdefault(each, []).append(f"{where}::{name}")
+    return found
+
+
+def faults(found: list[tuple[str, str]], tests: dict[str, list[str]]) -> list[str]:
+    """Say what is wrong: nothing, when each clause is tested and each mark names a clause."""
+    ids = [each for each, _ in found]
+    said = [f"{each} occurs twice" for each in sorted({i for i in ids if ids.count(i) > 1})]
+    said += [
+        f"{each} has no MUST, SHOULD or MAY" for each, text in found if not _WORDS.search(text)
+    ]
+    said += [f"{each} has no test" for each in ids if each not in tests]
+    said += [f"{tests[each][0]} is marked with {each}" for each in tests if each not in ids]
+    for kind in "SRC":
+        numbers = sorted({int(each[2:]) for each in ids if each[0] == kind})
+        if numbers != list(range(1, len(numbers) + 1)):
+            said.append(f"{kind}: the numbers have a gap")
+    return said
+
+
+def appendix(tests: dict[str, list[str]]) -> str:
+    """Return the section that maps clauses to tests."""
+    lines = [TITLE, "=" * len(TITLE), "", "Made from the marks of the tests.", "", "::", ""]
+    order = "SRC"
+    for each in sorted(tests, key=lambda i: (order.index(i[0]), i)):
+        for test in tests[each]:
+            file, _, name = test.partition("::")
+            lines += [f"    {each}  {file}", f"          {name}"]
+    return "\n".join(lines) + "\n"
+
+
+def _marks(tree: ast.Module) -> list[tuple[str, list[str]]]:
+    found = []
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            ids = [
+                str(argument.value)
+                for mark in node.decorator_list
+                if isinstance(mark, ast.Call) and ast.unparse(mark.func) == "pytest.mark.clause"
+                for argument in mark.args
+                if isinstance(argument, ast.Constant)
+            ]
+            if ids:
+                found.append((node.name, ids))
+    return found
+
+
+if __name__ == "__main__":  # write the appendix anew
+    text = DRAFT.read_text("utf-8")
+    head, _, rest = text.partition(TITLE)
+    _, _, tail = rest.partition("\n\n\n")
+    DRAFT.write_text(head + appendix(marked()) + "\n\n" + tail, "utf-8")
