@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from sampler.cli.keys import Section
 
 _CLAUSE = re.compile(r"[SRC]-\d+", re.IGNORECASE)
-_DRAFT = Path(__file__).parents[2] / "pep" / "pep-9999.rst"
+_INSTALLED = Path(__file__).parents[1] / "pep-9999.rst"
+_DRAFT = _INSTALLED if _INSTALLED.exists() else Path(__file__).parents[2] / "pep/pep-9999.rst"
 _TABLE, _ADAPTERS = "adapters.", "adapters"
 
 
@@ -66,7 +67,7 @@ def _filled(line: str) -> str:
 
 def _clause(clause: str) -> int:
     if not _DRAFT.exists():
-        print("sampler explain: the draft of the PEP is not written yet", file=sys.stderr)
+        print("sampler explain: the draft of the PEP is not installed here", file=sys.stderr)
         return USAGE
     text = _DRAFT.read_text("utf-8")
     found = re.search(rf"^.*\*\*{clause}\*\*.*(?:\n(?!\s*\n).*)*", text, re.MULTILINE)

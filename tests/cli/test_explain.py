@@ -160,7 +160,7 @@ def test_a_clause_is_read_from_the_draft(tmp_path, monkeypatch, capsys) -> None:
     draft = tmp_path / "pep.rst"
     monkeypatch.setattr(module, "_DRAFT", draft)
     assert module.explain("C-07") == 2
-    assert "is not written yet" in capsys.readouterr().err
+    assert "is not installed" in capsys.readouterr().err
     draft.write_text(DRAFT)
     assert module.explain("c-07") == 0
     assert capsys.readouterr().out == "**C-07** A consumer pulls\nonce at once.\n"

@@ -218,3 +218,24 @@ def test_udp_to_nobody_is_noticed():
     with pytest.raises(Unavailable, match="refused"):
         deliver(adapter, (gauge("a.b"), 1))
     adapter.close()
+
+
+@pytest.mark.parametrize("tags", [False, True])
+@pytest.mark.parametrize("protocol", ["plaintext", "pickle"])
+def test_the_longest_paths_there_are_end_no_connection(carbon, protocol, tags):
+    """Carbon closes it on a line of 16 384 bytes; what follows ours is stored."""
+    adapter = graphite(carbon, protocol, prefix="p", tags=tags, quantiles=())
+    entries = []
+    for size in (10, 14, 70, 77, 78):
+        labels = {f"k{n:03}": "v" * 200 for n in range(size)}
+        entries += [(gauge(f"long.n{size}", **labels), size), (gauge(f"after.n{size}"), size)]
+    when = int(time.time())
+    batches = list(adapter.encode(snapshot_of(block(*entries, time=when)), {}))
+    carried = sum(batch.samples for batch in batches)
+    refused = sum(batch.refused.get("too_long", 0) for batch in batches)
+    assert (carried, refused) == ((9, 1) if tags else (7, 3))
+    for batch in batches:
+        assert adapter.send(batch, 10.0) is DELIVERED
+    wait_for(lambda: len(carbon.paths()) == carried, limit=20, what="every path")
+    assert list(stored(carbon, "p.after.n78").values()) == [78]
+    assert "too long" not in carbon.log().lower()
