@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import gzip
 import http.client
 import logging
@@ -10,6 +11,7 @@ import math
 import re
 import socket
 import ssl
+from threading import Timer
 from time import monotonic
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import quote, urlsplit
@@ -173,6 +175,10 @@ class Pushgateway:
             connection = _connection(parts.scheme, parts.hostname or "", parts.port, deadline)
         except OSError as error:
             raise self._away(error) from None
+        # A reply that drips in keeps each single wait short: the whole of it has an end, too.
+        end = Timer(_left(deadline), _cut, (connection,))
+        end.daemon = True
+        end.start()
         try:
             headers = dict(fields)
             if self.username is not None:
@@ -184,10 +190,13 @@ class Pushgateway:
             with connection.getresponse() as response:
                 _limit(connection, deadline)
                 said = response.read(2000).decode("utf-8", "replace")
+                _left(deadline)  # cut short, a reply looks whole
                 self._judge(response.status, response.getheader("Retry-After"), said)
         except (OSError, http.client.HTTPException) as error:
-            raise self._away(error) from None
+            late = monotonic() >= deadline
+            raise self._away(TimeoutError("timed out") if late else error) from None
         finally:
+            end.cancel()
             connection.close()
 
     def _judge(self, status: int, retry_after: str | None, said: str) -> None:
@@ -235,6 +244,11 @@ def _connection(
         _limit(connection, deadline)
         return connection
     raise fault
+
+
+def _cut(connection: http.client.HTTPConnection) -> None:
+    with contextlib.suppress(OSError, AttributeError):  # it is over already
+        connection.sock.shutdown(socket.SHUT_RDWR)
 
 
 def _limit(connection: http.client.HTTPConnection, deadline: float) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import math
+import socket
 import threading
+import time
 from contextlib import contextmanager
 
 import pytest
@@ -290,6 +293,30 @@ def test_no_answer_in_time_is_unavailable():
         with pytest.raises(Unavailable, match="timed out"):
             adapter.send(batch, 0.2)
         delay.set()
+
+
+def test_a_reply_that_drips_in_has_an_end():
+    """A byte now and then keeps no sender for longer than its limit."""
+    over = threading.Event()
+    with socket.create_server((HOST, 0)) as listener:
+
+        def drip():
+            connection, _ = listener.accept()
+            with connection, contextlib.suppress(OSError):
+                connection.sendall(b"HTTP/1.1 200 OK\r\n")
+                while not over.wait(0.05):
+                    connection.sendall(b"A: b\r\n")
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        adapter = Pushgateway(url=f"http://{HOST}:{listener.getsockname()[1]}")
+        (batch,) = adapter.encode(snapshot((gauge("a.b"), 1)), {})
+        begun = time.monotonic()
+        with pytest.raises(Unavailable):
+            adapter.send(batch, 0.5)
+        assert time.monotonic() - begun < 3.0
+        over.set()
+        thread.join(10)
 
 
 def test_credentials_are_sent_and_never_shown():
