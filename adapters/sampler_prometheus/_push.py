@@ -178,7 +178,8 @@ class Pushgateway:
         # A reply that drips in keeps each single wait short: the whole of it has an end, too.
         end = Timer(_left(deadline), _cut, (connection,))
         end.daemon = True
-        end.start()
+        with contextlib.suppress(RuntimeError):  # no new thread at interpreter exit (3.12)
+            end.start()
         try:
             headers = dict(fields)
             if self.username is not None:
