@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-_OWN = ("go_", "process_", "promhttp_", "pushgateway_", "push_")
+_OWN = ("push_time_seconds", "push_failure_time_seconds")
+"""What a gateway adds to each group."""
 
 
 class Pushgateway(Server):
@@ -68,8 +69,8 @@ class Pushgateway(Server):
         return {
             (sample.name, tuple(sorted(_spelled(sample.labels).items()))): sample.value
             for family in text_string_to_metric_families(self._get("/metrics"))
-            if not family.name.startswith(_OWN)
             for sample in family.samples
+            if "job" in sample.labels and sample.name not in _OWN
         }
 
     def put(self, path: str, text: str) -> None:
