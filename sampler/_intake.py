@@ -17,7 +17,7 @@ from sampler._values import Refused, fell, fits, plain, subtract
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
     from sampler._reading import Key
@@ -38,6 +38,7 @@ class Intake:
         since: epoch seconds at which the consumer began.
         absent_at: epoch seconds of a pull before the sampler was registered, if there was one.
         inherited_at: epoch seconds of the fork, when the sampler was registered before it.
+        report: called with each complaint.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Intake:
         since: float = 0.0,
         absent_at: float | None = None,
         inherited_at: float | None = None,
+        report: Callable[[Refused], None] | None = None,
     ) -> None:
         self._declaration = declaration
         self._max_samples = max_samples
@@ -55,6 +57,7 @@ class Intake:
         self._since = since
         self._absent_at = absent_at
         self._inherited_at = inherited_at
+        self._report = report
         self._slots: list[Slot] = []
         self._series: tuple[Series, ...] = ()
         self._last: list[Value | Absent] = []
@@ -73,7 +76,7 @@ class Intake:
             time: epoch seconds.
             start: epoch seconds at which the source says its cumulative values were zero.
         """
-        reading = Reading(time, start, self._overflow.begin())
+        reading = Reading(time, start, self._overflow.begin(), self._report)
         slots = self._slots
         last: list[Any] = self._last
         count = len(slots)
@@ -87,7 +90,8 @@ class Intake:
         for item in samples:
             taken += 1
             if taken > limit:
-                reading.refuse("too_many_samples", f"more than {limit} samples in one pull")
+                what = f"more than {limit} samples in one pull"
+                reading.refuse(Refused("C-21", "too_many_samples", what))
                 _close(samples)
                 break
             try:
@@ -99,7 +103,9 @@ class Intake:
                 elif size > 2:
                     metric, value, labels = item[:3]
                 else:
-                    raise Refused("shape", f"expected (name, value[, labels]), got {short(item)}")
+                    raise Refused(
+                        "S-10", "shape", f"expected (name, value[, labels]), got {short(item)}"
+                    )
                 index = position
                 if (
                     position == count
@@ -113,7 +119,7 @@ class Intake:
                         continue
                     slot = slots[index]
                 if values[index] is not _MISSING:
-                    raise Refused("duplicate", f"{slot.series} occurs twice in one pull")
+                    raise Refused("S-24", "duplicate", f"{slot.series} occurs twice in one pull")
                 position = index + 1
                 values[index] = ABSENT  # a refused value keeps its series' place
                 kind = type(value)
@@ -128,9 +134,9 @@ class Intake:
                 elif slot.cumulative and last[index] is not ABSENT and fell(value, last[index]):
                     restarted.append(index)
             except Refused as refused:
-                reading.refuse(refused.reason, refused.message)
+                reading.refuse(refused)
             except Exception as error:  # an author's own __eq__, __hash__, __iter__ ...
-                reading.refuse("shape", f"{short(item)}: {short(error)}")
+                reading.refuse(Refused("S-10", "shape", f"{short(item)}: {short(error)}"))
         reading.taken = taken
         self._settle(reading, values, restarted)
         return reading
@@ -175,28 +181,30 @@ class Intake:
     def _key(self, metric: Any, labels: Any) -> tuple[Key, dict[str, str | int] | None]:
         """Return what names a series, and its labels as yielded; both of plain objects."""
         if not isinstance(metric, str):
-            raise Refused("name", f"{short(metric)} is not a metric name")
+            raise Refused("S-03", "name", f"{short(metric)} is not a metric name")
         metric = exact(metric)
         if len(self._declaration.name) + 1 + len(metric) > MAX_NAME:
-            raise Refused(
-                "name", f"{short(metric)}: a full name has at most {MAX_NAME} characters"
-            )
+            limit = f"{short(metric)}: a full name has at most {MAX_NAME} characters"
+            raise Refused("S-04", "name", limit)
         if not is_name(metric):
-            raise Refused("name", f"{short(metric)} is not a metric name: use {GRAMMAR}")
+            raise Refused("S-03", "name", f"{short(metric)} is not a metric name: use {GRAMMAR}")
         if labels is None:
             return (metric, ()), None
         if not hasattr(labels, "keys"):
-            raise Refused("labels", f"{metric}: labels {short(labels)} are no mapping")
+            raise Refused("S-10", "labels", f"{metric}: labels {short(labels)} are no mapping")
         raw: dict[str, str | int] = {}
         read: dict[str, str] = {}
         for given, value in dict(labels).items():
             name = exact(given) if is_name(given) else ""
             if not name or len(name) > MAX_NAME or name == OVERFLOW:
-                raise Refused("label_name", f"{metric}: {short(given)} is not a label name")
+                what = f"{metric}: {short(given)} is not a label name"
+                raise Refused("S-03", "label_name", what)
             if name in self._declaration.labels:
-                raise Refused("label_name", f"{metric}: {name!r} is a constant label already")
+                what = f"{metric}: {name!r} is a constant label already"
+                raise Refused("S-23", "label_name", what)
             if (text := label_text(value)) is None:
-                raise Refused("label_value", f"{metric}: label {name!r} has {short(value)}")
+                what = f"{metric}: label {name!r} has {short(value)}"
+                raise Refused("S-22", "label_value", what)
             raw[name] = text if isinstance(value, str) else int(text)
             if text:
                 read[name] = text
@@ -207,7 +215,7 @@ class Intake:
         metric = key[0]
         series = self._name(key, reading.start)
         if key in reading.new or key in reading.folded:
-            raise Refused("duplicate", f"{series} occurs twice in one pull")
+            raise Refused("S-24", "duplicate", f"{series} occurs twice in one pull")
         first = plain(value, series)
         if isinstance(first, Absent):
             reading.silent += 1
@@ -220,7 +228,7 @@ class Intake:
             reading.folded.add(key)
         else:
             limit = f"{series.name} has more than {self._max_series} series"
-            raise Refused("too_many_series", limit)
+            raise Refused("C-21", "too_many_series", limit)
 
     def _name(self, key: Key, start: float | None) -> Series:
         metric, pairs = key
@@ -270,12 +278,14 @@ class Intake:
         """Give each metric with a surplus its overflow series."""
         for metric, total, folded in reading.overflow.finish():
             if folded > 1:  # the first stands for the series itself
-                reading.refuse(OVERFLOW, f"{metric}: folded into one series", folded - 1)
+                what = f"{metric}: folded into one series"
+                reading.refuse(Refused("C-21", OVERFLOW, what), folded - 1)
             key: Key = (metric, ((OVERFLOW, "true"),))
             index = self._index.get(key, -1)
             value = total if fits(total) else ABSENT
             if isinstance(value, Absent):
-                reading.refuse("out_of_range", f"{metric}: the sum of its surplus")
+                what = f"{metric}: the sum of its surplus"
+                reading.refuse(Refused("C-21", "out_of_range", what))
             if index >= 0:
                 values[index] = value
             elif not isinstance(value, Absent):

@@ -15,7 +15,7 @@ from sampler._names import (
     is_name,
     is_reserved,
 )
-from sampler.exceptions import InvalidSampler
+from sampler.exceptions import Fault, InvalidSampler
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -94,9 +94,9 @@ class Declaration:
         if not _is_mapping(sampler):
             raise InvalidSampler(
                 sampler,
-                [f"expected a mapping, got {type(sampler).__name__}"],
+                [Fault("S-01", f"expected a mapping, got {type(sampler).__name__}")],
             )
-        faults: list[str] = []
+        faults: list[Fault] = []
         self.name: str = _read_name(sampler.get("name"), faults, reserved=reserved)
         self.sample: Callable[[], Any] | None = sampler.get("sample")
         self.factory: Callable[[Mapping[str, Any]], Any] | None = sampler.get("factory")
@@ -109,7 +109,7 @@ class Declaration:
         )
         _check_calls(sampler, faults)
         if (api := sampler.get("api", API)) != API:
-            faults.append(f"'api' is {short(api)}; this consumer speaks {API}")
+            faults.append(Fault("S-02", f"'api' is {short(api)}; this consumer speaks {API}"))
         if faults:
             raise InvalidSampler(sampler, faults)
 
@@ -138,56 +138,62 @@ def _unknown(key: object, known: Iterable[str]) -> str:
     return f"unknown key {key!r}" + (f" (did you mean {near[0]!r}?)" if near else "")
 
 
-def _read_name(name: object, faults: list[str], *, reserved: bool) -> str:
+def _read_name(name: object, faults: list[Fault], *, reserved: bool) -> str:
     if name is None:
-        faults.append("'name' is missing: give the metric source a name")
+        faults.append(Fault("S-01", "'name' is missing: give the metric source a name"))
     elif not is_name(name):
-        faults.append(f"'name' {short(name)} is not a name: use {GRAMMAR}")
+        faults.append(Fault("S-03", f"'name' {short(name)} is not a name: use {GRAMMAR}"))
     elif isinstance(name, str) and is_reserved(name) and not reserved:
-        faults.append(f"'name' {name!r} is reserved: {RESERVED!r} is a consumer's own account")
+        sentence = f"'name' {name!r} is reserved: {RESERVED!r} is a consumer's own account"
+        faults.append(Fault("S-05", sentence))
     elif isinstance(name, str) and len(name) >= MAX_NAME:
-        faults.append(f"'name' has {len(name)} characters: a full name has at most {MAX_NAME}")
+        sentence = f"'name' has {len(name)} characters: a full name has at most {MAX_NAME}"
+        faults.append(Fault("S-04", sentence))
     return exact(name) if isinstance(name, str) else ""
 
 
-def _check_calls(sampler: Mapping[str, Any], faults: list[str]) -> None:
+def _check_calls(sampler: Mapping[str, Any], faults: list[Fault]) -> None:
     calls = [key for key in ("sample", "factory") if sampler.get(key) is not None]
     if len(calls) != 1:
         both = "both of them are" if calls else "neither is"
-        faults.append(f"exactly one of 'sample' and 'factory' is required, {both} given")
+        sentence = f"exactly one of 'sample' and 'factory' is required, {both} given"
+        faults.append(Fault("S-01", sentence))
     faults += [
-        f"{key!r} must be callable, got {short(sampler[key])}"
+        Fault("S-01", f"{key!r} must be callable, got {short(sampler[key])}")
         for key in calls
         if not callable(sampler[key])
     ]
     start = sampler.get("start")
     if start is not None and not callable(start) and not is_number(start):
-        faults.append(f"'start' must be epoch seconds or a callable, got {short(start)}")
+        sentence = f"'start' must be epoch seconds or a callable, got {short(start)}"
+        faults.append(Fault("S-25", sentence))
     interval = sampler.get("min_interval")
     if interval is not None:
         if not is_number(interval) or interval <= 0:
-            faults.append(f"'min_interval' must be seconds above 0, got {short(interval)}")
+            sentence = f"'min_interval' must be seconds above 0, got {short(interval)}"
+            faults.append(Fault("S-26", sentence))
         if "factory" in calls:
-            faults.append("'min_interval' goes with 'sample' only: an instance owns its window")
+            sentence = "'min_interval' goes with 'sample' only: an instance owns its window"
+            faults.append(Fault("S-26", sentence))
     loop = sampler.get("loop")
     if loop is not None and not callable(loop):
-        faults.append(f"'loop' must be a callable that returns the loop, got {short(loop)}")
+        sentence = f"'loop' must be a callable that returns the loop, got {short(loop)}"
+        faults.append(Fault("S-27", sentence))
 
 
-def _read_constant_labels(labels: Any, faults: list[str]) -> dict[str, str]:
+def _read_constant_labels(labels: Any, faults: list[Fault]) -> dict[str, str]:
     if labels is None:
         return {}
     if not _is_mapping(labels):
-        faults.append(f"'labels' must be a mapping, got {short(labels)}")
+        faults.append(Fault("S-06", f"'labels' must be a mapping, got {short(labels)}"))
         return {}
     read: dict[str, str] = {}
     for key, value in labels.items():
         if not is_name(key) or len(key) > MAX_NAME or key == OVERFLOW:
-            faults.append(f"label {short(key)} is not a label name: use {GRAMMAR}")
+            faults.append(Fault("S-03", f"label {short(key)} is not a label name: use {GRAMMAR}"))
         elif (text := label_text(value)) is None:
-            faults.append(
-                f"label {key!r}: {short(value)} is no text of up to {MAX_LABEL_VALUE} characters"
-            )
+            sentence = f"{short(value)} is no text of up to {MAX_LABEL_VALUE} characters"
+            faults.append(Fault("S-22", f"label {key!r}: {sentence}"))
         elif text:
             read[exact(key)] = text
     return read
@@ -213,57 +219,62 @@ def _is_text(text: str) -> bool:
     return True
 
 
-def _read_metrics(sampler: str, metrics: Any, faults: list[str]) -> dict[str, Description]:
+def _read_metrics(sampler: str, metrics: Any, faults: list[Fault]) -> dict[str, Description]:
     if metrics is None:
         return {}
     if not _is_mapping(metrics):
-        faults.append(f"'metrics' must map names to descriptions, got {short(metrics)}")
+        sentence = f"'metrics' must map names to descriptions, got {short(metrics)}"
+        faults.append(Fault("S-13", sentence))
         return {}
     read: dict[str, Description] = {}
     for metric, description in metrics.items():
         if not is_name(metric):
-            faults.append(f"metric {short(metric)} is not a name: use {GRAMMAR}")
+            faults.append(Fault("S-03", f"metric {short(metric)} is not a name: use {GRAMMAR}"))
         elif len(sampler) + 1 + len(metric) > MAX_NAME:
-            faults.append(f"metric {short(metric)}: a full name has at most {MAX_NAME} characters")
+            sentence = f"a full name has at most {MAX_NAME} characters"
+            faults.append(Fault("S-04", f"metric {short(metric)}: {sentence}"))
         elif not _is_mapping(description):
-            faults.append(f"metric {metric!r}: expected a mapping, got {short(description)}")
+            sentence = f"expected a mapping, got {short(description)}"
+            faults.append(Fault("S-13", f"metric {metric!r}: {sentence}"))
         else:
             read[exact(metric)] = _read_description(metric, description, faults)
     return read
 
 
 def _read_description(
-    metric: str, description: Mapping[str, Any], faults: list[str]
+    metric: str, description: Mapping[str, Any], faults: list[Fault]
 ) -> Description:
-    def fault(sentence: str) -> None:
-        faults.append(f"metric {metric!r}: {sentence}")
+    def fault(clause: str, sentence: str) -> None:
+        faults.append(Fault(clause, f"metric {metric!r}: {sentence}"))
 
     def text(key: str) -> str:
         value = description.get(key, "")
         if isinstance(value, str) and _is_text(exact(value)):
             return exact(value)
-        fault(f"{key!r} must be text, got {short(value)}")
+        fault("S-14", f"{key!r} must be text, got {short(value)}")
         return ""
 
     kind = description.get("kind", "gauge")
     if not isinstance(kind, str):
-        fault(f"'kind' must be one of {', '.join(KINDS)}, got {short(kind)}")
+        fault("S-13", f"'kind' must be one of {', '.join(KINDS)}, got {short(kind)}")
     if kind not in KINDS:  # a later version's kind: a gauge to us
         kind = "gauge"
     labels = _read_label_names(description.get("labels", ()))
     if labels is None:
-        fault(f"'labels' must be a list of label names, got {short(description['labels'])}")
+        fault(
+            "S-17", f"'labels' must be a list of label names, got {short(description['labels'])}"
+        )
         labels = ()
     scope = description.get("scope", "process")
     if not isinstance(scope, str) or scope not in SCOPES:
-        fault(f"'scope' must be one of {', '.join(SCOPES)}, got {short(scope)}")
+        fault("S-15", f"'scope' must be one of {', '.join(SCOPES)}, got {short(scope)}")
         scope = "process"
     merge = description.get("merge")
     if merge is not None and kind != "gauge":
-        fault(f"'merge' is for gauges only: a {exact(kind)} always adds")
+        fault("S-16", f"'merge' is for gauges only: a {exact(kind)} always adds")
         merge = None
     elif merge is not None and (not isinstance(merge, str) or merge not in MERGES):
-        fault(f"'merge' must be one of {', '.join(MERGES)}, got {short(merge)}")
+        fault("S-16", f"'merge' must be one of {', '.join(MERGES)}, got {short(merge)}")
         merge = None
     return Description(
         exact(kind),

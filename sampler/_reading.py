@@ -4,10 +4,12 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any, TypeAlias
 
     from sampler._overflow import Overflow
     from sampler._snapshot import Series, Value
+    from sampler._values import Refused
 
     Key: TypeAlias = tuple[str, tuple[tuple[str, str], ...]]
 
@@ -54,6 +56,7 @@ class Reading:
         overflow: the state of folded metrics.
         new: series that the last pull did not have, by key, with their values.
         folded: keys of series that went into an overflow.
+        report: called with each complaint, or None.
     """
 
     __slots__ = (
@@ -64,6 +67,7 @@ class Reading:
         "overflow",
         "raw",
         "refused",
+        "report",
         "silent",
         "slots",
         "start",
@@ -71,7 +75,14 @@ class Reading:
         "time",
     )
 
-    def __init__(self, time: float, start: float | None, overflow: Overflow) -> None:
+    def __init__(
+        self,
+        time: float,
+        start: float | None,
+        overflow: Overflow,
+        report: Callable[[Refused], None] | None = None,
+    ) -> None:
+        self.report = report
         self.time = time
         self.start = start
         self.overflow = overflow
@@ -84,10 +95,13 @@ class Reading:
         self.refused: dict[str, int] = {}
         self.examples: dict[str, str] = {}
 
-    def refuse(self, reason: str, message: str, samples: int = 1) -> None:
+    def refuse(self, refused: Refused, samples: int = 1) -> None:
         """Count refused samples and keep the first complaint of their kind."""
+        reason = refused.reason
         self.refused[reason] = self.refused.get(reason, 0) + samples
-        self.examples.setdefault(reason, message)
+        self.examples.setdefault(reason, refused.message)
+        if self.report is not None:
+            self.report(refused)
 
     def add(self, slot: Slot, value: Value) -> None:
         """Take a series that the last pull did not have."""

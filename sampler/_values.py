@@ -24,10 +24,12 @@ class Refused(Exception):
     Attributes:
         reason: one word for the ``refused`` counter.
         message: what was wrong with it.
+        clause: the PEP's clause that it breaks.
     """
 
-    def __init__(self, reason: str, message: str) -> None:
+    def __init__(self, clause: str, reason: str, message: str) -> None:
         super().__init__(message)
+        self.clause = clause
         self.reason = reason
         self.message = message
 
@@ -47,7 +49,7 @@ def plain(value: Any, series: Series) -> Value | Absent:
         return ABSENT if silent else _histogram(value, series)
     read = number(value, series)
     if series.kind == "counter" and read is not ABSENT and read < 0:  # type: ignore[operator]
-        raise Refused("negative", f"{series}: a counter cannot be {read}")
+        raise Refused("S-19", "negative", f"{series}: a counter cannot be {read}")
     return read
 
 
@@ -60,13 +62,17 @@ def number(value: Any, series: Series) -> int | float | Absent:
         value = _converted(value, series)
     if isinstance(value, int):
         if not -(2**63) <= value < 2**63:
-            raise Refused("out_of_range", f"{series}: an integer beyond ±2**63")
+            raise Refused(_clause(series), "out_of_range", f"{series}: an integer beyond ±2**63")
         return value
     if value != value:  # noqa: PLR0124 - NaN
         return ABSENT
     if value - value != 0.0:
-        raise Refused("not_finite", f"{series}: {value}")
+        raise Refused(_clause(series), "not_finite", f"{series}: {value}")
     return float(value)
+
+
+def _clause(series: Series) -> str:
+    return "S-20" if series.kind == "histogram" else "S-18"
 
 
 def _converted(value: Any, series: Series) -> int | float:
@@ -77,16 +83,20 @@ def _converted(value: Any, series: Series) -> int | float:
         if hasattr(cls, "__float__"):
             return float(value)
     except Exception as error:
-        raise Refused("type", f"{series}: {cls.__name__} fails: {short(error)}") from None
-    raise Refused("type", f"{series}: expected a number, got {cls.__name__}")
+        raise Refused(
+            _clause(series), "type", f"{series}: {cls.__name__} fails: {short(error)}"
+        ) from None
+    raise Refused(_clause(series), "type", f"{series}: expected a number, got {cls.__name__}")
 
 
 def _histogram(value: Any, series: Series) -> Histogram:
     def torn(what: str) -> Refused:
-        return Refused("histogram", f"{series}: {what}")
+        return Refused("S-20", "histogram", f"{series}: {what}")
 
     if not hasattr(value, "get"):
-        raise Refused("type", f"{series}: expected a histogram, got {type(value).__name__}")
+        raise Refused(
+            _clause(series), "type", f"{series}: expected a histogram, got {type(value).__name__}"
+        )
     count = number(value.get("count"), series)
     if not isinstance(count, int) or count < 0:
         raise torn("'count' must be an integer of at least 0")
@@ -125,7 +135,7 @@ def _histogram(value: Any, series: Series) -> Histogram:
 def _bound(upper: Any, series: Series) -> float:
     bound = upper if type(upper) is float else float(_converted(upper, series))
     if bound != bound or bound == -_INFINITE:  # noqa: PLR0124 - NaN
-        raise Refused("histogram", f"{series}: {bound} is no upper bound")
+        raise Refused("S-20", "histogram", f"{series}: {bound} is no upper bound")
     return bound + 0.0  # -0.0 and 0.0 are one bound
 
 

@@ -18,11 +18,29 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Any
+    from typing import Any, Self
 
 
 class SamplerError(Exception):
     """Root of this project's errors."""
+
+
+class Fault(str):
+    """A sentence on what breaks the contract.
+
+    Attributes:
+        clause: the PEP's clause that is broken.
+    """
+
+    __slots__ = ("clause",)
+
+    clause: str
+
+    def __new__(cls, clause: str, sentence: str) -> Self:
+        """Make one."""
+        fault = super().__new__(cls, sentence)
+        fault.clause = clause
+        return fault
 
 
 class InvalidSampler(SamplerError, ValueError):
@@ -33,12 +51,13 @@ class InvalidSampler(SamplerError, ValueError):
         faults: one sentence per fault, all of them.
     """
 
-    def __init__(self, sampler: Any, faults: Iterable[str]) -> None:
+    def __init__(self, sampler: Any, faults: Iterable[Fault]) -> None:
         self.sampler = sampler
-        self.faults: tuple[str, ...] = tuple(faults)
+        self.faults: tuple[Fault, ...] = tuple(faults)
         name = sampler.get("name") if isinstance(sampler, dict) else None
         label = f"sampler {name!r}" if isinstance(name, str) else "sampler"
-        super().__init__(f"{label}: " + "; ".join(self.faults))
+        said = "; ".join(f"{fault} ({fault.clause})" for fault in self.faults)
+        super().__init__(f"{label}: {said}")
 
 
 class SamplerConflict(SamplerError, ValueError):

@@ -1,6 +1,7 @@
 """What the command's exit status says (``sysexits.h``)."""
 
 OK = 0
+BREACHES = 1  # of the specification, by a sampler
 USAGE = 2
 """Wrong arguments."""
 UNAVAILABLE = 69

@@ -17,7 +17,7 @@ from sampler.cli.exits import OK, USAGE
 from sampler.cli.keys import ANY, sections
 from sampler.cli.reasons import LOST, REASONS
 from sampler.cli.sample import toml
-from sampler.exceptions import InvalidSampler
+from sampler.exceptions import Fault, InvalidSampler
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -170,7 +170,7 @@ def _declared(entry: Entry | None) -> dict[str, Description]:
     except InvalidSampler:
         raise
     except Exception as error:  # a mapping with methods of its own
-        raise InvalidSampler({}, [f"cannot be read: {short(error)}"]) from None
+        raise InvalidSampler({}, [Fault("S-01", f"cannot be read: {short(error)}")]) from None
 
 
 def _origin(entry: Entry | None) -> str:

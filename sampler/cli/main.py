@@ -40,6 +40,16 @@ _EXPLAIN = """
   sampler explain C-07                  a clause of the PEP draft
 """
 
+_VALIDATE = """
+Two consumers pull it, in turns and at once; each breach is printed with its
+clause and a remedy. The longer, and the busier its source, the more is seen.
+
+  sampler validate mypool.metrics:SAMPLER    a mapping in a module
+  sampler validate process                   an installed sampler
+
+exit status: 0 it conforms; 1 it breaks a clause; 2 it cannot be imported.
+"""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command.
@@ -129,6 +139,14 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("word", metavar="KEY|CLAUSE", help="or another word, as above")
     explain.set_defaults(run=_explain)
 
+    validate = verb("validate", "Does a sampler do what the PEP asks of it?", _VALIDATE)
+    validate.add_argument("reference", metavar="MODULE:NAME", help="the mapping, or a name")
+    validate.add_argument(
+        "--seconds", type=_seconds, default=2.0, metavar="N", help="how long; default: 2"
+    )
+    validate.add_argument("--json", action="store_true", help="for programs")
+    validate.set_defaults(run=_validate)
+
     demo = verb("demo", "See it work: a busy program, three backends, all inside this process.")
     demo.add_argument(
         "--seconds", type=_seconds, default=15.0, metavar="N", help="how long; default: 15"
@@ -192,6 +210,12 @@ def _explain(arguments: argparse.Namespace) -> int:
     from sampler.cli.explain import explain
 
     return explain(arguments.word)
+
+
+def _validate(arguments: argparse.Namespace) -> int:
+    from sampler.cli.validate import validate
+
+    return validate(arguments.reference, seconds=arguments.seconds, as_json=arguments.json)
 
 
 def _demo(arguments: argparse.Namespace) -> int:

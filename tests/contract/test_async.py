@@ -9,43 +9,17 @@ from typing import Any
 import pytest
 
 from sampler import Collector, Registry
+from sampler.testing._loop import LoopThread as Loop
 from tests.contract.build import SHORT, mapping, reasons, values
 from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.usefixtures("no_thread_is_left")
 
 
-class Loop:
-    """An event loop running on a thread of its own."""
-
-    def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
-        self.thread = threading.Thread(target=self._run)
-        self.thread.start()
-        wait_for(self.loop.is_running, what="the loop to run")
-
-    def _run(self) -> None:
-        self.loop.run_forever()
-        self.loop.run_until_complete(self.loop.shutdown_asyncgens())
-
-    def get(self) -> asyncio.AbstractEventLoop:
-        return self.loop
-
-    def stop(self) -> None:
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join()
-
-    def tasks(self) -> set[Any]:
-        return asyncio.all_tasks(self.loop)
-
-
 @pytest.fixture
 def running() -> Any:
-    running = Loop()
-    yield running
-    if running.loop.is_running():
-        running.stop()
-    running.loop.close()
+    with Loop() as running:
+        yield running
 
 
 @pytest.fixture

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import importlib
+import os
 import re
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from sampler import Collector, Registry
+from sampler import Collector, Registry, register
 from sampler._discovery import announced
+from sampler._registry import default
 from tests.contract.build import values
 
 BUILT_IN = sorted(announced())
@@ -80,3 +83,33 @@ def test_what_is_unregistered_is_not_called_again():
         registration.unregister()
         consumer.collect()
     assert calls == [1]
+
+
+@pytest.mark.clause("R-11")
+def test_a_sub_interpreter_has_a_registry_of_its_own():
+    """What one registers, the others do not see."""
+    name = "_interpreters" if sys.version_info >= (3, 13) else "_xxsubinterpreters"
+    interpreters = pytest.importorskip(name)
+    register({"name": "pep.main", "sample": list})
+    read, write = os.pipe()
+    script = "\n".join(
+        [
+            "import os, sys",
+            f"sys.path[:] = {sys.path!r}",
+            "import sampler",
+            "sampler.register({'name': 'pep.sub', 'sample': list})",
+            "from sampler._registry import default",
+            f"os.write({write}, ','.join(r.name for r in default).encode())",
+        ]
+    )
+    other = interpreters.create()
+    try:
+        interpreters.run_string(other, script)
+        os.close(write)
+        assert os.read(read, 100) == b"pep.sub"
+        assert "pep.sub" not in default
+        assert "pep.main" in default
+    finally:
+        interpreters.destroy(other)
+        os.close(read)
+        default.unregister("pep.main")

@@ -1,0 +1,99 @@
+"""What the validator reports."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+REMEDIES: Mapping[str, str] = {
+    "S-01": "give the mapping a 'name', and either 'sample' or 'factory'",
+    "S-02": "spell it as the specification does, or put a dot into a key of your own: 'acme.key'",
+    "S-03": "write it in lower case and join its words by '_' or '.', as in 'pool.wait_time'",
+    "S-04": "shorten the sampler's or the metric's name",
+    "S-05": "choose another name: 'sampler' is the account of consumers",
+    "S-06": "make 'labels' a mapping of label names to text",
+    "S-07": "report absolute state, which any number of threads may read; what is kept since the "
+    "last call belongs into an instance: use 'factory'",
+    "S-08": "return a new callable at each call of 'factory', with a state of its own",
+    "S-09": "return an iterable of (name, value) or (name, value, labels) tuples",
+    "S-10": "yield (name, value) or (name, value, labels) tuples, labels being a mapping",
+    "S-11": "yield nothing where there is nothing to report, and mend what raises",
+    "S-13": "make 'metrics' map names to mappings, and 'kind' one of counter, gauge and "
+    "histogram, once and for all",
+    "S-14": "use a UCUM code as OpenTelemetry writes them: s, By, 1, {connection}",
+    "S-15": "make 'scope' one of interpreter, process, server and host",
+    "S-16": "make 'merge' one of sum, max and min, and give it to gauges only",
+    "S-17": "name the labels of a metric in 'labels' of its description, all of them",
+    "S-18": "yield an int in ±2**63, a finite float, or None when there is nothing to report",
+    "S-19": "report a total that only grows; let consumers take the differences; give 'start' if "
+    "the source itself starts over",
+    "S-20": "take count, sum and buckets at one moment; buckets count all up to their bound",
+    "S-22": "label values are text of up to 1024 characters, or whole numbers",
+    "S-23": "leave out labels that the sampler has for all of its samples",
+    "S-24": "yield each metric once for each set of labels",
+    "S-25": "make 'start' epoch seconds, or a callable that returns them: when values were zero",
+    "S-26": "make 'min_interval' seconds above 0, beside 'sample' only",
+    "S-27": "make 'loop' a callable that returns the running loop which the sampler belongs to",
+    "S-28": "describe it in 'metrics': undescribed metrics are taken for gauges",
+    "S-29": "yield a new mapping each time, or one that nobody changes meanwhile",
+    "S-30": "answer from what is known already; measure on a thread of your own if it takes time",
+    "C-02": "call 'factory' once for each consumer, with a new mapping that has the keys 'api', "
+    "'consumer', 'interval' and 'deadline'",
+    "C-03": "wait until the last call has ended, its iterator included, and ask 'factory' for "
+    "an instance of one's own",
+    "C-04": "call close() once, when the sampler is unregistered or the consumer ends, and then "
+    "nothing of that instance any more",
+    "C-09": "copy while iterating: dict(labels)",
+    "C-14": "let all consumers of a registration share one read within 'min_interval'",
+    "C-15": "schedule it on the loop that 'loop' returns: asyncio.run_coroutine_threadsafe",
+    "C-21": "have fewer label values, or sum up what nobody looks at",
+}
+"""By clause: what to do about a breach."""
+
+
+class Breach(UserWarning):
+    """A sampler or a consumer breaks a clause of the specification.
+
+    Attributes:
+        clause: its id, as ``S-19``; ``S`` binds samplers, ``C`` consumers.
+        sampler: the sampler's name.
+        about: what part of it: a metric's name, a key of the mapping, or a call.
+        message: what was wrong.
+        remedy: what to do.
+        offender: the offending object.
+    """
+
+    def __init__(
+        self, clause: str, sampler: str, about: str, message: str, remedy: str, offender: Any
+    ) -> None:
+        super().__init__(f"{clause}: sampler {sampler!r}: {message}; {remedy}")
+        self.clause = clause
+        self.sampler = sampler
+        self.about = about
+        self.message = message
+        self.remedy = remedy
+        self.offender = offender
+
+
+class Report:
+    """Tells each breach once; any thread may add.
+
+    Args:
+        sampler: the sampler's name.
+        tell: called with each breach; None: warns.
+    """
+
+    def __init__(self, sampler: str, tell: Callable[[Breach], Any] | None = None) -> None:
+        self.sampler = sampler
+        self._tell = warnings.warn if tell is None else tell
+        self._told: dict[tuple[str, str], Breach] = {}
+
+    def add(self, clause: str, about: str, message: str, offender: Any = None) -> None:
+        """Report that ``clause`` is broken by ``about``."""
+        breach = Breach(clause, self.sampler, about, message, REMEDIES[clause], offender)
+        if self._told.setdefault((clause, about), breach) is breach:
+            self._tell(breach)

@@ -1,0 +1,128 @@
+"""What a sampler said in this pull, held against its description and its last pull."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import TYPE_CHECKING
+
+from sampler._intake import Intake
+from sampler._mapping import Declaration
+from sampler._snapshot import ABSENT
+from sampler._values import fell
+from sampler.exceptions import InvalidSampler
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from sampler._reading import Key, Slot
+    from sampler._snapshot import Value
+    from sampler._values import Refused
+    from sampler.validate._breach import Report
+    from sampler.validate._pull import Pull
+
+_SLACK = 1.0
+"""Seconds by which a start may lie in the future: clocks differ."""
+
+
+class Last:
+    """What a pull gave.
+
+    Attributes:
+        values: by series.
+        start: what the source said of its zero.
+        fallen: the series that had fallen then.
+    """
+
+    def __init__(self, values: dict[Key, Value], start: float | None, fallen: set[Key]) -> None:
+        self.values = values
+        self.start = start
+        self.fallen = fallen
+
+
+class History:
+    """The pulls of one ``sample``, or of one instance.
+
+    Args:
+        sampler: the mapping under test.
+        declaration: what it said at first.
+        report: where breaches go.
+
+    Attributes:
+        last: what the last pull that has ended gave.
+    """
+
+    def __init__(
+        self, sampler: Mapping[str, Any], declaration: Declaration, report: Report
+    ) -> None:
+        self.last = Last({}, None, set())
+        self._sampler = sampler
+        self._declaration = declaration
+        self._report = report
+
+    def judge(self, pull: Pull, before: Last, start: float | None) -> None:
+        """Check a pull that has ended.
+
+        Args:
+            pull: it.
+            before: the last one that had ended when it began: others may have ended meanwhile.
+            start: what the source said of its zero.
+        """
+        declared = self._declaration
+        intake = Intake(declared, len(pull.items) + 1, len(pull.items) + 1, report=self._refused)
+        reading = intake.read(pull.items, pull.time, start)
+        for slot in reading.slots:
+            self._check_declared(slot)
+        values = {
+            slot.key: value
+            for slot, value in zip(reading.slots, reading.raw, strict=True)
+            if slot.cumulative and value is not ABSENT
+        }
+        self.last = Last(values, start, self._fallen(before, values, start))
+        self._check_stable()
+
+    def check_start(self, start: object) -> None:
+        """Check what ``start`` returned."""
+        if isinstance(start, int | float) and start > time.time() + _SLACK:
+            self._report.add("S-25", "start", f"its start {start} lies in the future", start)
+
+    def _refused(self, refused: Refused) -> None:
+        about = re.split("[:{ ]", refused.message, maxsplit=1)[0]
+        self._report.add(refused.clause, about, refused.message)
+
+    def _check_declared(self, slot: Slot) -> None:
+        declared = self._declaration.metrics
+        described = declared.get(slot.metric)
+        if declared and described is None:
+            self._report.add("S-28", slot.metric, f"metric {slot.metric!r} is not described")
+        foreign = {name for name, _ in slot.key[1]} - set(described.labels if described else ())
+        if described and described.labels and foreign:
+            names = ", ".join(sorted(foreign))
+            message = f"metric {slot.metric!r} has labels that its description does not: {names}"
+            self._report.add("S-17", slot.metric, message, slot.raw)
+
+    def _fallen(self, before: Last, values: dict[Key, Value], start: float | None) -> set[Key]:
+        fallen = {
+            key
+            for key, value in values.items()
+            if key in before.values and fell(value, before.values[key])
+        }
+        for key in fallen:
+            fall = f"metric {key[0]!r} fell from {before.values[key]} to {values[key]}"
+            if start is not None and start == before.start:
+                self._report.add("S-19", key[0], f"{fall} while 'start' stayed the same", key)
+            elif key in before.fallen:
+                self._report.add("S-19", key[0], f"{fall}, and in the pull before, too", key)
+        return fallen
+
+    def _check_stable(self) -> None:
+        try:
+            now = Declaration(self._sampler).metrics
+        except InvalidSampler:  # reported when it was given
+            return
+        for metric, described in self._declaration.metrics.items():
+            other = now.get(metric)
+            if other is not None and other.kind != described.kind:
+                message = f"metric {metric!r} was a {described.kind} and is a {other.kind} now"
+                self._report.add("S-13", metric, message, self._sampler)

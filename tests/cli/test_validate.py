@@ -1,0 +1,102 @@
+"""``validate``: every breach with its clause and remedy, and an exit status."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from tests.support.command import sampler
+
+MODULE = """
+total = 0
+
+def good():
+    global total
+    total += 1
+    yield "pulls", total
+
+def bad():
+    labels = {"state": "idle"}
+    yield "Wait", 1
+    yield "size", 2, labels
+    yield "size", 3, labels
+    yield "nought", "x"
+
+GOOD = {"name": "good", "sample": good, "metrics": {"pulls": {"kind": "counter"}}}
+BAD = {"name": "bad", "sample": bad, "metric": {}}
+WRONG = {"name": "Wrong"}
+TEXT = "x"
+"""
+
+
+@pytest.fixture
+def validate(tmp_path):
+    (tmp_path / "mine.py").write_text(MODULE)
+    (tmp_path / "broken.py").write_text("1 / 0")
+    return lambda *arguments: sampler("validate", *arguments, "--seconds", "1", cwd=tmp_path)
+
+
+def test_a_conforming_sampler_of_the_working_directory_is_said_to_conform(validate) -> None:
+    """With what was looked at: little is proven by a source that stood still."""
+    done = validate("mine:GOOD")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.match(r"mine:GOOD: conforms, as far as \d+ pulls in .* \(1 series, 1 ", done.stdout)
+
+
+@pytest.mark.parametrize("name", ["process", "cpython", "logging", "asyncio"])
+def test_installed_samplers_are_known_by_name(validate, name) -> None:
+    """Ours conform."""
+    done = validate(name)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+
+
+def test_each_breach_is_printed_with_clause_and_remedy(validate) -> None:
+    """In lines of 80 columns; nothing is logged beside."""
+    done = validate("mine:BAD")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert re.findall(r"^[SC]-\d\d", done.stdout, re.MULTILINE) == ["S-02", "S-03", "S-24", "S-18"]
+    assert done.stdout.count("do: ") == 4
+    assert "mine:BAD: 4 breaches of 4 clauses" in done.stdout
+    assert "did you mean 'metrics'?" in done.stdout
+    assert all(len(line) <= 80 for line in done.stdout.splitlines())
+
+
+def test_programs_get_json(validate) -> None:
+    """With the same breaches."""
+    done = validate("mine:BAD", "--json")
+    found = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert found["sampler"] == "bad"
+    assert [breach["clause"] for breach in found["breaches"]] == ["S-02", "S-03", "S-24", "S-18"]
+    assert all(breach["remedy"] and breach["message"] for breach in found["breaches"])
+    assert found["pulls"] > 4
+    assert json.loads(validate("mine:GOOD", "--json").stdout)["breaches"] == []
+
+
+@pytest.mark.parametrize("name", ["WRONG", "TEXT"])
+def test_what_no_registry_would_take_is_a_breach(validate, name) -> None:
+    """All faults of it."""
+    done = validate(f"mine:{name}")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "S-01" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("reference", "said"),
+    [
+        ("proces", "did you mean 'process'?"),
+        ("mine:NONE", "has no attribute 'NONE'"),
+        ("nowhere:SAMPLER", "there is no module 'nowhere'"),
+        ("broken:SAMPLER", "ZeroDivisionError"),
+        ("a b:c", "no MODULE:NAME"),
+    ],
+)
+def test_what_cannot_be_imported_is_said_without_a_traceback(validate, reference, said) -> None:
+    """It is a wrong argument."""
+    done = validate(reference)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
