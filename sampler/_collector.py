@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from sampler._clock import Clock
     from sampler._registry import Registration
     from sampler._snapshot import Block
     from sampler._source import Statistics
@@ -45,6 +46,7 @@ class Collector:
         max_samples: samples taken from one sampler in one pull.
         max_series: series of one metric; the surplus is folded into ``overflow="true"``.
         identity: who measures; travels in :attr:`Snapshot.identity`.
+        clock: what time it is: anything with ``time`` and ``monotonic``. Deadlines do not ask it.
     """
 
     def __init__(
@@ -58,8 +60,10 @@ class Collector:
         max_samples: int = 10_000,
         max_series: int = 2_000,
         identity: Mapping[str, str] | None = None,
+        clock: Clock = time,
     ) -> None:
         self.name = name
+        self._clock = clock
         self.interval = interval
         self.deadline: float = min(interval or 5.0, 5.0) if deadline is None else deadline
         self._registry = _registry.default if registry is None else registry
@@ -68,7 +72,7 @@ class Collector:
         self._max_series = max_series
         self._identity = dict(identity or {})
         self._closed = False
-        self._begin(time.time(), None)
+        self._begin(clock.time(), None)
 
     def _begin(self, start: float, empty_at: float | None) -> None:
         """Become a new consumer of this process.
@@ -106,7 +110,7 @@ class Collector:
                 another thread's pull did not end ``within``.
         """
         if self._pid != os.getpid():
-            fork = _fork_time or time.time()
+            fork = _fork_time or self._clock.time()
             self._begin(fork, fork)
         self._refuse_samplers("collect")
         until = float("inf") if within is None else time.monotonic() + within
@@ -173,13 +177,13 @@ class Collector:
         return f"<Collector {self.name}>"
 
     def _pull(self, until: float) -> Snapshot:
-        began = time.time()
+        began = self._clock.time()
         sources = self._follow(tuple(self._registry), until)
         self._rounds_at = max(began, self.start)
         blocks: dict[Source, Block] = {}
         failures: dict[Source, Failure] = {}
         due: list[Source] = []
-        now = time.monotonic()
+        now = self._clock.monotonic()
         for source in sources:
             if (last := source.standing(self._reuse)) is not None:
                 blocks[source] = last
@@ -229,7 +233,7 @@ class Collector:
     def _judge(self, source: Source, job: _worker.Job) -> Failure | None:
         health = source.registration.health
         if job.reason == "deadline":
-            health.overran(time.monotonic(), self.deadline)
+            health.overran(self._clock.monotonic(), self.deadline)
             return Failure(source.name, job.reason, f"no answer within {self.deadline:g} s")
         if job.reason == "exhausted":
             message = f"{BUDGET} threads hang already, and it has never answered"
@@ -237,10 +241,10 @@ class Collector:
         if job.reason:
             return Failure(source.name, job.reason, "the pull ended before it did")
         if isinstance(job.error, Overdue):
-            health.overran(time.monotonic(), self.deadline)
+            health.overran(self._clock.monotonic(), self.deadline)
             return Failure(source.name, "deadline", str(job.error))
         if job.error is not None:
-            health.failed(time.monotonic())
+            health.failed(self._clock.monotonic())
             return Failure(source.name, "raised", job.message)
         health.answered()
         return None
@@ -270,7 +274,7 @@ class Collector:
             absent_at=self._rounds_at,
             inherited_at=(_fork_time or self.start) if inherited else None,
         )
-        return Source(registration, environ, intake, self._max_samples)
+        return Source(registration, environ, intake, self._max_samples, self._clock)
 
     def _close_all(self, sources: list[Source], until: float = float("inf")) -> None:
         closable = [source for source in sources if source.windowed and not source.busy]

@@ -114,16 +114,18 @@ class Declaration:
             raise InvalidSampler(sampler, faults)
 
 
-def unknown_keys(sampler: Mapping[str, Any]) -> list[str]:
-    """Name the undotted keys that the specification does not know, each with a suggestion."""
+def oddities(sampler: Mapping[str, Any]) -> list[Fault]:
+    """Say what consumers pass over: undotted keys and kinds that the specification has not."""
     found = [_unknown(key, KEYS) for key in _foreign(sampler, KEYS)]
     metrics: Any = sampler.get("metrics")
     for metric, description in metrics.items() if hasattr(metrics, "items") else ():
         if hasattr(description, "keys"):
-            found += [
-                f"metric {metric!r}: {_unknown(key, DESCRIPTION_KEYS)}"
-                for key in _foreign(description, DESCRIPTION_KEYS)
+            odd = [
+                _unknown(key, DESCRIPTION_KEYS) for key in _foreign(description, DESCRIPTION_KEYS)
             ]
+            if (kind := description.get("kind", "gauge")) not in KINDS:
+                odd.append(Fault("S-13", f"kind {short(kind)} is taken for a gauge"))
+            found += [Fault(fault.clause, f"metric {metric!r}: {fault}") for fault in odd]
     return found
 
 
@@ -131,11 +133,12 @@ def _foreign(mapping: Mapping[Any, Any], known: Iterable[str]) -> list[Any]:
     return [key for key in mapping if key not in known and "." not in str(key)]
 
 
-def _unknown(key: object, known: Iterable[str]) -> str:
+def _unknown(key: object, known: Iterable[str]) -> Fault:
     from difflib import get_close_matches
 
     near = get_close_matches(str(key), list(known), 1)
-    return f"unknown key {key!r}" + (f" (did you mean {near[0]!r}?)" if near else "")
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    return Fault("S-02", f"unknown key {key!r}{hint} is ignored")
 
 
 def _read_name(name: object, faults: list[Fault], *, reserved: bool) -> str:

@@ -6,7 +6,6 @@ meanwhile waits for that read. No lock is held while the sampler runs.
 
 from __future__ import annotations
 
-import time
 from _thread import allocate_lock
 
 TYPE_CHECKING = False
@@ -86,17 +85,18 @@ class Shared:
         self._last: Read | None = None
         self._turn: _Turn | None = None
 
-    def stands(self, read: Read | None) -> bool:
-        """Tell whether ``read`` is the last one and still young enough."""
-        return read is not None and read is self._last and self._young(read)
+    def stands(self, read: Read | None, now: float) -> bool:
+        """Tell whether ``read`` is the last one and still young enough at the moment ``now``."""
+        return read is not None and read is self._last and self._young(read, now)
 
-    def get(self, take: Callable[[], Read], limit: int, patience: float) -> Read:
+    def get(self, take: Callable[[], Read], limit: int, patience: float, now: float) -> Read:
         """Return the read that stands, or a new one.
 
         Args:
             take: calls the sampler.
             limit: samples the caller wants; a read that was cut below it does not do.
             patience: seconds to wait for a read that another consumer has begun.
+            now: the monotonic moment.
 
         Raises:
             TimeoutError: that read did not end.
@@ -104,7 +104,7 @@ class Shared:
         """
         with _lock:
             last, turn = self._last, self._turn
-            if last is not None and self._young(last):
+            if last is not None and self._young(last, now):
                 if not last.cut or len(last.samples) >= limit:
                     return last
                 turn = None
@@ -124,8 +124,8 @@ class Shared:
                     self._turn = None
             turn.gate.release()
 
-    def _young(self, read: Read) -> bool:
-        age = time.monotonic() - read.began
+    def _young(self, read: Read, now: float) -> bool:
+        age = now - read.began
         return age < self._min_interval and read.pid == _process()
 
 

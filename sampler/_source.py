@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from typing import TYPE_CHECKING
 
 from sampler._mapping import is_number, short
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sampler._async import Call
+    from sampler._clock import Clock
     from sampler._intake import Intake
     from sampler._reading import Reading
     from sampler._registry import Registration
@@ -81,6 +81,7 @@ class Source:
         environ: what a factory is told.
         intake: how its samples are read.
         max_samples: samples taken in one pull.
+        clock: what time it is.
 
     Attributes:
         caller: the event loop on whose thread a pull was asked for, if there is one.
@@ -92,7 +93,9 @@ class Source:
         environ: Mapping[str, Any],
         intake: Intake,
         max_samples: int,
+        clock: Clock,
     ) -> None:
+        self._clock = clock
         self.registration = registration
         self.statistics = Statistics(registration.name)
         self.read_at = float("-inf")
@@ -124,9 +127,11 @@ class Source:
             reuse: seconds within which an instance's last block stands.
         """
         if self.windowed:
-            return self._block if time.monotonic() - self.read_at < reuse else None
+            return self._block if self._clock.monotonic() - self.read_at < reuse else None
         shared = self.registration.shared
-        return self._block if shared is not None and shared.stands(self._kept) else None
+        if shared is None or not shared.stands(self._kept, self._clock.monotonic()):
+            return None
+        return self._block
 
     def pull(self) -> Reading:
         """Call the sampler and read what it yields. Runs foreign code."""
@@ -136,7 +141,9 @@ class Source:
             if is_async(samples):
                 samples, _ = self._await(samples)
             return self._intake.read(iterable(samples), now, start)
-        read = self._taken = shared.get(self._read, self._limit, self._environ["deadline"])
+        read = self._taken = shared.get(
+            self._read, self._limit, self._environ["deadline"], self._clock.monotonic()
+        )
         return self._intake.read(read.samples, read.time, read.start)
 
     @property
@@ -154,7 +161,7 @@ class Source:
     def keep(self, reading: Reading, seconds: float) -> Block:
         """Take over what :meth:`pull` returned."""
         self.statistics.take(reading, seconds)
-        self.read_at = time.monotonic()
+        self.read_at = self._clock.monotonic()
         self._kept = self._taken
         self._block = self._intake.keep(reading, self.name)
         return self._block
@@ -182,7 +189,7 @@ class Source:
                 raise TypeError(f"the factory returned {short(instance)}, which cannot be called")
             self._sample = instance
         assert self._sample is not None  # noqa: S101 - a mapping has one of both
-        now = time.time()
+        now = self._clock.time()
         start = declaration.start() if callable(declaration.start) else declaration.start
         if start is not None and not is_number(start):
             raise TypeError(f"'start' returned {short(start)}, not epoch seconds")
@@ -190,7 +197,7 @@ class Source:
 
     def _read(self) -> Read:
         """Read for all consumers."""
-        began = time.monotonic()
+        began = self._clock.monotonic()
         samples, now, start = self._call_it()
         if is_async(samples):
             kept, cut = self._await(samples)

@@ -6,7 +6,7 @@ import sys
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from sampler._mapping import unknown_keys
+from sampler._mapping import oddities
 from sampler.agent.adapter import Batch, ScrapedAdapter
 from sampler.agent.agent import bind_problem
 from sampler.agent.law import Law
@@ -72,8 +72,8 @@ def _pull(agent: Agent) -> Snapshot:
     for registration in agent.registry:
         if registration.name in counts:
             print(f"sampler {registration.name!r}: {counts[registration.name]} entries")
-        for warning in unknown_keys(registration.sampler):
-            print(f"sampler {registration.name!r}: {warning}: ignored", file=sys.stderr)
+        for oddity in oddities(registration.sampler):
+            print(f"sampler {registration.name!r}: {oddity}", file=sys.stderr)
     for failure in snapshot.failures:
         print(f"sampler {failure.sampler!r}: {failure.message}", file=sys.stderr)
     for sampler, reasons in refused.items():

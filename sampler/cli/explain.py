@@ -13,6 +13,7 @@ from sampler._mapping import Declaration, short
 from sampler._names import RESERVED
 from sampler.agent.accounts import METRICS
 from sampler.agent.catalogue import Unusable, catalogue, did_you_mean
+from sampler.agent.rules import REMEDIES, RULES
 from sampler.cli.exits import OK, USAGE
 from sampler.cli.keys import ANY, sections
 from sampler.cli.reasons import LOST, REASONS
@@ -39,10 +40,15 @@ def explain(word: str) -> int:
     Args:
         word: a table or a key, with its table or without; an adapter's or a sampler's name; a
             full name of a metric; a reason of a drop, a refusal or a failure; what a backend
-            may not carry; or a clause of the PEP such as ``C-07``.
+            may not carry; a clause of the PEP such as ``C-07``; or a rule of adapters such as
+            ``A-05``.
     """
     if _CLAUSE.fullmatch(word):
         return _clause(word.upper())
+    if (rule := word.upper()) in RULES:
+        print(_filled(f"{rule}, of adapters: {RULES[rule]}"))
+        print(_filled(f"  do: {REMEDIES[rule]}"))
+        return OK
     tables = sections()
     found = [*_keys(word, tables), *_tables(word, tables), *_metrics(word), *_words(word, tables)]
     if found:

@@ -38,6 +38,7 @@ _EXPLAIN = """
   sampler explain oldest                why entries were dropped, samples
                                         refused, or pulls failed
   sampler explain C-07                  a clause of the PEP draft
+  sampler explain A-05                  a rule for adapters
 """
 
 _VALIDATE = """

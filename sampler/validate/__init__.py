@@ -16,7 +16,7 @@ within ``min_interval`` (C-14); a coroutine awaited on another loop (C-15).
 """
 
 from sampler.validate._breach import Breach
-from sampler.validate._calls import validator
 from sampler.validate._examine import Examination, examine
+from sampler.validate._validator import validator
 
 __all__ = ("Breach", "Examination", "examine", "validator")

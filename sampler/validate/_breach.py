@@ -47,10 +47,21 @@ REMEDIES: Mapping[str, str] = {
     "an instance of one's own",
     "C-04": "call close() once, when the sampler is unregistered or the consumer ends, and then "
     "nothing of that instance any more",
+    "C-05": "keep what a sampler yields apart until it has ended; catch whatever it raises",
+    "C-06": "call each sampler on a thread that can be given up, and wait for the deadline only",
+    "C-07": "look only at keys and items of the specification; take the rest for gauges",
+    "C-08": "check sample by sample; refuse and count the bad ones, keep the others",
     "C-09": "copy while iterating: dict(labels)",
+    "C-10": "forget a series only when a good pull comes without it",
+    "C-11": "add nothing for a first value, unless its zero lies within the consumer's time",
+    "C-12": "count the new value whole when it is lower, or its 'start' has changed",
     "C-14": "let all consumers of a registration share one read within 'min_interval'",
     "C-15": "schedule it on the loop that 'loop' returns: asyncio.run_coroutine_threadsafe",
+    "C-16": "release every lock before a sampler, a factory or a close() is called",
+    "C-18": "keep the bounds that are known on both sides: neighbours that agree tell the count",
+    "C-19": "pause longer and longer, and then call it again",
     "C-21": "have fewer label values, or sum up what nobody looks at",
+    "R-07": "look up what is registered at the beginning of each pull",
 }
 """By clause: what to do about a breach."""
 

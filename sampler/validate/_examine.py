@@ -12,12 +12,13 @@ from sampler._collector import Collector
 from sampler._histogram import Histogram
 from sampler._registry import Registry
 from sampler.validate._breach import Breach, Report
-from sampler.validate._calls import validator
+from sampler.validate._validator import mapping_of, validator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any, TypeAlias
 
+    from sampler import Instruments
     from sampler._snapshot import Snapshot
 
     Read: TypeAlias = "tuple[int, float]"
@@ -54,7 +55,7 @@ class Examination:
 
 
 def examine(
-    sampler: Mapping[str, Any],
+    sampler: Mapping[str, Any] | Instruments,
     *,
     seconds: float = 1.0,
     deadline: float = 5.0,
@@ -64,7 +65,7 @@ def examine(
     """Pull a sampler for a while as two consumers would, in turns and at once.
 
     Args:
-        sampler: the mapping.
+        sampler: the mapping, or a group of instruments.
         seconds: how long, at least; a sampler with ``min_interval`` is asked less often.
         deadline: seconds that a call may take.
         exercise: called between pulls: lets the metric source do something.
@@ -72,6 +73,7 @@ def examine(
     """
     began = time.monotonic()
     breaches: list[Breach] = []
+    sampler = mapping_of(sampler)
     checked = validator(sampler, breaches.append, deadline=deadline)
     if checked is sampler:  # nobody would register it
         return Examination(breaches[0].sampler, tuple(breaches), 0, 0, 0, 0.0)

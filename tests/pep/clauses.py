@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -72,8 +73,25 @@ def _marks(tree: ast.Module) -> list[tuple[str, list[str]]]:
     return found
 
 
-if __name__ == "__main__":  # write the appendix anew
+def table(found: list[tuple[str, str]], tests: dict[str, list[str]]) -> str:
+    """Return each clause with the number of its tests and how it begins."""
+    rows = [f"{each}  {len(tests.get(each, [])):2} tests  {text[:58]}" for each, text in found]
+    carried = sum(each in tests for each, _ in found)
+    return "\n".join([*rows, f"{carried} of {len(found)} clauses are tested"])
+
+
+def write() -> None:
+    """Make the appendix of the draft anew."""
     text = DRAFT.read_text("utf-8")
     head, _, rest = text.partition(TITLE)
     _, _, tail = rest.partition("\n\n\n")
     DRAFT.write_text(head + appendix(marked()) + "\n\n" + tail, "utf-8")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["--write"]:
+        write()
+    draft, tests = clauses(DRAFT.read_text("utf-8")), marked()
+    print(table(draft, tests))
+    if wrong := faults(draft, tests):
+        sys.exit("\n".join(wrong))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.pep.clauses import DRAFT, TITLE, appendix, clauses, faults, marked
+from tests.pep.clauses import DRAFT, TITLE, appendix, clauses, faults, marked, table
 
 TEXT = DRAFT.read_text("utf-8")
 APPENDIX = TEXT[TEXT.index(TITLE) : TEXT.index("\n\nCopyright")]
@@ -14,8 +14,7 @@ TESTS = marked()
 
 def test_every_clause_is_tested_and_every_mark_names_one():
     """All of them; the table is printed."""
-    for each, text in FOUND:
-        print(f"{each} {len(TESTS.get(each, []))} tests: {text[:60]}")
+    print(table(FOUND, TESTS))
     assert faults(FOUND, TESTS) == []
     assert len(FOUND) > 50
 
@@ -54,5 +53,5 @@ def test_every_normative_sentence_is_in_a_clause():
 
 
 def test_the_appendix_is_what_the_marks_say():
-    """Run ``python -m tests.pep.clauses``."""
+    """Run ``python -m tests.pep.clauses --write``."""
     assert appendix(TESTS) == APPENDIX

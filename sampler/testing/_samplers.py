@@ -1,0 +1,89 @@
+"""What every sampler has to do, as a suite."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from sampler.testing._require import Broken
+from sampler.validate import examine
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sampler import Instruments
+    from sampler.validate import Examination
+
+
+class SamplerContract:
+    """A sampler does what the PEP asks of it.
+
+    In a file of tests::
+
+        class TestPool(SamplerContract):
+            sampler = mypool.SAMPLER
+
+            def exercise(self):
+                pool.checkout().release()
+
+    Attributes:
+        sampler: the mapping, or a group of instruments.
+        seconds: for how long it is pulled.
+        deadline: seconds that a call may take.
+    """
+
+    sampler: ClassVar[Mapping[str, Any] | Instruments]
+    seconds: ClassVar[float] = 0.5
+    deadline: ClassVar[float] = 5.0
+    _examined: ClassVar[Examination | None] = None
+
+    def exercise(self) -> None:
+        """Let the metric source do something; called between pulls."""
+
+    def test_its_mapping_is_one_that_registries_take(self) -> None:
+        """Names, descriptions, keys."""
+        self._check("S-01 S-02 S-05 S-06 S-13 S-14 S-15 S-16 S-25 S-26")
+
+    def test_its_calls_return_samples(self) -> None:
+        """Within the deadline, and without raising."""
+        self._check("S-08 S-09 S-11 S-27 S-30")
+
+    def test_its_samples_can_be_taken(self) -> None:
+        """Names, values, labels; none is refused."""
+        self._check("S-03 S-04 S-10 S-18 S-20 S-22 S-23 S-24")
+
+    def test_it_describes_what_it_yields(self) -> None:
+        """Metrics and labels."""
+        self._check("S-17 S-28")
+
+    def test_its_totals_only_grow(self) -> None:
+        """And a read does not change them."""
+        self._check("S-19")
+
+    def test_a_read_changes_nothing_for_other_consumers(self) -> None:
+        """Nor what was yielded."""
+        self._check("S-07 S-08 S-29")
+
+    def test_something_was_seen(self) -> None:
+        """A sampler without series proves nothing: override where that is right."""
+        if not self._examination().series:
+            raise Broken(
+                "S-11", "it has not yielded a single sample", "make exercise() cause some"
+            )
+
+    def _check(self, clauses: str) -> None:
+        found = [b for b in self._examination().breaches if b.clause in clauses.split()]
+        if found:
+            first = found[0]
+            said = "\n".join(str(breach) for breach in found)
+            raise Broken(first.clause, said.removeprefix(f"{first.clause}: "), first.remedy)
+
+    def _examination(self) -> Examination:
+        if self._examined is None:  # once for the class: pytest makes an object for each test
+            type(self)._examined = examine(  # noqa: SLF001
+                self.sampler,
+                seconds=self.seconds,
+                deadline=self.deadline,
+                exercise=self.exercise,
+            )
+        assert self._examined is not None  # noqa: S101 - for type checkers
+        return self._examined

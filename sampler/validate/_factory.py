@@ -1,0 +1,156 @@
+"""``factory`` and its instances, under the validator's eyes."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections.abc import Mapping
+from contextlib import suppress
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from sampler._mapping import short
+from sampler.validate._sample import Sample
+
+if TYPE_CHECKING:
+    from sampler._mapping import Declaration
+    from sampler.validate._breach import Report
+
+_ENVIRON: Mapping[str, tuple[type, ...]] = {
+    "api": (int,),
+    "consumer": (str,),
+    "interval": (int, float, type(None)),
+    "deadline": (int, float),
+}
+
+
+class Instance(Sample):
+    """What a factory returned: it belongs to one consumer."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.instance: Any = args[-1]
+        self._busy = Lock()
+        self._iterator: weakref.ref[Any] | None = None
+        self._life = _Life(self._report, self.instance)
+
+    def __call__(self) -> Any:
+        """Begin a pull; see :class:`Sample`."""
+        self._check_open()
+        left = None if self._iterator is None else self._iterator()
+        if not self._busy.acquire(blocking=False):
+            self._overlap("called while an earlier call was running")
+            return super().__call__()
+        try:
+            if left is not None and getattr(left, "gi_frame", None) is not None:
+                self._overlap("called while what an earlier call returned was not read to its end")
+            samples = super().__call__()
+        finally:
+            self._busy.release()
+        if hasattr(samples, "gi_frame"):
+            self._iterator = weakref.ref(samples)
+        return samples
+
+    def _overlap(self, message: str) -> None:
+        self._report.add("C-03", "instance", f"an instance was {message}", self.instance)
+
+    def _check_open(self) -> None:
+        if self._life.closed:
+            message = "an instance was called, or read, after its close()"
+            self._report.add("C-04", "call", message, self.instance)
+
+
+class Closable(Instance):
+    """An instance with a ``close()``."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        weakref.finalize(self, self._life.end)
+
+    def close(self) -> Any:
+        """Close the instance."""
+        if self._life.closed:
+            message = "close() of an instance was called twice"
+            self._report.add("C-04", "close twice", message, self.instance)
+        if self._busy.locked():
+            self._overlap("closed while a call was running")
+        self._life.closed = True
+        return self.instance.close()
+
+
+class _Life:
+    """Whether an instance has been closed; it outlives the instance's stand-in."""
+
+    def __init__(self, report: Report, instance: Any) -> None:
+        self.closed = False
+        self._report = report
+        self._instance = instance
+        self._pid = os.getpid()
+
+    def end(self) -> None:
+        if not self.closed and self._pid == os.getpid():  # a forked child drops them
+            message = "an instance was let go without a call of its close()"
+            self._report.add("C-04", "close", message, self._instance)
+
+
+class Factory:
+    """A ``factory`` under test; see :class:`Sample` for the arguments."""
+
+    def __init__(
+        self,
+        sampler: Mapping[str, Any],
+        declaration: Declaration,
+        report: Report,
+        deadline: float,
+    ) -> None:
+        self._known = (sampler, declaration, report, deadline)
+        self._factory: Any = declaration.factory
+        self._report = report
+        self._given: weakref.WeakSet[Instance] = weakref.WeakSet()
+        self._environ: object = None
+
+    def __call__(self, environ: Any) -> Any:
+        """Check what a consumer says of itself; return what stands for its instance."""
+        self._check_environ(environ)
+        try:
+            made = self._factory(environ)
+        except Exception as error:
+            self._report.add("S-11", "factory", f"'factory' raised {short(error)}", error)
+            raise
+        if not callable(made):
+            message = f"'factory' returned {short(made)}, which cannot be called"
+            self._report.add("S-08", "factory", message, made)
+            return made
+        if any(_same(made, other.instance) for other in self._given):
+            message = "'factory' returned an instance that another consumer has already"
+            self._report.add("S-08", "instance", message, made)
+        stand_in = (Closable if hasattr(made, "close") else Instance)(*self._known, made)
+        self._given.add(stand_in)
+        return stand_in
+
+    def _check_environ(self, environ: Any) -> None:
+        def wrong(message: str) -> None:
+            self._report.add("C-02", "environ", message, environ)
+
+        if not isinstance(environ, Mapping):
+            wrong(f"'factory' was given {short(environ)}, which is no mapping")
+            return
+        if environ is self._environ:
+            wrong("two consumers were given the same environ")
+        self._environ = environ
+        for key, kinds in _ENVIRON.items():
+            if key not in environ:
+                wrong(f"the environ has no {key!r}")
+            elif not isinstance(environ[key], kinds):
+                wrong(f"the environ's {key!r} is {short(environ[key])}")
+        if environ.get("api") not in {None, 1}:
+            wrong(f"the environ's 'api' is {short(environ['api'])}, not 1")
+
+
+def _same(one: Any, other: Any) -> bool:
+    with suppress(Exception):  # an author's own __eq__
+        return one is other or bool(
+            getattr(one, "__self__", one) is getattr(other, "__self__", other)
+            and getattr(one, "__func__", one) is getattr(other, "__func__", other)
+        )
+    return False

@@ -1,0 +1,160 @@
+"""A callable that yields samples, under the validator's eyes."""
+
+from __future__ import annotations
+
+import time
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from sampler._mapping import short
+from sampler._source import is_async, running_loop
+from sampler.validate._history import History
+from sampler.validate._pull import Pull
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+
+    from sampler._mapping import Declaration
+    from sampler.validate._breach import Report
+
+
+class Sample:
+    """A callable that yields samples: ``sample``, or an instance.
+
+    Args:
+        sampler: the mapping under test.
+        declaration: what it says.
+        report: where breaches go.
+        deadline: seconds that a call may take.
+        call: what to call; default: the declaration's ``sample``.
+    """
+
+    def __init__(
+        self,
+        sampler: Mapping[str, Any],
+        declaration: Declaration,
+        report: Report,
+        deadline: float,
+        call: Callable[[], Any] | None = None,
+    ) -> None:
+        self._call: Any = declaration.sample if call is None else call
+        self._declaration = declaration
+        self._report = report
+        self._deadline = deadline
+        self._history = History(sampler, declaration, report)
+        self._read_at = float("-inf")
+
+    def __call__(self) -> Any:
+        """Begin a pull, and return what stands for what the sampler returns."""
+        pull, before = Pull(self._report), self._history.last
+        self._check_interval()
+        with _Inside(self, pull):
+            start = self._declaration.start
+            start = start() if callable(start) else start
+            samples = self._call()
+        self._history.check_start(start)
+        judge = lambda: self._judge(pull, before, start)  # noqa: E731
+        if is_async(samples):
+            if self._declaration.loop is None:
+                message = "it is asynchronous and has no 'loop'"
+                self._report.add("S-27", "loop", message, self._call)
+                return samples
+            if hasattr(samples, "__aiter__"):
+                return self._lend_later(samples, pull, judge)
+            awaited = self._await(samples, pull, judge)
+            if hasattr(samples, "cr_frame"):  # nobody may ever await it
+                weakref.finalize(awaited, samples.close)
+            return awaited
+        if isinstance(samples, str | bytes | dict) or not hasattr(samples, "__iter__"):
+            message = f"a call returned {short(samples)}, which is no iterable of samples"
+            self._report.add("S-09", "sample", message, samples)
+            return samples
+        return self._lend(samples, pull, judge)
+
+    def _lend(
+        self, samples: Any, pull: Pull, judge: Callable[[], None]
+    ) -> Generator[Any, None, None]:
+        try:
+            with _Inside(self, pull):
+                iterator = iter(samples)
+            while True:
+                self._check_open()
+                with _Inside(self, pull):
+                    item = next(iterator, _END)
+                if item is _END:
+                    break
+                yield pull.lend(item)
+            pull.complete = True
+        finally:
+            if hasattr(samples, "gi_frame"):
+                samples.close()
+            judge()
+
+    async def _lend_later(
+        self, samples: Any, pull: Pull, judge: Callable[[], None]
+    ) -> AsyncGenerator[Any, None]:
+        self._check_loop()
+        iterator = aiter(samples)
+        try:
+            while True:
+                with _Inside(self, pull):
+                    item = await anext(iterator, _END)
+                if item is _END:
+                    break
+                yield pull.lend(item)
+            pull.complete = True
+        finally:
+            if hasattr(samples, "aclose"):
+                await samples.aclose()
+            judge()
+
+    async def _await(self, samples: Any, pull: Pull, judge: Callable[[], None]) -> Any:
+        self._check_loop()
+        with _Inside(self, pull):
+            given = await samples
+        if hasattr(given, "__aiter__"):
+            return self._lend_later(given, pull, judge)
+        return self._lend(given, pull, judge)
+
+    def _judge(self, pull: Pull, before: Any, start: float | None) -> None:
+        pull.end()
+        if pull.seconds > self._deadline:
+            message = f"a call took {pull.seconds:.1f} s: consumers wait {self._deadline:g} s"
+            self._report.add("S-30", "sample", message, self._call)
+        if pull.complete:
+            self._history.judge(pull, before, start)
+
+    def _check_open(self) -> None:
+        """Check that it may still be read; of instances only."""
+
+    def _check_interval(self) -> None:
+        now, least = time.monotonic(), self._declaration.min_interval
+        if least is not None and now - self._read_at < least * 0.9:
+            message = f"read again after {now - self._read_at:.3g} s of its {least:g}"
+            self._report.add("C-14", "min_interval", message, self._call)
+        self._read_at = now
+
+    def _check_loop(self) -> None:
+        loop = self._declaration.loop
+        if loop is not None and (mine := loop()) is not running_loop():
+            self._report.add("C-15", "loop", f"it runs on another loop than {short(mine)}", mine)
+
+
+class _Inside:
+    """The sampler's own time; what it raises is reported, and goes on."""
+
+    def __init__(self, sample: Sample, pull: Pull) -> None:
+        self._sample = sample
+        self._pull = pull
+
+    def __enter__(self) -> None:
+        self._pull.enter()
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        self._pull.leave()
+        if isinstance(error, Exception):
+            report = self._sample._report  # noqa: SLF001 - the two are one room
+            report.add("S-11", type(error).__name__, f"a call raised {short(error)}", error)
+
+
+_END: Any = object()

@@ -1,0 +1,71 @@
+"""The mapping that stands between a sampler and its consumers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sampler._mapping import DESCRIPTION_KEYS, Declaration, oddities, short
+from sampler._registry import Registration
+from sampler.exceptions import InvalidSampler
+from sampler.validate._breach import Report
+from sampler.validate._factory import Factory
+from sampler.validate._sample import Sample
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from sampler import Instruments
+    from sampler.validate._breach import Breach
+
+
+def validator(
+    sampler: Mapping[str, Any] | Instruments,
+    report: Callable[[Breach], Any] | None = None,
+    *,
+    deadline: float = 5.0,
+) -> Mapping[str, Any]:
+    """Return a mapping that behaves as ``sampler`` does and checks both sides of it.
+
+    Args:
+        sampler: the mapping to check, also one that breaks every rule; or a group of instruments.
+        report: called with each breach, once for each clause and metric, on whatever thread finds
+            it; default: :func:`warnings.warn`, so that ``-W error`` makes it raise.
+        deadline: seconds that a call of the sampler may take.
+
+    Returns:
+        A new mapping to register in the place of ``sampler``; ``sampler`` itself when no registry
+        would take it.
+    """
+    sampler = mapping_of(sampler)
+    told = Report(short(sampler), report)
+    try:
+        told.sampler = str(sampler.get("name"))
+        declaration = Declaration(sampler)
+        odd = oddities(sampler)
+        checked = dict(sampler.items())
+    except InvalidSampler as error:
+        for fault in error.faults:
+            told.add(fault.clause, fault, fault, sampler)
+        return sampler
+    except Exception as error:  # methods of its own
+        told.add("S-01", "mapping", f"it is no mapping that can be read: {short(error)}", sampler)
+        return sampler
+    for oddity in odd:
+        told.add(oddity.clause, oddity, oddity, sampler)
+    if declaration.sample is not None:
+        checked["sample"] = Sample(sampler, declaration, told, deadline)
+    else:
+        checked["factory"] = Factory(sampler, declaration, told, deadline)
+    return checked
+
+
+def mapping_of(sampler: Mapping[str, Any] | Instruments) -> Mapping[str, Any]:
+    """Return a sampler as the mapping it is; a group of instruments with what it describes."""
+    registration = getattr(sampler, "registration", None)
+    if not isinstance(registration, Registration):
+        return sampler  # type: ignore[return-value]
+    metrics = {
+        metric: {key: value for key in DESCRIPTION_KEYS if (value := getattr(described, key))}
+        for metric, described in registration.declaration.metrics.items()
+    }
+    return {**registration.sampler, "metrics": metrics}

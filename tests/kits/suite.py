@@ -1,0 +1,27 @@
+"""Running a suite on something that may not pass."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sampler.testing._require import Broken
+
+
+def broken(suite: Any) -> dict[str, Broken]:
+    """Run every test of a suite; return the failures by clause."""
+    found: dict[str, Broken] = {}
+    for name in dir(suite):
+        if name.startswith("test_"):
+            try:
+                getattr(suite(), name)()
+            except Broken as failure:
+                found.setdefault(failure.clause, failure)
+            except pytest.skip.Exception:
+                continue
+    for clause, failure in found.items():
+        assert str(failure).startswith(f"{clause}: ")
+        assert str(failure).endswith(f"; {failure.remedy}")
+        assert failure.remedy
+    return found

@@ -1,0 +1,116 @@
+"""Samplers that pass the suite of the contract, and broken ones that do not."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import itertools
+import logging
+import sys
+from pathlib import Path
+
+import pytest
+
+from sampler import Instruments, Registry
+from sampler.samplers import asyncio as loops
+from sampler.samplers import cpython, process, system
+from sampler.samplers import logging as records
+from sampler.testing import LoopThread, SamplerContract
+from sampler.testing._require import Broken
+from tests.kits.suite import broken
+from tests.pep.test_validate import CALLS, MAPPINGS, SAMPLES
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "examples/library"))
+
+import mypool
+import mypool.metrics
+
+sys.path.pop(0)
+
+
+class TestProcess(SamplerContract):
+    sampler = process.SAMPLER
+
+
+class TestSystem(SamplerContract):
+    sampler = system.SAMPLER
+    seconds = 2.0
+
+
+class TestCPython(SamplerContract):
+    sampler = cpython.SAMPLER
+
+    def exercise(self):
+        gc.collect()
+
+
+class TestLogging(SamplerContract):
+    sampler = records.SAMPLER
+
+    def exercise(self):
+        logging.getLogger("contract").warning("something")
+
+
+class TestAsyncio(SamplerContract):
+    sampler = loops.SAMPLER
+
+    @pytest.fixture(autouse=True, scope="class")
+    @staticmethod
+    def _loop():
+        with LoopThread() as running:
+            asyncio.run_coroutine_threadsafe(watch(), running.loop).result(10)
+            yield
+
+
+async def watch():
+    loops.watch("contract")
+
+
+class TestInstruments(SamplerContract):
+    group = Instruments("contract", Registry())
+    orders = group.counter("orders", labels=("route",))
+    depth = group.gauge("depth")
+    latency = group.histogram("latency", unit="s")
+    sampler = group
+
+    def exercise(self):
+        self.orders.labels("buy").inc()
+        self.depth.set(3)
+        self.latency.observe(0.2)
+
+
+class TestLibrary(SamplerContract):
+    """The library among the examples."""
+
+    sampler = mypool.metrics.SAMPLER
+    pool = mypool.Pool(dict, name="contract", max_size=2)
+
+    def exercise(self):
+        with self.pool.connection():
+            pass
+
+
+def falls(values):
+    left = itertools.chain(values, itertools.repeat(values[-1]))
+    metrics = {"c": {"kind": "counter"}}
+    return {"name": "s", "sample": lambda: [("c", next(left))], "metrics": metrics}
+
+
+@pytest.mark.parametrize(
+    ("clause", "mapping"), [*MAPPINGS, *CALLS, *SAMPLES, ("S-19", falls([9, 5, 3]))]
+)
+def test_a_broken_sampler_is_reported_under_its_clause(clause, mapping):
+    """With a remedy."""
+    suite = type(
+        "Suite", (SamplerContract,), {"sampler": mapping, "seconds": 0.05, "deadline": 0.2}
+    )
+    found = broken(suite)
+    assert clause in found
+    assert found.keys() <= {clause, "S-11"}  # nothing of it was seen, perhaps
+
+
+def test_a_suite_that_sees_nothing_fails():
+    """Until something happens in the source, or the test is overridden."""
+    suite = type("Suite", (SamplerContract,), {"sampler": {"name": "s", "sample": list}})
+    with pytest.raises(Broken, match="S-11: it has not yielded"):
+        suite().test_something_was_seen()
