@@ -91,7 +91,7 @@ class Intake:
             taken += 1
             if taken > limit:
                 what = f"more than {limit} samples in one pull"
-                reading.refuse(Refused("C-21", "too_many_samples", what))
+                reading.refuse(Refused("C-14", "too_many_samples", what))
                 _close(samples)
                 break
             try:
@@ -104,7 +104,7 @@ class Intake:
                     metric, value, labels = item[:3]
                 else:
                     raise Refused(
-                        "S-10", "shape", f"expected (name, value[, labels]), got {short(item)}"
+                        "S-14", "shape", f"expected (name, value[, labels]), got {short(item)}"
                     )
                 index = position
                 if (
@@ -119,7 +119,7 @@ class Intake:
                         continue
                     slot = slots[index]
                 if values[index] is not _MISSING:
-                    raise Refused("S-24", "duplicate", f"{slot.series} occurs twice in one pull")
+                    raise Refused("S-25", "duplicate", f"{slot.series} occurs twice in one pull")
                 position = index + 1
                 values[index] = ABSENT  # a refused value keeps its series' place
                 kind = type(value)
@@ -136,7 +136,7 @@ class Intake:
             except Refused as refused:
                 reading.refuse(refused)
             except Exception as error:  # an author's own __eq__, __hash__, __iter__ ...
-                reading.refuse(Refused("S-10", "shape", f"{short(item)}: {short(error)}"))
+                reading.refuse(Refused("S-14", "shape", f"{short(item)}: {short(error)}"))
         reading.taken = taken
         self._settle(reading, values, restarted)
         return reading
@@ -191,7 +191,7 @@ class Intake:
         if labels is None:
             return (metric, ()), None
         if not hasattr(labels, "keys"):
-            raise Refused("S-10", "labels", f"{metric}: labels {short(labels)} are no mapping")
+            raise Refused("S-14", "labels", f"{metric}: labels {short(labels)} are no mapping")
         raw: dict[str, str | int] = {}
         read: dict[str, str] = {}
         for given, value in dict(labels).items():
@@ -201,10 +201,10 @@ class Intake:
                 raise Refused("S-03", "label_name", what)
             if name in self._declaration.labels:
                 what = f"{metric}: {name!r} is a constant label already"
-                raise Refused("S-23", "label_name", what)
+                raise Refused("S-24", "label_name", what)
             if (text := label_text(value)) is None:
                 what = f"{metric}: label {name!r} has {short(value)}"
-                raise Refused("S-22", "label_value", what)
+                raise Refused("S-23", "label_value", what)
             raw[name] = text if isinstance(value, str) else int(text)
             if text:
                 read[name] = text
@@ -215,7 +215,7 @@ class Intake:
         metric = key[0]
         series = self._name(key, reading.start)
         if key in reading.new or key in reading.folded:
-            raise Refused("S-24", "duplicate", f"{series} occurs twice in one pull")
+            raise Refused("S-25", "duplicate", f"{series} occurs twice in one pull")
         first = plain(value, series)
         if isinstance(first, Absent):
             reading.silent += 1
@@ -228,7 +228,7 @@ class Intake:
             reading.folded.add(key)
         else:
             limit = f"{series.name} has more than {self._max_series} series"
-            raise Refused("C-21", "too_many_series", limit)
+            raise Refused("C-14", "too_many_series", limit)
 
     def _name(self, key: Key, start: float | None) -> Series:
         metric, pairs = key
@@ -279,13 +279,13 @@ class Intake:
         for metric, total, folded in reading.overflow.finish():
             if folded > 1:  # the first stands for the series itself
                 what = f"{metric}: folded into one series"
-                reading.refuse(Refused("C-21", OVERFLOW, what), folded - 1)
+                reading.refuse(Refused("C-14", OVERFLOW, what), folded - 1)
             key: Key = (metric, ((OVERFLOW, "true"),))
             index = self._index.get(key, -1)
             value = total if fits(total) else ABSENT
             if isinstance(value, Absent):
                 what = f"{metric}: the sum of its surplus"
-                reading.refuse(Refused("C-21", "out_of_range", what))
+                reading.refuse(Refused("C-14", "out_of_range", what))
             if index >= 0:
                 values[index] = value
             elif not isinstance(value, Absent):

@@ -124,7 +124,7 @@ def oddities(sampler: Mapping[str, Any]) -> list[Fault]:
                 _unknown(key, DESCRIPTION_KEYS) for key in _foreign(description, DESCRIPTION_KEYS)
             ]
             if (kind := description.get("kind", "gauge")) not in KINDS:
-                odd.append(Fault("S-13", f"kind {short(kind)} is taken for a gauge"))
+                odd.append(Fault("S-26", f"kind {short(kind)} is taken for a gauge"))
             found += [Fault(fault.clause, f"metric {metric!r}: {fault}") for fault in odd]
     return found
 
@@ -169,26 +169,26 @@ def _check_calls(sampler: Mapping[str, Any], faults: list[Fault]) -> None:
     start = sampler.get("start")
     if start is not None and not callable(start) and not is_number(start):
         sentence = f"'start' must be epoch seconds or a callable, got {short(start)}"
-        faults.append(Fault("S-25", sentence))
+        faults.append(Fault("S-10", sentence))
     interval = sampler.get("min_interval")
     if interval is not None:
         if not is_number(interval) or interval <= 0:
             sentence = f"'min_interval' must be seconds above 0, got {short(interval)}"
-            faults.append(Fault("S-26", sentence))
+            faults.append(Fault("S-11", sentence))
         if "factory" in calls:
             sentence = "'min_interval' goes with 'sample' only: an instance owns its window"
-            faults.append(Fault("S-26", sentence))
+            faults.append(Fault("S-11", sentence))
     loop = sampler.get("loop")
     if loop is not None and not callable(loop):
         sentence = f"'loop' must be a callable that returns the loop, got {short(loop)}"
-        faults.append(Fault("S-27", sentence))
+        faults.append(Fault("S-12", sentence))
 
 
 def _read_constant_labels(labels: Any, faults: list[Fault]) -> dict[str, str]:
     if labels is None:
         return {}
     if not _is_mapping(labels):
-        faults.append(Fault("S-06", f"'labels' must be a mapping, got {short(labels)}"))
+        faults.append(Fault("S-09", f"'labels' must be a mapping, got {short(labels)}"))
         return {}
     read: dict[str, str] = {}
     for key, value in labels.items():
@@ -196,7 +196,7 @@ def _read_constant_labels(labels: Any, faults: list[Fault]) -> dict[str, str]:
             faults.append(Fault("S-03", f"label {short(key)} is not a label name: use {GRAMMAR}"))
         elif (text := label_text(value)) is None:
             sentence = f"{short(value)} is no text of up to {MAX_LABEL_VALUE} characters"
-            faults.append(Fault("S-22", f"label {key!r}: {sentence}"))
+            faults.append(Fault("S-23", f"label {key!r}: {sentence}"))
         elif text:
             read[exact(key)] = text
     return read
@@ -227,7 +227,7 @@ def _read_metrics(sampler: str, metrics: Any, faults: list[Fault]) -> dict[str, 
         return {}
     if not _is_mapping(metrics):
         sentence = f"'metrics' must map names to descriptions, got {short(metrics)}"
-        faults.append(Fault("S-13", sentence))
+        faults.append(Fault("S-26", sentence))
         return {}
     read: dict[str, Description] = {}
     for metric, description in metrics.items():
@@ -238,7 +238,7 @@ def _read_metrics(sampler: str, metrics: Any, faults: list[Fault]) -> dict[str, 
             faults.append(Fault("S-04", f"metric {short(metric)}: {sentence}"))
         elif not _is_mapping(description):
             sentence = f"expected a mapping, got {short(description)}"
-            faults.append(Fault("S-13", f"metric {metric!r}: {sentence}"))
+            faults.append(Fault("S-26", f"metric {metric!r}: {sentence}"))
         else:
             read[exact(metric)] = _read_description(metric, description, faults)
     return read
@@ -254,30 +254,30 @@ def _read_description(
         value = description.get(key, "")
         if isinstance(value, str) and _is_text(exact(value)):
             return exact(value)
-        fault("S-14", f"{key!r} must be text, got {short(value)}")
+        fault("S-27", f"{key!r} must be text, got {short(value)}")
         return ""
 
     kind = description.get("kind", "gauge")
     if not isinstance(kind, str):
-        fault("S-13", f"'kind' must be one of {', '.join(KINDS)}, got {short(kind)}")
+        fault("S-26", f"'kind' must be one of {', '.join(KINDS)}, got {short(kind)}")
     if kind not in KINDS:  # a later version's kind: a gauge to us
         kind = "gauge"
     labels = _read_label_names(description.get("labels", ()))
     if labels is None:
         fault(
-            "S-17", f"'labels' must be a list of label names, got {short(description['labels'])}"
+            "S-30", f"'labels' must be a list of label names, got {short(description['labels'])}"
         )
         labels = ()
     scope = description.get("scope", "process")
     if not isinstance(scope, str) or scope not in SCOPES:
-        fault("S-15", f"'scope' must be one of {', '.join(SCOPES)}, got {short(scope)}")
+        fault("S-28", f"'scope' must be one of {', '.join(SCOPES)}, got {short(scope)}")
         scope = "process"
     merge = description.get("merge")
     if merge is not None and kind != "gauge":
-        fault("S-16", f"'merge' is for gauges only: a {exact(kind)} always adds")
+        fault("S-29", f"'merge' is for gauges only: a {exact(kind)} always adds")
         merge = None
     elif merge is not None and (not isinstance(merge, str) or merge not in MERGES):
-        fault("S-16", f"'merge' must be one of {', '.join(MERGES)}, got {short(merge)}")
+        fault("S-29", f"'merge' must be one of {', '.join(MERGES)}, got {short(merge)}")
         merge = None
     return Description(
         exact(kind),

@@ -49,7 +49,7 @@ def plain(value: Any, series: Series) -> Value | Absent:
         return ABSENT if silent else _histogram(value, series)
     read = number(value, series)
     if series.kind == "counter" and read is not ABSENT and read < 0:  # type: ignore[operator]
-        raise Refused("S-19", "negative", f"{series}: a counter cannot be {read}")
+        raise Refused("S-20", "negative", f"{series}: a counter cannot be {read}")
     return read
 
 
@@ -72,7 +72,7 @@ def number(value: Any, series: Series) -> int | float | Absent:
 
 
 def _clause(series: Series) -> str:
-    return "S-20" if series.kind == "histogram" else "S-18"
+    return "S-21" if series.kind == "histogram" else "S-19"
 
 
 def _converted(value: Any, series: Series) -> int | float:
@@ -91,7 +91,7 @@ def _converted(value: Any, series: Series) -> int | float:
 
 def _histogram(value: Any, series: Series) -> Histogram:
     def torn(what: str) -> Refused:
-        return Refused("S-20", "histogram", f"{series}: {what}")
+        return Refused("S-21", "histogram", f"{series}: {what}")
 
     if not hasattr(value, "get"):
         raise Refused(
@@ -135,7 +135,7 @@ def _histogram(value: Any, series: Series) -> Histogram:
 def _bound(upper: Any, series: Series) -> float:
     bound = upper if type(upper) is float else float(_converted(upper, series))
     if bound != bound or bound == -_INFINITE:  # noqa: PLR0124 - NaN
-        raise Refused("S-20", "histogram", f"{series}: {bound} is no upper bound")
+        raise Refused("S-21", "histogram", f"{series}: {bound} is no upper bound")
     return bound + 0.0  # -0.0 and 0.0 are one bound
 
 

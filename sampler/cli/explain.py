@@ -40,7 +40,7 @@ def explain(word: str) -> int:
     Args:
         word: a table or a key, with its table or without; an adapter's or a sampler's name; a
             full name of a metric; a reason of a drop, a refusal or a failure; what a backend
-            may not carry; a clause of the PEP such as ``C-07``; or a rule of adapters such as
+            may not carry; a clause of the PEP such as ``C-11``; or a rule of adapters such as
             ``A-05``.
     """
     if _CLAUSE.fullmatch(word):

@@ -37,7 +37,7 @@ _EXPLAIN = """
   sampler explain process.cpu.time      a metric, by its full name
   sampler explain oldest                why entries were dropped, samples
                                         refused, or pulls failed
-  sampler explain C-07                  a clause of the PEP draft
+  sampler explain C-11                  a clause of the PEP draft
   sampler explain A-05                  a rule for adapters
 """
 

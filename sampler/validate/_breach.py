@@ -15,32 +15,33 @@ REMEDIES: Mapping[str, str] = {
     "S-03": "write it in lower case and join its words by '_' or '.', as in 'pool.wait_time'",
     "S-04": "shorten the sampler's or the metric's name",
     "S-05": "choose another name: 'sampler' is the account of consumers",
-    "S-06": "make 'labels' a mapping of label names to text",
-    "S-07": "report absolute state, which any number of threads may read; what is kept since the "
+    "S-06": "report absolute state, which any number of threads may read; what is kept since the "
     "last call belongs into an instance: use 'factory'",
-    "S-08": "return a new callable at each call of 'factory', with a state of its own",
-    "S-09": "return an iterable of (name, value) or (name, value, labels) tuples",
-    "S-10": "yield (name, value) or (name, value, labels) tuples, labels being a mapping",
-    "S-11": "yield nothing where there is nothing to report, and mend what raises",
-    "S-13": "make 'metrics' map names to mappings, and 'kind' one of counter, gauge and "
-    "histogram, once and for all",
-    "S-14": "use a UCUM code as OpenTelemetry writes them: s, By, 1, {connection}",
-    "S-15": "make 'scope' one of interpreter, process, server and host",
-    "S-16": "make 'merge' one of sum, max and min, and give it to gauges only",
-    "S-17": "name the labels of a metric in 'labels' of its description, all of them",
-    "S-18": "yield an int in ±2**63, a finite float, or None when there is nothing to report",
-    "S-19": "report a total that only grows; let consumers take the differences; give 'start' if "
+    "S-07": "return a new callable at each call of 'factory', with a state of its own",
+    "S-08": "describe it in 'metrics': undescribed metrics are taken for gauges",
+    "S-09": "make 'labels' a mapping of label names to text",
+    "S-10": "make 'start' epoch seconds, or a callable that returns them: when values were zero",
+    "S-11": "make 'min_interval' seconds above 0, beside 'sample' only",
+    "S-12": "make 'loop' a callable that returns the running loop which the sampler belongs to",
+    "S-13": "return an iterable of (name, value) or (name, value, labels) tuples",
+    "S-14": "yield (name, value) or (name, value, labels) tuples, labels being a mapping",
+    "S-15": "yield nothing where there is nothing to report, and mend what raises",
+    "S-17": "yield a new mapping each time, or one that nobody changes meanwhile",
+    "S-18": "answer from what is known already; measure on a thread of your own if it takes time",
+    "S-19": "yield an int in ±2**63, a finite float, or None when there is nothing to report",
+    "S-20": "report a total that only grows; let consumers take the differences; give 'start' if "
     "the source itself starts over",
-    "S-20": "take count, sum and buckets at one moment; buckets count all up to their bound",
-    "S-22": "label values are text of up to 1024 characters, or whole numbers",
-    "S-23": "leave out labels that the sampler has for all of its samples",
-    "S-24": "yield each metric once for each set of labels",
-    "S-25": "make 'start' epoch seconds, or a callable that returns them: when values were zero",
-    "S-26": "make 'min_interval' seconds above 0, beside 'sample' only",
-    "S-27": "make 'loop' a callable that returns the running loop which the sampler belongs to",
-    "S-28": "describe it in 'metrics': undescribed metrics are taken for gauges",
-    "S-29": "yield a new mapping each time, or one that nobody changes meanwhile",
-    "S-30": "answer from what is known already; measure on a thread of your own if it takes time",
+    "S-21": "take count, sum and buckets at one moment; buckets count all up to their bound",
+    "S-23": "label values are text of up to 1024 characters, or whole numbers",
+    "S-24": "leave out labels that the sampler has for all of its samples",
+    "S-25": "yield each metric once for each set of labels",
+    "S-26": "make 'metrics' map names to mappings, and 'kind' one of counter, gauge and "
+    "histogram, once and for all",
+    "S-27": "use a UCUM code as OpenTelemetry writes them: s, By, 1, {connection}",
+    "S-28": "make 'scope' one of interpreter, process, server and host",
+    "S-29": "make 'merge' one of sum, max and min, and give it to gauges only",
+    "S-30": "name the labels of a metric in 'labels' of its description, all of them",
+    "R-07": "look up what is registered at the beginning of each pull",
     "C-02": "call 'factory' once for each consumer, with a new mapping that has the keys 'api', "
     "'consumer', 'interval' and 'deadline'",
     "C-03": "wait until the last call has ended, its iterator included, and ask 'factory' for "
@@ -49,19 +50,18 @@ REMEDIES: Mapping[str, str] = {
     "nothing of that instance any more",
     "C-05": "keep what a sampler yields apart until it has ended; catch whatever it raises",
     "C-06": "call each sampler on a thread that can be given up, and wait for the deadline only",
-    "C-07": "look only at keys and items of the specification; take the rest for gauges",
-    "C-08": "check sample by sample; refuse and count the bad ones, keep the others",
-    "C-09": "copy while iterating: dict(labels)",
-    "C-10": "forget a series only when a good pull comes without it",
-    "C-11": "add nothing for a first value, unless its zero lies within the consumer's time",
-    "C-12": "count the new value whole when it is lower, or its 'start' has changed",
-    "C-14": "let all consumers of a registration share one read within 'min_interval'",
-    "C-15": "schedule it on the loop that 'loop' returns: asyncio.run_coroutine_threadsafe",
-    "C-16": "release every lock before a sampler, a factory or a close() is called",
-    "C-18": "keep the bounds that are known on both sides: neighbours that agree tell the count",
-    "C-19": "pause longer and longer, and then call it again",
-    "C-21": "have fewer label values, or sum up what nobody looks at",
-    "R-07": "look up what is registered at the beginning of each pull",
+    "C-07": "schedule it on the loop that 'loop' returns: asyncio.run_coroutine_threadsafe",
+    "C-08": "release every lock before a sampler, a factory or a close() is called",
+    "C-09": "pause longer and longer, and then call it again",
+    "C-10": "let all consumers of a registration share one read within 'min_interval'",
+    "C-11": "look only at keys and items of the specification; take the rest for gauges",
+    "C-12": "check sample by sample; refuse and count the bad ones, keep the others",
+    "C-13": "copy while iterating: dict(labels)",
+    "C-14": "have fewer label values, or sum up what nobody looks at",
+    "C-15": "forget a series only when a good pull comes without it",
+    "C-16": "add nothing for a first value, unless its zero lies within the consumer's time",
+    "C-17": "count the new value whole when it is lower, or its 'start' has changed",
+    "C-20": "keep the bounds that are known on both sides: neighbours that agree tell the count",
 }
 """By clause: what to do about a breach."""
 
@@ -70,7 +70,7 @@ class Breach(UserWarning):
     """A sampler or a consumer breaks a clause of the specification.
 
     Attributes:
-        clause: its id, as ``S-19``; ``S`` binds samplers, ``C`` consumers.
+        clause: its id, as ``S-20``; ``S`` binds samplers, ``C`` consumers.
         sampler: the sampler's name.
         about: what part of it: a metric's name, a key of the mapping, or a call.
         message: what was wrong.

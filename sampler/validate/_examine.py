@@ -96,7 +96,7 @@ def examine(
         with ThreadPoolExecutor(2) as pool:
             for _ in range(_TOGETHER):
                 for snapshot in pool.map(Collector.collect, pair):
-                    watch.fail(snapshot, "S-07", "called at the same time from two threads")
+                    watch.fail(snapshot, "S-06", "called at the same time from two threads")
     watch.judge()
     took = time.monotonic() - began
     once = tuple({(breach.clause, breach.about): breach for breach in reversed(breaches)}.values())
@@ -130,7 +130,7 @@ class _Watch:
 
     def see(self, index: int, snapshot: Snapshot) -> None:
         """Remember what a consumer has read."""
-        self.fail(snapshot, "S-11", "")
+        self.fail(snapshot, "S-15", "")
         for series, value in snapshot:
             number = value.count if isinstance(value, Histogram) else value
             self.reads.setdefault(str(series), []).append((index, number))
@@ -142,7 +142,7 @@ class _Watch:
         """Report a pull that has failed, unless the validator has seen why."""
         for failure in snapshot.failures:
             if failure.reason == "deadline":
-                self._report.add("S-30", "sample", failure.message, failure)
+                self._report.add("S-18", "sample", failure.message, failure)
             elif failure.reason == "raised" and when:
                 self._report.add(clause, when, f"{failure.message} when {when}", failure)
 
@@ -151,8 +151,8 @@ class _Watch:
         for series, reads in self.reads.items():
             metric = self._metrics[series]
             if self._emptied(reads):
-                clause = "S-19" if series in self._cumulative else "S-07"
-                clause = clause if self._shared else "S-08"
+                clause = "S-20" if series in self._cumulative else "S-06"
+                clause = clause if self._shared else "S-07"
                 message = f"metric {metric!r}: who reads first gets everything, the next nothing"
                 self._report.add(clause, metric, message, series)
             elif series in self._cumulative and (lost := _lost(reads)):
@@ -161,7 +161,7 @@ class _Watch:
                     f"metric {metric!r} grew by {inner:g} for one consumer while it grew by "
                     f"{outer:g} for another that watched longer: they share one count"
                 )
-                clause = "S-19" if self._shared else "S-08"
+                clause = "S-20" if self._shared else "S-07"
                 self._report.add(clause, metric, message, series)
 
     @staticmethod

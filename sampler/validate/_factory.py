@@ -115,15 +115,15 @@ class Factory:
         try:
             made = self._factory(environ)
         except Exception as error:
-            self._report.add("S-11", "factory", f"'factory' raised {short(error)}", error)
+            self._report.add("S-15", "factory", f"'factory' raised {short(error)}", error)
             raise
         if not callable(made):
             message = f"'factory' returned {short(made)}, which cannot be called"
-            self._report.add("S-08", "factory", message, made)
+            self._report.add("S-07", "factory", message, made)
             return made
         if any(_same(made, other.instance) for other in self._given):
             message = "'factory' returned an instance that another consumer has already"
-            self._report.add("S-08", "instance", message, made)
+            self._report.add("S-07", "instance", message, made)
         stand_in = (Closable if hasattr(made, "close") else Instance)(*self._known, made)
         self._given.add(stand_in)
         return stand_in

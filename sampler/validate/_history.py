@@ -85,7 +85,7 @@ class History:
     def check_start(self, start: object) -> None:
         """Check what ``start`` returned."""
         if isinstance(start, int | float) and start > time.time() + _SLACK:
-            self._report.add("S-25", "start", f"its start {start} lies in the future", start)
+            self._report.add("S-10", "start", f"its start {start} lies in the future", start)
 
     def _refused(self, refused: Refused) -> None:
         about = re.split("[:{ ]", refused.message, maxsplit=1)[0]
@@ -95,12 +95,12 @@ class History:
         declared = self._declaration.metrics
         described = declared.get(slot.metric)
         if declared and described is None:
-            self._report.add("S-28", slot.metric, f"metric {slot.metric!r} is not described")
+            self._report.add("S-08", slot.metric, f"metric {slot.metric!r} is not described")
         foreign = {name for name, _ in slot.key[1]} - set(described.labels if described else ())
         if described and described.labels and foreign:
             names = ", ".join(sorted(foreign))
             message = f"metric {slot.metric!r} has labels that its description does not: {names}"
-            self._report.add("S-17", slot.metric, message, slot.raw)
+            self._report.add("S-30", slot.metric, message, slot.raw)
 
     def _fallen(self, before: Last, values: dict[Key, Value], start: float | None) -> set[Key]:
         fallen = {
@@ -111,9 +111,9 @@ class History:
         for key in fallen:
             fall = f"metric {key[0]!r} fell from {before.values[key]} to {values[key]}"
             if start is not None and start == before.start:
-                self._report.add("S-19", key[0], f"{fall} while 'start' stayed the same", key)
+                self._report.add("S-20", key[0], f"{fall} while 'start' stayed the same", key)
             elif key in before.fallen:
-                self._report.add("S-19", key[0], f"{fall}, and in the pull before, too", key)
+                self._report.add("S-20", key[0], f"{fall}, and in the pull before, too", key)
         return fallen
 
     def _check_stable(self) -> None:
@@ -125,4 +125,4 @@ class History:
             other = now.get(metric)
             if other is not None and other.kind != described.kind:
                 message = f"metric {metric!r} was a {described.kind} and is a {other.kind} now"
-                self._report.add("S-13", metric, message, self._sampler)
+                self._report.add("S-26", metric, message, self._sampler)

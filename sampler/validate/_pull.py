@@ -71,7 +71,7 @@ class Pull:
             with suppress(Exception):
                 if copied((("", given),), 1)[0][0][1] != copy:
                     message = f"what it yielded for {metric!r} was changed during the pull"
-                    self._report.add("S-29", metric, message, given)
+                    self._report.add("S-17", metric, message, given)
         self._lent = []
 
     def _guard(self, metric: str, part: Any, copy: Any) -> Any:
@@ -116,5 +116,5 @@ class Lent(Mapping[Any, Any]):
     def _read(self) -> Any:
         if self._pull.ended:
             message = f"what was yielded for {self._metric!r} was read after the pull had ended"
-            self._report.add("C-09", self._metric, message, self._given)
+            self._report.add("C-13", self._metric, message, self._given)
         return self._given

@@ -57,7 +57,7 @@ class Sample:
         if is_async(samples):
             if self._declaration.loop is None:
                 message = "it is asynchronous and has no 'loop'"
-                self._report.add("S-27", "loop", message, self._call)
+                self._report.add("S-12", "loop", message, self._call)
                 return samples
             if hasattr(samples, "__aiter__"):
                 return self._lend_later(samples, pull, judge)
@@ -67,7 +67,7 @@ class Sample:
             return awaited
         if isinstance(samples, str | bytes | dict) or not hasattr(samples, "__iter__"):
             message = f"a call returned {short(samples)}, which is no iterable of samples"
-            self._report.add("S-09", "sample", message, samples)
+            self._report.add("S-13", "sample", message, samples)
             return samples
         return self._lend(samples, pull, judge)
 
@@ -120,7 +120,7 @@ class Sample:
         pull.end()
         if pull.seconds > self._deadline:
             message = f"a call took {pull.seconds:.1f} s: consumers wait {self._deadline:g} s"
-            self._report.add("S-30", "sample", message, self._call)
+            self._report.add("S-18", "sample", message, self._call)
         if pull.complete:
             self._history.judge(pull, before, start)
 
@@ -131,13 +131,13 @@ class Sample:
         now, least = time.monotonic(), self._declaration.min_interval
         if least is not None and now - self._read_at < least * 0.9:
             message = f"read again after {now - self._read_at:.3g} s of its {least:g}"
-            self._report.add("C-14", "min_interval", message, self._call)
+            self._report.add("C-10", "min_interval", message, self._call)
         self._read_at = now
 
     def _check_loop(self) -> None:
         loop = self._declaration.loop
         if loop is not None and (mine := loop()) is not running_loop():
-            self._report.add("C-15", "loop", f"it runs on another loop than {short(mine)}", mine)
+            self._report.add("C-07", "loop", f"it runs on another loop than {short(mine)}", mine)
 
 
 class _Inside:
@@ -154,7 +154,7 @@ class _Inside:
         self._pull.leave()
         if isinstance(error, Exception):
             report = self._sample._report  # noqa: SLF001 - the two are one room
-            report.add("S-11", type(error).__name__, f"a call raised {short(error)}", error)
+            report.add("S-15", type(error).__name__, f"a call raised {short(error)}", error)
 
 
 _END: Any = object()

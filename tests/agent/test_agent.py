@@ -88,7 +88,7 @@ def test_a_sampler_that_hangs_does_not_hold_start_up() -> None:
     agent.stop()
 
 
-@pytest.mark.clause("C-20")
+@pytest.mark.clause("C-21")
 def test_everything_collected_is_delivered_and_the_law_says_so() -> None:
     """Between start and stop each entry arrives exactly once, self-metrics included."""
     memory, tally = Memory(), Tally()

@@ -56,7 +56,7 @@ def test_each_breach_is_printed_with_clause_and_remedy(validate) -> None:
     """In lines of 80 columns; nothing is logged beside."""
     done = validate("mine:BAD")
     assert (done.returncode, done.stderr) == (1, "")
-    assert re.findall(r"^[SC]-\d\d", done.stdout, re.MULTILINE) == ["S-02", "S-03", "S-24", "S-18"]
+    assert re.findall(r"^[SC]-\d\d", done.stdout, re.MULTILINE) == ["S-02", "S-03", "S-25", "S-19"]
     assert done.stdout.count("do: ") == 4
     assert "mine:BAD: 4 breaches of 4 clauses" in done.stdout
     assert "did you mean 'metrics'?" in done.stdout
@@ -69,7 +69,7 @@ def test_programs_get_json(validate) -> None:
     found = json.loads(done.stdout)
     assert done.returncode == 1
     assert found["sampler"] == "bad"
-    assert [breach["clause"] for breach in found["breaches"]] == ["S-02", "S-03", "S-24", "S-18"]
+    assert [breach["clause"] for breach in found["breaches"]] == ["S-02", "S-03", "S-25", "S-19"]
     assert all(breach["remedy"] and breach["message"] for breach in found["breaches"])
     assert found["pulls"] > 4
     assert json.loads(validate("mine:GOOD", "--json").stdout)["breaches"] == []

@@ -28,7 +28,7 @@ def consumer(registry: Registry) -> Any:
         yield consumer
 
 
-@pytest.mark.clause("C-15")
+@pytest.mark.clause("C-07")
 def test_a_coroutine_is_awaited_on_its_loop(running: Loop, consumer: Any, registry: Any) -> None:
     """And returns an iterable of samples."""
 
@@ -42,7 +42,7 @@ def test_a_coroutine_is_awaited_on_its_loop(running: Loop, consumer: Any, regist
     assert not running.tasks()
 
 
-@pytest.mark.clause("S-09")
+@pytest.mark.clause("S-13")
 def test_an_async_generator_yields_samples(running: Loop, consumer: Any, registry: Any) -> None:
     """With awaits between them."""
 
@@ -70,7 +70,7 @@ def test_a_generator_that_a_coroutine_returns_runs_on_the_loop(
     assert values(consumer.collect()) == {"web.here": 1}
 
 
-@pytest.mark.clause("S-27")
+@pytest.mark.clause("S-12")
 def test_without_a_loop_an_async_sampler_says_what_it_needs(consumer: Any, registry: Any) -> None:
     """It is never run on a loop of the consumer's own."""
 
@@ -129,7 +129,7 @@ def test_a_pull_on_its_own_loop_fails_it_at_once(registry: Registry) -> None:
     asyncio.run(main())
 
 
-@pytest.mark.clause("C-15")
+@pytest.mark.clause("C-07")
 def test_one_that_overruns_is_cancelled_at_the_deadline(running: Loop, registry: Any) -> None:
     """On its loop, with no thread given up; others keep their numbers."""
     cancelled = threading.Event()

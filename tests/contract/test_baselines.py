@@ -77,7 +77,7 @@ class Model:
 
 @settings(max_examples=150, deadline=None)
 @given(rounds=rounds_, late=st.booleans())
-@pytest.mark.clause("C-11")
+@pytest.mark.clause("C-16")
 def test_series_live_and_start_as_the_contract_says(rounds: list[Any], late: bool) -> None:
     """Start, reset, absence after a good and after a failed pull, against a model."""
     registry, state = Registry(), {}
@@ -158,7 +158,7 @@ def test_series_live_and_start_as_the_contract_says(rounds: list[Any], late: boo
     ),
     st.integers(0, 50),
 )
-@pytest.mark.clause("C-11")
+@pytest.mark.clause("C-16")
 def test_increments_are_what_happened(events: list[Any], before: int) -> None:
     """Differences and whole first values sum up to the events since the consumer began."""
     totals = Counter({"a": before} if before else {})
@@ -215,7 +215,7 @@ def test_increments_are_what_happened(events: list[Any], before: int) -> None:
     assert +seen == +true
 
 
-@pytest.mark.clause("C-12")
+@pytest.mark.clause("C-17")
 def test_a_lower_value_is_a_reset_and_a_new_series(lab: Lab) -> None:
     """The new value counts whole: its start is the previous pull, not before the consumer's."""
     lab.pull(("c", 10), ("h", {"count": 4, "sum": 4, "buckets": {1: 2}}), ("g", 10))
@@ -231,7 +231,7 @@ def test_a_lower_value_is_a_reset_and_a_new_series(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("nothing", [None, math.nan, "rubbish", "failure"])
-@pytest.mark.clause("C-10")
+@pytest.mark.clause("C-15")
 def test_a_baseline_outlives_a_pull_that_has_no_value(lab: Lab, nothing: Any) -> None:
     """What is read next is compared with what was read last, however long ago."""
 
@@ -273,7 +273,7 @@ def test_a_told_restart_without_a_value_begins_one_new_life(lab: Lab) -> None:
     assert lives[1] is lives[2]
 
 
-@pytest.mark.clause("C-12")
+@pytest.mark.clause("C-17")
 def test_a_histogram_that_lost_observations_from_one_range_was_reset(lab: Lab) -> None:
     """No cumulative count fell, yet between the bounds there are fewer: it started over."""
     lab.pull(("h", {"count": 3, "sum": 4, "buckets": {1: 0, 2: 3}}))

@@ -83,7 +83,7 @@ def run(script: str) -> Any:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-@pytest.mark.clause("C-17")
+@pytest.mark.clause("C-19")
 def test_a_child_reports_what_happened_since_the_fork() -> None:
     """Counters and histograms less what the parent counted, gauges as they are."""
     first, second, before, after, starts, fork = run("""
@@ -244,7 +244,7 @@ def test_a_grandchild_begins_at_its_own_fork() -> None:
     assert reported == [3, [0, 5]]
 
 
-@pytest.mark.clause("C-17")
+@pytest.mark.clause("C-19")
 def test_a_child_has_instances_and_an_identity_of_its_own() -> None:
     """It neither calls nor closes its parent's; it closes its own once."""
     child, made, closed, pids = run("""

@@ -29,7 +29,7 @@ def test_a_count_that_is_known_is_right(seen, uppers, at) -> None:
 
 
 @given(one=observations, other=observations, a=bounds, b=bounds)
-@pytest.mark.clause("C-18")
+@pytest.mark.clause("C-20")
 def test_a_merge_is_the_histogram_of_all_observations(one, other, a, b) -> None:
     """Every bound it keeps has the true count, and bounds common to both are kept."""
     merged = merge(made(one, a), made(other, b))
@@ -41,7 +41,7 @@ def test_a_merge_is_the_histogram_of_all_observations(one, other, a, b) -> None:
 
 
 @given(earlier=observations, more=observations, a=bounds, b=bounds)
-@pytest.mark.clause("C-18")
+@pytest.mark.clause("C-20")
 def test_a_difference_is_the_histogram_of_what_came_between(earlier, more, a, b) -> None:
     """Also when the source changed its bounds meanwhile; no reset is seen where there was none."""
     before, after = made(earlier, a), made(earlier + more, b)

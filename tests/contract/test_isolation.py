@@ -54,7 +54,7 @@ def test_raising_hanging_and_spinning_samplers_cost_themselves_only(registry: Re
         assert (account["one"].pulls, account["one"].collected) == (8, 8)
 
 
-@pytest.mark.clause("C-10")
+@pytest.mark.clause("C-15")
 def test_a_failed_pull_keeps_the_places_of_its_series(registry: Registry) -> None:
     """ABSENT stands for what could not be read; the baseline behind it is kept."""
     with Gate("gate", closed=False) as gate, Collector(registry, deadline=SHORT) as consumer:
@@ -231,7 +231,7 @@ def test_at_the_budget_only_proven_samplers_run(registry: Registry) -> None:
         assert proven.health.proven
 
 
-@pytest.mark.clause("C-19")
+@pytest.mark.clause("C-09")
 def test_failures_in_a_row_pause_and_one_answer_ends_the_pause(registry: Registry) -> None:
     """The first two cost nothing; then it waits, longer each time; an answer clears all."""
     state = {"bad": True}
@@ -256,7 +256,7 @@ def test_failures_in_a_row_pause_and_one_answer_ends_the_pause(registry: Registr
         assert [reasons(consumer.collect())["flaky"] for _ in range(2)] == ["raised"] * 2
 
 
-@pytest.mark.clause("C-19")
+@pytest.mark.clause("C-09")
 def test_a_sampler_may_fail_for_ever(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     """Thousands of failures in a row overflow nothing, and the others go on."""
     monkeypatch.setattr(_health, "LONGEST_PAUSE", 0.0)

@@ -36,7 +36,7 @@ class Labels(dict[Any, Any]):
         return "forged"
 
 
-@pytest.mark.clause("C-09")
+@pytest.mark.clause("C-13")
 def test_nothing_that_was_yielded_is_kept_by_reference(lab: Lab) -> None:
     """Changing everything after the pull changes no snapshot, and classes do not get through."""
     labels: dict[Any, Any] = {Text("k"): Text("v"), "port": Index}
@@ -203,7 +203,7 @@ def test_no_rubbish_gets_out_of_a_pull(rounds: list[list[Any]]) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(good, st.lists(odd, max_size=3)), max_size=8))
-@pytest.mark.clause("C-08")
+@pytest.mark.clause("C-12")
 def test_good_samples_stand_whatever_surrounds_them(mixed: list[Any]) -> None:
     """Without the rubbish a pull would have given the same, or more where rubbish was first."""
     clean = [item for item, _ in mixed]
@@ -300,7 +300,7 @@ async def generator() -> Any:
 @pytest.mark.parametrize(
     "returned", [lambda: None, lambda: 3, lambda: "ab", lambda: {"ab": 1}, coroutine, generator]
 )
-@pytest.mark.clause("S-09")
+@pytest.mark.clause("S-13")
 def test_returning_something_else_than_samples_is_a_failure(lab: Lab, returned: Any) -> None:
     """Also a dict, whose two-letter keys would unpack, and anything to be awaited."""
     lab.next = returned
@@ -308,7 +308,7 @@ def test_returning_something_else_than_samples_is_a_failure(lab: Lab, returned: 
     assert reasons(lab.snapshot) == {"lab": "raised"}
 
 
-@pytest.mark.clause("S-11")
+@pytest.mark.clause("S-15")
 def test_a_sampler_that_yields_nothing_has_not_failed(lab: Lab) -> None:
     """It has nothing to say on this platform."""
     assert lab.pull() == {}

@@ -43,7 +43,7 @@ class Dear:
         yield "wait", {"count": 1, "sum": 1.0, "buckets": self.buckets}
 
 
-@pytest.mark.clause("C-14")
+@pytest.mark.clause("C-10")
 def test_consumers_share_one_read(registry: Registry) -> None:
     """However many there are and however often they pull, with the time it was taken."""
     dear = Dear(LONG)
@@ -87,7 +87,7 @@ def test_what_was_read_is_a_copy(registry: Registry) -> None:
         assert 'dear.states{state="idle"}' in first
 
 
-@pytest.mark.clause("C-14")
+@pytest.mark.clause("C-10")
 def test_consumers_that_ask_together_wait_for_one_read(registry: Registry) -> None:
     """The sampler is called once."""
     with Gate("gate") as gate:
@@ -183,7 +183,7 @@ def test_many_threads_never_read_twice_within_the_interval(registry: Registry) -
     assert dear.reads == 1
 
 
-@pytest.mark.clause("C-13")
+@pytest.mark.clause("C-18")
 def test_a_rate_comes_from_the_time_between_two_reads(registry: Registry) -> None:
     """Blocks carry the time of their read, not of the pull."""
     dear = Dear(LONG)

@@ -25,7 +25,7 @@ def built_in(name):
     return getattr(importlib.import_module(module), attribute)
 
 
-@pytest.mark.clause("S-07")
+@pytest.mark.clause("S-06")
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_a_built_in_sampler_answers_many_at_once(name):
     """Eight threads, each with all of its samples."""
@@ -35,7 +35,7 @@ def test_a_built_in_sampler_answers_many_at_once(name):
     assert all(names == found[0] for names in found)
 
 
-@pytest.mark.clause("S-12")
+@pytest.mark.clause("S-16")
 def test_instances_are_told_apart_by_labels_of_one_sampler():
     """As the event loops of a program are."""
     import asyncio
@@ -54,7 +54,7 @@ def test_instances_are_told_apart_by_labels_of_one_sampler():
     assert any('loop="pep-one"' in key for key in found)
 
 
-@pytest.mark.clause("S-14")
+@pytest.mark.clause("S-27")
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_units_are_codes_and_no_part_of_names(name):
     """Of UCUM, as OpenTelemetry writes them."""
@@ -63,7 +63,7 @@ def test_units_are_codes_and_no_part_of_names(name):
         assert not re.search(r"(seconds|bytes|percent|_ms)$", metric)
 
 
-@pytest.mark.clause("S-21")
+@pytest.mark.clause("S-22")
 def test_exponential_bounds_nest():
     """Every bound of a scale is, to the bit, a bound of the next finer one."""
     for scale in range(-4, 10):
