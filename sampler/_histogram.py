@@ -8,15 +8,17 @@ neighbours agree (below the first bound: 0; above the last: ``count``), otherwis
 
 from __future__ import annotations
 
+from _collections_abc import Mapping  # collections.abc, without all of collections
 from bisect import bisect_left
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import Any
 
 
-class Histogram:
-    """An immutable, checked histogram.
+class Histogram(Mapping[str, "Any"]):
+    """An immutable, checked histogram, and the mapping that a sampler yields for it.
 
     Attributes:
         count: number of observations.
@@ -42,6 +44,25 @@ class Histogram:
         self.scale: int | None = scale
         self.zero_threshold: float | None = zero_threshold
 
+    def __getitem__(self, key: str) -> Any:
+        if key == "buckets":
+            return dict(self.buckets)
+        if key in {"count", "sum", "scale", "zero_threshold"}:
+            value = getattr(self, key)
+            if value is not None:
+                return value
+        raise KeyError(key)
+
+    def __iter__(self) -> Iterator[str]:
+        keys = ("count", "sum", "buckets", "scale", "zero_threshold")
+        return (key for key in keys if getattr(self, key) is not None)
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+    def __bool__(self) -> bool:
+        return True
+
     def at(self, bound: float) -> int | None:
         """Count the observations up to ``bound``; None when its neighbours disagree."""
         index = bisect_left(self.buckets, (bound,))
@@ -53,6 +74,24 @@ class Histogram:
             if upper == bound:
                 return above
         return below if below == above else None
+
+    def resampled(self, bounds: Sequence[float]) -> Histogram:
+        """Return the same observations at other bounds, those that are known here.
+
+        Args:
+            bounds: rising upper bounds. Those of a coarser exponential scale are all known.
+        """
+        buckets, size = self.buckets, len(self.buckets)
+        known: list[tuple[float, int]] = []
+        index = below = 0
+        for bound in bounds:
+            while index < size and buckets[index][0] < bound:
+                below = buckets[index][1]
+                index += 1
+            above = buckets[index][1] if index < size else self.count
+            if below == above or (index < size and buckets[index][0] == bound):
+                known.append((bound, above))
+        return Histogram(self.count, self.sum, tuple(known))
 
     def fell_since(self, before: Histogram) -> bool:
         """Tell whether this cannot be a later reading of ``before``: a reset."""

@@ -8,18 +8,22 @@ from __future__ import annotations
 import time
 from math import isfinite
 
-from sampler._kinds import DEFAULT_BUCKETS, Counter, Gauge, Histogram, Instrument, renew_lock
+from sampler._kinds import Counter, Gauge, Histogram
+from sampler._labelled import Labelled, LabelledCounter, LabelledGauge, LabelledHistogram, samples
+from sampler._locked import renew_lock
 from sampler._mapping import short
 from sampler._names import is_name
+from sampler._typing import overload
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from typing import Any, TypeVar
+    from typing import Any, TypeAlias, TypeVar
     from weakref import WeakSet
 
     from sampler._registry import Registration, Registry
 
+    Instrument: TypeAlias = Counter | Gauge | Histogram | Labelled[Any]
     Made = TypeVar("Made", bound=Instrument)
 
 
@@ -50,96 +54,173 @@ class Instruments:
         )
         _remember(self)
 
+    @overload
+    def counter(
+        self, name: str, *, help: str = "", unit: str = "", scope: str = ""
+    ) -> Counter: ...
+    @overload
+    def counter(
+        self, name: str, *, labels: Iterable[str], help: str = "", unit: str = "", scope: str = ""
+    ) -> LabelledCounter: ...
     def counter(
         self,
         name: str,
         *,
-        help: str = "",  # noqa: A002
+        help: str = "",
         unit: str = "",
+        scope: str = "",
         labels: Iterable[str] = (),
-    ) -> Counter:
+    ) -> Counter | LabelledCounter:
         """Return the counter ``name``, a new one or the one made alike before.
 
         Args:
             name: the metric's name.
             help: one sentence.
             unit: UCUM code.
-            labels: label names.
+            scope: ``interpreter``, ``process``, ``server`` or ``host``; default: ``process``.
+            labels: label names; with them it makes a counter for each set of label values.
 
         Raises:
-            InvalidSampler: a name that is none.
+            InvalidSampler: a name that is none, or another scope.
             ValueError: ``name`` is another instrument already.
         """
         names = _names(labels)
-        return self._get(Counter(names), name, names, kind="counter", help=help, unit=unit)
+        made = LabelledCounter(names, Counter) if names else Counter()
+        return self._get(made, name, names, kind="counter", help=help, unit=unit, scope=scope)
 
+    @overload
     def gauge(
         self,
         name: str,
         *,
-        help: str = "",  # noqa: A002
+        help: str = "",
         unit: str = "",
+        scope: str = "",
+        merge: str | None = None,
+    ) -> Gauge: ...
+    @overload
+    def gauge(
+        self,
+        name: str,
+        *,
+        labels: Iterable[str],
+        help: str = "",
+        unit: str = "",
+        scope: str = "",
+        merge: str | None = None,
+    ) -> LabelledGauge: ...
+    def gauge(
+        self,
+        name: str,
+        *,
+        help: str = "",
+        unit: str = "",
+        scope: str = "",
         labels: Iterable[str] = (),
         merge: str | None = None,
-    ) -> Gauge:
+    ) -> Gauge | LabelledGauge:
         """Return the gauge ``name``; see :meth:`counter`.
 
         ``merge`` (``sum``, ``max``, ``min``) says how the values of several processes combine.
         """
         names = _names(labels)
-        return self._get(
-            Gauge(names), name, names, kind="gauge", help=help, unit=unit, merge=merge
-        )
+        made = LabelledGauge(names, Gauge) if names else Gauge()
+        described = {"kind": "gauge", "help": help, "unit": unit, "scope": scope, "merge": merge}
+        return self._get(made, name, names, **described)
 
+    @overload
     def histogram(
         self,
         name: str,
         *,
-        help: str = "",  # noqa: A002
+        help: str = "",
         unit: str = "",
+        scope: str = "",
+        buckets: Iterable[float] | None = None,
+    ) -> Histogram: ...
+    @overload
+    def histogram(
+        self,
+        name: str,
+        *,
+        labels: Iterable[str],
+        help: str = "",
+        unit: str = "",
+        scope: str = "",
+        buckets: Iterable[float] | None = None,
+    ) -> LabelledHistogram: ...
+    def histogram(
+        self,
+        name: str,
+        *,
+        help: str = "",
+        unit: str = "",
+        scope: str = "",
         labels: Iterable[str] = (),
-        buckets: Iterable[float] = DEFAULT_BUCKETS,
-    ) -> Histogram:
-        """Return the histogram ``name`` with these upper bounds; see :meth:`counter`.
+        buckets: Iterable[float] | None = None,
+    ) -> Histogram | LabelledHistogram:
+        """Return the histogram ``name``; see :meth:`counter`.
+
+        Args:
+            name: the metric's name.
+            help: one sentence.
+            unit: UCUM code; ``s`` for a timer.
+            scope: as of a counter.
+            labels: label names.
+            buckets: upper bounds; default: exponential ones, eight for each power of two, so that
+                quantiles are within 9.1 %.
 
         Raises:
-            ValueError: the bounds are not finite, rising numbers, too.
+            InvalidSampler: a name that is none, or another scope.
+            ValueError: ``name`` is another instrument already; bounds are not finite and rising.
         """
-        names, bounds = _names(labels), tuple(float(bound) for bound in buckets)
-        if sorted(set(bounds)) != list(bounds) or not all(isfinite(bound) for bound in bounds):
+        names = _names(labels)
+        bounds = None if buckets is None else tuple(float(bound) for bound in buckets)
+        if bounds is not None and (
+            sorted(set(bounds)) != list(bounds) or not all(map(isfinite, bounds))
+        ):
             raise ValueError(f"histogram {name!r}: buckets must be finite and rising: {bounds}")
-        made = Histogram(names, None, bounds)
-        return self._get(made, name, names, bounds, kind="histogram", help=help, unit=unit)
+
+        def make(texts: tuple[str, ...]) -> Histogram:
+            return Histogram(texts, bounds)
+
+        made = LabelledHistogram(names, make) if names else make(())
+        described = {"kind": "histogram", "help": help, "unit": unit, "scope": scope}
+        return self._get(made, name, names, bounds, **described)
 
     def unregister(self) -> None:
         """Withdraw the group; its instruments go on counting for nobody."""
         self.registration.unregister()
 
     def _get(
-        self, made: Made, name: str, names: tuple[str, ...], *more: object, **description: object
+        self, made: Made, name: str, names: tuple[str, ...], *more: object, **given: object
     ) -> Made:
-        description = {**description, "labels": names}
+        description = {key: value for key, value in given.items() if value} | {"labels": names}
         alike = (type(made), tuple(sorted(description.items(), key=str)), *more)
         if name not in self._instruments:
             self.registration.declare(name, description)
         known, as_declared = self._instruments.setdefault(name, (made, alike))
         if as_declared != alike:
             raise ValueError(f"instrument '{self.name}.{name}' exists and is described otherwise")
-        assert isinstance(known, type(made))  # noqa: S101 - described alike
-        return known
+        return known  # type: ignore[return-value]
 
     def _started(self) -> float:
         return self._start
 
     def _sample(self) -> Iterator[tuple[Any, ...]]:
         for name, (instrument, _) in list(self._instruments.items()):
-            yield from instrument._samples(name)  # noqa: SLF001 - one room
+            if isinstance(instrument, Labelled):
+                yield from samples(name, instrument.names, instrument.children())
+            elif (value := instrument.read()) is not None:
+                yield name, value
 
     def _restart(self) -> None:
         self._start = time.time()
         for instrument, _ in list(self._instruments.values()):
-            for cell in instrument._all():  # noqa: SLF001
-                cell._restart()  # noqa: SLF001
+            for cell in (
+                instrument.children() if isinstance(instrument, Labelled) else (instrument,)
+            ):
+                cell.restart()
 
 
 def _names(labels: Iterable[str]) -> tuple[str, ...]:

@@ -2,296 +2,271 @@
 
 What ``inc``, ``set`` and ``observe`` cost is paid by the application, so nothing is locked where
 the interpreter's own lock makes ``x += n`` exact: between its load and its store CPython looks
-for another thread only at calls and backward jumps, and there are none. Free-threaded builds lock.
-No lock is ever held while anything is called: finalizers and signal handlers may count, too.
+for another thread only at calls and backward jumps, and there are none. Free-threaded builds have
+the methods of ``_locked`` instead. No lock is ever held while Python code runs: finalizers and
+signal handlers may count, too.
 """
 
 from __future__ import annotations
 
-import sys
-import time
-from _thread import allocate_lock
 from bisect import bisect_left
 
-from sampler._mapping import label_text, short
+from sampler import _locked
+from sampler._bounds import SCALE, UPPERS
+from sampler._histogram import Histogram as Value
+from sampler._mapping import short
+from sampler._timing import Exceptions, InProgress, Timer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from types import TracebackType
-    from typing import Any, ParamSpec, Self, TypeVar
+    from collections.abc import Callable, Iterator
+    from typing import Any
 
-    P = ParamSpec("P")
-    R = TypeVar("R")
-
-DEFAULT_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-"""Upper bounds; for durations in seconds."""
+    Number = int | float
 
 _INFINITE = float("inf")
-_FREE_THREADED = not getattr(sys, "_is_gil_enabled", lambda: True)()
-_one_at_a_time = allocate_lock()
+_MOST = 1.7976931348623157e308  # the highest finite float
+_EXPONENTIAL = (*UPPERS, _MOST)
+_ZERO = -1  # the bucket of what is exactly 0, among exponential ones
+_TRIES = 100  # to read a histogram that is written all the time
+_ONE = 1  # the amount that needs no check: a small int is one object
 
 
-class Instrument:
-    """What all instruments share: children by label values.
+class Counter:
+    """Counts up.
 
-    An instrument with label names only makes children; each child counts for itself.
+    Attributes:
+        texts: label values, in the order of the metric's label names.
     """
 
-    __slots__ = ("_children", "_known", "_names", "_texts")
+    __slots__ = ("_labels", "_value", "texts")
 
-    def __init__(self, names: tuple[str, ...] = (), texts: dict[str, str] | None = None) -> None:
-        self._names = names
-        self._texts = texts
-        self._children: dict[tuple[str, ...], Self] = {}
-        self._known: dict[tuple[object, ...], Self] = {}
+    def __init__(self, texts: tuple[str, ...] = ()) -> None:
+        self.texts: tuple[str, ...] = texts
+        self._labels: dict[str, str] | None = None
+        self._value: Number = 0
 
-    def labels(self, *values: str | int, **named: str | int) -> Self:
-        """Return the child for these label values; the same one each time.
-
-        Args:
-            values: label values in the order of the names, or
-            named: by name, a dot in a name written ``_``.
-
-        Raises:
-            ValueError: other labels than the instrument's, or values that are no label values.
-        """
-        if not named:
-            child = self._known.get(values)
-            if child is not None:
-                return child
-        return self._child(values, named)
-
-    def _child(self, values: tuple[object, ...], named: dict[str, str | int]) -> Self:
-        if named:
-            keywords = {name.replace(".", "_"): name for name in self._names}
-            if values or named.keys() != keywords.keys():
-                raise self._mislabelled([*map(repr, values), *named])
-            values = tuple(named[keyword] for keyword in keywords)
-        if len(values) != len(self._names):
-            raise self._mislabelled(map(repr, values))
-        texts = tuple(label_text(value) for value in values)
-        for name, value, text in zip(self._names, values, texts, strict=True):
-            if text is None:
-                raise ValueError(f"label {name!r}: {short(value)} is no label value")
-        key: tuple[str, ...] = texts  # type: ignore[assignment]
-        # One step each: a finalizer or another thread may do the same in between.
-        child = self._children.setdefault(
-            key, self._make(dict(zip(self._names, key, strict=True)))
-        )
-        return self._known.setdefault(values, child)
-
-    def _mislabelled(self, given: Iterable[str]) -> ValueError:
-        expected = ", ".join(self._names) or "no labels"
-        return ValueError(f"expected labels {expected}; got {', '.join(given) or 'none'}")
-
-    def _own(self, labels: dict[str, str | int]) -> Self:
-        """Return what counts for these labels: itself, when it has none."""
-        if labels or self._names:
-            return self.labels(**labels)
-        return self
-
-    def _make(self, texts: dict[str, str]) -> Self:
-        return type(self)((), texts)
-
-    def _read(self) -> Any:
-        raise NotImplementedError
-
-    def _restart(self) -> None:
-        raise NotImplementedError
-
-    def _samples(self, metric: str) -> Iterator[tuple[Any, ...]]:
-        cells = list(self._children.values()) if self._names else (self,)
-        for cell in cells:
-            value = cell._read()  # noqa: SLF001 - its own kind
-            if value is not None:
-                yield metric, value, cell._texts  # noqa: SLF001
-
-    def _all(self) -> list[Self]:
-        return [self, *list(self._children.values())]
-
-
-class Counter(Instrument):
-    """Counts up."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, names: tuple[str, ...] = (), texts: dict[str, str] | None = None) -> None:
-        super().__init__(names, texts)
-        self._value: int | float = 0
-
-    def inc(self, n: float = 1, **labels: str | int) -> None:
+    def inc(self, n: float = 1) -> None:
         """Add ``n``, at least 0.
 
         Raises:
-            ValueError: ``n`` is negative or not finite, or the labels are not the instrument's.
+            ValueError: ``n`` is negative or not finite.
             TypeError: ``n`` is no number.
         """
-        if labels or self._names:
-            self._own(labels).inc(n)
-            return
-        if type(n) is not int and type(n) is not float:
-            n = _plain(n)
-        if not 0 <= n < _INFINITE:
-            raise ValueError(f"a counter only grows: cannot add {n!r}")
-        if _FREE_THREADED:
-            with _one_at_a_time:
-                self._value += n
-        else:
-            self._value += n
+        if n is not _ONE:
+            if type(n) is not float and type(n) is not int:
+                n = plain(n)
+            if not n >= 0.0 or n == _INFINITE:  # NaN, too
+                raise ValueError(f"a counter only grows: cannot add {n!r}")
+        self._value += n
 
-    def _read(self) -> int | float:
+    def count_exceptions(
+        self, kinds: type[BaseException] | tuple[type[BaseException], ...] = Exception
+    ) -> Exceptions:
+        """Return a context manager, or decorator, that counts what is raised.
+
+        Args:
+            kinds: which exceptions.
+        """
+        return Exceptions(self, kinds)
+
+    def read(self) -> Number:
+        """Return the total."""
         return self._value
 
-    def _restart(self) -> None:
+    def restart(self) -> None:
+        """Start at zero, as a forked child does."""
         self._value = 0
 
 
-class Gauge(Instrument):
-    """Holds the present value; says nothing before it is first set."""
+class Gauge:
+    """Holds the present value; says nothing before it is first set.
 
-    __slots__ = ("_value",)
+    Attributes:
+        texts: label values, in the order of the metric's label names.
+    """
 
-    def __init__(self, names: tuple[str, ...] = (), texts: dict[str, str] | None = None) -> None:
-        super().__init__(names, texts)
-        self._value: int | float | None = None
+    __slots__ = ("_function", "_labels", "_value", "texts")
 
-    def set(self, value: float, **labels: str | int) -> None:
+    def __init__(self, texts: tuple[str, ...] = ()) -> None:
+        self.texts: tuple[str, ...] = texts
+        self._labels: dict[str, str] | None = None
+        self._function: Callable[[], Any] | None = None
+        self._value: Number | None = None
+
+    def set(self, value: float) -> None:
         """Set the value.
 
         Raises:
-            ValueError: the labels are not the instrument's.
             TypeError: ``value`` is no number.
         """
-        if labels or self._names:
-            self._own(labels).set(value)
-            return
         if type(value) is not int and type(value) is not float:
-            value = _plain(value)
+            value = plain(value)
         self._value = value
 
-    def inc(self, n: float = 1, **labels: str | int) -> None:
-        """Add ``n``, from 0 when it was never set; see :meth:`set`."""
-        if labels or self._names:
-            self._own(labels).inc(n)
-            return
+    def inc(self, n: float = 1) -> None:
+        """Add ``n``, from 0 when it was never set.
+
+        Raises:
+            TypeError: ``n`` is no number.
+        """
         if type(n) is not int and type(n) is not float:
-            n = _plain(n)
+            n = plain(n)
         if self._value is None:
             self._value = 0
-        if _FREE_THREADED:
-            with _one_at_a_time:
-                self._value += n
-        else:
-            self._value += n
+        self._value += n
 
-    def dec(self, n: float = 1, **labels: str | int) -> None:
+    def dec(self, n: float = 1) -> None:
         """Subtract ``n``; see :meth:`inc`."""
-        self.inc(-n, **labels)
+        self.inc(-n)
 
-    def _read(self) -> int | float | None:
-        return self._value
+    def set_to_current_time(self) -> None:
+        """Set the seconds since the epoch."""
+        from time import time
 
-    def _restart(self) -> None:
+        self._value = time()
+
+    def set_function(self, function: Callable[[], Any]) -> None:
+        """Ask ``function`` for the value at each pull, from now on.
+
+        It returns what a sampler may yield, and is called by several consumers at once, from any
+        thread. One that raises costs this gauge only, and is counted as a refused sample.
+        """
+        self._function = function
+
+    def track_inprogress(self) -> InProgress:
+        """Return a context manager, or decorator, that adds 1 while the block, or call, lasts."""
+        return InProgress(self)
+
+    def read(self) -> Any:
+        """Return the value; None before it is set."""
+        if self._function is None:
+            return self._value
+        try:
+            return self._function()
+        except Exception as error:  # the intake refuses it, and says so
+            return error
+
+    def restart(self) -> None:
+        """Forget the value, as a forked child does; a function stays."""
         self._value = None
 
 
-class Histogram(Instrument):
-    """Counts observations by size."""
+class Histogram:
+    """Counts observations by size.
 
-    __slots__ = ("_bounds", "_counts", "_sum")
+    Attributes:
+        texts: label values, in the order of the metric's label names.
+    """
+
+    __slots__ = ("_counts", "_labels", "_last", "_limits", "_sum", "texts")
 
     def __init__(
-        self,
-        names: tuple[str, ...] = (),
-        texts: dict[str, str] | None = None,
-        bounds: tuple[float, ...] = DEFAULT_BUCKETS,
+        self, texts: tuple[str, ...] = (), bounds: tuple[float, ...] | None = None
     ) -> None:
-        super().__init__(names, texts)
-        self._bounds = bounds
-        self._counts = [0] * (len(bounds) + 1)
-        self._sum: int | float = 0
+        """Make one.
 
-    def observe(self, value: float, **labels: str | int) -> None:
+        Args:
+            texts: label values.
+            bounds: inclusive upper bounds, rising; None for exponential ones.
+        """
+        self.texts: tuple[str, ...] = texts
+        self._labels: dict[str, str] | None = None
+        # Between them lies what can be observed: NaN sorts before the first, infinity behind the
+        # last, and neither has a bucket, so the check costs nothing.
+        self._limits = _EXPONENTIAL if bounds is None else (-_MOST, *bounds, _MOST)
+        self._last: tuple[Number, dict[int, int], Value] | None = None
+        self._counts: dict[int, int] = {}
+        self._sum: Number = 0
+
+    def observe(self, value: float) -> None:
         """Count an observation, in the metric's unit.
 
         Raises:
-            ValueError: ``value`` is not finite, or the labels are not the instrument's.
+            ValueError: ``value`` is not finite; or it is negative, and the bounds exponential.
             TypeError: ``value`` is no number.
         """
-        if labels or self._names:
-            self._own(labels).observe(value)
-            return
-        if type(value) is not int and type(value) is not float:
-            value = _plain(value)
-        if not -_INFINITE < value < _INFINITE:
-            raise ValueError(f"cannot observe {value!r}")
-        index = bisect_left(self._bounds, value)
-        if _FREE_THREADED:
-            with _one_at_a_time:
-                self._counts[index] += 1
-                self._sum += value
-        else:
+        if type(value) is not float and type(value) is not int:
+            value = plain(value)
+        index = bisect_left(self._limits, value)
+        try:
             self._counts[index] += 1
             self._sum += value
+        except KeyError:
+            self._begin(index, value)
 
-    def time(self, **labels: str | int) -> Timer:
+    def time(self) -> Timer:
         """Return a context manager, or decorator, that observes how many seconds it took."""
-        return Timer(self._own(labels))
+        return Timer(self)
 
-    def _make(self, texts: dict[str, str]) -> Self:
-        return type(self)((), texts, self._bounds)
+    def read(self) -> Value:
+        """Return the observations so far; the same object until there is another."""
+        total, counts = self._taken()
+        last = self._last
+        if last is not None and last[0] == total and last[1] == counts:
+            return last[2]
+        exponential = self._limits is _EXPONENTIAL
+        pairs = _edges(counts) if exponential else _filled(counts, self._limits)
+        value = Value(sum(counts.values()), total, tuple(pairs), SCALE if exponential else None)
+        self._last = total, counts, value
+        return value
 
-    def _read(self) -> dict[str, Any]:
-        total, counts = self._sum, tuple(self._counts)
-        buckets, cumulative = {}, 0
-        for bound, count in zip(self._bounds, counts, strict=False):
-            cumulative += count
-            buckets[bound] = cumulative
-        return {"count": cumulative + counts[-1], "sum": total, "buckets": buckets}
-
-    def _restart(self) -> None:
-        self._counts = [0] * (len(self._bounds) + 1)
+    def restart(self) -> None:
+        """Start at zero, as a forked child does."""
+        self._counts = {}
         self._sum = 0
 
+    def _taken(self) -> tuple[Number, dict[int, int]]:
+        """Return sum and counts of one moment.
 
-class Timer:
-    """Observes durations in seconds; ``with`` it, or decorate a function with it."""
+        A new dictionary may start a collection of garbage, and with it finalizers that observe.
+        """
+        total, counts = self._sum, dict(self._counts)
+        for _ in range(_TRIES):
+            if total == self._sum:
+                break
+            total, counts = self._sum, dict(self._counts)
+        return total, counts
 
-    __slots__ = ("_began", "_histogram")
-
-    def __init__(self, histogram: Histogram) -> None:
-        self._histogram = histogram
-        self._began = 0.0
-
-    def __enter__(self) -> Self:
-        self._began = time.perf_counter()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._histogram.observe(time.perf_counter() - self._began)
-
-    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
-        """Return ``function`` with each of its calls timed."""
-        from functools import wraps
-
-        @wraps(function)
-        def timed(*args: P.args, **kwargs: P.kwargs) -> R:
-            began = time.perf_counter()
-            try:
-                return function(*args, **kwargs)
-            finally:
-                self._histogram.observe(time.perf_counter() - began)
-
-        return timed
+    def _begin(self, index: int, value: float) -> None:
+        """Count the first observation of a bucket, or what belongs to none."""
+        exponential = self._limits is _EXPONENTIAL
+        if not index and value < 0 and value > -_INFINITE and exponential:
+            raise ValueError(f"cannot observe {value!r}: negative values need 'buckets'")
+        if not -_INFINITE < value < _INFINITE:
+            raise ValueError(f"cannot observe {value!r}")
+        index = index or (_ZERO if exponential else 1)
+        self._counts.setdefault(index, 0)
+        self._counts[index] += 1
+        self._sum += value
 
 
-def _plain(n: Any) -> int | float:
+def _filled(counts: dict[int, int], limits: tuple[float, ...]) -> Iterator[tuple[float, int]]:
+    """Yield every bound with the count up to it."""
+    cumulative = 0
+    for index in range(1, len(limits) - 1):
+        cumulative += counts.get(index, 0)
+        yield limits[index], cumulative
+
+
+def _edges(counts: dict[int, int]) -> Iterator[tuple[float, int]]:
+    """Yield both edges of each filled bucket with the counts up to them (PEP: Values)."""
+    cumulative, edge = counts.get(_ZERO, 0), -1
+    if cumulative:
+        yield 0.0, cumulative
+        edge = 0
+    for index in sorted(counts):
+        if index == len(_EXPONENTIAL) - 1:  # above the last bound
+            return
+        if index != _ZERO:
+            if edge != index - 1:
+                yield _EXPONENTIAL[index - 1], cumulative
+            cumulative += counts[index]
+            yield _EXPONENTIAL[index], cumulative
+            edge = index
+
+
+def plain(n: Any) -> int | float:
     """Turn what counts as a number into an ``int`` or ``float``, so that adding it is exact."""
     cls = type(n)
     if hasattr(cls, "__index__"):
@@ -301,7 +276,5 @@ def _plain(n: Any) -> int | float:
     raise TypeError(f"expected a number, got {short(n)}")
 
 
-def renew_lock() -> None:
-    """Start over in a forked child: the lock may have been held at the fork."""
-    global _one_at_a_time  # noqa: PLW0603
-    _one_at_a_time = allocate_lock()
+if _locked.NEEDED:
+    _locked.guard(Counter, Gauge, Histogram)

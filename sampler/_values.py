@@ -86,13 +86,16 @@ def _converted(value: Any, series: Series) -> int | float:
         raise Refused(
             _clause(series), "type", f"{series}: {cls.__name__} fails: {short(error)}"
         ) from None
-    raise Refused(_clause(series), "type", f"{series}: expected a number, got {cls.__name__}")
+    got = short(value) if isinstance(value, Exception) else cls.__name__
+    raise Refused(_clause(series), "type", f"{series}: expected a number, got {got}")
 
 
 def _histogram(value: Any, series: Series) -> Histogram:
     def torn(what: str) -> Refused:
         return Refused("S-21", "histogram", f"{series}: {what}")
 
+    if type(value) is Histogram:  # immutable, and checked when an instrument made it
+        return value
     if not hasattr(value, "get"):
         raise Refused(
             _clause(series), "type", f"{series}: expected a histogram, got {type(value).__name__}"

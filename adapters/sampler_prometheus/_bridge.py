@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from prometheus_client import Metric
 from prometheus_client.registry import Collector as PrometheusCollector
 
-from sampler.agent import ABSENT, Histogram
+from sampler.agent import ABSENT, Histogram, at_shared_bounds
 from sampler.agent.rendered import Refused, Rendered
 from sampler_prometheus._exposition import consumer
 from sampler_prometheus._lines import bound, line, names, sum_and_count
@@ -76,6 +76,7 @@ class SamplerCollector(PrometheusCollector):
 def _add(family: Metric, series: Series, value: object) -> None:
     labels = {label_name(name): text for name, text in series.labels.items()}
     if isinstance(value, Histogram):
+        value = at_shared_bounds(value, series)
         for upper, count in value.buckets:
             family.add_sample(f"{family.name}_bucket", {**labels, "le": bound(upper)}, count)
         family.add_sample(f"{family.name}_bucket", {**labels, "le": "+Inf"}, value.count)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from sampler.agent import ABSENT, Histogram
+from sampler.agent import ABSENT, Histogram, at_shared_bounds
 from sampler.agent.rendered import Refused, Rendered
 from sampler_prometheus._lines import bound, line, names, sum_and_count
 
@@ -66,7 +66,7 @@ class Text:
         refused: dict[str, int] = {}
         entries = 0
         for block, lines in self._rendered.of(snapshot):
-            for begun, value in zip(lines, block.values, strict=True):
+            for begun, series, value in zip(lines, block.series, block.values, strict=True):
                 if value is ABSENT:
                     continue
                 entries += 1
@@ -78,7 +78,8 @@ class Text:
                     header = begun.openmetrics if openmetrics else begun.text
                     family = families[begun.family] = [header]
                 if isinstance(value, Histogram):
-                    family.extend(_histogram(begun, value, openmetrics=openmetrics))
+                    shown = at_shared_bounds(value, series)
+                    family.extend(_histogram(begun, shown, openmetrics=openmetrics))
                 else:
                     family.append(f"{begun.start}{value!r}\n")
         body = "".join(text for family in families.values() for text in family)

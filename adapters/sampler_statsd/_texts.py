@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from statsd.client.base import StatsClientBase
 
-from sampler.agent import ABSENT, Batch, Histogram, difference
+from sampler.agent import ABSENT, Batch, Histogram, at_shared_bounds, difference
 from sampler.agent.paths import expand
 from sampler.agent.rendered import Refused, Rendered, Unencodable
 from sampler_statsd._names import Name, Namer, parts
@@ -163,7 +163,7 @@ class Texts:
                 pen.show(name, estimate)
         if self._buckets:
             below = 0
-            for upper, count in recent.buckets:
+            for upper, count in at_shared_bounds(recent, series).buckets:
                 pen.count(self._namer.bucket(series, upper), count - below)
                 below = count
             pen.count(self._namer.bucket(series, None), recent.count - below)

@@ -16,6 +16,7 @@ from sampler.agent.adapter import (
 from sampler.agent.agent import Agent
 from sampler.agent.law import Account, Law
 from sampler.agent.options import Option, option, options
+from sampler.agent.resolution import at_shared_bounds
 from sampler.agent.running import reload, start, stop
 from sampler.exceptions import Rejected, Unavailable
 
@@ -39,6 +40,7 @@ __all__ = [
     "Since",
     "Snapshot",
     "Unavailable",
+    "at_shared_bounds",
     "difference",
     "option",
     "options",

@@ -24,6 +24,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from sampler._kinds import Histogram
+from sampler._labelled import samples
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -58,8 +59,8 @@ class Pauses:
     """
 
     def __init__(self, name: str) -> None:
-        self._histogram = Histogram((name,), None, BOUNDS)
-        self._cells = [self._histogram.labels(str(g)) for g in range(GENERATIONS)]
+        self._name = name
+        self._cells = [Histogram((str(g),), BOUNDS) for g in range(GENERATIONS)]
         self._queue = _Queue(maxlen=3 * KEPT)
         self._times: list[float] = []
         self._one_at_a_time = allocate_lock()
@@ -86,7 +87,7 @@ class Pauses:
         """Yield a histogram in seconds for each generation."""
         if self.present:
             self.fetch()
-            yield from self._histogram._samples(metric)  # noqa: SLF001 - one project
+            yield from samples(metric, (self._name,), self._cells)
 
     def restart(self) -> None:
         """Start at zero in a forked child, where the lock may have been held at the fork."""
@@ -94,7 +95,7 @@ class Pauses:
         self._queue.clear()
         self._times.clear()
         for cell in self._cells:
-            cell._restart()  # noqa: SLF001 - one project
+            cell.restart()
 
     def close(self) -> None:
         """Observe no more."""

@@ -32,7 +32,7 @@ class Wakeups:
     """
 
     def __init__(self, besides: Callable[[], object]) -> None:
-        self._histogram = Histogram((), None, BOUNDS)
+        self._histogram = Histogram((), BOUNDS)
         self._besides = besides
         self._pulled = 0.0
         self._thread: Thread | None = None
@@ -47,12 +47,12 @@ class Wakeups:
                 thread.start()
             except RuntimeError:  # no new thread at interpreter exit, nor in some sub-interpreters
                 return
-        yield from self._histogram._samples(metric)  # noqa: SLF001 - one project
+        yield metric, self._histogram.read()
 
     def restart(self) -> None:
         """Start at zero in a forked child, where the thread is not."""
         self._thread = None
-        self._histogram._restart()  # noqa: SLF001 - one project
+        self._histogram.restart()
 
     def _watch(self) -> None:
         from threading import current_thread

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 from sampler._kinds import Histogram
+from sampler._labelled import samples
 from sampler._mapping import label_text
 from sampler._names import MAX_LABEL_VALUE
 
@@ -45,7 +46,7 @@ class _Watch:
     ) -> None:
         self.name: str = name
         # One series for all loops of a name: a value that was told is told again, and only grows.
-        self.lag: Histogram = before.lag if before else Histogram((), {"loop": name}, BOUNDS)
+        self.lag: Histogram = before.lag if before else Histogram((name,), BOUNDS)
         self.told: bool = before.told if before else False
         self._loop = ref(loop)
         self._due: float | None = None
@@ -82,12 +83,12 @@ class _Watch:
         yield "tasks", self._tasks, labels
         if due is not None and loop.is_running():
             yield "overdue", max(0.0, time.monotonic() - due), labels
-        yield from self.lag._samples("lag")  # noqa: SLF001 - one project
+        yield from samples("lag", ("loop",), [self.lag])
 
     def restart(self) -> None:
         """Say nothing in a forked child until the loop runs there."""
         self.told, self._due, self._tasks = False, None, None
-        self.lag._restart()  # noqa: SLF001 - one project
+        self.lag.restart()
 
 
 _watches: dict[str, _Watch] = {}  # no lock guards it: each access is one step

@@ -19,6 +19,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from sampler._kinds import Counter
+from sampler._labelled import samples
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -51,8 +52,7 @@ class _State:
     """What is counted, by whom, and since when."""
 
     def __init__(self) -> None:
-        self.counter: Counter = Counter(("level",))
-        self.cells: list[Counter] = [self.counter.labels(level) for level in LEVELS]
+        self.cells: list[Counter] = [Counter((level,)) for level in LEVELS]
         self.start: float = time.time()
         self.counting: _Counting | None = None
 
@@ -60,7 +60,7 @@ class _State:
         """Count from here in a forked child: what the parent counted is the parent's."""
         self.start = time.time()
         for cell in self.cells:
-            cell._restart()  # noqa: SLF001 - one project
+            cell.restart()
 
 
 def _install() -> None:
@@ -82,7 +82,7 @@ def start() -> float:
 def sample() -> Iterator[tuple[Any, ...]]:
     """Yield the counters, those at zero included."""
     _install()
-    yield from _state.counter._samples("records")  # noqa: SLF001 - one project
+    yield from samples("records", ("level",), _state.cells)
 
 
 _state = _State()

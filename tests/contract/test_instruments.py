@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
+import math
 import os
 import signal
-import threading
+import time
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sampler import Collector, Instruments, InvalidSampler, Registry, SamplerConflict
+from sampler._bounds import RELATIVE_ERROR
+from sampler._histogram import difference, merge
+from sampler._kinds import Histogram
+from sampler.agent.resolution import OTHERS, SECONDS
 
 
 @pytest.fixture
@@ -105,6 +112,170 @@ def test_what_never_happened_is_zero_or_nothing(registry) -> None:
     assert found.keys() == {"shop.orders"}
 
 
+def test_gauges_go_up_and_down_and_ask_functions(registry) -> None:
+    """A function is asked at each pull; one that raises costs its gauge only, and is counted."""
+    shop = Instruments("shop", registry)
+    depth, waiting = shop.gauge("depth"), shop.gauge("waiting", labels=("lane",))
+    depth.inc()
+    depth.dec(3)
+    jobs = [1, 2]
+    waiting.labels("a").set_function(lambda: len(jobs))
+    waiting.labels("b").set_function(lambda: 1 / 0)
+    waiting.set(4, lane="c")
+    waiting.inc(2, lane="c")
+    waiting.dec(lane="c")
+    shop.gauge("since").set_to_current_time()
+    with Collector(registry) as consumer:
+        found = {str(series): value for series, value in consumer.collect()}
+        assert consumer.statistics()[0].refused == {"type": 1}
+    assert abs(found.pop("shop.since") - time.time()) < 60
+    assert found == {
+        "shop.depth": -2,
+        'shop.waiting{lane="a"}': 2,
+        'shop.waiting{lane="c"}': 5,
+    }
+
+
+def test_what_is_in_progress_and_what_is_raised_is_counted(registry) -> None:
+    """Around a block, a function and a coroutine function."""
+    shop = Instruments("shop", registry)
+    busy, errors = shop.gauge("busy"), shop.counter("errors", labels=("what",))
+    seen = []
+
+    @busy.track_inprogress()
+    @errors.labels("call").count_exceptions(ZeroDivisionError)
+    def work(x: int) -> float:
+        seen.append(busy.read())
+        return 1 / x
+
+    @busy.track_inprogress()
+    @errors.labels("await").count_exceptions()
+    async def later(x: int) -> float:
+        seen.append(busy.read())
+        await asyncio.sleep(0)
+        return 1 / x
+
+    assert work(2) == asyncio.run(later(2)) == 0.5
+    for call in (lambda: work(0), lambda: asyncio.run(later(0))):
+        with pytest.raises(ZeroDivisionError):
+            call()
+    with pytest.raises(TypeError):
+        work("x")
+    with busy.track_inprogress() as tracker, tracker:
+        assert busy.read() == 2
+    found = values(registry)
+    assert (seen, found["shop.busy"]) == ([1] * 5, 0)
+    assert found['shop.errors{what="call"}'] == found['shop.errors{what="await"}'] == 1
+
+
+def test_a_coroutine_function_is_timed_until_it_ends(registry) -> None:
+    """Calls that overlap have times of their own."""
+    latency = Instruments("shop", registry).histogram("latency", unit="s")
+
+    @latency.time()
+    async def work(seconds: float) -> str:
+        await asyncio.sleep(seconds)
+        return "done"
+
+    async def main() -> list[str]:
+        return await asyncio.gather(work(0.02), work(0.04))
+
+    assert asyncio.run(main()) == ["done", "done"]
+    value = values(registry)["shop.latency"]
+    assert value.count == 2
+    assert value.sum >= 0.06
+
+
+def test_scope_and_merge_reach_the_series(registry) -> None:
+    """And a scope that is none is an error at once."""
+    shop = Instruments("shop", registry)
+    shop.gauge("load", scope="host", merge="max").set(1)
+    shop.counter("hits", scope="server")
+    with Collector(registry) as consumer:
+        found = {str(series): series for series, _ in consumer.collect()}
+    assert (found["shop.load"].scope, found["shop.load"].merge) == ("host", "max")
+    assert found["shop.hits"].scope == "server"
+    with pytest.raises(InvalidSampler, match="scope"):
+        shop.counter("other", scope="galaxy")
+
+
+@given(st.lists(st.floats(0, 1e12), max_size=60))
+def test_exponential_buckets_tell_each_quantile_within_nine_percent(observed) -> None:
+    """Every bound is that of the specification; numpy counts the same."""
+    registry = Registry()
+    histogram = Instruments("h", registry).histogram("x")
+    for value in observed:
+        histogram.observe(value)
+    found = values(registry)["h.x"]
+    assert found.count == len(observed)
+    for upper, count in found.buckets:
+        assert upper == 0.0 or upper == 2.0 ** (round(math.log2(upper) * 8) / 8)
+        assert count == np.count_nonzero(np.array(observed) <= upper)
+    for q in (0.1, 0.5, 0.9, 0.99, 1.0):
+        if observed:
+            true = sorted(observed)[max(math.ceil(q * len(observed)) - 1, 0)]
+            if true > 2.0**-30:
+                assert abs(found.quantile(q) - true) <= true * RELATIVE_ERROR * 1.000001
+
+
+@given(
+    st.lists(st.tuples(st.booleans(), st.floats(1e-9, 1e9)), max_size=60),
+    st.sampled_from([SECONDS, OTHERS]),
+)
+def test_differences_and_merges_are_exact_at_every_shared_bound(observed, bounds) -> None:
+    """As numpy counts them, from observations of two halves."""
+    halves = [np.array([v for first, v in observed if first is side]) for side in (True, False)]
+    one, both = Histogram(), Histogram()
+    for value in halves[0]:
+        one.observe(float(value))
+        both.observe(float(value))
+    other = Histogram()
+    for value in halves[1]:
+        other.observe(float(value))
+        both.observe(float(value))
+    merged = merge(one.read(), other.read()).resampled(bounds)
+    later = difference(both.read(), one.read())
+    for found, numbers in ((merged, np.concatenate(halves)), (later, halves[1])):
+        shared = found.resampled(bounds)
+        assert shared.count == len(numbers)
+        assert shared.buckets == tuple((b, int((numbers <= b).sum())) for b in bounds)
+
+
+def test_negative_observations_need_bounds() -> None:
+    """The error says so; nought is counted, infinity and NaN are refused."""
+    plain, fixed = Histogram(), Histogram((), (-1.0, 1.0))
+    with pytest.raises(ValueError, match="need 'buckets'"):
+        plain.observe(-0.5)
+    for histogram in (plain, fixed):
+        for wrong in (float("inf"), float("-inf"), float("nan")):
+            with pytest.raises(ValueError, match="cannot observe"):
+                histogram.observe(wrong)
+        histogram.observe(0)
+        histogram.observe(1.7e308)
+        with pytest.raises(TypeError, match="expected a number"):
+            histogram.observe("1")
+    fixed.observe(-1.7976931348623157e308)
+    assert plain.read().buckets == ((0.0, 1),)
+    assert fixed.read().buckets == ((-1.0, 1), (1.0, 2))
+    assert (plain.read().count, fixed.read().count) == (2, 3)
+
+
+def test_a_histogram_is_the_mapping_of_the_specification() -> None:
+    """So that any consumer can read it; one that was read twice is the same object."""
+    histogram = Histogram()
+    histogram.observe(1)
+    value = histogram.read()
+    assert value is histogram.read()
+    assert dict(value) == {
+        "count": 1,
+        "sum": 1,
+        "buckets": {2.0 ** (-1 / 8): 0, 1.0: 1},
+        "scale": 3,
+    }
+    assert "zero_threshold" not in value
+    assert value.get("sum") == 1
+
+
 def test_timers_observe_seconds_also_when_the_block_raises(registry) -> None:
     """As a context manager and as a decorator."""
     latency = Instruments("shop", registry).histogram("latency", unit="s", labels=("what",))
@@ -142,31 +313,6 @@ def test_buckets_must_rise() -> None:
     for buckets in ([2, 1], [1, 1], [float("inf")], [float("nan")]):
         with pytest.raises(ValueError, match="finite and rising"):
             shop.histogram("latency", buckets=buckets)
-
-
-def test_threads_lose_nothing(registry) -> None:
-    """Eight threads on one counter, one child and one histogram: the sums are exact."""
-    shop = Instruments("shop", registry)
-    counter = shop.counter("orders")
-    labelled = shop.counter("routes", labels=("route",))
-    histogram = shop.histogram("latency")
-
-    def work() -> None:
-        for i in range(5_000):
-            counter.inc()
-            labelled.labels(str(i % 3)).inc(2)
-            histogram.observe(i % 7)
-
-    threads = [threading.Thread(target=work) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    found = values(registry)
-    assert found["shop.orders"] == 40_000
-    assert sum(found[f'shop.routes{{route="{i}"}}'] for i in range(3)) == 80_000
-    assert found["shop.latency"].count == 40_000
-    assert found["shop.latency"].sum == 8 * sum(i % 7 for i in range(5_000))
 
 
 def test_signal_handlers_and_finalizers_may_count(registry) -> None:

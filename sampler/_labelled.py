@@ -1,0 +1,146 @@
+"""Instruments with labels: a child for each set of label values counts for itself."""
+
+from __future__ import annotations
+
+from sampler._kinds import Counter, Gauge, Histogram
+from sampler._mapping import label_text, short
+from sampler._typing import Generic, TypeVar
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+    from sampler._timing import Timer
+
+Cell = TypeVar("Cell", Counter, Gauge, Histogram)
+
+
+class Labelled(Generic[Cell]):
+    """What makes children by label values.
+
+    Args:
+        names: label names.
+        make: makes a child for label values.
+    """
+
+    __slots__ = ("_by_name", "_children", "_known", "_make", "names")
+
+    def __init__(self, names: tuple[str, ...], make: Callable[[tuple[str, ...]], Cell]) -> None:
+        self.names: tuple[str, ...] = names
+        self._make: Callable[[tuple[str, ...]], Cell] = make
+        self._children: dict[tuple[object, ...], Cell] = {}
+        self._known: dict[tuple[object, ...], Cell] = {}
+        self._by_name: dict[tuple[tuple[str, object], ...], Cell] = {}
+
+    def labels(self, *values: str | int, **named: str | int) -> Cell:
+        """Return the child for these label values; the same one each time.
+
+        Args:
+            values: label values in the order of the names, or
+            named: by name, a dot in a name written ``_``.
+
+        Raises:
+            ValueError: other labels than the instrument's, or values that are no label values.
+        """
+        if named:
+            if values:
+                raise self._mislabelled([*map(repr, values), *named])
+            return self.of(named)
+        child = self._children.get(values)
+        return self._child(values) if child is None else child
+
+    def of(self, named: dict[str, str | int]) -> Cell:
+        """Return the child for label values by name; see :meth:`labels`."""
+        key = tuple(named.items())
+        child = self._by_name.get(key)
+        if child is None:
+            keywords = {name.replace(".", "_"): name for name in self.names}
+            if named.keys() != keywords.keys():
+                raise self._mislabelled(named)
+            child = self._child(tuple(named[keyword] for keyword in keywords))
+            self._by_name[key] = child
+        return child
+
+    def children(self) -> list[Cell]:
+        """Return the children, in the order of their making."""
+        return list(self._children.values())
+
+    def _child(self, values: tuple[object, ...]) -> Cell:
+        child = self._known.get(values)
+        if child is not None:
+            return child
+        if len(values) != len(self.names):
+            raise self._mislabelled(map(repr, values))
+        texts = tuple(label_text(value) for value in values)
+        for name, value, text in zip(self.names, values, texts, strict=True):
+            if text is None:
+                raise ValueError(f"label {name!r}: {short(value)} is no label value")
+        key: tuple[str, ...] = texts  # type: ignore[assignment]
+        # One step: a finalizer or another thread may do the same in between.
+        child = self._children.setdefault(key, self._make(key))
+        if key != values:  # numbers
+            self._known[values] = child
+        return child
+
+    def _mislabelled(self, given: Iterable[str]) -> ValueError:
+        expected = ", ".join(self.names)
+        return ValueError(f"expected labels {expected}; got {', '.join(given) or 'none'}")
+
+
+class LabelledCounter(Labelled[Counter]):
+    """A counter for each set of label values."""
+
+    __slots__ = ()
+
+    def inc(self, n: float = 1, **labels: str | int) -> None:
+        """Add to the child for these labels; see :meth:`Counter.inc` and :meth:`labels`."""
+        self.of(labels).inc(n)
+
+
+class LabelledGauge(Labelled[Gauge]):
+    """A gauge for each set of label values."""
+
+    __slots__ = ()
+
+    def set(self, value: float, **labels: str | int) -> None:
+        """Set the child for these labels; see :meth:`Gauge.set` and :meth:`labels`."""
+        self.of(labels).set(value)
+
+    def inc(self, n: float = 1, **labels: str | int) -> None:
+        """Add to the child for these labels; see :meth:`Gauge.inc` and :meth:`labels`."""
+        self.of(labels).inc(n)
+
+    def dec(self, n: float = 1, **labels: str | int) -> None:
+        """Subtract from the child for these labels; see :meth:`inc`."""
+        self.of(labels).inc(-n)
+
+
+class LabelledHistogram(Labelled[Histogram]):
+    """A histogram for each set of label values."""
+
+    __slots__ = ()
+
+    def observe(self, value: float, **labels: str | int) -> None:
+        """Count an observation for these labels; see :meth:`Histogram.observe`."""
+        self.of(labels).observe(value)
+
+    def time(self, **labels: str | int) -> Timer:
+        """Return a timer for these labels; see :meth:`Histogram.time`."""
+        return self.of(labels).time()
+
+
+def samples(metric: str, names: tuple[str, ...], cells: Iterable[Any]) -> list[tuple[Any, ...]]:
+    """Return the samples of one instrument.
+
+    Labels are made when they are first asked for: nobody pays for them while nobody listens.
+    """
+    found: list[tuple[Any, ...]] = []
+    for cell in cells:
+        value = cell.read()
+        if value is not None:
+            labels = cell._labels  # noqa: SLF001 - one room
+            if labels is None:
+                labels = cell._labels = dict(zip(names, cell.texts, strict=True))  # noqa: SLF001
+            found.append((metric, value, labels))
+    return found

@@ -1,0 +1,269 @@
+"""Counting is exact: under threads, in signal handlers, in finalizers; and what would break it."""
+
+from __future__ import annotations
+
+import dis
+import gc
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sampler import Histogram as Value
+from sampler import _locked
+from sampler._kinds import Counter, Gauge, Histogram
+
+ROOT = Path(__file__).parents[2]
+THREADS, EACH = 8, 1_000_000
+POLLS = ("CALL", "JUMP_BACKWARD", "RESUME", "SEND", "YIELD", "FOR_ITER", "WITH")
+"""Beginnings of the names of instructions at which another thread, or a handler, may run."""
+
+
+class Unsafe(Counter):
+    """A counter that looks as safe as the other one."""
+
+    def inc(self, n: float = 1) -> None:
+        self._value = int(self._value) + n
+
+
+def windows(function: Any) -> list[list[str]]:
+    """Return the instructions between each load and store of an attribute or element."""
+    code = list(dis.get_instructions(function))
+    found = []
+    for end, instruction in enumerate(code):
+        stored = instruction.opname
+        if stored == "STORE_ATTR":
+            loads = [i for i in range(end) if code[i].opname == "LOAD_ATTR"]
+            loads = [i for i in loads if code[i].argrepr == instruction.argrepr]
+        elif stored == "STORE_SUBSCR":
+            loads = [
+                i
+                for i in range(end)
+                if code[i].opname == "BINARY_SUBSCR" or code[i].argrepr == "[]"
+            ]
+        else:
+            continue
+        if loads:
+            found.append([each.opname for each in code[loads[-1] + 1 : end]])
+    return found
+
+
+def polls(window: list[str]) -> list[str]:
+    return [name for name in window if name.startswith(POLLS)]
+
+
+@pytest.mark.skipif(_locked.NEEDED, reason="this interpreter needs the lock")
+@pytest.mark.parametrize(
+    ("function", "stores"),
+    [(Counter.inc, 1), (Gauge.inc, 1), (Histogram.observe, 2), (Histogram._begin, 2)],
+)
+def test_nothing_can_come_between_a_load_and_its_store(function, stores) -> None:
+    """No instruction there lets another thread, a handler or the collector of garbage run."""
+    found = windows(function)
+    assert len(found) >= stores
+    assert any("BINARY_OP" in window for window in found)
+    assert [polls(window) for window in found] == [[]] * len(found)
+
+
+@pytest.mark.skipif(_locked.NEEDED, reason="this interpreter needs the lock")
+def test_the_guard_sees_an_unsafe_increment() -> None:
+    """One call between the two is enough."""
+    (window,) = windows(Unsafe.inc)
+    assert polls(window)
+
+
+class Storm:
+    """Thread switches, signals and collections of garbage, as often as they may come."""
+
+    def __init__(self, handler: Any) -> None:
+        self._handler = handler
+
+    def __enter__(self) -> None:
+        self._switch = sys.getswitchinterval()
+        self._threshold = gc.get_threshold()
+        self._before = signal.signal(signal.SIGALRM, self._handler)
+        sys.setswitchinterval(1e-6)
+        gc.set_threshold(10)
+        signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+
+    def __exit__(self, *_: object) -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, self._before)
+        gc.set_threshold(*self._threshold)
+        sys.setswitchinterval(self._switch)
+
+
+class Finalized:
+    """A cycle that counts when the collector ends it."""
+
+    def __init__(self, count: Any) -> None:
+        self.me = self
+        self.count = count
+
+    def __del__(self) -> None:
+        self.count()
+
+
+def in_threads(work: Any, threads: int = THREADS) -> None:
+    running = [threading.Thread(target=work) for _ in range(threads)]
+    for thread in running:
+        thread.start()
+    for thread in running:
+        thread.join()
+
+
+def lost(counter: Any, each: int) -> int:
+    """Count from many threads, amid a storm; return how many were lost."""
+    more = [0]
+
+    def count() -> None:
+        counter.inc()
+        more[0] += 1  # by signal handlers, in the main thread only
+
+    def work() -> None:
+        inc = counter.inc
+        for i in range(each):
+            inc()
+            if not i % 10_000:
+                Finalized(int)
+
+    before = counter.read()
+    with Storm(lambda *_: count()):
+        in_threads(work)
+    return int(before + THREADS * each + more[0] - counter.read())
+
+
+def test_eight_threads_and_a_storm_lose_nothing_of_a_counter() -> None:
+    """A million increments each."""
+    assert lost(Counter(), EACH) == 0
+
+
+@pytest.mark.skipif(_locked.NEEDED, reason="there it is the lock that counts")
+def test_an_unsafe_increment_does_lose() -> None:
+    """So the test above can fail."""
+    assert lost(Unsafe(), 200_000) > 0
+
+
+def test_eight_threads_and_a_storm_lose_nothing_of_gauge_and_histogram() -> None:
+    """Finalizers and handlers count, too; each reading meanwhile has count and sum that agree."""
+    gauge, histogram = Gauge(), Histogram()
+    handled, ended, made = [0], [0], [0]
+    readings: list[Value] = []
+
+    def handler(*_: object) -> None:
+        histogram.observe(0.5)
+        handled[0] += 1
+
+    def finalize() -> None:
+        histogram.observe(0.5)
+        ended[0] += 1
+
+    def work() -> None:
+        for i in range(100_000):
+            histogram.observe(0.5)
+            gauge.inc(3)
+            gauge.dec(1)
+            if not i % 1_000:
+                readings.append(histogram.read())
+
+    with Storm(handler):
+        in_threads(work)
+        for _ in range(1_000):
+            Finalized(finalize)
+            made[0] += 1
+    gc.collect()
+    value = histogram.read()
+    assert ended == made
+    assert value.count == THREADS * 100_000 + handled[0] + ended[0]
+    assert value.sum == value.count * 0.5
+    assert gauge.read() == THREADS * 100_000 * 2
+    assert all(reading.sum == reading.count * 0.5 for reading in readings)
+
+
+def test_buckets_that_begin_in_many_threads_lose_nothing() -> None:
+    """The first observation of a bucket takes another way."""
+    for _ in range(30):
+        histogram = Histogram()
+        barrier = threading.Barrier(THREADS)
+
+        def work(histogram: Histogram = histogram, barrier: Any = barrier) -> None:
+            barrier.wait()
+            for exponent in range(-20, 20):
+                histogram.observe(2.0**exponent)
+
+        in_threads(work)
+        assert histogram.read().count == THREADS * 40
+
+
+LOCKED = """
+import sys, threading
+sys._is_gil_enabled = lambda: False
+import sampler
+from sampler import _locked
+from sampler._kinds import Counter, Gauge, Histogram
+assert _locked.NEEDED
+assert Counter.inc.__wrapped__ is not None
+sys.setswitchinterval(1e-6)
+counter, gauge, histogram = Counter(), Gauge(), Histogram()
+def work():
+    for _ in range(20_000):
+        counter.inc()
+        counter.inc(2.5)
+        gauge.inc(2)
+        histogram.observe(0.25)
+threads = [threading.Thread(target=work) for _ in range(8)]
+for t in threads: t.start()
+for t in threads: t.join()
+assert counter.read() == 160_000 * 3.5, counter.read()
+assert gauge.read() == 320_000
+assert histogram.read().count == 160_000
+import signal
+hits = [0]
+def handler(*_):
+    counter.inc(); hits[0] += 1
+signal.signal(signal.SIGALRM, handler)
+signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
+before = counter.read()
+for _ in range(200_000):
+    counter.inc()
+signal.setitimer(signal.ITIMER_REAL, 0)
+assert counter.read() == before + 200_000 + hits[0]
+print("exact", hits[0] > 0)
+"""
+
+
+def test_where_the_interpreter_has_no_lock_ours_is_chosen_at_import() -> None:
+    """Tried on one that has: no other was at hand. A handler may count while its thread does."""
+    done = subprocess.run(
+        [sys.executable, "-c", LOCKED],
+        env={"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.stdout, done.stderr) == ("exact True\n", "")
+
+
+def test_nobody_pays_while_nobody_pulls() -> None:
+    """No thread is started, and an increment leaves no object behind."""
+    import tracemalloc
+
+    threads = threading.active_count()
+    counter, gauge, histogram = Counter(), Gauge(), Histogram()
+    for instrument in (counter.inc, lambda: gauge.set(3), lambda: histogram.observe(0.3)):
+        for _ in range(1_000):
+            instrument()
+        tracemalloc.start()
+        before = tracemalloc.take_snapshot()
+        for _ in range(10_000):
+            instrument()
+        after = tracemalloc.take_snapshot()
+        tracemalloc.stop()
+        here = str(ROOT / "sampler")
+        grown = [d for d in after.compare_to(before, "filename") if here in str(d.traceback)]
+        assert sum(d.count_diff for d in grown) <= 2  # the numbers themselves
+    assert threading.active_count() == threads
