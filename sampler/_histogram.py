@@ -9,7 +9,7 @@ neighbours agree (below the first bound: 0; above the last: ``count``), otherwis
 from __future__ import annotations
 
 from _collections_abc import Mapping  # collections.abc, without all of collections
-from bisect import bisect_left
+from operator import add, sub
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-class Histogram(Mapping[str, "Any"]):
+class Histogram:
     """An immutable, checked histogram, and the mapping that a sampler yields for it.
+
+    It is a ``Mapping`` by registration: what inherits from one is slow to tell from a number.
 
     Attributes:
         count: number of observations.
@@ -26,9 +28,10 @@ class Histogram(Mapping[str, "Any"]):
         buckets: ``(upper, cumulative count)`` pairs, uppers finite and rising.
         scale: base-2 exponential scale of the bounds, if they follow one.
         zero_threshold: width of the zero bucket, if there is one.
+        lineage: readings that share one were taken one after the other, without a reset.
     """
 
-    __slots__ = ("buckets", "count", "scale", "sum", "zero_threshold")
+    __slots__ = ("buckets", "count", "lineage", "scale", "sum", "zero_threshold")
 
     def __init__(
         self,
@@ -37,12 +40,14 @@ class Histogram(Mapping[str, "Any"]):
         buckets: tuple[tuple[float, int], ...] = (),
         scale: int | None = None,
         zero_threshold: float | None = None,
+        lineage: object = None,
     ) -> None:
         self.count: int = count
         self.sum: float | None = sum
         self.buckets: tuple[tuple[float, int], ...] = buckets
         self.scale: int | None = scale
         self.zero_threshold: float | None = zero_threshold
+        self.lineage: object = lineage
 
     def __getitem__(self, key: str) -> Any:
         if key == "buckets":
@@ -63,17 +68,16 @@ class Histogram(Mapping[str, "Any"]):
     def __bool__(self) -> bool:
         return True
 
+    __contains__ = Mapping.__contains__
+    get = Mapping.get
+    items = Mapping.items
+    keys = Mapping.keys
+    values = Mapping.values
+
     def at(self, bound: float) -> int | None:
         """Count the observations up to ``bound``; None when its neighbours disagree."""
-        index = bisect_left(self.buckets, (bound,))
-        below = self.buckets[index - 1][1] if index else 0
-        if index == len(self.buckets):
-            above = self.count
-        else:
-            upper, above = self.buckets[index]
-            if upper == bound:
-                return above
-        return below if below == above else None
+        known = self.resampled((bound,)).buckets
+        return known[0][1] if known else None
 
     def resampled(self, bounds: Sequence[float]) -> Histogram:
         """Return the same observations at other bounds, those that are known here.
@@ -94,11 +98,18 @@ class Histogram(Mapping[str, "Any"]):
         return Histogram(self.count, self.sum, tuple(known))
 
     def fell_since(self, before: Histogram) -> bool:
-        """Tell whether this cannot be a later reading of ``before``: a reset."""
-        if self.count < before.count:
-            return True
-        earlier = dict(before.buckets)
-        return any(count < earlier.get(upper, 0) for upper, count in self.buckets)
+        """Tell whether this cannot be a later reading of ``before``: a reset.
+
+        Observations never leave any of the ranges that both have.
+        """
+        if self is before or (self.lineage is not None and self.lineage is before.lineage):
+            return False
+        below = 0
+        for grown in _grown(self, before):
+            if grown < below:
+                return True
+            below = grown
+        return below > self.count - before.count
 
     def quantile(self, q: float) -> float | None:
         """Estimate the ``q`` quantile (0..1) in the metric's unit, linearly within a bucket.
@@ -133,7 +144,7 @@ class Histogram(Mapping[str, "Any"]):
 
 def merge(one: Histogram, other: Histogram) -> Histogram:
     """Add two histograms of distinct observations, keeping the bounds known in both."""
-    return _combine(one, other, lambda a, b: a + b, lambda a, b: a + b)
+    return _combine(one, other, add, add)
 
 
 def difference(later: Histogram, earlier: Histogram) -> Histogram:
@@ -141,7 +152,19 @@ def difference(later: Histogram, earlier: Histogram) -> Histogram:
 
     Both must be readings of one series without a reset between them.
     """
-    return _combine(later, earlier, lambda a, b: a - b, lambda a, b: a - b)
+    return _combine(later, earlier, sub, sub)
+
+
+def _grown(later: Histogram, earlier: Histogram) -> list[int]:
+    """Return by how much the counts grew, at the bounds known in both."""
+    if _same_bounds(later, earlier):
+        pairs = zip(later.buckets, earlier.buckets, strict=True)
+        return [count - before for (_, count), (_, before) in pairs]
+    return [count for _, count in difference(later, earlier).buckets]
+
+
+def _same_bounds(one: Histogram, other: Histogram) -> bool:
+    return [upper for upper, _ in one.buckets] == [upper for upper, _ in other.buckets]
 
 
 def _combine(
@@ -150,14 +173,18 @@ def _combine(
     counts: Callable[[int, int], int],
     sums: Callable[[float, float], float],
 ) -> Histogram:
-    if [upper for upper, _ in one.buckets] == [upper for upper, _ in other.buckets]:
+    if _same_bounds(one, other):
         buckets = tuple(
             (upper, counts(a, b))
             for (upper, a), (_, b) in zip(one.buckets, other.buckets, strict=True)
         )
     else:
-        known = ((u, one.at(u), other.at(u)) for u in _uppers(one, other))
-        buckets = tuple((u, counts(a, b)) for u, a, b in known if a is not None and b is not None)
+        uppers = sorted(
+            {upper for upper, _ in one.buckets} | {upper for upper, _ in other.buckets}
+        )
+        of_other = dict(other.resampled(uppers).buckets)
+        known = one.resampled(uppers).buckets
+        buckets = tuple((u, counts(a, of_other[u])) for u, a in known if u in of_other)
     same_scale = one.scale == other.scale and one.zero_threshold == other.zero_threshold
     return Histogram(
         counts(one.count, other.count),
@@ -168,5 +195,4 @@ def _combine(
     )
 
 
-def _uppers(one: Histogram, other: Histogram) -> list[float]:
-    return sorted({upper for upper, _ in one.buckets} | {upper for upper, _ in other.buckets})
+Mapping.register(Histogram)  # pyright: ignore[reportAttributeAccessIssue]

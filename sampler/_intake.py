@@ -8,16 +8,17 @@ that stood in its place: nothing is looked up, named or checked again while that
 
 from __future__ import annotations
 
-from sampler._mapping import UNDECLARED, Declaration, label_text, short
+from sampler._mapping import UNDECLARED, Declaration, FixedLabels, label_text, short
 from sampler._names import GRAMMAR, MAX_NAME, OVERFLOW, exact, is_name
 from sampler._overflow import Overflow
 from sampler._reading import Reading, Slot
 from sampler._snapshot import ABSENT, Absent, Block, Series
+from sampler._turns import ENTRIES, give_way
 from sampler._values import Refused, fell, fits, plain, subtract
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
     from sampler._reading import Key
@@ -82,25 +83,31 @@ class Intake:
         count = len(slots)
         values: list[Any] = [_MISSING] * count
         restarted: list[int] = []
+        as_before = True
         if start is not None and self._start is not None and start != self._start:
             restarted = [i for i, slot in enumerate(slots) if slot.series.cumulative]
             last = [ABSENT] * count
             reading.overflow = Overflow()
-        position, taken, limit = 0, 0, self._max_samples
+        position, taken, turn = 0, 0, min(ENTRIES, self._max_samples)
         for item in samples:
             taken += 1
-            if taken > limit:
-                what = f"more than {limit} samples in one pull"
-                reading.refuse(Refused("C-14", "too_many_samples", what))
-                _close(samples)
-                break
+            if taken > turn:
+                if taken > self._max_samples:
+                    what = f"more than {self._max_samples} samples in one pull"
+                    reading.refuse(Refused("C-14", "too_many_samples", what))
+                    _close(samples)
+                    break
+                turn = min(turn + ENTRIES, self._max_samples)
+                give_way()
             try:
                 value: Any
                 labels: Any = None
                 size = len(item) if isinstance(item, tuple) else 0
-                if size == 2:
+                if size == 3:
+                    metric, value, labels = item
+                elif size == 2:
                     metric, value = item
-                elif size > 2:
+                elif size > 3:
                     metric, value, labels = item[:3]
                 else:
                     raise Refused(
@@ -110,8 +117,9 @@ class Intake:
                 if (
                     position == count
                     or metric != (slot := slots[position]).metric
-                    or labels != slot.raw
+                    or (labels is not slot.raw and labels != slot.raw)
                 ):
+                    as_before = False
                     key, raw = self._key(metric, labels)
                     index = self._index.get(key, -1)
                     if index < 0:
@@ -121,30 +129,39 @@ class Intake:
                 if values[index] is not _MISSING:
                     raise Refused("S-25", "duplicate", f"{slot.series} occurs twice in one pull")
                 position = index + 1
-                values[index] = ABSENT  # a refused value keeps its series' place
-                kind = type(value)
-                if slot.histogram or not (
-                    (kind is int and 0 <= value < _HIGH)
-                    or (kind is float and 0.0 <= value < _INFINITE)
-                ):
-                    value = plain(value, slot.series)
+                before = last[index]
+                if value is not before:  # which is plain
+                    values[index] = ABSENT  # a refused value keeps its series' place
+                    kind = type(value)
+                    if slot.histogram or not (
+                        (kind is int and 0 <= value < _HIGH)
+                        or (kind is float and 0.0 <= value < _INFINITE)
+                    ):
+                        value = plain(value, slot.series)
+                    if value is ABSENT:
+                        reading.silent += 1
+                        continue
+                    if (
+                        slot.cumulative
+                        and before is not ABSENT
+                        and (fell(value, before) if slot.histogram else value < before)
+                    ):
+                        restarted.append(index)
                 values[index] = value
-                if value is ABSENT:
-                    reading.silent += 1
-                elif slot.cumulative and last[index] is not ABSENT and fell(value, last[index]):
-                    restarted.append(index)
             except Refused as refused:
                 reading.refuse(refused)
             except Exception as error:  # an author's own __eq__, __hash__, __iter__ ...
                 reading.refuse(Refused("S-14", "shape", f"{short(item)}: {short(error)}"))
         reading.taken = taken
-        self._settle(reading, values, restarted)
+        as_before = as_before and position == count
+        self._settle(reading, values, restarted, as_before=as_before)
         return reading
 
     def keep(self, reading: Reading, sampler: str) -> Block:
         """Take over a reading and return its block."""
         last = reading.raw
-        if ABSENT in last:  # what is not there now is compared with what it was
+        whole = not (reading.silent or reading.refused)
+        if not whole and ABSENT in last:  # what is not there now is compared with what it was
             old = {slot.series: value for slot, value in zip(self._slots, self._last, strict=True)}
             last = [
                 old.get(slot.series, ABSENT) if value is ABSENT else value
@@ -162,13 +179,13 @@ class Intake:
         self._time, self._start = reading.time, reading.start
         self._overflow, self._inherited_at = reading.overflow, None
         values = self._reported(reading) if self._offsets else reading.raw
-        return Block(sampler, self._series, values, reading.time)
+        return Block(sampler, self._series, values, reading.time, len(values) if whole else None)
 
     def absent(self, sampler: str) -> Block | None:
         """Return the block of a failed pull: every known series, no values."""
         if not self._slots or self._time is None:
             return None
-        return Block(sampler, self._series, [ABSENT] * len(self._slots), self._time)
+        return Block(sampler, self._series, [ABSENT] * len(self._slots), self._time, 0)
 
     def _reported(self, reading: Reading) -> list[Value | Absent]:
         return [
@@ -178,7 +195,7 @@ class Intake:
             for slot, value in zip(reading.slots, reading.raw, strict=True)
         ]
 
-    def _key(self, metric: Any, labels: Any) -> tuple[Key, dict[str, str | int] | None]:
+    def _key(self, metric: Any, labels: Any) -> tuple[Key, Mapping[str, str | int] | None]:
         """Return what names a series, and its labels as yielded; both of plain objects."""
         if not isinstance(metric, str):
             raise Refused("S-03", "name", f"{short(metric)} is not a metric name")
@@ -208,7 +225,8 @@ class Intake:
             raw[name] = text if isinstance(value, str) else int(text)
             if text:
                 read[name] = text
-        return (metric, tuple(sorted(read.items()))), raw
+        kept = labels if type(labels) is FixedLabels else raw
+        return (metric, tuple(sorted(read.items()))), kept
 
     def _admit(self, key: Key, raw: Any, value: Any, reading: Reading) -> None:
         """Take a sample of a series that the last pull did not have."""
@@ -254,7 +272,9 @@ class Intake:
         seen = max(self._time, self._since)  # the wall clock may have been set back
         return seen if start is None else max(start, seen)
 
-    def _settle(self, reading: Reading, values: list[Any], restarted: list[int]) -> None:
+    def _settle(
+        self, reading: Reading, values: list[Any], restarted: list[int], *, as_before: bool
+    ) -> None:
         """Turn what was read into slots and values; the old list of slots stays when it can."""
         self._fold(reading, values)
         slots = self._slots
@@ -264,7 +284,7 @@ class Intake:
                 old = slots[index]
                 series = old.series.restarted(self._started(reading.start))
                 slots[index] = Slot(old.metric, old.raw, old.key, series)
-        if _MISSING in values:
+        if not as_before and _MISSING in values:
             here = [i for i, value in enumerate(values) if value is not _MISSING]
             slots, values = [slots[i] for i in here], [values[i] for i in here]
         if reading.new:

@@ -10,6 +10,7 @@ signal handlers may count, too.
 from __future__ import annotations
 
 from bisect import bisect_left
+from itertools import accumulate
 
 from sampler import _locked
 from sampler._bounds import SCALE, UPPERS
@@ -19,8 +20,10 @@ from sampler._timing import Exceptions, InProgress, Timer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from typing import Any
+
+    from sampler._mapping import FixedLabels
 
     Number = int | float
 
@@ -43,7 +46,7 @@ class Counter:
 
     def __init__(self, texts: tuple[str, ...] = ()) -> None:
         self.texts: tuple[str, ...] = texts
-        self._labels: dict[str, str] | None = None
+        self._labels: FixedLabels | None = None
         self._value: Number = 0
 
     def inc(self, n: float = 1) -> None:
@@ -90,7 +93,7 @@ class Gauge:
 
     def __init__(self, texts: tuple[str, ...] = ()) -> None:
         self.texts: tuple[str, ...] = texts
-        self._labels: dict[str, str] | None = None
+        self._labels: FixedLabels | None = None
         self._function: Callable[[], Any] | None = None
         self._value: Number | None = None
 
@@ -159,7 +162,7 @@ class Histogram:
         texts: label values, in the order of the metric's label names.
     """
 
-    __slots__ = ("_counts", "_labels", "_last", "_limits", "_sum", "texts")
+    __slots__ = ("_counts", "_labels", "_last", "_limits", "_lineage", "_sum", "texts")
 
     def __init__(
         self, texts: tuple[str, ...] = (), bounds: tuple[float, ...] | None = None
@@ -171,11 +174,12 @@ class Histogram:
             bounds: inclusive upper bounds, rising; None for exponential ones.
         """
         self.texts: tuple[str, ...] = texts
-        self._labels: dict[str, str] | None = None
+        self._labels: FixedLabels | None = None
         # Between them lies what can be observed: NaN sorts before the first, infinity behind the
         # last, and neither has a bucket, so the check costs nothing.
         self._limits = _EXPONENTIAL if bounds is None else (-_MOST, *bounds, _MOST)
         self._last: tuple[Number, dict[int, int], Value] | None = None
+        self._lineage: object = None
         self._counts: dict[int, int] = {}
         self._sum: Number = 0
 
@@ -207,12 +211,16 @@ class Histogram:
             return last[2]
         exponential = self._limits is _EXPONENTIAL
         pairs = _edges(counts) if exponential else _filled(counts, self._limits)
-        value = Value(sum(counts.values()), total, tuple(pairs), SCALE if exponential else None)
+        if self._lineage is None:
+            self._lineage = object()
+        count, scale = sum(counts.values()), SCALE if exponential else None
+        value = Value(count, total, tuple(pairs), scale, lineage=self._lineage)
         self._last = total, counts, value
         return value
 
     def restart(self) -> None:
         """Start at zero, as a forked child does."""
+        self._lineage = None
         self._counts = {}
         self._sum = 0
 
@@ -241,29 +249,31 @@ class Histogram:
         self._sum += value
 
 
-def _filled(counts: dict[int, int], limits: tuple[float, ...]) -> Iterator[tuple[float, int]]:
-    """Yield every bound with the count up to it."""
-    cumulative = 0
-    for index in range(1, len(limits) - 1):
-        cumulative += counts.get(index, 0)
-        yield limits[index], cumulative
+def _filled(counts: dict[int, int], limits: tuple[float, ...]) -> list[tuple[float, int]]:
+    """Return every bound with the count up to it."""
+    get, uppers = counts.get, limits[1:-1]
+    filled = [get(index, 0) for index in range(1, len(uppers) + 1)]
+    return list(zip(uppers, accumulate(filled), strict=True))
 
 
-def _edges(counts: dict[int, int]) -> Iterator[tuple[float, int]]:
-    """Yield both edges of each filled bucket with the counts up to them (PEP: Values)."""
-    cumulative, edge = counts.get(_ZERO, 0), -1
-    if cumulative:
-        yield 0.0, cumulative
-        edge = 0
+def _edges(counts: dict[int, int]) -> list[tuple[float, int]]:
+    """Return both edges of each filled bucket with the counts up to them (PEP: Values)."""
+    pairs: list[tuple[float, int]] = []
+    cumulative, edge = 0, _ZERO
     for index in sorted(counts):
         if index == len(_EXPONENTIAL) - 1:  # above the last bound
-            return
-        if index != _ZERO:
-            if edge != index - 1:
-                yield _EXPONENTIAL[index - 1], cumulative
-            cumulative += counts[index]
-            yield _EXPONENTIAL[index], cumulative
-            edge = index
+            break
+        if index == _ZERO:
+            cumulative = counts[index]
+            pairs.append((0.0, cumulative))
+            edge = 0
+            continue
+        if edge != index - 1:
+            pairs.append((_EXPONENTIAL[index - 1], cumulative))
+        cumulative += counts[index]
+        pairs.append((_EXPONENTIAL[index], cumulative))
+        edge = index
+    return pairs
 
 
 def plain(n: Any) -> int | float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sampler._kinds import Counter, Gauge, Histogram
-from sampler._mapping import label_text, short
+from sampler._mapping import FixedLabels, label_text, short
 from sampler._typing import Generic, TypeVar
 
 TYPE_CHECKING = False
@@ -141,6 +141,8 @@ def samples(metric: str, names: tuple[str, ...], cells: Iterable[Any]) -> list[t
         if value is not None:
             labels = cell._labels  # noqa: SLF001 - one room
             if labels is None:
-                labels = cell._labels = dict(zip(names, cell.texts, strict=True))  # noqa: SLF001
+                labels = cell._labels = FixedLabels(  # noqa: SLF001
+                    zip(names, cell.texts, strict=True)
+                )
             found.append((metric, value, labels))
     return found

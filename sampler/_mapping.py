@@ -202,6 +202,12 @@ def _read_constant_labels(labels: Any, faults: list[Fault]) -> dict[str, str]:
     return read
 
 
+class FixedLabels(dict[str, str]):
+    """Labels that nobody changes: they may be kept, and are known again by identity."""
+
+    __slots__ = ()
+
+
 def label_text(value: object) -> str | None:
     """Return a label value as text, or None when it is none (S: Names)."""
     if isinstance(value, int):

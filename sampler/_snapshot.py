@@ -97,15 +97,30 @@ class Block:
         time: epoch seconds at which these values were read.
     """
 
-    __slots__ = ("sampler", "series", "time", "values")
+    __slots__ = ("_entries", "sampler", "series", "time", "values")
 
     def __init__(
-        self, sampler: str, series: tuple[Series, ...], values: list[Value | Absent], time: float
+        self,
+        sampler: str,
+        series: tuple[Series, ...],
+        values: list[Value | Absent],
+        time: float,
+        entries: int | None = None,
     ) -> None:
+        """Make one.
+
+        Args:
+            sampler: the sampler's name.
+            series: what was read.
+            values: aligned with it.
+            time: epoch seconds.
+            entries: how many values are there; default: counted.
+        """
         self.sampler: str = sampler
         self.series: tuple[Series, ...] = series
         self.values: list[Value | Absent] = values
         self.time: float = time
+        self._entries = len(values) - values.count(ABSENT) if entries is None else entries
 
     def __iter__(self) -> Iterator[tuple[Series, Value]]:
         for series, value in zip(self.series, self.values, strict=True):
@@ -113,7 +128,7 @@ class Block:
                 yield series, value
 
     def __len__(self) -> int:
-        return len(self.values) - self.values.count(ABSENT)
+        return self._entries
 
     def __repr__(self) -> str:
         return f"<Block {self.sampler}: {len(self)} of {len(self.series)} entries>"

@@ -160,12 +160,7 @@ def fell(later: Value, earlier: Value) -> bool:
     """Tell whether ``later`` cannot follow ``earlier`` without a reset."""
     if not isinstance(later, Histogram):
         return later < earlier  # type: ignore[operator]
-    grown, below = difference(later, _is_histogram(earlier)), 0
-    for _, count in grown.buckets:  # observations never leave any of the ranges
-        if count < below:
-            return True
-        below = count
-    return below > grown.count
+    return later.fell_since(_is_histogram(earlier))
 
 
 def fits(value: Value) -> bool:

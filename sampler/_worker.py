@@ -16,6 +16,7 @@ from queue import SimpleQueue
 from threading import Thread
 
 from sampler._abandoned import BUDGET, Ended, abandoned, end_spinning, give_up
+from sampler._turns import SECONDS, give_way
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -112,6 +113,7 @@ class Shift:
         error: BaseException | None = None
         message = ""
         index = 0
+        rested = clock()
         while True:
             with lock:
                 if self.abandoned:
@@ -126,6 +128,9 @@ class Shift:
                 if index == len(jobs):
                     self.finished.release()
                     return True
+            if now - rested > SECONDS:
+                give_way()
+                rested = clock()
             call = jobs[index].call
             result, error, message = None, None, ""
             try:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
+
+import attrs
 
 from sampler.agent import ABSENT, Batch, Histogram, difference, step
 from sampler.agent.paths import expand, quantile_name
-from sampler.agent.rendered import Refused, Rendered, Unencodable
+from sampler.agent.rendered import Refused, Rendered, Unencodable, in_turns
 from sampler_graphite._layout import Layout
 
 if TYPE_CHECKING:
@@ -15,15 +17,33 @@ if TYPE_CHECKING:
     from sampler.agent import Block, Series, Since, Snapshot
     from sampler_graphite._formats import Format
 
-Paths: TypeAlias = "str | tuple[str, ...]"
-"""A series' path; of a histogram those of ``count``, ``sum`` and each quantile."""
-
 MAX_PATH = 3000
 """Bytes: a path becomes a file's name, which with its folder has at most 4 096."""
 MAX_TAGGED = 16_000
 """Bytes: a tagged file's name is a hash; the line, with value and time, has less than 16 384."""
 _AFTER_PATH = 48
 """Bytes that a line may have after its path."""
+
+
+@attrs.define(eq=False)
+class Place:
+    """Where the points of a series go, and what they last were.
+
+    Attributes:
+        path: its path; a histogram's ``count``.
+        more: paths of a histogram's ``sum`` and each quantile.
+        alone: its one point follows from its value.
+        value: what was last written; unchanged, it is not written again.
+        items: its points without their time.
+        size: bytes that they take, at most.
+    """
+
+    path: str
+    more: tuple[str, ...] = ()
+    alone: bool = False
+    value: object = None
+    items: tuple[Any, ...] = ()
+    size: int = 0
 
 
 class Points:
@@ -56,48 +76,52 @@ class Points:
         self._quantiles = quantiles
         self._prefix: str | None = None
         self._layout = Layout("", tags=tags, templates=self._templates)
-        self._rendered: Rendered[Paths] = Rendered(self._render, _names)
+        self._rendered: Rendered[Place] = Rendered(self._render, _names)
         self._blocks: tuple[Block, ...] = ()
 
     def batches(self, snapshot: Snapshot, since: Since) -> Iterator[Batch]:
         """Yield batches of whole entries in the snapshot's order."""
         self._fill_in(snapshot.identity)
-        form = self._form
-        measure, limit, deltas = form.size, form.limit, self._deltas
-        points: list[Any] = []
-        size = samples = 0
-        refused: dict[str, int] = {}
+        form, deltas = self._form, self._deltas
+        write, measure, limit = form.item, form.size, form.limit
         # A reading that is used again is the same block: its point is there already.
         seen, self._blocks = {id(block) for block in self._blocks}, snapshot.blocks
         began = int(step(snapshot.time, snapshot.interval))
-        for block, paths in self._rendered.of(snapshot):
+        size = samples = 0
+        refused: dict[str, int] = {}
+        runs: list[tuple[int, list[Any]]] = []
+        for block, entries in in_turns(self._rendered.of(snapshot)):
             if id(block) in seen:
-                samples += len(block)
+                samples += sum(value is not ABSENT for _, _, value in entries)
                 continue
             # What grew in one interval is one point, though the last pull at stop adds to it.
-            make = form.at(began if deltas else int(block.time))
-            for path, series, value in zip(paths, block.series, block.values, strict=True):
+            time = began if deltas else int(block.time)
+            items: list[Any] = []
+            runs.append((time, items))
+            for place, series, value in entries:
                 if value is ABSENT:
                     continue
-                if isinstance(path, Refused):
-                    refused[path.reason] = refused.get(path.reason, 0) + 1
+                if isinstance(place, Refused):
+                    refused[place.reason] = refused.get(place.reason, 0) + 1
                     continue
-                if isinstance(path, tuple):
-                    new = [make(p, v) for p, v in self._parts(path, value, since.get(series))]
-                    more = sum(map(measure, new))
-                else:
-                    if deltas and series.cumulative:
-                        value -= since.get(series, 0)  # type: ignore[operator] # noqa: PLW2901
-                    new = [make(path, value)]
-                    more = measure(new[0])
-                if size + more > limit and points:
-                    yield Batch((form.frame(points),), samples, refused)
-                    points, size, samples, refused = [], 0, 0, {}
-                points += new
-                size += more
+                if value is not place.value:
+                    if place.alone:
+                        place.value = value
+                        item = write(place.path, value)
+                        place.items, place.size = (item,), measure(item)
+                    else:
+                        place.items = self._parts(place, series, value, since)
+                        place.size = sum(map(measure, place.items))
+                if size + place.size > limit and size:
+                    yield Batch(form.frames(runs), samples, refused)
+                    size, samples, refused = 0, 0, {}
+                    items = []
+                    runs = [(time, items)]
+                items += place.items
+                size += place.size
                 samples += 1
         if samples or refused:
-            yield Batch((form.frame(points),) if points else (), samples, refused)
+            yield Batch(form.frames(runs) if size else (), samples, refused)
 
     def _fill_in(self, identity: Mapping[str, str]) -> None:
         prefix = expand(self._template, identity)
@@ -106,14 +130,14 @@ class Points:
             self._layout = Layout(prefix, tags=self._tags, templates=self._templates)
             self._rendered = Rendered(self._render, _names)
 
-    def _render(self, series: Series) -> Paths:
+    def _render(self, series: Series) -> Place:
         if series.kind != "histogram":
-            return self._path(series)
+            return Place(self._path(series), alone=not (self._deltas and series.cumulative))
         quantiles = map(quantile_name, self._quantiles)
         paths = tuple(self._path(series, part) for part in ("count", "sum", *quantiles))
         if sum(map(len, paths)) + _AFTER_PATH * len(paths) > self._form.limit:
             raise Unencodable("too_long")
-        return paths
+        return Place(paths[0], paths[1:])
 
     def _path(self, series: Series, suffix: str = "") -> str:
         path = self._layout.path(series, suffix)
@@ -122,21 +146,22 @@ class Points:
             raise Unencodable("too_long")
         return path
 
-    def _parts(
-        self, paths: tuple[str, ...], value: Any, before: Any
-    ) -> Iterator[tuple[str, int | float]]:
-        """Yield what a histogram becomes; nothing for what it cannot tell."""
+    def _parts(self, place: Place, series: Series, value: Any, since: Since) -> tuple[Any, ...]:
+        """Return the items of a histogram or a difference; none for what they cannot tell."""
+        before, write = since.get(series), self._form.item
+        if not isinstance(value, Histogram):
+            return (write(place.path, value - (before or 0)),)
         recent = difference(value, before) if isinstance(before, Histogram) else value
         whole = recent if self._deltas else value
-        yield paths[0], whole.count
-        if whole.sum is not None:
-            yield paths[1], whole.sum
-        for path, q in zip(paths[2:], self._quantiles, strict=True):
-            estimate = recent.quantile(q)
-            if estimate is not None:
-                yield path, estimate
+        numbers = (whole.count, whole.sum, *map(recent.quantile, self._quantiles))
+        paths = (place.path, *place.more)
+        return tuple(
+            write(path, number)
+            for path, number in zip(paths, numbers, strict=True)
+            if number is not None
+        )
 
 
-def _names(paths: Paths) -> Iterator[tuple[str, None]]:
-    for path in (paths,) if isinstance(paths, str) else paths:
+def _names(place: Place) -> Iterator[tuple[str, None]]:
+    for path in (place.path, *place.more):
         yield path, None

@@ -9,7 +9,7 @@ from prometheus_client import Metric
 from prometheus_client.registry import Collector as PrometheusCollector
 
 from sampler.agent import ABSENT, Histogram, at_shared_bounds
-from sampler.agent.rendered import Refused, Rendered
+from sampler.agent.rendered import Refused, Rendered, in_turns
 from sampler_prometheus._exposition import consumer
 from sampler_prometheus._lines import bound, line, names, sum_and_count
 from sampler_prometheus._names import label_name, unit_name
@@ -56,8 +56,8 @@ class SamplerCollector(PrometheusCollector):
         families: dict[str, Metric] = {}
         with self._lock:
             blocks = self._rendered.of(snapshot)
-        for block, lines in blocks:
-            for begun, series, value in zip(lines, block.series, block.values, strict=True):
+        for _, entries in in_turns(blocks):
+            for begun, series, value in entries:
                 if value is ABSENT or isinstance(begun, Refused):
                     continue
                 family = families.get(begun.family)

@@ -6,6 +6,8 @@ and nothing is written in one format that the other would refuse.
 
 from __future__ import annotations
 
+from functools import lru_cache
+from sys import intern
 from typing import TYPE_CHECKING
 
 import attrs
@@ -28,9 +30,9 @@ _OWNED = {
 """Suffixes of the names that a family has to itself (OpenMetrics 1.0, "Suffixes")."""
 
 
-@attrs.frozen
+@attrs.define(eq=False)
 class Line:
-    """What one series' lines begin with.
+    """What one series' lines begin with, and what they last were.
 
     Attributes:
         family: the family's name; a counter's without ``_total``.
@@ -39,6 +41,9 @@ class Line:
         openmetrics: the same in OpenMetrics, with UNIT where the name ends in it.
         start: name, labels and a space; of a histogram name and open labels, for more to come.
         labels: of a histogram: the labels, for its sum and count.
+        value: what was last written; unchanged, it is not written again.
+        in_text: its lines in the text format.
+        in_openmetrics: the same in OpenMetrics.
     """
 
     family: str
@@ -47,6 +52,9 @@ class Line:
     openmetrics: str
     start: str
     labels: str = ""
+    value: object = None
+    in_text: str = ""
+    in_openmetrics: str = ""
 
 
 def line(series: Series) -> Line:
@@ -68,7 +76,7 @@ def line(series: Series) -> Line:
     else:
         start = f"{name}{closed} "
     text, openmetrics = _headers(series, name, family)
-    return Line(family, kind, text, openmetrics, start, closed)
+    return Line(intern(family), kind, text, openmetrics, start, closed)
 
 
 def names(begun: Line) -> Iterator[tuple[str, str | None]]:
@@ -79,6 +87,7 @@ def names(begun: Line) -> Iterator[tuple[str, str | None]]:
         yield begun.family + suffix, owner
 
 
+@lru_cache(4096)
 def bound(upper: float) -> str:
     """Return a bound as Go writes it: OpenMetrics asks for one spelling of each ``le``."""
     text = repr(float(upper))

@@ -1,21 +1,24 @@
-"""Snapshots to StatsD texts, written by the ``statsd`` package where it is sound.
+"""Snapshots to StatsD texts, as the ``statsd`` package writes them.
 
-It is sound for a counter's difference and for a gauge. Its traps, and the way around:
-names go out raw (ours are safe); a negative gauge is two lines (both are one entry of one batch,
-so nobody sees the zero); ``-0.0`` passes as not negative and would be read as a difference (it is
-made ``0.0``); a datagram too long is lost silently (sizes are ours); it has no tags (appended).
+It writes negative gauges and what histograms become; the one line of a counter or another gauge
+is written here, byte for byte the same, because most lines are such. The package's traps, and the
+way around: names go out raw (ours are safe); a negative gauge is two lines (both are one entry of
+one batch, so nobody sees the zero); ``-0.0`` passes as not negative and would be read as a
+difference (it is made ``0.0``); a datagram too long is lost silently (sizes are ours); it has no
+tags (appended).
 """
 
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
+import attrs
 from statsd.client.base import StatsClientBase
 
 from sampler.agent import ABSENT, Batch, Histogram, at_shared_bounds, difference
 from sampler.agent.paths import expand
-from sampler.agent.rendered import Refused, Rendered, Unencodable
+from sampler.agent.rendered import Refused, Rendered, Unencodable, in_turns
 from sampler_statsd._names import Name, Namer, parts
 
 if TYPE_CHECKING:
@@ -23,12 +26,30 @@ if TYPE_CHECKING:
 
     from sampler.agent import Series, Since, Snapshot
 
-Names: TypeAlias = "tuple[Name, ...]"
-"""A series' name; a histogram's, of its ``count``, ``sum`` and each quantile."""
-
 LONGEST_VALUE = 32
 """Bytes that a value may take, at most, with its type and its separators."""
 SUMS, BUCKETS, QUANTILES = "sums", "buckets", "quantiles"
+
+
+@attrs.define(eq=False)
+class Place:
+    """What the texts of a series are made of, and what they last were.
+
+    Attributes:
+        names: its name; a histogram's, of its ``count``, ``sum`` and each quantile.
+        kind: ``counter``, ``gauge`` or ``histogram``.
+        start: what stands before a value.
+        end: what stands behind it.
+        value: of a gauge: what was last written; unchanged, it is not written again.
+        text: the text of that.
+    """
+
+    names: tuple[Name, ...]
+    kind: str
+    start: str
+    end: str
+    value: Any = None
+    text: str = ""
 
 
 class Pen(StatsClientBase):  # type: ignore[misc]  # the package has no types
@@ -48,7 +69,7 @@ class Pen(StatsClientBase):  # type: ignore[misc]  # the package has no types
     def show(self, name: Name, value: float) -> None:
         """Write what a gauge is."""
         self._tags = name.tags
-        self.gauge(name.path, value + 0)  # -0.0 becomes 0.0
+        self.gauge(name.path, value + 0)
 
     def written(self) -> str:
         """Return what was written since the last call, one text a line."""
@@ -97,7 +118,7 @@ class Texts:
         self._quantiles = quantiles if histograms == QUANTILES else ()
         self._prefix: str | None = None
         self._namer = Namer("", tags=tags, buckets=self._buckets)
-        self._rendered: Rendered[Names] = Rendered(self._render, _taken)
+        self._rendered: Rendered[Place] = Rendered(self._render, _taken)
         self._pen = Pen()
 
     def batches(self, snapshot: Snapshot, since: Since) -> Iterator[Batch]:
@@ -106,18 +127,24 @@ class Texts:
         texts: list[str] = []
         size = samples = 0
         refused: dict[str, int] = {}
-        for block, names in self._rendered.of(snapshot):
-            for own, series, value in zip(names, block.series, block.values, strict=True):
+        for _, entries in in_turns(self._rendered.of(snapshot)):
+            for place, series, value in entries:
                 if value is ABSENT:
                     continue
-                text = ""
-                if isinstance(own, Refused):
-                    reason = own.reason
+                if isinstance(place, Refused):
+                    refused[place.reason] = refused.get(place.reason, 0) + 1
+                    continue
+                if place.kind == "gauge":
+                    if value is not place.value:
+                        place.value, place.text = value, self._gauge(place, value)
+                    text = place.text
+                elif place.kind == "counter":
+                    change = value - since.get(series, 0)
+                    text = f"{place.start}{change!r}{place.end}" if change else ""
                 else:
-                    text = self._text(own, series, value, since)
-                    reason = "too_long" if len(text) > self._limit else ""
-                if reason:
-                    refused[reason] = refused.get(reason, 0) + 1
+                    text = self._histogram(place.names, series, value, since.get(series))
+                if len(text) > self._limit:
+                    refused["too_long"] = refused.get("too_long", 0) + 1
                     continue
                 if texts and text and size + len(text) > self._limit:
                     yield Batch((self._frame(texts),), samples, refused)
@@ -138,19 +165,14 @@ class Texts:
     def _frame(self, texts: list[str]) -> bytes:
         return ("\n".join(texts) + self._end).encode()
 
-    def _text(self, names: Names, series: Series, value: Any, since: Since) -> str:
-        """Return an entry's lines; none for what did not move."""
-        pen = self._pen
-        if series.kind == "gauge":
-            pen.show(names[0], value)
-        elif isinstance(value, Histogram):
-            before = since.get(series)
-            self._histogram(names, series, value, before)
-        else:
-            pen.count(names[0], value - since.get(series, 0))
-        return pen.written()
+    def _gauge(self, place: Place, value: float) -> str:
+        if value >= 0:
+            return f"{place.start}{value + 0!r}{place.end}"  # -0.0 becomes 0.0
+        self._pen.show(place.names[0], value)
+        return self._pen.written()
 
-    def _histogram(self, names: Names, series: Series, value: Histogram, before: Any) -> None:
+    def _histogram(self, names: tuple[Name, ...], series: Series, value: Any, before: Any) -> str:
+        """Return a histogram's lines; none for what did not move."""
         pen = self._pen
         recent = difference(value, before) if isinstance(before, Histogram) else value
         pen.count(names[0], recent.count)
@@ -167,17 +189,20 @@ class Texts:
                 pen.count(self._namer.bucket(series, upper), count - below)
                 below = count
             pen.count(self._namer.bucket(series, None), recent.count - below)
+        return pen.written()
 
-    def _render(self, series: Series) -> Names:
+    def _render(self, series: Series) -> Place:
         if series.kind == "histogram":
-            names: Names = parts(self._namer, series, self._quantiles)
+            names = parts(self._namer, series, self._quantiles)
         else:
             names = (self._namer.name(series),)
         lines = 2 if series.kind == "gauge" else 1
         if sum(name.size + LONGEST_VALUE for name in names) * lines > self._limit:
             raise Unencodable("too_long")
-        return names
+        letter = "g" if series.kind == "gauge" else "c"
+        first = names[0]
+        return Place(names, series.kind, f"{first.path}:", f"|{letter}{first.tags}")
 
 
-def _taken(names: Names) -> list[tuple[str, None]]:
-    return [(name.path + name.tags, None) for name in names]
+def _taken(place: Place) -> list[tuple[str, None]]:
+    return [(name.path + name.tags, None) for name in place.names]

@@ -2,6 +2,7 @@
 
 from sampler._histogram import Histogram, difference
 from sampler._snapshot import ABSENT, Block, Series, Snapshot
+from sampler._turns import give_way
 from sampler.agent.accounted import step
 from sampler.agent.adapter import (
     DELIVERED,
@@ -42,6 +43,7 @@ __all__ = [
     "Unavailable",
     "at_shared_bounds",
     "difference",
+    "give_way",
     "option",
     "options",
     "reload",

@@ -8,13 +8,15 @@ a backend would take for one.
 from __future__ import annotations
 
 import logging
-from itertools import chain
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import attrs
 
+from sampler._turns import ENTRIES, give_way
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable
+    from collections.abc import Callable, Hashable, Iterable, Iterator
 
     from sampler._snapshot import Block, Series, Snapshot
 
@@ -22,6 +24,7 @@ _log = logging.getLogger("sampler")
 _NAMED = 5
 
 R = TypeVar("R")
+T = TypeVar("T")
 
 
 class Unencodable(Exception):
@@ -186,3 +189,26 @@ class Rendered(Generic[R]):
 
 def _itself(rendering: Any) -> Iterable[tuple[Hashable, Hashable]]:
     return ((rendering, None),)
+
+
+def in_turns(
+    blocks: Iterable[tuple[Block, list[T]]],
+) -> Iterator[tuple[Block, Iterator[tuple[T, Series, Any]]]]:
+    """Go through renderings and entries; the application's threads have their turns in between.
+
+    Args:
+        blocks: what :meth:`Rendered.of` returned.
+
+    Yields:
+        A block, and ``(rendering, series, value)`` of some of its series, the value perhaps
+        :data:`ABSENT`; a large block comes in parts.
+    """
+    gone = 0
+    for block, made in blocks:
+        entries = zip(made, block.series, block.values, strict=True)
+        for first in range(0, len(made), ENTRIES):
+            yield block, islice(entries, ENTRIES) if len(made) > ENTRIES else entries
+            gone += min(len(made) - first, ENTRIES)
+            if gone >= ENTRIES:
+                give_way()
+                gone = 0

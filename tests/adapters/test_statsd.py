@@ -10,6 +10,7 @@ from fractions import Fraction
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from statsd.client.base import StatsClientBase
 
 from sampler.agent import ABSENT, UNCONFIRMED, Batch, Histogram, Rejected, Unavailable
 from sampler_statsd import StatsD
@@ -87,6 +88,32 @@ def test_a_gauge_reads_as_its_last_value(values):
         for packet in packets(adapter, snapshot((series, value))):
             daemon.read(packet)
         assert daemon.gauges == {"a.b": float(value)}
+
+
+class Sent(StatsClientBase):
+    """The ``statsd`` package's client, and what it would send."""
+
+    _prefix = None
+
+    def __init__(self):
+        self.lines = []
+
+    def _send(self, data=""):
+        self.lines.append(data.encode())
+
+
+@given(values=st.lists(gauge_values.filter(lambda v: v > 0 or v == 0), max_size=6))
+def test_single_lines_are_byte_for_byte_those_of_the_package(values):
+    """Gauges that are not negative, and differences of counters."""
+    sent, wanted = [], Sent()
+    for value in values:
+        sent += packets(
+            StatsD(prefix=""), snapshot((gauge("a.b"), value), (counter("a.c"), value))
+        )
+        wanted.gauge("a.b", value + 0)  # but for -0.0, which would be a difference
+        if value:
+            wanted.incr("a.c", value)
+    assert b"\n".join(sent) == b"\n".join(wanted.lines)
 
 
 def test_the_zero_before_a_negative_gauge_is_in_the_same_datagram():

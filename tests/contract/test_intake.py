@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import math
+import sys
+import threading
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sampler import ABSENT, Collector, Histogram, Registry
 from tests.contract.build import mapping, values
 from tests.contract.lab import BIG, EVIL, ODD, Evil, Float, Index, Lab
+from tests.support.waiting import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @pytest.mark.parametrize(
@@ -272,3 +280,55 @@ def test_a_histogram_becomes_a_plain_one(lab: Lab) -> None:
     found = lab.pull(("h", yielded))["lab.h"]
     assert found == Histogram(4, 7.5, ((0.5, 1), (5.0, 3)), None, 0.0)
     assert [type(upper) for upper, _ in found.buckets] == [float, float]
+
+
+def test_other_threads_run_while_a_large_sampler_is_read() -> None:
+    """Though nothing interrupts the reading: it lets go of the interpreter's lock by itself."""
+    beats: list[int] = []
+    found: list[int] = []
+    stop = threading.Event()
+
+    def beat() -> None:
+        while not stop.wait(1e-5):
+            beats.append(1)
+
+    def sample() -> Iterator[tuple[str, int]]:
+        before = len(beats)
+        for number in range(9_000):
+            yield f"m{number}", number
+        found.append(len(beats) - before)
+
+    registry = Registry()
+    registry.register({"name": "large", "sample": sample})
+    interval = sys.getswitchinterval()
+    thread = threading.Thread(target=beat)
+    with Collector(registry, deadline=60.0) as consumer:
+        sys.setswitchinterval(1000)
+        thread.start()
+        try:
+            wait_for(lambda: consumer.collect() and any(found), 30.0)
+        finally:
+            sys.setswitchinterval(interval)
+            stop.set()
+            thread.join()
+
+
+@given(pulls=st.lists(st.lists(st.sampled_from(["x", "y"]), min_size=4, max_size=4), max_size=6))
+def test_an_authors_mapping_is_never_known_by_identity(pulls: list[list[str]]) -> None:
+    """One mapping, changed between the samples of two pulls, is read anew each time."""
+    labels: dict[str, str] = {}
+    with_labels = Lab()
+    for texts in pulls:
+        names = [f"m{i}" for i in range(len(texts))]
+
+        def rows(names: list[str] = names, texts: list[str] = texts) -> Iterator[Any]:
+            for name, text in zip(names, texts, strict=True):
+                labels["k"] = text
+                yield name, 1, labels
+
+        with_labels.next = rows
+        found = with_labels.pull()
+        assert set(found) == {
+            f'lab.{name}{{k="{text}"}}' for name, text in zip(names, texts, strict=True)
+        }
+    with_labels.consumer.close()
