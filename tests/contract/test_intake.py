@@ -332,3 +332,31 @@ def test_an_authors_mapping_is_never_known_by_identity(pulls: list[list[str]]) -
             f'lab.{name}{{k="{text}"}}' for name, text in zip(names, texts, strict=True)
         }
     with_labels.consumer.close()
+
+
+@pytest.mark.clause("S-14")
+def test_none_in_the_place_of_labels_is_no_labels(lab: Lab) -> None:
+    """So a sampler can pass on what it has."""
+    assert lab.pull(("g", 1, None)) == {"lab.g": 1}
+    assert lab.pull(("g", 2, None), ("k", 1, {})) == {"lab.g": 2, "lab.k": 1}
+
+
+@pytest.mark.clause("S-10")
+def test_start_is_asked_before_the_samples() -> None:
+    """In each pull, so that a restart in between is seen by the next at the latest."""
+    calls: list[str] = []
+
+    def start() -> float:
+        calls.append("start")
+        return 1.0
+
+    def sample() -> Any:
+        calls.append("sample")
+        return [("c", 1)]
+
+    registry = Registry()
+    registry.register({"name": "s", "sample": sample, "start": start})
+    with Collector(registry) as consumer:
+        consumer.collect()
+        consumer.collect()
+    assert calls == ["start", "sample"] * 2
