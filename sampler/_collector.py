@@ -14,6 +14,7 @@ from sampler._intake import Intake
 from sampler._reports import report_failure, report_refused
 from sampler._snapshot import Failure, Snapshot
 from sampler._source import Overdue, Source, running_loop
+from sampler._turns import Turns
 from sampler.exceptions import CollectorBusy
 
 if TYPE_CHECKING:
@@ -201,7 +202,9 @@ class Collector:
             for source in due
         ]
         self._run(due, jobs, until)
+        turns = Turns()
         for source, job in zip(due, jobs, strict=True):
+            turns.end()
             failure = self._judge(source, job)
             if failure is None:
                 blocks[source] = source.keep(job.result, job.seconds)

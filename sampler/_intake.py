@@ -131,16 +131,16 @@ class Intake:
                 position = index + 1
                 before = last[index]
                 if value is not before:  # which is plain
-                    values[index] = ABSENT  # a refused value keeps its series' place
                     kind = type(value)
                     if slot.histogram or not (
                         (kind is int and 0 <= value < _HIGH)
                         or (kind is float and 0.0 <= value < _INFINITE)
                     ):
+                        values[index] = ABSENT  # a refused value keeps its series' place
                         value = plain(value, slot.series)
-                    if value is ABSENT:
-                        reading.silent += 1
-                        continue
+                        if value is ABSENT:
+                            reading.silent += 1
+                            continue
                     if (
                         slot.cumulative
                         and before is not ABSENT

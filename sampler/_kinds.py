@@ -103,7 +103,7 @@ class Gauge:
         Raises:
             TypeError: ``value`` is no number.
         """
-        if type(value) is not int and type(value) is not float:
+        if type(value) is not float and type(value) is not int:
             value = plain(value)
         self._value = value
 
@@ -113,7 +113,7 @@ class Gauge:
         Raises:
             TypeError: ``n`` is no number.
         """
-        if type(n) is not int and type(n) is not float:
+        if type(n) is not float and type(n) is not int:
             n = plain(n)
         if self._value is None:
             self._value = 0

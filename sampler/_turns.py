@@ -7,15 +7,29 @@ taken again, and starts over.
 
 from __future__ import annotations
 
-from time import sleep
+from time import monotonic, sleep
 
 ENTRIES = 2_000
-"""After how many samples or entries: some half a millisecond."""
-SECONDS = 0.0005
-"""After how much time, where nothing is counted."""
+"""After how many samples or entries others have their turn: some half a millisecond."""
+_SECONDS = 0.0004
 _PAUSE = 0.00005
 
 
 def give_way() -> None:
     """Let threads run that wait for the interpreter's lock."""
     sleep(_PAUSE)
+
+
+class Turns:
+    """Gives way when it is time, for work that counts nothing."""
+
+    __slots__ = ("_since",)
+
+    def __init__(self) -> None:
+        self._since = monotonic()
+
+    def end(self) -> None:
+        """Give way if the last time was half a millisecond ago."""
+        if monotonic() - self._since > _SECONDS:
+            sleep(_PAUSE)
+            self._since = monotonic()

@@ -16,7 +16,7 @@ from queue import SimpleQueue
 from threading import Thread
 
 from sampler._abandoned import BUDGET, Ended, abandoned, end_spinning, give_up
-from sampler._turns import SECONDS, give_way
+from sampler._turns import Turns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class Shift:
         error: BaseException | None = None
         message = ""
         index = 0
-        rested = clock()
+        turns = Turns()
         while True:
             with lock:
                 if self.abandoned:
@@ -128,9 +128,7 @@ class Shift:
                 if index == len(jobs):
                     self.finished.release()
                     return True
-            if now - rested > SECONDS:
-                give_way()
-                rested = clock()
+            turns.end()
             call = jobs[index].call
             result, error, message = None, None, ""
             try:

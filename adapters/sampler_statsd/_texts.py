@@ -124,6 +124,7 @@ class Texts:
     def batches(self, snapshot: Snapshot, since: Since) -> Iterator[Batch]:
         """Yield batches of whole entries, in the snapshot's order."""
         self._fill_in(expand(self._template, snapshot.identity))
+        limit = self._limit
         texts: list[str] = []
         size = samples = 0
         refused: dict[str, int] = {}
@@ -136,22 +137,28 @@ class Texts:
                     continue
                 if place.kind == "gauge":
                     if value is not place.value:
-                        place.value, place.text = value, self._gauge(place, value)
+                        place.value = value
+                        if value >= 0:  # + 0: -0.0 becomes 0.0
+                            place.text = f"{place.start}{value + 0!r}{place.end}"
+                        else:
+                            self._pen.show(place.names[0], value)
+                            place.text = self._pen.written()
                     text = place.text
                 elif place.kind == "counter":
                     change = value - since.get(series, 0)
                     text = f"{place.start}{change!r}{place.end}" if change else ""
                 else:
                     text = self._histogram(place.names, series, value, since.get(series))
-                if len(text) > self._limit:
+                more = len(text)
+                if more > limit:
                     refused["too_long"] = refused.get("too_long", 0) + 1
                     continue
-                if texts and text and size + len(text) > self._limit:
+                if size + more > limit and texts and text:
                     yield Batch((self._frame(texts),), samples, refused)
                     texts, size, samples, refused = [], 0, 0, {}
                 if text:
                     texts.append(text)
-                    size += len(text) + 1
+                    size += more + 1
                 samples += 1
         if samples or refused:
             yield Batch((self._frame(texts),) if texts else (), samples, refused)
@@ -164,12 +171,6 @@ class Texts:
 
     def _frame(self, texts: list[str]) -> bytes:
         return ("\n".join(texts) + self._end).encode()
-
-    def _gauge(self, place: Place, value: float) -> str:
-        if value >= 0:
-            return f"{place.start}{value + 0!r}{place.end}"  # -0.0 becomes 0.0
-        self._pen.show(place.names[0], value)
-        return self._pen.written()
 
     def _histogram(self, names: tuple[Name, ...], series: Series, value: Any, before: Any) -> str:
         """Return a histogram's lines; none for what did not move."""

@@ -1,8 +1,8 @@
 """Datagrams over UDP and unix sockets, and the little the kernel knows of their fate.
 
-Each has a socket of its own, so an error found there is this datagram's and no other's. On one
-host a refusal is known when ``send`` returns; from another host it comes later, and is looked
-for before the next datagram, which is then held back.
+On one machine a refusal is known when ``send`` returns, so an error found then is this datagram's
+and no other's; from another host it comes later, and is looked for before the next datagram,
+which is then held back.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 import errno
 import os
 import socket
+from ipaddress import ip_address
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from sampler.agent.adapter import UNCONFIRMED
@@ -19,9 +21,12 @@ if TYPE_CHECKING:
     from sampler.agent.adapter import Batch, Outcome
     from sampler.agent.endpoint import Endpoint
 
+_STANDS = 5.0
+"""Seconds after which a name is looked up again."""
+
 
 class Datagrams:
-    """The way to one destination.
+    """The way to one destination: a connected socket, kept while its address stands.
 
     Args:
         endpoint: where it is.
@@ -29,7 +34,9 @@ class Datagrams:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
-        self._last: socket.socket | None = None
+        self._socket: socket.socket | None = None
+        self._near = False
+        self._until = 0.0
 
     def send(self, batch: Batch, timeout: float) -> Outcome:
         """Send the frames of a batch, or an empty datagram for a batch without entries.
@@ -40,37 +47,40 @@ class Datagrams:
         """
         if batch.samples and not batch.frames:
             return UNCONFIRMED  # nothing moved
-        late = self._verdict()
-        if late:
-            raise Unavailable(f"{self._endpoint}: the last datagram was refused: {late}")
-        self._last = self._connected(timeout)
+        connection = self._ready(timeout)
         for frame in batch.frames or (b"",):
             try:
-                self._last.send(frame)
+                connection.send(frame)
             except OSError as error:
                 self.close()
                 if error.errno == errno.EMSGSIZE:
                     raise Rejected("too_long", batch.samples) from None
                 raise Unavailable(f"{self._endpoint}: {error.strerror or error}") from None
-        refused = _pending(self._last)
-        if refused:
+        # On this machine a refusal is known at once, and is this datagram's.
+        if self._near and (refused := _pending(connection)):
             self.close()
             raise Unavailable(f"{self._endpoint}: {refused}")
         return UNCONFIRMED
 
     def close(self) -> None:
-        """Close the socket of the last datagram."""
-        if self._last is not None:
-            self._last.close()
-            self._last = None
+        """Close the socket."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
 
-    def _verdict(self) -> str:
-        """Say what became known of the last datagram, which is settled already."""
-        if self._last is None:
-            return ""
-        fault = _pending(self._last)
+    def _ready(self, timeout: float) -> socket.socket:
+        """Return the socket; a refusal that came late is an earlier datagram's, and settled."""
+        now = monotonic()
+        if self._socket is not None:
+            if late := _pending(self._socket):
+                self.close()
+                raise Unavailable(f"{self._endpoint}: the last datagram was refused: {late}")
+            if now < self._until:
+                return self._socket
+        found = self._connected(timeout)
         self.close()
-        return fault
+        self._socket, self._near, self._until = found, _near(found), now + _STANDS
+        return found
 
     def _connected(self, timeout: float) -> socket.socket:
         fault: OSError | None = None
@@ -85,6 +95,14 @@ class Datagrams:
             else:
                 return connection
         raise Unavailable(f"{self._endpoint}: {(fault and fault.strerror) or 'no address'}")
+
+
+def _near(connection: socket.socket) -> bool:
+    """Tell whether the peer is on this machine."""
+    if connection.family == socket.AF_UNIX:
+        return True
+    here, there = connection.getsockname()[0], connection.getpeername()[0]
+    return bool(here == there or ip_address(there.partition("%")[0]).is_loopback)
 
 
 def _pending(connection: socket.socket) -> str:

@@ -228,7 +228,7 @@ def test_a_refusal_known_late_holds_the_next_datagram_back(sink, adapter):
     """It belongs to the one before, which is settled; the one held back has not left."""
     adapter.send(Batch((b"a.b:1|c",), 1), 1.0)
     wait_for(lambda: sink.datagrams, what="the first datagram")
-    late = adapter._datagrams._last  # the kernel's own report, as a router's would come
+    late = adapter._datagrams._socket  # the kernel's own report, as a router's would come
     sink.refuse()
     late.send(b"")
     with pytest.raises(Unavailable, match="the last datagram was refused"):

@@ -1,0 +1,105 @@
+"""Measure everything beside the peers, and print the table.
+
+``uv run --group bench python -m tests.bench`` takes about a quarter of an hour, ``--fast`` half of
+it, with less certain numbers. ``--write`` puts data, table and chart into ``docs/bench/``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pyperf
+
+from tests.bench import report, timed
+from tests.bench.chart import chart
+from tests.bench.effects import EFFECTS, measured
+
+DOCS = Path(__file__).parents[2] / "docs" / "bench"
+
+
+def main() -> int:
+    """Run; return 0."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--fast", action="store_true", help="fewer processes and values")
+    parser.add_argument("--small", action="store_true", help="leave 100,000 series out")
+    parser.add_argument("--only", default="", help="beginnings of names, separated by commas")
+    parser.add_argument("--write", action="store_true", help="write docs/bench/")
+    options = parser.parse_args()
+    numbers = times(options.only, fast=options.fast, small=options.small)
+    numbers |= effects(options.only)
+    found = report.results(numbers)
+    print(report.table(found))
+    report.flat(numbers, print)
+    if options.write:
+        write(numbers, report.table(found))
+    return 0
+
+
+def times(only: str, *, fast: bool, small: bool) -> dict[str, float]:
+    """Run pyperf; return nanoseconds by name, medians with the loop's own cost taken off."""
+    environ = {**os.environ, timed.ONLY: only, timed.SMALL: "1" if small else ""}
+    processes = "2" if fast else "4"
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "times.json")
+        subprocess.run(
+            [
+                *(sys.executable, "-m", "tests.bench.timed", "--quiet", "-o", str(file)),
+                *("-p", processes, "-n", "3", "-w", "1", "--min-time", "0.05"),
+            ],
+            check=True,
+            env=environ,
+            stdout=sys.stderr,
+        )
+        if not file.exists():
+            return {}
+        suite = pyperf.BenchmarkSuite.load(str(file))
+    medians = {each.get_name(): each.median() * 1e9 for each in suite}
+    loop = medians.pop("hot/nothing", 0.0)
+    return {
+        name: value - loop if name.startswith("hot/") else value for name, value in medians.items()
+    }
+
+
+def effects(only: str) -> dict[str, float]:
+    """Measure what is no time of a call."""
+    numbers = {}
+    for name, (_, contenders) in EFFECTS.items():
+        for contender in contenders:
+            if not only or f"{name}/{contender}".startswith(tuple(only.split(","))):
+                for key, value in measured(name, contender).items():
+                    numbers[f"{name}/{contender}/{key}"] = value
+                    print(f"{name}/{contender}/{key}: {value:.4g}", file=sys.stderr)
+    return numbers
+
+
+def write(numbers: dict[str, float], table: str) -> None:
+    """Put data, table and chart where the documentation finds them."""
+    DOCS.mkdir(exist_ok=True)
+    version = platform.python_version()
+    about = f"CPython {version}, {machine()}"
+    data = {"machine": about, "numbers": {k: round(v, 3) for k, v in numbers.items()}}
+    name = f"python{version.rpartition('.')[0]}"
+    (DOCS / f"{name}.json").write_text(json.dumps(data, indent=1) + "\n")
+    (DOCS / f"{name}.md").write_text(f"{about}\n\n{table}")
+    (DOCS / f"{name}.svg").write_text(chart(numbers, about))
+
+
+def machine() -> str:
+    """Return what ran it: processor, cores, system."""
+    processor = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        lines = info.read_text().splitlines()
+        processor = next((x.partition(": ")[2] for x in lines if x.startswith("model name")), "")
+    return f"{processor}, {os.cpu_count()} cores, {platform.system()} {platform.release()}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

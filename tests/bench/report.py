@@ -1,0 +1,314 @@
+"""Numbers to rows: ours, what was aimed at, the best peer, and the ratio."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    Numbers = Mapping[str, float]
+    """Name of a benchmark, or of a measurement's number, to what came out."""
+
+
+@attrs.frozen
+class Row:
+    """One target.
+
+    Attributes:
+        title: what is measured.
+        ours: names of our numbers; the last is subtracted from the first if there are two.
+        unit: of the numbers.
+        limit: what ours may be at most; None: only the ratio counts.
+        peers: beginning of the names of peers' numbers.
+        ratio: how many times the best peer's number is to be of ours.
+        why: why it is missed, if it is.
+    """
+
+    title: str
+    ours: tuple[str, ...]
+    unit: str = "ns"
+    limit: float | None = None
+    peers: tuple[str, ...] = ()
+    ratio: float | None = None
+    why: str = ""
+
+
+def _pull(operation: str, size: int, share: float, who: str = "ours") -> str:
+    return f"pull/{operation}/{size}/{share:g}/{who}"
+
+
+def _beyond(size: int, share: float) -> tuple[str, str]:
+    return _pull("collect", size, share), _pull("collect", size, share, "samplers alone")
+
+
+_ROUND = "handing the round to the guarded worker takes 70 µs, however small it is"
+_KEYWORDS = "a call with keywords alone is 120 ns: their dictionary, and a key made of it"
+_GAUGES = "the peers are handed values and pull nothing; repr of a random float alone is 425 ns"
+_ALL = "every value is rendered anew, and repr of a random float alone is 425 ns"
+
+ROWS = (
+    Row("counter inc", ("hot/inc/ours",), limit=70, peers=("hot/inc/",), ratio=2.5),
+    Row(
+        "counter inc by 2.5", ("hot/inc by n/ours",), limit=70, peers=("hot/inc by n/",), ratio=2.5
+    ),
+    Row(
+        "inc of a bound child",
+        ("hot/child inc/ours",),
+        limit=70,
+        peers=("hot/child inc/",),
+        ratio=2.5,
+    ),
+    Row(
+        "labels() and inc",
+        ("hot/labels and inc/ours",),
+        limit=250,
+        peers=("hot/labels and inc/prometheus",),
+        ratio=5,
+    ),
+    Row(
+        "inc(route='buy')",
+        ("hot/inc with labels/ours",),
+        limit=250,
+        peers=("hot/inc with labels/prometheus",),
+        ratio=5,
+        why=_KEYWORDS,
+    ),
+    Row(
+        "gauge set",
+        ("hot/gauge set/ours",),
+        limit=35,
+        peers=("hot/gauge set/",),
+        why=("the floor is a bare attribute; ours checks that it is a number"),
+    ),
+    Row("histogram observe", ("hot/observe/ours",), limit=200, peers=("hot/observe/",)),
+    Row("timer", ("hot/timer/ours",), limit=600, peers=("hot/timer/",)),
+    Row(
+        "timer as decorator",
+        ("hot/decorator/ours",),
+        limit=320,
+        peers=("hot/decorator/",),
+        why=("two readings of the clock (76), the call with any arguments (90) and observe"),
+    ),
+    Row(
+        "8 threads, one counter",
+        ("threads/ours/ns",),
+        limit=110,
+        peers=("threads/prometheus_client/ns",),
+    ),
+    Row("8 threads: lost", ("threads/ours/lost",), unit="", limit=0),
+    *(
+        Row(
+            f"collect beyond samplers, {size:,}, {share:.0%} change",
+            _beyond(size, share),
+            limit=300,
+            why=_ROUND if size == 1_000 else "",
+        )
+        for size in (1_000, 10_000, 100_000)
+        for share in (0.1, 1.0)
+    ),
+    *(
+        Row(
+            f"collect, {size:,}",
+            (_pull("collect", size, 0.1),),
+            peers=(_pull("collect", size, 0.1, ""),),
+            ratio=8,
+            why=_ROUND if size == 1_000 else "",
+        )
+        for size in (1_000, 10_000, 100_000)
+    ),
+    Row(
+        "one of 10,000 series comes or goes, / none",
+        (_pull("churn", 10_000, 1.0),),
+        peers=(_pull("churn", 10_000, 0.0, "ours"),),
+        ratio=1 / 1.3,
+    ),
+    *(
+        row
+        for operation in ("text", "openmetrics")
+        for size in (1_000, 10_000, 100_000)
+        for row in (
+            Row(
+                f"{operation}, {size:,}, 10% change",
+                (_pull(operation, size, 0.1),),
+                limit=700,
+                peers=(_pull(operation, size, 0.1, ""),),
+                ratio=9,
+            ),
+            Row(
+                f"{operation}, {size:,}, all change",
+                (_pull(operation, size, 1.0),),
+                limit=700,
+                peers=(_pull(operation, size, 0.1, ""),),
+                ratio=9,
+                why=_ALL,
+            ),
+        )
+    ),
+    *(
+        Row(
+            f"{name}, {size:,}, {share:.0%} change",
+            (_pull(operation, size, share),),
+            limit=limit,
+            peers=(_pull("graphite", size, 0.1, "prometheus"),),
+            ratio=8,
+            why=_ALL if share == 1.0 else "",
+        )
+        for operation, name, limit in (
+            ("graphite", "Graphite lines over TCP", 750),
+            ("pickle", "Graphite pickle over TCP", 600),
+        )
+        for size in (1_000, 10_000, 100_000)
+        for share in (0.1, 1.0)
+    ),
+    *(
+        Row(
+            f"StatsD gauges over UDP, {size:,}, {share:.0%} change",
+            (_pull("statsd gauges", size, share),),
+            limit=900,
+            peers=(_pull("statsd gauges", size, 0.1, ""),),
+            ratio=1,
+            why=_GAUGES if share == 1.0 else "",
+        )
+        for size in (1_000, 10_000, 100_000)
+        for share in (0.1, 1.0)
+    ),
+    Row("idle counter", ("memory/ours/counter",), "B", 290, ("memory/prometheus_client/counter",)),
+    Row(
+        "idle histogram",
+        ("memory/ours/histogram",),
+        "B",
+        550,
+        ("memory/prometheus_client/histogram",),
+    ),
+    Row(
+        "background, Graphite agent, 10,000 at 1 s",
+        ("background/ours, graphite agent/percent",),
+        "%",
+        1,
+        ("background/prometheus_client, graphite/percent",),
+    ),
+    Row(
+        "background, OpenMetrics page, 10,000 at 1 s",
+        ("background/ours, openmetrics/percent",),
+        "%",
+        1,
+        ("background/opentelemetry/percent", "background/prometheus_client, text/percent"),
+    ),
+    Row(
+        "p99.9 of a request beyond idle, 100,000",
+        ("disturbance/ours/p99.9", "disturbance/idle/p99.9"),
+        "ms",
+        1,
+    ),
+    Row(
+        "pass beside requests, 100,000",
+        ("disturbance/ours/pass",),
+        "ms",
+        600,
+        ("disturbance/prometheus_client/pass", "disturbance/opentelemetry/pass"),
+    ),
+    Row(
+        "round of 100 samplers beside a busy thread",
+        ("busy/ours/ms",),
+        "ms",
+        30,
+        ("busy/a hand-off each/ms",),
+    ),
+    Row("nobody pulls: threads", ("silence/ours/threads",), "", 0),
+    Row("nobody pulls: blocks left by 1000 inc", ("silence/ours/blocks",), "", 1),
+    Row("import", ("import/ours/ms",), "ms", 6, ("import/",)),
+    Row("import: modules", ("import/ours/modules",), "", 25),
+)
+
+
+@attrs.frozen
+class Result:
+    """A row with its numbers.
+
+    Attributes:
+        row: the target.
+        ours: our number.
+        peer: the best peer.
+        theirs: its number.
+        met: whether the target is met.
+    """
+
+    row: Row
+    ours: float
+    peer: str
+    theirs: float | None
+    met: bool
+
+    @property
+    def ratio(self) -> float | None:
+        """How many times the peer's number is of ours."""
+        return None if self.theirs is None or not self.ours else self.theirs / self.ours
+
+
+def results(numbers: Numbers) -> list[Result]:
+    """Return what can be said of the rows whose numbers are there."""
+    return [result for row in ROWS if (result := _result(row, numbers)) is not None]
+
+
+def _result(row: Row, numbers: Numbers) -> Result | None:
+    if any(name not in numbers for name in row.ours):
+        return None
+    ours = numbers[row.ours[0]] - sum(numbers[name] for name in row.ours[1:])
+    skip = "ours", "floor", "samplers alone"
+    rivals = {
+        name: value
+        for name, value in numbers.items()
+        if name.startswith(row.peers or ("\0",))
+        and name not in row.ours
+        and (name in row.peers or not name.split("/")[-1 - (row.unit != "ns")].startswith(skip))
+        and name.split("/")[-1] != "modules"
+    }
+    best = min(rivals, key=rivals.__getitem__, default="")
+    theirs = rivals.get(best)
+    met = row.limit is None or ours <= row.limit
+    if row.ratio is not None and theirs is not None:
+        met = met and theirs / ours >= row.ratio
+    return Result(row, ours, _who(best), theirs, met)
+
+
+def _who(name: str) -> str:
+    parts = name.split("/")
+    return parts[-1] if name.startswith(("hot/", "pull/")) else parts[1] if name else ""
+
+
+def table(found: Iterable[Result]) -> str:
+    """Return the rows as a table in Markdown."""
+    lines = [
+        "| what | ours | target | best peer | theirs | ratio | |",
+        "|---|---:|---:|---|---:|---:|---|",
+    ]
+    for result in found:
+        row, ratio = result.row, result.ratio
+        aim = [] if row.limit is None else [f"≤ {row.limit:g}"]
+        if row.ratio is not None:
+            aim.append(f"≥ {row.ratio:.2g}x")
+        lines.append(
+            f"| {row.title} | {shown(result.ours, row.unit)} | {', '.join(aim)} | {result.peer} "
+            f"| {'' if result.theirs is None else shown(result.theirs, row.unit)} "
+            f"| {'' if ratio is None else f'{ratio:.1f}x'} "
+            f"| {'met' if result.met else f'missed: {row.why}'} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def shown(number: float, unit: str) -> str:
+    """Return a number for people."""
+    digits = f"{number:,.0f}" if abs(number) >= 10 or number == int(number) else f"{number:.2g}"
+    return f"{digits} {unit}".strip()
+
+
+def flat(numbers: Numbers, say: Callable[[str], None]) -> None:
+    """Say how the cost of a series grows from 1 000 to 100 000."""
+    for name, value in numbers.items():
+        large = numbers.get(name.replace("/1000/", "/100000/"))
+        if "/1000/" in name and large:
+            what = name.removeprefix("pull/")
+            say(f"{what}: {value:.0f} -> {large:.0f} ns, {large / value:.2f}x")

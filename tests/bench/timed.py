@@ -1,0 +1,80 @@
+"""Every benchmark that is a time, for pyperf; one name is ``group/operation/.../contender``."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+import pyperf
+
+from tests.bench import hot, pulls
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ONLY = "BENCH_ONLY"
+"""The environment's variable with the beginnings of names to run, separated by commas."""
+SMALL = "BENCH_SMALL"
+"""The environment's variable that leaves out the largest size."""
+
+
+def repeated(loops: int, make: Callable[[int, float], pulls.Operation], size: int, share: float):
+    """Time an operation in CPU seconds of the whole process; what is changed is not timed.
+
+    Pulls sleep on purpose, so that wall time would count what costs nothing.
+    """
+    operation, change = _made(make, size, share)
+    total = 0.0
+    for _ in range(loops):
+        change()
+        began = time.process_time()
+        operation()
+        total += time.process_time() - began
+    return total
+
+
+_kept: dict[object, pulls.Operation] = {}
+
+
+def _made(make: Callable[[int, float], pulls.Operation], size: int, share: float):
+    key = make, size, share
+    if key not in _kept:
+        _kept[key] = make(size, share)
+        _kept[key][0]()  # the first one names every series
+    return _kept[key]
+
+
+def wanted(name: str) -> bool:
+    """Tell whether a benchmark is to run."""
+    only = os.environ.get(ONLY, "")
+    return not only or any(name.startswith(begin) for begin in only.split(","))
+
+
+def main() -> None:
+    """Run what is wanted."""
+    runner = pyperf.Runner(program_args=("-m", "tests.bench.timed"))
+    runner.argparser.set_defaults(inherit_environ=[ONLY, SMALL, "PYTHONPATH"])
+    for operation, statement in hot.STATEMENTS.items():
+        need = hot.needs(statement)
+        for contender, (_, able) in hot.CONTENDERS.items():
+            name = f"hot/{operation}/{contender}"
+            if not wanted(name) or need not in able.split():
+                continue
+            made = f"{need} = CONTENDERS[{contender!r}][0]()[{need!r}]"
+            setup = f"from tests.bench.hot import CONTENDERS\n{made}"
+            runner.timeit(name, stmt=statement, setup=setup)
+    if wanted("hot/nothing"):
+        runner.timeit("hot/nothing", stmt="pass")
+    sizes = pulls.SIZES[:-1] if os.environ.get(SMALL) else pulls.SIZES
+    for operation, contenders in pulls.OPERATIONS.items():
+        for size in sizes:
+            for share in pulls.shares(operation):
+                for contender, make in contenders.items():
+                    name = f"pull/{operation}/{size}/{share:g}/{contender}"
+                    if wanted(name) and pulls.worthwhile(contender, share):
+                        runner.bench_time_func(name, repeated, make, size, share, inner_loops=size)
+
+
+if __name__ == "__main__":
+    main()
