@@ -34,6 +34,7 @@ class Place:
         more: paths of a histogram's ``sum`` and each quantile.
         alone: its one point follows from its value.
         value: what was last written; unchanged, it is not written again.
+        before: what that was compared with.
         items: its points without their time.
         size: bytes that they take, at most.
     """
@@ -42,6 +43,7 @@ class Place:
     more: tuple[str, ...] = ()
     alone: bool = False
     value: object = None
+    before: object = None
     items: tuple[Any, ...] = ()
     size: int = 0
 
@@ -104,13 +106,14 @@ class Points:
                 if isinstance(place, Refused):
                     refused[place.reason] = refused.get(place.reason, 0) + 1
                     continue
-                if value is not place.value:
+                before = None if place.alone else since.get(series)
+                if value is not place.value or before is not place.before:
+                    place.value, place.before = value, before
                     if place.alone:
-                        place.value = value
                         item = write(place.path, value)
                         place.items, place.size = (item,), measure(item)
                     else:
-                        place.items = self._parts(place, series, value, since)
+                        place.items = self._parts(place, value, before)
                         place.size = sum(map(measure, place.items))
                 if size + place.size > limit and size:
                     yield Batch(form.frames(runs), samples, refused)
@@ -146,9 +149,9 @@ class Points:
             raise Unencodable("too_long")
         return path
 
-    def _parts(self, place: Place, series: Series, value: Any, since: Since) -> tuple[Any, ...]:
+    def _parts(self, place: Place, value: Any, before: Any) -> tuple[Any, ...]:
         """Return the items of a histogram or a difference; none for what they cannot tell."""
-        before, write = since.get(series), self._form.item
+        write = self._form.item
         if not isinstance(value, Histogram):
             return (write(place.path, value - (before or 0)),)
         recent = difference(value, before) if isinstance(before, Histogram) else value

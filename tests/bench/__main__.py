@@ -34,11 +34,10 @@ def main() -> int:
     options = parser.parse_args()
     numbers = times(options.only, fast=options.fast, small=options.small)
     numbers |= effects(options.only)
-    found = report.results(numbers)
-    print(report.table(found))
-    report.flat(numbers, print)
+    about = f"CPython {platform.python_version()}, {machine()}"
+    print(report.page(about, numbers))
     if options.write:
-        write(numbers, report.table(found))
+        write(about, numbers)
     return 0
 
 
@@ -79,16 +78,13 @@ def effects(only: str) -> dict[str, float]:
     return numbers
 
 
-def write(numbers: dict[str, float], table: str) -> None:
+def write(about: str, numbers: dict[str, float]) -> None:
     """Put data, table and chart where the documentation finds them."""
-    DOCS.mkdir(exist_ok=True)
-    version = platform.python_version()
-    about = f"CPython {version}, {machine()}"
-    data = {"machine": about, "numbers": {k: round(v, 3) for k, v in numbers.items()}}
-    name = f"python{version.rpartition('.')[0]}"
-    (DOCS / f"{name}.json").write_text(json.dumps(data, indent=1) + "\n")
-    (DOCS / f"{name}.md").write_text(f"{about}\n\n{table}")
-    (DOCS / f"{name}.svg").write_text(chart(numbers, about))
+    rounded = {name: round(value, 3) for name, value in numbers.items()}
+    file = DOCS / f"python{platform.python_version().rpartition('.')[0]}.json"
+    file.write_text(json.dumps({"machine": about, "numbers": rounded}, indent=1) + "\n")
+    file.with_suffix(".md").write_text(report.page(about, rounded))
+    file.with_suffix(".svg").write_text(chart(rounded, about))
 
 
 def machine() -> str:

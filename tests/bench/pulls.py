@@ -157,10 +157,9 @@ def opentelemetry_collect(size: int, share: float) -> Operation:
 def opentelemetry_text(size: int, share: float) -> Operation:
     """OpenTelemetry's exporter for Prometheus."""
     from opentelemetry.exporter.prometheus import PrometheusMetricReader
-    from prometheus_client import REGISTRY, generate_latest
+    from prometheus_client import generate_latest
 
     reader = PrometheusMetricReader()
-    REGISTRY.unregister(reader._collector)
     _, changes = population.opentelemetry(size, reader)
 
     class Only:

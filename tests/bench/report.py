@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     Numbers = Mapping[str, float]
     """Name of a benchmark, or of a measurement's number, to what came out."""
@@ -243,6 +243,16 @@ class Result:
     met: bool
 
     @property
+    def verdict(self) -> str:
+        """``met``, or by how much it is missed, and why."""
+        if self.met:
+            return "met"
+        over = [self.ours / self.row.limit if self.row.limit else 0.0]
+        if self.row.ratio is not None and self.ratio:
+            over.append(self.row.ratio / self.ratio)
+        return f"missed by {max(over) - 1:.0%}: {self.row.why}"
+
+    @property
     def ratio(self) -> float | None:
         """How many times the peer's number is of ours."""
         return None if self.theirs is None or not self.ours else self.theirs / self.ours
@@ -294,7 +304,7 @@ def table(found: Iterable[Result]) -> str:
             f"| {row.title} | {shown(result.ours, row.unit)} | {', '.join(aim)} | {result.peer} "
             f"| {'' if result.theirs is None else shown(result.theirs, row.unit)} "
             f"| {'' if ratio is None else f'{ratio:.1f}x'} "
-            f"| {'met' if result.met else f'missed: {row.why}'} |"
+            f"| {result.verdict} |"
         )
     return "\n".join(lines) + "\n"
 
@@ -305,10 +315,23 @@ def shown(number: float, unit: str) -> str:
     return f"{digits} {unit}".strip()
 
 
-def flat(numbers: Numbers, say: Callable[[str], None]) -> None:
-    """Say how the cost of a series grows from 1 000 to 100 000."""
-    for name, value in numbers.items():
-        large = numbers.get(name.replace("/1000/", "/100000/"))
-        if "/1000/" in name and large:
-            what = name.removeprefix("pull/")
-            say(f"{what}: {value:.0f} -> {large:.0f} ns, {large / value:.2f}x")
+def growth(numbers: Numbers) -> str:
+    """Return how the cost of a sample grows from 1 000 to 100 000, as a table in Markdown."""
+    lines = [
+        "| ns a sample | 1,000 | 10,000 | 100,000 | 100,000 / 1,000 |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    for name, small in numbers.items():
+        middle, large = (numbers.get(name.replace("/1000/", f"/{n}000/")) for n in (10, 100))
+        if "/1000/" in name and middle and large and "/churn/" not in name:
+            _, operation, _, share, who = name.split("/")
+            title = f"{operation}, {float(share):.0%} change: {who}"
+            lines.append(
+                f"| {title} | {small:,.0f} | {middle:,.0f} | {large:,.0f} | {large / small:.2f}x |"
+            )
+    return "\n".join(lines) + "\n"
+
+
+def page(machine: str, numbers: Numbers) -> str:
+    """Return everything that is said of one run, in Markdown."""
+    return f"{machine}\n\n{table(results(numbers))}\n{growth(numbers)}"

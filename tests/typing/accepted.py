@@ -113,3 +113,28 @@ def get_loop() -> asyncio.AbstractEventLoop | None:
 
 GATHERED: Sampler = {"name": "web", "sample": gathered, "loop": get_loop}
 STREAMED: Sampler = {"name": "web", "sample": streamed, "loop": get_loop, "min_interval": 1.0}
+
+
+def instruments() -> None:
+    shop = sampler.Instruments("shop")
+    orders = shop.counter("orders", help="Orders placed.", labels=("route",))
+    orders.inc(2, route="buy")
+    orders.labels("buy").inc()
+    depth = shop.gauge("depth", unit="{job}", merge="sum", scope="process")
+    depth.set(3)
+    depth.set_function(lambda: 3)
+    wait = shop.histogram("wait", unit="s", buckets=[0.1, 1])
+
+    @depth.track_inprogress()
+    def placed(number: int) -> str:
+        return str(number)
+
+    @wait.time()
+    async def shipped(number: int) -> str:
+        return placed(number)
+
+    async def both() -> str:
+        with wait.time():
+            return await shipped(1) + placed(2)
+
+    del both

@@ -33,3 +33,19 @@ def rubbish() -> Iterator[Sample]:
 
 sampler.register("mypool")  # error
 sampler.Collector(name=3)  # error
+
+SHOP = sampler.Instruments("shop")
+SHOP.counter("orders").inc("one")  # error
+SHOP.counter("orders").labels("buy")  # error
+SHOP.counter("orders", labels=("route",)).inc(route=1.5)  # error
+SHOP.gauge("depth").observe(1)  # error
+SHOP.gauge("depth", "Jobs that wait.")  # error
+SHOP.histogram("wait", buckets=0.5)  # error
+
+
+@SHOP.histogram("wait").time()
+def placed(number: int) -> str:
+    return str(number)
+
+
+placed("one")  # error
