@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import platform
 import signal
+import subprocess
 from contextlib import ExitStack
+from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import pytest
@@ -20,7 +24,7 @@ from tests.support.servers import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
     from pathlib import Path
 
 S = TypeVar("S", bound=Server)
@@ -45,6 +49,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="fail, instead of skip, a test whose real server is not installed",
     )
+    parser.addoption(
+        "--scenarios",
+        metavar="FILE",
+        help="append a line of JSON for each test that carries scenarios, with its outcome",
+    )
 
 
 def pytest_configure() -> None:
@@ -54,11 +63,53 @@ def pytest_configure() -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test that uses a real server; before -m selects."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark every test that uses a real server, before -m selects; leave long ones out."""
     for item in items:
         if {"launch", "launch_session"} & set(getattr(item, "fixturenames", ())):
             item.add_marker("server")
+    if "long" not in config.getoption("-m"):
+        kept = [item for item in items if not item.get_closest_marker("long")]
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        items[:] = kept
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip, or fail, what needs network namespaces where there are none."""
+    if item.get_closest_marker("netns") and not _namespaces():
+        reason = "network namespaces need root and unshare"
+        if item.config.getoption("--require-servers"):
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
+
+
+@cache
+def _namespaces() -> bool:
+    try:
+        return not subprocess.run(["unshare", "-n", "true"], capture_output=True).returncode
+    except OSError:
+        return False
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Note what became of each test that carries scenarios."""
+    report = yield
+    file = item.config.getoption("--scenarios")
+    numbers = [n for mark in item.iter_markers("scenario") for n in mark.args]
+    if file and numbers and (call.when == "call" or not report.passed):
+        said = {
+            "scenarios": numbers,
+            "test": item.nodeid,
+            "outcome": report.outcome,
+            "seconds": round(report.duration, 2),
+            "python": platform.python_version(),
+        }
+        with open(file, "a") as lines:
+            lines.write(json.dumps(said) + "\n")
+    return report
 
 
 def _launching(config: pytest.Config, directories: pytest.TempPathFactory) -> Iterator[Launch]:
