@@ -8,6 +8,7 @@ import signal
 import subprocess
 from contextlib import ExitStack
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import pytest
@@ -25,7 +26,6 @@ from tests.support.servers import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
-    from pathlib import Path
 
 S = TypeVar("S", bound=Server)
 
@@ -107,7 +107,7 @@ def pytest_runtest_makereport(
             "seconds": round(report.duration, 2),
             "python": platform.python_version(),
         }
-        with open(file, "a") as lines:
+        with Path(file).open("a") as lines:
             lines.write(json.dumps(said) + "\n")
     return report
 
