@@ -30,8 +30,8 @@ class Place:
     """Where the points of a series go, and what they last were.
 
     Attributes:
-        path: its path; a histogram's ``count``.
-        more: paths of a histogram's ``sum`` and each quantile.
+        head: what its point begins with; a histogram's ``count``.
+        more: the same for a histogram's ``sum`` and each quantile.
         alone: its one point follows from its value.
         value: what was last written; unchanged, it is not written again.
         before: what that was compared with.
@@ -39,8 +39,8 @@ class Place:
         size: bytes that they take, at most.
     """
 
-    path: str
-    more: tuple[str, ...] = ()
+    head: Any
+    more: tuple[Any, ...] = ()
     alone: bool = False
     value: object = None
     before: object = None
@@ -103,14 +103,14 @@ class Points:
             for place, series, value in entries:
                 if value is ABSENT:
                     continue
-                if isinstance(place, Refused):
+                if type(place) is Refused:
                     refused[place.reason] = refused.get(place.reason, 0) + 1
                     continue
                 before = None if place.alone else since.get(series)
                 if value is not place.value or before is not place.before:
                     place.value, place.before = value, before
                     if place.alone:
-                        item = write(place.path, value)
+                        item = write(place.head, value)
                         place.items, place.size = (item,), measure(item)
                     else:
                         place.items = self._parts(place, value, before)
@@ -134,13 +134,15 @@ class Points:
             self._rendered = Rendered(self._render, _names)
 
     def _render(self, series: Series) -> Place:
+        head = self._form.head
         if series.kind != "histogram":
-            return Place(self._path(series), alone=not (self._deltas and series.cumulative))
+            alone = not (self._deltas and series.cumulative)
+            return Place(head(self._path(series)), alone=alone)
         quantiles = map(quantile_name, self._quantiles)
         paths = tuple(self._path(series, part) for part in ("count", "sum", *quantiles))
         if sum(map(len, paths)) + _AFTER_PATH * len(paths) > self._form.limit:
             raise Unencodable("too_long")
-        return Place(paths[0], paths[1:])
+        return Place(head(paths[0]), tuple(map(head, paths[1:])))
 
     def _path(self, series: Series, suffix: str = "") -> str:
         path = self._layout.path(series, suffix)
@@ -153,18 +155,18 @@ class Points:
         """Return the items of a histogram or a difference; none for what they cannot tell."""
         write = self._form.item
         if not isinstance(value, Histogram):
-            return (write(place.path, value - (before or 0)),)
+            return (write(place.head, value - (before or 0)),)
         recent = difference(value, before) if isinstance(before, Histogram) else value
         whole = recent if self._deltas else value
         numbers = (whole.count, whole.sum, *map(recent.quantile, self._quantiles))
-        paths = (place.path, *place.more)
+        heads = (place.head, *place.more)
         return tuple(
-            write(path, number)
-            for path, number in zip(paths, numbers, strict=True)
+            write(head, number)
+            for head, number in zip(heads, numbers, strict=True)
             if number is not None
         )
 
 
-def _names(place: Place) -> Iterator[tuple[str, None]]:
-    for path in (place.path, *place.more):
-        yield path, None
+def _names(place: Place) -> Iterator[tuple[Any, None]]:
+    for head in (place.head, *place.more):
+        yield head, None

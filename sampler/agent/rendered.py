@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, final
 
 import attrs
 
@@ -39,6 +39,7 @@ class Unencodable(Exception):
         self.reason = reason
 
 
+@final
 @attrs.frozen
 class Refused:
     """Stands where a rendering would, for a series that is not carried.

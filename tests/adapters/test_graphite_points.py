@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from sampler.agent import ABSENT, Batch, Histogram, Series
 from sampler_graphite import Graphite
+from sampler_graphite._formats import Pickle
 from tests.adapters.shapes import NOW, counter, gauge, histogram, snapshot, snapshot_of, snapshots
 from tests.adapters.test_graphite_lines import read
 
@@ -53,8 +54,18 @@ def test_a_pickle_stays_below_512_kib():
     entries = [(Series(f"m.n{i}", {"v": "x" * 200}), i / 3) for i in range(5000)]
     batches = list(Graphite(protocol="pickle").encode(snapshot(*entries), {}))
     assert len(batches) > 1
-    assert all(len(batch.frames) == 1 and batch.size <= 512 * 1024 for batch in batches)
-    assert sum(len(unpickled(batch.frames[0])) for batch in batches) == len(entries)
+    assert all(batch.size <= 512 * 1024 for batch in batches)
+    frames = [frame for batch in batches for frame in batch.frames]
+    assert sum(len(unpickled(frame)) for frame in frames) == len(entries)
+
+
+@given(st.one_of(st.integers(-(2**63), 2**64 - 1), st.floats(allow_nan=False)))
+def test_any_number_is_pickled_as_it_is(value):
+    """Of the same type, at any size."""
+    form = Pickle()
+    (frame,) = form.frames([(4_200_000_000, [form.item(form.head("a.b"), value)])])
+    ((path, (time, number)),) = pickle.loads(frame[4:])
+    assert (path, time, number, type(number)) == ("a.b", 4_200_000_000, value, type(value))
 
 
 @given(snapshots(), st.booleans())
