@@ -69,7 +69,7 @@ class Intake:
         self._time: float | None = None
         self._start: float | None = None
         self._overflow = Overflow()
-        self._offsets = False
+        self._offsets = self._cut = False
 
     def read(self, samples: Iterable[Any], time: float, start: float | None = None) -> Reading:
         """Take the samples of one pull; whatever the iterable raises ends the pull.
@@ -103,6 +103,9 @@ class Intake:
                     what = f"more than {self._max_samples} samples in one pull"
                     reading.refuse(Refused("C-14", "too_many_samples", what))
                     _close(samples)
+                    reading.cut = True
+                    if count <= self._max_samples:  # it ends no series, but nothing piles up
+                        values = [ABSENT if value is _MISSING else value for value in values]
                     break
                 turn = min(turn + ENTRIES, self._max_samples)
                 give_way()
@@ -206,7 +209,7 @@ class Intake:
             for slot in reading.slots:
                 self._counts[slot.metric] = self._counts.get(slot.metric, 0) + 1
             self._offsets = any(slot.offset is not None for slot in reading.slots)
-        self._time, self._start = reading.time, reading.start
+        self._time, self._start, self._cut = reading.time, reading.start, reading.cut
         self._overflow, self._inherited_at = reading.overflow, None
         values = self._reported(reading) if self._offsets else reading.raw
         return Block(sampler, self._series, values, reading.time, len(values) if whole else None)
@@ -299,6 +302,8 @@ class Intake:
         """Return when a series first seen now was zero (S: Baselines)."""
         if self._time is None:
             return self._absent_at if start is None else start
+        if self._cut:  # it may have been there, and was not reached
+            return start
         seen = max(self._time, self._since)  # the wall clock may have been set back
         return seen if start is None else max(start, seen)
 

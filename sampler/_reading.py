@@ -48,6 +48,7 @@ class Reading:
         slots: a list, the same object as before when no series came, went or restarted.
         raw: values as read, aligned with ``slots``.
         taken: samples taken from the sampler.
+        cut: more were to come.
         silent: those of them that had nothing to report.
         refused: reason to number of samples.
         examples: reason to the first complaint.
@@ -61,6 +62,7 @@ class Reading:
 
     __slots__ = (
         "counts",
+        "cut",
         "examples",
         "folded",
         "new",
@@ -92,6 +94,7 @@ class Reading:
         self.folded: set[Key] = set()
         self.counts: dict[str, int] = {}
         self.taken = self.silent = 0
+        self.cut = False
         self.refused: dict[str, int] = {}
         self.examples: dict[str, str] = {}
 

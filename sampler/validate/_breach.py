@@ -20,7 +20,8 @@ REMEDIES: Mapping[str, str] = {
     "S-07": "return a new callable at each call of 'factory', with a state of its own",
     "S-08": "describe it in 'metrics': undescribed metrics are taken for gauges",
     "S-09": "make 'labels' a mapping of label names to text",
-    "S-10": "make 'start' epoch seconds, or a callable that returns them: when values were zero",
+    "S-10": "make 'start' epoch seconds, or a callable that returns them: when values were zero,"
+    " the same until they are again",
     "S-11": "make 'min_interval' seconds above 0, beside 'sample' only",
     "S-12": "make 'loop' a callable that returns the running loop which the sampler belongs to",
     "S-13": "return an iterable of (name, value) or (name, value, labels) tuples",

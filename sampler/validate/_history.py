@@ -33,12 +33,21 @@ class Last:
         values: by series.
         start: what the source said of its zero.
         fallen: the series that had fallen then.
+        moved: its start was another one than before, and nothing had fallen.
     """
 
-    def __init__(self, values: dict[Key, Value], start: float | None, fallen: set[Key]) -> None:
+    def __init__(
+        self,
+        values: dict[Key, Value],
+        start: float | None,
+        fallen: set[Key],
+        *,
+        moved: bool = False,
+    ) -> None:
         self.values = values
         self.start = start
         self.fallen = fallen
+        self.moved = moved
 
 
 class History:
@@ -79,7 +88,12 @@ class History:
             for slot, value in zip(reading.slots, reading.raw, strict=True)
             if slot.cumulative and value is not ABSENT
         }
-        self.last = Last(values, start, self._fallen(before, values, start))
+        fallen = self._fallen(before, values, start)
+        moved = None not in (start, before.start) and start != before.start and not fallen
+        if moved and before.moved and values:
+            message = f"its start was {before.start} and is {start}, changed twice in a row"
+            self._report.add("S-10", "start", message, start)
+        self.last = Last(values, start, fallen, moved=moved)
         self._check_stable()
 
     def check_start(self, start: object) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -35,6 +36,38 @@ def test_an_endless_sampler_is_cut_and_closed() -> None:
         assert account.refused == {"too_many_samples": 1, "duplicate": 10_000 - 1999}
         assert account.collected == 1999
     assert closed == [10_000]
+
+
+@pytest.mark.clause("C-14")
+def test_a_pull_that_is_cut_ends_no_series() -> None:
+    """What it did not reach goes on; what is first seen after it may have been there before."""
+    counters = {"metrics": {"c": {"kind": "counter"}}}
+    with Lab(max_samples=2, **counters) as lab:
+        lab.pull(("c", 5, {"n": 1}), ("c", 7, {"n": 2}))
+        first = dict(lab.snapshot)
+        lab.pull(("g", 0), ("c", 6, {"n": 1}), ("c", 8, {"n": 2}))
+        lab.pull(("c", 9, {"n": 2}), ("c", 100, {"n": 3}))
+        series = {str(series): series for series, _ in lab.snapshot}
+        assert series['lab.c{n="2"}'] in first
+        assert series['lab.c{n="3"}'].start is None
+        lab.pull(("c", 9, {"n": 2}), ("c", 1, {"n": 4}))
+        series = {str(series): series for series, _ in lab.snapshot}
+        assert series['lab.c{n="4"}'].start is not None
+
+
+def test_series_do_not_pile_up_behind_cuts() -> None:
+    """A sampler that never ends and always names others."""
+    numbers = itertools.count()
+
+    def sample() -> Any:
+        while True:
+            yield f"g{next(numbers)}", 1
+
+    with Lab(max_samples=10) as lab:
+        lab.next = sample
+        for _ in range(10):
+            lab.pull()
+            assert len(lab.block.series) <= 20
 
 
 def test_a_generator_that_resists_its_end_fails_that_pull_only() -> None:

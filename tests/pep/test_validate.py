@@ -161,8 +161,28 @@ def test_a_counter_that_falls_twice_in_a_row_is_no_counter(values) -> None:
 def test_a_counter_may_not_fall_while_its_start_stays() -> None:
     """With a start that moves it may."""
     assert list(told(falling(5, 1) | {"start": 1.0})) == ["S-20"]
-    starts = iter(range(1, 99))
-    assert told(falling(5, 1) | {"start": lambda: next(starts)}) == {}
+    totals = [5, 1, 1]
+    breaches: list[Breach] = []
+    restarting = {
+        "name": "s",
+        "sample": lambda: [("c", totals.pop(0))],
+        "start": lambda: 1.0 if len(totals) == 3 else 2.0,
+        "metrics": COUNTER,
+    }
+    registry = Registry()
+    registry.register(validator(restarting, breaches.append))
+    with Collector(registry) as consumer:
+        for _ in range(3):
+            consumer.collect()
+    assert breaches == []
+
+
+@pytest.mark.clause("S-10")
+def test_a_start_that_changes_with_every_pull_is_found() -> None:
+    """Each would be a restart, and everything would count again."""
+    starts = (time.time() - n / 1e6 for n in range(99))
+    jittering = sampler(("c", 5), metrics=COUNTER, start=lambda: next(starts))
+    assert list(told(jittering)) == ["S-10"]
 
 
 @pytest.mark.clause("S-06")
