@@ -1,286 +1,319 @@
-"""A consumer with a thread for each call, which runs asynchronous samplers on their loops."""
+"""A consumer of samplers, written from the clauses of the draft (ids in comments).
 
-from __future__ import annotations
-
-import asyncio
-import inspect
-import math
-import re
-import threading
-import time
+Each sampler has a lane, a thread that runs its calls one after another: so an instance
+is never called twice at once, and its close() comes after its last call."""
+import math, operator, os, queue, re, threading, time, types, weakref
 from collections import Counter
+from collections.abc import Mapping
+from concurrent.futures import Future
 
-NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*(\.[a-z][a-z0-9]*(_[a-z0-9]+)*)*")
-KINDS = {"counter", "gauge", "histogram"}
-
-
-class Refused(Exception):
-    """A sample that costs itself only (C-12)."""
+NAME = re.compile(r"W(\.W)*".replace("W", r"[a-z][a-z0-9]*(_[a-z0-9]+)*"))
+LIMIT = 20_000                      # samples of one read: C-14
 
 
-class Call(threading.Thread):
-    """One call of one sampler; it may never end (C-06)."""
+def check(value, good):
+    if not good:
+        raise ValueError(value)
+    return value
 
-    def __init__(self, source):
-        super().__init__(daemon=True)
-        self.source = source
-        self.rows = self.start_value = None
-        self.succeeded = False
 
-    def run(self):
+def number(value, low=-math.inf):
+    """A plain int or finite float; None for nothing to report (S-19)."""
+    if value is None:
+        return None
+    try:
+        plain = int(operator.index(value))
+        return check(plain, max(low, -2**63) <= plain < 2**63)
+    except TypeError:
+        plain = float(check(value, hasattr(type(value), "__float__")))
+        good = low <= plain and math.isfinite(plain)
+        return None if math.isnan(plain) else check(plain, good)
+
+
+def histogram(value):
+    """(count, sum or None, ((upper, cumulative), ...)), checked (S-21)."""
+    if not isinstance(value, Mapping):
+        return check(None, number(value) is None)
+    value, count = dict(value), number(operator.index(value["count"]))
+    buckets = tuple(sorted((float(upper), int(operator.index(below))) for upper, below
+                           in dict(value.get("buckets") or {}).items()))
+    check(buckets, rises(count, buckets) and all(math.isfinite(u) for u, _ in buckets))
+    return count, number(value.get("sum")), buckets
+
+
+def rises(count, buckets):
+    counts = [0, *(below for _, below in buckets), count]
+    return counts == sorted(counts)
+
+
+CHECKS = {"gauge": number, "counter": lambda n: number(n, 0), "histogram": histogram}
+
+
+def name(value):
+    return check(value, NAME.fullmatch(value))
+
+
+def text(value):
+    """The text of a label's value (S-23)."""
+    if isinstance(value, str):
+        plain = str.__str__(value)
+        plain.encode()              # raises at lone surrogates
+        return check(plain, len(plain) <= 1024)
+    return str(check(value, isinstance(value, int) and -2**63 <= value < 2**63))
+
+
+def count_at(value, bound):
+    """Observations up to a bound, None where that is not known (C-20)."""
+    below = max((n for upper, n in value[2] if upper <= bound), default=0)
+    above = min((n for upper, n in value[2] if upper >= bound), default=value[0])
+    return below if below == above else None
+
+
+def growth(new, old):
+    """What came between two values; the new one whole after a restart (C-17)."""
+    if not isinstance(new, tuple):
+        return new if new < old else new - old
+    counts = [(bound, count_at(new, bound), count_at(old, bound))
+              for bound in sorted(dict(new[2] + old[2]))]
+    buckets = tuple((bound, now - then) for bound, now, then in counts
+                    if None not in (now, then))
+    count, known = new[0] - old[0], None not in (new[1], old[1])
+    total = new[1] - old[1] if known else None
+    return (count, total, buckets) if rises(count, buckets) else new
+
+
+class Read:
+    """What one read brought, copied while it is iterated (C-13)."""
+
+    def __init__(self, source, start):
+        self.source, self.values, self.refused, self.cut = source, {}, Counter(), False
+        self.start = number(start() if callable(start) else start)
+
+    def take(self, item):
+        """Copy a sample; a bad one costs itself only (C-12)."""
+        reason = "shape"
         try:
-            self.rows, self.start_value = self.source.fetch()
-            self.succeeded = True
-        except BaseException:
-            self.succeeded = False
+            check(item, isinstance(item, tuple))
+            metric, value, labels = (*item, None)[:3]       # C-11
+            reason = "name"
+            full = f"{self.source.name}.{name(metric)}"
+            check(full, len(full) <= 150)
+            reason, pairs = "labels", dict(self.source.labels)
+            labels = {} if labels is None else check(labels, isinstance(labels, Mapping))
+            for label, v in labels.items():
+                pairs[check(name(label), label not in self.source.labels)] = text(v)
+            key = full, tuple(sorted(pair for pair in pairs.items() if pair[1]))
+            reason = "twice"
+            check(key, key not in self.values)              # the first stands
+            reason, self.values[key] = "value", None        # not ended: C-15
+            self.values[key] = CHECKS[self.source.kind(full)](value)
+        except Exception:
+            self.refused[reason] += 1
+
+
+def run(job, call):
+    try:
+        job.set_result(call())
+    except BaseException as error:          # foreign code raises anything: C-05
+        job.set_exception(error)
 
 
 class Source:
-    def __init__(self, mapping, environ, *, newcomer):
-        self.mapping, self.environ = mapping, environ
-        self.newcomer = newcomer  # not registered at the consumer's previous pull (C-16)
-        self.instance = None
-        self.running = None
-        self.known = {}  # of the last good pull: key to number, or None where nothing was said
-        self.pulled = False
-        self.zero = None
-        self.bad = self.rest = 0
+    """One sampler, as one consumer sees it."""
 
-    def fetch(self):
-        """Call, and take samples off: each is copied the moment it comes (C-13)."""
-        if "factory" in self.mapping and self.instance is None:
-            self.instance = self.mapping["factory"](dict(self.environ))  # C-02
-        zero = self.mapping.get("start")
-        if callable(zero):
-            zero = zero()
-        result = (self.instance or self.mapping["sample"])()
-        if "loop" in self.mapping or inspect.isawaitable(result) or hasattr(result, "__aiter__"):
-            return self.on_its_loop(result), zero
-        return [frozen(item) for item in result], zero
+    kept, kept_lock = {}, threading.Lock()      # reads for min_interval: C-10
 
-    def on_its_loop(self, result):
-        """Wait for a loop that is not ours, and cancel at the deadline (C-07)."""
-        if "loop" not in self.mapping:
-            if inspect.iscoroutine(result):
-                result.close()
-            raise TypeError("asynchronous, without a loop")
-
-        async def gather():
-            found = result
-            if inspect.isawaitable(found):
-                found = await found
-            if hasattr(found, "__aiter__"):
-                return [frozen(item) async for item in found]
-            return [frozen(item) for item in found]
-
-        task = asyncio.run_coroutine_threadsafe(gather(), self.mapping["loop"]())
+    def __init__(self, mapping, environ, late):
+        self.mapping, self.environ, self.late = mapping, environ, late
+        self.instance = self.last = self.seen = None
+        self.base, self.job = {}, Future()  # base, last, seen: of the last good read
+        self.job.set_result(None)
+        self.failures = self.pause = self.ends = 0
         try:
-            return task.result(self.environ["deadline"] * 0.9)
+            self.describe(dict(mapping))                                    # R-01
+            self.lane = queue.SimpleQueue()
+            threading.Thread(target=self.work, daemon=True).start()
+        except Exception:           # what a registry would refuse: it only fails
+            self.lane, self.name = None, str(getattr(mapping, "get", str)("name"))
+
+    def describe(self, read):
+        self.name = name(read["name"])
+        self.sample, self.factory, self.start, self.interval = map(
+            read.get, ("sample", "factory", "start", "min_interval"))
+        check("S-01", ("sample" in read) != ("factory" in read))
+        check("S-11", self.interval is None or "sample" in read and self.interval > 0)
+        check("C-07: no asynchronous samplers", "loop" not in read)
+        self.labels = {name(label): text(value) for label, value
+                       in dict(read.get("labels") or {}).items()}
+        self.kinds = {f"{self.name}.{metric}": dict(described).get("kind")
+                      for metric, described in dict(read.get("metrics") or {}).items()}
+
+    def kind(self, full):
+        kind = self.kinds.get(full)
+        return kind if kind in ("counter", "histogram") else "gauge"        # C-11
+
+    def work(self):
+        for job, call in iter(self.lane.get, None):
+            run(job, call)
+
+    def submit(self, call):
+        self.ends = time.monotonic() + self.environ["deadline"]
+        self.job = Future()
+        self.lane.put((self.job, call))
+        return self.job
+
+    def remaining(self):
+        return max(0.0, self.ends - time.monotonic())
+
+    def result(self, job):
+        """What a call brought; None if it failed or is late (C-06)."""
+        try:
+            return job.result(self.remaining())
         except BaseException:
-            task.cancel()
-            raise
+            return None
 
-    def close(self):
-        busy = self.running is not None and self.running.is_alive()
-        if self.instance is not None and not busy and hasattr(self.instance, "close"):  # C-04
-            ending = threading.Thread(target=self.instance.close, daemon=True)
-            ending.start()
-            ending.join(self.environ["deadline"])
-        self.instance = None
-
-
-def frozen(item):
-    """Copy what the author may change later; anything odd is judged afterwards."""
-    if not isinstance(item, tuple):
+    def ask(self):
+        """Begin a pull; None if it cannot be called now (C-03, C-09)."""
+        self.pause -= 1
+        if self.lane and self.pause <= 0 and self.job.done():
+            return self.submit(self.shared if self.interval else self.read)
         return None
-    copied = []
-    for part in item[:3]:  # C-11
-        if hasattr(part, "keys"):
-            try:
-                part = {k: dict(v) if hasattr(v, "keys") else v for k, v in dict(part).items()}
-            except Exception:
-                return None
-        copied.append(part)
-    return tuple(copied)
 
+    def read(self):
+        if self.factory and self.instance is None:                          # C-02
+            made = self.factory(dict(self.environ))
+            self.instance = check(made, callable(made))
+        read = Read(self, self.start)
+        samples = self.instance() if self.factory else self.sample()
+        try:
+            for count, item in enumerate(samples):
+                check("late", self.interval or self.remaining())
+                if count == LIMIT:
+                    read.cut, read.refused["limit"] = True, 1
+                    break
+                read.take(item)
+        finally:
+            if isinstance(samples, (types.GeneratorType, types.CoroutineType)):
+                samples.close()
+        return read
 
-def plain(value):
-    """Return a number, or None for nothing to report (S-19)."""
-    if value is None:
-        return None
-    if hasattr(type(value), "__index__"):
-        whole = value.__index__()
-        if not -(2**63) <= whole < 2**63:
-            raise Refused("range")
-        return int(whole)
-    if not hasattr(type(value), "__float__"):
-        raise Refused("type")
-    real = float(value)
-    if math.isinf(real):
-        raise Refused("infinite")
-    return None if math.isnan(real) else real
+    def shared(self):
+        """The read of all consumers: one under way, kept, or made here (C-10)."""
+        made = types.SimpleNamespace(of=self.mapping, read=Future(), until=math.inf)
+        with self.kept_lock:
+            kept = self.kept.get(id(self.mapping))
+            own = kept is None or kept.until <= time.monotonic()
+            if own:
+                kept = self.kept[id(self.mapping)] = made
+        if own:
+            run(made.read, self.read)
+            made.until = time.monotonic() + self.interval
+        return kept.read.result(self.remaining())
 
+    def end(self):
+        """Close the instance after its last call (C-04); a job if worth a wait."""
+        idle = self.job.done()
+        job = self.submit(lambda: getattr(self.instance, "close", str)())
+        self.lane.put(None)
+        return job if idle else None
 
-def distribution(value):
-    """Return ``(count, sum, buckets)`` (S-21)."""
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return None
-    if not hasattr(value, "keys"):
-        raise Refused("type")
-    count = plain(value.get("count"))
-    total = plain(value.get("sum"))
-    buckets = sorted((float(u), plain(n)) for u, n in (value.get("buckets") or {}).items())
-    below = 0
-    for upper, n in buckets:
-        if not math.isfinite(upper) or not isinstance(n, int) or n < below:
-            raise Refused("histogram")
-        below = n
-    if not isinstance(count, int) or below > count:
-        raise Refused("histogram")
-    return count, total, tuple(buckets)
+    def settle(self, read, consumer, values, increments):
+        """Add a good read to values and increments, and move the baselines."""
+        base, self.failures = {}, 0
+        for reason, times in read.refused.items() if read is not self.last else ():
+            consumer.refused[self.name, reason] += times
+        for key, value in read.values.items():
+            old = self.base.get(key)
+            if value is not None and key in values:         # by another sampler
+                consumer.refused[self.name, "twice"] += 1
+            elif value is not None:
+                values[key] = value
+                if self.kind(key[0]) != "gauge":
+                    increments[key] = self.increment(key, value, read.start, consumer.began)
+                    old = value, read.start
+            if old is not None:
+                base[key] = old                                             # C-15
+        self.last, self.base = read, base
+        self.seen = None if read.cut else read.values.keys()
 
-
-def up_to(histogram, bound):
-    """Return the count up to a bound; None where its neighbours differ (C-20)."""
-    count, _, buckets = histogram
-    left = max((n for u, n in buckets if u <= bound), default=0)
-    right = min((n for u, n in buckets if u >= bound), default=count)
-    exact = dict(buckets).get(bound)
-    return exact if exact is not None else left if left == right else None
-
-
-def grown(new, old):
-    """Return what came since, or None after a restart (C-17)."""
-    if not isinstance(new, tuple):
-        return new - old if new >= old else None
-    steps = []
-    for bound in sorted({u for u, _ in (*new[2], *old[2])}):
-        now, then = up_to(new, bound), up_to(old, bound)
-        if now is not None and then is not None:
-            steps.append((bound, now - then))
-    counts = [0, *(n for _, n in steps), new[0] - old[0]]
-    if counts != sorted(counts):
-        return None
-    total = None if new[1] is None or old[1] is None else new[1] - old[1]
-    return new[0] - old[0], total, tuple(steps)
+    def increment(self, key, value, start, began):
+        old = self.base.get(key)
+        if old is not None:
+            restarted = None not in (start, old[1]) and start != old[1]
+            return value if restarted else growth(value, old[0])            # C-17
+        absent = self.seen is not None and key not in self.seen
+        known = start is not None and start >= began
+        return value if known or absent or self.late else growth(value, value)  # C-16
 
 
 class Consumer:
-    """Pulls the samplers of a list, as they are in it at the time.
+    """Pulls the samplers of a live list; each of them has deadline seconds."""
 
-    Attributes:
-        refused: ``(sampler, reason)`` to number of samples.
-    """
+    alive = weakref.WeakSet()
 
     def __init__(self, samplers, deadline):
-        self.samplers, self.deadline = samplers, deadline
-        self.environ = {"api": 1, "consumer": "one", "interval": None, "deadline": deadline}
-        self.sources, self.refused = {}, Counter()
-        self.began = time.time()
-        self.first = True
-        self.pull()  # C-01
-        self.first = False
+        self.samplers, self.closed, self.environ = samplers, False, {
+            "api": 1, "consumer": "draft_a", "interval": None, "deadline": deadline}
+        self.begin()
+        self.alive.add(self)
+        self.pull()
+
+    def begin(self):
+        """Forget all: the next pull makes the baselines (C-01, C-19)."""
+        self.lock, self.pulling, self.pulled = threading.Lock(), False, False
+        self.sources, self.refused, self.began = {}, Counter(), time.time()
 
     def pull(self):
-        self.follow()
+        """Pull each sampler once: values, increments, names of the failed."""
+        with self.lock:
+            check("closed, or in a pull", not self.closed and not self.pulling)
+            self.pulling = True
+        try:
+            return self.round()
+        finally:
+            self.pulling = False
+
+    def round(self):
+        live = {id(mapping): mapping for mapping in list(self.samplers)}
+        made = {key: Source(mapping, self.environ, late=self.pulled)
+                for key, mapping in live.items() if key not in self.sources}
+        with self.lock:
+            check("closed", not self.closed)
+            gone = [self.sources.pop(key) for key in set(self.sources) - set(live)]
+            self.sources.update(made)
+            sources = [self.sources[key] for key in live if key in self.sources]
+        ended = [(source, source.end()) for source in gone if source.lane]  # R-07
+        asked = [(source, source.ask()) for source in sources]
         values, increments, failed = {}, {}, set()
-        for source in list(self.sources.values()):
-            name = source.mapping["name"]
-            call = self.ask(source)
-            if call is None:
-                failed.add(name)
-                continue
-            seen = self.judge(source, call.rows)
-            for key, value in seen.items():
-                if value is not None:
-                    values[key] = value
-                    if self.kind(source, key) != "gauge":
-                        added = self.added(source, key, value, call.start_value)
-                        if added is not None:
-                            increments[key] = added
-            # A refused or silent series goes on with what it was (C-15).
-            source.known = {k: source.known.get(k) if v is None else v for k, v in seen.items()}
-            source.zero, source.pulled = call.start_value, True
+        for source, job in asked:
+            read = job and source.result(job)
+            if read:
+                source.settle(read, self, values, increments)
+            else:
+                failed.add(source.name)
+            if job and not read:    # each third in a row adds a pull of pause: C-09
+                source.failures += 1
+                source.pause = 1 + min(source.failures // 3, 8)
+            source.late = False     # it was registered at the previous pull: C-16
+        [source.result(job) for source, job in ended if job]
+        self.pulled = True
         return values, increments, failed
 
-    def follow(self):
-        live = {id(each): each for each in self.samplers}
-        for gone in self.sources.keys() - live.keys():
-            self.sources.pop(gone).close()
-        for key, mapping in live.items():
-            if key not in self.sources:
-                self.sources[key] = Source(mapping, self.environ, newcomer=not self.first)
-
-    def ask(self, source):
-        if source.running is not None and source.running.is_alive():  # C-03
-            return None
-        if source.rest:  # C-09
-            source.rest -= 1
-            return None
-        source.running = call = Call(source)
-        call.start()
-        call.join(self.deadline)
-        if call.is_alive() or not call.succeeded:
-            source.bad += 1
-            source.rest = min(2 ** (source.bad // 2) - 1, 15)
-            return None
-        source.bad = 0
-        return call
-
-    def kind(self, source, key):
-        metric = key[0].removeprefix(source.mapping["name"] + ".")
-        kind = source.mapping.get("metrics", {}).get(metric, {}).get("kind")
-        return kind if kind in KINDS else "gauge"
-
-    def judge(self, source, rows):
-        seen = {}
-        for row in rows:
-            key = None
-            try:
-                key = self.series(source, row)
-                if key in seen:
-                    raise Refused("twice")
-                seen[key] = None
-                kind = self.kind(source, key)
-                value = distribution(row[1]) if kind == "histogram" else plain(row[1])
-                if kind == "counter" and value is not None and value < 0:
-                    raise Refused("negative")
-                seen[key] = value
-            except Exception as error:
-                self.refused[source.mapping["name"], str(error)] += 1
-        return seen
-
-    def series(self, source, row):
-        if row is None or len(row) < 2 or not isinstance(row[0], str):
-            raise Refused("shape")
-        full = source.mapping["name"] + "." + row[0]
-        if not NAME.fullmatch(row[0]) or len(full) > 150:
-            raise Refused("name")
-        constant = dict(source.mapping.get("labels") or {})
-        own = row[2] if len(row) > 2 and row[2] is not None else {}
-        for label, text in own.items():
-            if not isinstance(label, str) or not NAME.fullmatch(label) or label in constant:
-                raise Refused("label name")
-            if not isinstance(text, (str, int)) or len(str(text)) > 1024:
-                raise Refused("label value")
-            str(text).encode()
-        pairs = {
-            k: str(int(v) if isinstance(v, int) else v) for k, v in {**constant, **own}.items()
-        }
-        return full, tuple(sorted((k, v) for k, v in pairs.items() if v))
-
-    def added(self, source, key, value, zero):
-        old = source.known.get(key)
-        if old is not None:
-            restarted = zero is not None and source.zero is not None and zero != source.zero
-            more = None if restarted else grown(value, old)
-            return value if more is None else more
-        absent_before = key not in source.known and (source.pulled or source.newcomer)
-        if absent_before or (zero is not None and zero >= self.began):
-            return value
-        return None  # a baseline (C-16)
-
     def close(self):
-        for source in self.sources.values():
-            source.close()
-        self.sources = {}
+        """Close all instances, each within the deadline; more calls do nothing."""
+        with self.lock:
+            self.closed, sources, self.sources = True, self.sources, {}
+        ended = [(source, source.end()) for source in sources.values() if source.lane]
+        [source.result(job) for source, job in ended if job]
+
+    @classmethod
+    def after_fork(cls):
+        """A child is a new consumer: threads and instances are the parent's (C-19)."""
+        Source.kept, Source.kept_lock = {}, threading.Lock()
+        for consumer in [each for each in cls.alive if not each.closed]:
+            pulling = consumer.pulling          # else one that forks would go on for ever
+            consumer.begin()
+            pulling or consumer.pull()
+
+
+os.register_at_fork(after_in_child=Consumer.after_fork)

@@ -1,90 +1,99 @@
-"""A work queue: what it did since it began, and how busy it was since the last call."""
-
-from __future__ import annotations
-
+"""An outgoing mail queue and two samplers of it (nothing is imported for them)."""
 import threading
 import time
 
+BOUNDS = 0.25, 0.5, 1.0, 2.0
 
-class WorkQueue:
-    BOUNDS = (0.001, 0.01, 0.1)
+
+class MailQueue:
+    """Mails wait, and are then sent or bounce; all numbers change under one lock."""
 
     def __init__(self):
         self.lock = threading.Lock()
         self.began = time.time()
-        self.done = {"ok": 0, "failed": 0}
-        self.waiting = 0
-        self.seconds, self.counts = 0.0, [0, 0, 0, 0]
+        self.calls = self.pending = self.tried = 0
+        self.done = {"sent": 0, "bounced": 0}
+        self.seconds, self.buckets = 0.0, dict.fromkeys(BOUNDS, 0)
+        self.windows = []           # of the instances that are open
 
-    def put(self):
-        with self.lock:
-            self.waiting += 1
+    def put(self, mails):
+        self.pending += mails
+        for window in self.windows:
+            window.peak = max(window.peak, self.pending)
 
-    def work(self, seconds, outcome):
-        with self.lock:
-            self.waiting -= 1
-            self.done[outcome] += 1
+    def deliver(self, mails):
+        for _ in range(mails):
+            self.pending -= 1
+            self.tried += 1
+            self.done["bounced" if self.tried % 7 == 0 else "sent"] += 1
+            seconds = self.tried * 37 % 100 / 40
             self.seconds += seconds
-            self.counts[sum(seconds > bound for bound in self.BOUNDS)] += 1
-
-    def busy(self):
-        with self.lock:
-            return self.seconds
+            for bound in BOUNDS:
+                self.buckets[bound] += seconds <= bound
 
 
-QUEUE = WorkQueue()
-
-
-def sample():
-    with QUEUE.lock:
-        done, waiting, total = dict(QUEUE.done), QUEUE.waiting, QUEUE.seconds
-        counts = list(QUEUE.counts)
-    for outcome, n in done.items():
-        yield "jobs", n, {"outcome": outcome}
-    yield "waiting", waiting
-    buckets = {bound: sum(counts[: i + 1]) for i, bound in enumerate(QUEUE.BOUNDS)}
-    yield "duration", {"count": sum(counts), "sum": total, "buckets": buckets}
-
-
-SHARED = {
-    "name": "workqueue",
-    "sample": sample,
-    "start": QUEUE.began,
-    "labels": {"queue": "mail"},
-    "metrics": {
-        "jobs": {
-            "kind": "counter",
-            "unit": "{job}",
-            "help": "Jobs that ended.",
-            "labels": ("outcome",),
-        },
-        "waiting": {"unit": "{job}", "help": "Jobs that wait.", "merge": "sum"},
-        "duration": {"kind": "histogram", "unit": "s", "help": "How long jobs took."},
-    },
-}
-
-
-def factory(environ):
-    last = [time.monotonic(), QUEUE.busy()]
-
-    def utilisation():
-        now, busy = time.monotonic(), QUEUE.busy()
-        passed, worked = now - last[0], busy - last[1]
-        last[:] = now, busy
-        return [("utilization", worked / passed if passed else None)]
-
-    return utilisation
-
-
-WINDOWED = {
-    "name": "workqueue.load",
-    "factory": factory,
-    "metrics": {"utilization": {"unit": "1", "help": "Part of the time spent on jobs."}},
-}
+QUEUE = MailQueue()
 
 
 def work():
-    """Let some jobs through."""
-    for n in range(20):
-        QUEUE.put()
-        QUEUE.work(0.0005 * n, "failed" if n % 7 == 0 else "ok")
+    """Two mails come and one leaves; at each fifth call all of them leave."""
+    with QUEUE.lock:
+        QUEUE.calls += 1
+        QUEUE.put(2)
+        QUEUE.deliver(1 if QUEUE.calls % 5 else QUEUE.pending)
+
+
+def sample():
+    """Yield totals and the present level, all taken at one moment."""
+    with QUEUE.lock:
+        done, pending = dict(QUEUE.done), QUEUE.pending
+        duration = {"count": QUEUE.tried, "sum": QUEUE.seconds,
+                    "buckets": dict(QUEUE.buckets)}
+    for outcome, mails in done.items():
+        yield "mails", mails, {"outcome": outcome}
+    yield "pending", pending
+    yield "duration", duration
+
+
+class Window:
+    """The highest level since the last call, for one consumer."""
+
+    def __init__(self, environ):
+        with QUEUE.lock:
+            self.peak = QUEUE.pending
+            QUEUE.windows.append(self)
+
+    def __call__(self):
+        with QUEUE.lock:
+            peak, self.peak = self.peak, QUEUE.pending
+        return [("peak", peak)]
+
+    def close(self):
+        with QUEUE.lock:
+            QUEUE.windows.remove(self)
+
+
+SHARED = {
+    "name": "mailqueue",
+    "sample": sample,
+    "labels": {"queue": "outgoing"},
+    "start": QUEUE.began,
+    "metrics": {
+        "mails": {"kind": "counter", "unit": "{mail}", "labels": ("outcome",),
+                  "help": "Mails that left the queue, by outcome."},
+        "pending": {"kind": "gauge", "unit": "{mail}", "merge": "sum",
+                    "help": "Mails that wait."},
+        "duration": {"kind": "histogram", "unit": "s",
+                     "help": "Time that a delivery took."},
+    },
+}
+
+WINDOWED = {
+    "name": "mailqueue.window",
+    "factory": Window,
+    "labels": {"queue": "outgoing"},
+    "metrics": {
+        "peak": {"kind": "gauge", "unit": "{mail}", "merge": "max",
+                 "help": "Most mails that waited since the last call."},
+    },
+}

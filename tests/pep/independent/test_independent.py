@@ -1,4 +1,4 @@
-"""What was written from the draft's text alone passes the contract's suites."""
+"""What two readers wrote, who had seen the rendered draft and nothing else, passes the suites."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from tests.pep.independent import one, one_samplers, two, two_samplers
 
 
 class TestConsumerOne(ConsumerContract):
-    """A thread for each call; asynchronous samplers, too."""
+    """Asynchronous samplers fail."""
+
+    asynchronous = False
 
     def consumer(self, samplers, deadline):
         return one.Consumer(samplers, deadline)
 
 
 class TestConsumerTwo(ConsumerContract):
-    """A worker for each sampler; asynchronous samplers fail."""
-
-    asynchronous = False
+    """A worker for each sampler; asynchronous samplers on their loop."""
 
     def consumer(self, samplers, deadline):
         return two.Consumer(samplers, deadline)
 
 
 class TestSharedOne(SamplerContract):
-    """A queue of work."""
+    """A mail queue."""
 
     sampler = one_samplers.SHARED
 
@@ -34,7 +34,7 @@ class TestSharedOne(SamplerContract):
 
 
 class TestWindowedOne(SamplerContract):
-    """Its utilisation since the last call."""
+    """Its highest level since the last call."""
 
     sampler = one_samplers.WINDOWED
 
@@ -43,7 +43,7 @@ class TestWindowedOne(SamplerContract):
 
 
 class TestSharedTwo(SamplerContract):
-    """A cache with an exponential histogram."""
+    """A limiter with an exponential histogram."""
 
     sampler = two_samplers.SHARED
 
@@ -52,7 +52,7 @@ class TestSharedTwo(SamplerContract):
 
 
 class TestWindowedTwo(SamplerContract):
-    """Its hits since the last call."""
+    """The most permits held since the last call."""
 
     sampler = two_samplers.WINDOWED
 

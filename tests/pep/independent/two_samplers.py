@@ -1,91 +1,157 @@
-"""A cache, with an exponential histogram of the sizes of what is put into it."""
-
+"""A concurrency limiter as a metric source, and two samplers for it."""
 from __future__ import annotations
 
+import asyncio
 import math
+import threading
+import time
 from collections import Counter
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 
-SCALE = 1
-
-
-class Cache:
-    def __init__(self):
-        self.items = {}
-        self.lookups = Counter()
-        self.sizes, self.bytes = Counter(), 0
-
-    def put(self, key, data):
-        self.items[key] = data
-        self.sizes[math.ceil(math.log2(len(data)) * 2**SCALE)] += 1
-        self.bytes += len(data)
-
-    def get(self, key):
-        self.lookups["hit" if key in self.items else "miss"] += 1
-        return self.items.get(key)
+SCALE = 2                                   # four buckets for each doubling
+TINY = 1e-9
 
 
-CACHE = Cache()
+@dataclass
+class Exponential:
+    """Counts of positive numbers in buckets of 2.0 ** (i / 2 ** SCALE)."""
+
+    count: int = 0
+    sum: float = 0.0
+    filled: Counter = field(default_factory=Counter)
+
+    def observe(self, value: float) -> None:
+        value = max(value, TINY)
+        index = math.ceil(math.log2(value) * 2 ** SCALE)
+        if self.bound(index) < value:       # log2 is not exact at an edge
+            index += 1
+        elif self.bound(index - 1) >= value:
+            index -= 1
+        self.count += 1
+        self.sum += value
+        self.filled[index] += 1
+
+    @staticmethod
+    def bound(index: int) -> float:
+        return 2.0 ** (index / 2 ** SCALE)
+
+    def reading(self) -> dict:
+        """The value of S-21: both edges of each filled bucket (S-22)."""
+        buckets, below = {}, 0
+        for index in sorted(self.filled):
+            buckets.setdefault(self.bound(index - 1), below)
+            below += self.filled[index]
+            buckets[self.bound(index)] = below
+        return {"count": self.count, "sum": self.sum,
+                "buckets": buckets, "scale": SCALE}
 
 
-def edge(index):
-    return 2.0 ** (index / 2**SCALE)
+@dataclass
+class Limiter:
+    """Lets at most `limit` jobs run at a time; the others are turned away."""
+
+    limit: int = 4
+    held: int = 0
+    outcomes: Counter = field(default_factory=Counter)
+    hold: Exponential = field(default_factory=Exponential)
+    windows: set = field(default_factory=set)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    started: float = field(default_factory=time.time)
+
+    def acquire(self) -> bool:
+        with self.lock:
+            admitted = self.held < self.limit
+            self.outcomes["admitted" if admitted else "rejected"] += 1
+            self.held += admitted
+            for window in self.windows:
+                window.highest = max(window.highest, self.held)
+            return admitted
+
+    def release(self, seconds: float) -> None:
+        with self.lock:
+            self.held -= 1
+            self.hold.observe(seconds)
+
+    @asynccontextmanager
+    async def slot(self):
+        """The way in for asynchronous jobs."""
+        while not self.acquire():
+            await asyncio.sleep(0.01)
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.release(time.perf_counter() - began)
+
+
+class Window:
+    """An instance: the most permits held since its last call (S-07)."""
+
+    def __init__(self, limiter: Limiter):
+        self.limiter = limiter
+        with limiter.lock:
+            self.highest = limiter.held
+            limiter.windows.add(self)
+
+    def __call__(self):
+        with self.limiter.lock:
+            highest, self.highest = self.highest, self.limiter.held
+        return [("held", highest)]
+
+    def close(self):
+        with self.limiter.lock:
+            self.limiter.windows.discard(self)
+
+
+LIMITER = Limiter()
 
 
 def sample():
-    sizes, total = dict(CACHE.sizes), CACHE.bytes
-    buckets, below = {}, 0
-    for index in sorted(sizes):
-        buckets.setdefault(edge(index - 1), below)
-        below += sizes[index]
-        buckets[edge(index)] = below
-    return [
-        *(("lookups", n, {"result": result}) for result, n in dict(CACHE.lookups).items()),
-        ("entries", len(CACHE.items)),
-        ("entry.size", {"count": below, "sum": total, "buckets": buckets, "scale": SCALE}),
-    ]
+    """All numbers of one moment; nothing is yielded under the lock."""
+    with LIMITER.lock:
+        outcomes, held = dict(LIMITER.outcomes), LIMITER.held
+        hold = LIMITER.hold.reading()
+    for outcome in ("admitted", "rejected"):
+        yield "jobs", outcomes.get(outcome, 0), {"outcome": outcome}
+    yield "held", held
+    yield "hold", hold
 
 
 SHARED = {
-    "name": "pagecache",
+    "name": "limiter",
     "sample": sample,
+    "start": LIMITER.started,
     "metrics": {
-        "lookups": {
-            "kind": "counter",
-            "unit": "{lookup}",
-            "help": "Lookups by result.",
-            "labels": ["result"],
-        },
-        "entries": {"unit": "{entry}", "help": "What is in it."},
-        "entry.size": {"kind": "histogram", "unit": "By", "help": "Sizes put."},
+        "jobs": {"kind": "counter", "unit": "{job}", "labels": ["outcome"],
+                 "help": "Jobs that asked for a permit."},
+        "held": {"kind": "gauge", "unit": "{permit}", "merge": "sum",
+                 "labels": [], "help": "Permits that are held."},
+        "hold": {"kind": "histogram", "unit": "s", "labels": [],
+                 "help": "How long a permit was held."},
     },
 }
 
-
-class HitRatio:
-    """The part of lookups since the last call that hit."""
-
-    def __init__(self, environ):
-        self.before = Counter(CACHE.lookups)
-
-    def __call__(self):
-        now = Counter(CACHE.lookups)
-        new, self.before = now - self.before, now
-        if new:
-            yield "ratio", new["hit"] / sum(new.values())
-
-    def close(self):
-        self.before = None
-
-
 WINDOWED = {
-    "name": "pagecache.hits",
-    "factory": HitRatio,
-    "metrics": {"ratio": {"unit": "1", "help": "Hits among the lookups since the last pull."}},
+    "name": "limiter.peak",
+    "factory": lambda environ: Window(LIMITER),
+    "metrics": {
+        "held": {"kind": "gauge", "unit": "{permit}", "merge": "max",
+                 "labels": [], "help": "Most permits held in the window."},
+    },
 }
 
+_turns = 0
+_turns_lock = threading.Lock()
 
-def work():
-    """Put and look up."""
-    for n in range(1, 30):
-        CACHE.put(n % 13, b"x" * n * n)
-        CACHE.get(n % 17)
+
+def work() -> None:
+    """A burst of jobs: one too many asks, and 0, 1 or 2 go on running."""
+    global _turns
+    with _turns_lock:
+        _turns += 1
+        turn = _turns
+        while LIMITER.acquire():
+            pass
+        while LIMITER.held > turn % 3:
+            LIMITER.release(0.001 * (1 + turn % 50))
