@@ -9,12 +9,12 @@ that stood in its place: nothing is looked up, named or checked again while that
 from __future__ import annotations
 
 from sampler._mapping import UNDECLARED, Declaration, FixedLabels, label_text, short
-from sampler._names import GRAMMAR, MAX_NAME, OVERFLOW, exact, is_name
+from sampler._names import GRAMMAR, MAX_LABELS, MAX_NAME, OVERFLOW, exact, is_name
 from sampler._overflow import Overflow
 from sampler._reading import Reading, Slot
 from sampler._snapshot import ABSENT, Absent, Block, Series
 from sampler._turns import ENTRIES, give_way
-from sampler._values import Refused, fell, fits, plain, subtract
+from sampler._values import Refused, fell, fits, plain, subtract, table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -209,9 +209,13 @@ class Intake:
             return (metric, ()), None
         if not hasattr(labels, "keys"):
             raise Refused("S-14", "labels", f"{metric}: labels {short(labels)} are no mapping")
+        yielded = table(labels, MAX_LABELS)
+        if len(yielded) > MAX_LABELS:
+            limit = f"{metric}: a sample has at most {MAX_LABELS} labels"
+            raise Refused("C-14", "too_many_labels", limit)
         raw: dict[str, str | int] = {}
         read: dict[str, str] = {}
-        for given, value in dict(labels).items():
+        for given, value in yielded.items():
             name = exact(given) if is_name(given) else ""
             if not name or len(name) > MAX_NAME or name == OVERFLOW:
                 what = f"{metric}: {short(given)} is not a label name"
