@@ -6,10 +6,11 @@ One plain mapping is registered when the group is made; its metrics are declared
 from __future__ import annotations
 
 import time
+from itertools import chain
 from math import isfinite
 
 from sampler._kinds import Counter, Gauge, Histogram
-from sampler._labelled import Labelled, LabelledCounter, LabelledGauge, LabelledHistogram, samples
+from sampler._labelled import Labelled, LabelledCounter, LabelledGauge, LabelledHistogram
 from sampler._locked import renew_lock
 from sampler._mapping import short
 from sampler._names import MAX_BUCKETS, is_name
@@ -210,12 +211,15 @@ class Instruments:
     def _started(self) -> float:
         return self._start
 
-    def _sample(self) -> Iterator[tuple[Any, ...]]:
+    def _sample(self) -> Iterable[tuple[Any, ...]]:
+        return chain.from_iterable(self._samples())
+
+    def _samples(self) -> Iterator[list[tuple[Any, ...]]]:
         for name, (instrument, _) in list(self._instruments.items()):
             if isinstance(instrument, Labelled):
-                yield from samples(name, instrument.names, instrument.children())
+                yield instrument.samples(name)
             elif (value := instrument.read()) is not None:
-                yield name, value
+                yield [(name, value)]
 
     def _restart(self) -> None:
         self._start = time.time()

@@ -8,6 +8,8 @@ that stood in its place: nothing is looked up, named or checked again while that
 
 from __future__ import annotations
 
+from itertools import chain
+
 from sampler._mapping import UNDECLARED, Declaration, FixedLabels, label_text, short
 from sampler._names import GRAMMAR, MAX_LABELS, MAX_NAME, OVERFLOW, exact, is_name
 from sampler._overflow import Overflow
@@ -18,7 +20,7 @@ from sampler._values import Refused, fell, fits, plain, subtract, table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from typing import Any
 
     from sampler._reading import Key
@@ -81,18 +83,23 @@ class Intake:
         slots = self._slots
         last: list[Any] = self._last
         count = len(slots)
-        values: list[Any] = [_MISSING] * count
         restarted: list[int] = []
-        as_before = True
         if start is not None and self._start is not None and start != self._start:
             restarted = [i for i, slot in enumerate(slots) if slot.series.cumulative]
             last = [ABSENT] * count
             reading.overflow = Overflow()
-        position, taken, turn = 0, 0, min(ENTRIES, self._max_samples)
-        for item in samples:
-            taken += 1
-            if taken > turn:
-                if taken > self._max_samples:
+        rest = iter(samples)
+        values, item = self._as_before(rest, last, reading, restarted)
+        position = reading.taken = len(values)
+        as_before = position == count
+        values += [_MISSING] * (count - position)
+        if item is not _MISSING:
+            rest = chain((item,), rest)
+        turn = min(position + ENTRIES, self._max_samples)
+        for item in rest:
+            reading.taken += 1
+            if reading.taken > turn:
+                if reading.taken > self._max_samples:
                     what = f"more than {self._max_samples} samples in one pull"
                     reading.refuse(Refused("C-14", "too_many_samples", what))
                     _close(samples)
@@ -100,19 +107,7 @@ class Intake:
                 turn = min(turn + ENTRIES, self._max_samples)
                 give_way()
             try:
-                value: Any
-                labels: Any = None
-                size = len(item) if isinstance(item, tuple) else 0
-                if size == 3:
-                    metric, value, labels = item
-                elif size == 2:
-                    metric, value = item
-                elif size > 3:
-                    metric, value, labels = item[:3]
-                else:
-                    raise Refused(
-                        "S-14", "shape", f"expected (name, value[, labels]), got {short(item)}"
-                    )
+                metric, value, labels = _parted(item)
                 index = position
                 if (
                     position == count
@@ -130,32 +125,67 @@ class Intake:
                     raise Refused("S-25", "duplicate", f"{slot.series} occurs twice in one pull")
                 position = index + 1
                 before = last[index]
-                if value is not before:  # which is plain
-                    kind = type(value)
-                    if slot.histogram or not (
-                        (kind is int and 0 <= value < _HIGH)
-                        or (kind is float and 0.0 <= value < _INFINITE)
-                    ):
-                        values[index] = ABSENT  # a refused value keeps its series' place
-                        value = plain(value, slot.series)
-                        if value is ABSENT:
-                            reading.silent += 1
-                            continue
-                    if (
-                        slot.cumulative
-                        and before is not ABSENT
-                        and (fell(value, before) if slot.histogram else value < before)
-                    ):
-                        restarted.append(index)
+                if value is not before:
+                    values[index] = ABSENT  # a refused value keeps its series' place
+                    value = _checked(value, before, slot, index, reading, restarted)
                 values[index] = value
             except Refused as refused:
                 reading.refuse(refused)
             except Exception as error:  # an author's own __eq__, __hash__, __iter__ ...
                 reading.refuse(Refused("S-14", "shape", f"{short(item)}: {short(error)}"))
-        reading.taken = taken
         as_before = as_before and position == count
         self._settle(reading, values, restarted, as_before=as_before)
         return reading
+
+    def _as_before(
+        self, samples: Iterator[Any], last: list[Any], reading: Reading, restarted: list[int]
+    ) -> tuple[list[Any], Any]:
+        """Take samples for as long as they are those of the last pull, in its order.
+
+        Returns:
+            Their values, and the first sample that is another one, if there is one.
+        """
+        values: list[Any] = []
+        slots = self._slots
+        for first in range(0, len(slots), ENTRIES):
+            if first:
+                give_way()
+            until = first + ENTRIES
+            for slot, before, item in zip(
+                slots[first:until], last[first:until], samples, strict=False
+            ):
+                try:
+                    if type(item) is not tuple:
+                        return values, item
+                    if len(item) == 3:
+                        metric, value, labels = item
+                        if labels is not slot.raw and labels != slot.raw:
+                            return values, item
+                    elif len(item) == 2 and slot.raw is None:
+                        metric, value = item
+                    else:
+                        return values, item
+                    if metric != slot.metric:
+                        return values, item
+                except Exception:  # an author's own __eq__: again, where it is told
+                    return values, item
+                if value is not before:  # which is plain
+                    kind = type(value)
+                    if (
+                        slot.histogram
+                        or not (
+                            (kind is int and 0 <= value < _HIGH)
+                            or (kind is float and 0.0 <= value < _INFINITE)
+                        )
+                        or (slot.cumulative and (before is ABSENT or value < before))
+                    ):
+                        try:
+                            value = _checked(value, before, slot, len(values), reading, restarted)
+                        except Refused as refused:
+                            reading.refuse(refused)
+                            value = ABSENT  # a refused value keeps its series' place
+                values.append(value)
+        return values, _MISSING
 
     def keep(self, reading: Reading, sampler: str) -> Block:
         """Take over a reading and return its block."""
@@ -325,6 +355,30 @@ class Intake:
             if slot.series.cumulative and value is not ABSENT:
                 slot.offset = value
                 slot.series.start = fork
+
+
+def _parted(item: Any) -> tuple[Any, Any, Any]:
+    """Return a sample's name, value and labels."""
+    size = len(item) if isinstance(item, tuple) else 0
+    if size == 2:
+        metric, value = item
+        return metric, value, None
+    if size < 2:
+        raise Refused("S-14", "shape", f"expected (name, value[, labels]), got {short(item)}")
+    metric, value, labels = item[:3]
+    return metric, value, labels
+
+
+def _checked(
+    value: Any, before: Any, slot: Slot, index: int, reading: Reading, restarted: list[int]
+) -> Any:
+    """Return a value that is not the last one as a plain one; note a reset."""
+    value = plain(value, slot.series)
+    if value is ABSENT:
+        reading.silent += 1
+    elif slot.cumulative and before is not ABSENT and fell(value, before):
+        restarted.append(index)
+    return value
 
 
 def _close(samples: Any) -> None:

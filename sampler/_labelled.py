@@ -66,6 +66,10 @@ class Labelled(Generic[Cell]):
         """Return the children, in the order of their making."""
         return list(self._children.values())
 
+    def samples(self, metric: str) -> list[tuple[Any, ...]]:
+        """Return a sample of each child that has something to report."""
+        return samples(metric, self.names, self.children())
+
     def _child(self, values: tuple[object, ...]) -> Cell:
         child = self._known.get(values)
         if child is not None:
@@ -96,6 +100,13 @@ class LabelledCounter(Labelled[Counter]):
     def inc(self, n: float = 1, **labels: str | int) -> None:
         """Add to the child for these labels; see :meth:`Counter.inc` and :meth:`labels`."""
         self.of(labels).inc(n)
+
+    def samples(self, metric: str) -> list[tuple[Any, ...]]:
+        """Return a sample of each child; without the call of ``read`` for each."""
+        return [
+            (metric, cell._value, cell._labels or _labels(self.names, cell))  # noqa: SLF001
+            for cell in self.children()
+        ]
 
 
 class LabelledGauge(Labelled[Gauge]):
@@ -131,18 +142,15 @@ class LabelledHistogram(Labelled[Histogram]):
 
 
 def samples(metric: str, names: tuple[str, ...], cells: Iterable[Any]) -> list[tuple[Any, ...]]:
-    """Return the samples of one instrument.
+    """Return a sample of each cell that has something to report."""
+    return [
+        (metric, value, cell._labels or _labels(names, cell))  # noqa: SLF001 - one room
+        for cell in cells
+        if (value := cell.read()) is not None
+    ]
 
-    Labels are made when they are first asked for: nobody pays for them while nobody listens.
-    """
-    found: list[tuple[Any, ...]] = []
-    for cell in cells:
-        value = cell.read()
-        if value is not None:
-            labels = cell._labels  # noqa: SLF001 - one room
-            if labels is None:
-                labels = cell._labels = FixedLabels(  # noqa: SLF001
-                    zip(names, cell.texts, strict=True)
-                )
-            found.append((metric, value, labels))
-    return found
+
+def _labels(names: tuple[str, ...], cell: Any) -> FixedLabels:
+    """Make a cell's labels when they are first asked for: nobody listens, nobody pays."""
+    cell._labels = FixedLabels(zip(names, cell.texts, strict=True))  # noqa: SLF001 - one room
+    return cell._labels  # type: ignore[no-any-return] # noqa: SLF001
