@@ -373,7 +373,12 @@ def _checked(
     value: Any, before: Any, slot: Slot, index: int, reading: Reading, restarted: list[int]
 ) -> Any:
     """Return a value that is not the last one as a plain one; note a reset."""
-    value = plain(value, slot.series)
+    try:
+        value = plain(value, slot.series)
+    except Refused:
+        raise
+    except Exception as error:  # an author's own mapping
+        raise Refused("S-14", "shape", f"{slot.series}: {short(error)}") from None
     if value is ABSENT:
         reading.silent += 1
     elif slot.cumulative and before is not ABSENT and fell(value, before):
