@@ -53,7 +53,7 @@ class Encoder:
             self._hung = job.overran
             fault = f"encode did not end within {ENCODE_DEADLINE:g} s"
         elif not job.started:
-            fault = "the interpreter starts no thread any more"
+            fault = "no thread can be started"
         elif job.error is not None:
             fault = f"encode raised {job.message}"
         else:
