@@ -43,11 +43,17 @@ class Rig:
         samplers: mappings to register first, named ``bad...``.
         goods: how many good samplers to register behind them.
         interval: seconds.
+        beside: a second adapter.
         limits: of the ``[samplers]`` table.
     """
 
     def __init__(
-        self, *samplers: Any, goods: int = 3, interval: float = 0.1, **limits: Any
+        self,
+        *samplers: Any,
+        goods: int = 3,
+        interval: float = 0.1,
+        beside: Any = None,
+        **limits: Any,
     ) -> None:
         self.accounts: dict[str, Any] = {}
         """What became of each sampler's samples, the last pull's included; set at the end."""
@@ -56,9 +62,13 @@ class Rig:
         self.registry = Registry()
         for each in (*samplers, *(good.mapping() for good in self.goods)):
             self.registry.register(each)
-        wiring = Wiring("memory", "memory", self.memory, interval, timeout=2.0)
+        adapters = {"memory": self.memory, **({} if beside is None else {"beside": beside})}
+        wirings = tuple(
+            Wiring(name, name, adapter, interval, timeout=2.0)
+            for name, adapter in adapters.items()
+        )
         program = Program(service="t", host="h", instance="0", flush_timeout=5.0)
-        self.agent = Agent(Settings("t", program, Samplers(**limits), (wiring,)), self.registry)
+        self.agent = Agent(Settings("t", program, Samplers(**limits), wirings), self.registry)
 
     def __enter__(self) -> Rig:
         self.agent.start()
@@ -81,6 +91,12 @@ class Rig:
     def skipped(self) -> int:
         """Rounds that found one still running."""
         return sum(pulse.ticker.schedule.skipped for pulse in self.agent._pulses)
+
+    def failures(self, name: str) -> int:
+        """How many pulls of a sampler have failed so far."""
+        (collector,) = self.agent._collectors
+        found = [each for each in collector.statistics() if each.sampler == name]
+        return sum(sum(each.failures.values()) for each in found)
 
     def run(self, ticks: int, limit: float = 30.0) -> None:
         """Wait for so many more rounds."""
