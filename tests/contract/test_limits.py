@@ -16,6 +16,7 @@ from tests.contract.lab import BIG, Lab
 
 
 @pytest.mark.clause("C-14")
+@pytest.mark.scenario(18)
 def test_an_endless_sampler_is_cut_and_closed() -> None:
     """10 000 samples are taken, one more is counted as refused, and its ``finally`` runs."""
     closed = []
@@ -57,6 +58,7 @@ def test_a_generator_that_resists_its_end_fails_that_pull_only() -> None:
 
 
 @pytest.mark.clause("C-14")
+@pytest.mark.scenario(19)
 def test_a_metric_has_two_thousand_series() -> None:
     """The surplus of counters and histograms is folded into one series, of gauges refused."""
     with Lab() as lab:
@@ -187,6 +189,7 @@ def test_a_source_that_restarts_restarts_its_surplus() -> None:
     assert after[name].start >= snapshot.start
 
 
+@pytest.mark.scenario(19)
 def test_churn_does_not_grow_memory() -> None:
     """New series at every pull for ever: what is kept is what one pull has."""
     import tracemalloc
