@@ -1,4 +1,4 @@
-"""Samplers and encoders that hang, spin or are slow, beside an agent that delivers."""
+"""Samplers that hang, spin or are slow, beside an agent that delivers."""
 
 from __future__ import annotations
 
@@ -14,10 +14,8 @@ from typing import Any
 import pytest
 
 from sampler._abandoned import BUDGET, abandoned
-from sampler.agent import Batch
 from tests.chaos.rig import Rig
 from tests.contract.build import Gate, Spin
-from tests.support.memory import Memory
 from tests.support.waiting import wait_for
 
 SHORT = 0.05
@@ -152,6 +150,27 @@ def test_many_samplers_hang_and_sixteen_threads_are_given_up() -> None:
         published = rig.points("sampler.threads.abandoned")
         assert published[-1] == BUDGET == max(published)
     wait_for(lambda: abandoned() == 0, what="the threads to end")
+
+
+@pytest.mark.scenario(17)
+def test_samplers_that_answered_before_are_called_whoever_hangs() -> None:
+    """Twenty begin to hang at once: a thread for each, and no gap for those that do not."""
+    with ExitStack() as stack:
+        gates = [stack.enter_context(Gate(f"bad.hang{n}", closed=False)) for n in range(20)]
+        with Rig(*(gate.sampler for gate in gates), deadline=SHORT) as rig:
+            rig.run(2)
+            for gate in gates:
+                gate.close()
+            wait_for(lambda: abandoned() == 20, 30, "all of them to hang")
+            rig.run(5)
+            assert abandoned() == 20
+            for gate in gates:
+                gate.open()
+            wait_for(lambda: abandoned() == 0, what="the threads to end")
+            rig.run(2)
+        for gate in gates:
+            assert gate.most == 1
+            assert rig.accounts[gate.sampler["name"]].failures["deadline"] == 1
 
 
 @pytest.mark.scenario(17)
@@ -307,45 +326,3 @@ def test_a_sampler_that_is_over_its_deadline_each_time_is_parked_and_tried_again
     assert account.failures["deadline"] == slow.calls
     assert sum(account.failures.values()) == rig.goods[0].calls
     wait_for(lambda: abandoned() == 0, what="the last call to end")
-
-
-class Stuck(Memory):
-    """An adapter whose ``encode`` hangs, spins, raises or never stops yielding."""
-
-    def __init__(self, how: str) -> None:
-        super().__init__()
-        self.how, self.calls, self.release = how, 0, threading.Event()
-
-    def encode(self, snapshot: Any, since: Any) -> Any:
-        self.calls += 1
-        if self.how == "hangs":
-            self.release.wait(60)
-        while self.how == "spins" and not self.release.is_set():
-            pass
-        if self.how == "exits":
-            raise SystemExit(self.how)
-        while self.how == "endless":
-            yield Batch((b"x",), 1)
-        while self.how == "empty":
-            yield Batch((b"x",), 0)
-        yield from super().encode(snapshot, since)
-
-
-@pytest.mark.scenario(17)
-@pytest.mark.parametrize("how", ["hangs", "spins", "exits", "endless", "empty"])
-def test_an_encoder_that_hangs_costs_its_own_adapter_only(
-    how: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It is under the samplers' guard: one thread, its own entries, counted as its own."""
-    monkeypatch.setattr("sampler.agent.encoding.ENCODE_DEADLINE", SHORT)
-    stuck = Stuck(how)
-    with Rig(beside=stuck) as rig:
-        rig.run(6)
-        assert abandoned() <= 1
-        if how == "hangs":
-            assert (stuck.calls, abandoned()) == (1, 1)
-    account = rig.agent.accounts()["beside"]
-    assert account.holds
-    assert account.collected == account.dropped["encode"] > 0
-    stuck.release.set()
-    wait_for(lambda: abandoned() == 0, what="the thread to end")
