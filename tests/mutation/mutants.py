@@ -99,6 +99,8 @@ def _out_of_bounds(node: ast.AST) -> bool:
         "TYPE_CHECKING",
     }:
         return True
+    if isinstance(node, ast.keyword) and node.arg == "strict":
+        return True
     return isinstance(node, ast.arg | ast.Import | ast.ImportFrom | ast.Assert | ast.JoinedStr)
 
 
