@@ -47,7 +47,8 @@ class Copy:
     def passes(self, tests: tuple[str, ...], limit: float) -> bool:
         """Run tests to the first that fails; tell whether none did within ``limit`` seconds."""
         paths = os.pathsep.join(str(self._folder / name) for name in (".", "adapters"))
-        options = [
+        quiet = ["-x", "-q", "-p", "no:cacheprovider", "--timeout=20"]
+        options = [*quiet, "--hypothesis-seed=1", "-m", "not server"]
             "-x",
             "-q",
             "-p",
@@ -57,7 +58,7 @@ class Copy:
             "-m",
         ]
         process = subprocess.Popen(
-            [sys.executable, "-m", "pytest", *options, "not server", *tests],
+            [sys.executable, "-m", "pytest", *options, *tests],
             cwd=self._folder,
             env={**os.environ, "PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1"},
             stdout=subprocess.DEVNULL,
