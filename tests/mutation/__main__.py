@@ -49,14 +49,6 @@ class Copy:
         paths = os.pathsep.join(str(self._folder / name) for name in (".", "adapters"))
         quiet = ["-x", "-q", "-p", "no:cacheprovider", "--timeout=20"]
         options = [*quiet, "--hypothesis-seed=1", "-m", "not server"]
-            "-x",
-            "-q",
-            "-p",
-            "no:cacheprovider",
-            "--hypothesis-seed=1",
-            "--timeout=20",
-            "-m",
-        ]
         process = subprocess.Popen(
             [sys.executable, "-m", "pytest", *options, *tests],
             cwd=self._folder,
