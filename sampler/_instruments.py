@@ -13,7 +13,7 @@ from sampler._kinds import Counter, Gauge, Histogram
 from sampler._labelled import Labelled, LabelledCounter, LabelledGauge, LabelledHistogram
 from sampler._locked import renew_lock
 from sampler._mapping import short
-from sampler._names import is_name
+from sampler._names import MAX_BUCKETS, is_name
 from sampler._typing import overload
 
 TYPE_CHECKING = False
@@ -173,7 +173,8 @@ class Instruments:
 
         Raises:
             InvalidSampler: a name that is none, or another scope.
-            ValueError: ``name`` is another instrument already; bounds are not finite and rising.
+            ValueError: ``name`` is another instrument already; bounds are not finite and rising,
+                or more than a consumer takes.
         """
         names = _names(labels)
         bounds = None if buckets is None else tuple(float(bound) for bound in buckets)
@@ -181,6 +182,8 @@ class Instruments:
             sorted(set(bounds)) != list(bounds) or not all(map(isfinite, bounds))
         ):
             raise ValueError(f"histogram {name!r}: buckets must be finite and rising: {bounds}")
+        if bounds is not None and len(bounds) > MAX_BUCKETS:
+            raise ValueError(f"histogram {name!r}: at most {MAX_BUCKETS} buckets are taken")
 
         def make(texts: tuple[str, ...]) -> Histogram:
             return Histogram(texts, bounds)

@@ -11,12 +11,12 @@ from __future__ import annotations
 from itertools import chain
 
 from sampler._mapping import UNDECLARED, Declaration, FixedLabels, label_text, short
-from sampler._names import GRAMMAR, MAX_NAME, OVERFLOW, exact, is_name
+from sampler._names import GRAMMAR, MAX_LABELS, MAX_NAME, OVERFLOW, exact, is_name
 from sampler._overflow import Overflow
 from sampler._reading import Reading, Slot
 from sampler._snapshot import ABSENT, Absent, Block, Series
 from sampler._turns import ENTRIES, give_way
-from sampler._values import Refused, fell, fits, plain, subtract
+from sampler._values import Refused, fell, fits, plain, subtract, table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -242,9 +242,13 @@ class Intake:
             return (metric, ()), None
         if not hasattr(labels, "keys"):
             raise Refused("S-14", "labels", f"{metric}: labels {short(labels)} are no mapping")
+        yielded = table(labels, MAX_LABELS)
+        if len(yielded) > MAX_LABELS:
+            limit = f"{metric}: a sample has at most {MAX_LABELS} labels"
+            raise Refused("C-14", "too_many_labels", limit)
         raw: dict[str, str | int] = {}
         read: dict[str, str] = {}
-        for given, value in dict(labels).items():
+        for given, value in yielded.items():
             name = exact(given) if is_name(given) else ""
             if not name or len(name) > MAX_NAME or name == OVERFLOW:
                 what = f"{metric}: {short(given)} is not a label name"
@@ -374,7 +378,12 @@ def _checked(
     value: Any, before: Any, slot: Slot, index: int, reading: Reading, restarted: list[int]
 ) -> Any:
     """Return a value that is not the last one as a plain one; note a reset."""
-    value = plain(value, slot.series)
+    try:
+        value = plain(value, slot.series)
+    except Refused:
+        raise
+    except Exception as error:  # an author's own mapping
+        raise Refused("S-14", "shape", f"{slot.series}: {short(error)}") from None
     if value is ABSENT:
         reading.silent += 1
     elif slot.cumulative and before is not ABSENT and fell(value, before):

@@ -13,6 +13,10 @@ MAX_NAME = 150
 """Longest full name, in characters."""
 MAX_LABEL_VALUE = 1024
 """Longest label value, in characters."""
+MAX_LABELS = 64
+"""Most labels of a sample."""
+MAX_BUCKETS = 1_000
+"""Most buckets of a histogram; an exponential one of an instrument has 562 at most."""
 GRAMMAR = "lower-case words of a-z, 0-9 and single '_', joined by '.'"
 
 KINDS = ("counter", "gauge", "histogram")

@@ -13,7 +13,7 @@ from sampler.exceptions import SamplerConflict
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from types import TracebackType
     from typing import Any, Self
 
@@ -102,6 +102,8 @@ class Registry:
         self.reserved = reserved
         # Replaced, never changed: readers need no lock.
         self._registrations: tuple[Registration, ...] = ()
+        self._hung: tuple[Registration, ...] = ()
+        """Withdrawn while a call of theirs had not returned."""
 
     def register(self, sampler: Mapping[str, Any]) -> Registration:
         """Publish a sampler.
@@ -118,6 +120,9 @@ class Registry:
             SamplerConflict: it clashes with a registered sampler.
         """
         new = Registration(self, sampler)
+        for old in self._hung:  # registering anew ends no hang
+            if old.health.hung() and _same_call(old.declaration, new.declaration):
+                new.health = old.health
         while True:
             seen = self._registrations
             for old in seen:  # without the lock: comparing callables may run an author's __eq__
@@ -137,10 +142,9 @@ class Registry:
             KeyError: there is none.
         """
         with _lock:
-            kept = tuple(r for r in self._registrations if r.name != name)
-            if len(kept) == len(self._registrations):
+            if name not in self:
                 raise KeyError(f"no sampler {name!r} is registered")
-            self._registrations = kept
+            self._keep(lambda registration: registration.name != name)
 
     def discover(self, names: Iterable[str] = (), *, deadline: float = 5.0) -> tuple[Failure, ...]:
         """Publish samplers that installed distributions announce (``sampler.samplers``).
@@ -175,7 +179,16 @@ class Registry:
 
     def _remove(self, registration: Registration) -> None:
         with _lock:
-            self._registrations = tuple(r for r in self._registrations if r is not registration)
+            self._keep(lambda each: each is not registration)
+
+    def _keep(self, wanted: Callable[[Registration], bool]) -> None:
+        """Withdraw the others; the lock is held."""
+        before, self._registrations = (
+            self._registrations,
+            tuple(filter(wanted, self._registrations)),
+        )
+        gone = [each for each in before if not wanted(each)]
+        self._hung = tuple(each for each in (*self._hung, *gone) if each.health.hung())
 
     def __iter__(self) -> Iterator[Registration]:
         return iter(self._registrations)
@@ -194,11 +207,16 @@ def _same(old: Registration, new: Registration) -> bool:
     """Tell whether both say the same: an equal copy is the same mapping again."""
     a, b = old.declaration, new.declaration
     return (
-        (a.name, a.labels, a.sample, a.factory) == (b.name, b.labels, b.sample, b.factory)
+        (a.name, a.labels) == (b.name, b.labels)
+        and _same_call(a, b)
         and old.pid == new.pid
         and a.metrics.keys() == b.metrics.keys()
         and all(a.metrics[metric].same(b.metrics[metric]) for metric in a.metrics)
     )
+
+
+def _same_call(a: Declaration, b: Declaration) -> bool:
+    return (a.sample, a.factory) == (b.sample, b.factory)
 
 
 def _clash(old: Declaration, new: Declaration) -> str | None:

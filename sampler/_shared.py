@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from _thread import allocate_lock
 
+from sampler._names import MAX_BUCKETS
+from sampler._values import table
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from _thread import LockType
@@ -166,7 +169,10 @@ def iterable(samples: Any) -> Any:
 
 
 def _copy(item: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Copy the mappings in a sample: labels, and a histogram with its buckets."""
+    """Copy the mappings in a sample: labels, and a histogram with its buckets.
+
+    Of each, one key more than an intake takes.
+    """
     parts = [_table(part) for part in item]
     if len(parts) > 1 and isinstance(parts[1], dict) and "buckets" in parts[1]:
         parts[1]["buckets"] = _table(parts[1]["buckets"])
@@ -174,7 +180,7 @@ def _copy(item: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _table(part: Any) -> Any:
-    return dict(part) if hasattr(part, "keys") else part
+    return table(part, MAX_BUCKETS + 1) if hasattr(part, "keys") else part
 
 
 def _process() -> int:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from operator import index
 
 from sampler._histogram import Histogram, difference, merge
 from sampler._mapping import short
+from sampler._names import MAX_BUCKETS
 from sampler._snapshot import ABSENT
 
 TYPE_CHECKING = False
@@ -41,8 +43,8 @@ def plain(value: Any, series: Series) -> Value | Absent:
         :data:`ABSENT` for ``None`` and NaN: nothing to report.
 
     Raises:
-        Refused: with the reason ``type``, ``not_finite``, ``out_of_range``, ``negative`` or
-            ``histogram``.
+        Refused: with the reason ``type``, ``not_finite``, ``out_of_range``, ``negative``,
+            ``histogram`` or ``too_many_buckets``.
     """
     if series.kind == "histogram":
         silent = value is None or (isinstance(value, float) and value != value)  # noqa: PLR0124
@@ -69,6 +71,18 @@ def number(value: Any, series: Series) -> int | float | Absent:
     if value - value != 0.0:
         raise Refused(_clause(series), "not_finite", f"{series}: {value}")
     return float(value)
+
+
+def table(mapping: Any, most: int) -> dict[Any, Any]:
+    """Copy an author's mapping, of which ``most`` keys are taken: one more tells that it has more.
+
+    Nothing else is asked of one that may have keys without end.
+    """
+    if isinstance(mapping, dict) and type(mapping).__iter__ is dict.__iter__:
+        if dict.__len__(mapping) <= most:
+            return dict(mapping)  # at one moment, whatever other threads do to it
+        return {key: dict.get(mapping, key) for key in islice(dict.keys(mapping), most + 1)}
+    return {key: mapping[key] for key in islice(mapping.keys(), most + 1)}
 
 
 def _clause(series: Series) -> str:
@@ -105,10 +119,13 @@ def _histogram(value: Any, series: Series) -> Histogram:
         raise torn("'count' must be an integer of at least 0")
     total = number(value.get("sum"), series)
     pairs = value.get("buckets") or {}
-    if not hasattr(pairs, "items"):
+    if not hasattr(pairs, "keys"):
         raise torn("'buckets' must map upper bounds to cumulative counts")
+    read = table(pairs, MAX_BUCKETS + 1)  # infinity may be among them
+    if len(read) - (_INFINITE in read) > MAX_BUCKETS:
+        raise Refused("C-14", "too_many_buckets", f"{series} has more than {MAX_BUCKETS} buckets")
     buckets = []
-    for upper, cumulative in pairs.items():
+    for upper, cumulative in read.items():
         bound, at = _bound(upper, series), number(cumulative, series)
         if not isinstance(at, int):
             raise torn(f"the count at {short(upper)} is no integer")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from sampler._discovery import announced
+from sampler._worker import told
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -44,7 +45,7 @@ class Entry:
         except ModuleNotFoundError as error:
             raise Unusable(self, f"needs {error.name!r}: {self._remedy(error.name)}") from error
         except (Exception, SystemExit) as error:
-            raise Unusable(self, f"cannot be imported: {error!r}") from error
+            raise Unusable(self, f"cannot be imported: {told(error)}") from error
 
     def _remedy(self, module: str | None) -> str:
         if self.distribution == OURS:

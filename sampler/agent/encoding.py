@@ -9,7 +9,7 @@ from sampler._worker import Job
 from sampler.agent.adapter import Batch
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from sampler._snapshot import Snapshot
     from sampler._worker import Crew
@@ -39,7 +39,7 @@ class Encoder:
         """Return the call of ``encode`` as a job for a crew."""
         if self._hung is not None and not self._hung.returned:
             return Job(_still_hung)
-        return Job(lambda: list(self._adapter.encode(snapshot, since)))
+        return Job(lambda: _accounted(self._adapter.encode(snapshot, since), len(snapshot)))
 
     def batches(self, job: Job, entries: int) -> list[Batch]:
         """Judge a finished job; everything is refused when it failed or does not add up.
@@ -48,18 +48,18 @@ class Encoder:
             job: what :meth:`job` returned, after its crew ran it.
             entries: how many entries the snapshot has.
         """
-        fault = ""
+        batches: list[Batch] = []
         if job.overran is not None:
             self._hung = job.overran
             fault = f"encode did not end within {ENCODE_DEADLINE:g} s"
         elif not job.started:
-            fault = "the interpreter starts no thread any more"
+            fault = "no thread can be started"
         elif job.error is not None:
             fault = f"encode raised {job.message}"
         else:
-            fault = _check(job.result, entries)
+            batches, fault = job.result
         self._say(fault)
-        return [Batch((), 0, {"encode": entries})] if fault else job.result
+        return [Batch((), 0, {"encode": entries})] if fault else batches
 
     def _say(self, fault: str) -> None:
         if fault and fault != self._said:
@@ -77,13 +77,20 @@ def encode_all(crew: Crew, wanted: Sequence[tuple[Encoder, Snapshot, Since]]) ->
     ]
 
 
-def _check(batches: list[Any], entries: int) -> str:
-    if not all(isinstance(batch, Batch) for batch in batches):
-        return "encode must yield Batch objects"
-    accounted = sum(batch.entries for batch in batches)
+def _accounted(yielded: Iterable[Any], entries: int) -> tuple[list[Batch], str]:
+    """Take what ``encode`` yields, and say what is wrong with it. Runs foreign code."""
+    batches: list[Batch] = []
+    accounted = 0
+    for batch in yielded:
+        if type(batch) is not Batch:
+            return [], "encode must yield Batch objects"
+        batches.append(batch)
+        accounted += batch.entries
+        if accounted > entries or len(batches) > entries + 1:  # it may have no end
+            return [], f"encode accounted for more than the {entries} entries there are"
     if accounted != entries:
-        return f"encode accounted for {accounted} of {entries} entries"
-    return ""
+        return [], f"encode accounted for {accounted} of {entries} entries"
+    return batches, ""
 
 
 def _still_hung() -> list[Batch]:

@@ -8,6 +8,7 @@ import time
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
+from sampler._worker import told
 from sampler.agent.adapter import DELIVERED, UNCONFIRMED
 from sampler.exceptions import Rejected, Unavailable
 
@@ -79,7 +80,7 @@ class Sender:
         if close and ends is not None and not self._thread.is_alive():
             try:
                 ends()
-            except Exception:
+            except (Exception, SystemExit):
                 _log.exception("adapter %r: close failed", self.name)
 
     def _run(self) -> None:
@@ -89,7 +90,10 @@ class Sender:
                 if self._stopping.is_set() and self._outbox.empty():
                     return
                 continue
-            pause = self._send(batch)
+            try:
+                pause = self._send(batch)
+            except BaseException as error:  # SystemExit, or an error that cannot be shown
+                pause = self._broken(batch, error)
             if pause is not None:
                 if self._stopping.is_set():
                     return
@@ -107,8 +111,6 @@ class Sender:
             return self._unavailable(str(error), error.retry_after)
         except Rejected as error:
             self._rejected(batch, error)
-        except Exception as error:
-            return self._broken(batch, error)
         else:
             self._settled(batch, outcome)
         return None
@@ -151,10 +153,10 @@ class Sender:
         self._outbox.landed(delivered=batch.samples - refused, rejected=error.reason)
         self._recovered()
 
-    def _broken(self, batch: Batch, error: Exception) -> float | None:
+    def _broken(self, batch: Batch, error: BaseException) -> float | None:
         """Handle what no adapter should raise: a defect must not stop the batches behind it."""
         self._errors += 1
-        trouble = f"send raised {type(error).__name__}: {error}"
+        trouble = f"send raised {told(error)}"
         if self._idempotent and self._errors < TRIES_AFTER_ERRORS:
             return self._unavailable(trouble)
         _log.error("adapter %r: %s", self.name, trouble, exc_info=error)

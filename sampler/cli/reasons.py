@@ -35,6 +35,8 @@ REFUSED: Mapping[str, str] = {
     "overflow": "its metric has more series than samplers.max_series: the surplus is folded into "
     "one series, labelled overflow",
     "shape": "it is no (name, value) or (name, value, labels)",
+    "too_many_buckets": "its histogram has more than 1000 buckets",
+    "too_many_labels": "it has more than 64 labels",
     "too_many_samples": "the sampler yielded more than samplers.max_samples in one pull: the rest "
     "is not taken",
     "too_many_series": "its metric, no counter or histogram that could be folded, has more series "

@@ -62,6 +62,7 @@ def numbers(value, kind):
 @pytest.mark.server
 @pytest.mark.parametrize("protocol", ["plaintext", "pickle", "udp"])
 @pytest.mark.parametrize("tags", [False, True])
+@pytest.mark.scenario(22)
 def test_carbon_parses_as_many_entries_as_there_are(entries, parse, protocol, tags):
     """With their values and tags, none merged, nothing foreign, no complaint."""
     adapter = Graphite(protocol=protocol, tags=tags, quantiles=())

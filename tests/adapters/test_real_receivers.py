@@ -74,6 +74,7 @@ def test_the_corpus_has_every_kind_of_bad_character():
 
 
 @pytest.mark.parametrize("tags", [False, True])
+@pytest.mark.scenario(22)
 def test_carbon_stores_each_entry_and_nothing_else(carbon, tags):
     """Exactly, under the path that was written."""
     entries = hostile()
@@ -101,6 +102,7 @@ def has_more(statsd, packets):
     return len(statsd.packets()) > packets
 
 
+@pytest.mark.scenario(22)
 def test_statsd_counts_each_entry_and_nothing_else(statsd):
     """Gauges whatever their sign was before, and exact differences."""
     entries = hostile()
@@ -131,6 +133,7 @@ def test_statsd_counts_each_entry_and_nothing_else(statsd):
     assert sorted(totals) == sorted(float(count) for count in counts if count)
 
 
+@pytest.mark.scenario(22)
 def test_prometheus_stores_each_sample_and_nothing_else(prometheus_server):
     """The target is up, and every sample is the one that was served."""
     shot = snapshot_of(block(*hostile()))

@@ -243,6 +243,7 @@ def test_stop_ends_within_its_limit_when_an_endpoint_hangs() -> None:
     memory.release.set()
 
 
+@pytest.mark.scenario(16)
 def test_a_hanging_sampler_costs_the_final_flush_no_more_than_its_share() -> None:
     """stop() ends in time and delivers the others' last values."""
     release = threading.Event()

@@ -64,7 +64,8 @@ SCENARIOS = {
     ),
     17: Scenario(
         "many samplers hang, and one spins",
-        "at most 16 threads are given up; the rest is reported; the spinning one is ended",
+        "at most 16 threads are given up to those that never answered, one to each that did; "
+        "the rest is reported; the spinning one is ended",
     ),
     18: Scenario("sampler never stops yielding", "the pull ends; memory bounded; counted"),
     19: Scenario("a million label sets", "memory bounded; the surplus counted; old series exact"),

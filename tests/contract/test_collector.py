@@ -93,6 +93,7 @@ def test_a_round_beside_a_busy_thread_is_one_hand_off(registry: Registry) -> Non
     assert min(inside_counts) < 25
 
 
+@pytest.mark.scenario(21)
 def test_collect_from_inside_a_sampler_raises_instead_of_waiting(registry: Registry) -> None:
     """It would wait for itself; the sampler that tries gets CollectorBusy, which it may handle."""
     caught: list[CollectorBusy] = []

@@ -78,3 +78,26 @@ def test_nothing_observed_has_no_quantile() -> None:
     assert Histogram(0, 0.0, ((1.0, 0),)).quantile(0.5) is None
     assert Histogram(3, 1.0).quantile(0.5) is None
     assert merge(Histogram(1, None), Histogram(1, 2.0)).sum is None
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Histogram(3, 1.0, ((1.0, 1),), 3, 0.5),
+        Histogram(2, 2.0, ((1.0, 1),), 3, 0.5),
+        Histogram(2, None, ((1.0, 1),), 3, 0.5),
+        Histogram(2, 1.0, ((1.0, 2),), 3, 0.5),
+        Histogram(2, 1.0, ((2.0, 1),), 3, 0.5),
+        Histogram(2, 1.0, ((1.0, 1),), 4, 0.5),
+        Histogram(2, 1.0, ((1.0, 1),), 3, 0.25),
+    ],
+)
+def test_histograms_are_equal_when_all_that_they_say_is(other) -> None:
+    """Whatever they were read from; and nothing else is equal to one."""
+    one = Histogram(2, 1.0, ((1.0, 1),), 3, 0.5)
+    same = Histogram(2, 1.0, ((1.0, 1),), 3, 0.5, lineage=object())
+    assert one == same
+    assert hash(one) == hash(same)
+    assert one != other
+    assert one != (2, 1.0)
+    assert len({one, same, other}) == 2

@@ -383,3 +383,22 @@ def test_a_late_label_counts_whole(registry) -> None:
     assert value == 3
     assert series.start is not None
     assert series.start >= snapshot.start
+
+
+def test_a_histogram_that_grows_stays_the_same_series(registry) -> None:
+    """Whatever it observes; one that has restarted is another, however much it has counted."""
+    latency = Instruments("shop", registry).histogram("latency", unit="s")
+    latency.observe(0.2)
+    with Collector(registry) as consumer:
+        ((first, _),) = consumer.collect()
+        for seconds in (0.2, 5.0, 1e-6):
+            latency.observe(seconds)
+            ((series, value),) = consumer.collect()
+            assert series is first
+        assert value.count == 4
+        latency.restart()
+        for _ in range(5):
+            latency.observe(7.0)
+        ((series, value),) = consumer.collect()
+        assert series is not first
+        assert value.count == 5

@@ -360,3 +360,25 @@ def test_start_is_asked_before_the_samples() -> None:
         consumer.collect()
         consumer.collect()
     assert calls == ["start", "sample"] * 2
+
+
+class Torn:
+    """A histogram that raises from whatever is asked of it."""
+
+    def get(self, key: str) -> Any:
+        raise ZeroDivisionError
+
+    keys = items = get
+
+
+@pytest.mark.clause("C-12")
+@pytest.mark.parametrize("value", [Torn(), {"count": 2, "buckets": Torn()}])
+@pytest.mark.parametrize("warm", [True, False])
+def test_a_histogram_that_raises_costs_itself_only(lab: Lab, value: Any, warm: bool) -> None:
+    """In the place where the last pull had it, too."""
+    good = ("h", {"count": 1, "buckets": {}})
+    if warm:
+        lab.pull(good, ("g", 1))
+    assert lab.pull(("h", value), ("g", 2)) == {"lab.g": 2}
+    assert lab.account.refused == {"shape": 1}
+    assert "lab.h" in lab.pull(good, ("g", 3))

@@ -31,6 +31,7 @@ pytestmark = pytest.mark.usefixtures("no_thread_is_left")
 
 
 @pytest.mark.clause("C-05", "C-06")
+@pytest.mark.scenario(15, 16)
 def test_raising_hanging_and_spinning_samplers_cost_themselves_only(registry: Registry) -> None:
     """In every round the others' numbers are there and right; the bad ones are counted."""
     with (
@@ -137,6 +138,7 @@ def test_a_spinning_sampler_is_ended(registry: Registry) -> None:
         wait_for(lambda: "spin.calls" in values(consumer.collect()), 20.0, "it to answer")
 
 
+@pytest.mark.scenario(17)
 def test_spinning_samplers_are_ended_beside_a_busy_program(registry: Registry) -> None:
     """Also when several of them and the program share the interpreter."""
     with ExitStack() as stack, Collector(registry, deadline=0.05) as consumer:
@@ -206,6 +208,7 @@ def test_who_has_answered_before_runs_first(registry: Registry) -> None:
     assert [block.sampler for block in snapshot.blocks] == ["new", "old"]
 
 
+@pytest.mark.scenario(17)
 def test_at_the_budget_only_proven_samplers_run(registry: Registry) -> None:
     """Twenty that hang at once cost sixteen threads; who has answered before always runs."""
     with ExitStack() as stack, Collector(registry, deadline=0.05) as consumer:

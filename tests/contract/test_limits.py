@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import itertools
+from collections import OrderedDict
+from itertools import count, repeat
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sampler import Collector, Histogram, Registry
-from tests.contract.build import reasons, values
+from sampler import Collector, Histogram, Instruments, Registry
+from tests.contract.build import mapping, reasons, values
 from tests.contract.lab import BIG, Lab
 
 
 @pytest.mark.clause("C-14")
+@pytest.mark.scenario(18)
 def test_an_endless_sampler_is_cut_and_closed() -> None:
     """10 000 samples are taken, one more is counted as refused, and its ``finally`` runs."""
     closed = []
@@ -57,7 +59,7 @@ def test_a_pull_that_is_cut_ends_no_series() -> None:
 
 def test_series_do_not_pile_up_behind_cuts() -> None:
     """A sampler that never ends and always names others."""
-    numbers = itertools.count()
+    numbers = count()
 
     def sample() -> Any:
         while True:
@@ -88,6 +90,7 @@ def test_a_generator_that_resists_its_end_fails_that_pull_only() -> None:
 
 
 @pytest.mark.clause("C-14")
+@pytest.mark.scenario(19)
 def test_a_metric_has_two_thousand_series() -> None:
     """The surplus of counters and histograms is folded into one series, of gauges refused."""
     with Lab() as lab:
@@ -218,6 +221,7 @@ def test_a_source_that_restarts_restarts_its_surplus() -> None:
     assert after[name].start >= snapshot.start
 
 
+@pytest.mark.scenario(19)
 def test_churn_does_not_grow_memory() -> None:
     """New series at every pull for ever: what is kept is what one pull has."""
     import tracemalloc
@@ -245,3 +249,74 @@ def test_churn_does_not_grow_memory() -> None:
             assert tracemalloc.get_traced_memory()[0] < before + 200_000
         finally:
             tracemalloc.stop()
+
+
+class Endless:
+    """A mapping with keys without end."""
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return 1
+
+    __getitem__ = get
+
+    def keys(self) -> Any:
+        return map("k{}".format, count())
+
+    def items(self) -> Any:
+        return zip(self.keys(), repeat(1))
+
+
+def many(number: int) -> dict[str, int]:
+    """Return labels of that number."""
+    return {f"k{n}": n for n in range(number)}
+
+
+@pytest.mark.clause("C-14")
+@pytest.mark.parametrize("min_interval", [None, 60])
+@pytest.mark.parametrize(
+    ("sample", "reason"),
+    [
+        (("g", 1, many(65)), "too_many_labels"),
+        (("g", 1, OrderedDict(many(65))), "too_many_labels"),
+        (("g", 1, many(10**6)), "too_many_labels"),
+        (("g", 1, Endless()), "too_many_labels"),
+        (("h", {"count": 1, "buckets": dict.fromkeys(range(1_001), 1)}), "too_many_buckets"),
+        (("h", {"count": 1, "buckets": dict.fromkeys(range(10**6), 1)}), "too_many_buckets"),
+        (("h", {"count": 1, "buckets": Endless()}), "too_many_buckets"),
+    ],
+)
+def test_a_sample_with_too_many_labels_or_buckets_costs_itself_only(
+    sample: Any, reason: str, min_interval: float | None
+) -> None:
+    """It is refused under its own reason, whatever it would have taken to read it whole."""
+    registry = Registry()
+    keys = {} if min_interval is None else {"min_interval": min_interval}
+    metrics = {"h": {"kind": "histogram"}}
+    registry.register(mapping("m", ("a", 1), sample, ("b", 2), metrics=metrics, **keys))
+    with Collector(registry, deadline=20.0) as consumer:
+        assert values(consumer.collect()) == {"m.a": 1, "m.b": 2}
+        (account,) = consumer.statistics()
+        assert account.refused == {reason: 1}
+        assert account.yielded == 3
+
+
+def test_as_many_labels_and_buckets_as_a_consumer_takes() -> None:
+    """Sixty-four labels, a thousand buckets; infinity and constant labels come on top."""
+    buckets = {**dict.fromkeys(range(1_000), 1), float("inf"): 1}
+    samples = (("g", 1, many(64)), ("h", {"count": 1, "buckets": buckets}))
+    registry = Registry()
+    metrics = {"h": {"kind": "histogram"}}
+    registry.register(mapping("m", *samples, labels={"pool": "a"}, metrics=metrics))
+    with Collector(registry, deadline=20.0) as consumer:
+        (one, _), (_, histogram) = consumer.collect()
+        assert len(one.labels) == 65
+        assert isinstance(histogram, Histogram)
+        assert len(histogram.buckets) == 1_000
+
+
+def test_an_instrument_with_more_buckets_than_anyone_takes_is_refused_at_once() -> None:
+    """Where it is made, not at each pull."""
+    group = Instruments("g", registry=Registry())
+    group.histogram("whole", buckets=range(1_000))
+    with pytest.raises(ValueError, match="at most 1000 buckets"):
+        group.histogram("more", buckets=range(1_001))

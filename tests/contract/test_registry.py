@@ -229,6 +229,7 @@ def test_iterating_while_the_registry_changes_sees_one_state() -> None:
 
 
 @pytest.mark.clause("R-06")
+@pytest.mark.scenario(21)
 def test_a_sampler_may_unregister_itself_while_it_is_pulled() -> None:
     """The pull in which it goes still counts; the next one does not know it."""
     registry = Registry()
@@ -245,6 +246,7 @@ def test_a_sampler_may_unregister_itself_while_it_is_pulled() -> None:
 
 
 @pytest.mark.clause("R-06")
+@pytest.mark.scenario(21)
 def test_a_sampler_may_register_another_while_it_is_pulled() -> None:
     """What is registered during a pull is pulled by the next one."""
     registry = Registry()

@@ -176,6 +176,7 @@ items = st.lists(good | odd, max_size=12)
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(items, min_size=1, max_size=4))
+@pytest.mark.scenario(15)
 def test_no_rubbish_gets_out_of_a_pull(rounds: list[list[Any]]) -> None:
     """Whatever is yielded: no exception, the account adds up, values are plain and aligned."""
     with Lab() as lab:
@@ -256,6 +257,7 @@ class Mute(Exception):
     ],
 )
 @pytest.mark.clause("C-05")
+@pytest.mark.scenario(15)
 def test_a_sampler_that_raises_fails_as_a_whole(lab: Lab, error: Any) -> None:
     """Nothing of that pull counts; its series keep their places, and it is the same next time."""
 

@@ -1,0 +1,104 @@
+"""Adapters that hang, spin, raise whatever Python can raise and never stop, beside a good one."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from sampler._abandoned import abandoned
+from sampler.agent import Batch, Unavailable
+from tests.chaos.law import check
+from tests.chaos.rig import Rig
+from tests.chaos.test_bad_samplers import Own
+from tests.support.memory import Memory
+from tests.support.waiting import wait_for
+
+SHORT = 0.3
+
+
+class Stuck(Memory):
+    """An adapter whose ``encode`` hangs, spins, raises or never stops yielding."""
+
+    def __init__(self, how: str) -> None:
+        super().__init__()
+        self.how, self.calls, self.release = how, 0, threading.Event()
+
+    def encode(self, snapshot: Any, since: Any) -> Any:
+        self.calls += 1
+        if self.how == "hangs":
+            self.release.wait(60)
+        while self.how == "spins" and not self.release.is_set():
+            pass
+        if self.how == "exits":
+            raise SystemExit(self.how)
+        while self.how == "endless":
+            yield Batch((b"x",), 1)
+        while self.how == "empty":
+            yield Batch((b"x",), 0)
+        yield from super().encode(snapshot, since)
+
+
+@pytest.mark.scenario(17)
+@pytest.mark.parametrize("how", ["hangs", "spins", "exits", "endless", "empty"])
+def test_an_encoder_that_hangs_costs_its_own_adapter_only(
+    how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is under the samplers' guard: one thread, its own entries, counted as its own."""
+    monkeypatch.setattr("sampler.agent.encoding.ENCODE_DEADLINE", SHORT)
+    stuck = Stuck(how)
+    with Rig(beside=stuck) as rig:
+        rig.run(6)
+        assert abandoned() <= 1
+        if how == "hangs":
+            assert (stuck.calls, abandoned()) == (1, 1)
+    account = rig.agent.accounts()["beside"]
+    assert account.holds
+    assert account.collected == account.dropped["encode"] > 0
+    stuck.release.set()
+    wait_for(lambda: abandoned() == 0, what="the thread to end")
+
+
+class Torn(Unavailable):
+    """Cannot be shown."""
+
+    def __str__(self) -> str:
+        raise ZeroDivisionError
+
+
+class Shy(Exception):
+    """Ends the thread that shows it."""
+
+    def __str__(self) -> str:
+        raise SystemExit
+
+
+class Raising(Memory):
+    """An adapter whose ``send`` raises at every second call."""
+
+    def __init__(self, kind: Any) -> None:
+        super().__init__(size=100)
+        self.kind, self.idempotent = kind, False
+
+    def send(self, batch: Batch, timeout: float) -> Any:
+        outcome = super().send(batch, timeout)
+        if self.sends % 2:
+            raise self.kind
+        return outcome
+
+
+@pytest.mark.scenario(15)
+@pytest.mark.parametrize(
+    "kind", [SystemExit, KeyboardInterrupt, GeneratorExit, Own, Shy, Torn("")]
+)
+def test_a_sender_survives_whatever_its_adapter_raises(kind: Any) -> None:
+    """What may have arrived is unconfirmed, the next batch delivered, the other adapter exact."""
+    raising = Raising(kind)
+    with Rig(beside=raising) as rig:
+        wait_for(lambda: raising.sends >= 6, what="more attempts")
+    account = rig.agent.accounts()["beside"]
+    check(account, raising.received)
+    assert account.delivered > 0
+    assert account.unconfirmed > 0
+    assert account.delivered + account.unconfirmed == account.collected

@@ -1,0 +1,180 @@
+"""Samplers that never stop yielding, and labels without number."""
+
+from __future__ import annotations
+
+import time
+import tracemalloc
+from itertools import count
+from typing import Any
+
+import pytest
+
+from sampler import Collector, Registry
+from sampler._abandoned import abandoned
+from tests.chaos.rig import Rig
+from tests.contract.build import none_abandoned, values
+from tests.support.waiting import wait_for
+
+MIB = 2**20
+
+
+class Grown:
+    """How much memory was taken at most inside the block, beyond what was held before."""
+
+    peak = 0
+
+    def __enter__(self) -> Grown:
+        tracemalloc.start()
+        self._before = tracemalloc.get_traced_memory()[0]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.peak = tracemalloc.get_traced_memory()[1] - self._before
+        tracemalloc.stop()
+
+
+@pytest.mark.scenario(18)
+def test_a_sampler_that_never_stops_yielding_is_cut_counted_and_closed() -> None:
+    """At ten thousand samples, at each pull; its ``finally`` runs, memory stays, others go on."""
+    closed = count()
+
+    def sample() -> Any:
+        try:
+            for n in count():
+                yield "g", n, {"n": n % 100, "text": "x" * 100}
+        finally:
+            next(closed)
+
+    with Grown() as grown, Rig({"name": "bad.endless", "sample": sample}, deadline=5.0) as rig:
+        rig.run(4)
+    account, pulls = rig.accounts["bad.endless"], rig.goods[0].calls
+    assert account.pulls == next(closed) == pulls
+    assert account.yielded == 10_001 * pulls
+    assert account.refused == {"too_many_samples": pulls, "duplicate": 9_900 * pulls}
+    assert account.collected == 100 * pulls
+    assert grown.peak < 20 * MIB
+
+
+@pytest.mark.scenario(18)
+@pytest.mark.parametrize("labels", ["the same", "new"])
+def test_a_sampler_that_yields_slowly_and_for_ever_ends_at_its_deadline(labels: str) -> None:
+    """And one whose samples never come to ten thousand, because none has an end, as well."""
+    release: list[int] = []
+
+    def dripping() -> Any:
+        for n in count():
+            time.sleep(0.01)
+            if release:
+                return
+            yield "g", n, {"n": n if labels == "new" else 1}
+
+    def boundless() -> Any:
+        while not release:
+            pass
+        yield "never", 1
+
+    samplers = [
+        {"name": "bad.drips", "sample": dripping},
+        {"name": "bad.boundless", "sample": boundless},
+    ]
+    with Rig(*samplers, interval=0.3, deadline=0.05) as rig:
+        rig.run(4)
+        release.append(1)
+    for each in samplers:
+        failures = rig.accounts[str(each["name"])].failures
+        assert failures["deadline"] >= 1
+        assert rig.accounts[str(each["name"])].collected <= 1
+    wait_for(lambda: abandoned() == 0, what="the threads to end")
+
+
+def flood(pulls: int) -> int:
+    """Pull a sampler with ten thousand new label sets each time; return the memory it took."""
+    numbers = count()
+    steady = iter(range(1, 10**9))
+
+    def sample() -> Any:
+        now = next(steady)
+        for n in range(5):
+            yield "routes", now * (n + 1), {"route": f"old{n}"}
+            yield "levels", -now, {"route": f"old{n}"}
+        for _ in range(4_990):
+            number = next(numbers)
+            yield "routes", 1, {"route": f"/{number}", "method": "GET"}
+            yield "levels", 1, {"route": f"/{number}", "method": "GET"}
+
+    registry = Registry()
+    metrics = {"routes": {"kind": "counter"}}
+    registry.register({"name": "bad.flood", "sample": sample, "metrics": metrics})
+    with Collector(registry, deadline=60.0, max_series=200) as consumer:
+        consumer.collect()
+        with Grown() as grown:
+            for pull in range(2, pulls + 1):
+                snapshot = consumer.collect()
+                assert snapshot.failures == ()
+                found = values(snapshot)
+                assert len(found) <= 2 * 200 + 1
+                for n in range(5):
+                    assert found[f'bad.flood.routes{{route="old{n}"}}'] == pull * (n + 1)
+                    assert found[f'bad.flood.levels{{route="old{n}"}}'] == -pull
+        (account,) = consumer.statistics()
+    assert account.yielded == account.collected + sum(account.refused.values())
+    assert account.yielded == 9_990 * pulls
+    assert account.refused.keys() == {"overflow", "too_many_series"}
+    return grown.peak
+
+
+@pytest.mark.scenario(19)
+def test_label_sets_without_number_are_bounded_and_counted() -> None:
+    """A hundred thousand: memory stays, the surplus is counted, old series are exact."""
+    assert flood(10) < 20 * MIB
+
+
+@pytest.mark.long
+@pytest.mark.scenario(19)
+def test_a_million_label_sets_take_no_more() -> None:
+    """Ten times as many label sets take as much memory, to a mebibyte."""
+    few, many = flood(10), flood(101)
+    print(
+        f"memory at most: 100,000 label sets {few / MIB:.1f} MiB, a million {many / MIB:.1f} MiB"
+    )
+    assert many < few + MIB
+    assert many < 20 * MIB
+
+
+@pytest.mark.scenario(19)
+def test_an_agent_delivers_beside_a_flood_of_label_sets() -> None:
+    """New label sets at every pull: the old series arrive whole, and the law holds."""
+    numbers = count()
+
+    def sample() -> Any:
+        for n in range(3):
+            yield "c", n, {"route": f"old{n}"}
+        for _ in range(2_000):
+            yield "c", 1, {"route": f"/{next(numbers)}"}
+
+    flooding = {"name": "bad.flood", "sample": sample, "metrics": {"c": {"kind": "counter"}}}
+    with Rig(flooding, interval=0.2, deadline=5.0, max_series=50) as rig:
+        rig.run(5)
+    account, pulls = rig.accounts["bad.flood"], rig.goods[0].calls
+    assert account.yielded == 2_003 * pulls
+    assert account.yielded == account.collected + account.refused["overflow"]
+    for n in range(3):
+        assert rig.points(f'bad.flood.c{{route="old{n}"}}') == [n] * pulls
+    assert rig.points('bad.flood.c{overflow="true"}')
+
+
+def test_a_spinning_generator_leaves_no_thread_behind() -> None:
+    """One that burns CPU between two samples is ended as any other."""
+
+    def sample() -> Any:
+        yield "a", 1
+        while True:
+            pass
+
+    registry = Registry()
+    registry.register({"name": "bad.spin", "sample": sample})
+    with Collector(registry, deadline=0.05) as consumer:
+        consumer.collect()
+        assert abandoned() == 1
+        registry.unregister("bad.spin")
+        wait_for(lambda: none_abandoned(consumer), 20, "the thread to end")

@@ -1,0 +1,43 @@
+"""What is mutated, and the tests that have to see it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Target(NamedTuple):
+    """A file and its tests, the fastest first.
+
+    Attributes:
+        file: its path in the repository.
+        tests: paths; the run ends with the first test that fails.
+    """
+
+    file: str
+    tests: tuple[str, ...]
+
+
+_CONTRACT = tuple(
+    f"tests/contract/test_{name}.py"
+    for name in ("intake", "samples", "baselines", "limits", "fork", "shared_reads", "exact")
+)
+
+TARGETS = (
+    Target("sampler/agent/outbox.py", ("tests/agent/test_outbox.py", "tests/agent/test_agent.py")),
+    Target("sampler/agent/law.py", ("tests/agent/test_outbox.py", "tests/agent/test_agent.py")),
+    Target(
+        "sampler/agent/accounted.py",
+        (
+            "tests/agent/test_accounted.py",
+            "tests/agent/test_outbox.py",
+            "tests/agent/test_reload.py",
+            "tests/agent/test_agent.py",
+        ),
+    ),
+    Target("sampler/_intake.py", _CONTRACT),
+    Target("sampler/_values.py", _CONTRACT),
+    Target(
+        "sampler/_histogram.py",
+        ("tests/contract/test_histogram.py", "tests/contract/test_instruments.py", *_CONTRACT),
+    ),
+)
