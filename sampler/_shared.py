@@ -6,7 +6,7 @@ meanwhile waits for that read. No lock is held while the sampler runs.
 
 from __future__ import annotations
 
-from _thread import allocate_lock
+from sampler._native import allocate_lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
