@@ -140,18 +140,24 @@ class Collector:
                 self._turns += 1
                 self._turn.notify_all()
 
-    def close(self) -> None:
-        """Close the instances, each within the deadline, and end the worker; twice is harmless."""
+    def close(self, *, within: float | None = None) -> None:
+        """Close the instances, each within the deadline, and end the worker; twice is harmless.
+
+        Args:
+            within: seconds for all of it, a pull under way included; what is not closed by then
+                stays open. Default: as long as it takes.
+        """
+        until = float("inf") if within is None else time.monotonic() + within
         if self._pid != os.getpid():  # the parent's instances are the parent's to close
             self._closed = True
             return
         self._refuse_samplers("close")
         with self._turn:
-            self._turn.wait_for(lambda: not self._pulling)
-            if self._closed:
+            free = self._wait(lambda: not self._pulling, until)
+            already, self._closed = self._closed, True
+            if already or not free:
                 return
-            self._closed = True
-        self._close_all(list(self._sources.values()))
+        self._close_all(list(self._sources.values()), until)
         self._sources = {}
         self._crew.close()
 

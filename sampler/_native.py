@@ -11,13 +11,12 @@ import sys
 from _thread import RLock, allocate_lock, get_ident, start_new_thread
 from time import sleep
 
-__all__ = ("RLock", "allocate_lock", "get_ident", "patched", "sleep", "start_new_thread")
+__all__ = ("RLock", "allocate_lock", "get_ident", "gevent", "sleep", "start_new_thread")
 
 
-def patched() -> bool:
-    """Tell whether gevent has replaced this program's threads."""
-    monkey = sys.modules.get("gevent.monkey")
-    return monkey is not None and bool(monkey.is_module_patched("threading"))
+def gevent() -> bool:
+    """Tell whether this program uses gevent, which has replaced its threads or is going to."""
+    return "gevent" in sys.modules
 
 
 if "gevent.monkey" in sys.modules:  # what it has replaced already

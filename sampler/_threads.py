@@ -1,7 +1,7 @@
 """Daemon threads and what they wait for, on the primitives of the operating system.
 
-In most programs a :class:`Thread` is one of :mod:`threading`, with its name. Where gevent has
-patched that module it is started beside it, and nothing here waits in gevent's event loop.
+In most programs a :class:`Thread` is one of :mod:`threading`, with its name. Where there is
+gevent it is started beside that module, and nothing here waits in gevent's event loop.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ except ImportError:
     from queue import SimpleQueue
 
 from sampler._fork import in_child
-from sampler._native import RLock, allocate_lock, get_ident, patched, start_new_thread
+from sampler._native import RLock, allocate_lock, get_ident, gevent, start_new_thread
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Thread:
         self._ended.acquire()
         _running.add(self)
         try:
-            if self._bare or patched():
+            if self._bare or gevent():
                 start_new_thread(self._run, ())
             else:
                 import threading

@@ -16,7 +16,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
-from sampler.agent.threads import Condition, Event, Thread, in_child
+from sampler.agent.threads import Condition, Event, Selector, Thread, in_child
 from sampler_prometheus._client import Answer, Client
 from sampler_prometheus._request import Request, read, reply
 
@@ -58,7 +58,7 @@ class Server:
         self._patience = patience
         self.address: tuple[str, int] = self._listener.getsockname()[:2]
         self._listener.setblocking(False)
-        self._selector = selectors.DefaultSelector()
+        self._selector = Selector()
         self._bell, self._ear = socket.socketpair()
         self._ear.setblocking(False)
         self._selector.register(self._listener, _READ)

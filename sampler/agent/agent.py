@@ -181,13 +181,13 @@ class Agent:
         for pulse in self._pulses:
             # A tick that hangs may take half of the time; the rest belongs to what is queued.
             if pulse.ticker.stop(begun + seconds / 2):
-                pulse.tick(within=max(0.0, (deadline - time.monotonic()) / 2))
+                pulse.tick(within=max(0.0, (deadline - time.monotonic()) / 3))
             else:
                 hung.append(pulse.collector)  # closing it would wait for that tick
         self._end(self._channels, deadline)
         for collector in self._collectors:
             if collector not in hung:
-                collector.close()
+                collector.close(within=max(0.1, deadline - time.monotonic()))
         for pulse in self._pulses:
             pulse.close()
         release(self.identity)
