@@ -139,19 +139,28 @@ orders.inc(3)
 with sampler.Collector() as consumer:
     pass
 orders.inc(4)
-os.write({write}, str(orders.read()).encode())
+sys.path[:0] = {path}
+try:
+    sampler.agent.start({file!r})
+except RuntimeError:
+    refused = "refused"
+else:
+    sampler.agent.stop()
+    refused = "ran"
+os.write({write}, f"{{orders.read()}} {{refused}}".encode())
 '''
 read, write = os.pipe()
 said = []
 for _ in range(3):
     one = interpreters.create()
-    fault = interpreters.run_string(one, inner.format(write=write))
+    fault = interpreters.run_string(one, inner.format(write=write, path=sys.path, file=sys.argv[1]))
     said.append([os.read(read, 99).decode() if fault is None else str(fault)])
     interpreters.destroy(one)
 print(json.dumps(said))
 """
 
 
-def test_sub_interpreters_count_each_for_itself() -> None:
-    """The core imports, registers and counts in several of them, one after the other."""
-    assert run(INTERPRETERS) == [["7"]] * 3
+def test_sub_interpreters_count_each_for_itself(tmp_path) -> None:
+    """In isolated ones no daemon thread starts: the agent says so, and nothing crashes."""
+    with LineSink() as sink:
+        assert run(INTERPRETERS, configured(tmp_path, sink)) == [["7 refused"]] * 3
