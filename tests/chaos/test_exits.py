@@ -49,10 +49,10 @@ def test_sigterm_ends_the_command_in_time_behind_a_black_hole(tmp_path) -> None:
             output, _ = process.communicate(timeout=20)
             seconds = time.monotonic() - begun
         assert process.returncode == 0, output
-        account = output.splitlines()[-1].partition("graphite: ")[2]
+        account = output.splitlines()[-1]
         collected, lost, unconfirmed = (
             int(account.partition(word)[2].split()[0])
-            for word in ("", "unconfirmed + ", "delivered + ")
+            for word in ("graphite: ", "unconfirmed + ", "delivered + ")
         )
         assert lost + unconfirmed == collected > 0
         assert "shutdown" in account

@@ -153,7 +153,8 @@ read, write = os.pipe()
 said = []
 for _ in range(3):
     one = interpreters.create()
-    fault = interpreters.run_string(one, inner.format(write=write, path=sys.path, file=sys.argv[1]))
+    code = inner.format(write=write, path=sys.path, file=sys.argv[1])
+    fault = interpreters.run_string(one, code)
     said.append([os.read(read, 99).decode() if fault is None else str(fault)])
     interpreters.destroy(one)
 print(json.dumps(said))
