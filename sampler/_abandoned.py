@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import time
-from _thread import allocate_lock
+
+from sampler._fork import in_child
+from sampler._native import allocate_lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -92,5 +93,4 @@ def _forget_after_fork() -> None:
     _watched.clear()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_after_fork)
+in_child(_forget_after_fork)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from sampler._shared import copied, iterable
 from sampler._source import Overdue
+from sampler._threads import Event
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,15 +5,16 @@ from __future__ import annotations
 import logging
 import os
 import time
-from threading import Condition
 from typing import TYPE_CHECKING
 
 from sampler import _registry, _worker
 from sampler._abandoned import BUDGET
+from sampler._fork import moment
 from sampler._intake import Intake
 from sampler._reports import report_failure, report_refused
 from sampler._snapshot import Failure, Snapshot
 from sampler._source import Overdue, Source, running_loop
+from sampler._threads import Condition
 from sampler._turns import Turns
 from sampler.exceptions import CollectorBusy
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from sampler._source import Statistics
 
 _log = logging.getLogger("sampler")
-_fork_time = 0.0
 
 
 class Collector:
@@ -48,6 +48,7 @@ class Collector:
         max_series: series of one metric; the surplus is folded into ``overflow="true"``.
         identity: who measures; travels in :attr:`Snapshot.identity`.
         clock: what time it is: anything with ``time`` and ``monotonic``. Deadlines do not ask it.
+        forked: it takes over from a parent's consumer, in a forked child: it begins at the fork.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Collector:
         max_series: int = 2_000,
         identity: Mapping[str, str] | None = None,
         clock: Clock = time,
+        forked: bool = False,
     ) -> None:
         self.name = name
         self._clock = clock
@@ -73,7 +75,7 @@ class Collector:
         self._max_series = max_series
         self._identity = dict(identity or {})
         self._closed = False
-        self._begin(clock.time(), None)
+        self._begin_forked() if forked else self._begin(clock.time(), None)
 
     def _begin(self, start: float, empty_at: float | None) -> None:
         """Become a new consumer of this process.
@@ -93,6 +95,10 @@ class Collector:
         self._pid = os.getpid()
         self._identity = {**self._identity, "pid": str(self._pid)}
 
+    def _begin_forked(self) -> None:
+        fork = moment() or self._clock.time()
+        self._begin(fork, fork)
+
     def collect(self, *, within: float | None = None) -> Snapshot:
         """Pull every sampler once.
 
@@ -111,8 +117,7 @@ class Collector:
                 another thread's pull did not end ``within``.
         """
         if self._pid != os.getpid():
-            fork = _fork_time or self._clock.time()
-            self._begin(fork, fork)
+            self._begin_forked()
         self._refuse_samplers("collect")
         until = float("inf") if within is None else time.monotonic() + within
         with self._turn:
@@ -135,18 +140,24 @@ class Collector:
                 self._turns += 1
                 self._turn.notify_all()
 
-    def close(self) -> None:
-        """Close the instances, each within the deadline, and end the worker; twice is harmless."""
+    def close(self, *, within: float | None = None) -> None:
+        """Close the instances, each within the deadline, and end the worker; twice is harmless.
+
+        Args:
+            within: seconds for all of it, a pull under way included; what is not closed by then
+                stays open. Default: as long as it takes.
+        """
+        until = float("inf") if within is None else time.monotonic() + within
         if self._pid != os.getpid():  # the parent's instances are the parent's to close
             self._closed = True
             return
         self._refuse_samplers("close")
         with self._turn:
-            self._turn.wait_for(lambda: not self._pulling)
-            if self._closed:
+            free = self._wait(lambda: not self._pulling, until)
+            already, self._closed = self._closed, True
+            if already or not free:
                 return
-            self._closed = True
-        self._close_all(list(self._sources.values()))
+        self._close_all(list(self._sources.values()), until)
         self._sources = {}
         self._crew.close()
 
@@ -275,7 +286,7 @@ class Collector:
             self._max_series,
             since=self.start,
             absent_at=self._rounds_at,
-            inherited_at=(_fork_time or self.start) if inherited else None,
+            inherited_at=(moment() or self.start) if inherited else None,
         )
         return Source(registration, environ, intake, self._max_samples, self._clock)
 
@@ -298,12 +309,3 @@ def _kept_back(source: Source, now: float) -> Failure | None:
             source.name, "parked", f"failed repeatedly; called again in {seconds:.1f} s"
         )
     return None
-
-
-def _note_fork() -> None:
-    global _fork_time  # noqa: PLW0603 - a child's consumers begin at the fork
-    _fork_time = time.time()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_note_fork)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from _thread import allocate_lock
+from sampler._native import allocate_lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

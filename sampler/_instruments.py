@@ -244,12 +244,12 @@ def _remember(group: Instruments) -> None:
     """Let a forked child start the group at zero: what the parent counted is the parent's."""
     global _groups  # noqa: PLW0603 - weakref is loaded when it is first needed
     if _groups is None:
-        import os
         from weakref import WeakSet
 
+        from sampler._fork import in_child
+
         _groups = WeakSet()
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=_restart_all)
+        in_child(_restart_all)
     _groups.add(group)
 
 

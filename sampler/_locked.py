@@ -8,7 +8,8 @@ was tested by choosing it on others.
 from __future__ import annotations
 
 import sys
-from _thread import RLock
+
+from sampler._native import RLock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

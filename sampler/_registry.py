@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from _thread import allocate_lock
 
-from sampler import _health, _shared
+from sampler import _fork, _health, _shared
 from sampler._health import Health
 from sampler._mapping import Declaration
+from sampler._native import allocate_lock
 from sampler._shared import Shared
 from sampler.exceptions import SamplerConflict
 
@@ -258,9 +258,9 @@ def _process() -> int:
     import os  # loaded by every interpreter that has a site, but not by -S
 
     global _watching  # noqa: PLW0603
-    if not _watching and hasattr(os, "register_at_fork"):
+    if not _watching:
         _watching = True
-        os.register_at_fork(after_in_child=_renew_locks)
+        _fork.in_child(_renew_locks)
     return os.getpid()
 
 

@@ -6,9 +6,8 @@ meanwhile waits for that read. No lock is held while the sampler runs.
 
 from __future__ import annotations
 
-from _thread import allocate_lock
-
 from sampler._names import MAX_BUCKETS
+from sampler._native import allocate_lock
 from sampler._values import table
 
 TYPE_CHECKING = False

@@ -228,4 +228,6 @@ def is_async(samples: object) -> bool:
 def running_loop() -> object:
     """Return the event loop that runs on this thread, if there is one."""
     asyncio = sys.modules.get("asyncio")
-    return None if asyncio is None else asyncio._get_running_loop()  # noqa: SLF001 - documented
+    # Another thread may be importing it just now: then nothing runs on it yet.
+    running = getattr(asyncio, "_get_running_loop", None)
+    return None if running is None else running()

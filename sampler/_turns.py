@@ -7,7 +7,9 @@ taken again, and starts over.
 
 from __future__ import annotations
 
-from time import monotonic, sleep
+from time import monotonic
+
+from sampler._native import sleep
 
 ENTRIES = 2_000
 """After how many samples or entries others have their turn: some half a millisecond."""

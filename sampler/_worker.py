@@ -11,11 +11,10 @@ asynchronous exception.
 from __future__ import annotations
 
 import time
-from _thread import allocate_lock, get_ident
-from queue import SimpleQueue
-from threading import Thread
 
 from sampler._abandoned import BUDGET, Ended, abandoned, end_spinning, give_up
+from sampler._native import allocate_lock, get_ident
+from sampler._threads import SimpleQueue, Thread
 from sampler._turns import Turns
 
 TYPE_CHECKING = False
@@ -219,7 +218,7 @@ class Crew:
     def _queue(self) -> SimpleQueue[Shift | None]:
         if self._tasks is None:
             tasks: SimpleQueue[Shift | None] = SimpleQueue()
-            Thread(target=self._serve, args=(tasks,), name=self._name, daemon=True).start()
+            Thread(self._serve, self._name, (tasks,)).start()
             self._tasks = tasks
         return self._tasks
 

@@ -9,15 +9,14 @@ from __future__ import annotations
 import contextlib
 import errno
 import math
-import os
 import selectors
 import socket
 import time
 from collections import deque
-from threading import Condition, Event, Thread
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
+from sampler.agent.threads import Condition, Event, Selector, Thread, in_child
 from sampler_prometheus._client import Answer, Client
 from sampler_prometheus._request import Request, read, reply
 
@@ -59,7 +58,7 @@ class Server:
         self._patience = patience
         self.address: tuple[str, int] = self._listener.getsockname()[:2]
         self._listener.setblocking(False)
-        self._selector = selectors.DefaultSelector()
+        self._selector = Selector()
         self._bell, self._ear = socket.socketpair()
         self._ear.setblocking(False)
         self._selector.register(self._listener, _READ)
@@ -71,8 +70,8 @@ class Server:
         self._until: float | None = None
         self._over = Event()
         self._threads = [
-            Thread(target=self._serve, name="sampler-http", daemon=True),
-            Thread(target=self._make_pages, name="sampler-http-page", daemon=True),
+            Thread(self._serve, "sampler-http"),
+            Thread(self._make_pages, "sampler-http-page"),
         ]
         _servers.add(self)
         for thread in self._threads:
@@ -200,7 +199,7 @@ class Server:
                 client.deadline = math.inf
                 with self._asked:
                     self._waiting.append((client, judged))
-                    self._asked.notify()
+                    self._asked.notify_all()
             elif judged is not None:
                 self._answer(client, judged)
 
@@ -295,5 +294,4 @@ def _forget_after_fork() -> None:
         server.forget()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_after_fork)
+in_child(_forget_after_fork)

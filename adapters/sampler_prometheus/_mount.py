@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from http import HTTPStatus
-from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sampler.agent import Law
+from sampler.agent.threads import Thread
 from sampler_prometheus._exposition import Exposition, consumer
 from sampler_prometheus._negotiate import content_type
 from sampler_prometheus._request import PLAIN, vary
@@ -191,7 +191,7 @@ async def _in_thread(call: Callable[[], Page]) -> Page:
             if page is not None:
                 page.settle(False)
 
-    Thread(target=run, name="sampler-asgi", daemon=True).start()
+    Thread(run, "sampler-asgi").start()
     return await future
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from itertools import chain, islice
-from threading import Lock
 from typing import TYPE_CHECKING
 
 import attrs
 
 from sampler.agent import ABSENT, Histogram, at_shared_bounds, give_way
 from sampler.agent.rendered import Refused, Rendered, in_turns
+from sampler.agent.threads import Lock
 from sampler_prometheus._lines import bound, line, names, sum_and_count
 
 if TYPE_CHECKING:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from threading import enumerate as enumerate_threads
 from typing import TYPE_CHECKING, Any
 
 from sampler._names import RESERVED
+from sampler._threads import running
 from sampler._worker import abandoned
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def accounts(
             yield "ticks", ticker.ticks, labels
             yield "ticks.skipped", ticker.schedule.skipped, labels
             yield "tick.lag", ticker.lag, labels
-        yield "threads", sum(thread.name.startswith("sampler-") for thread in enumerate_threads())
+        yield "threads", len(running())
         yield "threads.abandoned", abandoned()
 
     return {"name": RESERVED, "sample": sample, "metrics": METRICS}

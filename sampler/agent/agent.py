@@ -39,12 +39,21 @@ class Agent:
     Args:
         settings: the configuration; default: built in.
         registry: where samplers are found; default: the default registry.
+        forked: it takes over from a parent's agent in a forked child: another instance, and what
+            was counted since the fork is an increase.
     """
 
-    def __init__(self, settings: Settings | None = None, registry: Registry | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        registry: Registry | None = None,
+        *,
+        forked: bool = False,
+    ) -> None:
         self.settings: Settings = settings or default_settings()
         self.registry: Registry = _registry.default if registry is None else registry
-        self.identity: Mapping[str, str] = _identity(self.settings.program)
+        self._forked = self._begins_at_fork = forked
+        self.identity: Mapping[str, str] = self._who(self.settings.program)
         self._own = Registry(reserved=True)
         self._selection = Selection(self.registry, self.settings.samplers.enable, self._own)
         self._channels: list[Pushed | Scraped] = [channel(w) for w in self.settings.adapters]
@@ -88,6 +97,7 @@ class Agent:
         for each in self._pushed:
             each.start()
         self._beat({})
+        self._begins_at_fork = False
         until = time.monotonic() + _FIRST_PULL
         for pulse in self._pulses:
             pulse.ticker.wait(max(0.0, until - time.monotonic()))
@@ -171,13 +181,13 @@ class Agent:
         for pulse in self._pulses:
             # A tick that hangs may take half of the time; the rest belongs to what is queued.
             if pulse.ticker.stop(begun + seconds / 2):
-                pulse.tick(within=max(0.0, (deadline - time.monotonic()) / 2))
+                pulse.tick(within=max(0.0, (deadline - time.monotonic()) / 3))
             else:
                 hung.append(pulse.collector)  # closing it would wait for that tick
         self._end(self._channels, deadline)
         for collector in self._collectors:
             if collector not in hung:
-                collector.close()
+                collector.close(within=max(0.1, deadline - time.monotonic()))
         for pulse in self._pulses:
             pulse.close()
         release(self.identity)
@@ -200,6 +210,9 @@ class Agent:
         self._collectors.append(collector)
         return collector
 
+    def _who(self, program: Program) -> dict[str, str]:
+        return identity(*(word or "" for word in who(program)), forked=self._forked)
+
     @property
     def _pushed(self) -> list[Pushed]:
         return [each for each in self._channels if isinstance(each, Pushed)]
@@ -221,6 +234,7 @@ class Agent:
             max_samples=limits.max_samples,
             max_series=limits.max_series,
             identity=self.identity,
+            forked=self._begins_at_fork,
         )
 
     def _load(self) -> None:
@@ -259,7 +273,7 @@ class Agent:
         """Make another configuration this agent's."""
         if who(settings.program) != who(self.settings.program):
             release(self.identity)
-            self.identity = _identity(settings.program)
+            self.identity = self._who(settings.program)
         self.settings = settings
         self._selection.enable(settings.samplers.enable)
         self._channels = channels
@@ -295,10 +309,6 @@ class Agent:
             each.finish(deadline)
         for each in pushed:
             each.join(close=close)
-
-
-def _identity(program: Program) -> dict[str, str]:
-    return identity(*(word or "" for word in who(program)))
 
 
 def bind_problem(error: OSError) -> str:

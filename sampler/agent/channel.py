@@ -139,11 +139,16 @@ def channel(wiring: Wiring, law: Law | None = None) -> Pushed | Scraped:
     return Pushed(wiring, adapter, law)
 
 
-def fan_out(crew: Crew, channels: list[Pushed], snapshot: Snapshot) -> None:
-    """Hand one snapshot to every pushing adapter of an interval; encoding runs on ``crew``."""
+def fan_out(
+    crew: Crew, channels: list[Pushed], snapshot: Snapshot, until: float = float("inf")
+) -> None:
+    """Hand one snapshot to every pushing adapter of an interval.
+
+    Encoding runs on ``crew``, to the monotonic moment ``until`` at the latest.
+    """
     stamped = [each for each in channels if each.stamped]
     encoded = encode_all(
-        crew, [(each.encoder, snapshot, each.since(snapshot)) for each in stamped]
+        crew, [(each.encoder, snapshot, each.since(snapshot)) for each in stamped], until
     )
     for each, batches in zip(stamped, encoded, strict=True):
         each.outbox.add(batches)

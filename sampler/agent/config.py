@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 import tomllib
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from sampler.agent.options import option, options
 from sampler.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from sampler.agent.catalogue import Entry
 
@@ -40,6 +41,10 @@ class Program:
     )
     flush_timeout: float = option(
         5.0, "Seconds that the final flush may take.", minimum=0, maximum=600
+    )
+    fork: bool = option(
+        True,
+        "Give each forked child an agent of its own, with the adapters that push.",
     )
 
 
@@ -96,6 +101,7 @@ class Wiring:
         timeout: seconds an attempt may take.
         outbox: bytes that may wait.
         table: all of its keys, variables and secrets filled in.
+        make: returns another adapter that is configured alike, for a forked child.
     """
 
     name: str
@@ -105,6 +111,7 @@ class Wiring:
     timeout: float = 5.0
     outbox: int = 8 * 2**20
     table: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+    make: Callable[[], Any] | None = attrs.field(default=None, eq=False, repr=False)
 
 
 @attrs.frozen
@@ -231,7 +238,14 @@ def _wire(
         return None
     interval = program.interval if delivery.interval is None else delivery.interval
     return Wiring(
-        name, str(kind), adapter, interval, delivery.timeout, delivery.outbox, {**common, **own}
+        name,
+        str(kind),
+        adapter,
+        interval,
+        delivery.timeout,
+        delivery.outbox,
+        {**common, **own},
+        partial(_made, cls, own),
     )
 
 
@@ -258,10 +272,14 @@ def _build(
     if len(problems) > before:
         return None
     try:
-        return cls(**{key: plain(value) for key, value in table.items()})
+        return _made(cls, table)
     except (TypeError, ValueError) as error:  # what only the class itself can tell
         problems.append(f"{where}: {error}")
         return None
+
+
+def _made(cls: Any, table: Mapping[str, Any]) -> Any:
+    return cls(**{key: plain(value) for key, value in table.items()})
 
 
 def parameters(cls: Any) -> tuple[str, ...] | None:

@@ -51,9 +51,9 @@ class Encoder:
         batches: list[Batch] = []
         if job.overran is not None:
             self._hung = job.overran
-            fault = f"encode did not end within {ENCODE_DEADLINE:g} s"
+            fault = f"encode did not end within {job.seconds:.1f} s"
         elif not job.started:
-            fault = "no thread can be started"
+            fault = "encode had no time left, or no thread at the interpreter's end"
         elif job.error is not None:
             fault = f"encode raised {job.message}"
         else:
@@ -67,10 +67,12 @@ class Encoder:
         self._said = fault
 
 
-def encode_all(crew: Crew, wanted: Sequence[tuple[Encoder, Snapshot, Since]]) -> list[list[Batch]]:
-    """Encode for several adapters in one round."""
+def encode_all(
+    crew: Crew, wanted: Sequence[tuple[Encoder, Snapshot, Since]], until: float = float("inf")
+) -> list[list[Batch]]:
+    """Encode for several adapters in one round, which ends at the monotonic ``until``."""
     jobs = [encoder.job(snapshot, since) for encoder, snapshot, since in wanted]
-    crew.run(jobs, ENCODE_DEADLINE)
+    crew.run(jobs, ENCODE_DEADLINE, until)
     return [
         encoder.batches(job, len(snapshot))
         for (encoder, snapshot, _), job in zip(wanted, jobs, strict=True)

@@ -20,7 +20,12 @@ _held_by = 0
 
 
 def identity(
-    service: str = "", host: str = "", instance: str = "", role: str = "process"
+    service: str = "",
+    host: str = "",
+    instance: str = "",
+    role: str = "process",
+    *,
+    forked: bool = False,
 ) -> dict[str, str]:
     """Return the identity of this process.
 
@@ -30,12 +35,15 @@ def identity(
         instance: which of several; default: the lowest slot number no living process of the
             same service holds, so it is stable over restarts and unique at any moment.
         role: what part this process plays.
+        forked: ``instance`` is the parent's; the child's is followed by a number.
 
     Returns:
         ``service``, ``host``, ``instance``, ``pid``, ``start`` (epoch seconds) and ``role``, as
         text.
     """
     service = service or _program()
+    if forked and instance:
+        instance = _slot(service, f"{instance}-")
     return {
         "service": service,
         "host": host or socket.gethostname(),
@@ -54,8 +62,12 @@ def release(identity: Mapping[str, str]) -> None:
 
 
 def _path(folder: Path, identity: Mapping[str, str]) -> str:
-    stem = re.sub(r"[^A-Za-z0-9_-]", "_", identity["service"])[:60]
-    return str(folder / f"{stem}.{identity['instance']}.lock")
+    stem = _file(identity["service"])
+    return str(folder / f"{stem}.{_file(identity['instance'])}.lock")
+
+
+def _file(word: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_-]", "_", word)[:60]
 
 
 def _program() -> str:
@@ -63,17 +75,19 @@ def _program() -> str:
     return name if name not in ("", "-c", "__main__") else "python"
 
 
-def _slot(service: str) -> str:
+def _slot(service: str, stem: str = "") -> str:
+    unique = f"{stem}{os.getpid()}"
     try:
         import fcntl
     except ImportError:  # no record locks: unique, but not stable
-        return str(os.getpid())
+        return unique
     folder = _folder()
     if folder is None:
-        return str(os.getpid())
+        return unique
     _forget_after_fork()
     for number in range(10_000):
-        path = _path(folder, {"service": service, "instance": str(number)})
+        name = f"{stem}{number}"
+        path = _path(folder, {"service": service, "instance": name})
         if path in _held:
             continue
         try:
@@ -88,8 +102,8 @@ def _slot(service: str) -> str:
             file.close()
             continue
         _held[path] = file
-        return str(number)
-    return str(os.getpid())
+        return name
+    return unique
 
 
 def _forget_after_fork() -> None:

@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-from threading import Lock
 from typing import TYPE_CHECKING
 
 import attrs
+
+from sampler._threads import Lock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections import deque
 from itertools import islice
-from threading import Condition
 from typing import TYPE_CHECKING
 
+from sampler._threads import Condition
 from sampler._worker import Crew
 from sampler.agent.accounted import Accounted
 from sampler.agent.encoding import encode_all

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from sampler._worker import Crew
@@ -31,9 +32,14 @@ class Pulse:
         self._crew = Crew(f"sampler-encode-{collector.name}")
 
     def tick(self, within: float | None = None) -> Snapshot:
-        """Pull once and hand the snapshot out."""
+        """Pull once and hand the snapshot out.
+
+        Args:
+            within: seconds for the pull, and as many for encoding; default: their deadlines.
+        """
         snapshot = self.collector.collect(within=within)
-        fan_out(self._crew, self.channels, snapshot)
+        until = float("inf") if within is None else time.monotonic() + within
+        fan_out(self._crew, self.channels, snapshot, until)
         return snapshot
 
     def close(self) -> None:

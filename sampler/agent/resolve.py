@@ -6,11 +6,12 @@ runs on a daemon thread of its own, at most one for a name, and the last good an
 
 from __future__ import annotations
 
-import os
+import encodings.idna  # noqa: F401 - getaddrinfo would import it, and a fork meanwhile locks it for good
 import socket
-from threading import Event, Lock, Thread
 from typing import Any, TypeAlias
 
+from sampler._fork import in_child
+from sampler._threads import Event, Lock, Thread
 from sampler.exceptions import Unavailable
 
 Address: TypeAlias = "tuple[int, Any]"
@@ -31,7 +32,7 @@ class _Lookup:
         self.found: list[Address] = []
 
     def start(self) -> None:
-        Thread(target=self._run, name=f"sampler-resolve-{self._key[0]}", daemon=True).start()
+        Thread(self._run, f"sampler-resolve-{self._key[0]}").start()
 
     def _run(self) -> None:
         try:
@@ -103,5 +104,4 @@ def _forget_after_fork() -> None:
     _busy.clear()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_after_fork)
+in_child(_forget_after_fork)

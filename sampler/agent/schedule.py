@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from threading import Event, Thread
 from typing import TYPE_CHECKING
+
+from sampler._threads import Event, Thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -87,7 +88,7 @@ class Ticker:
         self._tick = tick
         self._stop = Event()
         self._first = Event()
-        self._thread = Thread(target=self._run, name=name, daemon=True)
+        self._thread = Thread(self._run, name)
 
     def start(self) -> None:
         """Begin with a first tick at once."""
@@ -105,8 +106,7 @@ class Ticker:
     def stop(self, deadline: float) -> bool:
         """Tick no more; return True once no tick is running, by the monotonic ``deadline``."""
         self._stop.set()
-        self._thread.join(max(0.0, deadline - time.monotonic()))
-        return not self._thread.is_alive()
+        return self._thread.join(deadline - time.monotonic())
 
     def _run(self) -> None:
         due = time.monotonic()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import random
 import time
-from threading import Event, Thread
 from typing import TYPE_CHECKING
 
+from sampler._threads import Event, Thread
 from sampler._worker import told
 from sampler.agent.adapter import DELIVERED, UNCONFIRMED
 from sampler.exceptions import Rejected, Unavailable
@@ -44,7 +44,7 @@ class Sender:
         self._outbox = outbox
         self._timeout = timeout
         self._idempotent: bool = getattr(adapter, "idempotent", getattr(adapter, "stamped", True))
-        self._thread = Thread(target=self._run, name=f"sampler-send-{name}", daemon=True)
+        self._thread = Thread(self._run, f"sampler-send-{name}")
         self._stopping = Event()
         self._deadline = float("inf")
         self._pauses = 0

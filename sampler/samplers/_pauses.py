@@ -16,7 +16,6 @@ queue, in this order; who reads takes them out. The queue is bounded: what nobod
 from __future__ import annotations
 
 import gc
-from _thread import allocate_lock
 from collections import deque
 from functools import partial
 from operator import is_
@@ -25,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from sampler._kinds import Histogram
 from sampler._labelled import samples
+from sampler._native import allocate_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -8,10 +8,11 @@ after the switch interval, and for a CPU. It starts with the first pull and ends
 from __future__ import annotations
 
 import time
-from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from sampler._kinds import Histogram
+from sampler._native import sleep
+from sampler._threads import Thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,7 +42,7 @@ class Wakeups:
         """Yield a histogram in seconds; from now on there is something to observe."""
         self._pulled = time.monotonic()
         if self._thread is None or not self._thread.is_alive():
-            thread = Thread(target=self._watch, name="sampler-wakeups", daemon=True)
+            thread = Thread(self._watch, "sampler-wakeups")
             self._thread = thread  # who else comes now finds it, started or not: one goes on
             try:
                 thread.start()
@@ -55,10 +56,8 @@ class Wakeups:
         self._histogram.restart()
 
     def _watch(self) -> None:
-        from threading import current_thread
-
-        clock, sleep, observe = time.perf_counter, time.sleep, self._histogram.observe
-        while self._thread is current_thread():
+        clock, observe = time.perf_counter, self._histogram.observe
+        while self._thread is not None and self._thread.is_current():
             due = clock() + INTERVAL
             sleep(INTERVAL)
             observe(max(0.0, clock() - due))

@@ -10,12 +10,12 @@ nothing to tell.
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
+from sampler._fork import in_child
 from sampler._kinds import Histogram
 from sampler._labelled import samples
 from sampler._mapping import label_text
@@ -153,8 +153,7 @@ def _restart() -> None:
         known.restart()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_restart)
+in_child(_restart)
 
 # No ``start``: a loop that is named while a consumer pulls counts whole, from the pull before.
 SAMPLER: dict[str, str | Callable[..., Any] | dict[str, Any]] = {

@@ -8,12 +8,12 @@ thread, counted among the threads, that measures wake-up delays ten times a seco
 from __future__ import annotations
 
 import gc
-import os
 import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+from sampler._fork import in_child
 from sampler.samplers._pauses import GENERATIONS, Pauses
 from sampler.samplers._wakeups import Wakeups
 
@@ -55,8 +55,7 @@ class _State:
 
 
 _state = _State()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_state.restart)
+in_child(_state.restart)
 
 
 def start() -> float:

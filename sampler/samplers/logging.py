@@ -14,10 +14,10 @@ the one before is noticed at the next pull; what it logged in between is not cou
 from __future__ import annotations
 
 import logging
-import os
 import time
 from typing import TYPE_CHECKING, Any
 
+from sampler._fork import in_child
 from sampler._kinds import Counter
 from sampler._labelled import samples
 
@@ -87,8 +87,7 @@ def sample() -> Iterator[tuple[Any, ...]]:
 
 _state = _State()
 _install()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_state.restart)
+in_child(_state.restart)
 
 
 SAMPLER: dict[str, str | Callable[..., Any] | dict[str, Any]] = {

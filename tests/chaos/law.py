@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from sampler.agent.law import Account
+    from sampler.agent import Account
 
 
-def check(account: Account, received: Collection[object]) -> None:
+def check(account: Account, received: int) -> None:
     """Insist on the law, and on its two bounds at the endpoint.
 
     Args:
-        account: the adapter's account.
-        received: distinct entries that its endpoint has got.
+        account: read after everything was settled.
+        received: distinct entries at the endpoint.
     """
     assert account.holds, account
-    arrived = len(received)
-    assert account.delivered <= arrived <= account.delivered + account.unconfirmed, account
+    assert account.queued == 0, account
+    assert account.delivered <= received <= account.delivered + account.unconfirmed, (
+        f"{received} received, {account}"
+    )

@@ -79,7 +79,7 @@ class Rig:
             self.accounts = {each.sampler: each for each in collector.statistics()}
         self.agent.stop()
         if kind is None:
-            check(self.agent.accounts()["memory"], self.memory.received)
+            check(self.agent.accounts()["memory"], len(self.memory.received))
             self.exact()
 
     @property

@@ -116,6 +116,7 @@ def _get(url: str) -> str | None:
         return None
 
 
+@pytest.mark.scenario(27)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_flushes_and_exits_0(tmp_path, number) -> None:
     """What was collected before the signal is delivered, with a last pull, before the exit."""

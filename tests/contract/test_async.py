@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
+import types
 from typing import Any
 
 import pytest
 
 from sampler import Collector, Registry
+from sampler._source import running_loop
 from sampler.testing._loop import LoopThread as Loop
 from tests.contract.build import SHORT, mapping, reasons, values
 from tests.support.waiting import wait_for
@@ -263,3 +266,9 @@ def test_an_async_sampler_may_share_its_read(running: Loop, registry: Any) -> No
     registry.register({"name": "web", "sample": sample, "loop": running.get, "min_interval": 3600})
     with Collector(registry, deadline=20.0) as one, Collector(registry, deadline=20.0) as two:
         assert values(one.collect()) == values(two.collect()) == {"web.n": 1}
+
+
+def test_a_pull_while_another_thread_imports_asyncio(monkeypatch) -> None:
+    """A module that is only half there stops no pull."""
+    monkeypatch.setitem(sys.modules, "asyncio", types.ModuleType("asyncio"))
+    assert running_loop() is None

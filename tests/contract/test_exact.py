@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from sampler import Collector, Instruments, Registry, _locked
 from sampler import Histogram as Value
-from sampler import _locked
 from sampler._kinds import Counter, Gauge, Histogram
 
 ROOT = Path(__file__).parents[2]
@@ -137,9 +137,28 @@ def lost(counter: Any, each: int) -> int:
     return int(before + THREADS * each + more[0] - counter.read())
 
 
+@pytest.mark.scenario(30)
 def test_eight_threads_and_a_storm_lose_nothing_of_a_counter() -> None:
-    """A million increments each."""
-    assert lost(Counter(), EACH) == 0
+    """A million increments each, while a consumer pulls."""
+    registry = Registry()
+    counter = Instruments("shop", registry).counter("orders")
+    over, pulled = threading.Event(), []
+
+    def pull() -> None:
+        while not over.is_set():
+            pulled.extend(value for _, value in consumer.collect())
+
+    with Collector(registry, deadline=60.0) as consumer:
+        puller = threading.Thread(target=pull)
+        puller.start()
+        try:
+            assert lost(counter, EACH) == 0
+        finally:
+            over.set()
+            puller.join()
+        assert [value for _, value in consumer.collect()] == [counter.read()]
+    assert len(pulled) > 3
+    assert pulled == sorted(pulled)
 
 
 @pytest.mark.skipif(_locked.NEEDED, reason="there it is the lock that counts")
@@ -148,6 +167,7 @@ def test_an_unsafe_increment_does_lose() -> None:
     assert lost(Unsafe(), 200_000) > 0
 
 
+@pytest.mark.scenario(29)
 def test_eight_threads_and_a_storm_lose_nothing_of_gauge_and_histogram() -> None:
     """Finalizers and handlers count, too; each reading meanwhile has count and sum that agree."""
     gauge, histogram = Gauge(), Histogram()

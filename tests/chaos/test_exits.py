@@ -1,0 +1,180 @@
+"""How programs end: with the last batch delivered, or in time."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+import sampler
+from sampler import Collector, Registry
+from sampler.agent import Account, Agent
+from sampler.agent.config import Program, Samplers, Settings, Wiring
+from tests.chaos.law import check
+from tests.support.command import environment, running
+from tests.support.doubles import LineSink
+from tests.support.memory import Memory
+from tests.support.waiting import wait_for
+
+ROOT = Path(__file__).parents[2]
+FLUSH = 1.0
+
+
+def configured(folder: Path, sink: LineSink) -> str:
+    file = folder / "sampler.toml"
+    file.write_text(
+        f'interval = 60\nflush_timeout = {FLUSH}\nservice = "s"\n'
+        f"[adapters.graphite]\nport = {sink.port}\n"
+    )
+    return str(file)
+
+
+@pytest.mark.scenario(27)
+def test_sigterm_ends_the_command_in_time_behind_a_black_hole(tmp_path) -> None:
+    """What is lost is counted in the last line (endpoint up: ``tests/cli/test_command.py``)."""
+    with LineSink() as sink:
+        sink.blackhole()
+        with running("run", "-c", configured(tmp_path, sink)) as process:
+            said = ""
+            while "adapter 'graphite'" not in said:
+                said = process.stdout.readline()
+            begun = time.monotonic()
+            process.send_signal(signal.SIGTERM)
+            output, _ = process.communicate(timeout=20)
+            seconds = time.monotonic() - begun
+        assert process.returncode == 0, output
+        account = output.splitlines()[-1]
+        collected, lost, unconfirmed = (
+            int(account.partition(word)[2].split()[0])
+            for word in ("graphite: ", "unconfirmed + ", "delivered + ")
+        )
+        assert lost + unconfirmed == collected > 0
+        assert "shutdown" in account
+        assert sink.lines == []
+        assert seconds < FLUSH + 3
+
+
+PROGRAM = """
+import atexit, attrs, json, os, sys, time
+import sampler
+account = lambda: [attrs.asdict(a) for a in agent.accounts().values()]
+begun = None
+def write():
+    with open(sys.argv[2], "w") as out:
+        json.dump([time.monotonic() - begun, *account()], out)
+atexit.register(write)
+agent = sampler.agent.start(sys.argv[1])
+begun = time.monotonic()
+"""
+
+
+@pytest.mark.scenario(28)
+@pytest.mark.parametrize("hole", [False, True])
+def test_a_program_that_just_ends_delivers_its_last_batch(tmp_path, hole) -> None:
+    """On every Python, without a word; with a black hole it ends when its time is over."""
+    said = tmp_path / "said"
+    with LineSink() as sink:
+        if hole:
+            sink.blackhole()
+        done = subprocess.run(
+            [sys.executable, "-c", PROGRAM, configured(tmp_path, sink), str(said)],
+            env=environment(PYTHONPATH=str(ROOT)),
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        seconds, fields = json.loads(said.read_text())
+        account = Account(**fields)
+        check(account, len(sink.lines))
+        assert account.queued == 0
+        assert seconds <= FLUSH + 1
+        if not hole:
+            assert account.delivered == account.collected == len(sink.lines)
+            assert account.collected > 0
+
+
+def agent_with(memory: Memory, sampler_: dict, *more: dict) -> Agent:
+    registry = Registry()
+    for each in (sampler_, *more):
+        registry.register(each)
+    wiring = Wiring("memory", "memory", memory, 60.0, timeout=30.0)
+    program = Program(interval=60.0, service="t", instance="0", flush_timeout=FLUSH)
+    return Agent(Settings("t", program, Samplers(enable=None), (wiring,)), registry)
+
+
+class Hung:
+    """Hangs once it is told to; as a sampler, in ``close`` of an instance, or in ``encode``."""
+
+    def __init__(self) -> None:
+        self.on = False
+        self.free = threading.Event()
+
+    def now(self) -> None:
+        if self.on:
+            self.free.wait(60)
+
+
+@pytest.mark.parametrize("where", ["sample", "close", "encode", "send", "everywhere"])
+def test_what_hangs_does_not_hold_the_end_up(where) -> None:
+    """Whatever hangs, stop() ends half a second after its time at the latest."""
+    hung = {name: Hung() for name in ("sample", "close", "encode", "send")}
+
+    class Adapter(Memory):
+        def encode(self, snapshot, since):
+            hung["encode"].now()
+            yield from super().encode(snapshot, since)
+
+        def send(self, batch, timeout):
+            hung["send"].now()
+            return super().send(batch, timeout)
+
+    class Instance:
+        def __call__(self):
+            hung["sample"].now()
+            return [("n", 1)]
+
+        def close(self) -> None:
+            hung["close"].now()
+
+    windowed = [
+        {"name": f"windowed.s{n}", "factory": lambda environ: Instance()} for n in range(3)
+    ]
+    agent = agent_with(Adapter(), *windowed)
+    agent.start()
+    for name, each in hung.items():
+        each.on = where in (name, "everywhere")
+    begun = time.monotonic()
+    agent.stop()
+    seconds = time.monotonic() - begun
+    for each in hung.values():
+        each.free.set()
+    assert seconds < FLUSH + 0.5, where
+    (account,) = agent.accounts().values()
+    assert account.holds
+    assert account.queued == 0
+
+
+def test_closing_does_not_wait_for_ever_for_a_pull() -> None:
+    """close() waits for a pull that is under way as long as it is told to."""
+    hung = Hung()
+    hung.on = True
+    registry = Registry()
+    registry.register({"name": "hung", "sample": lambda: hung.now() or []})
+    consumer = Collector(registry, deadline=20.0)
+    puller = threading.Thread(target=consumer.collect)
+    puller.start()
+    wait_for(lambda: consumer._pulling, what="the pull")
+    begun = time.monotonic()
+    consumer.close(within=0.1)
+    assert time.monotonic() - begun < 5
+    hung.free.set()
+    puller.join(20)
+    with pytest.raises(sampler.CollectorBusy):
+        consumer.collect()
