@@ -19,6 +19,7 @@ REASONS = (
     "oldest",
     "rejected",
     "shutdown",
+    "spool",
     "superseded",
     "too_long",
     "unsupported",
