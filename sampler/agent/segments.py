@@ -1,7 +1,6 @@
-"""A folder of segments: files of records, written at the end, deleted when all is done.
+"""Segments: files of records, written at the end, deleted when all is done.
 
-Deleting needs no space. Everything is opened relative to the folder's descriptor and never through
-a symbolic link; the folder is its owner's alone. One process at a time holds it.
+Deleting needs no space, and a record is marked as done in its place.
 """
 
 from __future__ import annotations
@@ -9,11 +8,10 @@ from __future__ import annotations
 import errno
 import os
 import re
-import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from sampler.agent.locks import give, take
+from sampler.agent.folder import Folder
 from sampler.agent.records import DONE, batch, length, record, scan
 
 if TYPE_CHECKING:
@@ -23,17 +21,12 @@ if TYPE_CHECKING:
 
 LONGEST = 2**20
 """Bytes after which a segment is followed by another; at most an eighth of the bound."""
-ASIDE = 4
-"""Files set aside that are kept, in an eighth of the bound."""
-
 LARGEST = 2**25
 """Bytes of the largest record."""
 
 _OURS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 """Errors that say nothing of the file."""
 _NAME = re.compile(r"(\d{10})\.segment")
-_ASIDE = ".damaged"
-_FLAGS = os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Segment:
@@ -41,17 +34,17 @@ class Segment:
 
     Attributes:
         number: its place in the order.
-        size: its bytes; none once it is deleted.
+        size: its bytes.
         waiting: its records that are not done.
         damaged: some of it could not be read: it is set aside at the end, not deleted.
     """
 
     __slots__ = ("damaged", "number", "size", "waiting")
 
-    def __init__(self, number: int, size: int = 0, waiting: int = 0) -> None:
+    def __init__(self, number: int) -> None:
         self.number: int = number
-        self.size: int = size
-        self.waiting: int = waiting
+        self.size: int = 0
+        self.waiting: int = 0
         self.damaged: bool = False
 
     @property
@@ -68,63 +61,62 @@ class Place(NamedTuple):
     length: int
 
 
-class HeldError(OSError):
-    """Another process, or another agent in this one, uses the folder."""
-
-
 class Segments:
     """The records of one folder.
 
     Args:
-        folder: where; made when it is missing.
-        max_bytes: bound of all files together, those set aside included.
+        path: the folder.
+        max_bytes: bound of all files together; what is set aside may take an eighth of it.
 
     Attributes:
         damaged: stretches and files that could not be read.
     """
 
-    def __init__(self, folder: Path, max_bytes: int) -> None:
+    def __init__(self, path: Path, max_bytes: int) -> None:
         self.damaged: int = 0
-        self._folder = folder
         self._max_bytes = max_bytes
         self._longest = min(LONGEST, max_bytes // 8)
-        self._directory = self._file = -1
-        self._segments: list[Segment] = []
-        self._dirty: set[Segment] = set()
-        self._rubbish: set[str] = set()
+        self._folder = Folder(path, max_bytes // 8)
+        self._file = -1
         self._number = 0
-        self._aside = 0
+        self._segments: list[Segment] = []
+        self._dirty: list[Segment] = []
 
     @property
     def size(self) -> int:
         """Bytes of all files."""
-        return self._aside + sum(segment.size for segment in self._segments)
+        return self._folder.aside + sum(segment.size for segment in self._segments)
+
+    @property
+    def unsynced(self) -> bool:
+        """Whether something was written since the last sync."""
+        return bool(self._dirty)
 
     def open(self) -> list[tuple[Place, int]]:
         """Take the folder; return the records that wait, oldest first, with their entries.
 
+        What cannot be read is counted, and set aside once the rest of its file is done.
+
         Raises:
-            HeldError: another one has it.
+            HeldError: another agent has the folder.
             OSError: it cannot be used.
         """
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._directory = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | _FLAGS)
+        self._folder.take()
         try:
-            found = os.fstat(self._directory)
-            if found.st_uid != os.geteuid():
-                raise PermissionError(f"{self._folder} belongs to another user")
-            if stat.S_IMODE(found.st_mode) != 0o700:
-                os.fchmod(self._directory, 0o700)
-            if not take(self._folder / "lock"):
-                raise HeldError(f"{self._folder} is used by another agent")
-            try:
-                return self._recover()
-            except OSError:
-                give(self._folder / "lock")
-                raise
+            return self._recover()
         except OSError:
-            self._shut()
+            self._folder.give()
+            self._segments.clear()
             raise
+
+    def fits(self, payload: bytes) -> bool:
+        """Tell whether a payload is small enough to be written at all."""
+        return length(payload) <= min(LARGEST, self._max_bytes - self._max_bytes // 8)
+
+    def excess(self, payload: bytes) -> Segment | None:
+        """Return the segment to delete before a payload is written; None: there is room."""
+        full = self.size + length(payload) > self._max_bytes
+        return self._segments[0] if full and self._segments else None
 
     def append(self, payload: bytes) -> Place:
         """Write a record at the end; it is not synced yet.
@@ -132,12 +124,11 @@ class Segments:
         Raises:
             OSError: it could not be written, and is not there.
         """
+        if self._file >= 0 and not os.fstat(self._file).st_nlink:
+            self._end()  # somebody else has deleted it
         if self._file < 0 or self._segments[-1].size >= self._longest:
             self._begin()
         segment = self._segments[-1]
-        if not os.fstat(self._file).st_nlink:
-            self._end()
-            raise FileNotFoundError(f"{segment.name} was deleted by somebody else")
         data = record(payload, segment.number, segment.size)
         written = 0
         try:
@@ -150,17 +141,9 @@ class Segments:
         place = Place(segment, segment.size, len(data))
         segment.size += len(data)
         segment.waiting += 1
-        self._dirty.add(segment)
+        if segment not in self._dirty:
+            self._dirty.append(segment)
         return place
-
-    def fits(self, payload: bytes) -> bool:
-        """Tell whether a payload is small enough to be written at all."""
-        return length(payload) <= min(LARGEST, self._max_bytes - self._max_bytes // 8)
-
-    def excess(self, payload: bytes) -> Segment | None:
-        """Return the segment to delete before a payload is written; None: there is room."""
-        full = self.size + length(payload) > self._max_bytes
-        return self._segments[0] if full and self._segments else None
 
     def read(self, place: Place) -> Batch | None:
         """Return a record's batch, or None when it is damaged. Safe to call from any thread.
@@ -168,7 +151,7 @@ class Segments:
         Raises:
             OSError: it cannot be read.
         """
-        file = self._open(place.segment.name, os.O_RDONLY)
+        file = self._folder.open(place.segment.name, os.O_RDONLY)
         try:
             data = os.pread(file, place.length, place.offset)
         finally:
@@ -188,7 +171,7 @@ class Segments:
             self.delete(segment)
             return
         with suppress(OSError):
-            file = self._open(segment.name, os.O_WRONLY)
+            file = self._folder.open(segment.name, os.O_WRONLY)
             try:
                 os.pwrite(file, DONE, place.offset)
             finally:
@@ -199,70 +182,38 @@ class Segments:
         if segment is self._segments[-1]:
             self._end()
         self._segments.remove(segment)
-        self._dirty.discard(segment)
+        if segment in self._dirty:
+            self._dirty.remove(segment)
         if segment.damaged:
-            self._set_aside(segment.name)
+            self._folder.set_aside(segment.name)
         else:
-            self._unlink(segment.name)
+            self._folder.delete(segment.name)
 
     def sync(self) -> None:
         """Bring to the disk what was written since the last time.
 
         Raises:
-            OSError: that failed.
+            OSError: that failed. The kernel may have forgotten the pages: it is not tried again.
         """
-        for name in tuple(self._rubbish):
-            self._unlink(name)
-        if not self._dirty:
-            return
-        while self._dirty:
-            # Once failed, the kernel may have forgotten the pages: another try proves nothing.
-            file = self._open(self._dirty.pop().name, os.O_RDONLY)
-            try:
-                os.fsync(file)
-            finally:
-                os.close(file)
-        os.fsync(self._directory)
-
-    @property
-    def unsynced(self) -> bool:
-        """Whether something was written since the last sync."""
-        return bool(self._dirty)
-
-    def reopen(self) -> None:
-        """Go on in a new folder where somebody has deleted this one.
-
-        Raises:
-            OSError: there can be none.
-        """
-        with suppress(OSError):
-            if os.fstat(self._directory).st_ino == self._folder.lstat().st_ino:
-                return
-        self.close()
-        self._segments.clear()
-        self._dirty.clear()
-        self.open()
+        names, self._dirty = [segment.name for segment in self._dirty], []
+        self._folder.sync(names)
 
     def close(self) -> None:
         """Give the folder back; what waits stays."""
         self._end()
-        give(self._folder / "lock")
-        self._shut()
-
-    def _shut(self) -> None:
-        if self._directory >= 0:
-            os.close(self._directory)
-            self._directory = -1
-
-    def _open(self, name: str, flags: int, mode: int = 0o600) -> int:
-        return os.open(name, flags | _FLAGS | os.O_NONBLOCK, mode, dir_fd=self._directory)
+        self._folder.give()
 
     def _begin(self) -> None:
-        """Begin a new segment."""
+        """Begin a new segment, in a new folder where somebody has deleted this one."""
         self._end()
+        if not self._folder.there:
+            self._folder.give()
+            self._segments.clear()
+            self._dirty.clear()
+            self._folder.take()
         self._number += 1
         segment = Segment(self._number)
-        self._file = self._open(segment.name, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        self._file = self._folder.open(segment.name, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         self._segments.append(segment)
 
     def _end(self) -> None:
@@ -270,67 +221,25 @@ class Segments:
             os.close(self._file)
             self._file = -1
 
-    def _unlink(self, name: str) -> None:
-        try:
-            os.unlink(name, dir_fd=self._directory)
-        except FileNotFoundError:
-            self._rubbish.discard(name)
-        except OSError:
-            self._rubbish.add(name)
-        else:
-            self._rubbish.discard(name)
-
     def _recover(self) -> list[tuple[Place, int]]:
-        found: list[tuple[Place, int]] = []
-        for name in filter(_NAME.fullmatch, self._names()):
+        waiting: list[tuple[Place, int]] = []
+        for name in filter(_NAME.fullmatch, self._folder.names()):
             segment = Segment(int(name[:10]))
             self._number = segment.number
             try:
-                data = self._whole(name)
+                data = self._folder.read(name, LONGEST + LARGEST)
             except OSError as error:
                 if error.errno in _OURS:
                     raise
                 self.damaged += 1
-                self._set_aside(name)
+                self._folder.set_aside(name)
                 continue
-            records, damaged = scan(data, segment.number)
-            segment.size, segment.waiting = len(data), len(records)
+            found, damaged = scan(data, segment.number)
+            segment.size, segment.waiting = len(data), len(found)
             segment.damaged = bool(damaged)
             self.damaged += damaged
             self._segments.append(segment)
-            if not records:
+            if not found:
                 self.delete(segment)
-            found += [(Place(segment, each.offset, each.length), each.samples) for each in records]
-        self._count_aside()
-        return found
-
-    def _names(self) -> list[str]:
-        with os.scandir(self._directory) as entries:
-            return sorted(entry.name for entry in entries)
-
-    def _whole(self, name: str) -> bytes:
-        with os.fdopen(self._open(name, os.O_RDONLY), "rb") as file:
-            found = os.fstat(file.fileno())
-            if not stat.S_ISREG(found.st_mode) or found.st_size > LONGEST + LARGEST:
-                raise OSError(f"{name} is none of ours")
-            return file.read()
-
-    def _set_aside(self, name: str) -> None:
-        directory = self._directory
-        try:
-            os.rename(name, name + _ASIDE, src_dir_fd=directory, dst_dir_fd=directory)
-        except OSError:
-            self._unlink(name)
-        self._count_aside()
-
-    def _count_aside(self) -> None:
-        """Keep the newest of what was set aside, within its bounds."""
-        kept = self._aside = 0
-        for name in reversed([name for name in self._names() if name.endswith(_ASIDE)]):
-            with suppress(OSError):
-                size = os.lstat(name, dir_fd=self._directory).st_size
-                if kept < ASIDE and self._aside + size <= self._max_bytes // 8:
-                    kept += 1
-                    self._aside += size
-                else:
-                    self._unlink(name)
+            waiting += [(Place(segment, each.offset, each.length), each.samples) for each in found]
+        return waiting

@@ -14,8 +14,9 @@ from collections import deque
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Protocol
 
+from sampler.agent.folder import HeldError
 from sampler.agent.records import payload
-from sampler.agent.segments import HeldError, Segments
+from sampler.agent.segments import Segments
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -144,21 +145,24 @@ class Spool:
             self._thread.join(timeout)
 
     def _run(self) -> None:
-        ending = False
-        while not ending:
-            self._bell.clear()
-            ending = self._ending  # then this round is the last
-            try:
-                self._work(ending=ending)
-            except Exception as error:
-                if not isinstance(error, OSError):
-                    _log.exception("adapter %r: the spool failed", self._name)
-                self._say(error)
-            self._begun.set()
-            if not ending:
-                self._bell.wait(self._pause())
-        if self._opened:
+        while self._round():
+            self._bell.wait(self._pause())
+
+    def _round(self) -> bool:
+        """Do what there is to do; return False after the last round."""
+        self._bell.clear()
+        ending = self._ending
+        try:
+            self._work(ending=ending)
+        except OSError as error:
+            self._say(error)
+        except Exception as error:
+            _log.exception("adapter %r: the spool failed", self._name)
+            self._say(error)
+        self._begun.set()
+        if ending and self._opened:
             self._segments.close()
+        return not ending
 
     def _work(self, *, ending: bool) -> None:
         while self._finished:
@@ -205,16 +209,9 @@ class Spool:
         while (oldest := self._segments.excess(data)) is not None:
             self._owner.shed(oldest)
             self._segments.delete(oldest)
-        slot.place = self._append(data)
+        slot.place = self._segments.append(data)
         slot.batch = None
         return True
-
-    def _append(self, data: bytes) -> Place:
-        try:
-            return self._segments.append(data)
-        except FileNotFoundError:
-            self._segments.reopen()
-            return self._segments.append(data)
 
     def _pause(self) -> float | None:
         """Return the seconds after which there is something to do even if nobody rings."""

@@ -23,7 +23,7 @@ PATIENCE = 1.0
 """Seconds that the first batch waits for what an earlier process left."""
 LAST_PATIENCE = 0.5
 """Seconds that the end waits for the disk."""
-_INDEX = 512
+_INDEX = 400
 """Bytes of memory that a batch takes while its frames are on the disk only."""
 _LONGEST_WORD = 60
 
@@ -62,6 +62,7 @@ class SpooledOutbox(Outbox):
         self._name = name
         self._slots: deque[Slot] = deque()
         """The slot of each waiting batch."""
+        self._on_disk = 0
         self._owed = 0
 
     def start(self, identity: Mapping[str, str]) -> None:
@@ -81,6 +82,7 @@ class SpooledOutbox(Outbox):
                     return None
                 if read is not None:
                     self._replace(0, read)
+                    self._evict()
                     return read
                 self.landed(rejected="spool")
         return batch
@@ -107,6 +109,7 @@ class SpooledOutbox(Outbox):
                 self._waiting = deque(batch for batch, _ in left)
                 self._slots = deque(slot for _, slot in left)
                 self._bytes = sum(batch.size for batch in self._waiting)
+                self._on_disk = sum(isinstance(batch, OnDisk) for batch in self._waiting)
             super().close()
 
     def recover(self, found: Sequence[tuple[Slot, int]]) -> None:
@@ -118,6 +121,7 @@ class SpooledOutbox(Outbox):
             flying = [(self._waiting.popleft(), self._slots.popleft())] if self._flying else []
             kept = [(OnDisk((), samples), slot) for slot, samples in found]
             self._bytes += _INDEX * len(kept)
+            self._on_disk += len(kept)
             for batch, slot in reversed([*flying, *kept]):
                 self._waiting.appendleft(batch)
                 self._slots.appendleft(slot)
@@ -143,19 +147,27 @@ class SpooledOutbox(Outbox):
     def _pop(self, index: int) -> Batch:
         self.spool.release(self._slots[index])
         del self._slots[index]
+        self._on_disk -= isinstance(self._waiting[index], OnDisk)
         return super()._pop(index)
 
     def _make_room(self) -> None:
-        """Let the newest batches that are written leave memory; then drop the oldest in it."""
+        self._evict()
+        while self._bytes > self._max_bytes and len(self._waiting) > self._flying:
+            index = int(self._flying)
+            if self._on_disk * _INDEX <= self._max_bytes // 2:  # giving up those gains nothing
+                held = (i for i, each in enumerate(self._waiting) if not isinstance(each, OnDisk))
+                index = next((i for i in held if i >= index), index)
+            self._drop(index, "oldest")
+
+    def _evict(self) -> None:
+        """Let the newest batches that are written leave memory."""
         for back, slot in enumerate(reversed(self._slots), 1):
             if self._bytes <= self._max_bytes or back > len(self._slots) - self._flying:
                 break
             if slot.place is not None and not slot.split and self._waiting[-back].size > _INDEX:
                 self._replace(-back, OnDisk((), self._waiting[-back].samples))
-        while self._bytes > self._max_bytes and len(self._waiting) > self._flying:
-            held = (i for i, each in enumerate(self._waiting) if not isinstance(each, OnDisk))
-            self._drop(next((i for i in held if i >= self._flying), self._flying), "oldest")
 
     def _replace(self, index: int, batch: Batch) -> None:
         self._bytes += batch.size - self._waiting[index].size
+        self._on_disk += isinstance(batch, OnDisk) - isinstance(self._waiting[index], OnDisk)
         self._waiting[index] = batch
