@@ -109,9 +109,9 @@ class Wiring:
         interval: seconds between its pulls.
         timeout: seconds an attempt may take.
         outbox: bytes that may wait.
+        table: all of its keys, variables and secrets filled in.
         spool: the folder of its spool, if it has one.
         spool_bytes: bytes that this may take.
-        table: all of its keys, variables and secrets filled in.
     """
 
     name: str
@@ -120,9 +120,9 @@ class Wiring:
     interval: float
     timeout: float = 5.0
     outbox: int = 8 * 2**20
+    table: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
     spool: str | None = None
     spool_bytes: int = 64 * 2**20
-    table: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
 
 
 @attrs.frozen
@@ -257,9 +257,9 @@ def _wire(
         interval,
         delivery.timeout,
         delivery.outbox,
+        {**common, **own},
         delivery.spool,
         delivery.spool_bytes,
-        {**common, **own},
     )
 
 
@@ -269,7 +269,7 @@ def _unspoolable(adapter: Any) -> str:
         return "is asked, and keeps nothing"
     stamped = getattr(adapter, "stamped", True)
     if not stamped:
-        return "sends the newest only, and has no use for what is old"
+        return "sends the newest only"
     if not getattr(adapter, "idempotent", stamped):
         return "may not send twice what a process that was killed had sent"
     return ""

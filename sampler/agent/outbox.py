@@ -55,7 +55,7 @@ class Outbox:
     def start(self, identity: Mapping[str, str]) -> None:
         """Begin; what an earlier outbox of this account left in its spool is not waited for."""
         del identity
-        left = self.law.account().queued
+        left, self.law.left = self.law.left, 0
         self.law.count(dropped={"shutdown": left}, queued=-left)
 
     def add(self, batches: Iterable[Batch]) -> None:

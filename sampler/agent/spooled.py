@@ -64,10 +64,11 @@ class SpooledOutbox(Outbox):
         """The slot of each waiting batch."""
         self._on_disk = 0
         self._owed = 0
+        """Entries of this account that an earlier outbox left in the spool."""
 
     def start(self, identity: Mapping[str, str]) -> None:
         """Begin, in the folder of this service, instance and adapter."""
-        self._owed = self.law.account().queued  # an earlier outbox of this account left them
+        self._owed, self.law.left = self.law.left, 0
         words = (identity["service"], identity["instance"], self._name)
         name = ".".join(segment(word, _LONGEST_WORD) for word in words)
         self.spool.start(Path(self._parent) / name, self)
@@ -104,7 +105,8 @@ class SpooledOutbox(Outbox):
         with self._changed:
             if not self._closed:
                 self._flying = self._flying and self._slots[0].place is None
-                pairs = zip(self._waiting, self._slots, strict=True)
+                pairs = list(zip(self._waiting, self._slots, strict=True))
+                self.law.left = sum(each.samples for each, slot in pairs if slot.place is not None)
                 left = [(batch, slot) for batch, slot in pairs if slot.place is None]
                 self._waiting = deque(batch for batch, _ in left)
                 self._slots = deque(slot for _, slot in left)

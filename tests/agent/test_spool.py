@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from sampler.agent import Batch
 from sampler.agent.locks import give
+from sampler.agent.outbox import Outbox
 from sampler.agent.spooled import OnDisk
 from tests.support.spools import abandon, batch, drain, folder, number, outbox, segments
 
@@ -444,3 +445,16 @@ def test_nothing_is_synced_that_has_left_and_the_rest_once_per_interval(
     box.close()
     assert len(synced) == 2, "nothing has been written since"
     give(folder(tmp_path) / "lock")
+
+
+def test_an_outbox_without_a_spool_does_not_wait_for_what_is_in_one(tmp_path) -> None:
+    """As on a reload that takes the spool away: dropped from this account, kept on the disk."""
+    box = outbox(tmp_path)
+    box.add([batch(1), batch(2)])
+    box.close()
+    plain = Outbox(1_000, box.law)
+    plain.start({})
+    account = plain.law.account()
+    assert account.holds
+    assert (account.queued, account.dropped["shutdown"]) == (0, 2)
+    assert segments(tmp_path)
