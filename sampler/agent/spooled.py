@@ -106,7 +106,8 @@ class SpooledOutbox(Outbox):
             if not self._closed:
                 self._flying = self._flying and self._slots[0].place is None
                 pairs = list(zip(self._waiting, self._slots, strict=True))
-                self.law.left = sum(each.samples for each, slot in pairs if slot.place is not None)
+                kept = (batch.samples for batch, slot in pairs if slot.place is not None)
+                self.law.left = self._owed + sum(kept)
                 left = [(batch, slot) for batch, slot in pairs if slot.place is None]
                 self._waiting = deque(batch for batch, _ in left)
                 self._slots = deque(slot for _, slot in left)
@@ -118,6 +119,8 @@ class SpooledOutbox(Outbox):
         """Queue what was in the spool before everything else."""
         entries = sum(samples for _, samples in found)
         with self._changed:
+            if self._closed:
+                return  # the disk took too long: it is for the next one to find
             more, self._owed = entries - self._owed, 0
             self.law.count(recovered=max(0, more), dropped={"spool": max(0, -more)}, queued=more)
             flying = [(self._waiting.popleft(), self._slots.popleft())] if self._flying else []

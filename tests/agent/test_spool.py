@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from sampler.agent import Batch
 from sampler.agent.locks import give
 from sampler.agent.outbox import Outbox
+from sampler.agent.spool import Slot
 from sampler.agent.spooled import OnDisk
 from tests.support.spools import abandon, batch, drain, folder, number, outbox, segments
 
@@ -458,3 +459,13 @@ def test_an_outbox_without_a_spool_does_not_wait_for_what_is_in_one(tmp_path) ->
     assert account.holds
     assert (account.queued, account.dropped["shutdown"]) == (0, 2)
     assert segments(tmp_path)
+
+
+def test_what_is_recovered_after_the_end_is_left_for_the_next(tmp_path) -> None:
+    """A disk that hung until then changes no account any more."""
+    box = outbox(tmp_path)
+    box.close()
+    before = box.law.account()
+    box.recover([(Slot(None), 3)])
+    assert box.law.account() == before
+    assert box.empty()
