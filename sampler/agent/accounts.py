@@ -30,12 +30,17 @@ def _gauge(unit: str, text: str, *labels: str) -> dict[str, Any]:
 
 METRICS: Mapping[str, Mapping[str, Any]] = {
     "entries.collected": _counter(_ENTRY, "Entries collected for an adapter.", "adapter"),
-    "entries.recovered": _counter(_ENTRY, "Entries found in a spool at start.", "adapter"),
+    "entries.recovered": _counter(_ENTRY, "Entries an earlier process left.", "adapter"),
     "entries.delivered": _counter(_ENTRY, "Entries that arrived for certain.", "adapter"),
     "entries.unconfirmed": _counter(_ENTRY, "Entries sent without an answer.", "adapter"),
     "entries.dropped": _counter(_ENTRY, "Entries given up, by reason.", "adapter", "reason"),
     "entries.queued": _gauge(_ENTRY, "Entries that wait or are in flight.", "adapter"),
     "outbox.size": _gauge("By", "Encoded bytes that wait.", "adapter"),
+    "spool.size": _gauge("By", "Bytes of a spool's files.", "adapter"),
+    "spool.works": _gauge("1", "1 while what waits is on the disk, 0 in memory only.", "adapter"),
+    "spool.damaged": _counter(
+        "{place}", "Places in a spool's files that could not be read.", "adapter"
+    ),
     "samples.yielded": _counter(_SAMPLE, "Samples taken.", "consumer", "sampler"),
     "samples.collected": _counter(_SAMPLE, "Samples that became entries.", "consumer", "sampler"),
     "samples.refused": _counter(
@@ -88,6 +93,10 @@ def _law(channel: Channel) -> Iterator[tuple[Any, ...]]:
         yield "entries.dropped", entries, {**labels, "reason": reason}
     yield "entries.queued", account.queued, labels
     yield "outbox.size", channel.bytes, labels
+    if channel.spool is not None:
+        yield "spool.size", channel.spool.size, labels
+        yield "spool.works", not channel.spool.trouble, labels
+        yield "spool.damaged", channel.spool.damaged, labels
 
 
 def _pulls(collector: Collector) -> Iterator[tuple[Any, ...]]:

@@ -48,7 +48,8 @@ class Batch:
         samples: entries of the snapshot that these bytes carry. An entry that needs no bytes (a
             counter that did not move) counts with the batch it falls into.
         refused: reason to number of entries that this format cannot carry.
-        note: whatever the adapter wants to find again in ``send``.
+        note: whatever the adapter wants to find again in ``send``. A spool keeps what JSON carries
+            unchanged; a batch with another note waits in memory only.
     """
 
     frames: tuple[bytes, ...]

@@ -95,7 +95,7 @@ class Agent:
         self._collectors += [each.collector for each in self._scraped]
         self._running = True
         for each in self._pushed:
-            each.start()
+            each.start(self.identity)
         self._beat({})
         self._begins_at_fork = False
         until = time.monotonic() + _FIRST_PULL
@@ -137,7 +137,7 @@ class Agent:
         self._take_over(settings, channels, same=same)
         for each in new:
             if isinstance(each, Pushed):
-                each.start()
+                each.start(self.identity)
         self._beat({p.collector.interval: p.collector for p in pulses if same})
         for pulse in pulses:
             pulse.close()
@@ -156,7 +156,7 @@ class Agent:
         interval = self.settings.program.interval
         pulse = Pulse(self.collector("once", interval), Schedule(interval), self._pushed)
         for each in self._pushed:
-            each.start()
+            each.start(self.identity)
         snapshot = pulse.tick()
         # Adapters stay open: closing one may take back what it has delivered.
         self._flush(self._pushed, max(deadline, time.monotonic() + 1.0), close=False)

@@ -10,8 +10,12 @@ from sampler.agent.encoding import Encoder, encode_all
 from sampler.agent.law import Account, Law
 from sampler.agent.outbox import NewestOnly, Outbox
 from sampler.agent.sender import Sender
+from sampler.agent.spool import Spool
+from sampler.agent.spooled import SpooledOutbox
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sampler._collector import Collector
     from sampler._snapshot import Snapshot
     from sampler._worker import Crew
@@ -26,7 +30,10 @@ class Channel:
         name: the adapter's name in the configuration.
         wiring: its settings.
         law: its account.
+        spool: where what waits is kept on disk, if it is.
     """
+
+    spool: Spool | None = None
 
     def __init__(self, wiring: Wiring, law: Law) -> None:
         self.name: str = wiring.name
@@ -51,9 +58,7 @@ class Pushed(Channel):
         self.stamped: bool = getattr(adapter, "stamped", True)
         self.relative: bool = getattr(adapter, "relative", not self.stamped)
         self._stepped = Stepped()
-        self._outbox = (
-            Outbox(wiring.outbox, law) if self.stamped else NewestOnly(self.encoder, law)
-        )
+        self._outbox: Outbox = self._queue(wiring, law)
         self._sender = Sender(wiring.name, adapter, self._outbox, wiring.timeout)
         super().__init__(wiring, self._outbox.law)
 
@@ -82,8 +87,9 @@ class Pushed(Channel):
             mine, other = self._baselines(), before._baselines()  # noqa: SLF001 - of one class
             mine.carry(other.carried())
 
-    def start(self) -> None:
-        """Begin to send."""
+    def start(self, identity: Mapping[str, str]) -> None:
+        """Begin to send; a spool is found by the identity."""
+        self._outbox.start(identity)
         self._sender.start()
 
     def finish(self, deadline: float) -> None:
@@ -93,6 +99,14 @@ class Pushed(Channel):
     def join(self, *, close: bool = True) -> None:
         """Wait for the end of the flush, settle what is left, and close the adapter."""
         self._sender.join(close=close)
+
+    def _queue(self, wiring: Wiring, law: Law | None) -> Outbox:
+        if not self.stamped:
+            return NewestOnly(self.encoder, law)
+        if wiring.spool is None:
+            return Outbox(wiring.outbox, law)
+        self.spool = Spool(wiring.name, wiring.spool_bytes, wiring.interval)
+        return SpooledOutbox(wiring.outbox, self.spool, wiring.spool, wiring.name, law)
 
     def _baselines(self) -> Stepped | NewestOnly:
         return self._outbox if isinstance(self._outbox, NewestOnly) else self._stepped

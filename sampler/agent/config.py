@@ -69,6 +69,10 @@ class Samplers:
     max_series: int = option(2_000, "Series of one metric; the surplus is folded.", minimum=1)
 
 
+def _folder_fault(folder: str) -> str | None:
+    return None if Path(folder).is_absolute() else f"must be an absolute path, got {folder!r}"
+
+
 @attrs.frozen
 class Delivery:
     """Keys that every ``[adapters.NAME]`` table may have."""
@@ -87,6 +91,16 @@ class Delivery:
     outbox: int = option(
         8 * 2**20, "Bytes that may wait for the endpoint; the oldest make room.", minimum=2**10
     )
+    spool: str | None = option(
+        None,
+        "Folder in which what waits survives the process, for adapters whose batches carry their "
+        "time; each service, instance and adapter has its own in it; default: none.",
+        kind=str,
+        check=_folder_fault,
+    )
+    spool_bytes: int = option(
+        64 * 2**20, "Bytes that the spool may take; the oldest make room.", minimum=2**16
+    )
 
 
 @attrs.frozen
@@ -101,6 +115,8 @@ class Wiring:
         timeout: seconds an attempt may take.
         outbox: bytes that may wait.
         table: all of its keys, variables and secrets filled in.
+        spool: the folder of its spool, if it has one.
+        spool_bytes: bytes that this may take.
         make: returns another adapter that is configured alike, for a forked child.
     """
 
@@ -111,6 +127,8 @@ class Wiring:
     timeout: float = 5.0
     outbox: int = 8 * 2**20
     table: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+    spool: str | None = None
+    spool_bytes: int = 64 * 2**20
     make: Callable[[], Any] | None = attrs.field(default=None, eq=False, repr=False)
 
 
@@ -234,6 +252,8 @@ def _wire(
         problems.append(f"{where}: adapter {kind!r} {unusable.reason}")
         return None
     adapter = _build(cls, own, where, problems, tuple(options(Delivery)))
+    if "spool" in common and (fault := _unspoolable(adapter or cls)):
+        problems.append(f"{where}.spool: {kind!r} {fault}: leave it out")
     if adapter is None or delivery is None:
         return None
     interval = program.interval if delivery.interval is None else delivery.interval
@@ -245,8 +265,22 @@ def _wire(
         delivery.timeout,
         delivery.outbox,
         {**common, **own},
+        delivery.spool,
+        delivery.spool_bytes,
         partial(_made, cls, own),
     )
+
+
+def _unspoolable(adapter: Any) -> str:
+    """Say why what waits for an adapter cannot be kept on disk, or nothing."""
+    if not hasattr(adapter, "send"):
+        return "is asked, and keeps nothing"
+    stamped = getattr(adapter, "stamped", True)
+    if not stamped:
+        return "sends the newest only"
+    if not getattr(adapter, "idempotent", stamped):
+        return "may not send twice what a process that was killed had sent"
+    return ""
 
 
 def _build(

@@ -9,14 +9,12 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
+
+from sampler.agent.locks import give, take
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-_held: dict[str, IO[bytes]] = {}
-_held_by = 0
-"""Slots this process holds; a POSIX record lock would let one process take a slot twice."""
 
 
 def identity(
@@ -57,13 +55,12 @@ def identity(
 def release(identity: Mapping[str, str]) -> None:
     """Give back the slot that an identity of this process holds; without one nothing happens."""
     folder = _folder()
-    if folder is not None and (file := _held.pop(_path(folder, identity), None)) is not None:
-        file.close()
+    if folder is not None:
+        give(_path(folder, identity))
 
 
-def _path(folder: Path, identity: Mapping[str, str]) -> str:
-    stem = _file(identity["service"])
-    return str(folder / f"{stem}.{_file(identity['instance'])}.lock")
+def _path(folder: Path, identity: Mapping[str, str]) -> Path:
+    return folder / f"{_file(identity['service'])}.{_file(identity['instance'])}.lock"
 
 
 def _file(word: str) -> str:
@@ -76,42 +73,19 @@ def _program() -> str:
 
 
 def _slot(service: str, stem: str = "") -> str:
-    unique = f"{stem}{os.getpid()}"
-    try:
-        import fcntl
-    except ImportError:  # no record locks: unique, but not stable
-        return unique
-    folder = _folder()
+    folder, unique = _folder(), f"{stem}{os.getpid()}"
     if folder is None:
         return unique
-    _forget_after_fork()
     for number in range(10_000):
         name = f"{stem}{number}"
-        path = _path(folder, {"service": service, "instance": name})
-        if path in _held:
-            continue
         try:
-            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-            file = os.fdopen(os.open(path, flags, 0o600), "r+b")
+            if take(_path(folder, {"service": service, "instance": name})):
+                return name
         except OSError:
             continue
-        try:
-            # Released when the process ends, however it ends; never inherited by a fork.
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.close()
-            continue
-        _held[path] = file
-        return name
+        except ImportError:  # no record locks: unique, but not stable
+            break
     return unique
-
-
-def _forget_after_fork() -> None:
-    global _held_by  # noqa: PLW0603 - one set of slots per process
-    if _held_by != os.getpid():
-        while _held:  # a record lock is its owner's: closing a copy takes nothing from the parent
-            _held.popitem()[1].close()
-        _held_by = os.getpid()
 
 
 def _folder() -> Path | None:

@@ -20,6 +20,7 @@ REASONS = (
     "oldest",
     "rejected",
     "shutdown",
+    "spool",
     "superseded",
     "too_long",
     "unsupported",
@@ -47,9 +48,14 @@ class Account:
 
 
 class Law:
-    """The running account of one adapter. Safe to use from any thread."""
+    """The running account of one adapter. Safe to use from any thread.
+
+    Attributes:
+        left: entries that an outbox which ended left in its spool: queued still.
+    """
 
     def __init__(self) -> None:
+        self.left: int = 0
         self._lock = Lock()
         self._collected = self._recovered = self._queued = 0
         self._delivered = self._unconfirmed = 0

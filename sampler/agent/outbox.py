@@ -19,7 +19,7 @@ from sampler.agent.encoding import encode_all
 from sampler.agent.law import Law
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from sampler._snapshot import Series, Snapshot, Value
     from sampler.agent.accounted import Carried
@@ -52,6 +52,12 @@ class Outbox:
         """Bytes of frames that wait, the batch in flight included."""
         return self._bytes
 
+    def start(self, identity: Mapping[str, str]) -> None:
+        """Begin; what an earlier outbox of this account left in its spool is not waited for."""
+        del identity
+        left, self.law.left = self.law.left, 0
+        self.law.count(dropped={"shutdown": left}, queued=-left)
+
     def add(self, batches: Iterable[Batch]) -> None:
         """Queue the batches of one snapshot; the oldest that is not in flight makes room."""
         with self._changed:
@@ -60,10 +66,8 @@ class Outbox:
                     collected=batch.entries, dropped=batch.refused, queued=batch.samples
                 )
                 if batch.samples:
-                    self._waiting.append(batch)
-                    self._bytes += batch.size
-            while self._bytes > self._max_bytes and len(self._waiting) > self._flying:
-                self._drop(self._flying, "oldest")
+                    self._push(batch)
+            self._make_room()
             if self._closed:
                 self._drop_all("shutdown")
             self._changed.notify_all()
@@ -133,6 +137,14 @@ class Outbox:
 
     def _ready(self) -> bool:
         return bool(self._waiting) or self._closed or self._hurried
+
+    def _push(self, batch: Batch) -> None:
+        self._waiting.append(batch)
+        self._bytes += batch.size
+
+    def _make_room(self) -> None:
+        while self._bytes > self._max_bytes and len(self._waiting) > self._flying:
+            self._drop(self._flying, "oldest")
 
     def _pop(self, index: int) -> Batch:
         batch = self._waiting[index]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sampler._mapping import oddities
@@ -41,6 +43,12 @@ def check(config: str | None, *, network: bool = True) -> int:
     snapshot = _pull(agent)
     for wiring in agent.settings.adapters:
         _warn(wiring, snapshot)
+        if wiring.spool is not None and not _writable(Path(wiring.spool)):
+            print(
+                f"adapter {wiring.name!r}: this user cannot write to {wiring.spool}: without a "
+                "spool what waits is kept in memory only",
+                file=sys.stderr,
+            )
     if not network:
         return OK
     wirings = agent.settings.adapters
@@ -80,6 +88,12 @@ def _pull(agent: Agent) -> Snapshot:
         counted = ", ".join(f"{n} {reason}" for reason, n in reasons.items())
         print(f"sampler {sampler!r}: samples refused: {counted}", file=sys.stderr)
     return snapshot
+
+
+def _writable(folder: Path) -> bool:
+    """Tell whether there is, or can be, a folder to write to."""
+    there = next(each for each in (folder, *folder.parents) if each.exists())
+    return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
 
 
 def _listen(wiring: Wiring) -> str | None:

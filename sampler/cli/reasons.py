@@ -14,6 +14,7 @@ DROPPED: Mapping[str, str] = {
     "oldest": "the outbox was full: the oldest made room",
     "rejected": "the endpoint refused it for good",
     "shutdown": "it was still waiting when its adapter, or the program, ended",
+    "spool": "it was in the spool, and could not be read back",
     "superseded": "a newer snapshot took its place: this backend has no use for an old one",
     "too_long": "its name, or its line, is longer than the backend takes",
     "unsupported": "the backend has no way to carry it",

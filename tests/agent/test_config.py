@@ -132,3 +132,34 @@ def test_a_class_constructed_in_code_checks_its_settings_too() -> None:
 
     with pytest.raises(ValueError, match="port: must be at most 65535"):
         Graphite(port=70_000)
+
+
+def test_a_spool_is_a_folder_and_a_bound_of_an_adapter(tmp_path) -> None:
+    """Off unless it is asked for."""
+    table = {"spool": str(tmp_path), "spool_bytes": 2**20}
+    settings = parse({"adapters": {"graphite": table, "eu": {"type": "graphite"}}})
+    spooled, plain = settings.adapters
+    assert (spooled.spool, spooled.spool_bytes) == (str(tmp_path), 2**20)
+    assert (plain.spool, plain.spool_bytes) == (None, 64 * 2**20)
+
+
+def test_a_spool_that_cannot_work_is_told_with_all_other_problems() -> None:
+    """Adapters that send the newest only, or are asked; a relative path; too few bytes."""
+    found = problems(
+        {
+            "interval": 0,
+            "adapters": {
+                "statsd": {"spool": "/var/lib/x", "prot": 1},
+                "prometheus": {"spool": "/var/lib/x"},
+                "graphite": {"spool": "spool", "spool_bytes": 10},
+            },
+        }
+    )
+    assert found == [
+        "interval: must be at least 0.1, got 0",
+        "adapters.statsd.prot: unknown key (did you mean 'port'?)",
+        "adapters.statsd.spool: 'statsd' sends the newest only: leave it out",
+        "adapters.prometheus.spool: 'prometheus' is asked, and keeps nothing: leave it out",
+        "adapters.graphite.spool: must be an absolute path, got 'spool'",
+        "adapters.graphite.spool_bytes: must be at least 65536, got 10",
+    ]

@@ -90,8 +90,12 @@ class QueueMachine(RuleBasedStateMachine):
     @rule()
     def split(self) -> None:
         whole = self.waiting.popleft()
-        half = whole.samples // 2
-        parts = [Batch((b"a",), half), Batch((b"b",), whole.samples - half)]
+        half, (frame,) = whole.samples // 2, whole.frames
+        middle = len(frame) // 2
+        parts = [
+            Batch((frame[:middle],), half),
+            Batch((frame[middle:],), whole.samples - half),
+        ]
         self.waiting.extendleft(reversed(parts))
         self.flying = False
         self.outbox.split(parts)

@@ -9,7 +9,8 @@ import pytest
 
 from sampler import ConfigurationError, Registry
 from sampler.agent import Agent
-from sampler.agent.config import Program, Samplers, Settings, Wiring
+from sampler.agent.config import Program, Samplers, Settings, Wiring, parse
+from tests.support.doubles import LineSink
 from tests.support.memory import Memory, Tally
 from tests.support.waiting import wait_for
 
@@ -257,3 +258,31 @@ def test_threads_end_with_their_adapters(start) -> None:
             settings({"a": Memory(), "b": Tally()}, tables={"a": {"n": n}, "b": {"n": n}})
         )
     wait_for(lambda: ours() <= 7, what="the threads to end")
+
+
+def test_what_waits_in_a_spool_goes_on_through_a_reload(start, tmp_path) -> None:
+    """The adapter that replaces another takes it up: nothing is dropped or counted twice."""
+
+    def spooled(port: int) -> Settings:
+        return parse(
+            {
+                "interval": 0.1,
+                "service": "test",
+                "instance": "0",
+                "samplers": {"enable": ["shop"]},
+                "adapters": {"graphite": {"port": port, "spool": str(tmp_path)}},
+            }
+        )
+
+    with LineSink() as away, LineSink() as sink:
+        away.refuse()
+        agent = start(spooled(away.port))
+        wait_for(lambda: agent.accounts()["graphite"].queued > 5, what="a backlog")
+        agent.reload(spooled(sink.port))
+        wait_for(lambda: agent.accounts()["graphite"].queued == 0, what="its delivery")
+        agent.stop()
+        account = agent.accounts()["graphite"]
+        assert account.holds
+        assert account.delivered == account.collected == len(sink.lines)
+        assert account.recovered == 0
+        assert not list(tmp_path.glob("*/*.segment"))

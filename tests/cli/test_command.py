@@ -278,3 +278,17 @@ def test_quiet_and_verbose_change_what_is_said(tmp_path) -> None:
             process.send_signal(signal.SIGTERM)
             output, _ = process.communicate(timeout=20)
     assert output == ""
+
+
+def test_check_says_where_a_spool_cannot_be_written(tmp_path, closed_port) -> None:
+    """A warning: the agent would go on without one."""
+    (tmp_path / "file").touch()
+    (tmp_path / "sampler.toml").write_text(
+        f'[adapters.graphite]\nport = {closed_port}\nspool = "{tmp_path}/file/spool"\n'
+        f'[adapters.eu]\ntype = "graphite"\nspool = "{tmp_path}/new/spool"\n'
+    )
+    result = sampler("check", "--no-network", cwd=tmp_path)
+    assert result.returncode == 0
+    told = [line for line in result.stderr.splitlines() if "cannot write" in line]
+    assert len(told) == 1
+    assert told[0].startswith(f"adapter 'graphite': this user cannot write to {tmp_path}/file/")
