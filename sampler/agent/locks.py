@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from sampler._fork import in_child
 from sampler._threads import Lock
 
 if TYPE_CHECKING:
@@ -61,5 +62,4 @@ def _forget_after_fork() -> None:
         give(path)
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_after_fork)
+in_child(_forget_after_fork)

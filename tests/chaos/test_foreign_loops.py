@@ -77,7 +77,6 @@ print(json.dumps([pulls, total, f"shop_orders_total {total}" in page, account]))
 @pytest.mark.parametrize("order", ["before", "between", "late"])
 def test_an_agent_ticks_while_a_greenlet_computes(tmp_path, order) -> None:
     """Its threads are the operating system's, whenever gevent has patched the program."""
-    pytest.importorskip("gevent")
     with LineSink() as sink:
         file = configured(tmp_path, sink)
         Path(file).write_text(Path(file).read_text().replace('["shop"]', '["shop", "shop.times"]'))
