@@ -9,6 +9,7 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 from sampler.agent.adapter import DELIVERED, UNCONFIRMED
+from sampler.agent.secrecy import described, masked
 from sampler.exceptions import Rejected, Unavailable
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ class Sender:
         try:
             outcome = self._adapter.send(batch, timeout)
         except Unavailable as error:
-            return self._unavailable(str(error), error.retry_after)
+            return self._unavailable(masked(str(error)), error.retry_after)
         except Rejected as error:
             self._rejected(batch, error)
         except Exception as error:
@@ -154,7 +155,7 @@ class Sender:
     def _broken(self, batch: Batch, error: Exception) -> float | None:
         """Handle what no adapter should raise: a defect must not stop the batches behind it."""
         self._errors += 1
-        trouble = f"send raised {type(error).__name__}: {error}"
+        trouble = f"send raised {described(error)}"
         if self._idempotent and self._errors < TRIES_AFTER_ERRORS:
             return self._unavailable(trouble)
         _log.error("adapter %r: %s", self.name, trouble, exc_info=error)
