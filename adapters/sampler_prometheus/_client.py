@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import chain
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -94,5 +95,11 @@ def makes_room(clients: Collection[Client]) -> Client | None:
     That is a client that dawdles over its request, else one that has its reply already, else
     one that does not take it; never one that waits for a page.
     """
-    kinds = (lambda c: c.reading, lambda c: c.served, lambda c: c.stalled)
-    return next((client for kind in kinds for client in clients if kind(client)), None)
+    return next(
+        chain(
+            (client for client in clients if client.reading),
+            (client for client in clients if client.served),
+            (client for client in clients if client.stalled),
+        ),
+        None,
+    )

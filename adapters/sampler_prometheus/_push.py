@@ -41,14 +41,12 @@ _LONGEST = 200
 
 def url_fault(url: str) -> str | None:
     """Say what is wrong with a gateway's address, or return None."""
+    if "@" in url:  # the sentence must not repeat it
+        return "a URL with a password is shown in logs: use the keys username and password"
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        parts = port = None
-    if "@" in url:
-        return "a URL with a password is shown in logs: use the keys username and password"
-    if parts is None:
         return f"{url!r} is no URL such as 'http://127.0.0.1:9091'"
     if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
         return f"expected a URL such as 'http://127.0.0.1:9091', got {url!r}"

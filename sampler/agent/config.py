@@ -269,7 +269,7 @@ def _build(
     where: str,
     problems: list[str],
     others: tuple[str, ...] = (),
-    secrecy: Secrecy = Secrecy(),
+    secrecy: Secrecy | None = None,
 ) -> Any:
     """Construct ``cls`` from a table; None, and every problem noted, when that cannot be."""
     settings = options(cls)
@@ -281,7 +281,7 @@ def _build(
             hint = did_you_mean(key, (*known, *others)) or f" (known: {', '.join(known)})"
             problems.append(f"{prefix}{key}: unknown key{hint}")
         elif key in settings:
-            if fault := secrecy.fault(settings[key], value):
+            if secrecy and (fault := secrecy.fault(settings[key], value)):
                 problems.append(f"{prefix}{key}: {fault}")
             try:
                 table[key] = fitted(value, settings[key])
