@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, ClassVar
 
 import attrs
@@ -12,9 +13,11 @@ from sampler.agent import option
 from sampler_prometheus._client import Answer
 from sampler_prometheus._exposition import Exposition
 from sampler_prometheus._http import Server, listening
-from sampler_prometheus._request import reply, vary
+from sampler_prometheus._request import head, reply, vary
+from sampler_prometheus._secure import basic, server_context
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Mapping
 
     from sampler.agent import Law, Snapshot
@@ -55,8 +58,49 @@ class Prometheus:
     reply_timeout: float = option(
         10.0, "Seconds a client has to take its reply.", minimum=0.1, maximum=600
     )
-    _server: Server | None = attrs.field(default=None, init=False)
-    _failing: bool = attrs.field(default=False, init=False)
+    tls_cert: str | None = option(
+        None, "Serve HTTPS with this certificate: a PEM file, its issuers included.", kind=str
+    )
+    tls_key: str | None = option(
+        None,
+        "Its private key: a PEM file; default: in the file of the certificate.",
+        kind=str,
+        private=True,
+    )
+    username: str | None = option(
+        None, "Answer only those who send this name and the password.", kind=str
+    )
+    password: str | None = option(None, "For basic authentication.", kind=str, secret=True)
+    _server: Server | None = attrs.field(default=None, init=False, repr=False)
+    _failing: bool = attrs.field(default=False, init=False, repr=False)
+    _tls: ssl.SSLContext | None = attrs.field(default=None, init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        if (self.username is None) != (self.password is None):
+            raise ValueError("username and password go together: set both or none")
+        if self.username is not None and ":" in self.username:
+            raise ValueError("username: basic authentication knows no ':' in it")
+        if self.tls_cert is not None:
+            self._tls = server_context(self.tls_cert, self.tls_key)
+        elif self.tls_key is not None:
+            raise ValueError("tls_key: set tls_cert, too, the certificate it belongs to")
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """What was read beside the configuration: a reload looks whether it has changed."""
+        return tuple(file for file in (self.tls_cert, self.tls_key) if file is not None)
+
+    @property
+    def exposure(self) -> str | None:
+        """What others on the network can do, and the remedy; None when that is nothing."""
+        if _on_loopback(self.listen.rpartition(":")[0].strip("[]")):
+            return None
+        said = []
+        if self.username is None:
+            said.append("whoever reaches it can read every number: set username and password")
+        if self.tls_cert is None:
+            said.append("whoever is on the way can read along: set tls_cert and tls_key")
+        return f"listens on {self.listen}: {'; '.join(said)}" if said else None
 
     @property
     def address(self) -> str:
@@ -113,6 +157,8 @@ class Prometheus:
             lambda: not self._failing,
             max_connections=self.max_connections,
             patience=self.reply_timeout,
+            tls=self._tls,
+            authorization=basic(self.username, self.password or "") if self.username else None,
         )
 
     def _answers(self, exposition: Exposition, requests: list[Request]) -> list[Answer]:
@@ -123,11 +169,18 @@ class Prometheus:
                 _log.exception("a scrape of %s failed", self.address)
             self._failing = True
             text = f"cannot collect: {type(error).__name__}\n".encode()
-            return [Answer(reply(500, text), lambda _taken: None)] * len(requests)
+            return [Answer(reply(500, text), b"", lambda _taken: None)] * len(requests)
         self._failing = False
-        return [Answer(_reply(page), page.settle) for page in pages]
+        return [Answer(_head(page), page.body, page.settle) for page in pages]
 
 
-def _reply(page: Page) -> bytes:
+def _head(page: Page) -> bytes:
     encoding = (("Content-Encoding", page.encoding),) if page.encoding else ()
-    return reply(200, page.body, page.content_type, fields=(*vary(), *encoding))
+    return head(200, page.content_type, len(page.body), (*vary(), *encoding))
+
+
+def _on_loopback(host: str) -> bool:
+    try:
+        return ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -79,7 +79,7 @@ class Exposition:
         self._collect = collect
         self._law = law
         self._text = Text()
-        self._zipped: tuple[bytes, bytes] = (b"", b"")
+        self._zipped: dict[str, tuple[bytes, bytes]] = {}
 
     def answer(self, accept: str | None = None, accept_encoding: str | None = None) -> Page:
         """Pull, and return the page for the headers of one request.
@@ -100,12 +100,12 @@ class Exposition:
         written = self._text.render(snapshot, kind)
         body, encoding = written.body, ""
         if wants_gzip(accept_encoding):
-            body, encoding = self._compressed(body), "gzip"
+            body, encoding = self._compressed(kind, body), "gzip"
         return Page(body, kind, encoding, written.entries, written.refused, self._law)
 
-    def _compressed(self, body: bytes) -> bytes:
-        plain, zipped = self._zipped
+    def _compressed(self, kind: str, body: bytes) -> bytes:
+        plain, zipped = self._zipped.get(kind, (None, b""))
         if plain is not body:
             zipped = gzip.compress(body, _LEVEL, mtime=0)
-            self._zipped = body, zipped
+            self._zipped[kind] = body, zipped
         return zipped

@@ -17,16 +17,17 @@ from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 from sampler.agent.threads import Condition, Event, Selector, Thread, in_child
-from sampler_prometheus._client import Answer, Client
+from sampler_prometheus._client import Answer, Client, makes_room
 from sampler_prometheus._request import Request, read, reply
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable
 
 GRACE = 0.2
 """Seconds that clients who have connected have to send their request, when the server ends."""
 
-_BACKLOG = 128
+_BACKLOG = 1024
 _CHUNK = 65536
 _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
@@ -40,6 +41,8 @@ class Server:
         ready: what ``/-/ready`` says.
         max_connections: clients served at once; whoever dawdles over a request makes room.
         patience: seconds a client has to take a reply and to end the connection.
+        tls: wraps every connection; None: plain HTTP.
+        authorization: what clients have to send under that name; None: nothing.
     """
 
     def __init__(
@@ -50,10 +53,14 @@ class Server:
         *,
         max_connections: int = 128,
         patience: float = 10.0,
+        tls: ssl.SSLContext | None = None,
+        authorization: str | None = None,
     ) -> None:
         self._listener = listener
         self._page = page
         self._ready_to_collect = ready
+        self._tls = tls
+        self._authorization = authorization
         self._max_connections = max_connections
         self._patience = patience
         self.address: tuple[str, int] = self._listener.getsockname()[:2]
@@ -158,15 +165,33 @@ class Server:
                 time.sleep(0.05)
             return
         connection.setblocking(False)
+        if self._tls is not None:
+            try:
+                connection = self._tls.wrap_socket(
+                    connection, server_side=True, do_handshake_on_connect=False
+                )
+            except OSError:  # it left meanwhile
+                connection.close()
+                return
+        room = len(self._clients) < self._max_connections or self._make_room()
         client = Client(connection)
         self._clients[connection.fileno()] = client
         self._selector.register(connection, _READ, client)
-        if len(self._clients) > self._max_connections:
-            idle = next((c for c in self._clients.values() if c.reading), client)
-            if idle is client:
-                self._answer(client, reply(503))
-            else:  # whoever dawdles longest over its request makes room
-                self._drop(idle)
+        if not room:
+            self._answer(client, (reply(503),))
+
+    def _make_room(self) -> bool:
+        """Let somebody who dawdles go; tell whether there was one."""
+        while (client := makes_room(self._clients.values())) is not None:
+            if client.reading:
+                self._receive(client)  # its request may have come just now
+                if not client.reading:
+                    continue
+                with contextlib.suppress(OSError):
+                    client.connection.send(reply(503))
+            self._drop(client)
+            return True
+        return False
 
     def _attend(self, client: Client, events: int) -> None:
         if events & _READ:
@@ -186,14 +211,14 @@ class Server:
             client.ended = True
             if client.reading:
                 self._drop(client)
-            elif client.left is not None and not client.left:
+            elif client.served:
                 self._drop(client, taken=True)
             else:  # it may wait for its reply on the other half
                 self._watch(client)
         elif client.reading:
             client.received += data
             ready = self._until is None and self._ready_to_collect()
-            judged = read(client.received, ready=ready)
+            judged = read(client.received, ready=ready, authorization=self._authorization)
             if isinstance(judged, Request):
                 client.asked = True
                 client.deadline = math.inf
@@ -201,7 +226,7 @@ class Server:
                     self._waiting.append((client, judged))
                     self._asked.notify_all()
             elif judged is not None:
-                self._answer(client, judged)
+                self._answer(client, (judged,))
 
     def _hand_out(self) -> None:
         while self._ready:
@@ -209,18 +234,20 @@ class Server:
             if client.connection.fileno() < 0:
                 answer.settle(False)
             else:
-                self._answer(client, answer.reply, answer.settle)
+                self._answer(client, (answer.head, answer.body), answer.settle)
 
     def _answer(
-        self, client: Client, text: bytes, settle: Callable[[bool], None] | None = None
+        self,
+        client: Client,
+        parts: tuple[bytes, ...],
+        settle: Callable[[bool], None] | None = None,
     ) -> None:
-        client.answer(text, settle, self._patience)
+        client.answer(parts, settle, self._patience)
         self._send(client)
 
     def _send(self, client: Client) -> None:
         try:
-            while client.left:
-                client.left = client.left[client.connection.send(client.left) :]
+            client.send()
             client.connection.shutdown(socket.SHUT_WR)
         except BlockingIOError:
             self._watch(client)

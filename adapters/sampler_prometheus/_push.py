@@ -21,6 +21,7 @@ import attrs
 from sampler.agent import DELIVERED, Batch, Rejected, Unavailable, option
 from sampler.agent.paths import PLACEHOLDERS
 from sampler.agent.resolve import resolve
+from sampler_prometheus._secure import basic, client_context
 from sampler_prometheus._text import TEXT, Text
 
 if TYPE_CHECKING:
@@ -40,13 +41,13 @@ _LONGEST = 200
 
 def url_fault(url: str) -> str | None:
     """Say what is wrong with a gateway's address, or return None."""
+    if "@" in url:  # the sentence must not repeat it
+        return "a URL with a password is shown in logs: use the keys username and password"
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
         return f"{url!r} is no URL such as 'http://127.0.0.1:9091'"
-    if parts.username is not None or parts.password is not None:
-        return "a URL with a password is shown in logs: use the keys username and password"
     if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
         return f"expected a URL such as 'http://127.0.0.1:9091', got {url!r}"
     if parts.query or parts.fragment:
@@ -108,15 +109,31 @@ class Pushgateway:
     )
     username: str | None = option(None, "For basic authentication.", kind=str)
     password: str | None = option(None, "For basic authentication.", kind=str, secret=True)
+    tls_ca: str | None = option(
+        None,
+        "Who may have signed the certificate of an https gateway: a PEM file; default: those the "
+        "system trusts.",
+        kind=str,
+    )
     gzip: bool = option(default=True, help="Compress what is pushed.")
     delete_on_stop: bool = option(default=True, help="Delete the group at a clean stop.")
     _text: Text = attrs.field(factory=Text, init=False, repr=False)
     _group: str = attrs.field(default="", init=False)
     _held: bool = attrs.field(default=False, init=False)
+    _tls: ssl.SSLContext | None = attrs.field(default=None, init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         if (self.username is None) != (self.password is None):
             raise ValueError("username and password go together: set both or none")
+        if urlsplit(self.url).scheme == "https":
+            self._tls = client_context(self.tls_ca)
+        elif self.tls_ca is not None:
+            raise ValueError("tls_ca: url must begin with https:// for it")
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """What was read beside the configuration: a reload looks whether it has changed."""
+        return () if self.tls_ca is None else (self.tls_ca,)
 
     def encode(self, snapshot: Snapshot, since: Since) -> Iterator[Batch]:
         """Yield one batch: a push replaces the group, so what is split would be lost."""
@@ -172,7 +189,7 @@ class Pushgateway:
         parts = urlsplit(self.url)
         deadline = monotonic() + timeout
         try:
-            connection = _connection(parts.scheme, parts.hostname or "", parts.port, deadline)
+            connection = _connection(parts.hostname or "", parts.port, self._tls, deadline)
         except OSError as error:
             raise self._away(error) from None
         # A reply that drips in keeps each single wait short: the whole of it has an end, too.
@@ -183,8 +200,7 @@ class Pushgateway:
         try:
             headers = dict(fields)
             if self.username is not None:
-                pair = f"{self.username}:{self.password}".encode()
-                headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
+                headers["Authorization"] = basic(self.username, self.password or "")
             self._held = self._held or method == "PUT"  # from here on it may have arrived
             connection.request(method, parts.path.rstrip("/") + path, body, headers)
             _limit(connection, deadline)
@@ -216,6 +232,8 @@ class Pushgateway:
 
     def _away(self, error: Exception) -> Unavailable:
         said = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        if isinstance(error, ssl.SSLCertVerificationError):
+            said = f"its certificate is not accepted: {error.verify_message}"
         return Unavailable(f"{self._where}: {said}")
 
     @property
@@ -224,18 +242,18 @@ class Pushgateway:
 
 
 def _connection(
-    scheme: str, host: str, port: int | None, deadline: float
+    host: str, port: int | None, tls: ssl.SSLContext | None, deadline: float
 ) -> http.client.HTTPConnection:
     """Return an open connection; names are looked up within the limit, proxies never used."""
-    number = port or (443 if scheme == "https" else 80)
+    number = port or (443 if tls else 80)
     fault: OSError = OSError("no address")
     for family, address in resolve(host, number, socket.SOCK_STREAM, _left(deadline) / 2):
         channel = socket.socket(family, socket.SOCK_STREAM)
         try:
             channel.settimeout(_left(deadline))
             channel.connect(address)
-            if scheme == "https":
-                channel = ssl.create_default_context().wrap_socket(channel, server_hostname=host)
+            if tls is not None:  # nothing goes out before the peer has shown who it is
+                channel = tls.wrap_socket(channel, server_hostname=host)
         except OSError as error:
             channel.close()
             fault = error

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hmac
 import re
+from hashlib import sha256
 
 import attrs
 
@@ -17,6 +19,7 @@ PLAIN = "text/plain; charset=utf-8"
 _PHRASES = {
     200: "OK",
     400: "Bad Request",
+    401: "Unauthorized",
     404: "Not Found",
     405: "Method Not Allowed",
     414: "URI Too Long",
@@ -47,6 +50,28 @@ class Request:
     accept_encoding: str | None
 
 
+def head(
+    status: int,
+    kind: str = PLAIN,
+    length: int | None = None,
+    fields: tuple[tuple[str, str], ...] = (),
+) -> bytes:
+    """Return the head of a reply, after which the connection ends.
+
+    Args:
+        status: the status code.
+        kind: the body's content type.
+        length: its bytes; None: unknown.
+        fields: further header fields.
+    """
+    lines = [f"HTTP/1.1 {status} {_PHRASES[status]}", f"Content-Type: {kind}"]
+    lines += [f"{name}: {value}" for name, value in fields]
+    if length is not None:
+        lines.append(f"Content-Length: {length}")
+    lines.append("Connection: close\r\n\r\n")
+    return "\r\n".join(lines).encode("ascii")
+
+
 def reply(
     status: int,
     body: bytes = b"",
@@ -55,7 +80,7 @@ def reply(
     head_only: bool = False,
     fields: tuple[tuple[str, str], ...] = (),
 ) -> bytes:
-    """Return a whole reply, after which the connection ends.
+    """Return a whole reply.
 
     Args:
         status: the status code.
@@ -64,13 +89,10 @@ def reply(
         head_only: a reply to HEAD.
         fields: further header fields.
     """
+    if head_only:
+        return head(status, kind, fields=fields)
     body = body or f"{status} {_PHRASES[status]}\n".encode()
-    head = [f"HTTP/1.1 {status} {_PHRASES[status]}", f"Content-Type: {kind}"]
-    head += [f"{name}: {value}" for name, value in fields]
-    if not head_only:
-        head.append(f"Content-Length: {len(body)}")
-    head.append("Connection: close\r\n\r\n")
-    return "\r\n".join(head).encode("ascii") + (b"" if head_only else body)
+    return head(status, kind, len(body), fields) + body
 
 
 def vary() -> tuple[tuple[str, str], ...]:
@@ -78,12 +100,15 @@ def vary() -> tuple[tuple[str, str], ...]:
     return (("Vary", "Accept, Accept-Encoding"),)
 
 
-def read(received: bytes, *, ready: bool) -> Request | bytes | None:
+def read(
+    received: bytes, *, ready: bool, authorization: str | None = None
+) -> Request | bytes | None:
     """Judge what has been received of one request.
 
     Args:
         received: every byte so far; what follows the head is ignored.
         ready: what ``/-/ready`` says.
+        authorization: the header of that name that every request needs; None: none.
 
     Returns:
         None while the head is incomplete, the request when it is a GET of ``/metrics``, else
@@ -92,8 +117,8 @@ def read(received: bytes, *, ready: bool) -> Request | bytes | None:
     line, newline, _ = received.partition(b"\n")
     if len(line) > MAX_LINE:
         return reply(414)
-    head, complete = _head(received)
-    if len(head) > MAX_HEAD:
+    text, complete = _head(received)
+    if len(text) > MAX_HEAD:
         return reply(431)
     if not newline or not complete:
         return None
@@ -102,9 +127,11 @@ def read(received: bytes, *, ready: bool) -> Request | bytes | None:
         return reply(400)
     if not words[2].startswith(b"HTTP/1."):
         return reply(505)
-    fields = _fields(head)
+    fields = _fields(text)
     if fields is None:
         return reply(400)
+    if authorization is not None and not _same(fields.get("authorization", ""), authorization):
+        return reply(401, fields=(("WWW-Authenticate", 'Basic realm="sampler"'),))
     return _answer(words[0].decode("ascii"), words[1], fields, ready=ready)
 
 
@@ -127,10 +154,18 @@ def _answer(method: str, target: bytes, fields: dict[str, str], *, ready: bool) 
     return Request(accept, accept_encoding)
 
 
-def _fields(head: bytes) -> dict[str, str] | None:
+def _same(given: str, wanted: str) -> bool:
+    """Compare two headers in a time that tells nothing, not even a length."""
+    scheme, _, rest = given.partition(" ")
+    both = (f"{scheme.capitalize()} {rest.strip()}", wanted)
+    one, other = (sha256(text.encode("latin-1")).digest() for text in both)
+    return hmac.compare_digest(one, other)
+
+
+def _fields(text: bytes) -> dict[str, str] | None:
     """Return header fields by name in lower case, or None when a line is none."""
     fields: dict[str, str] = {}
-    for line in head.split(b"\n")[1:]:
+    for line in text.split(b"\n")[1:]:
         match = _FIELD.match(line.rstrip(b"\r"))
         if match is None:
             return None

@@ -17,6 +17,7 @@ from sampler.agent.identity import identity, release
 from sampler.agent.pulse import Pulse
 from sampler.agent.replacing import consumers, kept_or_new, stopped, who
 from sampler.agent.schedule import Schedule, phase
+from sampler.agent.secrecy import described
 from sampler.agent.selection import Selection
 from sampler.exceptions import ConfigurationError
 
@@ -260,8 +261,12 @@ class Agent:
                 each.open(before.get(each.name))
             except OSError as error:
                 problems.append(f"adapters.{each.name}.listen: {bind_problem(error)}")
+            except Exception as error:  # foreign code
+                problems.append(f"adapters.{each.name}: cannot be opened: {described(error)}")
             else:
                 opened.append(each)
+                if exposure := getattr(each.wiring.adapter, "exposure", None):
+                    _log.warning("adapter %r %s", each.name, exposure)
         if problems:
             for each in opened:
                 each.close(0.0)

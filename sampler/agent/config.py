@@ -14,6 +14,7 @@ import attrs
 from sampler.agent.catalogue import Unusable, catalogue, did_you_mean
 from sampler.agent.expansion import expanded, fitted, plain
 from sampler.agent.options import option, options
+from sampler.agent.secrecy import Secrecy, described, masked, others_read, remember
 from sampler.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -45,6 +46,10 @@ class Program:
     fork: bool = option(
         True,
         "Give each forked child an agent of its own, with the adapters that push.",
+    )
+    allow_readable_secrets: bool = option(
+        default=False,
+        help="Accept secrets and private keys in files that others than their owner can read.",
     )
 
 
@@ -115,6 +120,7 @@ class Wiring:
         timeout: seconds an attempt may take.
         outbox: bytes that may wait.
         table: all of its keys, variables and secrets filled in.
+        files: what the adapter has read beside its table, as it was then.
         spool: the folder of its spool, if it has one.
         spool_bytes: bytes that this may take.
         make: returns another adapter that is configured alike, for a forked child.
@@ -122,11 +128,12 @@ class Wiring:
 
     name: str
     type: str
-    adapter: Any = attrs.field(eq=False)
+    adapter: Any = attrs.field(eq=False, repr=False)
     interval: float
     timeout: float = 5.0
     outbox: int = 8 * 2**20
     table: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+    files: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
     spool: str | None = None
     spool_bytes: int = 64 * 2**20
     make: Callable[[], Any] | None = attrs.field(default=None, eq=False, repr=False)
@@ -177,7 +184,9 @@ def read(file: str | Path) -> Settings:
     """
     path = Path(file)
     try:
-        table = tomllib.loads(path.read_text("utf-8"))
+        with path.open(encoding="utf-8") as opened:
+            mode = others_read(opened.fileno())
+            table = tomllib.loads(opened.read())
     except OSError as error:
         raise ConfigurationError(str(file), [f"cannot be read: {error.strerror}"]) from None
     except UnicodeDecodeError as error:
@@ -185,15 +194,16 @@ def read(file: str | Path) -> Settings:
         raise ConfigurationError(str(file), [message]) from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(str(file), [f"is no TOML: {error}"]) from None
-    return parse(table, str(file))
+    return parse(table, str(file), mode)
 
 
-def parse(table: Mapping[str, Any], file: str = "configuration") -> Settings:
+def parse(table: Mapping[str, Any], file: str = "configuration", readable: str = "") -> Settings:
     """Turn the tables of a configuration into settings.
 
     Args:
         table: what TOML gives.
         file: named in errors.
+        readable: its mode, when others than its owner can read it.
 
     Raises:
         ConfigurationError: with every problem.
@@ -206,15 +216,16 @@ def parse(table: Mapping[str, Any], file: str = "configuration") -> Settings:
     samplers = _build(Samplers, _table(table, "samplers", problems), "samplers", problems)
     wirings = []
     entries = catalogue()
+    secrecy = Secrecy(file, readable, program.allow_readable_secrets)
     for name, keys in _table(table, "adapters", problems).items():
         if not isinstance(keys, dict):
-            problems.append(f"adapters.{name}: expected a table, got {keys!r}: [adapters.{name}]")
+            problems.append(f"adapters.{name}: expected a table: write [adapters.{name}]")
             continue
-        wiring = _wire(name, keys, program, entries, problems)
+        wiring = _wire(name, keys, program, entries, problems, secrecy)
         if wiring is not None:
             wirings.append(wiring)
     if problems:
-        raise ConfigurationError(file, problems)
+        raise ConfigurationError(file, map(masked, problems))
     return Settings(file, program, samplers or Samplers(), tuple(wirings))
 
 
@@ -222,7 +233,7 @@ def _table(table: Mapping[str, Any], key: str, problems: list[str]) -> dict[str,
     value = table.get(key, {})
     if isinstance(value, dict):
         return value
-    problems.append(f"{key}: expected a table, got {value!r}: write [{key}]")
+    problems.append(f"{key}: expected a table: write [{key}]")
     return {}
 
 
@@ -232,6 +243,7 @@ def _wire(
     program: Program,
     entries: Mapping[str, Entry],
     problems: list[str],
+    secrecy: Secrecy,
 ) -> Wiring | None:
     where = f"adapters.{name}"
     common = {key: value for key, value in keys.items() if key in options(Delivery)}
@@ -251,7 +263,7 @@ def _wire(
     except Unusable as unusable:
         problems.append(f"{where}: adapter {kind!r} {unusable.reason}")
         return None
-    adapter = _build(cls, own, where, problems, tuple(options(Delivery)))
+    adapter = _build(cls, own, where, problems, tuple(options(Delivery)), secrecy)
     if "spool" in common and (fault := _unspoolable(adapter or cls)):
         problems.append(f"{where}.spool: {kind!r} {fault}: leave it out")
     if adapter is None or delivery is None:
@@ -265,6 +277,7 @@ def _wire(
         delivery.timeout,
         delivery.outbox,
         {**common, **own},
+        {file: _state(file) for file in getattr(adapter, "files", ())},
         delivery.spool,
         delivery.spool_bytes,
         partial(_made, cls, own),
@@ -283,8 +296,22 @@ def _unspoolable(adapter: Any) -> str:
     return ""
 
 
+def _state(file: str) -> tuple[int, ...]:
+    """Return what is different once a file has been written or replaced."""
+    try:
+        found = Path(file).stat()
+    except OSError:
+        return ()
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
 def _build(
-    cls: Any, table: dict[str, Any], where: str, problems: list[str], others: tuple[str, ...] = ()
+    cls: Any,
+    table: dict[str, Any],
+    where: str,
+    problems: list[str],
+    others: tuple[str, ...] = (),
+    secrecy: Secrecy | None = None,
 ) -> Any:
     """Construct ``cls`` from a table; None, and every problem noted, when that cannot be."""
     settings = options(cls)
@@ -296,11 +323,15 @@ def _build(
             hint = did_you_mean(key, (*known, *others)) or f" (known: {', '.join(known)})"
             problems.append(f"{prefix}{key}: unknown key{hint}")
         elif key in settings:
+            if secrecy and (fault := secrecy.fault(settings[key], value)):
+                problems.append(f"{prefix}{key}: {fault}")
             try:
                 table[key] = fitted(value, settings[key])
             except ValueError as error:
                 problems.append(f"{prefix}{key}: {error}")
                 continue
+            if settings[key].secret:
+                remember(table[key])
             if fault := settings[key].fault(table[key]):
                 problems.append(f"{prefix}{key}: {fault}")
     if len(problems) > before:
@@ -308,7 +339,12 @@ def _build(
     try:
         return _made(cls, table)
     except (TypeError, ValueError) as error:  # what only the class itself can tell
-        problems.append(f"{where}: {error}")
+        said = str(error)
+        begins = said.partition(":")[0] in settings  # a key's name, as validators say it
+        problems.append(f"{prefix}{said}" if begins else f"{where}: {said}")
+        return None
+    except Exception as error:  # foreign code
+        problems.append(f"{where}: cannot be made: {described(error)}")
         return None
 
 

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 _REFERENCE = re.compile(r"\$\$\{|\$\{([^}]*)\}|\$\{")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_FILE = "file:"
+FILE = "file:"
+"""What a secret begins with that stands in a file of its own."""
 _WORDS = {"true": True, "false": False}
 
 
@@ -79,8 +80,8 @@ def fitted(value: Any, option: Option) -> Any:
     Raises:
         ValueError: the file of a secret cannot be read, or is empty.
     """
-    if option.secret and isinstance(value, str) and value.startswith(_FILE):
-        return _first_line(Path(value.removeprefix(_FILE)))
+    if option.secret and isinstance(value, str) and value.startswith(FILE):
+        return _first_line(Path(value.removeprefix(FILE)))
     if not isinstance(value, Given) or option.kind in (str, tuple, dict):
         return value
     if option.kind is bool:

@@ -38,6 +38,7 @@ class Option:
         check: returns a sentence on what is wrong with a value of the right type, or None.
         optional: None means "not set".
         secret: it is never shown; ``file:/path`` stands for the first line of a file.
+        private: it names a file that nobody else may read.
     """
 
     default: Any
@@ -50,6 +51,7 @@ class Option:
     check: Callable[[Any], str | None] | None = None
     optional: bool = False
     secret: bool = False
+    private: bool = False
 
     def fault(self, value: Any) -> str | None:
         """Say what is wrong with ``value``, or return None."""
@@ -108,6 +110,7 @@ def option(
     choices: tuple[Any, ...] = (),
     check: Callable[[Any], str | None] | None = None,
     secret: bool = False,
+    private: bool = False,
 ) -> Any:
     """Declare a setting as a field of an attrs class.
 
@@ -122,6 +125,7 @@ def option(
         choices: the only values allowed.
         check: returns a sentence on what is wrong with a value, or None.
         secret: never shown in a repr, log or error.
+        private: it names a file that nobody else may read, such as a key.
 
     Returns:
         An attrs field. Constructing the class with a bad value raises ``ValueError`` naming it.
@@ -137,6 +141,7 @@ def option(
         check,
         optional=default is None,
         secret=secret,
+        private=private,
     )
 
     def validate(_instance: object, field: attrs.Attribute[Any], value: Any) -> None:

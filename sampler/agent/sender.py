@@ -8,8 +8,8 @@ import time
 from typing import TYPE_CHECKING
 
 from sampler._threads import Event, Thread
-from sampler._worker import told
 from sampler.agent.adapter import DELIVERED, UNCONFIRMED
+from sampler.agent.secrecy import described, masked
 from sampler.exceptions import Rejected, Unavailable
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class Sender:
         try:
             outcome = self._adapter.send(batch, timeout)
         except Unavailable as error:
-            return self._unavailable(str(error), error.retry_after)
+            return self._unavailable(masked(str(error)), error.retry_after)
         except Rejected as error:
             self._rejected(batch, error)
         else:
@@ -156,7 +156,7 @@ class Sender:
     def _broken(self, batch: Batch, error: BaseException) -> float | None:
         """Handle what no adapter should raise: a defect must not stop the batches behind it."""
         self._errors += 1
-        trouble = f"send raised {told(error)}"
+        trouble = f"send raised {described(error)}"
         if self._idempotent and self._errors < TRIES_AFTER_ERRORS:
             return self._unavailable(trouble)
         _log.error("adapter %r: %s", self.name, trouble, exc_info=error)

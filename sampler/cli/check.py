@@ -12,6 +12,7 @@ from sampler._mapping import oddities
 from sampler.agent.adapter import Batch, ScrapedAdapter
 from sampler.agent.agent import bind_problem
 from sampler.agent.law import Law
+from sampler.agent.secrecy import described, masked
 from sampler.cli.exits import OK, UNAVAILABLE
 from sampler.cli.losses import concerned
 from sampler.cli.run import prepare
@@ -60,7 +61,9 @@ def check(config: str | None, *, network: bool = True) -> int:
 
 
 def _warn(wiring: Wiring, snapshot: Snapshot) -> None:
-    """Say what an adapter's backend cannot carry of what is there."""
+    """Say who else can read what an adapter serves, and what its backend cannot carry."""
+    if exposure := getattr(wiring.adapter, "exposure", None):
+        print(f"adapter {wiring.name!r} {exposure}", file=sys.stderr)
     for word, metrics, sentence in concerned(wiring.adapter, snapshot):
         shown = ", ".join(metrics[:_SHOWN]) + (", ..." if len(metrics) > _SHOWN else "")
         print(
@@ -104,6 +107,8 @@ def _listen(wiring: Wiring) -> str | None:
         wiring.adapter.open(_nothing, Law())
     except OSError as error:
         return f"adapters.{wiring.name}.listen: {bind_problem(error)}"
+    except Exception as error:  # foreign code
+        return f"adapters.{wiring.name}: cannot be opened: {described(error)}"
     wiring.adapter.close(1.0)
     print(f"adapter {wiring.name!r}: can listen")
     return None
@@ -113,7 +118,10 @@ def _ask(wiring: Wiring) -> bool:
     try:
         wiring.adapter.send(Batch((), 0), wiring.timeout)
     except (Unavailable, Rejected) as error:
-        print(f"adapter {wiring.name!r}: does not answer: {error}", file=sys.stderr)
+        print(f"adapter {wiring.name!r}: does not answer: {masked(str(error))}", file=sys.stderr)
+        return False
+    except Exception as error:  # foreign code
+        print(f"adapter {wiring.name!r}: send raised {described(error)}", file=sys.stderr)
         return False
     print(f"adapter {wiring.name!r}: answers")
     return True

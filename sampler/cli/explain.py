@@ -107,6 +107,8 @@ def _key(path: str, option: Option) -> list[str]:
         lines.append(f"  {said}")
     if option.secret:
         lines.append("  secret: never shown; file:/path stands for the first line of a file")
+    if option.private:
+        lines.append("  private: nobody but its owner may be able to read that file")
     return lines
 
 

@@ -32,6 +32,8 @@ of `sampler config schema` is saved beside it as `sampler.schema.json` and the f
 * `${NAME}` in a text is a variable of the environment; `$${` is a plain `${`. A number or a switch
   may be a variable, too.
 * `file:/path` in a secret stands for the first line of that file. Secrets are never shown.
+* A file with a secret in it, or a private key, is refused when others than its owner can read it:
+  `chmod 600 FILE`, or `allow_readable_secrets = true` at the top.
 * `SAMPLER_DISABLE=a,b` keeps samplers from being touched at all, `*` all of them.
 * SIGHUP, or `sampler.agent.reload()`, reads the file again: an adapter whose table says the same
   runs on untouched.

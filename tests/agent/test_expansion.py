@@ -55,6 +55,14 @@ def problems(**keys) -> list[str]:
     return list(caught.value.problems)
 
 
+def private(folder, text):
+    """Return a file that nobody else may read."""
+    file = folder / "secret"
+    file.touch(0o600)
+    file.write_text(text)
+    return file
+
+
 def test_a_variable_is_filled_in(monkeypatch) -> None:
     """Anywhere in a text, in lists and tables too, any number of times."""
     monkeypatch.setenv("WHERE", "eu")
@@ -122,8 +130,7 @@ def test_an_error_shows_a_variable_as_it_is_written(monkeypatch) -> None:
 
 def test_a_secret_comes_from_the_first_line_of_a_file(tmp_path) -> None:
     """Without its end; only where a secret is wanted."""
-    file = tmp_path / "secret"
-    file.write_text("hunter2\nmore\n")
+    file = private(tmp_path, "hunter2\nmore\n")
     assert vault(password=f"file:{file}").password == "hunter2"
     assert vault(host=f"file:{file}").host == f"file:{file}"
 
@@ -131,8 +138,7 @@ def test_a_secret_comes_from_the_first_line_of_a_file(tmp_path) -> None:
 def test_a_secret_is_never_shown(tmp_path, monkeypatch) -> None:
     """Not by the adapter, its wiring, or an error."""
     monkeypatch.setenv("HIDDEN", "hunter2")
-    file = tmp_path / "secret"
-    file.write_text("hunter2")
+    file = private(tmp_path, "hunter2")
     for given in ("hunter2", "${HIDDEN}", f"file:{file}"):
         (wiring,) = parse({"adapters": {"vault": {"password": given}}}).adapters
         assert wiring.adapter.password == "hunter2"
@@ -153,6 +159,7 @@ def test_a_secrets_file_that_is_no_good_is_named(make, said, tmp_path) -> None:
     """With its path and the reason."""
     path = tmp_path / "secret"
     make(path)
+    path.exists() and path.chmod(0o700)
     (problem,) = problems(password=f"file:{path}")
     assert problem.startswith(f"adapters.vault.password: {str(path)!r} ")
     assert said in problem

@@ -1,0 +1,113 @@
+"""TLS for those who open the page: OpenSSL, by way of the standard library, without waiting."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import ssl
+from typing import Any
+
+
+class Channel(ssl.SSLSocket):
+    """One side of a connection; waits as a plain non-blocking socket does.
+
+    The handshake is part of the first ``recv``, so a client that dawdles over it is one that
+    dawdles over its request.
+    """
+
+    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
+        """Receive what is there.
+
+        Raises:
+            BlockingIOError: nothing is, or the handshake has not ended.
+            OSError: the client has gone, or speaks something else.
+        """
+        try:
+            return super().recv(buflen, flags)
+        except ssl.SSLWantReadError:
+            raise BlockingIOError from None
+
+    def send(self, data: Any, flags: int = 0) -> int:
+        """Send what fits; as of :meth:`recv`."""
+        try:
+            return super().send(data, flags)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise BlockingIOError from None
+
+    def shutdown(self, how: int) -> None:
+        """Say that nothing more comes: in TLS first, so that a cut is told from an end."""
+        with contextlib.suppress(OSError):
+            self.unwrap()
+        super().shutdown(how)
+
+
+def server_context(certificate: str, key: str | None) -> ssl.SSLContext:
+    """Return what wraps connections: TLS 1.2 or later, with a certificate.
+
+    Args:
+        certificate: a PEM file with it, and those it is issued by.
+        key: a PEM file with its private key; None: in the file of the certificate.
+
+    Raises:
+        ValueError: one of the files is no good; the message begins with the key to change.
+    """
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.options |= ssl.OP_NO_RENEGOTIATION
+    context.sslsocket_class = Channel
+    for name, file in (("tls_cert", certificate), ("tls_key", key)):
+        _readable(name, file)
+    try:
+        context.load_cert_chain(certificate, key, _no_password)
+    except ssl.SSLError as error:
+        culprit = "tls_cert" if key is None else "tls_key"
+        raise ValueError(
+            f"{culprit}: {_meaning(error, certificate, key or certificate)}"
+        ) from None
+    return context
+
+
+def client_context(authority: str | None) -> ssl.SSLContext:
+    """Return what verifies a server: its certificate, its time, its name.
+
+    Args:
+        authority: a PEM file with the certificates to trust; None: those of the system.
+
+    Raises:
+        ValueError: the file is no good.
+    """
+    _readable("tls_ca", authority)
+    try:
+        return ssl.create_default_context(cafile=authority)
+    except ssl.SSLError:
+        raise ValueError(f"tls_ca: {authority!r} holds no certificate in PEM") from None
+
+
+def basic(username: str, password: str) -> str:
+    """Return the header ``Authorization`` of basic authentication."""
+    # A variable of the environment that is no UTF-8 goes out as the bytes it came in.
+    pair = f"{username}:{password}".encode("utf-8", "surrogateescape")
+    return f"Basic {base64.b64encode(pair).decode()}"
+
+
+def _readable(name: str, file: str | None) -> None:
+    if file is not None:
+        try:
+            with open(file, "rb"):  # noqa: PTH123 - only whether it can be
+                pass
+        except OSError as error:
+            raise ValueError(f"{name}: {file!r} cannot be read: {error.strerror}") from None
+
+
+def _no_password() -> str:
+    raise ssl.SSLError("encrypted")  # without this OpenSSL would ask at the terminal
+
+
+def _meaning(error: ssl.SSLError, certificate: str, key: str) -> str:
+    if error.reason == "KEY_VALUES_MISMATCH":
+        return f"the key in {key!r} does not belong to the certificate in {certificate!r}"
+    if "encrypted" in str(error):
+        return f"the key in {key!r} is encrypted: store it without a passphrase, with mode 600"
+    return (
+        f"{certificate!r} and {key!r} hold no certificate with its private key, in PEM: "
+        f"{error.reason or error}"
+    )

@@ -1,0 +1,128 @@
+"""Who may read a secret: nobody else in its file, nobody at all in what is said.
+
+Adapters are foreign code, and what they raise may quote what they were given. So every secret of a
+configuration is remembered, and masked in whatever the agent says of an adapter.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import stat
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from sampler._worker import told
+from sampler.agent.expansion import FILE, Given
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sampler.agent.options import Option
+
+MASK = "(secret)"
+SHORTEST = 4
+"""Characters of a secret that is masked; a shorter one is part of too many words."""
+
+_known: set[str] = set()
+_formatter = logging.Formatter()
+
+
+@attrs.frozen
+class Secrecy:
+    """What is known of the configuration's own file.
+
+    Attributes:
+        file: its name.
+        mode: its mode, as in ``0644``, when others can read it, else nothing.
+        allowed: others may.
+    """
+
+    file: str = ""
+    mode: str = ""
+    allowed: bool = False
+
+    def fault(self, option: Option, value: Any) -> str | None:
+        """Say who else can read what a key holds or names, or return None."""
+        if self.allowed or not (option.secret or option.private):
+            return None
+        for text in _texts(value):
+            if option.private or text.startswith(FILE):
+                file = text.removeprefix(FILE)
+                if mode := others_read(file):
+                    return _said(f"others can read {file!r} (mode {mode}): chmod 600 {file}")
+            elif self.mode and not isinstance(text, Given):
+                return _said(
+                    f"a secret stands here, and others can read this file (mode {self.mode}): "
+                    f"chmod 600 {self.file}, or write file:/path or ${{NAME}} instead"
+                )
+        return None
+
+
+def others_read(file: str | int) -> str:
+    """Return the mode of a regular file that others than its owner can read, else nothing.
+
+    Args:
+        file: its path, or its descriptor.
+    """
+    try:
+        mode = os.stat(file).st_mode  # noqa: PTH116 - of descriptors, too
+    except (OSError, ValueError):
+        return ""  # whoever reads it says so
+    if not stat.S_ISREG(mode) or not mode & 0o044:
+        return ""
+    return f"{stat.S_IMODE(mode):04o}"
+
+
+def remember(secret: Any) -> None:
+    """Mask a secret, or each one in a table, from now on in what is said of adapters."""
+    for text in _texts(secret):
+        if len(text) >= SHORTEST:
+            _known.add(str(text))
+            _known.add(repr(str(text))[1:-1])
+    logger = logging.getLogger("sampler")
+    if _mask_record not in logger.filters:
+        logger.addFilter(_mask_record)
+
+
+def masked(text: str) -> str:
+    """Return a text with every secret that it quotes, and every password of a URL, masked."""
+    for secret in sorted(_known, key=len, reverse=True):  # one may be part of another
+        text = text.replace(secret, MASK)
+    return _USERINFO.sub(rf"\1{MASK}@", text)
+
+
+def described(error: BaseException) -> str:
+    """Return what an error of foreign code says, masked, in at most 300 characters."""
+    return masked(told(error))
+
+
+_USERINFO = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*://)[^\s/?#'\"]*@")
+
+
+def _said(sentence: str) -> str:
+    return f"{sentence}; allow_readable_secrets = true at the top allows it"
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list | tuple):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _texts(each)
+
+
+def _mask_record(record: logging.LogRecord) -> bool:
+    """Mask a record of ours; one that quotes nothing stays as it is."""
+    try:
+        said = record.getMessage()
+        trace = _formatter.formatException(record.exc_info) if record.exc_info else ""
+    except Exception:
+        return True
+    if (hidden := masked(said)) != said:
+        record.msg, record.args = hidden, None
+    if (hidden := masked(trace)) != trace:
+        record.exc_info, record.exc_text = None, hidden
+    return True

@@ -1,0 +1,171 @@
+"""What is served to everybody who connects: crowds, strangers, and nobody else."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.law import check
+from tests.chaos.page import Crowd, Slow, many_descriptors, page, replies
+from tests.support.command import environment
+from tests.support.waiting import wait_for
+
+HALF = b"GET /metrics HTTP/1.1\r\nHost: pa"
+DRIPPED = b"POST /metrics HTTP/1.1\r\nContent-Length: 1000000\r\n\r\n"
+WHOLE = b"GET /metrics HTTP/1.1\r\nHost: page\r\n\r\n"
+MIB = 2**20
+
+
+def scrapes_beside_a_crowd(seconds, scrapes=10):
+    """Scrape a page of two megabytes beside a thousand slow clients, each scrape in time."""
+    with many_descriptors(), page(count=2000, size=1000) as served:
+        received = served.scrape()[1]
+        before = served.tell()
+        slow = (
+            *(Slow(served.address, HALF, b"x") for _ in range(400)),
+            *(Slow(served.address, DRIPPED, b"x") for _ in range(300)),
+            *(Slow(served.address, WHOLE) for _ in range(300)),
+        )
+        with Crowd(slow) as crowd:
+            wait_for(lambda: crowd.connected > 500, limit=30, what="the crowd")
+            for _ in range(scrapes):
+                status, count, took = served.scrape()
+                assert (status, count) == (200, 2000)
+                assert took < seconds
+                received += count
+            during = served.tell()
+        assert during["threads"] <= before["threads"]
+        assert during["descriptors"] <= before["descriptors"] + 130
+        assert during["memory"] < before["memory"] + 48 * MIB
+        check(served.close(), received)
+
+
+@pytest.mark.scenario(35)
+def test_a_thousand_slow_clients_do_not_keep_a_scrape_out():
+    """Half heads, bodies that drip, replies that nobody reads; each comes again when sent away."""
+    scrapes_beside_a_crowd(seconds=5.0)
+
+
+@pytest.mark.long
+@pytest.mark.scenario(35)
+def test_a_scrape_beside_a_thousand_slow_clients_takes_less_than_a_second():
+    """A hundred times."""
+    scrapes_beside_a_crowd(seconds=1.0, scrapes=100)
+
+
+@pytest.mark.long
+@pytest.mark.scenario(35)
+def test_idle_clients_are_closed_after_five_seconds():
+    """However they dawdle over the head."""
+    with page() as served, ExitStack() as stack:
+        begun = time.monotonic()
+        clients = [stack.enter_context(socket.create_connection(served.address)) for _ in "abc"]
+        clients[1].sendall(HALF)
+        clients[2].sendall(WHOLE[:-1])
+        for client in clients:
+            client.settimeout(10)
+            assert client.recv(1) == b""
+        assert 4.0 < time.monotonic() - begun < 6.0
+
+
+@pytest.mark.scenario(36)
+def test_a_thousand_scrapes_at_once_share_pulls():
+    """Each gets the page whole, or is told that there is no room."""
+    with many_descriptors(), page(count=50, size=100, seconds=0.1) as served:
+        begun = time.monotonic()
+        answers = replies(served.address, 1000)
+        took = time.monotonic() - begun
+        statuses = Counter(answer[9:12] for answer in answers)
+        whole = 0
+        for answer in answers:
+            head, _, body = answer.partition(b"\r\n\r\n")
+            assert b"Content-Length: %d\r\n" % len(body) in head, answer[:200]
+            whole += head.startswith(b"HTTP/1.1 200 ")
+        assert set(statuses) <= {b"200", b"503"}
+        assert whole > 0
+        assert served.tell()["pulls"] <= 1 + took / 0.1
+        check(served.close(), 50 * whole)
+
+
+HOSTILE = [
+    (b"GET /../../../../etc/passwd HTTP/1.1\r\n\r\n", 404),
+    (b"GET /metrics/../../etc/passwd HTTP/1.1\r\n\r\n", 404),
+    (b"GET /..%2f..%2fetc%2fpasswd HTTP/1.1\r\n\r\n", 404),
+    (b"GET /metrics%00.html HTTP/1.1\r\n\r\n", 404),
+    (b"GET //etc/passwd HTTP/1.1\r\n\r\n", 404),
+    (b"GET file:///etc/passwd HTTP/1.1\r\n\r\n", 404),
+    (b"GET /\\..\\etc\\passwd HTTP/1.1\r\n\r\n", 404),
+    (b"GET /METRICS HTTP/1.1\r\n\r\n", 404),
+    (b"GET /metrics/ HTTP/1.1\r\n\r\n", 404),
+    *((b"%s /metrics HTTP/1.1\r\n\r\n" % m, 405) for m in (b"POST", b"PUT", b"TRACE", b"OPTIONS")),
+    *((b"%s / HTTP/1.1\r\n\r\n" % m, 405) for m in (b"DELETE", b"PATCH", b"BREW")),
+    (b"CONNECT example.org:443 HTTP/1.1\r\n\r\n", 404),
+    (b"GET /metrics HTTP/1.1\r\nX: " + b"x" * (10 * MIB) + b"\r\n\r\n", 431),
+    (b"GET /metrics HTTP/1.1\r\n" + b"X: y\r\n" * (2 * MIB), 431),
+    (b"GET /" + b"x" * (10 * MIB), 414),
+    (b"\0" * (10 * MIB), 414),
+]
+
+
+def status_of(address, request):
+    """Send a request, however long; return the status of its answer."""
+    with socket.create_connection(address, timeout=20) as client:
+        client.sendall(request)
+        return int(client.recv(100).split()[1])
+
+
+@pytest.mark.scenario(37)
+def test_strangers_get_refusals_and_no_file_is_touched():
+    """Neither do they take memory."""
+    with page() as served:
+        received = served.scrape()[1]
+        for request, _ in HOSTILE:
+            status_of(served.address, request)
+        before = served.tell("watch")
+        for request, status in HOSTILE * 2:
+            assert status_of(served.address, request) == status, request[:60]
+        received += served.scrape()[1]
+        after = served.tell()
+        assert after["touched"] == []
+        assert after["memory"] < before["memory"] + MIB
+        check(served.close(), received)
+
+
+def listening(pid):
+    """Return where a process' network namespace listens: addresses and ports in hexadecimal."""
+    found = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
+            local, _, state = line.split()[1:4]
+            if state == "0A":
+                found.add(local)
+    return found
+
+
+@pytest.mark.netns
+@pytest.mark.scenario(38)
+def test_without_a_word_only_loopback_is_listened_on(tmp_path):
+    """In a namespace of its own nothing else listens."""
+    process = subprocess.Popen(
+        [
+            *("unshare", "-n", "sh", "-c", 'ip link set lo up && exec "$0" -m sampler run'),
+            sys.executable,
+        ],
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        found = wait_for(lambda: listening(process.pid), what="something to listen")
+        assert found == {"0100007F:24F8"}  # 127.0.0.1:9464
+    finally:
+        process.terminate()
+        process.wait(10)
