@@ -110,12 +110,10 @@ class ScriptedHTTP(Double):
 
     Attributes:
         requests: what came so far.
-        answered: how many connections are over.
     """
 
     def __init__(self, *script: Answer, default: Answer | None = None) -> None:
         self.requests: list[Request] = []
-        self.answered = 0
         self._script = deque(script)
         self._default = default or status(204)
         self._listener: socket.socket | None = None
@@ -184,7 +182,6 @@ class ScriptedHTTP(Double):
         self._later(pause, partial(self._say, peer, steps, left))
 
     def _drop(self, peer: socket.socket, *, hard: bool = False) -> None:
-        self.answered += 1
         del self._peers[peer]
         self._unwatch(peer)
         if hard:
