@@ -82,7 +82,9 @@ def test_a_date_is_waited_for_and_a_past_one_is_not():
     """429 and 503 alike; five minutes are the most."""
     now = time.time()
     dates = [formatdate(now + seconds, usegmt=True) for seconds in (100, -100, 9_000)]
-    answers = [status(code, retry_after=date) for code, date in zip((429, 503, 503), dates)]
+    answers = [
+        status(code, retry_after=date) for code, date in zip((429, 503, 503), dates, strict=True)
+    ]
     with ScriptedHTTP(*answers) as server:
         line = Line(gateway(server), PUSH)
         check(line.run(), 1)
