@@ -30,6 +30,8 @@ GRACE = 0.2
 
 _BACKLOG = 1024
 _CHUNK = 65536
+_PUT_OFF = 0.02
+"""Seconds until it is looked again whether somebody has stalled."""
 _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
 
@@ -76,6 +78,7 @@ class Server:
         self._waiting: list[tuple[Client, Request]] = []
         self._ready: deque[tuple[Client, Answer]] = deque()
         self._until: float | None = None
+        self._accept_again = math.inf
         self._over = Event()
         self._threads = [
             Thread(target=self._serve, name="sampler-http", daemon=True),
@@ -135,6 +138,9 @@ class Server:
                         self._attend(key.data, events)
                 self._hand_out()
                 now = time.monotonic()
+                if self._accept_again <= now and self._until is None:
+                    self._accept_again = math.inf
+                    self._selector.register(self._listener, _READ)
                 for client in [c for c in self._clients.values() if c.deadline <= now]:
                     self._drop(client)
         finally:
@@ -143,7 +149,9 @@ class Server:
     def _may_go_on(self, until: float) -> bool:
         """Stop accepting; tell whether replies under way have time left."""
         if self._listener.fileno() >= 0:
-            self._selector.unregister(self._listener)
+            if self._accept_again == math.inf:
+                self._selector.unregister(self._listener)
+            self._accept_again = math.inf
             self._listener.close()
             grace = time.monotonic() + GRACE
             for client in self._clients.values():
@@ -153,12 +161,19 @@ class Server:
 
     def _pause(self) -> float | None:
         moments = [client.deadline for client in self._clients.values()]
+        moments.append(self._accept_again)
         if self._until is not None:
             moments.append(self._until)
         soonest = min(moments, default=math.inf)
         return None if soonest == math.inf else max(0.0, soonest - time.monotonic())
 
     def _accept(self) -> None:
+        room = len(self._clients) < self._max_connections or self._make_room()
+        if not room and any(client.left for client in self._clients.values()):
+            # Whoever comes now waits until one has taken its reply, or has stalled.
+            self._selector.unregister(self._listener)
+            self._accept_again = time.monotonic() + _PUT_OFF
+            return
         try:
             connection, _ = self._listener.accept()
         except OSError as error:  # it left before we came, or there is no descriptor for it
@@ -174,7 +189,6 @@ class Server:
             except OSError:  # it left meanwhile
                 connection.close()
                 return
-        room = len(self._clients) < self._max_connections or self._make_room()
         client = Client(connection)
         self._clients[connection.fileno()] = client
         self._selector.register(connection, _READ, client)
