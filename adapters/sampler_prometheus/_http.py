@@ -30,8 +30,10 @@ GRACE = 0.2
 
 _BACKLOG = 1024
 _CHUNK = 65536
-_PUT_OFF = 0.02
-"""Seconds until it is looked again whether somebody has stalled."""
+FULL = 0.5
+"""Seconds that newcomers wait for a place before they are told that there is none."""
+_LOOK_AGAIN = 0.02
+"""Seconds between two looks for one."""
 _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
 
@@ -78,7 +80,7 @@ class Server:
         self._waiting: list[tuple[Client, Request]] = []
         self._ready: deque[tuple[Client, Answer]] = deque()
         self._until: float | None = None
-        self._accept_again = math.inf
+        self._accept_again = self._full_since = math.inf
         self._over = Event()
         self._threads = [
             Thread(target=self._serve, name="sampler-http", daemon=True),
@@ -168,11 +170,11 @@ class Server:
         return None if soonest == math.inf else max(0.0, soonest - time.monotonic())
 
     def _accept(self) -> None:
-        room = len(self._clients) < self._max_connections or self._make_room()
-        if not room and any(client.left for client in self._clients.values()):
-            # Whoever comes now waits until one has taken its reply, or has stalled.
+        room, now = self._make_room(), time.monotonic()
+        self._full_since = math.inf if room else min(self._full_since, now)
+        if now - self._full_since < FULL and not room:
             self._selector.unregister(self._listener)
-            self._accept_again = time.monotonic() + _PUT_OFF
+            self._accept_again = now + _LOOK_AGAIN
             return
         try:
             connection, _ = self._listener.accept()
@@ -196,8 +198,11 @@ class Server:
             self._answer(client, (reply(503),))
 
     def _make_room(self) -> bool:
-        """Let somebody who dawdles go; tell whether there was one."""
-        while (client := makes_room(self._clients.values())) is not None:
+        """Let those go who dawdle, if need be; tell whether there is a place now."""
+        while len(self._clients) >= self._max_connections:
+            client = makes_room(self._clients.values())
+            if client is None:
+                return False
             if client.reading:
                 self._receive(client)  # its request may have come just now
                 if not client.reading:
@@ -205,8 +210,7 @@ class Server:
                 with contextlib.suppress(OSError):
                     client.connection.send(reply(503))
             self._drop(client)
-            return True
-        return False
+        return True
 
     def _attend(self, client: Client, events: int) -> None:
         if events & _READ:

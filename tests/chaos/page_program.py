@@ -1,6 +1,6 @@
 """A page in a process of its own: prints where, then, for each line it is told, how it is.
 
-Arguments: entries of the page, bytes of each, seconds that a pull takes, keys of the adapter (JSON).
+Arguments: entries of the page, bytes of each, seconds a pull takes, keys of the adapter.
 """
 
 from __future__ import annotations
