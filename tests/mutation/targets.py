@@ -34,6 +34,13 @@ TARGETS = (
             "tests/agent/test_agent.py",
         ),
     ),
+    *(
+        Target(
+            f"sampler/agent/{name}.py",
+            ("tests/chaos/test_spool_damage.py", "tests/agent/test_spool.py"),
+        )
+        for name in ("records", "segments")
+    ),
     Target("sampler/_intake.py", _CONTRACT),
     Target("sampler/_values.py", _CONTRACT),
     Target(
