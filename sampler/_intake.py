@@ -10,17 +10,18 @@ from __future__ import annotations
 
 from itertools import chain
 
-from sampler._mapping import UNDECLARED, Declaration, FixedLabels, label_text, short
-from sampler._names import GRAMMAR, MAX_LABELS, MAX_NAME, OVERFLOW, exact, is_name
+from sampler._mapping import UNDECLARED, Declaration, short
+from sampler._names import OVERFLOW
 from sampler._overflow import Overflow
 from sampler._reading import Reading, Slot
+from sampler._sample import keyed, parted
 from sampler._snapshot import ABSENT, Absent, Block, Series
 from sampler._turns import ENTRIES, give_way
-from sampler._values import Refused, fell, fits, plain, subtract, table
+from sampler._values import Refused, fell, fits, plain, subtract
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
     from sampler._reading import Key
@@ -110,7 +111,7 @@ class Intake:
                 turn = min(turn + ENTRIES, self._max_samples)
                 give_way()
             try:
-                metric, value, labels = _parted(item)
+                metric, value, labels = parted(item)
                 index = position
                 if (
                     position == count
@@ -118,7 +119,7 @@ class Intake:
                     or (labels is not slot.raw and labels != slot.raw)
                 ):
                     as_before = False
-                    key, raw = self._key(metric, labels)
+                    key, raw = keyed(self._declaration, metric, labels)
                     index = self._index.get(key, -1)
                     if index < 0:
                         self._admit(key, raw, value, reading)
@@ -228,43 +229,6 @@ class Intake:
             for slot, value in zip(reading.slots, reading.raw, strict=True)
         ]
 
-    def _key(self, metric: Any, labels: Any) -> tuple[Key, Mapping[str, str | int] | None]:
-        """Return what names a series, and its labels as yielded; both of plain objects."""
-        if not isinstance(metric, str):
-            raise Refused("S-03", "name", f"{short(metric)} is not a metric name")
-        metric = exact(metric)
-        if len(self._declaration.name) + 1 + len(metric) > MAX_NAME:
-            limit = f"{short(metric)}: a full name has at most {MAX_NAME} characters"
-            raise Refused("S-04", "name", limit)
-        if not is_name(metric):
-            raise Refused("S-03", "name", f"{short(metric)} is not a metric name: use {GRAMMAR}")
-        if labels is None:
-            return (metric, ()), None
-        if not hasattr(labels, "keys"):
-            raise Refused("S-14", "labels", f"{metric}: labels {short(labels)} are no mapping")
-        yielded = table(labels, MAX_LABELS)
-        if len(yielded) > MAX_LABELS:
-            limit = f"{metric}: a sample has at most {MAX_LABELS} labels"
-            raise Refused("C-14", "too_many_labels", limit)
-        raw: dict[str, str | int] = {}
-        read: dict[str, str] = {}
-        for given, value in yielded.items():
-            name = exact(given) if is_name(given) else ""
-            if not name or len(name) > MAX_NAME or name == OVERFLOW:
-                what = f"{metric}: {short(given)} is not a label name"
-                raise Refused("S-03", "label_name", what)
-            if name in self._declaration.labels:
-                what = f"{metric}: {name!r} is a constant label already"
-                raise Refused("S-24", "label_name", what)
-            if (text := label_text(value)) is None:
-                what = f"{metric}: label {name!r} has {short(value)}"
-                raise Refused("S-23", "label_value", what)
-            raw[name] = text if isinstance(value, str) else int(text)
-            if text:
-                read[name] = text
-        kept = labels if type(labels) is FixedLabels else raw
-        return (metric, tuple(sorted(read.items()))), kept
-
     def _admit(self, key: Key, raw: Any, value: Any, reading: Reading) -> None:
         """Take a sample of a series that the last pull did not have."""
         metric = key[0]
@@ -360,18 +324,6 @@ class Intake:
             if slot.series.cumulative and value is not ABSENT:
                 slot.offset = value
                 slot.series.start = fork
-
-
-def _parted(item: Any) -> tuple[Any, Any, Any]:
-    """Return a sample's name, value and labels."""
-    size = len(item) if isinstance(item, tuple) else 0
-    if size == 2:
-        metric, value = item
-        return metric, value, None
-    if size < 2:
-        raise Refused("S-14", "shape", f"expected (name, value[, labels]), got {short(item)}")
-    metric, value, labels = item[:3]
-    return metric, value, labels
 
 
 def _checked(

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import gzip
 import http.client
+import io
 import logging
 import math
 import re
 import socket
 import ssl
-from threading import Timer
-from time import monotonic
-from typing import TYPE_CHECKING, ClassVar
+from time import monotonic, time
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote, urlsplit
 
 import attrs
@@ -21,6 +20,8 @@ import attrs
 from sampler.agent import DELIVERED, Batch, Rejected, Unavailable, option
 from sampler.agent.paths import PLACEHOLDERS
 from sampler.agent.resolve import resolve
+from sampler.agent.retry_after import retry_after
+from sampler.agent.streams import connected
 from sampler_prometheus._secure import basic, client_context
 from sampler_prometheus._text import TEXT, Text
 
@@ -37,6 +38,7 @@ _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _PLAIN = re.compile(r"[A-Za-z0-9_.:@~+-]+")
 _LONGEST = 200
+_PIECE = 2**14
 
 
 def url_fault(url: str) -> str | None:
@@ -192,43 +194,41 @@ class Pushgateway:
             connection = _connection(parts.hostname or "", parts.port, self._tls, deadline)
         except OSError as error:
             raise self._away(error) from None
-        # A reply that drips in keeps each single wait short: the whole of it has an end, too.
-        end = Timer(_left(deadline), _cut, (connection,))
-        end.daemon = True
-        with contextlib.suppress(RuntimeError):  # no new thread at interpreter exit (3.12)
-            end.start()
         try:
             headers = dict(fields)
             if self.username is not None:
                 headers["Authorization"] = basic(self.username, self.password or "")
+            pieces = None
+            if body is not None:
+                headers["Content-Length"] = str(len(body))
+                pieces = _pieces(connection.sock, body, deadline)
             self._held = self._held or method == "PUT"  # from here on it may have arrived
-            connection.request(method, parts.path.rstrip("/") + path, body, headers)
-            _limit(connection, deadline)
-            with connection.getresponse() as response:
-                _limit(connection, deadline)
+            connection.request(method, parts.path.rstrip("/") + path, pieces, headers)
+            reading: Any = _Reading(connection.sock, deadline)
+            with http.client.HTTPResponse(reading, method=method) as response:
+                response.begin()
                 said = response.read(2000).decode("utf-8", "replace")
-                _left(deadline)  # cut short, a reply looks whole
                 self._judge(response.status, response.getheader("Retry-After"), said)
         except (OSError, http.client.HTTPException) as error:
-            late = monotonic() >= deadline
-            raise self._away(TimeoutError("timed out") if late else error) from None
+            raise self._away(error) from None
         finally:
-            end.cancel()
             connection.close()
 
-    def _judge(self, status: int, retry_after: str | None, said: str) -> None:
+    def _judge(self, status: int, asks: str | None, said: str) -> None:
         if 200 <= status < 300:
             return
         words = " ".join(said.split())[:200]
         if status in (408, 425, 429) or status >= 500:
-            later = float(retry_after) if retry_after and retry_after.isdecimal() else None
+            later = retry_after(asks, time())
             raise Unavailable(f"{self._where} answers {status}: {words}", later)
+        reason = "rejected"
         if 300 <= status < 400:
             words = "it answers somewhere else: set url to where that is"
         elif status in (401, 403):
+            reason = "unauthorized"
             words = "it wants other credentials: set username and password"
         message = f"{self._where} refuses with {status}: {words}"
-        raise Rejected("rejected", message=message)
+        raise Rejected(reason, message=message)
 
     def _away(self, error: Exception) -> Unavailable:
         said = getattr(error, "strerror", None) or str(error) or type(error).__name__
@@ -246,33 +246,43 @@ def _connection(
 ) -> http.client.HTTPConnection:
     """Return an open connection; names are looked up within the limit, proxies never used."""
     number = port or (443 if tls else 80)
-    fault: OSError = OSError("no address")
-    for family, address in resolve(host, number, socket.SOCK_STREAM, _left(deadline) / 2):
-        channel = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            channel.settimeout(_left(deadline))
-            channel.connect(address)
-            if tls is not None:  # nothing goes out before the peer has shown who it is
-                channel = tls.wrap_socket(channel, server_hostname=host)
-        except OSError as error:
-            channel.close()
-            fault = error
-            continue
-        connection = http.client.HTTPConnection(host, number)
-        connection.sock = channel
-        _limit(connection, deadline)
-        return connection
-    raise fault
+    addresses = resolve(host, number, socket.SOCK_STREAM, _left(deadline) / 2)
+    channel = connected(addresses, deadline)
+    try:
+        channel.settimeout(_left(deadline))
+        if tls is not None:  # nothing goes out before the peer has shown who it is
+            channel = tls.wrap_socket(channel, server_hostname=host)
+    except OSError:
+        channel.close()
+        raise
+    connection = http.client.HTTPConnection(host, number)
+    connection.sock = channel
+    return connection
 
 
-def _cut(connection: http.client.HTTPConnection) -> None:
-    with contextlib.suppress(OSError, AttributeError):  # it is over already
-        connection.sock.shutdown(socket.SHUT_RDWR)
+class _Reading(io.RawIOBase):
+    """What a gateway says, read until a moment: one that drips keeps each single wait short."""
+
+    def __init__(self, channel: socket.socket, deadline: float) -> None:
+        self._channel = channel
+        self._deadline = deadline
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        return io.BufferedReader(self)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        self._channel.settimeout(_left(self._deadline))
+        return self._channel.recv_into(buffer)
 
 
-def _limit(connection: http.client.HTTPConnection, deadline: float) -> None:
-    if connection.sock is not None:
-        connection.sock.settimeout(_left(deadline))
+def _pieces(channel: socket.socket, body: bytes, deadline: float) -> Iterator[bytes]:
+    """Yield a body as it is sent: TLS waits anew for each piece."""
+    for at in range(0, len(body), _PIECE):
+        channel.settimeout(_left(deadline))
+        yield body[at : at + _PIECE]
 
 
 def _left(deadline: float) -> float:

@@ -23,6 +23,7 @@ REASONS = (
     "spool",
     "superseded",
     "too_long",
+    "unauthorized",
     "unsupported",
 )
 """Reasons that exist from the start with 0, so that the first drop of each is seen."""

@@ -80,9 +80,8 @@ def resolve(host: str, port: int, kind: int, timeout: float) -> list[Address]:
                     return good
                 raise Unavailable(f"cannot look up {host!r}: {error}") from None
             _busy[key] = lookup
-        elif lookup.late and good:
-            return good  # it has been waited for once already
-    if not lookup.done.wait(timeout):
+    # One that is late has been waited for once already.
+    if not lookup.done.wait(0.0 if lookup.late else timeout):
         lookup.late = True
     if lookup.done.is_set() and lookup.found:
         return lookup.found

@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING
 
 from sampler._threads import Event, Thread
 from sampler.agent.adapter import DELIVERED, UNCONFIRMED
+from sampler.agent.journal import Journal
 from sampler.agent.secrecy import described, masked
 from sampler.exceptions import Rejected, Unavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sampler._clock import Clock
     from sampler.agent.adapter import Adapter, Batch, Outcome
     from sampler.agent.outbox import Outbox
 
@@ -36,9 +40,20 @@ class Sender:
         adapter: the adapter.
         outbox: where batches come from and where their outcome goes.
         timeout: seconds one attempt may take.
+        clock: what time it is.
+        wait: waits for so many seconds; default: until the final flush begins at most.
     """
 
-    def __init__(self, name: str, adapter: Adapter, outbox: Outbox, timeout: float) -> None:
+    def __init__(
+        self,
+        name: str,
+        adapter: Adapter,
+        outbox: Outbox,
+        timeout: float,
+        *,
+        clock: Clock = time,
+        wait: Callable[[float], object] | None = None,
+    ) -> None:
         self.name = name
         self._adapter = adapter
         self._outbox = outbox
@@ -49,7 +64,13 @@ class Sender:
         self._deadline = float("inf")
         self._pauses = 0
         self._errors = 0
-        self._rejected_for: set[str] = set()
+        self._clock = clock
+        self._wait = wait or self._stopping.wait
+        self._journal = Journal(name, outbox.law, clock)
+        self._sibling: Batch | None = None
+        """The second half of a batch that was refused, while its first one is asked about."""
+        self._suspect: Batch | None = None
+        """A second half whose first one was taken: what was refused must be in it."""
         self.trouble: str = ""
         """What the last attempt failed with; empty when it succeeded."""
 
@@ -74,7 +95,7 @@ class Sender:
             close: close the adapter, too, unless its last call has not returned.
         """
         if self._thread.is_alive():
-            self._thread.join(max(0.0, self._deadline - time.monotonic()))
+            self._thread.join(max(0.0, self._deadline - self._clock.monotonic()))
         self._outbox.close()
         ends = getattr(self._adapter, "close", None)
         if close and ends is not None and not self._thread.is_alive():
@@ -97,14 +118,16 @@ class Sender:
             if pause is not None:
                 if self._stopping.is_set():
                     return
-                self._stopping.wait(pause)
+                self._wait(pause)
 
     def _over(self) -> bool:
-        return time.monotonic() >= self._deadline
+        return self._clock.monotonic() >= self._deadline
 
     def _send(self, batch: Batch) -> float | None:
         """Try once; return the seconds to pause when the batch has to wait."""
-        timeout = min(self._timeout, max(0.001, self._deadline - time.monotonic()))
+        if batch is self._suspect and self._halved(batch):
+            return None
+        timeout = min(self._timeout, max(0.001, self._deadline - self._clock.monotonic()))
         try:
             outcome = self._adapter.send(batch, timeout)
         except Unavailable as error:
@@ -118,40 +141,54 @@ class Sender:
     def _settled(self, batch: Batch, outcome: Outcome) -> None:
         if outcome is DELIVERED:
             self._outbox.landed(delivered=batch.samples)
-        elif outcome is UNCONFIRMED:
-            self._outbox.landed(unconfirmed=batch.samples)
+            self._suspect, self._sibling = self._sibling, None
         else:
-            _log.error("adapter %r: send returned %r, no Outcome", self.name, outcome)
+            if outcome is not UNCONFIRMED:
+                self._journal.complain("outcome", f"send returned {outcome!r}, no Outcome")
             self._outbox.landed(unconfirmed=batch.samples)
-        self._recovered()
+        self._over_it(confirmed=outcome is DELIVERED)
 
-    def _recovered(self) -> None:
-        if self.trouble:
-            _log.warning("adapter %r: the endpoint answers again", self.name)
+    def _over_it(self, *, confirmed: bool) -> None:
         self.trouble = ""
         self._pauses = self._errors = 0
+        self._journal.succeeded(confirmed=confirmed)
 
     def _unavailable(self, trouble: str, retry_after: float | None = None) -> float:
-        if not self.trouble:
-            _log.warning("adapter %r: %s; retrying, nothing is lost yet", self.name, trouble)
         self.trouble = trouble
         self._outbox.came_back()
+        self._journal.failed(trouble)
         self._pauses = min(self._pauses + 1, 16)
-        longest = min(FIRST_PAUSE * 2.0 ** (self._pauses - 1), LONGEST_PAUSE)
-        pause = longest * random.uniform(0.5, 1.0)  # noqa: S311 - spreads a herd, hides nothing
+        pause = min(FIRST_PAUSE * 2.0 ** (self._pauses - 1), LONGEST_PAUSE)
+        if pause < LONGEST_PAUSE:  # by the time they are that long, a herd has been spread
+            pause *= random.uniform(0.5, 1.0)  # noqa: S311 - it hides nothing
         return max(pause, min(retry_after or 0.0, LONGEST_RETRY_AFTER))
 
     def _rejected(self, batch: Batch, error: Rejected) -> None:
-        split = getattr(self._adapter, "split", None)
-        if error.samples is None and split is not None and batch.samples > 1:
-            self._outbox.split(split(batch))
+        if error.samples is None and self._halved(batch):
             return
+        self._sibling = None
         refused = batch.samples if error.samples is None else min(error.samples, batch.samples)
-        if error.reason not in self._rejected_for:
-            self._rejected_for.add(error.reason)
-            _log.error("adapter %r: %s: such entries are dropped", self.name, error)
         self._outbox.landed(delivered=batch.samples - refused, rejected=error.reason)
-        self._recovered()
+        self._journal.complain(error.reason, f"{error}: such entries are dropped")
+        self._over_it(confirmed=True)
+
+    def _halved(self, batch: Batch) -> bool:
+        """Replace a batch by its halves; tell whether it could be split."""
+        self._suspect = self._sibling = None
+        split = getattr(self._adapter, "split", None)
+        if split is None or batch.samples < 2:
+            return False
+        try:
+            halves: tuple[Batch, ...] = tuple(split(batch))
+            samples = [half.samples for half in halves]
+            if len(samples) != 2 or min(samples) < 1 or sum(samples) != batch.samples:
+                raise ValueError(f"expected two halves of {batch.samples} entries, got {samples}")
+        except BaseException as error:  # foreign code
+            self._journal.complain("split", f"split raised {described(error)}", error)
+            return False
+        self._sibling = halves[1]
+        self._outbox.split(halves)
+        return True
 
     def _broken(self, batch: Batch, error: BaseException) -> float | None:
         """Handle what no adapter should raise: a defect must not stop the batches behind it."""
@@ -159,11 +196,11 @@ class Sender:
         trouble = f"send raised {described(error)}"
         if self._idempotent and self._errors < TRIES_AFTER_ERRORS:
             return self._unavailable(trouble)
-        _log.error("adapter %r: %s", self.name, trouble, exc_info=error)
         if self._idempotent:
             self._outbox.landed(rejected="error")
         else:
             self._outbox.landed(unconfirmed=batch.samples)
+        self._journal.complain("error", trouble, error)
         self._errors = 0
         self.trouble = trouble
         return None

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from sampler.agent.adapter import Outcome
     from sampler.agent.resolve import Address
 
+CONNECT_LIMIT = 5.0
+"""Seconds that connecting may take, over all addresses of a name."""
 _FIN_WAIT2 = 5
 """Linux ``TCP_FIN_WAIT2``: the peer's kernel has acknowledged every byte, our end included."""
 _EARLY = (8, 9, 11)
@@ -36,12 +38,13 @@ def connected(addresses: Sequence[Address], deadline: float) -> socket.socket:
 
     Args:
         addresses: family and socket address of each.
-        deadline: monotonic moment at which to give up.
+        deadline: monotonic moment at which to give up, :data:`CONNECT_LIMIT` at the latest.
 
     Raises:
         OSError: none of them does, or the peer ends the connection at once.
     """
     fault = OSError("no address")
+    deadline = min(deadline, monotonic() + CONNECT_LIMIT)
     for index, (family, address) in enumerate(addresses):
         connection = socket.socket(family, socket.SOCK_STREAM)
         try:

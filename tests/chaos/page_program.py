@@ -1,6 +1,6 @@
 """A page in a process of its own: prints where, then, for each line it is told, how it is.
 
-Arguments: entries of the page, bytes of each, seconds a pull takes, and the adapter's keys in JSON.
+Arguments: entries of the page, bytes of each, seconds a pull takes, keys of the adapter as JSON.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from itertools import count, cycle
 
 import pytest
 
@@ -28,27 +29,35 @@ def lateness(seconds: float) -> float:
 def test_a_thread_that_waits_for_input_hardly_feels_encoding() -> None:
     """The best of five rounds grows by at most 3 ms: others use the machine, too."""
     registry = Registry()
-    values = [("n", i * 0.37, {"k": str(i)}) for i in range(SAMPLES)]
-    registry.register({"name": "many", "sample": lambda: values})
-    over, encoded = threading.Event(), [0]
+    pulls = count(1)
+
+    def sample():
+        pull = next(pulls)
+        return [("n", i * 0.37 + pull, {"k": str(i)}) for i in range(SAMPLES)]
+
+    registry.register({"name": "many", "sample": sample})
+    over, lines = threading.Event(), [0]
     graphite = Graphite()
 
     def encode() -> None:
-        while not over.is_set():
-            encoded[0] += sum(batch.samples for batch in graphite.encode(snapshot, {}))
+        for snapshot in cycle(snapshots):  # what was encoded last is left out the next time
+            if over.is_set():
+                return
+            for batch in graphite.encode(snapshot, {}):
+                lines[0] += b"".join(batch.frames).count(b"\n")
 
     with Collector(registry, max_series=SAMPLES, max_samples=SAMPLES) as consumer:
+        snapshots = [consumer.collect() for _ in range(4)]
+        assert all(len(snapshot) == SAMPLES for snapshot in snapshots)
         rounds = []
         for _ in range(5):
             alone = lateness(2.0)
             over.clear()
-            snapshot = consumer.collect()
-            assert len(snapshot) == SAMPLES
             worker = threading.Thread(target=encode)
             worker.start()
             rounds.append(lateness(2.0) - alone)
             over.set()
             worker.join()
-    print(f"p99 grows by {min(rounds) * 1000:.2f} ms; {encoded[0]} entries encoded")
-    assert encoded[0] >= SAMPLES
+    print(f"p99 grows by {min(rounds) * 1000:.2f} ms; {lines[0]:,} lines encoded")
+    assert lines[0] >= 5 * SAMPLES
     assert min(rounds) <= 0.003

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import socket
-import struct
 from functools import partial
 
-from tests.support.loop import Double
+from tests.support.loop import Double, reset
 
-_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _CHUNK = 65536
 
 
@@ -133,7 +131,7 @@ class LineSink(Double):
             channel.close()
         self._listener = self._filler = None
         for connection in tuple(self._connections):
-            self._drop(connection, reset=True)
+            self._drop(connection, hard=True)
 
     def _stall(self) -> None:
         self._open()
@@ -162,7 +160,7 @@ class LineSink(Double):
         self.accepted += 1
         self._watch(channel, partial(self._read, connection))
         if connection.reset_after == 0:
-            self._drop(connection, reset=True)
+            self._drop(connection, hard=True)
 
     def _read(self, connection: _Connection) -> None:
         wanted = _CHUNK
@@ -171,13 +169,13 @@ class LineSink(Double):
         try:
             data = connection.channel.recv(wanted)
         except OSError:
-            self._drop(connection, reset=True)
+            self._drop(connection, hard=True)
             return
         connection.received += len(data)
         *whole, connection.rest = (connection.rest + data).split(b"\n")
         self._lines.extend(whole)
         if connection.received == connection.reset_after:
-            self._drop(connection, reset=True)
+            self._drop(connection, hard=True)
         elif not data:
             self.ended += 1
             connection.ended = True
@@ -192,12 +190,12 @@ class LineSink(Double):
             if connection.ended:
                 self._drop(connection)
 
-    def _drop(self, connection: _Connection, *, reset: bool = False) -> None:
+    def _drop(self, connection: _Connection, *, hard: bool = False) -> None:
         self._tear(connection)
-        if reset:
-            self.reset += 1
-            connection.channel.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         self._unwatch(connection.channel)
+        if hard:
+            self.reset += 1
+            reset(connection.channel)
         connection.channel.close()
         self._connections.discard(connection)
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import queue
 import selectors
 import socket
+import struct
 import threading
+import time
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
@@ -15,6 +19,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
     from typing import Self
+
+
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+
+
+def reset(channel: socket.socket) -> None:
+    """Close a TCP connection with a reset instead of an end."""
+    channel.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+    channel.close()
 
 
 class Double:
@@ -32,6 +45,8 @@ class Double:
         self._bell, self._ear = socket.socketpair()
         self._orders: queue.SimpleQueue[tuple[Future[None], Callable[[], None]]]
         self._orders = queue.SimpleQueue()
+        self._alarms: list[tuple[float, int, Callable[[], None]]] = []
+        self._number = itertools.count()
         self._closed = False
         self._watch(self._ear, self._obey)
         self._thread = threading.Thread(target=self._run, name=type(self).__name__, daemon=True)
@@ -73,10 +88,20 @@ class Double:
 
     def _run(self) -> None:
         while not self._closed:
-            for key, _ in self._selector.select():
+            for key, _ in self._selector.select(self._patience()):
                 # An earlier handler of this round may have closed this one.
                 if self._selector.get_map().get(key.fd) is key:
                     key.data()
+            while self._alarms and self._patience() == 0.0:
+                heapq.heappop(self._alarms)[-1]()
+
+    def _patience(self) -> float | None:
+        return max(0.0, self._alarms[0][0] - time.monotonic()) if self._alarms else None
+
+    def _later(self, seconds: float, action: Callable[[], None]) -> None:
+        """Do something on this thread after some time; it has to look whether it still can."""
+        due = time.monotonic() + seconds
+        heapq.heappush(self._alarms, (due, next(self._number), action))
 
     def _obey(self) -> None:
         self._ear.recv(4096)

@@ -11,8 +11,15 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def wait_for(condition: Callable[[], T], limit: float = 10.0, what: str = "the condition") -> T:
+def wait_for(
+    condition: Callable[[], T],
+    limit: float = 10.0,
+    what: str = "the condition",
+    pause: float = 0.02,
+) -> T:
     """Poll `condition` until it returns something true, and return that.
+
+    Between two looks are `pause` seconds.
 
     Raises AssertionError, naming `what` and the last value, after `limit` seconds.
     """
@@ -20,5 +27,5 @@ def wait_for(condition: Callable[[], T], limit: float = 10.0, what: str = "the c
     while not (value := condition()):
         if time.monotonic() >= deadline:
             raise AssertionError(f"waited {limit:g} s in vain for {what}; last: {value!r}")
-        time.sleep(0.02)
+        time.sleep(pause)
     return value

@@ -1,0 +1,27 @@
+"""How long an HTTP server asks its clients to stay away."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+
+
+def retry_after(field: str | None, now: float) -> float | None:
+    """Return the seconds that a ``Retry-After`` field asks for.
+
+    Args:
+        field: its text: seconds, or a date (RFC 9110, 10.2.3); None: there is none.
+        now: the time, in epoch seconds.
+
+    Returns:
+        None where it asks for nothing: it cannot be read, or its date is past.
+    """
+    text = (field or "").strip()
+    if text.isascii() and text.isdigit():
+        return float(text)
+    try:
+        date = parsedate_to_datetime(text)
+    except (TypeError, ValueError, IndexError, OverflowError):  # as various as bad dates are
+        return None
+    seconds = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now
+    return seconds if seconds > 0 else None

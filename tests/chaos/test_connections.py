@@ -1,0 +1,204 @@
+"""Connections that are refused, unanswered, half open, reset or not read from."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+
+import pytest
+
+from sampler.agent import DELIVERED, UNCONFIRMED, Batch, Unavailable
+from tests.chaos.delivering import Rig, counted, graphite, statsd
+from tests.chaos.law import check
+from tests.support.doubles import LineSink
+from tests.support.proxy import Proxy
+from tests.support.waiting import wait_for
+
+
+@pytest.fixture
+def sink():
+    """A receiver of lines."""
+    with LineSink() as sink:
+        yield sink
+
+
+@pytest.fixture
+def proxy(sink):
+    """A proxy in front of it, for which the kernel takes little while it does not read."""
+    with Proxy(sink.address, buffer=2048) as proxy:
+        yield proxy
+
+
+def complete(rig: Rig, sink: LineSink, *, twice: bool = False) -> None:
+    """Stop; insist that every line pulled is at the sink, and none that was not."""
+    rig.stop()
+    account = rig.account("graphite")
+    received = Counter(sink.lines)
+    check(account, len(received))
+    assert account.unconfirmed == 0
+    assert account.delivered == account.collected
+    assert received.keys() == set(rig.truth.lines)
+    assert twice or set(received.values()) == {1}
+
+
+@pytest.mark.scenario(1)
+def test_what_was_refused_arrives_exactly_once(sink, monkeypatch):
+    """Both protocols; the first attempt that can succeed does, one pause after the return."""
+    with LineSink() as daemon:
+        rig = Rig(
+            monkeypatch, graphite=graphite(sink.port), statsd=statsd(daemon.port, transport="tcp")
+        )
+        rig.pulls(2)
+        sink.refuse()
+        daemon.refuse()
+        rig.fails("graphite")
+        rig.fails("statsd")
+        rig.pulls(6)
+        sink.listen()
+        daemon.listen()
+        back = time.monotonic()
+        rig.settled("graphite")
+        assert time.monotonic() - back < 5.0
+        rig.pulls(1)
+        rig.stop()
+        complete(rig, sink)
+        account = rig.account("statsd")
+        assert account.unconfirmed == 0
+        assert counted(daemon.lines) == rig.source.grown
+
+
+@pytest.mark.scenario(2)
+def test_an_unanswered_connection_delays_and_loses_nothing(sink, monkeypatch):
+    """No attempt outlasts its limit, and the ticks go on meanwhile."""
+    rig = Rig(monkeypatch, graphite=graphite(sink.port), timeout=0.5)
+    rig.pulls(2)
+    sink.blackhole()
+    rig.fails("graphite")
+    rig.pulls(8)
+    (pulse,) = rig.agent._pulses
+    assert pulse.ticker.schedule.skipped <= 1
+    sink.listen()
+    rig.settled("graphite")
+    complete(rig, sink)
+
+
+@pytest.mark.scenario(2)
+def test_connecting_is_given_up_after_five_seconds_however_long_an_attempt_may_take(
+    sink, monkeypatch
+):
+    """Over all addresses of a name together."""
+    monkeypatch.setattr("sampler.agent.streams.CONNECT_LIMIT", 0.4)
+    sink.blackhole()
+    found = [(2, 1, 6, "", sink.address)] * 3
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: found)
+    begun = time.monotonic()
+    with pytest.raises(Unavailable):
+        graphite(1, host="three.test").send(Batch((b"a 1 1\n",), 1), 60.0)
+    assert 0.3 < time.monotonic() - begun < 5.0
+
+
+@pytest.mark.scenario(3)
+def test_a_connection_that_dies_half_open_is_resent_whole(sink, proxy, monkeypatch):
+    """What the peer's kernel did not acknowledge is not taken for sent."""
+    rig = Rig(monkeypatch, graphite=graphite(proxy.port), timeout=0.5)
+    rig.pulls(2)
+    proxy.blackhole()
+    rig.fails("graphite")
+    rig.pulls(4)
+    proxy.listen()
+    rig.settled("graphite")
+    complete(rig, sink, twice=True)
+
+
+@pytest.mark.scenario(3)
+def test_bytes_that_a_middlebox_acknowledges_and_drops_are_unconfirmed(sink, proxy, monkeypatch):
+    """Its kernel has them all, so no resend: they are counted, and not as delivered."""
+    rig = Rig(monkeypatch, graphite=graphite(proxy.port), timeout=0.3)
+    rig.pulls(2)
+    rig.settled("graphite")
+    proxy.swallow = True
+    wait_for(lambda: rig.account("graphite").unconfirmed, what="an unconfirmed batch")
+    proxy.swallow = False
+    rig.pulls(2)
+    rig.stop()
+    check(rig.account("graphite"), len(set(sink.lines)))
+    missing = set(rig.truth.lines) - set(sink.lines)
+    assert 0 < len(missing) <= rig.account("graphite").unconfirmed
+    assert set(sink.lines) <= set(rig.truth.lines)
+
+
+LINES = [b"a.line.%03d %d 1700000000" % (i, i) for i in range(83)]
+POINTS = Batch((b"".join(line + b"\n" for line in LINES),), len(LINES))
+COUNTS = [b"x.source.jobs%02d:%d|c" % (i, i) for i in range(98)]
+INCREASES = Batch((b"".join(line + b"\n" for line in COUNTS),), len(COUNTS))
+
+
+@pytest.mark.scenario(4)
+def test_a_batch_reset_after_any_number_of_bytes_arrives_whole(sink):
+    """Graphite: the resend brings every line; nothing is torn or foreign."""
+    size = POINTS.size
+    assert 2000 < size < 2100
+    with Proxy(sink.address) as proxy:
+        adapter = graphite(proxy.port)
+        for after in range(size):
+            proxy.reset_after = after
+            before = len(sink.lines)
+            with pytest.raises(Unavailable):
+                adapter.send(POINTS, 5.0)
+            proxy.reset_after = None
+            assert adapter.send(POINTS, 5.0) is DELIVERED
+            got = sink.lines[before:]
+            assert Counter(got).keys() == set(LINES), after
+    assert all(any(line.startswith(torn) for line in LINES) for torn in sink.torn)
+
+
+@pytest.mark.scenario(4)
+def test_increases_reset_after_any_number_of_bytes_never_count_twice(sink):
+    """StatsD: as soon as a byte may have left, unconfirmed: no resend, and none is foreign."""
+    size = INCREASES.size
+    assert 2000 < size < 2100
+    refused = 0
+    with Proxy(sink.address) as proxy:
+        adapter = statsd(proxy.port, transport="tcp")
+        for after in range(size):
+            proxy.reset_after = after
+            connections, before = sink.ended, len(sink.lines)
+            try:
+                assert adapter.send(INCREASES, 5.0) is UNCONFIRMED
+            except Unavailable:  # it was reset before anything could leave
+                assert after == 0
+                refused += 1
+            wait_for(lambda n=connections: sink.ended > n, what="its end", pause=0.001)
+            got = sink.lines[before:]
+            assert got == COUNTS[: len(got)], after
+            assert len(got) == INCREASES.frames[0].count(b"\n", 0, after)
+    assert refused <= 1
+
+
+@pytest.mark.scenario(5)
+def test_a_receiver_that_does_not_read_delays_and_loses_nothing(sink, proxy, monkeypatch):
+    """The whole of an attempt has a limit, and each uses one socket."""
+    rig = Rig(monkeypatch, graphite=graphite(proxy.port), timeout=0.5)
+    rig.pulls(2)
+    proxy.blackhole()
+    for _ in range(2):
+        accepted = proxy.accepted
+        wait_for(lambda n=accepted: proxy.accepted > n, what="another attempt")
+    assert "not everything was read in time" in rig.agent.troubles()["graphite"]
+    proxy.listen()
+    rig.settled("graphite")
+    complete(rig, sink, twice=True)
+
+
+@pytest.mark.scenario(5)
+def test_a_receiver_that_does_not_read_makes_increases_unconfirmed(sink, proxy, monkeypatch):
+    """StatsD over TCP: counted at most once, and each batch has its own connection."""
+    rig = Rig(monkeypatch, statsd=statsd(proxy.port, transport="tcp"), timeout=0.3)
+    rig.pulls(2)
+    proxy.blackhole()
+    wait_for(lambda: rig.account("statsd").unconfirmed, what="an unconfirmed batch")
+    proxy.listen()
+    rig.pulls(3)
+    rig.stop()
+    assert counted(sink.lines) <= rig.source.grown
+    assert rig.account("statsd").delivered > 0

@@ -1,0 +1,252 @@
+"""Outages that outlast the buffer, that a neighbour has, or that are a name server's."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import subprocess
+import sys
+import threading
+import tracemalloc
+from collections import Counter
+from itertools import pairwise
+
+import pytest
+
+from sampler.agent import UNCONFIRMED, Batch, Rejected, Unavailable
+from tests.chaos.delivering import INTERVAL, Rig, counted, graphite, statsd
+from tests.chaos.law import check
+from tests.support.command import environment
+from tests.support.doubles import DatagramSink, LineSink
+from tests.support.waiting import wait_for
+
+BOUND = 20_000
+
+
+@pytest.fixture
+def sink():
+    """A receiver of lines."""
+    with LineSink() as sink:
+        yield sink
+
+
+@pytest.fixture
+def name_server(monkeypatch):
+    """Whether names are looked up at once; if not, as a dead name server does: not in ten seconds.
+
+    `localhost` is such a name; numbers need no look-up.
+    """
+    answers = threading.Event()
+    answers.set()
+    real = socket.getaddrinfo
+
+    def look_up(host, port, **options):
+        if not options.get("flags"):
+            assert answers.wait(60)
+        return real(host, port, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    monkeypatch.setattr("sampler.agent.resolve._good", {})
+    yield answers
+    answers.set()
+    wait_for(lambda: not resolvers(), what="the look-ups to end")
+
+
+def resolvers():
+    return [t for t in threading.enumerate() if t.name.startswith("sampler-resolve")]
+
+
+@pytest.mark.scenario(6)
+def test_the_last_good_address_serves_while_the_name_server_is_dead(
+    sink, name_server, monkeypatch
+):
+    """Everything arrives, and one thread waits."""
+    rig = Rig(monkeypatch, graphite=graphite(sink.port, host="localhost"), timeout=0.5)
+    rig.pulls(2)
+    rig.settled("graphite")
+    name_server.clear()
+    wait_for(resolvers, what="a look-up to hang")
+    rig.pulls(10)
+    rig.settled("graphite")
+    assert len(resolvers()) == 1
+    rig.stop()
+    account = rig.account("graphite")
+    check(account, len(set(sink.lines)))
+    assert account.delivered == account.collected == len(sink.lines)
+
+
+@pytest.mark.scenario(6)
+def test_a_name_server_that_was_always_dead_delays_and_loses_nothing(
+    sink, name_server, monkeypatch
+):
+    """Once it answers, all arrives exactly once; until then one thread waits."""
+    name_server.clear()
+    rig = Rig(monkeypatch, graphite=graphite(sink.port, host="localhost"), timeout=0.2)
+    rig.fails("graphite")
+    rig.pulls(6)
+    assert len(resolvers()) == 1
+    assert "cannot look up 'localhost'" in rig.agent.troubles()["graphite"]
+    name_server.set()
+    rig.settled("graphite")
+    rig.stop()
+    account = rig.account("graphite")
+    check(account, len(set(sink.lines)))
+    assert account.delivered == account.collected == len(sink.lines)
+
+
+PROGRAM = """\
+import atexit, time
+import sampler.agent
+from sampler.agent.config import parse
+agent = sampler.agent.Agent(parse(
+    {"interval": 0.2, "service": "s",
+     "adapters": {"graphite": {"host": "dead.test", "timeout": 1}}}, "t"))
+agent.start()
+while not agent.troubles():
+    time.sleep(0.01)
+begun = time.monotonic()
+agent.stop()
+print(time.monotonic() - begun, agent.accounts()["graphite"].holds, flush=True)
+atexit.register(lambda: print(time.monotonic() - begun, flush=True))
+"""
+"""Stops once a look-up of a name has not been answered; prints how long that and the end took."""
+STUCK = """\
+import socket, threading
+real = socket.getaddrinfo
+def look_up(host, port, **options):
+    return real(host, port, **options) if options.get("flags") else threading.Event().wait()
+socket.getaddrinfo = look_up
+"""
+
+
+@pytest.mark.scenario(6)
+def test_a_program_with_a_stuck_look_up_ends_at_once():
+    """Neither the final flush nor the interpreter waits for it: half a second is enough."""
+    done = subprocess.run(
+        [sys.executable, "-c", STUCK + PROGRAM],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.returncode == 0, done.stderr
+    stopped, holds, ended = done.stdout.split()
+    assert holds == "True"
+    assert float(stopped) < 0.5
+    assert float(ended) < 0.5
+
+
+@pytest.mark.scenario(7)
+def test_an_outage_longer_than_the_buffer_loses_the_oldest_and_counts_them(
+    sink, monkeypatch, caplog
+):
+    """What is missing at the end is what was counted, and memory did not grow with the outage."""
+    sink.refuse()
+    rig = Rig(monkeypatch, graphite=graphite(sink.port), outbox=BOUND)
+    wait_for(lambda: rig.account("graphite").dropped["oldest"] > 200, limit=30, what="drops")
+    rig.truth.lines.clear()
+    tracemalloc.start()
+    wait_for(lambda: rig.account("graphite").dropped["oldest"] > 400, limit=30, what="drops")
+    first = tracemalloc.get_traced_memory()[0]
+    rig.pulls(20)
+    grown = tracemalloc.get_traced_memory()[0] - first
+    tracemalloc.stop()
+    (channel,) = [each for each in rig.agent._pushed if each.name == "graphite"]
+    assert channel.bytes <= BOUND
+    assert grown < 2**18 + sum(map(len, rig.truth.lines)) * 2
+    sink.listen()
+    rig.settled("graphite")
+    rig.stop()
+    account = rig.account("graphite")
+    check(account, len(set(sink.lines)))
+    assert account.collected - len(sink.lines) == account.dropped["oldest"]
+    assert sum(account.dropped.values()) == account.dropped["oldest"]
+    assert rig.truth.lines[-len(sink.lines) :] == sink.lines, "the newest, in order"
+    assert caplog.text.count("the outbox is full") == 1
+
+
+@pytest.mark.scenario(8)
+@pytest.mark.parametrize("absence", [LineSink.refuse, LineSink.blackhole, LineSink.stall])
+def test_a_destination_that_is_away_costs_its_neighbour_nothing(sink, absence, monkeypatch):
+    """No tick is skipped or lost, and the neighbour has every line exactly once."""
+    with LineSink() as away:
+        absence(away)
+        rig = Rig(
+            monkeypatch,
+            timeout=0.5,
+            flush=0.5,
+            away=graphite(away.port),
+            here=graphite(sink.port),
+        )
+        rig.pulls(15)
+        (pulse,) = rig.agent._pulses
+        ticker = pulse.ticker
+        assert ticker.schedule.skipped <= 1, "a busy machine may cost one"
+        rig.stop()
+    account = rig.account("here")
+    check(account, len(set(sink.lines)))
+    assert account.delivered == account.collected
+    assert Counter(sink.lines) == Counter(rig.truth.lines)
+    assert sink.lines == rig.truth.lines, "in the same order"
+    jobs = [int(line.split()[1]) for line in sink.lines if b".source.jobs " in line]
+    assert all(later - one == 7 for one, later in pairwise(jobs)), "each tick is there"
+    assert ticker.lag < INTERVAL * 5
+
+
+@pytest.mark.scenario(1)
+def test_datagrams_that_are_refused_cost_no_count(monkeypatch):
+    """UDP on this machine: what is refused is owed, and nothing is ever called delivered."""
+    with DatagramSink() as sink:
+        rig = Rig(monkeypatch, statsd=statsd(sink.port))
+        rig.pulls(2)
+        sink.refuse()
+        rig.fails("statsd")
+        rig.pulls(4)
+        sink.listen()
+        rig.pulls(2)
+        rig.settled("statsd")
+        rig.stop()
+        account = rig.account("statsd")
+        assert account.delivered == 0
+        wait_for(lambda: counted(sink.lines) == rig.source.grown, what="the sum of the counts")
+
+
+class Failing:
+    """A datagram socket in front of which the kernel fails."""
+
+    family = socket.AF_INET
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def send(self, frame):
+        raise OSError(self._number, "no")
+
+    def getsockopt(self, *_):
+        return 0
+
+    def close(self):
+        pass
+
+
+@pytest.mark.parametrize(
+    "number",
+    [errno.EAGAIN, errno.ENOBUFS, errno.ECONNREFUSED, errno.ENETUNREACH, errno.EPERM],
+)
+def test_whatever_the_kernel_says_to_a_datagram_is_an_outage(number):
+    """Not sent, so owed; the next one goes by another socket."""
+    with DatagramSink() as sink:
+        adapter = statsd(sink.port)
+        datagram = Batch((b"x.source.jobs:1|c",), 1)
+        assert adapter.send(datagram, 1.0) is UNCONFIRMED
+        adapter._datagrams._socket.close()
+        adapter._datagrams._socket = Failing(number)
+        with pytest.raises(Unavailable):
+            adapter.send(datagram, 1.0)
+        assert adapter.send(datagram, 1.0) is UNCONFIRMED
+        adapter._datagrams._socket.close()
+        adapter._datagrams._socket = Failing(errno.EMSGSIZE)
+        with pytest.raises(Rejected, match="too_long"):
+            adapter.send(datagram, 1.0)
+        adapter.close()
+        wait_for(lambda: len(sink.lines) == 2, what="two datagrams")
