@@ -55,6 +55,7 @@ TARGETS = (
         for name in ("records", "segments")
     ),
     Target("sampler/_intake.py", _CONTRACT),
+    Target("sampler/_sample.py", _CONTRACT),
     Target("sampler/_values.py", _CONTRACT),
     Target(
         "sampler/_histogram.py",
