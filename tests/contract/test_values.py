@@ -232,5 +232,5 @@ def test_a_value_that_is_an_exception_is_shown_and_another_named() -> None:
     gauge = Series("m.g", {})
     with pytest.raises(Refused, match=r"got ValueError\('full'\)"):
         plain(ValueError("full"), gauge)
-    with pytest.raises(Refused, match="got list$"):
+    with pytest.raises(Refused, match=r"got list$"):
         plain([], gauge)
