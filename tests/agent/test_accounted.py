@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from sampler.agent import Block, Series, Snapshot
-from sampler.agent.accounted import Accounted, Stepped
+from sampler.agent.accounted import Accounted, Stepped, step
 
 HITS = Series("db.hits", {}, "counter")
 SIZE = Series("db.size", {}, "gauge")
@@ -54,3 +56,35 @@ def test_an_interval_below_a_second_steps_by_seconds():
     stepped.since(snapshot(1000.1, 1, interval=0.1))
     assert stepped.since(snapshot(1000.9, 5, interval=0.1)) == {HITS: 1}
     assert stepped.since(snapshot(1001.0, 6, interval=0.1)) == {HITS: 5, NEW: 0}
+
+
+@pytest.mark.parametrize(
+    ("time", "interval", "began"),
+    [(3.5, None, 3.0), (3.5, 0.1, 3.0), (3.5, 2.0, 2.0), (4.0, 2.0, 4.0), (3.5, 1.5, 3.0)],
+)
+def test_a_time_falls_into_one_interval(time, interval, began):
+    """Of a second at least; it begins where a whole number of them has passed."""
+    assert step(time, interval) == began
+
+
+def test_differences_go_on_from_what_another_destination_was_given():
+    """Of the interval that was last encoded, too; what it never had counts whole."""
+    before = Stepped()
+    before.since(snapshot(1010.0, 40, 2))
+    before.since(snapshot(1020.0, 70, 5))
+    carried = before.carried()
+    assert set(carried.values()) == {70, 5}
+    after = Stepped()
+    after.since(snapshot(1020.0, 999, 999))
+    after.carry(carried)
+    assert after.since(snapshot(1030.0, 90, 9)) == {HITS: 70, NEW: 5}
+
+
+def test_a_series_that_restarted_meanwhile_counts_whole():
+    """What another destination was given is more than there is now; new ones were never given."""
+    before = Stepped()
+    before.since(snapshot(1010.0, 40))
+    carried = before.carried()
+    after = Stepped()
+    after.carry({**carried, ("db.new", "counter"): None})
+    assert after.since(snapshot(1030.0, 3, 9)) == {}

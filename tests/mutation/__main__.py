@@ -47,8 +47,8 @@ class Copy:
     def passes(self, tests: tuple[str, ...], limit: float) -> bool:
         """Run tests to the first that fails; tell whether none did within ``limit`` seconds."""
         paths = os.pathsep.join(str(self._folder / name) for name in (".", "adapters"))
-        quiet = ["-x", "-q", "-p", "no:cacheprovider", "--timeout=20"]
-        options = [*quiet, "--hypothesis-seed=1", "-m", "not server"]
+        quiet = ["-x", "-q", "-p", "no:cacheprovider", "--timeout=60"]
+        options = [*quiet, "--hypothesis-seed=2", "-m", "not server"]
         process = subprocess.Popen(
             [sys.executable, "-m", "pytest", *options, *tests],
             cwd=self._folder,

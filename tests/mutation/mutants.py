@@ -124,7 +124,7 @@ def _of_node(node: ast.AST, where: str) -> Iterator[_Place]:
                 ast.unparse(new),
                 lambda name=name, new=new: setattr(node, name, new),
             )
-    if isinstance(node, ast.Return) and node.value is not None and not _is_none(node.value):
+    if isinstance(node, ast.Return) and node.value is not None and not _is_false(node.value):
         none = ast.Constant(None)
         yield where, ast.unparse(node), "return None", lambda: setattr(node, "value", none)
 
@@ -159,5 +159,5 @@ def _lost(statements: list[ast.stmt], where: str) -> Iterator[_Place]:
             yield where, before, "pass", lambda i=i: statements.__setitem__(i, ast.Pass())
 
 
-def _is_none(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and node.value is None
+def _is_false(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and not node.value

@@ -19,12 +19,25 @@ class Target(NamedTuple):
 
 _CONTRACT = tuple(
     f"tests/contract/test_{name}.py"
-    for name in ("intake", "samples", "baselines", "limits", "fork", "shared_reads", "exact")
+    for name in (
+        "values",
+        "histogram",
+        "intake",
+        "samples",
+        "baselines",
+        "limits",
+        "fork",
+        "shared_reads",
+        "exact",
+    )
 )
 
 TARGETS = (
     Target("sampler/agent/outbox.py", ("tests/agent/test_outbox.py", "tests/agent/test_agent.py")),
-    Target("sampler/agent/law.py", ("tests/agent/test_outbox.py", "tests/agent/test_agent.py")),
+    Target(
+        "sampler/agent/law.py",
+        ("tests/agent/test_law.py", "tests/agent/test_outbox.py", "tests/agent/test_agent.py"),
+    ),
     Target(
         "sampler/agent/accounted.py",
         (
@@ -34,10 +47,18 @@ TARGETS = (
             "tests/agent/test_agent.py",
         ),
     ),
+    *(
+        Target(
+            f"sampler/agent/{name}.py",
+            ("tests/chaos/test_spool_damage.py", "tests/agent/test_spool.py"),
+        )
+        for name in ("records", "segments")
+    ),
     Target("sampler/_intake.py", _CONTRACT),
+    Target("sampler/_sample.py", _CONTRACT),
     Target("sampler/_values.py", _CONTRACT),
     Target(
         "sampler/_histogram.py",
-        ("tests/contract/test_histogram.py", "tests/contract/test_instruments.py", *_CONTRACT),
+        (*_CONTRACT, "tests/contract/test_instruments.py"),
     ),
 )
