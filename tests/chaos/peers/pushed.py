@@ -95,7 +95,7 @@ def statuses(peer: str) -> str:
         pauses = ", ".join(f"{after - before:.1f}" for before, after in itertools.pairwise(times))
         delivered = len(rig.sink.values("ticks"))
         said.append(
-            f"{status}: {len(times)} requests, {delivered} delivery; pauses: {pauses or 0} s"
+            f"{status}: requests {len(times)}, delivered {delivered}, pauses {pauses or 0} s"
         )
     return "; ".join(said)
 
@@ -107,9 +107,7 @@ def poisoned(peer: str) -> str:
     rig = Rig(peer, PADDING, interval=30)
     rig.sink.statuses = [400]
     export(rig)
-    return (
-        f"{len(rig.sink.values('padding'))} of 1,000 arrive, in {len(rig.sink.requests)} request"
-    )
+    return f"{len(rig.sink.values('padding'))} of 1,000 arrive; requests: {len(rig.sink.requests)}"
 
 
 def redirected(peer: str) -> str:
@@ -124,7 +122,7 @@ def redirected(peer: str) -> str:
             more = [*headers, ("Authorization", "Basic canary")]
             return passthrough_redirect_handler(url, method, timeout, more, data)
 
-        first.statuses = [(307, where)]
+        first.statuses = [(302, where)]
         push_to_gateway(f"{HOST}:{first.port}", "job", CollectorRegistry(), handler=handler)
         how = "push_to_gateway with passthrough_redirect_handler"
     else:
@@ -138,7 +136,7 @@ def redirected(peer: str) -> str:
         )
         how = "its exporter"
     leaked = sum("canary" in str(headers) for headers in second.headers)
-    return f"{how}: the other host gets {len(second.headers)} request, {leaked} with credentials"
+    return f"{how}: requests at the other host: {len(second.headers)}, with credentials: {leaked}"
 
 
 def dripping(peer: str) -> str:
@@ -221,7 +219,7 @@ def stopped(peer: str) -> str:
         again = time.monotonic()
         time.sleep(INTERVAL)
     more = sum(again - 0.01 <= when <= again + INTERVAL for when in rig.pulls)
-    return f"{more} pulls in the first interval afterwards"
+    return f"pulls in the first interval afterwards: {more}"
 
 
 def forked(peer: str) -> str:

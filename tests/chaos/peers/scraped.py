@@ -10,6 +10,7 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 from tests.chaos.peers.rigs import BRIDGE, HOST
@@ -66,8 +67,9 @@ def hostile(peer: str) -> str:
     path = _get(port, "/../../etc/passwd")[0]
     method = _get(port, "/metrics", "DELETE")[0]
     with socket.create_connection((HOST, port), timeout=5) as client:
-        try:
+        with suppress(OSError):  # it may answer before all of it is sent
             client.sendall(b"GET / HTTP/1.1\r\nX: " + b"a" * 10 * 2**20 + b"\r\n\r\n")
+        try:
             answer = client.recv(100).partition(b"\r\n")[0].decode() or "an end"
         except OSError as error:
             answer = type(error).__name__
