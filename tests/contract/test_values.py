@@ -190,6 +190,7 @@ def test_a_histogram_is_a_mapping_and_never_false() -> None:
     assert bool(empty) is True
     assert dict(empty) == {"count": 0, "buckets": {}}
     assert (len(empty), len(whole)) == (2, 5)
+    assert list(whole.values()) == [2, 3.0, {1.0: 1}, 3, 0.5]
     assert "sum" not in empty
     assert empty.get("sum") is None
     assert whole["scale"] == 3
