@@ -17,6 +17,7 @@ DROPPED: Mapping[str, str] = {
     "spool": "it was in the spool, and could not be read back",
     "superseded": "a newer snapshot took its place: this backend has no use for an old one",
     "too_long": "its name, or its line, is longer than the backend takes",
+    "unauthorized": "the endpoint wants other credentials",
     "unsupported": "the backend has no way to carry it",
 }
 """Of ``sampler.entries.dropped``."""
