@@ -128,6 +128,12 @@ def _launching(config: pytest.Config, directories: pytest.TempPathFactory) -> It
         yield launch
 
 
+@pytest.fixture(autouse=True)
+def _no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no test mask what another one called a secret."""
+    monkeypatch.setattr("sampler.agent.secrecy._known", set())
+
+
 @pytest.fixture
 def launch(
     pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory

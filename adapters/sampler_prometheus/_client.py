@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 HEAD_LIMIT = 5.0
 """Seconds a client has to send its request's head, from the moment it connects."""
-STALLED = 0.25
+STALLED = 0.1
 """Seconds without taking a byte of its reply after which a client may lose its place."""
 
 

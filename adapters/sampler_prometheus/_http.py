@@ -29,6 +29,10 @@ GRACE = 0.2
 
 _BACKLOG = 1024
 _CHUNK = 65536
+FULL = 0.5
+"""Seconds that newcomers wait for a place before they are told that there is none."""
+_LOOK_AGAIN = 0.02
+"""Seconds between two looks for one."""
 _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
 
@@ -75,6 +79,7 @@ class Server:
         self._waiting: list[tuple[Client, Request]] = []
         self._ready: deque[tuple[Client, Answer]] = deque()
         self._until: float | None = None
+        self._accept_again = self._full_since = math.inf
         self._over = Event()
         self._threads = [
             Thread(self._serve, "sampler-http"),
@@ -134,6 +139,9 @@ class Server:
                         self._attend(key.data, events)
                 self._hand_out()
                 now = time.monotonic()
+                if self._accept_again <= now and self._until is None:
+                    self._accept_again = math.inf
+                    self._selector.register(self._listener, _READ)
                 for client in [c for c in self._clients.values() if c.deadline <= now]:
                     self._drop(client)
         finally:
@@ -142,7 +150,9 @@ class Server:
     def _may_go_on(self, until: float) -> bool:
         """Stop accepting; tell whether replies under way have time left."""
         if self._listener.fileno() >= 0:
-            self._selector.unregister(self._listener)
+            if self._accept_again == math.inf:
+                self._selector.unregister(self._listener)
+            self._accept_again = math.inf
             self._listener.close()
             grace = time.monotonic() + GRACE
             for client in self._clients.values():
@@ -152,12 +162,19 @@ class Server:
 
     def _pause(self) -> float | None:
         moments = [client.deadline for client in self._clients.values()]
+        moments.append(self._accept_again)
         if self._until is not None:
             moments.append(self._until)
         soonest = min(moments, default=math.inf)
         return None if soonest == math.inf else max(0.0, soonest - time.monotonic())
 
     def _accept(self) -> None:
+        room, now = self._make_room(), time.monotonic()
+        self._full_since = math.inf if room else min(self._full_since, now)
+        if now - self._full_since < FULL and not room:
+            self._selector.unregister(self._listener)
+            self._accept_again = now + _LOOK_AGAIN
+            return
         try:
             connection, _ = self._listener.accept()
         except OSError as error:  # it left before we came, or there is no descriptor for it
@@ -173,7 +190,6 @@ class Server:
             except OSError:  # it left meanwhile
                 connection.close()
                 return
-        room = len(self._clients) < self._max_connections or self._make_room()
         client = Client(connection)
         self._clients[connection.fileno()] = client
         self._selector.register(connection, _READ, client)
@@ -181,8 +197,11 @@ class Server:
             self._answer(client, (reply(503),))
 
     def _make_room(self) -> bool:
-        """Let somebody who dawdles go; tell whether there was one."""
-        while (client := makes_room(self._clients.values())) is not None:
+        """Let those go who dawdle, if need be; tell whether there is a place now."""
+        while len(self._clients) >= self._max_connections:
+            client = makes_room(self._clients.values())
+            if client is None:
+                return False
             if client.reading:
                 self._receive(client)  # its request may have come just now
                 if not client.reading:
@@ -190,8 +209,7 @@ class Server:
                 with contextlib.suppress(OSError):
                     client.connection.send(reply(503))
             self._drop(client)
-            return True
-        return False
+        return True
 
     def _attend(self, client: Client, events: int) -> None:
         if events & _READ:

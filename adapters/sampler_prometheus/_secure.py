@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import ssl
 from typing import Any
 
@@ -12,7 +11,9 @@ class Channel(ssl.SSLSocket):
     """One side of a connection; waits as a plain non-blocking socket does.
 
     The handshake is part of the first ``recv``, so a client that dawdles over it is one that
-    dawdles over its request.
+    dawdles over its request. A reply ends by its length, without TLS' own word for an end: a
+    client that has closed with that word unread resets the connection, as one does that has not
+    taken its reply.
     """
 
     def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
@@ -34,12 +35,6 @@ class Channel(ssl.SSLSocket):
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
             raise BlockingIOError from None
 
-    def shutdown(self, how: int) -> None:
-        """Say that nothing more comes: in TLS first, so that a cut is told from an end."""
-        with contextlib.suppress(OSError):
-            self.unwrap()
-        super().shutdown(how)
-
 
 def server_context(certificate: str, key: str | None) -> ssl.SSLContext:
     """Return what wraps connections: TLS 1.2 or later, with a certificate.
@@ -58,6 +53,11 @@ def server_context(certificate: str, key: str | None) -> ssl.SSLContext:
         _readable(name, file)
     try:
         context.load_cert_chain(certificate, key, _no_password)
+    except _EncryptedError:
+        raise ValueError(
+            f"{'tls_key' if key else 'tls_cert'}: the key in {key or certificate!r} is encrypted: "
+            "store it without a passphrase, with mode 600"
+        ) from None
     except ssl.SSLError as error:
         culprit = "tls_cert" if key is None else "tls_key"
         raise ValueError(
@@ -89,6 +89,10 @@ def basic(username: str, password: str) -> str:
     return f"Basic {base64.b64encode(pair).decode()}"
 
 
+class _EncryptedError(Exception):
+    pass
+
+
 def _readable(name: str, file: str | None) -> None:
     if file is not None:
         try:
@@ -99,14 +103,12 @@ def _readable(name: str, file: str | None) -> None:
 
 
 def _no_password() -> str:
-    raise ssl.SSLError("encrypted")  # without this OpenSSL would ask at the terminal
+    raise _EncryptedError  # without this OpenSSL would ask at the terminal
 
 
 def _meaning(error: ssl.SSLError, certificate: str, key: str) -> str:
     if error.reason == "KEY_VALUES_MISMATCH":
         return f"the key in {key!r} does not belong to the certificate in {certificate!r}"
-    if "encrypted" in str(error):
-        return f"the key in {key!r} is encrypted: store it without a passphrase, with mode 600"
     return (
         f"{certificate!r} and {key!r} hold no certificate with its private key, in PEM: "
         f"{error.reason or error}"

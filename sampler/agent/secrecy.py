@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sampler.agent.options import Option
 
 MASK = "(secret)"
-SHORTEST = 4
+SHORTEST = 6
 """Characters of a secret that is masked; a shorter one is part of too many words."""
 
 _known: set[str] = set()

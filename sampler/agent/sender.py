@@ -111,10 +111,7 @@ class Sender:
                 if self._stopping.is_set() and self._outbox.empty():
                     return
                 continue
-            try:
-                pause = self._send(batch)
-            except BaseException as error:  # SystemExit, or an error that cannot be shown
-                pause = self._broken(batch, error)
+            pause = self._attempt(batch)
             if pause is not None:
                 if self._stopping.is_set():
                     return
@@ -123,8 +120,14 @@ class Sender:
     def _over(self) -> bool:
         return self._clock.monotonic() >= self._deadline
 
-    def _send(self, batch: Batch) -> float | None:
+    def _attempt(self, batch: Batch) -> float | None:
         """Try once; return the seconds to pause when the batch has to wait."""
+        try:
+            return self._send(batch)
+        except BaseException as error:  # SystemExit, or an error that cannot be shown
+            return self._broken(batch, error)
+
+    def _send(self, batch: Batch) -> float | None:
         if batch is self._suspect and self._halved(batch):
             return None
         timeout = min(self._timeout, max(0.001, self._deadline - self._clock.monotonic()))

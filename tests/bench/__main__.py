@@ -20,6 +20,7 @@ import pyperf
 from tests.bench import report, timed
 from tests.bench.chart import chart
 from tests.bench.effects import EFFECTS, measured
+from tests.support.machine import machine
 
 DOCS = Path(__file__).parents[2] / "docs" / "bench"
 
@@ -85,16 +86,6 @@ def write(about: str, numbers: dict[str, float]) -> None:
     file.write_text(json.dumps({"machine": about, "numbers": rounded}, indent=1) + "\n")
     file.with_suffix(".md").write_text(report.page(about, rounded))
     file.with_suffix(".svg").write_text(chart(rounded, about))
-
-
-def machine() -> str:
-    """Return what ran it: processor, cores, system."""
-    processor = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        lines = info.read_text().splitlines()
-        processor = next((x.partition(": ")[2] for x in lines if x.startswith("model name")), "")
-    return f"{processor}, {os.cpu_count()} cores, {platform.system()} {platform.release()}"
 
 
 if __name__ == "__main__":

@@ -121,7 +121,7 @@ class Slow:
             elif self._drips:
                 self.channel.send(self._drips)
                 if not self.channel.recv(100):
-                    raise ConnectionResetError
+                    raise ConnectionResetError  # sent away
         except BlockingIOError:
             return True
         except OSError:

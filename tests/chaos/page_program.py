@@ -1,6 +1,6 @@
 """A page in a process of its own: prints where, then, for each line it is told, how it is.
 
-Arguments: entries of the page, bytes of each, seconds a pull takes, keys of the adapter as JSON.
+Arguments: entries of the page, bytes of each, seconds a pull takes, keys of the adapter.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def main(entries, size, seconds, keys):
     registry.register({"name": "load", "sample": sample})
     law, process = Law(), psutil.Process()
     page = Prometheus(listen="127.0.0.1:0", **keys)
-    with Collector(registry, name="page", interval=0.1, reuse=0.1) as collector:
+    with Collector(registry, name="page", interval=0.1, deadline=5, reuse=0.1) as collector:
         page.open(collector.collect, law)
         print(json.dumps(page.address), flush=True)
         for line in sys.stdin:

@@ -1,7 +1,9 @@
 """The forty-one scenarios, and what is promised in each; tests are marked with their numbers.
 
 Unless a promise says otherwise, a test ends with the law, read from our own counters, and with
-``delivered <= distinct entries received <= delivered + unconfirmed`` at the endpoint.
+``delivered <= distinct entries received <= delivered + unconfirmed`` at the endpoint. StatsD's
+increases are sent at most once: of what may have left before a fault, "everything arrives" reads
+"nothing counts twice, and what is missing was called unconfirmed".
 """
 
 from __future__ import annotations

@@ -110,7 +110,6 @@ def test_a_connection_that_dies_half_open_is_resent_whole(sink, proxy, monkeypat
     complete(rig, sink, twice=True)
 
 
-@pytest.mark.scenario(3)
 def test_bytes_that_a_middlebox_acknowledges_and_drops_are_unconfirmed(sink, proxy, monkeypatch):
     """Its kernel has them all, so no resend: they are counted, and not as delivered."""
     rig = Rig(monkeypatch, graphite=graphite(proxy.port), timeout=0.3)

@@ -132,6 +132,7 @@ class Rig:
         return total
 
 
+@pytest.mark.scenario(1)
 @pytest.mark.timeout(200)
 def test_each_server_may_be_away_for_five_intervals(carbon, statsd, prometheus_server) -> None:
     """Graphite is complete on disk, StatsD's packets sum to the increase, the law always holds."""

@@ -230,7 +230,7 @@ def test_a_defect_or_a_refusal_is_said_once_an_hour(caplog):
     for _ in range(240):
         for samples in (1, 2):
             outbox.add([Batch((b"x",), samples)])
-            assert sender._send(outbox.take()) is None
+            assert sender._attempt(outbox.take()) is None
         clock.advance(60.0)
     messages = [record.getMessage() for record in caplog.records]
     assert sum("ZeroDivisionError" in text for text in messages) == 4

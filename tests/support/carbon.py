@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from typing import TYPE_CHECKING, ClassVar
 
@@ -34,7 +35,7 @@ CACHE_QUERY_INTERFACE = {host}
 CACHE_QUERY_PORT = {query}
 MAX_CACHE_SIZE = inf
 MAX_CREATES_PER_MINUTE = inf
-MAX_UPDATES_PER_SECOND = inf
+MAX_UPDATES_PER_SECOND = {updates}
 CARBON_METRIC_INTERVAL = 0
 ENABLE_TAGS = {enable_tags}
 GRAPHITE_URL = {tags_at}
@@ -60,6 +61,7 @@ class Carbon(Server):
     Args:
         directory: where its configuration, logs and files live.
         retention: whisper's archives, finest first; `series` reads the first.
+        updates: files that it may write to in a second; what waits is stored together.
         tags_at: URL of the graphite-web that tagged series are announced to; default: none is.
     """
 
@@ -69,7 +71,12 @@ class Carbon(Server):
     )
 
     def __init__(
-        self, directory: Path, *, retention: str = "1s:10m,10s:1d", tags_at: str = ""
+        self,
+        directory: Path,
+        *,
+        retention: str = "1s:10m,10s:1d",
+        updates: float = math.inf,
+        tags_at: str = "",
     ) -> None:
         self._program = self.program("carbon-cache")
         super().__init__(directory, ports=4)
@@ -86,6 +93,7 @@ class Carbon(Server):
                 udp=self.udp_port,
                 pickle=self.pickle_port,
                 query=self.query_port,
+                updates=updates,
                 enable_tags=bool(tags_at),
                 tags_at=tags_at,
             )

@@ -38,6 +38,8 @@ class Server:
         self._held = hold_ports(ports)
         self.ports: tuple[int, ...] = tuple(tcp.getsockname()[1] for tcp in self._held)
         self._process: subprocess.Popen[bytes] | None = None
+        self.started = 0.0
+        """When it was last started, in epoch seconds."""
 
     @classmethod
     def program(cls, name: str) -> str:
@@ -76,6 +78,7 @@ class Server:
             return
         # The interpreter of the tests is not the interpreter of the server.
         environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+        self.started = time.time()
         with self.log_file.open("ab") as output:
             self._process = subprocess.Popen(
                 self.command(),

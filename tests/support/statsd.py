@@ -68,7 +68,8 @@ class StatsD(Server):
         )
 
     def command(self) -> list[str]:
-        """Return the command line of the daemon."""
+        """Return the command line of the daemon, whose socket may be made anew."""
+        self.socket.unlink(missing_ok=True)  # one that was killed has left it behind
         polyfill = ["--require", str(_RECORDER)]
         return [self._node, *polyfill, str(self._daemon), str(self._configuration)]
 

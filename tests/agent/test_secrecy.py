@@ -1,0 +1,160 @@
+"""Who may read the file of a secret, and what is masked."""
+
+from __future__ import annotations
+
+import io
+import logging
+
+import pytest
+
+from sampler import ConfigurationError
+from sampler.agent.config import parse, read
+from sampler.agent.secrecy import masked, remember
+from sampler.cli.main import main
+
+LITERAL = 'password = "hunter2x"'
+VARIABLE = 'password = "${HIDDEN}"'
+MODES = [(0o600, True), (0o400, True), (0o700, True), (0o640, False), (0o604, False)]
+MODES += [(0o644, False), (0o444, False), (0o620, True), (0o711, True)]
+
+
+def configuration(folder, line, mode, top=""):
+    """Write a configuration with one adapter, and give it a mode."""
+    file = folder / "sampler.toml"
+    file.write_text(f'{top}\n[adapters.pushgateway]\nusername = "me"\n{line}\n')
+    file.chmod(mode)
+    return file
+
+
+def problem(file):
+    """Return the one problem of a configuration, or nothing."""
+    try:
+        read(file)
+    except ConfigurationError as error:
+        (said,) = error.problems
+        return said
+    return ""
+
+
+@pytest.mark.parametrize(("mode", "fine"), MODES)
+def test_a_secret_in_a_file_that_others_can_read_is_refused(tmp_path, mode, fine):
+    """With the remedies; group or all others, it is the same."""
+    file = configuration(tmp_path, LITERAL, mode)
+    said = problem(file)
+    assert bool(said) != fine
+    if said:
+        assert said.startswith("adapters.pushgateway.password: a secret stands here")
+        assert f"mode {mode:04o}" in said
+        for remedy in (f"chmod 600 {file}", "file:/path", "${NAME}", "allow_readable_secrets"):
+            assert remedy in said
+        assert "hunter2x" not in said
+
+
+@pytest.mark.parametrize("mode", [mode for mode, _ in MODES])
+def test_a_reference_is_no_secret(tmp_path, monkeypatch, mode):
+    """Whoever can read the configuration reads a name."""
+    monkeypatch.setenv("HIDDEN", "hunter2x")
+    assert not problem(configuration(tmp_path, VARIABLE, mode))
+    assert not problem(configuration(tmp_path, 'password = "a"', 0o600))
+
+
+@pytest.mark.parametrize(("mode", "fine"), MODES)
+def test_the_file_that_a_secret_names_is_judged_alike(tmp_path, mode, fine):
+    """Links are followed."""
+    secret, link = tmp_path / "secret", tmp_path / "link"
+    secret.write_text("hunter2x\n")
+    secret.chmod(mode)
+    link.symlink_to(secret)
+    said = problem(configuration(tmp_path, f'password = "file:{link}"', 0o644))
+    assert bool(said) != fine
+    if said:
+        assert f"others can read '{link}' (mode {mode:04o}): chmod 600 {link}" in said
+
+
+def test_both_are_accepted_where_the_configuration_says_so(tmp_path):
+    """A container's files belong to whoever made the image."""
+    top = "allow_readable_secrets = true"
+    assert not problem(configuration(tmp_path, LITERAL, 0o644, top))
+    secret = tmp_path / "secret"
+    secret.write_text("hunter2x")
+    secret.chmod(0o444)
+    assert not problem(configuration(tmp_path, f'password = "file:{secret}"', 0o644, top))
+
+
+def test_the_command_refuses_it_with_a_configuration_error(tmp_path, monkeypatch, capsys):
+    """`check` and `run` alike."""
+    monkeypatch.chdir(tmp_path)
+    configuration(tmp_path, LITERAL, 0o644)
+    for verb in ("check", "run"):
+        assert main([verb]) == 78
+        assert "chmod 600 sampler.toml" in capsys.readouterr().err
+
+
+def test_a_file_without_secrets_may_be_read_by_all(tmp_path):
+    """As most are."""
+    file = tmp_path / "sampler.toml"
+    file.write_text("[adapters.prometheus]\n")
+    file.chmod(0o644)
+    assert not problem(file)
+
+
+def test_known_secrets_are_masked_in_the_log():
+    """In messages, arguments, tracebacks and their causes; other records stay as they are."""
+    remember("hunter2x")
+    remember({"a": "tr0mbone", "b": ["xyl0phone"]})
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    logger = logging.getLogger("sampler")
+    logger.addHandler(handler)
+    try:
+        logger.error("%s and %r of %d", "hunter2x", ["tr0mbone"], 3)
+        try:
+            try:
+                raise KeyError("xyl0phone")
+            except KeyError as cause:
+                raise ValueError("hunter2x") from cause
+        except ValueError:
+            logger.exception("it failed")
+        logger.error("%d of %s", 3, "plain")
+    finally:
+        logger.removeHandler(handler)
+    said = stream.getvalue()
+    assert "(secret) and ['(secret)'] of 3" in said
+    assert "ValueError: (secret)" in said
+    assert "KeyError: '(secret)'" in said
+    assert "3 of plain" in said
+    for secret in ("hunter2x", "tr0mbone", "xyl0phone"):
+        assert secret not in said
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("at https://me:pw@host/x", "at https://(secret)@host/x"),
+        ("at 'http://me@host'", "at 'http://(secret)@host'"),
+        ("mail me@host", "mail me@host"),
+        ("https://host/@x and a@b", "https://host/@x and a@b"),
+    ],
+)
+def test_whoever_stands_in_a_url_is_masked(text, said):
+    """Known or not."""
+    assert masked(text) == said
+
+
+def test_longer_secrets_go_first_and_short_ones_are_no_words():
+    """A secret that is part of another hides none of it; 'a' would hide everything."""
+    remember("abcdef")
+    remember("abcdefgh")
+    remember("ab")
+    assert masked("abcdefgh abcdef ab") == "(secret) (secret) ab"
+
+
+def test_a_key_that_others_can_read_is_refused_without_a_file_of_ours(tmp_path):
+    """A table of a program's own has no mode; what it names has."""
+    secret = tmp_path / "secret"
+    secret.write_text("hunter2x")
+    secret.chmod(0o644)
+    table = {"adapters": {"pushgateway": {"username": "me", "password": f"file:{secret}"}}}
+    with pytest.raises(ConfigurationError, match="others can read"):
+        parse(table)
+    assert parse({**table, "allow_readable_secrets": True})

@@ -1,0 +1,1 @@
+"""The same faults with ``prometheus_client`` and OpenTelemetry's SDK, measured."""

@@ -1,0 +1,1 @@
+"""Minutes of load through one agent to three real servers, with a fault every few seconds."""
