@@ -130,6 +130,7 @@ def test_label_sets_without_number_are_bounded_and_counted() -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(600)  # tracemalloc takes its time
 @pytest.mark.scenario(19)
 def test_a_million_label_sets_take_no_more() -> None:
     """Ten times as many label sets take as much memory, to a mebibyte."""

@@ -97,6 +97,7 @@ def test_a_sum_may_be_unknown(sum_: Any) -> None:
         ({"count": 1, "sum": math.inf}, "not_finite"),
         ({"count": "1"}, "type"),
         (7, "type"),
+        (7.0, "type"),
         ("text", "type"),
     ],
 )
