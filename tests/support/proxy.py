@@ -86,8 +86,8 @@ class Proxy(Double):
         self._cut()
 
     def _cut(self) -> None:
-        for half in [each for each in self._halves if each.forth]:
-            self._drop(half)
+        while self._halves:  # also of connections that have ended one way
+            self._drop(self._halves[0])
 
     def _accept(self) -> None:
         assert self._listener is not None
