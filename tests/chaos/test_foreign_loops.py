@@ -132,7 +132,7 @@ except ImportError:
     import _xxsubinterpreters as interpreters
 inner = '''
 import os, sys
-import sampler
+import sampler, sampler.exceptions
 orders = sampler.Instruments("shop").counter("orders")
 orders.inc(3)
 with sampler.Collector() as consumer:
@@ -143,7 +143,7 @@ refused = "refused"
 if sys.version_info[:2] != (3, 12):  # 3.12.1 crashes on what the agent imports of its library
     try:
         sampler.agent.start({file!r})
-    except RuntimeError:
+    except (RuntimeError, sampler.exceptions.ConfigurationError):
         pass
     else:
         refused = "ran"

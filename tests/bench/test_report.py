@@ -1,0 +1,64 @@
+"""The committed table and chart are those of the committed numbers, and say what is missed."""
+
+from __future__ import annotations
+
+import json
+import re
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from tests.bench import report
+from tests.bench.chart import chart
+
+DOCS = Path(__file__).parents[2] / "docs"
+RUNS = sorted(DOCS.glob("bench/*.json"))
+
+
+@pytest.mark.parametrize("file", RUNS, ids=[file.stem for file in RUNS])
+def test_table_and_chart_are_made_of_the_numbers(file):
+    """Nobody edits them by hand."""
+    data = json.loads(file.read_text())
+    said = report.page(data["machine"], data["numbers"])
+    assert file.with_suffix(".md").read_text() == said
+    drawn = chart(data["numbers"], data["machine"])
+    assert file.with_suffix(".svg").read_text() == drawn
+    assert ET.fromstring(drawn).tag.endswith("svg")
+
+
+@pytest.mark.parametrize("file", RUNS, ids=[file.stem for file in RUNS])
+def test_every_missed_target_says_why(file):
+    """A row that is missed without a reason is a fault."""
+    found = report.results(json.loads(file.read_text())["numbers"])
+    assert [each.row.title for each in found if not each.met and not each.row.why] == []
+
+
+def test_the_page_shows_every_run():
+    """``docs/performance.md`` names the files."""
+    page = (DOCS / "performance.md").read_text()
+    assert {file.stem for file in RUNS} == set(re.findall(r"bench/(python[\d.]+)\.json", page))
+
+
+def test_a_ratio_is_the_best_peers_number_by_ours():
+    """Floors and our own other rows are no peers; what needs two numbers is their difference."""
+    numbers = {
+        "hot/inc/ours": 40.0,
+        "hot/inc/floor": 10.0,
+        "hot/inc/slow": 400.0,
+        "hot/inc/fast": 120.0,
+        "pull/collect/1000/0.1/ours": 300.0,
+        "pull/collect/1000/0.1/samplers alone": 100.0,
+    }
+    inc, beyond, _ = report.results(numbers)
+    assert (inc.peer, inc.ratio, inc.met) == ("fast", 3.0, True)
+    assert (beyond.ours, beyond.met) == (200.0, True)
+
+
+def test_limits_in_time_are_those_of_the_machine():
+    """Twice as slow for the peer, twice as much for us; bytes are bytes."""
+    numbers = {name: 2.0 * then for name, then in report.PACE.items()}
+    numbers |= {"hot/inc/ours": 139.0, "memory/ours/counter": 291.0}
+    inc, memory = report.results(numbers)
+    assert (round(inc.limit), inc.met) == (140, True)
+    assert (memory.limit, memory.met) == (290, False)
