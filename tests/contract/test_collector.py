@@ -82,15 +82,16 @@ def test_a_round_beside_a_busy_thread_is_one_hand_off(registry: Registry) -> Non
         )
     with Busy(), Collector(registry, deadline=20.0) as consumer:
         outside_counts, inside_counts = [], []
-        for _ in range(5):
+        for _ in range(10):
             inside.clear()
             before = switches()
             assert len(consumer.collect()) == 100
             outside_counts.append(switches() - before)
             inside_counts.append(inside[-1] - inside[0])
-    # each wait for the interpreter (5 ms) is a switch as well, so noise adds some
-    assert min(outside_counts) < 25
-    assert min(inside_counts) < 25
+    # A hand-off for each would be 100 and more; each wait for the interpreter (5 ms) is a switch as
+    # well, and a machine with other work adds some.
+    assert min(outside_counts) < 50
+    assert min(inside_counts) < 50
 
 
 @pytest.mark.scenario(21)
