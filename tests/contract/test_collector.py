@@ -88,8 +88,8 @@ def test_a_round_beside_a_busy_thread_is_one_hand_off(registry: Registry) -> Non
             assert len(consumer.collect()) == 100
             outside_counts.append(switches() - before)
             inside_counts.append(inside[-1] - inside[0])
-    # A hand-off for each would be 100 and more; each wait for the interpreter (5 ms) is a switch as
-    # well, and a machine with other work adds some.
+    # A hand-off for each would be 100 and more. Each wait for the interpreter (5 ms) is a switch,
+    # too, and a machine with other work adds some.
     assert min(outside_counts) < 50
     assert min(inside_counts) < 50
 
