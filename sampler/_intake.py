@@ -151,10 +151,11 @@ class Intake:
         """
         values: list[Any] = []
         slots = self._slots
-        for first in range(0, len(slots), ENTRIES):
+        most = min(len(slots), self._max_samples)  # places kept behind a cut may be more
+        for first in range(0, most, ENTRIES):
             if first:
                 give_way()
-            until = first + ENTRIES
+            until = min(first + ENTRIES, most)
             for slot, before, item in zip(
                 slots[first:until], last[first:until], samples, strict=False
             ):

@@ -57,6 +57,18 @@ def test_a_pull_that_is_cut_ends_no_series() -> None:
         assert series['lab.c{n="4"}'].start is not None
 
 
+@pytest.mark.clause("C-14")
+def test_places_kept_behind_a_cut_are_no_leave_to_take_more() -> None:
+    """Three samples where two are taken, however many series are known."""
+    with Lab(max_samples=2) as lab:
+        lab.pull(("a", 1), ("b", 1))
+        lab.pull(("c", 1), ("d", 1), ("e", 1))
+        assert len(lab.block.series) == 4
+        known = [(str(series)[4:], 1) for series in lab.block.series]
+        assert len(lab.pull(*known)) == 2
+        assert lab.account.refused["too_many_samples"] == 2
+
+
 def test_series_do_not_pile_up_behind_cuts() -> None:
     """A sampler that never ends and always names others."""
     numbers = count()
