@@ -99,9 +99,7 @@ class Server:
         self._until = deadline
         self._wake()
         for thread in self._threads:
-            thread.join(max(0.0, deadline - time.monotonic()) + 1.0)
-        if not any(thread.is_alive() for thread in self._threads):
-            self._bell.close()
+            thread.join(deadline + GRACE - time.monotonic())
 
     def forget(self) -> None:
         """Let go of every socket without a word: in a forked child they are its parent's."""
@@ -112,8 +110,9 @@ class Server:
             client.connection.close()
 
     def _wake(self) -> None:
-        with contextlib.suppress(OSError):  # over already
-            self._bell.send(b"!")
+        with self._asked:  # it is not closed meanwhile: its number may be another's at once
+            if not self._over.is_set():
+                self._bell.send(b"!")
 
     def _make_pages(self) -> None:
         while True:
@@ -300,8 +299,9 @@ class Server:
         for client in list(self._clients.values()):
             self._drop(client)
         self._hand_out()
-        self._over.set()
         with self._asked:
+            self._over.set()
+            self._bell.close()
             self._asked.notify_all()
         if self._listener.fileno() >= 0:
             self._listener.close()

@@ -311,9 +311,9 @@ class Agent:
 
     def _flush(self, pushed: Sequence[Pushed], deadline: float, *, close: bool = True) -> None:
         for each in pushed:
-            each.finish(deadline)
+            each.finish(deadline, close=close)
         for each in pushed:
-            each.join(close=close)
+            each.join()
 
 
 def bind_problem(error: OSError) -> str:

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from sampler._discovery import announced
-from sampler._worker import told
+from sampler._worker import Crew, Job
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 GROUP = "sampler.adapters"
 OURS = "sampler-api"
+LOADING = 30.0
+"""Seconds that an import may take."""
 
 
 @attrs.frozen
@@ -40,12 +42,17 @@ class Entry:
         Raises:
             Unusable: it cannot be imported; the message says why and what to do.
         """
-        try:
-            return self._point.load()
-        except ModuleNotFoundError as error:
-            raise Unusable(self, f"needs {error.name!r}: {self._remedy(error.name)}") from error
-        except (Exception, SystemExit) as error:
-            raise Unusable(self, f"cannot be imported: {told(error)}") from error
+        crew, job = Crew("sampler-load"), Job(self._point.load)
+        crew.run([job], LOADING)
+        crew.close()
+        if job.reason:
+            raise Unusable(self, f"cannot be imported: no end of it within {LOADING:g} s")
+        if isinstance(job.error, ModuleNotFoundError):
+            reason = f"needs {job.error.name!r}: {self._remedy(job.error.name)}"
+            raise Unusable(self, reason) from job.error
+        if job.error is not None:
+            raise Unusable(self, f"cannot be imported: {job.message}") from job.error
+        return job.result
 
     def _remedy(self, module: str | None) -> str:
         if self.distribution == OURS:

@@ -92,13 +92,13 @@ class Pushed(Channel):
         self._outbox.start(identity)
         self._sender.start()
 
-    def finish(self, deadline: float) -> None:
-        """Begin the final flush, to end by the monotonic ``deadline``."""
-        self._sender.finish(deadline)
+    def finish(self, deadline: float, *, close: bool = True) -> None:
+        """Begin the final flush, to end by the monotonic ``deadline``; then close the adapter."""
+        self._sender.finish(deadline, close=close)
 
-    def join(self, *, close: bool = True) -> None:
-        """Wait for the end of the flush, settle what is left, and close the adapter."""
-        self._sender.join(close=close)
+    def join(self) -> None:
+        """Wait for the end of the flush, and settle what is left."""
+        self._sender.join()
 
     def _queue(self, wiring: Wiring, law: Law | None) -> Outbox:
         if not self.stamped:

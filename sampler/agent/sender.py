@@ -30,6 +30,8 @@ LONGEST_RETRY_AFTER = 300.0
 """Seconds; an endpoint may ask for no longer pause."""
 TRIES_AFTER_ERRORS = 5
 """Attempts at a batch whose send raises something no adapter should raise."""
+FAREWELL = 0.2
+"""Seconds past the end of the flush that an adapter's last call has to return."""
 
 
 class Sender:
@@ -61,6 +63,7 @@ class Sender:
         self._idempotent: bool = getattr(adapter, "idempotent", getattr(adapter, "stamped", True))
         self._thread = Thread(self._run, f"sampler-send-{name}")
         self._stopping = Event()
+        self._closing = False
         self._deadline = float("inf")
         self._pauses = 0
         self._errors = 0
@@ -78,33 +81,32 @@ class Sender:
         """Begin to send."""
         self._thread.start()
 
-    def finish(self, deadline: float) -> None:
+    def finish(self, deadline: float, *, close: bool = True) -> None:
         """Send what waits, giving up at the first failure.
 
         Args:
             deadline: monotonic moment at which to stop in any case.
+            close: close the adapter afterwards, which has to return as its last call does.
         """
-        self._deadline = deadline
+        self._deadline, self._closing = deadline, close
         self._stopping.set()
         self._outbox.hurry()
 
-    def join(self, *, close: bool = True) -> None:
-        """Wait for the end of :meth:`finish`, then account for what could not be sent.
-
-        Args:
-            close: close the adapter, too, unless its last call has not returned.
-        """
-        if self._thread.is_alive():
-            self._thread.join(max(0.0, self._deadline - self._clock.monotonic()))
+    def join(self) -> None:
+        """Wait for the end of :meth:`finish`, then account for what could not be sent."""
+        self._thread.join(self._deadline + FAREWELL - self._clock.monotonic())
         self._outbox.close()
+
+    def _run(self) -> None:
+        self._deliver()
         ends = getattr(self._adapter, "close", None)
-        if close and ends is not None and not self._thread.is_alive():
+        if self._closing and ends is not None:
             try:
                 ends()
             except (Exception, SystemExit):
                 _log.exception("adapter %r: close failed", self.name)
 
-    def _run(self) -> None:
+    def _deliver(self) -> None:
         while not self._over():
             batch = self._outbox.take()
             if batch is None:

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from sampler import ConfigurationError
 from sampler._abandoned import abandoned
 from sampler.agent import Batch, Unavailable
+from sampler.agent.config import parse
 from tests.chaos.law import check
 from tests.chaos.rig import Rig
 from tests.chaos.test_bad_samplers import Own
@@ -102,3 +104,23 @@ def test_a_sender_survives_whatever_its_adapter_raises(kind: Any) -> None:
     assert account.delivered > 0
     assert account.unconfirmed > 0
     assert account.delivered + account.unconfirmed == account.collected
+
+
+def test_an_adapter_whose_import_hangs_is_a_problem_of_its_table(tmp_path, monkeypatch) -> None:
+    """Whoever reads the configuration goes on, and is told which adapter it was."""
+    over = tmp_path / "over"
+    (tmp_path / "slow_adapter.py").write_text(
+        f"import os, time\nwhile not os.path.exists({str(over)!r}): time.sleep(0.01)\n"
+    )
+    info = tmp_path / "slow-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: slow\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[sampler.adapters]\nslow = slow_adapter:X\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr("sampler.agent.catalogue.LOADING", 0.1)
+    with pytest.raises(ConfigurationError) as caught:
+        parse({"adapters": {"slow": {}}}, "sampler.toml")
+    (problem,) = caught.value.problems
+    assert "adapters.slow: adapter 'slow' cannot be imported: no end of it" in problem
+    over.touch()
+    wait_for(lambda: not abandoned(), what="the import to end")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -16,6 +17,7 @@ import sampler
 from sampler import Collector, Registry
 from sampler.agent import Account, Agent
 from sampler.agent.config import Program, Samplers, Settings, Wiring
+from sampler_prometheus import Prometheus
 from tests.chaos.law import check
 from tests.support.command import environment, running
 from tests.support.doubles import LineSink
@@ -109,22 +111,32 @@ def agent_with(memory: Memory, sampler_: dict, *more: dict) -> Agent:
     return Agent(Settings("t", program, Samplers(enable=None), (wiring,)), registry)
 
 
+def address(web: Prometheus) -> tuple[str, int]:
+    host, _, port = web.address.rpartition(":")
+    return host, int(port)
+
+
 class Hung:
-    """Hangs once it is told to; as a sampler, in ``close`` of an instance, or in ``encode``."""
+    """Hangs once it is told to, in whatever calls it."""
 
     def __init__(self) -> None:
-        self.on = False
+        self.on = self.entered = False
         self.free = threading.Event()
 
     def now(self) -> None:
         if self.on:
+            self.entered = True
             self.free.wait(60)
 
 
-@pytest.mark.parametrize("where", ["sample", "close", "encode", "send", "everywhere"])
+HANGING = ("sample", "close", "encode", "send", "end")
+
+
+@pytest.mark.scenario(16)
+@pytest.mark.parametrize("where", [*HANGING, "everywhere"])
 def test_what_hangs_does_not_hold_the_end_up(where) -> None:
     """Whatever hangs, stop() ends half a second after its time at the latest."""
-    hung = {name: Hung() for name in ("sample", "close", "encode", "send")}
+    hung = {name: Hung() for name in HANGING}
 
     class Adapter(Memory):
         def encode(self, snapshot, since):
@@ -134,6 +146,10 @@ def test_what_hangs_does_not_hold_the_end_up(where) -> None:
         def send(self, batch, timeout):
             hung["send"].now()
             return super().send(batch, timeout)
+
+        def close(self) -> None:
+            hung["end"].now()
+            super().close()
 
     class Instance:
         def __call__(self):
@@ -159,6 +175,27 @@ def test_what_hangs_does_not_hold_the_end_up(where) -> None:
     (account,) = agent.accounts().values()
     assert account.holds
     assert account.queued == 0
+
+
+def test_a_scrape_that_hangs_does_not_hold_the_end_up() -> None:
+    """Nor does the thread that makes its page."""
+    hung = Hung()
+    hung.on = True
+    registry = Registry()
+    registry.register({"name": "hung", "sample": lambda: hung.now() or []})
+    web = Prometheus(listen="127.0.0.1:0")
+    program = Program(service="t", instance="0", flush_timeout=FLUSH)
+    settings = Settings("t", program, Samplers(deadline=30.0), (Wiring("web", "web", web, 60.0),))
+    agent = Agent(settings, registry)
+    agent.start()
+    with socket.create_connection(address(web)) as client:
+        client.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+        wait_for(lambda: hung.entered, what="the pull")
+        begun = time.monotonic()
+        agent.stop()
+        seconds = time.monotonic() - begun
+    hung.free.set()
+    assert seconds < FLUSH + 0.5
 
 
 def test_closing_does_not_wait_for_ever_for_a_pull() -> None:

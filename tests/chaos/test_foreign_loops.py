@@ -34,7 +34,7 @@ def run(script: str, *arguments: str) -> Any:
 def configured(folder: Path, sink: LineSink) -> str:
     file = folder / "sampler.toml"
     file.write_text(
-        f'interval = 0.1\nservice = "s"\n[samplers]\nenable = ["shop"]\n'
+        f'interval = 0.1\nservice = "s"\n[samplers]\nenable = ["shop"]\ndeadline = 10\n'
         f'[adapters.graphite]\nport = {sink.port}\nhost = "localhost"\n'
         '[adapters.prometheus]\nlisten = "127.0.0.1:0"\n'
     )
