@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.adapters.corpus import corpus
 from tests.support.installed import NotInstallableError, install
 from tests.support.servers import (
     Carbon,
@@ -26,6 +27,8 @@ from tests.support.servers import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
+
+    from sampler.agent import Series
 
 S = TypeVar("S", bound=Server)
 
@@ -132,6 +135,12 @@ def _launching(config: pytest.Config, directories: pytest.TempPathFactory) -> It
 def _no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no test mask what another one called a secret."""
     monkeypatch.setattr("sampler.agent.secrecy._known", set())
+
+
+@pytest.fixture(scope="session", params=[10_000, pytest.param(100_000, marks=pytest.mark.long)])
+def hostile(request: pytest.FixtureRequest) -> list[tuple[Series, Any]]:
+    """Entries with hostile names, labels and values, each distinct."""
+    return corpus(request.param)
 
 
 @pytest.fixture

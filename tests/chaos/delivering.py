@@ -80,6 +80,7 @@ class Rig:
         timeout: seconds an attempt may take.
         flush: seconds the final flush may take.
         outbox: bytes that may wait.
+        beside: a sampler that is collected beside the Source, once it registers.
     """
 
     def __init__(
@@ -89,6 +90,7 @@ class Rig:
         timeout: float = 1.0,
         flush: float = 5.0,
         outbox: int = 2**23,
+        beside: str = "",
         **adapters: Any,
     ) -> None:
         monkeypatch.setattr("sampler.agent.sender.FIRST_PAUSE", 0.05)
@@ -103,7 +105,8 @@ class Rig:
             for name, adapter in {"truth": self.truth, **adapters}.items()
         )
         program = Program(INTERVAL, service="s", host="h", instance="0", flush_timeout=flush)
-        self.agent = Agent(Settings("t", program, Samplers(enable=("source",)), wirings), registry)
+        samplers = Samplers(enable=("source", *filter(None, [beside])))
+        self.agent = Agent(Settings("t", program, samplers, wirings), registry)
         self.agent.start()
 
     def account(self, name: str) -> Account:

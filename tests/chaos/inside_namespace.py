@@ -17,6 +17,7 @@ from tests.chaos.law import check
 from tests.chaos.test_destinations import PROGRAM, resolvers
 from tests.support.command import environment
 from tests.support.doubles import LineSink
+from tests.support.waiting import wait_for
 
 
 @pytest.fixture
@@ -90,6 +91,23 @@ def test_every_fifth_packet_lost(sink, monkeypatch) -> None:
     rig.pulls(10)  # each takes a second now: the final flush does most of it
     complete(rig, sink)
     assert dropped() >= 10
+
+
+def test_a_fifth_of_all_packets_lost_at_random(sink, monkeypatch) -> None:
+    """For a minute: the kernel sends again what it wants, we what was not confirmed."""
+    for way in ("--dport", "--sport"):
+        some = ("-m", "statistic", "--mode", "random", "--probability", 0.2)
+        rule("-p", "tcp", way, sink.port, *some, "-j", "DROP")
+    rig = Rig(monkeypatch, timeout=10.0, flush=60.0, graphite=graphite(sink.port))
+    since = time.monotonic()
+    rig.pulls(20)
+    wait_for(lambda: time.monotonic() - since > 60, limit=70, what="a minute")
+    remove = ["iptables", "-F", "INPUT"]
+    lost = dropped()
+    subprocess.run(remove, check=True, timeout=20)
+    rig.settled("graphite")
+    complete(rig, sink)
+    assert lost >= 20
 
 
 def test_a_dead_name_server() -> None:

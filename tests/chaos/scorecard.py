@@ -89,7 +89,7 @@ def run(python: str, tests: Mapping[int, list[Marked]], *, long: bool) -> list[d
             [
                 *(order or [python]),
                 *("-m", "pytest", "-q", "-p", "no:cacheprovider", "--scenarios", str(file)),
-                *("-m", "long or not long"),  # what is long was left out above, or is wanted
+                *("-m", "long or not long" if long else "not long"),
                 *names,
             ],
             cwd=ROOT,

@@ -34,13 +34,27 @@ exec "$@"
 )
 def test_in_a_namespace(test, tmp_path):
     """What is meant is in `inside_namespace.py`."""
+    run(test, tmp_path)
+
+
+@pytest.mark.netns
+@pytest.mark.long
+@pytest.mark.timeout(300)
+@pytest.mark.scenario(14)
+def test_a_minute_of_losses_at_random(tmp_path):
+    """What is meant is in `inside_namespace.py`."""
+    run("test_a_fifth_of_all_packets_lost_at_random", tmp_path)
+
+
+def run(test: str, folder: Path) -> None:
+    """Run a test of `inside_namespace.py` in a network of its own."""
     pytest_ = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     done = subprocess.run(
-        ["unshare", "-nm", "sh", "-c", ROOM, "room", tmp_path, *pytest_, f"{INSIDE}::{test}"],
+        ["unshare", "-nm", "sh", "-c", ROOM, "room", folder, *pytest_, f"{INSIDE}::{test}"],
         cwd=HERE.parents[1],
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=250,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 passed" in done.stdout

@@ -25,7 +25,7 @@ from tests.support.doubles import LineSink
 from tests.support.scripted import ScriptedHTTP
 from tests.support.waiting import wait_for
 
-INTERVAL = 30.0
+INTERVAL = 60.0
 DAY = 86_400.0
 
 
@@ -68,7 +68,7 @@ class Day:
             self._due += INTERVAL
             self.clock.advance(self._due - self.clock.monotonic())
             self.tick()
-            if not self.source.pulls % 240:  # every two hours
+            if not self.source.pulls % 120:  # every two hours
                 gc.collect()
                 self.memory.append(tracemalloc.get_traced_memory()[0])
         self.clock.advance(until - self.clock.monotonic())

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -79,16 +80,18 @@ def test_the_guard_sees_an_unsafe_increment() -> None:
 class Storm:
     """Thread switches, signals and collections of garbage, as often as they may come."""
 
-    def __init__(self, handler: Any) -> None:
+    def __init__(self, handler: Any, period: float = 0.001, threshold: int = 10) -> None:
         self._handler = handler
+        self._period = period
+        self._often = threshold
 
     def __enter__(self) -> None:
         self._switch = sys.getswitchinterval()
         self._threshold = gc.get_threshold()
         self._before = signal.signal(signal.SIGALRM, self._handler)
         sys.setswitchinterval(1e-6)
-        gc.set_threshold(10)
-        signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+        gc.set_threshold(self._often)
+        signal.setitimer(signal.ITIMER_REAL, self._period, self._period)
 
     def __exit__(self, *_: object) -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
@@ -202,6 +205,38 @@ def test_eight_threads_and_a_storm_lose_nothing_of_gauge_and_histogram() -> None
     assert value.sum == value.count * 0.5
     assert gauge.read() == THREADS * 100_000 * 2
     assert all(reading.sum == reading.count * 0.5 for reading in readings)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(200)
+@pytest.mark.scenario(29)
+def test_a_minute_of_signals_that_count_loses_nothing() -> None:
+    """A signal each 0.1 ms and a collection at each allocation, whose finalizers count as well."""
+    counter, histogram = Counter(), Histogram()
+    handled, ended, made, worked = [0], [0], [0], [0]
+
+    def handler(*_: object) -> None:
+        counter.inc()
+        histogram.observe(0.5)
+        handled[0] += 1
+
+    def finalize() -> None:
+        counter.inc()
+        histogram.observe(0.5)
+        ended[0] += 1
+
+    until = time.monotonic() + 60
+    with Storm(handler, period=1e-4, threshold=1):
+        while time.monotonic() < until:
+            counter.inc()
+            histogram.observe(0.5)
+            worked[0] += 1
+            Finalized(finalize)
+            made[0] += 1
+    gc.collect()
+    assert ended == made
+    assert handled[0] > 10_000
+    assert counter.read() == histogram.read().count == worked[0] + handled[0] + ended[0]
 
 
 def test_buckets_that_begin_in_many_threads_lose_nothing() -> None:

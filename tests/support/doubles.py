@@ -118,7 +118,7 @@ class LineSink(Double):
         if self._filler is not None:
             self._shut()
         if self._listener is None:
-            self._listener = self._listening(128)
+            self._listener = self._listening()
         if not self._watched(self._listener):
             self._watch(self._listener, self._accept)
         for connection in self._connections:
@@ -144,13 +144,6 @@ class LineSink(Double):
         # A full backlog: the kernel drops every further SYN.
         self._listener = self._listening(0)
         self._filler = socket.create_connection(self.address)
-
-    def _listening(self, backlog: int) -> socket.socket:
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(self.address)
-        listener.listen(backlog)
-        return listener
 
     def _accept(self) -> None:
         assert self._listener is not None

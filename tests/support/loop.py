@@ -80,6 +80,16 @@ class Double:
         self._shut()
         self._closed = True
 
+    def _listening(self, backlog: int = 128, buffer: int | None = None) -> socket.socket:
+        """Listen for TCP; a smaller receive buffer is inherited by what is accepted."""
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if buffer is not None:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+        listener.bind(self.address)
+        listener.listen(backlog)
+        return listener
+
     def _inside(self, order: Callable[[], None]) -> None:
         done: Future[None] = Future()
         self._orders.put((done, order))

@@ -70,12 +70,7 @@ class Proxy(Double):
     def _open(self) -> None:
         self._dark = False
         if self._listener is None:
-            self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-            self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if self._buffer is not None:
-                self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._buffer)
-            self._listener.bind(self.address)
-            self._listener.listen(128)
+            self._listener = self._listening(buffer=self._buffer)
             self._watch(self._listener, self._accept)
 
     def _shut(self) -> None:

@@ -123,10 +123,7 @@ class ScriptedHTTP(Double):
 
     def _open(self) -> None:
         if self._listener is None:
-            self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-            self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self._listener.bind(self.address)
-            self._listener.listen(128)
+            self._listener = self._listening()
             self._watch(self._listener, self._accept)
 
     def _shut(self) -> None:
