@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import json
-import socket
 
 import pytest
 
-from tests.chaos.proxy import Proxy
 from tests.chaos.soak.ledger import Lines, Packets
 from tests.chaos.soak.load import SERIES, weight
 from tests.chaos.soak.run import judged, soak
 from tests.chaos.soak.vitals import Reading, Watch
-from tests.support.doubles import LineSink
-from tests.support.ports import HOST
-from tests.support.waiting import wait_for
 
 ONE = "soak.load00.hits.i-1"  # grows by 2 with each pull
 
@@ -88,36 +83,6 @@ def test_growth_after_the_warm_up_is_seen():
     assert watch.faults(print) == []
     watch._readings = [*flat[:20], *([Reading(10, 4, 52.0)] * 10)]
     assert watch.faults(print) == ["threads grew from 9 to 10"]
-
-
-def test_the_proxy_passes_resets_and_ends_as_it_says():
-    """An end comes from the server alone; what dies in between is a reset."""
-    seen = []
-    with LineSink() as sink, Proxy(sink.port, lambda *given: seen.append(given)) as proxy:
-        assert _talk(proxy.port) == b""
-        assert seen == [(b"one\ntwo\n", True)]
-        proxy.reset(after=5)
-        with pytest.raises(ConnectionResetError):
-            _talk(proxy.port)
-        wait_for(lambda: seen[1:] == [(b"one\nt", False)], what="the tap")
-        proxy.hold()
-        with pytest.raises(TimeoutError):
-            _talk(proxy.port)
-        proxy.refuse()
-        with pytest.raises(ConnectionRefusedError):
-            _talk(proxy.port)
-        proxy.heal()
-        assert _talk(proxy.port) == b""
-        sink.refuse()
-        with pytest.raises(ConnectionResetError):
-            _talk(proxy.port)
-
-
-def _talk(port: int) -> bytes:
-    with socket.create_connection((HOST, port), timeout=0.5) as channel:
-        channel.sendall(b"one\ntwo\n")
-        channel.shutdown(socket.SHUT_WR)
-        return channel.recv(1)
 
 
 def _packets(folder, missing):

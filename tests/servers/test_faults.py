@@ -115,6 +115,26 @@ def test_a_proxy_refuses_and_resets(sink, proxy):
     cut_off(proxy, b"three\n")
 
 
+def test_a_tap_hears_what_the_server_was_given(sink):
+    """And whether it has read everything: only its own end, after the client's, says so."""
+    heard = []
+    with Proxy(sink.address, tap=lambda *given: heard.append(given)) as proxy:
+        assert deliver(proxy, b"one\ntwo\n") == b""
+        assert heard == [(b"one\ntwo\n", True)]
+        proxy.reset_after = 5
+        cut_off(proxy, b"one\ntwo\n")
+        wait_for(lambda: heard[1:] == [(b"one\nt", False)], what="the tap")
+        proxy.heal()
+        sink.hold_eof()
+        with socket.create_connection(proxy.address, timeout=5) as client:
+            client.sendall(b"three\n")
+            wait_for(lambda: sink.lines[-1:] == [b"three"], what="the line")
+            sink.refuse()
+            with pytest.raises(ConnectionResetError):
+                client.recv(1)
+        wait_for(lambda: heard[2:] == [(b"three\n", False)], what="the tap")
+
+
 def ask(server, body=b"b"):
     head = b"POST /x HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(body)
     with socket.create_connection(server.address, timeout=0.3) as client:

@@ -19,9 +19,12 @@ _AGAIN = 0.005
 class _Half:
     """One direction of a connection: what is read here is written there."""
 
-    def __init__(self, source: socket.socket, sink: socket.socket, *, forth: bool) -> None:
+    def __init__(
+        self, source: socket.socket, sink: socket.socket, given: list[bytes], *, forth: bool
+    ) -> None:
         self.source = source
         self.sink = sink
+        self.given = given  # what the server got, for the tap
         self.forth = forth  # from the client to the server
         self.passed = 0
         self.rest = b""
@@ -36,6 +39,8 @@ class Proxy(Double):
     Args:
         upstream: the server's address.
         buffer: bytes that the kernel takes for this proxy while it reads nothing; default: many.
+        tap: called at the end of each connection with what the server was given, and whether it
+            then ended the connection by itself: it has read everything.
 
     Attributes:
         latency: seconds by which each chunk is late.
@@ -47,17 +52,26 @@ class Proxy(Double):
         most: the largest number of clients at one time.
     """
 
-    def __init__(self, upstream: tuple[str, int], buffer: int | None = None) -> None:
-        self.latency = self.bandwidth = self.hold_close = 0.0
-        self.reset_after: int | None = None
-        self.swallow = False
+    def __init__(
+        self,
+        upstream: tuple[str, int],
+        buffer: int | None = None,
+        tap: Callable[[bytes, bool], None] | None = None,
+    ) -> None:
+        self._as_it_should_be()
         self.accepted = self.most = 0
+        self._tap = tap
         self._upstream = upstream
         self._buffer = buffer
         self._listener: socket.socket | None = None
         self._dark = False
         self._halves: list[_Half] = []
         super().__init__()
+
+    def heal(self) -> None:
+        """End every fault."""
+        self._as_it_should_be()
+        self.listen()
 
     def blackhole(self) -> None:
         """Read and say nothing any more, in old connections and in new ones, until `listen`."""
@@ -66,6 +80,11 @@ class Proxy(Double):
     def reset_all(self) -> None:
         """Reset every connection that is open now."""
         self._inside(self._cut)
+
+    def _as_it_should_be(self) -> None:
+        self.latency = self.bandwidth = self.hold_close = 0.0
+        self.reset_after: int | None = None
+        self.swallow = False
 
     def _open(self) -> None:
         self._dark = False
@@ -95,8 +114,9 @@ class Proxy(Double):
             return
         client.setblocking(False)
         server.setblocking(False)
-        forth = _Half(client, server, forth=True)
-        self._halves += [forth, _Half(server, client, forth=False)]
+        given: list[bytes] = []
+        forth = _Half(client, server, given, forth=True)
+        self._halves += [forth, _Half(server, client, given, forth=False)]
         self.most = max(self.most, len(self._halves) // 2)
         for half in self._halves[-2:]:
             self._watch(half.source, partial(self._read, half))
@@ -137,6 +157,8 @@ class Proxy(Double):
         try:
             sent = half.sink.send(half.rest) if half.rest else 0
             half.passed += sent
+            if half.forth and self._tap is not None:
+                half.given.append(half.rest[:sent])
             half.rest = half.rest[sent:]
         except BlockingIOError:
             pass
@@ -154,12 +176,18 @@ class Proxy(Double):
 
     def _end_of(self, half: _Half) -> None:
         """Pass an end on; the second one of a connection is the end of it."""
-        self._halves.remove(half)
         if self._other(half) is None:
+            self._halves.remove(half)
+            self._tell(half, whole=not half.forth)
             half.source.close()
             half.sink.close()
-        else:
+            return
+        try:
             half.sink.shutdown(socket.SHUT_WR)
+        except OSError:  # it is dead already
+            self._drop(half)
+        else:
+            self._halves.remove(half)
 
     def _other(self, half: _Half) -> _Half | None:
         return next((each for each in self._halves if each.sink is half.source), None)
@@ -174,3 +202,8 @@ class Proxy(Double):
             self._unwatch(channel)
         reset(client)
         server.close()
+        self._tell(half, whole=False)
+
+    def _tell(self, half: _Half, *, whole: bool) -> None:
+        if self._tap is not None and half.given:
+            self._tap(b"".join(half.given), whole)

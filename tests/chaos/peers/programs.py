@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from tests.chaos.peers.rigs import BRIDGE, HOST, Collected, Written, push
-from tests.chaos.proxy import Proxy
+from tests.support.proxy import Proxy
 from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def ended(peer: str) -> str:
     """Scenario 28: the end of the main program."""
     arrived, took, said = _ending(peer, _close)
     text = f"the last value {_arrives(arrived)}; ends after {took:.1f} s{said}"
-    _, took, said = _ending(peer, _close, lambda proxy: proxy.hold())
+    _, took, said = _ending(peer, _close, Proxy.blackhole)
     return f"{text}; black hole: after {took:.1f} s{said}"
 
 
@@ -167,7 +167,7 @@ def _ending(
 ) -> tuple[set[float], float, str]:
     """Return what arrived of a program, how long its end took, and what it said of it."""
     sink: Any = Written() if peer == BRIDGE else Collected()
-    with Proxy(sink.port) as proxy:
+    with Proxy((HOST, sink.port)) as proxy:
         with subprocess.Popen(
             [sys.executable, "-m", "tests.chaos.peers.programs", peer, str(proxy.port)],
             stdin=subprocess.PIPE,

@@ -42,15 +42,19 @@ def half_open(peer: str) -> str:
     """Scenario 3: bytes are taken, and never arrive."""
 
     def end(rig: Rig) -> None:
-        rig.proxy.drop()
+        rig.proxy.reset_all()
         rig.heal()
 
-    return _outage(Rig(peer), lambda rig: rig.proxy.hold(), end)
+    return _outage(Rig(peer), lambda rig: rig.proxy.blackhole(), end)
 
 
 def reset(peer: str) -> str:
     """Scenario 4: after 2,000 bytes of some 20,000."""
-    return _outage(Rig(peer, PADDING), lambda rig: rig.proxy.reset(2000))
+
+    def begin(rig: Rig) -> None:
+        rig.proxy.reset_after = 2000
+
+    return _outage(Rig(peer, PADDING), begin)
 
 
 def no_names(peer: str) -> str:
@@ -63,7 +67,7 @@ def no_names(peer: str) -> str:
         raise socket.gaierror(socket.EAI_AGAIN, "no answer")
 
     def begin(rig: Rig) -> None:
-        rig.proxy.drop()  # no connection is kept
+        rig.proxy.reset_all()  # no connection is kept
         socket.getaddrinfo = dead
 
     def end(_: Rig) -> None:
@@ -225,7 +229,7 @@ def stopped(peer: str) -> str:
 def forked(peer: str) -> str:
     """Scenario 25: ten forks while a push is on its way."""
     rig = Rig(peer).begun()
-    rig.proxy.delay(0.1)
+    rig.proxy.latency = 0.1
     delivered, before = 0, len(rig.pulls)
     for n in range(1, 11):
         time.sleep(0.13)

@@ -12,9 +12,9 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
-from tests.chaos.proxy import Proxy
 from tests.support.doubles import LineSink
 from tests.support.ports import HOST
+from tests.support.proxy import Proxy
 from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ class Rig:
         self.pulls: list[float] = []
         self.base = 0
         self.sink: Any = Written() if peer == BRIDGE else Collected()
-        self.proxy = Proxy(self.sink.port)
+        self.proxy = Proxy((HOST, self.sink.port))
         self._hole: list[socket.socket] = []
         push(peer, {**(samplers or {}), "ticks": self._tick}, host, self.proxy.port, interval)
 
@@ -142,7 +142,6 @@ class Rig:
     def swallow(self) -> None:
         """Let connections be opened by nobody: a full backlog, as behind a dropping firewall."""
         self.proxy.refuse()
-        self.proxy.drop()
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((HOST, self.proxy.port))

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Callable
 
-    from tests.chaos.proxy import Proxy
+    from tests.support.proxy import Proxy
     from tests.support.servers import Server
 
 MOODS = ("raises", "hangs", "spins", "endless", "churns")
@@ -39,6 +39,12 @@ def of_server(name: str, server: Server, proxy: Proxy, random: random.Random) ->
     def thawed() -> None:
         os.kill(server.pid, signal.SIGCONT)
 
+    def late() -> None:
+        proxy.latency = delay
+
+    def cut() -> None:
+        proxy.reset_after = after
+
     after = random.choice((0, 1, 1000, 50_000, 300_000))
     delay = random.choice((0.05, 0.3))
     return [
@@ -46,9 +52,9 @@ def of_server(name: str, server: Server, proxy: Proxy, random: random.Random) ->
         Fault(f"{name} is killed", server.kill, server.start),
         Fault(f"{name} is frozen", frozen, thawed),
         Fault(f"{name} is refused", proxy.refuse, proxy.heal),
-        Fault(f"{name}: nothing passes", proxy.hold, proxy.heal),
-        Fault(f"{name}: {delay:g} s late", lambda: proxy.delay(delay), proxy.heal),
-        Fault(f"{name}: reset after {after} bytes", lambda: proxy.reset(after), proxy.heal),
+        Fault(f"{name}: nothing passes", proxy.blackhole, proxy.heal),
+        Fault(f"{name}: {delay:g} s late", late, proxy.heal),
+        Fault(f"{name}: reset after {after} bytes", cut, proxy.heal),
     ]
 
 

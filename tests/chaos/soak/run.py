@@ -10,10 +10,11 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from tests.chaos.proxy import Proxy
 from tests.chaos.soak import faults, vitals
 from tests.chaos.soak.ledger import Lines, Packets, gateway_faults
 from tests.chaos.soak.load import INTERVAL, PREFIX, SAMPLERS, SERIES
+from tests.support.ports import HOST
+from tests.support.proxy import Proxy
 from tests.support.servers import Carbon, Pushgateway, StatsD
 from tests.support.waiting import wait_for
 
@@ -52,9 +53,9 @@ def soak(
         # It flushes seldom: a flush records ten thousand counters.
         statsd, gateway = launch(StatsD, flush_interval=5.0), launch(Pushgateway)
         lines, packets = Lines(int(time.time()), KEPT), Packets(statsd.record)
-        graphite = running.enter_context(Proxy(carbon.line_port, lines.tap))
-        counts = running.enter_context(Proxy(statsd.port))
-        pushes = running.enter_context(Proxy(gateway.port))
+        graphite = running.enter_context(Proxy((HOST, carbon.line_port), tap=lines.tap))
+        counts = running.enter_context(Proxy((HOST, statsd.port)))
+        pushes = running.enter_context(Proxy((HOST, gateway.port)))
         program = running.enter_context(Program(folder, graphite.port, counts.port, pushes.port))
         watch = vitals.Watch(program.pid)
 
