@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -219,6 +220,28 @@ class NewestMachine(RuleBasedStateMachine):
 
 NewestMachine.TestCase.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
 TestNewestOnly = NewestMachine.TestCase
+
+
+@pytest.mark.parametrize("failures", [0, 1])
+def test_a_newer_snapshot_waits_while_the_endpoint_takes_the_older_one(failures: int) -> None:
+    """Also after a failure that is over; while it lasts the newer one takes its place."""
+    feed = Feed({"a": "gauge", "b": "gauge", "c": "gauge"})
+    outbox = NewestOnly(Encoder("deltas", Deltas()))
+    outbox.put(feed.snapshot(1, 2, 3))
+    for _ in range(failures):
+        assert outbox.take() is not None
+        outbox.came_back()
+    for _ in range(2):
+        outbox.take()
+        outbox.landed(delivered=1)
+        outbox.put(feed.snapshot(4, 5, 6))
+    assert outbox.take() is not None
+    account = outbox.law.account()
+    assert (account.delivered, account.dropped["superseded"]) == (2, 3)  # the second one's
+    outbox.came_back()
+    assert outbox.take() is not None
+    assert outbox.law.account().dropped["superseded"] == 4
+    outbox.close()
 
 
 def test_a_series_that_began_after_the_consumer_counts_whole() -> None:

@@ -132,17 +132,25 @@ class BadIndex:
     ],
 )
 @pytest.mark.parametrize("metric", ["g", "c"])
+@pytest.mark.parametrize("warm", [True, False])
 @pytest.mark.clause("C-12")
-def test_a_bad_value_costs_itself_only(lab: Lab, metric: str, value: Any, reason: str) -> None:
-    """It is counted by reason; the samples before and behind it stand."""
+def test_a_bad_value_costs_itself_only(
+    lab: Lab, metric: str, value: Any, reason: str, warm: bool
+) -> None:
+    """It is counted by reason; the samples before and behind it stand. So where a good one was."""
+    if warm:
+        lab.pull(("first", 1), (metric, 5), ("last", 2))
     assert lab.refused((metric, value)) == reason
 
 
 @pytest.mark.clause("S-20")
 def test_a_counter_cannot_be_negative(lab: Lab) -> None:
-    """Negative numbers are for gauges."""
+    """Negative numbers are for gauges; zero is none."""
     assert lab.refused(("c", -1)) == "negative"
     assert lab.refused(("c", -0.5)) == "negative"
+    for zero in (0, 0.0, -0.0):
+        assert lab.pull(("c", zero)) == {"lab.c": 0}
+        assert lab.refused(("c", -1)) == "negative"
 
 
 @pytest.mark.clause("C-15")
