@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 
 import pytest
@@ -13,6 +14,7 @@ from sampler.agent import Batch
 from sampler.agent.encoding import Encoder
 from sampler.agent.outbox import NewestOnly, Outbox
 from tests.support.snapshots import Feed
+from tests.support.waiting import wait_for
 
 BOUND = 100
 
@@ -241,6 +243,28 @@ def test_a_newer_snapshot_waits_while_the_endpoint_takes_the_older_one(failures:
     outbox.came_back()
     assert outbox.take() is not None
     assert outbox.law.account().dropped["superseded"] == 4
+    outbox.close()
+
+
+@pytest.mark.parametrize("stamped", [True, False])
+def test_an_empty_outbox_lets_its_sender_sleep(stamped: bool) -> None:
+    """Until there is something, or until there never will be."""
+    outbox = Outbox(BOUND) if stamped else NewestOnly(Encoder("deltas", Deltas()))
+    for wake in (
+        (lambda: outbox.add([Batch((b"g",), 1)]))
+        if stamped
+        else (lambda: outbox.put(Feed({"a": "gauge"}).snapshot(1))),
+        outbox.hurry,
+    ):
+        taken: list[Batch | None] = []
+        sender = threading.Thread(target=lambda taken=taken: taken.append(outbox.take()))
+        sender.start()
+        wait_for(lambda: outbox._changed._waiters, what="the sender to wait")
+        wake()
+        sender.join(10)
+        assert taken == ([None] if wake == outbox.hurry else [Batch((b"g",), 1)])
+        if wake != outbox.hurry:
+            outbox.landed(delivered=1)
     outbox.close()
 
 

@@ -159,6 +159,7 @@ def test_a_refused_value_keeps_the_place_of_its_series(lab: Lab) -> None:
     lab.pull(("c", 5), ("g", 1))
     series = lab.block.series
     assert lab.pull(("c", "five"), ("g", 1)) == {"lab.g": 1}
+    assert len(lab.block) == 1
     assert lab.block.series is series
     assert lab.pull(("c", 7), ("g", 1)) == {"lab.c": 7, "lab.g": 1}
     assert lab.block.series is series
@@ -340,6 +341,21 @@ def test_an_authors_mapping_is_never_known_by_identity(pulls: list[list[str]]) -
             f'lab.{name}{{k="{text}"}}' for name, text in zip(names, texts, strict=True)
         }
     with_labels.consumer.close()
+
+
+@pytest.mark.clause("C-15")
+def test_other_labels_in_the_place_of_a_series_are_another_series(lab: Lab) -> None:
+    """None after some, some after none, and a further label."""
+    x, xy = 'lab.a{k="x"}', 'lab.a{k="x",l="y"}'
+    for sample, series in [
+        (("a", 1, {"k": "x"}), x),
+        (("a", 2), "lab.a"),
+        (("a", 3, {"k": "x"}), x),
+        (("a", 4, {"k": "x", "l": "y"}), xy),
+        (("a", 5, {}), "lab.a"),
+        (("a", 6, None), "lab.a"),
+    ]:
+        assert lab.pull(sample) == {series: sample[1]}
 
 
 @pytest.mark.clause("S-14")

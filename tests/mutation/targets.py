@@ -33,7 +33,14 @@ _CONTRACT = tuple(
 )
 
 TARGETS = (
-    Target("sampler/agent/outbox.py", ("tests/agent/test_outbox.py", "tests/agent/test_agent.py")),
+    Target(
+        "sampler/agent/outbox.py",
+        (
+            "tests/agent/test_outbox.py",
+            "tests/agent/test_agent.py",
+            "tests/agent/test_reload.py",
+        ),
+    ),
     Target(
         "sampler/agent/law.py",
         ("tests/agent/test_law.py", "tests/agent/test_outbox.py", "tests/agent/test_agent.py"),
