@@ -34,6 +34,7 @@ S = TypeVar("S", bound=Server)
 
 # Properties are judged by what they say, not by how busy the machine is.
 settings.register_profile("sampler", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("quick", settings.get_profile("sampler"), max_examples=25)
 settings.load_profile("sampler")
 
 

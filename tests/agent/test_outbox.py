@@ -218,6 +218,9 @@ class NewestMachine(RuleBasedStateMachine):
     @invariant()
     def the_law_holds(self) -> None:
         assert self.outbox.law.account().holds
+        in_flight = 0 if self.batch is None else self.batch.size
+        assert self.outbox.bytes >= in_flight
+        assert self.outbox.bytes == 0 or not self.outbox.empty()
 
 
 NewestMachine.TestCase.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)

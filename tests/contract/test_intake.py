@@ -343,6 +343,14 @@ def test_an_authors_mapping_is_never_known_by_identity(pulls: list[list[str]]) -
     with_labels.consumer.close()
 
 
+@pytest.mark.clause("C-12")
+def test_a_full_name_has_150_characters_at_most(lab: Lab) -> None:
+    """Of an undeclared metric, too."""
+    longest = "x" * (150 - len("lab."))
+    assert lab.pull((longest, 1)) == {f"lab.{longest}": 1}
+    assert lab.refused((f"{longest}x", 1)) == "name"
+
+
 @pytest.mark.clause("C-15")
 def test_other_labels_in_the_place_of_a_series_are_another_series(lab: Lab) -> None:
     """None after some, some after none, and a further label."""
