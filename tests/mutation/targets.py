@@ -17,20 +17,13 @@ class Target(NamedTuple):
     tests: tuple[str, ...]
 
 
-_CONTRACT = tuple(
-    f"tests/contract/test_{name}.py"
-    for name in (
-        "values",
-        "histogram",
-        "intake",
-        "samples",
-        "baselines",
-        "limits",
-        "fork",
-        "shared_reads",
-        "exact",
-    )
-)
+_CONTRACT = ("intake", "samples", "baselines", "limits", "fork", "shared_reads", "exact")
+
+
+def _contract(*first: str) -> tuple[str, ...]:
+    names = dict.fromkeys((*first, *_CONTRACT, "values", "histogram"))
+    return tuple(f"tests/contract/test_{name}.py" for name in names)
+
 
 TARGETS = (
     Target(
@@ -61,11 +54,8 @@ TARGETS = (
         )
         for name in ("records", "segments")
     ),
-    Target("sampler/_intake.py", _CONTRACT),
-    Target("sampler/_sample.py", _CONTRACT),
-    Target("sampler/_values.py", _CONTRACT),
-    Target(
-        "sampler/_histogram.py",
-        (*_CONTRACT, "tests/contract/test_instruments.py"),
-    ),
+    Target("sampler/_intake.py", _contract()),
+    Target("sampler/_sample.py", _contract()),
+    Target("sampler/_values.py", _contract("values")),
+    Target("sampler/_histogram.py", _contract("histogram", "instruments")),
 )
