@@ -126,51 +126,55 @@ def test_bytes_that_a_middlebox_acknowledges_and_drops_are_unconfirmed(sink, pro
     assert set(sink.lines) <= set(rig.truth.lines)
 
 
-LINES = [b"a.line.%03d %d 1700000000" % (i, i) for i in range(83)]
-POINTS = Batch((b"".join(line + b"\n" for line in LINES),), len(LINES))
-COUNTS = [b"x.source.jobs%02d:%d|c" % (i, i) for i in range(98)]
-INCREASES = Batch((b"".join(line + b"\n" for line in COUNTS),), len(COUNTS))
+@pytest.fixture(params=[600, pytest.param(2048, marks=pytest.mark.long)])
+def size(request) -> int:
+    """How long a batch is, in bytes."""
+    return request.param
+
+
+def batch_of(line: bytes, size: int) -> tuple[list[bytes], Batch]:
+    """Return so many bytes of numbered lines, as a list and as a batch."""
+    lines = [line % i for i in range(size // len(line % 0 + b"\n"))]
+    return lines, Batch((b"".join(each + b"\n" for each in lines),), len(lines))
 
 
 @pytest.mark.scenario(4)
-def test_a_batch_reset_after_any_number_of_bytes_arrives_whole(sink):
+def test_a_batch_reset_after_any_number_of_bytes_arrives_whole(sink, size):
     """Graphite: the resend brings every line; nothing is torn or foreign."""
-    size = POINTS.size
-    assert 2000 < size < 2100
+    lines, batch = batch_of(b"a.line.%03d 1 1700000000", size)
     with Proxy(sink.address) as proxy:
         adapter = graphite(proxy.port)
-        for after in range(size):
+        for after in range(batch.size):
             proxy.reset_after = after
             before = len(sink.lines)
             with pytest.raises(Unavailable):
-                adapter.send(POINTS, 5.0)
+                adapter.send(batch, 5.0)
             proxy.reset_after = None
-            assert adapter.send(POINTS, 5.0) is DELIVERED
+            assert adapter.send(batch, 5.0) is DELIVERED
             got = sink.lines[before:]
-            assert Counter(got).keys() == set(LINES), after
-    assert all(any(line.startswith(torn) for line in LINES) for torn in sink.torn)
+            assert Counter(got).keys() == set(lines), after
+    assert all(any(line.startswith(torn) for line in lines) for torn in sink.torn)
 
 
 @pytest.mark.scenario(4)
-def test_increases_reset_after_any_number_of_bytes_never_count_twice(sink):
+def test_increases_reset_after_any_number_of_bytes_never_count_twice(sink, size):
     """StatsD: as soon as a byte may have left, unconfirmed: no resend, and none is foreign."""
-    size = INCREASES.size
-    assert 2000 < size < 2100
+    lines, batch = batch_of(b"x.source.jobs%02d:1|c", size)
     refused = 0
     with Proxy(sink.address) as proxy:
         adapter = statsd(proxy.port, transport="tcp")
-        for after in range(size):
+        for after in range(batch.size):
             proxy.reset_after = after
             connections, before = sink.ended, len(sink.lines)
             try:
-                assert adapter.send(INCREASES, 5.0) is UNCONFIRMED
+                assert adapter.send(batch, 5.0) is UNCONFIRMED
             except Unavailable:  # it was reset before anything could leave
                 assert after == 0
                 refused += 1
             wait_for(lambda n=connections: sink.ended > n, what="its end", pause=0.001)
             got = sink.lines[before:]
-            assert got == COUNTS[: len(got)], after
-            assert len(got) == INCREASES.frames[0].count(b"\n", 0, after)
+            assert got == lines[: len(got)], after
+            assert len(got) == batch.frames[0].count(b"\n", 0, after)
     assert refused <= 1
 
 
