@@ -185,7 +185,9 @@ class NewestOnly(Outbox):
             entries = len(snapshot)
             self.law.count(collected=entries, queued=entries)
             self._accounted.offer(snapshot)
-            self._supersede()
+            if self._next is not None:
+                superseded = len(self._next)
+                self.law.count(dropped={"superseded": superseded}, queued=-superseded)
             self._next = snapshot
             if self._closed:
                 self._drop_all("shutdown")
@@ -270,12 +272,6 @@ class NewestOnly(Outbox):
     def _pop(self, index: int) -> Batch:
         del self._carried[index]
         return super()._pop(index)
-
-    def _supersede(self) -> None:
-        if self._next is not None:
-            entries = len(self._next)
-            self.law.count(dropped={"superseded": entries}, queued=-entries)
-            self._next = None
 
     def _drop_rest(self, reason: str) -> None:
         """Drop what is left of the snapshot being sent: its entries stay owed."""

@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from sampler.agent import Batch
+from sampler.agent.folder import Folder
 from sampler.agent.locks import give
 from sampler.agent.outbox import Outbox
+from sampler.agent.segments import Segments
 from sampler.agent.spool import Slot
 from sampler.agent.spooled import OnDisk
 from tests.support.spools import abandon, batch, drain, folder, number, outbox, segments
@@ -469,3 +471,31 @@ def test_what_is_recovered_after_the_end_is_left_for_the_next(tmp_path) -> None:
     box.recover([(Slot(None), 3)])
     assert box.law.account() == before
     assert box.empty()
+
+
+def test_a_folder_that_is_taken_at_the_second_attempt_is_counted_once(
+    tmp_path, monkeypatch
+) -> None:
+    """A process without a descriptor left tries again; no file stands twice in its account."""
+    for n in (1, 2):  # each life begins a file of its own
+        box = outbox(tmp_path)
+        box.add([batch(n)])
+        box.spool._round()
+        abandon(box)
+    size = sum(file.stat().st_size for file in segments(tmp_path))
+    assert len(segments(tmp_path)) == 2
+    read, tried = Folder.read, []
+
+    def refuse(self: Folder, name: str, longest: int) -> bytes:
+        tried.append(name)
+        if len(tried) == 2:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return read(self, name, longest)
+
+    monkeypatch.setattr(Folder, "read", refuse)
+    files = Segments(folder(tmp_path), 2**16)
+    with pytest.raises(OSError, match="Too many"):
+        files.open()
+    assert len(files.open()) == 2
+    assert files.size == size
+    files.close()
