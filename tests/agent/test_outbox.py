@@ -160,6 +160,7 @@ class NewestMachine(RuleBasedStateMachine):
         self.baseline: list[int] | None = None
         self.owed = False
         self.received = 0
+        self.fate = {"delivered": 0, "unconfirmed": 0}
         self.batch: Batch | None = None
 
     def teardown(self) -> None:
@@ -187,6 +188,7 @@ class NewestMachine(RuleBasedStateMachine):
     def land(self, outcome: str) -> None:
         assert self.batch is not None
         self.receive(self.batch)
+        self.fate[outcome] += self.batch.samples
         self.outbox.landed(**{outcome: self.batch.samples})
         self.batch = None
 
@@ -210,6 +212,7 @@ class NewestMachine(RuleBasedStateMachine):
             batch = self.outbox.take()
             if batch is not None:
                 self.receive(batch)
+                self.fate["unconfirmed"] += batch.samples
                 self.outbox.landed(unconfirmed=batch.samples)
         assert self.baseline is not None
         grown = self.totals[0] + self.totals[2] - self.baseline[0] - self.baseline[2]
@@ -217,7 +220,9 @@ class NewestMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_law_holds(self) -> None:
-        assert self.outbox.law.account().holds
+        account = self.outbox.law.account()
+        assert account.holds
+        assert (account.delivered, account.unconfirmed) == tuple(self.fate.values())
         in_flight = 0 if self.batch is None else self.batch.size
         assert self.outbox.bytes >= in_flight
         assert self.outbox.bytes == 0 or not self.outbox.empty()
@@ -246,6 +251,34 @@ def test_a_newer_snapshot_waits_while_the_endpoint_takes_the_older_one(failures:
     outbox.came_back()
     assert outbox.take() is not None
     assert outbox.law.account().dropped["superseded"] == 4
+    outbox.close()
+
+
+def test_the_halves_of_a_batch_are_handed_over_one_by_one() -> None:
+    """What the second half carries stays owed while only the first one has arrived."""
+
+    class Whole:
+        stamped = False
+
+        def encode(self, snapshot, since):
+            grown = (str(value - since.get(series, 0)) for series, value in snapshot)
+            yield Batch(tuple(each.encode() for each in grown), len(snapshot))
+
+    feed = Feed({"a": "counter", "b": "counter"})
+    outbox = NewestOnly(Encoder("whole", Whole()))
+    outbox.put(feed.snapshot(0, 0))
+    outbox.take()
+    outbox.landed(delivered=2)
+    outbox.put(feed.snapshot(3, 5))
+    batch = outbox.take()
+    assert batch == Batch((b"3", b"5"), 2)
+    outbox.split([Batch((b"3",), 1), Batch((b"5",), 1)])
+    assert outbox.take() == Batch((b"3",), 1)
+    outbox.landed(delivered=1)
+    assert outbox.take() == Batch((b"5",), 1)
+    outbox.came_back()
+    outbox.put(feed.snapshot(4, 6))
+    assert outbox.take() == Batch((b"1", b"6"), 2)
     outbox.close()
 
 

@@ -274,6 +274,7 @@ def test_a_sampler_that_raises_fails_as_a_whole(lab: Lab, error: Any) -> None:
     assert len(lab.snapshot.failures[0].message) <= 300
     assert (lab.block.series, lab.block.values) == (block.series, [ABSENT, ABSENT])
     assert lab.block.series is block.series
+    assert len(lab.block) == 0
     assert (lab.account.yielded, lab.account.failures) == (2, {"raised": 1})
     assert lab.pull(("c", 5), ("g", 1)) == {"lab.c": 5, "lab.g": 1}
     assert lab.block.series is block.series
