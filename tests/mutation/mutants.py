@@ -39,7 +39,7 @@ class Mutant(NamedTuple):
 
     Attributes:
         file: the path of the file it is in.
-        where: the function or class, by its qualified name.
+        where: the function or class, by its qualified name; or ``module``.
         what: the code before and after, and which one of several that are equal.
         index: its place among those of the file.
     """
@@ -57,8 +57,9 @@ def mutants(file: str, source: str) -> list[Mutant]:
     for index, (where, before, after, _) in enumerate(_places(ast.parse(source))):
         what = f"{before} → {after}"
         seen[where, what] += 1
-        again = seen[where, what]
-        found.append(Mutant(file, where, what if again == 1 else f"{what} ({again})", index))
+        if (again := seen[where, what]) > 1:
+            what += f" ({again})"
+        found.append(Mutant(file, where or "module", what, index))
     return found
 
 
