@@ -14,7 +14,7 @@ import time
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from tests.chaos.peers import programs, pushed, scraped
+from tests.chaos.peers import further, programs, pushed, reentrant, scraped
 from tests.chaos.peers.rigs import BRIDGE, OTEL, PEERS
 from tests.chaos.scorecard import PEERS as FILE
 
@@ -36,11 +36,15 @@ MEASURED = {
     10: (pushed.poisoned,),
     11: (pushed.redirected,),
     12: (pushed.dripping,),
+    13: (further.certified,),
+    14: (further.lossy,),
     15: (pushed.raising, scraped.raising),
     16: (pushed.hanging,),
     18: (pushed.endless,),
     19: (programs.labelled,),
     20: (pushed.slow,),
+    21: (reentrant.acting,),
+    22: (further.hostile,),
     23: (pushed.clock,),
     24: (pushed.stopped,),
     25: (pushed.forked,),
@@ -52,22 +56,18 @@ MEASURED = {
     36: (scraped.at_once,),
     37: (scraped.hostile,),
     38: (scraped.bound,),
+    39: (further.secret,),
     40: (pushed.log,),
 }
 MEANINGLESS = {
     5: "as 3: a push this small fits the kernel's buffers",
     7: "no buffer: see 1",
-    13: "not tried",
-    14: "not tried",
     17: "one is enough: see 16",
-    21: "not tried",
-    22: "not tried",
     26: "no spool",
     31: "measured in docs/bench",
     32: "no spool",
     33: "no spool",
     34: "no spool",
-    39: "not tried",
     41: "does not outlive its faults one by one: see above",
 }
 

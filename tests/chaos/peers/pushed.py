@@ -24,18 +24,17 @@ if TYPE_CHECKING:
 
 SECONDS = 3.0
 """Of each fault: fifteen intervals."""
-DUE = round(SECONDS / INTERVAL)
 PADDING = {"padding": lambda: ((1, {"at": f"{i:06}"}) for i in range(1000))}
 
 
 def refused(peer: str) -> str:
     """Scenario 1."""
-    return _outage(Rig(peer), lambda rig: rig.proxy.refuse())
+    return outage(Rig(peer), lambda rig: rig.proxy.refuse())
 
 
 def swallowed(peer: str) -> str:
     """Scenario 2."""
-    return _outage(Rig(peer), lambda rig: rig.swallow())
+    return outage(Rig(peer), lambda rig: rig.swallow())
 
 
 def half_open(peer: str) -> str:
@@ -45,7 +44,7 @@ def half_open(peer: str) -> str:
         rig.proxy.reset_all()
         rig.heal()
 
-    return _outage(Rig(peer), lambda rig: rig.proxy.blackhole(), end)
+    return outage(Rig(peer), lambda rig: rig.proxy.blackhole(), end)
 
 
 def reset(peer: str) -> str:
@@ -54,7 +53,7 @@ def reset(peer: str) -> str:
     def begin(rig: Rig) -> None:
         rig.proxy.reset_after = 2000
 
-    return _outage(Rig(peer, PADDING), begin)
+    return outage(Rig(peer, PADDING), begin)
 
 
 def no_names(peer: str) -> str:
@@ -73,7 +72,7 @@ def no_names(peer: str) -> str:
     def end(_: Rig) -> None:
         socket.getaddrinfo = real
 
-    return _outage(rig, begin, end)
+    return outage(rig, begin, end)
 
 
 def neighbour(peer: str) -> str:
@@ -282,11 +281,17 @@ def export(rig: Rig, timeout: float = TIMEOUT) -> None:
     reader.collect(timeout * 1000)
 
 
-def _outage(rig: Rig, begin: Callable[[Rig], None], end: Callable[[Rig], None] = Rig.heal) -> str:
+def outage(
+    rig: Rig,
+    begin: Callable[[Rig], None],
+    end: Callable[[Rig], None] = Rig.heal,
+    seconds: float = SECONDS,
+) -> str:
+    """Count the pulls during a fault, and which of them arrive."""
     rig.begun()
     begin(rig)
     before = len(rig.pulls)
-    time.sleep(SECONDS)
+    time.sleep(seconds)
     after = len(rig.pulls)
     end(rig)
     last = max(rig.arrived)
@@ -294,7 +299,8 @@ def _outage(rig: Rig, begin: Callable[[Rig], None], end: Callable[[Rig], None] =
         lambda: max(rig.arrived) > max(last, after), limit=20, what="the first push afterwards"
     )
     arrived = len(rig.arrived & set(range(before + 1, after + 1)))
-    return f"{after - before} pulls of the {DUE} due in {SECONDS:g} s, {arrived} of them arrive"
+    due = round(seconds / INTERVAL)
+    return f"{after - before} pulls of the {due} due in {seconds:g} s, {arrived} of them arrive"
 
 
 def _misbehaving(peer: str, does: Callable[[], object]) -> str:

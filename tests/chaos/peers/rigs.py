@@ -36,6 +36,7 @@ class Collected:
         statuses: of the next answers: a number, or (number, headers).
         drip: seconds between the bytes of an answer that never ends; 0 for a whole one.
         requests: when each came, and the values of it by metric.
+        headers, bodies: of each request.
     """
 
     def __init__(self) -> None:
@@ -43,12 +44,14 @@ class Collected:
         self.drip = 0.0
         self.requests: list[tuple[float, dict[str, list[float]]]] = []
         self.headers: list[dict[str, str]] = []
+        self.bodies: list[bytes] = []
         sink = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 sink.headers.append(dict(self.headers))
+                sink.bodies.append(body)
                 said = sink.statuses.pop(0) if sink.statuses else 200
                 status, fields = said if isinstance(said, tuple) else (said, {})
                 sink.requests.append((time.monotonic(), _points(body) if status == 200 else {}))
@@ -99,6 +102,7 @@ class Rig:
         peer: which.
         samplers: name to what is asked for (value, labels) pairs.
         interval: seconds.
+        timeout: seconds that an attempt may take.
         host: as the peer is told.
         sink: another than one of its own.
 
@@ -113,6 +117,7 @@ class Rig:
         samplers: dict[str, Sample] | None = None,
         *,
         interval: float = INTERVAL,
+        timeout: float = TIMEOUT,
         host: str = HOST,
     ) -> None:
         self.peer = peer
@@ -121,7 +126,8 @@ class Rig:
         self.sink: Any = Written() if peer == BRIDGE else Collected()
         self.proxy = Proxy((HOST, self.sink.port))
         self._hole: list[socket.socket] = []
-        push(peer, {**(samplers or {}), "ticks": self._tick}, host, self.proxy.port, interval)
+        given = {**(samplers or {}), "ticks": self._tick}
+        push(peer, given, host, self.proxy.port, interval, timeout)
 
     @property
     def arrived(self) -> set[int]:
@@ -160,7 +166,14 @@ class Rig:
         yield self.base + len(self.pulls), {}
 
 
-def push(peer: str, samplers: dict[str, Sample], host: str, port: int, interval: float) -> Any:
+def push(
+    peer: str,
+    samplers: dict[str, Sample],
+    host: str,
+    port: int,
+    interval: float,
+    timeout: float = TIMEOUT,
+) -> Any:
     """Let a peer push what samplers say; return its registry, or its provider."""
     if peer == BRIDGE:
         from prometheus_client import CollectorRegistry
@@ -169,14 +182,14 @@ def push(peer: str, samplers: dict[str, Sample], host: str, port: int, interval:
         registry = CollectorRegistry()
         for name, sample in samplers.items():
             registry.register(_Family(name, sample))
-        GraphiteBridge((host, port), registry, TIMEOUT).start(interval)
+        GraphiteBridge((host, port), registry, timeout).start(interval)
         return registry
     from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
     from opentelemetry.sdk.metrics import MeterProvider
     from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 
-    exporter = OTLPMetricExporter(f"http://{host}:{port}/v1/metrics", timeout=TIMEOUT)
-    reader = PeriodicExportingMetricReader(exporter, interval * 1000, TIMEOUT * 1000)
+    exporter = OTLPMetricExporter(f"http://{host}:{port}/v1/metrics", timeout=timeout)
+    reader = PeriodicExportingMetricReader(exporter, interval * 1000, timeout * 1000)
     provider = MeterProvider([reader])
     meter = provider.get_meter("peers")
     for name, sample in samplers.items():
