@@ -71,6 +71,7 @@ class Server:
         self._listener.setblocking(False)
         self._selector = Selector()
         self._bell, self._ear = socket.socketpair()
+        self._bell.setblocking(False)
         self._ear.setblocking(False)
         self._selector.register(self._listener, _READ)
         self._selector.register(self._ear, _READ)
@@ -108,11 +109,15 @@ class Server:
             each.close()
         for client in self._clients.values():
             client.connection.close()
+        self._asked = Condition()  # its parent may have held it
+        self._over.set()
+        self._threads = []
 
     def _wake(self) -> None:
         with self._asked:  # it is not closed meanwhile: its number may be another's at once
             if not self._over.is_set():
-                self._bell.send(b"!")
+                with contextlib.suppress(BlockingIOError):  # so it rings already
+                    self._bell.send(b"!")
 
     def _make_pages(self) -> None:
         while True:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import time
 from typing import TYPE_CHECKING
 
@@ -68,6 +69,7 @@ class Agent:
             )
         )
         self._running = self._stopped = False
+        self._pid = os.getpid()
 
     def discover(self, enable: Sequence[str] | None = None) -> tuple[Failure, ...]:
         """Load named samplers; return those that cannot be.
@@ -166,13 +168,13 @@ class Agent:
         return snapshot
 
     def stop(self, timeout: float | None = None) -> None:
-        """Pull a last time, send what waits, and end. Doing it twice is harmless.
+        """Pull a last time, send what waits, and end. Doing it twice, or in a child, is harmless.
 
         Args:
             timeout: seconds for all of it; default: ``flush_timeout``. What cannot be sent by
                 then is ``dropped{shutdown}``.
         """
-        if not self._running:
+        if not self._running or self._pid != os.getpid():  # its threads are the parent's
             return
         self._running, self._stopped = False, True
         seconds = self.settings.program.flush_timeout if timeout is None else timeout

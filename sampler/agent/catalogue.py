@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from sampler._discovery import announced
-from sampler._worker import Crew, Job
+from sampler._worker import Crew, Job, told
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
+    from types import FrameType
 
 GROUP = "sampler.adapters"
 OURS = "sampler-api"
@@ -42,17 +44,25 @@ class Entry:
         Raises:
             Unusable: it cannot be imported; the message says why and what to do.
         """
-        crew, job = Crew("sampler-load"), Job(self._point.load)
-        crew.run([job], LOADING)
-        crew.close()
-        if job.reason:
-            raise Unusable(self, f"cannot be imported: no end of it within {LOADING:g} s")
-        if isinstance(job.error, ModuleNotFoundError):
-            reason = f"needs {job.error.name!r}: {self._remedy(job.error.name)}"
-            raise Unusable(self, reason) from job.error
-        if job.error is not None:
-            raise Unusable(self, f"cannot be imported: {job.message}") from job.error
-        return job.result
+        try:
+            return self._loaded()
+        except ModuleNotFoundError as error:
+            raise Unusable(self, f"needs {error.name!r}: {self._remedy(error.name)}") from error
+        except (Exception, SystemExit) as error:
+            raise Unusable(self, f"cannot be imported: {told(error)}") from error
+
+    def _loaded(self) -> Any:
+        # A module that starts the agent while it is imported itself holds what another thread's
+        # import would wait for.
+        if not _importing():
+            crew, job = Crew("sampler-load"), Job(self._point.load)
+            crew.run([job], LOADING)
+            crew.close()
+            if job.overran is not None:
+                raise TimeoutError(f"no end of it within {LOADING:g} s")
+            if job.started and job.error is None:
+                return job.result
+        return self._point.load()  # some imports need the main thread
 
     def _remedy(self, module: str | None) -> str:
         if self.distribution == OURS:
@@ -81,6 +91,14 @@ def catalogue(group: str = GROUP) -> dict[str, Entry]:
         distribution, version = _origin(point)
         found[name] = Entry(name, point.value, distribution, version, point)
     return dict(sorted(found.items()))
+
+
+def _importing() -> bool:
+    """Tell whether this thread is in the middle of an import."""
+    frame: FrameType | None = sys._getframe()  # noqa: SLF001 - an import is seen nowhere else
+    while frame is not None and frame.f_code.co_filename != "<frozen importlib._bootstrap>":
+        frame = frame.f_back
+    return frame is not None
 
 
 def _origin(point: EntryPoint) -> tuple[str, str]:

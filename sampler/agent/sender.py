@@ -63,7 +63,7 @@ class Sender:
         self._idempotent: bool = getattr(adapter, "idempotent", getattr(adapter, "stamped", True))
         self._thread = Thread(self._run, f"sampler-send-{name}")
         self._stopping = Event()
-        self._closing = False
+        self._closing = self._ending = False
         self._deadline = float("inf")
         self._pauses = 0
         self._errors = 0
@@ -88,23 +88,35 @@ class Sender:
             deadline: monotonic moment at which to stop in any case.
             close: close the adapter afterwards, which has to return as its last call does.
         """
-        self._deadline, self._closing = deadline, close
+        self._closing, self._deadline = close, deadline
         self._stopping.set()
         self._outbox.hurry()
 
     def join(self) -> None:
         """Wait for the end of :meth:`finish`, then account for what could not be sent."""
-        self._thread.join(self._deadline + FAREWELL - self._clock.monotonic())
+        ended = self._thread.join(self._deadline + FAREWELL - self._clock.monotonic())
         self._outbox.close()
+        if ended:
+            self._close()  # of a thread that never began, or died
+            return
+        self._closing = False  # later on it may be another agent's endpoint that it closes
+        if self._ending:
+            _log.warning("adapter %r: close has not returned, and is left alone", self.name)
 
     def _run(self) -> None:
         self._deliver()
+        self._close()
+
+    def _close(self) -> None:
+        """Close the adapter, once, if that is wanted."""
         ends = getattr(self._adapter, "close", None)
-        if self._closing and ends is not None:
-            try:
-                ends()
-            except (Exception, SystemExit):
-                _log.exception("adapter %r: close failed", self.name)
+        if not self._closing or ends is None:
+            return
+        self._closing, self._ending = False, True
+        try:
+            ends()
+        except (Exception, SystemExit):
+            _log.exception("adapter %r: close failed", self.name)
 
     def _deliver(self) -> None:
         while not self._over():

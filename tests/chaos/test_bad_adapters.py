@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -106,21 +108,62 @@ def test_a_sender_survives_whatever_its_adapter_raises(kind: Any) -> None:
     assert account.delivered + account.unconfirmed == account.collected
 
 
+def announce(folder: Path, module: str) -> None:
+    """Put a distribution into a folder that announces `module:Own` as the adapter `own`."""
+    info = folder / "own-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: own\nVersion: 1\n")
+    (info / "entry_points.txt").write_text(f"[sampler.adapters]\nown = {module}:Own\n")
+
+
+OWN = """\
+class Own:
+    def encode(self, snapshot, since): ...
+    def send(self, batch, timeout): ...
+"""
+
+
 def test_an_adapter_whose_import_hangs_is_a_problem_of_its_table(tmp_path, monkeypatch) -> None:
     """Whoever reads the configuration goes on, and is told which adapter it was."""
     over = tmp_path / "over"
-    (tmp_path / "slow_adapter.py").write_text(
+    (tmp_path / "hanging_adapter.py").write_text(
         f"import os, time\nwhile not os.path.exists({str(over)!r}): time.sleep(0.01)\n"
     )
-    info = tmp_path / "slow-1.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: slow\nVersion: 1\n")
-    (info / "entry_points.txt").write_text("[sampler.adapters]\nslow = slow_adapter:X\n")
+    announce(tmp_path, "hanging_adapter")
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr("sampler.agent.catalogue.LOADING", 0.1)
     with pytest.raises(ConfigurationError) as caught:
-        parse({"adapters": {"slow": {}}}, "sampler.toml")
+        parse({"adapters": {"own": {}}}, "sampler.toml")
     (problem,) = caught.value.problems
-    assert "adapters.slow: adapter 'slow' cannot be imported: no end of it" in problem
+    assert "adapters.own: adapter 'own' cannot be imported: " in problem
+    assert "no end of it within 0.1 s" in problem
     over.touch()
     wait_for(lambda: not abandoned(), what="the import to end")
+
+
+def test_a_package_may_start_an_agent_with_its_own_adapter_while_it_is_imported(
+    tmp_path, monkeypatch
+) -> None:
+    """The adapter's import needs the package, whose lock the importing thread holds."""
+    package = tmp_path / "starting_package"
+    package.mkdir()
+    (package / "__init__.py").write_text(
+        "from sampler.agent.config import parse\n"
+        'settings = parse({"adapters": {"own": {}}}, "sampler.toml")\n'
+    )
+    (package / "adapter.py").write_text(f"from . import __name__\n{OWN}")
+    announce(tmp_path, "starting_package.adapter")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (wiring,) = importlib.import_module("starting_package").settings.adapters
+    assert type(wiring.adapter).__name__ == "Own"
+
+
+def test_an_adapter_whose_import_needs_the_main_thread_is_imported(tmp_path, monkeypatch) -> None:
+    """As one that sets a signal handler does."""
+    (tmp_path / "main_adapter.py").write_text(
+        f"import signal\nsignal.signal(signal.SIGUSR2, signal.SIG_DFL)\n{OWN}"
+    )
+    announce(tmp_path, "main_adapter")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (wiring,) = parse({"adapters": {"own": {}}}, "sampler.toml").adapters
+    assert type(wiring.adapter).__name__ == "Own"

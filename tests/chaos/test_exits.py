@@ -177,6 +177,35 @@ def test_what_hangs_does_not_hold_the_end_up(where) -> None:
     assert account.queued == 0
 
 
+@pytest.mark.parametrize("where", ["send", "end"])
+def test_an_adapter_that_is_left_alone_is_not_closed_later(where, caplog) -> None:
+    """By then another agent may use its endpoint; that a close hangs is said."""
+    hung, calls = Hung(), []
+
+    class Adapter(Memory):
+        def send(self, batch, timeout):
+            if where == "send":
+                hung.now()
+            return super().send(batch, timeout)
+
+        def close(self) -> None:
+            calls.append("close")
+            if where == "end":
+                hung.now()
+
+    agent = agent_with(Adapter(), {"name": "n", "sample": lambda: [("n", 1)]})
+    agent.start()
+    (channel,) = agent._pushed
+    wait_for(lambda: channel.account().delivered, what="a first delivery")
+    hung.on = True
+    agent.stop(0.2)
+    assert hung.entered
+    hung.free.set()
+    assert channel._sender._thread.join(20)
+    assert calls == ([] if where == "send" else ["close"])
+    assert ("close has not returned" in caplog.text) == (where == "end")
+
+
 def test_a_scrape_that_hangs_does_not_hold_the_end_up() -> None:
     """Nor does the thread that makes its page."""
     hung = Hung()

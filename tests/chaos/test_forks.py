@@ -201,6 +201,24 @@ for each in (early, late, other):
     assert said == [True, True, ["other", False, True]]
 
 
+def test_a_child_may_stop_its_parents_agent(tmp_path) -> None:
+    """As the ``finally`` of a program that forks inside of it does: nothing of it is its own."""
+    script = """
+agent = sampler.agent.start()
+def stopped():
+    begun = time.monotonic()
+    agent.stop()
+    return time.monotonic() - begun
+child(stopped)
+"""
+    with LineSink() as sink:
+        file = configured(tmp_path, sink)
+        with file.open("a") as more:
+            more.write('[adapters.prometheus]\nlisten = "127.0.0.1:0"\n')
+        (seconds,) = asked(script, file)
+    assert seconds < 5.0
+
+
 def test_a_grandchild_and_a_stopped_parent(tmp_path) -> None:
     """Children of children get theirs; a child of a program without an agent has none."""
     script = """
