@@ -18,7 +18,7 @@ from tests.support.doubles import LineSink
 from tests.support.waiting import wait_for
 
 ROOT = Path(__file__).parents[2]
-INTERVAL = 0.2
+INTERVAL = 0.1
 
 PROGRAM = """
 import attrs, json, sys

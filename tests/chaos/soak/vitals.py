@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from statistics import quantiles
 from typing import TYPE_CHECKING, NamedTuple
 
 import psutil
@@ -57,7 +56,7 @@ class Watch:
         """Say what grew from the second third of the readings, after the warm-up, to the last."""
         third = len(self._readings) // 3
         before, after = (
-            Reading(*map(_quiet, zip(*part, strict=True)))
+            Reading(*map(min, zip(*part, strict=True)))  # a push takes a socket for a moment
             for part in (self._readings[third : 2 * third], self._readings[2 * third :])
         )
         say(f"after the warm-up: {before}; at the end: {after}")
@@ -66,8 +65,3 @@ class Watch:
             for name, old, new in zip(Reading._fields, before, after, strict=True)
             if new > old * (1 + GROWTH)
         ]
-
-
-def _quiet(values: tuple[float, ...]) -> float:
-    """Return the lower quartile: a push or an outage takes a thread, or a socket, for a moment."""
-    return quantiles(values, n=4)[0]
