@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("sampler")
 
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
 
 def run(config: str | None, *, once: bool = False, test: bool = False) -> int:
     """Run what a configuration says; return the exit status.
@@ -85,6 +87,8 @@ def _forever(agent: Agent, config: str | None) -> int:
     agent.stop()
     for name, account in agent.accounts().items():
         _log.info("%s: %s", name, law(account))
+    for number in _SIGNALS:  # the interpreter's end gives a handler up, and not this
+        signal.signal(number, signal.SIG_IGN)
     return OK
 
 
@@ -129,7 +133,7 @@ def _told() -> int:
     told, tell = os.pipe()
     os.set_blocking(tell, False)
     signal.set_wakeup_fd(tell, warn_on_full_buffer=False)
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number in _SIGNALS:
         signal.signal(number, lambda *_: None)
     return told
 
