@@ -16,8 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import Any
 
+    _Mapping = Mapping[str, Any]
+else:
+    _Mapping = object
 
-class Histogram:
+
+class Histogram(_Mapping):
     """An immutable, checked histogram, and the mapping that a sampler yields for it.
 
     It is a ``Mapping`` by registration: what inherits from one is slow to tell from a number.
@@ -68,11 +72,12 @@ class Histogram:
     def __bool__(self) -> bool:
         return True
 
-    __contains__ = Mapping.__contains__
-    get = Mapping.get
-    items = Mapping.items
-    keys = Mapping.keys
-    values = Mapping.values
+    if not TYPE_CHECKING:
+        __contains__ = Mapping.__contains__
+        get = Mapping.get
+        items = Mapping.items
+        keys = Mapping.keys
+        values = Mapping.values
 
     def at(self, bound: float) -> int | None:
         """Count the observations up to ``bound``; None when its neighbours disagree."""

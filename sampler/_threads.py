@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ("Condition", "Event", "Lock", "SimpleQueue", "Thread", "running")
 
-Lock = allocate_lock
+Lock: Callable[[], LockType] = allocate_lock
 
 _running: set[Thread] = set()
 in_child(_running.clear)  # it has none of its parent's threads

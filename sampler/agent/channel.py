@@ -105,7 +105,7 @@ class Pushed(Channel):
             return NewestOnly(self.encoder, law)
         if wiring.spool is None:
             return Outbox(wiring.outbox, law)
-        self.spool = Spool(wiring.name, wiring.spool_bytes, wiring.interval)
+        self.spool: Spool | None = Spool(wiring.name, wiring.spool_bytes, wiring.interval)
         return SpooledOutbox(wiring.outbox, self.spool, wiring.spool, wiring.name, law)
 
     def _baselines(self) -> Stepped | NewestOnly:
