@@ -240,12 +240,14 @@ def _give_up(jobs: Sequence[Job], reason: str) -> None:
 
 
 def told(error: BaseException) -> str:
-    """Return what an error says, in at most 300 characters. Runs foreign code."""
+    """Return what an error says, in one line of at most 300 characters. Runs foreign code."""
     try:
         text = f"{type(error).__name__}: {error}"
     except BaseException:  # an author's own __str__
         return "an error that cannot be shown"
-    return text if len(text) <= 300 else text[:297] + "..."
+    # A file of a log takes no lone surrogate, and a terminal obeys what it escapes.
+    line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[:301])
+    return line if len(line) <= 300 else line[:297] + "..."
 
 
 def _cut(error: BaseException) -> None:

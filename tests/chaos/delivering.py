@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import threading
 import time
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,8 @@ from sampler_statsd import StatsD
 from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import pytest
 
     from sampler.agent import Account, Batch, Outcome
@@ -71,6 +75,26 @@ class Recorder(Graphite):
         return DELIVERED
 
 
+class Gated:
+    """An adapter whose attempts wait while a test holds its gate."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.gate = threading.Lock()
+
+    def send(self, batch: Batch, timeout: float) -> Outcome:
+        with self.gate:
+            return super().send(batch, timeout)  # type: ignore[misc]
+
+
+class GatedGraphite(Gated, Graphite):
+    """Graphite's."""
+
+
+class GatedStatsD(Gated, StatsD):
+    """StatsD's."""
+
+
 class Rig:
     """An agent, running.
 
@@ -97,6 +121,7 @@ class Rig:
         monkeypatch.setattr("sampler.agent.sender.LONGEST_PAUSE", 0.2)
         monkeypatch.setattr("sampler.agent.agent.Collector", partial(Collector, clock=Hurried()))
         self.truth = Recorder(quantiles=())
+        self._gates = [each.gate for each in adapters.values() if isinstance(each, Gated)]
         self.source = Source()
         registry = Registry()
         registry.register(self.source.mapping())
@@ -111,6 +136,14 @@ class Rig:
 
     def account(self, name: str) -> Account:
         return self.agent.accounts()[name]
+
+    @contextmanager
+    def between(self) -> Iterator[None]:
+        """Keep attempts waiting: a fault that begins here finds nothing that is half taken."""
+        with ExitStack() as held:
+            for gate in self._gates:
+                held.enter_context(gate)
+            yield
 
     def pulls(self, more: int) -> None:
         """Wait for so many further pulls."""
@@ -135,12 +168,12 @@ class Rig:
 
 def graphite(port: int, **options: Any) -> Graphite:
     """Return an adapter that writes what the Recorder writes."""
-    return Graphite(port=port, quantiles=(), **options)
+    return GatedGraphite(port=port, quantiles=(), **options)
 
 
 def statsd(port: int, **options: Any) -> StatsD:
     """Return an adapter whose names are easily told."""
-    return StatsD(port=port, prefix="x", **options)
+    return GatedStatsD(port=port, prefix="x", **options)
 
 
 def counted(lines: list[bytes]) -> int:

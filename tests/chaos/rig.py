@@ -12,6 +12,8 @@ from tests.chaos.law import check
 from tests.support.memory import Memory
 from tests.support.waiting import wait_for
 
+GENEROUS = 5.0
+
 
 class Good:
     """A sampler whose every answer is known: a counter that is its number of calls, and a gauge.
@@ -44,7 +46,7 @@ class Rig:
         goods: how many good samplers to register behind them.
         interval: seconds.
         beside: a second adapter.
-        limits: of the ``[samplers]`` table.
+        limits: of the ``[samplers]`` table; its deadline is one that a busy machine keeps, too.
     """
 
     def __init__(
@@ -55,6 +57,8 @@ class Rig:
         beside: Any = None,
         **limits: Any,
     ) -> None:
+        limits.setdefault("deadline", GENEROUS)
+        self._tight = limits["deadline"] < GENEROUS
         self.accounts: dict[str, Any] = {}
         """What became of each sampler's samples, the last pull's included; set at the end."""
         self.memory = Memory(size=100)
@@ -74,10 +78,14 @@ class Rig:
         self.agent.start()
         return self
 
-    def __exit__(self, kind: object, *_: object) -> None:
+    def stop(self, timeout: float | None = None) -> None:
+        """Stop the agent, within so many seconds."""
         for collector in self.agent._collectors:
-            self.accounts = {each.sampler: each for each in collector.statistics()}
-        self.agent.stop()
+            self.accounts |= {each.sampler: each for each in collector.statistics()}
+        self.agent.stop(timeout)
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self.stop()
         if kind is None:
             check(self.agent.accounts()["memory"], len(self.memory.received))
             self.exact()
@@ -109,12 +117,18 @@ class Rig:
         return [value for _, value in sorted(found)]
 
     def exact(self) -> None:
-        """Insist that every answer of every good sampler arrived, once, as it was given."""
+        """Insist that every answer of every good sampler arrived, once, as it was given.
+
+        Under a deadline of some milliseconds a busy machine may make one of them late: counted.
+        """
         assert set(self.memory.received.values()) == {1}
         arrived = Counter(series for series, _, _ in self.memory.received)
         for good in self.goods:
             counted, minus = f"{good.name}.calls", f'{good.name}.minus{{sign="-"}}'
+            late = self.accounts[good.name].failures.get("deadline", 0)
+            assert late <= self._tight
             assert good.calls > 1
-            assert arrived[counted] == arrived[minus] == good.calls
-            assert self.points(counted) == list(range(1, good.calls + 1))
-            assert self.points(minus) == list(range(-1, -good.calls - 1, -1))
+            assert arrived[counted] == arrived[minus] == good.calls - late
+            points = self.points(counted)
+            assert points == sorted(set(points) & set(range(1, good.calls + 1)))
+            assert self.points(minus) == [-point for point in points]

@@ -19,7 +19,7 @@ from tests.chaos.test_bad_samplers import Own
 from tests.support.memory import Memory
 from tests.support.waiting import wait_for
 
-SHORT = 0.3
+SHORT = 0.5
 
 
 class Stuck(Memory):
@@ -53,7 +53,7 @@ def test_an_encoder_that_hangs_costs_its_own_adapter_only(
     monkeypatch.setattr("sampler.agent.encoding.ENCODE_DEADLINE", SHORT)
     stuck = Stuck(how)
     with Rig(beside=stuck) as rig:
-        rig.run(6)
+        rig.run(4)
         assert abandoned() <= 1
         if how == "hangs":
             assert (stuck.calls, abandoned()) == (1, 1)

@@ -49,8 +49,9 @@ def test_what_was_refused_arrives_exactly_once(sink, monkeypatch):
             monkeypatch, graphite=graphite(sink.port), statsd=statsd(daemon.port, transport="tcp")
         )
         rig.pulls(2)
-        sink.refuse()
-        daemon.refuse()
+        with rig.between():
+            sink.refuse()
+            daemon.refuse()
         rig.fails("graphite")
         rig.fails("statsd")
         rig.pulls(6)
@@ -72,7 +73,8 @@ def test_an_unanswered_connection_delays_and_loses_nothing(sink, monkeypatch):
     """No attempt outlasts its limit, and the ticks go on meanwhile."""
     rig = Rig(monkeypatch, graphite=graphite(sink.port), timeout=0.5)
     rig.pulls(2)
-    sink.blackhole()
+    with rig.between():
+        sink.blackhole()
     rig.fails("graphite")
     rig.pulls(8)
     (pulse,) = rig.agent._pulses
@@ -102,7 +104,8 @@ def test_a_connection_that_dies_half_open_is_resent_whole(sink, proxy, monkeypat
     """What the peer's kernel did not acknowledge is not taken for sent."""
     rig = Rig(monkeypatch, graphite=graphite(proxy.port), timeout=0.5)
     rig.pulls(2)
-    proxy.blackhole()
+    with rig.between():
+        proxy.blackhole()
     rig.fails("graphite")
     rig.pulls(4)
     proxy.listen()
@@ -183,7 +186,8 @@ def test_a_receiver_that_does_not_read_delays_and_loses_nothing(sink, proxy, mon
     """The whole of an attempt has a limit, and each uses one socket."""
     rig = Rig(monkeypatch, graphite=graphite(proxy.port), timeout=0.5)
     rig.pulls(2)
-    proxy.blackhole()
+    with rig.between():
+        proxy.blackhole()
     for _ in range(2):
         accepted = proxy.accepted
         wait_for(lambda n=accepted: proxy.accepted > n, what="another attempt")

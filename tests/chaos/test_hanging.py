@@ -103,7 +103,7 @@ rig.memory.fault = sys.argv[1] or None
 with rig:
     rig.run(2)
     began = time.time()
-    rig.agent.stop(1.0)
+    rig.stop(1.0)
     took = time.time() - began
     if rig.memory.fault:  # what hangs in send() arrives nowhere, and is counted so
         assert rig.agent.accounts()["memory"].holds

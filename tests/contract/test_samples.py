@@ -253,7 +253,7 @@ class Mute(Exception):
         RecursionError,
         Boom,
         Mute,
-        lambda: Exception("\ud800" * 3 + "x" * 10**6),
+        lambda: Exception("\ud800\n\x1b[31m" + "x" * 10**6),
     ],
 )
 @pytest.mark.clause("C-05")
@@ -271,7 +271,9 @@ def test_a_sampler_that_raises_fails_as_a_whole(lab: Lab, error: Any) -> None:
     lab.next = sample
     assert lab.pull() == {}
     assert reasons(lab.snapshot) == {"lab": "raised"}
-    assert len(lab.snapshot.failures[0].message) <= 300
+    message = lab.snapshot.failures[0].message
+    assert len(message) <= 300
+    assert message.isprintable()
     assert (lab.block.series, lab.block.values) == (block.series, [ABSENT, ABSENT])
     assert lab.block.series is block.series
     assert len(lab.block) == 0
