@@ -25,7 +25,7 @@ from tests.support.doubles import LineSink
 from tests.support.scripted import ScriptedHTTP
 from tests.support.waiting import wait_for
 
-INTERVAL = 60.0
+INTERVAL = 300.0
 DAY = 86_400.0
 
 
@@ -49,7 +49,7 @@ class Day:
         registry = Registry()
         registry.register(self.source.mapping())
         self._collector = Collector(registry, name="day", interval=INTERVAL, clock=self.clock)
-        self.channel = Pushed(Wiring("it", "it", adapter, INTERVAL, outbox=100_000), adapter)
+        self.channel = Pushed(Wiring("it", "it", adapter, INTERVAL, outbox=20_000), adapter)
         self._sender = Sender(
             "it", adapter, self.channel.outbox, 5.0, clock=self.clock, wait=self._pause
         )
@@ -68,7 +68,7 @@ class Day:
             self._due += INTERVAL
             self.clock.advance(self._due - self.clock.monotonic())
             self.tick()
-            if not self.source.pulls % 120:  # every two hours
+            if not self.source.pulls % 24:  # every two hours
                 gc.collect()
                 self.memory.append(sys.getallocatedblocks())
         self.clock.advance(until - self.clock.monotonic())

@@ -1,4 +1,4 @@
-"""A spool of 2 KiB with every byte flipped, and cut at every length: it always starts."""
+"""A spool of 1 KiB with every byte flipped, and cut at every length: it always starts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Sample:
     def __init__(self, parent) -> None:
         self.parent = parent
         box = outbox(parent)
-        sizes = [40, 150, 12, 300, 90, 200, 77, 260, 130, 400]
+        sizes = [20, 90, 12, 110, 45, 80, 33, 70, 50, 120]
         places = {}
         for n, size in enumerate(sizes):
             box.add([batch(n, size, samples=n + 1)])
@@ -31,7 +31,7 @@ class Sample:
         abandon(box)
         (self.file,) = segments(parent)
         self.data = self.file.read_bytes()
-        assert 1_900 < len(self.data) < 2_300
+        assert 900 < len(self.data) < 1_200
         self.waiting = {n: place for n, place in places.items() if n >= 2}
         self.batches = {n: batch(n, size, samples=n + 1) for n, size in enumerate(sizes)}
 
