@@ -199,7 +199,8 @@ def test_datagrams_that_are_refused_cost_no_count(monkeypatch):
     with DatagramSink() as sink:
         rig = Rig(monkeypatch, statsd=statsd(sink.port))
         rig.pulls(2)
-        sink.refuse()
+        with rig.between():
+            sink.refuse()
         rig.fails("statsd")
         rig.pulls(4)
         sink.listen()

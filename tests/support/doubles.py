@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 from functools import partial
 
@@ -37,6 +38,8 @@ class DatagramSink(Double):
     def _shut(self) -> None:
         if self._socket is not None:
             self._unwatch(self._socket)
+            while select.select([self._socket], [], [], 0)[0]:
+                self._receive()  # what has come has come
             self._socket.close()
             self._socket = None
 
