@@ -67,10 +67,11 @@ def main() -> None:
     if wanted("hot/nothing"):
         runner.timeit("hot/nothing", stmt="pass")
     sizes = pulls.SIZES[:-1] if os.environ.get(SMALL) else pulls.SIZES
+    # One's sizes follow each other, as a machine's speed changes within minutes.
     for operation, contenders in pulls.OPERATIONS.items():
-        for size in sizes:
-            for share in pulls.shares(operation):
-                for contender, make in contenders.items():
+        for share in pulls.shares(operation):
+            for contender, make in contenders.items():
+                for size in sizes:
                     name = f"pull/{operation}/{size}/{share:g}/{contender}"
                     if wanted(name) and pulls.worthwhile(contender, share):
                         runner.bench_time_func(name, repeated, make, size, share, inner_loops=size)
