@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from itertools import count, repeat
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +13,9 @@ from hypothesis import strategies as st
 from sampler import Collector, Histogram, Instruments, Registry
 from tests.contract.build import mapping, reasons, values
 from tests.contract.lab import BIG, Lab
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @pytest.mark.clause("C-14")
@@ -283,28 +286,33 @@ def many(number: int) -> dict[str, int]:
     return {f"k{n}": n for n in range(number)}
 
 
+def filled(number: int) -> dict[int, int]:
+    """Return so many buckets."""
+    return dict.fromkeys(range(number), 1)
+
+
 @pytest.mark.clause("C-14")
 @pytest.mark.parametrize("min_interval", [None, 60])
 @pytest.mark.parametrize(
-    ("sample", "reason"),
+    ("make", "reason"),
     [
-        (("g", 1, many(65)), "too_many_labels"),
-        (("g", 1, OrderedDict(many(65))), "too_many_labels"),
-        (("g", 1, many(10**6)), "too_many_labels"),
-        (("g", 1, Endless()), "too_many_labels"),
-        (("h", {"count": 1, "buckets": dict.fromkeys(range(1_001), 1)}), "too_many_buckets"),
-        (("h", {"count": 1, "buckets": dict.fromkeys(range(10**6), 1)}), "too_many_buckets"),
-        (("h", {"count": 1, "buckets": Endless()}), "too_many_buckets"),
+        (lambda: ("g", 1, many(65)), "too_many_labels"),
+        (lambda: ("g", 1, OrderedDict(many(65))), "too_many_labels"),
+        (lambda: ("g", 1, many(10**6)), "too_many_labels"),
+        (lambda: ("g", 1, Endless()), "too_many_labels"),
+        (lambda: ("h", {"count": 1, "buckets": filled(1_001)}), "too_many_buckets"),
+        (lambda: ("h", {"count": 1, "buckets": filled(10**6)}), "too_many_buckets"),
+        (lambda: ("h", {"count": 1, "buckets": Endless()}), "too_many_buckets"),
     ],
 )
 def test_a_sample_with_too_many_labels_or_buckets_costs_itself_only(
-    sample: Any, reason: str, min_interval: float | None
+    make: Callable[[], Any], reason: str, min_interval: float | None
 ) -> None:
     """It is refused under its own reason, whatever it would have taken to read it whole."""
     registry = Registry()
     keys = {} if min_interval is None else {"min_interval": min_interval}
     metrics = {"h": {"kind": "histogram"}}
-    registry.register(mapping("m", ("a", 1), sample, ("b", 2), metrics=metrics, **keys))
+    registry.register(mapping("m", ("a", 1), make(), ("b", 2), metrics=metrics, **keys))
     with Collector(registry, deadline=20.0) as consumer:
         assert values(consumer.collect()) == {"m.a": 1, "m.b": 2}
         (account,) = consumer.statistics()
@@ -314,7 +322,7 @@ def test_a_sample_with_too_many_labels_or_buckets_costs_itself_only(
 
 def test_as_many_labels_and_buckets_as_a_consumer_takes() -> None:
     """Sixty-four labels, a thousand buckets; infinity and constant labels come on top."""
-    buckets = {**dict.fromkeys(range(1_000), 1), float("inf"): 1}
+    buckets = {**filled(1_000), float("inf"): 1}
     samples = (("g", 1, many(64)), ("h", {"count": 1, "buckets": buckets}))
     registry = Registry()
     metrics = {"h": {"kind": "histogram"}}
