@@ -15,6 +15,7 @@ import time
 from sampler._abandoned import BUDGET, Ended, abandoned, end_spinning, give_up
 from sampler._native import allocate_lock, get_ident
 from sampler._threads import SimpleQueue, Thread
+from sampler._told import told
 from sampler._turns import Turns
 
 TYPE_CHECKING = False
@@ -237,17 +238,6 @@ class Crew:
 def _give_up(jobs: Sequence[Job], reason: str) -> None:
     for job in jobs:
         job.started, job.reason = False, reason
-
-
-def told(error: BaseException) -> str:
-    """Return what an error says, in one line of at most 300 characters. Runs foreign code."""
-    try:
-        text = f"{type(error).__name__}: {error}"
-    except BaseException:  # an author's own __str__
-        return "an error that cannot be shown"
-    # A file of a log takes no lone surrogate, and a terminal obeys what it escapes.
-    line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[:301])
-    return line if len(line) <= 300 else line[:297] + "..."
 
 
 def _cut(error: BaseException) -> None:

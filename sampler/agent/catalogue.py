@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from sampler._discovery import announced
-from sampler._worker import Crew, Job, told
+from sampler._told import told
+from sampler._worker import Crew, Job
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import attrs
 
 from sampler._histogram import Histogram
+from sampler._told import printable
 from sampler.agent.adapter import DELIVERED, Batch
 from sampler.agent.options import option
 from sampler.exceptions import Unavailable
@@ -62,7 +63,7 @@ class Console:
 
 
 def _table(block: Block) -> list[str]:
-    rows = ((*_shown(series, value), _printable(str(series))) for series, value in block)
+    rows = ((*_shown(series, value), printable(str(series))) for series, value in block)
     return [f"{number:>16} {unit:<12} {name}" for number, unit, name in rows]
 
 
@@ -78,7 +79,3 @@ def _shown(series: Series, value: Value) -> tuple[str, str]:
     if isinstance(value, float):
         return f"{value:,.6g}", unit
     return f"{value:,}", unit
-
-
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)

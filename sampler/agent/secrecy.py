@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from sampler._worker import told
+from sampler._told import line, said
 from sampler.agent.expansion import FILE, Given
 
 if TYPE_CHECKING:
@@ -95,8 +95,13 @@ def masked(text: str) -> str:
 
 
 def described(error: BaseException) -> str:
-    """Return what an error of foreign code says, masked, in at most 300 characters."""
-    return masked(told(error))
+    """Return what an error of foreign code says, masked, in one line."""
+    return shown(said(error))
+
+
+def shown(text: str) -> str:
+    """Return a text of foreign code masked, in one printable line of at most 300 characters."""
+    return line(masked(text))  # in this order: a secret that is cut is not found
 
 
 _USERINFO = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*://)[^\s/?#'\"]*@")
@@ -117,11 +122,11 @@ def _texts(value: Any) -> Iterator[str]:
 def _mask_record(record: logging.LogRecord) -> bool:
     """Mask a record of ours; one that quotes nothing stays as it is."""
     try:
-        said = record.getMessage()
+        message = record.getMessage()
         trace = _formatter.formatException(record.exc_info) if record.exc_info else ""
     except Exception:
         return True
-    if (hidden := masked(said)) != said:
+    if (hidden := masked(message)) != message:
         record.msg, record.args = hidden, None
     if (hidden := masked(trace)) != trace:
         record.exc_info, record.exc_text = None, hidden

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sampler._threads import Event, Thread
 from sampler.agent.adapter import DELIVERED, UNCONFIRMED
 from sampler.agent.journal import Journal
-from sampler.agent.secrecy import described, masked
+from sampler.agent.secrecy import described, shown
 from sampler.exceptions import Rejected, Unavailable
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ class Sender:
         try:
             outcome = self._adapter.send(batch, timeout)
         except Unavailable as error:
-            return self._unavailable(masked(str(error)), error.retry_after)
+            return self._unavailable(shown(str(error)), error.retry_after)
         except Rejected as error:
             self._rejected(batch, error)
         else:
@@ -186,7 +186,7 @@ class Sender:
         self._sibling = None
         refused = batch.samples if error.samples is None else min(error.samples, batch.samples)
         self._outbox.landed(delivered=batch.samples - refused, rejected=error.reason)
-        self._journal.complain(error.reason, f"{error}: such entries are dropped")
+        self._journal.complain(error.reason, f"{shown(str(error))}: such entries are dropped")
         self._over_it(confirmed=True)
 
     def _halved(self, batch: Batch) -> bool:

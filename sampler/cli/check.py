@@ -12,7 +12,7 @@ from sampler._mapping import oddities
 from sampler.agent.adapter import Batch, ScrapedAdapter
 from sampler.agent.agent import bind_problem
 from sampler.agent.law import Law
-from sampler.agent.secrecy import described, masked
+from sampler.agent.secrecy import described, shown
 from sampler.cli.exits import OK, UNAVAILABLE
 from sampler.cli.losses import concerned
 from sampler.cli.run import prepare
@@ -118,7 +118,7 @@ def _ask(wiring: Wiring) -> bool:
     try:
         wiring.adapter.send(Batch((), 0), wiring.timeout)
     except (Unavailable, Rejected) as error:
-        print(f"adapter {wiring.name!r}: does not answer: {masked(str(error))}", file=sys.stderr)
+        print(f"adapter {wiring.name!r}: does not answer: {shown(str(error))}", file=sys.stderr)
         return False
     except Exception as error:  # foreign code
         print(f"adapter {wiring.name!r}: send raised {described(error)}", file=sys.stderr)

@@ -9,7 +9,7 @@ import pytest
 
 from sampler import ConfigurationError
 from sampler.agent.config import parse, read
-from sampler.agent.secrecy import masked, remember
+from sampler.agent.secrecy import described, masked, remember, shown
 from sampler.cli.main import main
 
 LITERAL = 'password = "hunter2x"'
@@ -139,6 +139,25 @@ def test_known_secrets_are_masked_in_the_log():
 def test_whoever_stands_in_a_url_is_masked(text, said):
     """Known or not."""
     assert masked(text) == said
+
+
+@pytest.mark.parametrize("cut", range(280, 310))
+def test_no_half_of_a_secret_is_left_where_a_text_is_cut(cut):
+    """It is masked first."""
+    remember("hunter2x-and-more")
+    text = "." * cut + "hunter2x-and-more"
+    for line in (shown(text), described(ValueError(text))):
+        assert "hunt" not in line
+        assert len(line) <= 300
+
+
+@pytest.mark.parametrize("text", ["two\nlines", "\x1b[31mred", "\ud800", "\0", "\u202ereversed"])
+def test_what_foreign_code_says_is_one_printable_line(text):
+    """No control character, no lone surrogate."""
+    line = shown(text)
+    assert line.isprintable()
+    assert ascii(text)[1:-1] == ascii(line)[1:-1].replace("\\\\", "\\")
+    line.encode()
 
 
 def test_longer_secrets_go_first_and_short_ones_are_no_words():

@@ -17,6 +17,8 @@ ONLY = "BENCH_ONLY"
 """The environment's variable with the beginnings of names to run, separated by commas."""
 SMALL = "BENCH_SMALL"
 """The environment's variable that leaves out the largest size."""
+SAMPLES = 50_000
+"""As many are pulled for each value, at least."""
 
 
 def repeated(loops: int, make: Callable[[int, float], pulls.Operation], size: int, share: float):
@@ -55,6 +57,7 @@ def main() -> None:
     """Run what is wanted."""
     runner = pyperf.Runner(program_args=("-m", "tests.bench.timed"))
     runner.argparser.set_defaults(inherit_environ=[ONLY, SMALL, "PYTHONPATH"])
+    runner.parse_args()
     for operation, statement in hot.STATEMENTS.items():
         need = hot.needs(statement)
         for contender, (_, able) in hot.CONTENDERS.items():
@@ -74,6 +77,8 @@ def main() -> None:
                 for size in sizes:
                     name = f"pull/{operation}/{size}/{share:g}/{contender}"
                     if wanted(name) and pulls.worthwhile(contender, share):
+                        # Known, it need not be tried out, which takes a process each.
+                        runner.args.loops = max(1, SAMPLES // size)
                         runner.bench_time_func(name, repeated, make, size, share, inner_loops=size)
 
 

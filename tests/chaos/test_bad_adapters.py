@@ -11,7 +11,7 @@ import pytest
 
 from sampler import ConfigurationError
 from sampler._abandoned import abandoned
-from sampler.agent import Batch, Unavailable
+from sampler.agent import Batch, Rejected, Unavailable
 from sampler.agent.config import parse
 from tests.chaos.law import check
 from tests.chaos.rig import Rig
@@ -106,6 +106,18 @@ def test_a_sender_survives_whatever_its_adapter_raises(kind: Any) -> None:
     assert account.delivered > 0
     assert account.unconfirmed > 0
     assert account.delivered + account.unconfirmed == account.collected
+
+
+@pytest.mark.parametrize("kind", [Unavailable, Rejected, ValueError])
+def test_what_an_adapter_says_is_logged_in_printable_lines(kind: Any, caplog: Any) -> None:
+    """A terminal that shows the log obeys nobody's escapes."""
+    said = "away\n2026 sampler: forged\x1b[2J"
+    raising = Raising(kind("own", message=said) if kind is Rejected else kind(said))
+    with Rig(beside=raising):
+        wait_for(lambda: "forged" in caplog.text, what="the line")
+    lines = [record.getMessage() for record in caplog.records]
+    assert any(r"away\n2026 sampler: forged\x1b[2J" in line for line in lines)
+    assert all(line.isprintable() for line in lines)
 
 
 def announce(folder: Path, module: str) -> None:
