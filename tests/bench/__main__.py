@@ -1,6 +1,6 @@
 """Measure everything beside the peers, and print the table.
 
-``uv run --group bench python -m tests.bench`` takes about MINUTES, ``--fast`` half of
+``uv run --group bench python -m tests.bench`` takes about a quarter of an hour, ``--fast`` half of
 it, with less certain numbers. ``--write`` puts data, table and chart into ``docs/bench/``.
 """
 
@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from statistics import fmean
 
 import pyperf
 
@@ -28,13 +29,14 @@ DOCS = Path(__file__).parents[2] / "docs" / "bench"
 def main() -> int:
     """Run; return 0."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--fast", action="store_true", help="fewer rounds")
+    parser.add_argument("--fast", action="store_true", help="fewer processes")
     parser.add_argument("--small", action="store_true", help="leave 100,000 series out")
     parser.add_argument("--only", default="", help="beginnings of names, separated by commas")
     parser.add_argument("--write", action="store_true", help="write docs/bench/")
     options = parser.parse_args()
-    numbers = times(options.only, fast=options.fast, small=options.small)
-    numbers |= effects(options.only)
+    best = min(timed.pace() for _ in range(2_000))
+    numbers = times(options.only, best, fast=options.fast, small=options.small)
+    numbers |= effects(options.only, best)
     about = f"CPython {platform.python_version()}, {machine()}"
     print(report.page(about, numbers))
     if options.write:
@@ -42,47 +44,47 @@ def main() -> int:
     return 0
 
 
-def times(only: str, *, fast: bool, small: bool) -> dict[str, float]:
-    """Run pyperf; return nanoseconds by name, with the loop's own cost taken off.
-
-    In rounds of one process each, of which the fastest counts: a machine that others share is
-    slower for minutes, and then for some contenders only, were each measured in one go.
-    """
-    environ = {**os.environ, timed.ONLY: only, timed.SMALL: "1" if small else ""}
-    least: dict[str, float] = {}
-    for number in range(3 if fast else 5):
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder, "times.json")
-            subprocess.run(
-                [
-                    *(sys.executable, "-m", "tests.bench.timed", "--quiet", "-o", str(file)),
-                    *("-p", "1", "-n", "3", "-w", "1", "--min-time", "0.05"),
-                ],
-                check=True,
-                env=environ,
-                stdout=sys.stderr,
-            )
-            if not file.exists():
-                return {}
-            for each in pyperf.BenchmarkSuite.load(str(file)):
-                name, median = each.get_name(), each.median() * 1e9
-                least[name] = min(median, least.get(name, median))
-        print(f"round {number + 1} is over", file=sys.stderr)
-    loop = least.pop("hot/nothing", 0.0)
+def times(only: str, best: float, *, fast: bool, small: bool) -> dict[str, float]:
+    """Run pyperf; return nanoseconds by name, medians with the loop's own cost taken off."""
+    environ = {
+        **os.environ,
+        timed.ONLY: only,
+        timed.SMALL: "1" if small else "",
+        timed.BEST: str(best),
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "times.json")
+        subprocess.run(
+            [
+                *(sys.executable, "-m", "tests.bench.timed", "--quiet", "-o", str(file)),
+                *("-p", "2" if fast else "4", "-n", "5", "-w", "1", "--min-time", "0.05"),
+            ],
+            check=True,
+            env=environ,
+            stdout=sys.stderr,
+        )
+        if not file.exists():
+            return {}
+        suite = pyperf.BenchmarkSuite.load(str(file))
+    medians = {each.get_name(): each.median() * 1e9 for each in suite}
+    loop = medians.pop("hot/nothing", 0.0)
     return {
-        name: value - loop if name.startswith("hot/") else value for name, value in least.items()
+        name: value - loop if name.startswith("hot/") else value for name, value in medians.items()
     }
 
 
-def effects(only: str) -> dict[str, float]:
-    """Measure what is no time of a call."""
-    numbers = {}
+def effects(only: str, best: float) -> dict[str, float]:
+    """Measure what is no time of a call, at the machine's speed of the moment, and that."""
+    numbers, paces = {}, []
     for name, (_, contenders) in EFFECTS.items():
         for contender in contenders:
             if not only or f"{name}/{contender}".startswith(tuple(only.split(","))):
+                paces += [timed.pace() for _ in range(50)]
                 for key, value in measured(name, contender).items():
                     numbers[f"{name}/{contender}/{key}"] = value
                     print(f"{name}/{contender}/{key}: {value:.4g}", file=sys.stderr)
+    if paces:
+        numbers[report.MOMENT] = fmean(paces) / best
     return numbers
 
 

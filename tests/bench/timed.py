@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import time
+import timeit
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pyperf
@@ -17,11 +19,40 @@ ONLY = "BENCH_ONLY"
 """The environment's variable with the beginnings of names to run, separated by commas."""
 SMALL = "BENCH_SMALL"
 """The environment's variable that leaves out the largest size."""
+BEST = "BENCH_BEST"
+"""The environment's variable with the seconds of `pace` at best."""
+PATIENCE = 1.0
+"""Seconds in which a value is taken again while the machine's speed changes."""
 SAMPLES = 50_000
 """As many are pulled for each value, at least."""
 
 
-def repeated(loops: int, make: Callable[[int, float], pulls.Operation], size: int, share: float):
+def pace() -> float:
+    """Return the CPU seconds of a fixed loop: how fast the machine is now."""
+    began = time.process_time()
+    for number in range(50_000):
+        _numbers[number & 255] = number + 0.5
+    return time.process_time() - began
+
+
+_numbers: dict[int, float] = {}
+
+
+def paced(loops: int, measure: Callable[[int], float]) -> float:
+    """Return what ``measure`` does, as if the machine had been as fast as at best.
+
+    One that others share is slower by a half for seconds at a time; what `pace` takes before and
+    after tells by how much. Where the two differ, the value is taken again.
+    """
+    best = float(os.environ[BEST])
+    until = time.monotonic() + PATIENCE
+    while True:
+        before, seconds, after = pace(), measure(loops), pace()
+        if abs(before - after) < 0.1 * after or time.monotonic() > until:
+            return seconds * 2 * best / (before + after)
+
+
+def repeated(make: Callable[[int, float], pulls.Operation], size: int, share: float, loops: int):
     """Time an operation in CPU seconds of the whole process; what is changed is not timed.
 
     Pulls sleep on purpose, so that wall time would count what costs nothing.
@@ -56,7 +87,7 @@ def wanted(name: str) -> bool:
 def main() -> None:
     """Run what is wanted."""
     runner = pyperf.Runner(program_args=("-m", "tests.bench.timed"))
-    runner.argparser.set_defaults(inherit_environ=[ONLY, SMALL, "PYTHONPATH"])
+    runner.argparser.set_defaults(inherit_environ=[ONLY, SMALL, BEST, "PYTHONPATH"])
     runner.parse_args()
     for operation, statement in hot.STATEMENTS.items():
         need = hot.needs(statement)
@@ -66,9 +97,9 @@ def main() -> None:
                 continue
             made = f"{need} = CONTENDERS[{contender!r}][0]()[{need!r}]"
             setup = f"from tests.bench.hot import CONTENDERS\n{made}"
-            runner.timeit(name, stmt=statement, setup=setup)
+            runner.bench_time_func(name, paced, timeit.Timer(statement, setup).timeit)
     if wanted("hot/nothing"):
-        runner.timeit("hot/nothing", stmt="pass")
+        runner.bench_time_func("hot/nothing", paced, timeit.Timer().timeit)
     sizes = pulls.SIZES[:-1] if os.environ.get(SMALL) else pulls.SIZES
     # One's sizes follow each other, as a machine's speed changes within minutes.
     for operation, contenders in pulls.OPERATIONS.items():
@@ -79,7 +110,8 @@ def main() -> None:
                     if wanted(name) and pulls.worthwhile(contender, share):
                         # Known, it need not be tried out, which takes a process each.
                         runner.args.loops = max(1, SAMPLES // size)
-                        runner.bench_time_func(name, repeated, make, size, share, inner_loops=size)
+                        measure = partial(repeated, make, size, share)
+                        runner.bench_time_func(name, paced, measure, inner_loops=size)
 
 
 if __name__ == "__main__":
