@@ -1,7 +1,8 @@
 """Measure everything beside the peers, and print the table.
 
-``uv run --group bench python -m tests.bench`` takes about a quarter of an hour, ``--fast`` half of
-it, with less certain numbers. ``--write`` puts data, table and chart into ``docs/bench/``.
+``uv run --group bench python -m tests.bench --fast`` takes 21 minutes on two slow cores; without
+``--fast`` there are twice as many processes. ``--write`` puts data, table and chart into
+``docs/bench/``.
 """
 
 from __future__ import annotations
