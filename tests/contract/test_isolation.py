@@ -141,7 +141,7 @@ def test_a_spinning_sampler_is_ended(registry: Registry) -> None:
 @pytest.mark.scenario(17)
 def test_spinning_samplers_are_ended_beside_a_busy_program(registry: Registry) -> None:
     """Also when several of them and the program share the interpreter."""
-    with ExitStack() as stack, Collector(registry, deadline=0.05) as consumer:
+    with ExitStack() as stack, Collector(registry, deadline=0.25) as consumer:
         spins = [stack.enter_context(Spin(f"spin{n}")) for n in range(3)]
         for spin in spins:
             registry.register(spin.sampler)
@@ -183,7 +183,7 @@ def test_a_slow_sampler_that_sleeps_is_left_alone(registry: Registry) -> None:
 
 def test_ten_that_hang_from_the_start_keep_no_one_out(registry: Registry) -> None:
     """Below the budget the first round takes longer, and all others are in it."""
-    with ExitStack() as stack, Collector(registry, deadline=0.05) as consumer:
+    with ExitStack() as stack, Collector(registry, deadline=0.25) as consumer:
         for n in range(10):
             registry.register(stack.enter_context(Gate(f"gate{n}")).sampler)
         for n in range(20):
@@ -211,7 +211,7 @@ def test_who_has_answered_before_runs_first(registry: Registry) -> None:
 @pytest.mark.scenario(17)
 def test_at_the_budget_only_proven_samplers_run(registry: Registry) -> None:
     """Twenty that hang at once cost sixteen threads; who has answered before always runs."""
-    with ExitStack() as stack, Collector(registry, deadline=0.05) as consumer:
+    with ExitStack() as stack, Collector(registry, deadline=0.25) as consumer:
         gates = [stack.enter_context(Gate(f"gate{n}")) for n in range(20)]
         proven = registry.register(counting("proven"))
         consumer.collect()
