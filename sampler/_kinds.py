@@ -32,6 +32,7 @@ _MOST = 1.7976931348623157e308  # the highest finite float
 _EXPONENTIAL = (*UPPERS, _MOST)
 _ZERO = -1  # the bucket of what is exactly 0, among exponential ones
 _TRIES = 100  # to read a histogram that is written all the time
+_new = object.__new__
 _ONE = 1  # the amount that needs no check: a small int is one object
 
 
@@ -201,7 +202,9 @@ class Histogram:
 
     def time(self) -> Timer:
         """Return a context manager, or decorator, that observes how many seconds it took."""
-        return Timer(self)
+        timer = _new(Timer)  # an __init__ would cost more than both readings of the clock
+        timer._histogram = self  # noqa: SLF001 - one room
+        return timer
 
     def read(self) -> Value:
         """Return the observations so far; the same object until there is another."""

@@ -6,10 +6,12 @@ Beyond the Collector every value is an ``int`` in ±2**63, a finite ``float`` or
 
 from __future__ import annotations
 
+from itertools import chain
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from typing import TypeAlias
+    from typing import Any, TypeAlias
 
     from sampler._histogram import Histogram
 
@@ -44,9 +46,10 @@ class Series:
         scope: ``interpreter``, ``process``, ``server`` or ``host``.
         merge: ``sum``, ``max``, ``min`` or None (gauges only).
         start: epoch seconds at which the cumulative value was zero; None when unknown.
+        cumulative: True for counters and histograms.
     """
 
-    __slots__ = ("help", "kind", "labels", "merge", "name", "scope", "start", "unit")
+    __slots__ = ("cumulative", "help", "kind", "labels", "merge", "name", "scope", "start", "unit")
 
     def __init__(
         self,
@@ -67,11 +70,7 @@ class Series:
         self.scope: str = scope
         self.merge: str | None = merge
         self.start: float | None = start
-
-    @property
-    def cumulative(self) -> bool:
-        """True for counters and histograms."""
-        return self.kind != "gauge"
+        self.cumulative: bool = kind != "gauge"
 
     def restarted(self, start: float | None) -> Series:
         """Return the series that follows this one after a reset at ``start``."""
@@ -123,9 +122,11 @@ class Block:
         self._entries = len(values) - values.count(ABSENT) if entries is None else entries
 
     def __iter__(self) -> Iterator[tuple[Series, Value]]:
-        for series, value in zip(self.series, self.values, strict=True):
-            if not isinstance(value, Absent):
-                yield series, value
+        values: list[Any] = self.values
+        pairs = zip(self.series, values, strict=True)
+        if self._entries == len(values):
+            return pairs
+        return (pair for pair in pairs if pair[1] is not ABSENT)
 
     def __len__(self) -> int:
         return self._entries
@@ -187,8 +188,7 @@ class Snapshot:
         self.interval: float | None = interval
 
     def __iter__(self) -> Iterator[tuple[Series, Value]]:
-        for block in self.blocks:
-            yield from block
+        return chain.from_iterable(self.blocks)
 
     def __len__(self) -> int:
         return sum(map(len, self.blocks))

@@ -35,7 +35,7 @@ class Around:
     ) -> None:
         raise NotImplementedError
 
-    def again(self) -> Self:
+    def again(self) -> Around:
         """Return another one for the next call: calls may overlap."""
         raise NotImplementedError
 
@@ -67,14 +67,12 @@ def _is_coroutine_function(function: Any) -> bool:
 
 
 class Timer(Around):
-    """Observes durations in seconds."""
+    """Observes durations in seconds; :meth:`Histogram.time` makes it."""
 
     __slots__ = ("_began", "_histogram")
 
     _began: float
-
-    def __init__(self, histogram: Histogram) -> None:
-        self._histogram = histogram
+    _histogram: Histogram
 
     def __enter__(self) -> Self:
         self._began = perf_counter()
@@ -88,9 +86,9 @@ class Timer(Around):
     ) -> None:
         self._histogram.observe(perf_counter() - self._began)
 
-    def again(self) -> Self:
+    def again(self) -> Timer:
         """Return another one."""
-        return type(self)(self._histogram)
+        return self._histogram.time()
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
         """Return ``function`` with each of its calls timed."""

@@ -15,7 +15,6 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from statistics import fmean
 
 import pyperf
 
@@ -37,7 +36,7 @@ def main() -> int:
     options = parser.parse_args()
     best = min(timed.pace() for _ in range(2_000))
     numbers = times(options.only, best, fast=options.fast, small=options.small)
-    numbers |= effects(options.only, best)
+    numbers |= effects(options.only)
     about = f"CPython {platform.python_version()}, {machine()}"
     print(report.page(about, numbers))
     if options.write:
@@ -74,18 +73,15 @@ def times(only: str, best: float, *, fast: bool, small: bool) -> dict[str, float
     }
 
 
-def effects(only: str, best: float) -> dict[str, float]:
-    """Measure what is no time of a call, at the machine's speed of the moment, and that."""
-    numbers, paces = {}, []
+def effects(only: str) -> dict[str, float]:
+    """Measure what is no time of a call, at whatever speed the machine has then."""
+    numbers = {}
     for name, (_, contenders) in EFFECTS.items():
         for contender in contenders:
             if not only or f"{name}/{contender}".startswith(tuple(only.split(","))):
-                paces += [timed.pace() for _ in range(50)]
                 for key, value in measured(name, contender).items():
                     numbers[f"{name}/{contender}/{key}"] = value
                     print(f"{name}/{contender}/{key}: {value:.4g}", file=sys.stderr)
-    if paces:
-        numbers[report.MOMENT] = fmean(paces) / best
     return numbers
 
 

@@ -56,9 +56,12 @@ def test_a_ratio_is_the_best_peers_number_by_ours():
 
 
 def test_limits_in_time_are_those_of_the_machine():
-    """Twice as slow for the peer, twice as much for us; bytes are bytes."""
-    numbers = {name: 2.0 * then for name, then in report.PACE.items()}
-    numbers |= {"hot/inc/ours": 139.0, "memory/ours/counter": 291.0}
-    inc, memory = report.results(numbers)
+    """Twice as slow for the peers, twice as much for us, in each kind of work; bytes are bytes."""
+    numbers = {name: 2.0 * then for name, then in report.PACE["calls"].items()}
+    numbers |= {name: 3.0 * then for name, then in report.PACE["background"].items()}
+    agent = "background/ours, graphite agent/percent"
+    numbers |= {"hot/inc/ours": 139.0, "memory/ours/counter": 291.0, agent: 3.1}
+    inc, memory, background = report.results(numbers)
     assert (round(inc.limit), inc.met) == (140, True)
     assert (memory.limit, memory.met) == (290, False)
+    assert (round(background.limit, 6), background.met) == (3.0, False)
