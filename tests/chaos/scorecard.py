@@ -19,13 +19,14 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.chaos.marks import ROOT, Marked, faults, marked
+from tests.chaos.marks import Marked, faults, marked
 from tests.chaos.scenarios import SCENARIOS
 from tests.support.machine import machine
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reliability.md"
 RESULTS = ROOT / "docs" / "reliability" / "results.json"
 PEERS = ROOT / "docs" / "reliability" / "peers.json"

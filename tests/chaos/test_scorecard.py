@@ -39,10 +39,11 @@ def test_the_table_is_what_results_marks_and_scenarios_say():
     assert committed == scorecard.table(done, peers, TESTS)
 
 
-def test_marks_are_found_on_functions_classes_modules_and_cases(tmp_path, monkeypatch):
+def test_marks_are_found_on_functions_classes_modules_and_cases(tmp_path):
     """And their levels with them."""
-    monkeypatch.setattr("tests.chaos.marks.ROOT", tmp_path)
-    (tmp_path / "test_a.py").write_text(
+    folder = tmp_path / "tests"
+    folder.mkdir()
+    (folder / "test_a.py").write_text(
         "import pytest\n"
         "pytestmark = [pytest.mark.netns]\n"
         "@pytest.mark.scenario(1, 2)\n"
@@ -57,15 +58,15 @@ def test_marks_are_found_on_functions_classes_modules_and_cases(tmp_path, monkey
         "def test_without(): ...\n"
     )
     found = {
-        number: [(t.name, t.level) for t in tests] for number, tests in marked(tmp_path).items()
+        number: [(t.name, t.level) for t in tests] for number, tests in marked(folder).items()
     }
     assert found == {
-        1: [("test_a.py::test_f", "B")],
-        2: [("test_a.py::test_f", "B")],
-        3: [("test_a.py::TestC::test_m", "C")],
-        4: [("test_a.py::test_p", "B")],
+        1: [("tests/test_a.py::test_f", "B")],
+        2: [("tests/test_a.py::test_f", "B")],
+        3: [("tests/test_a.py::TestC::test_m", "C")],
+        4: [("tests/test_a.py::test_p", "B")],
     }
-    assert marked(tmp_path)[3][0].command == "pytest -m long test_a.py::TestC::test_m"
+    assert marked(folder)[3][0].command == "pytest -m long tests/test_a.py::TestC::test_m"
 
 
 @pytest.mark.parametrize(

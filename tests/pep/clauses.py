@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import ast
 import re
 import sys
 from pathlib import Path
+
+from tests.support import marks
 
 ROOT = Path(__file__).parents[2]
 DRAFT = ROOT / "pep" / "pep-9999.rst"
@@ -19,17 +20,12 @@ def clauses(text: str) -> list[tuple[str, str]]:
     return [(match[1], " ".join(match[2].split())) for match in _CLAUSE.finditer(text)]
 
 
-def marked(folder: Path = ROOT / "tests") -> dict[str, list[str]]:
+def marked() -> dict[str, list[str]]:
     """Return, by clause, the tests that are marked with it, as ``path::name``."""
     found: dict[str, list[str]] = {}
-    for file in sorted(folder.rglob("test_*.py")):
-        text = file.read_text("utf-8")
-        if "pytest.mark.clause" not in text:  # parsing takes long
-            continue
-        for name, ids in _marks(ast.parse(text)):
-            for each in ids:
-                where = file.relative_to(ROOT).as_posix()
-                found.setdefault(each, []).append(f"{where}::{name}")
+    for test in marks.marked("clause"):
+        for each in test.values:
+            found.setdefault(str(each), []).append(test.name)
     return found
 
 
@@ -58,22 +54,6 @@ def appendix(tests: dict[str, list[str]]) -> str:
             file, _, name = test.partition("::")
             lines += [f"    {each}  {file}", f"          {name}"]
     return "\n".join(lines) + "\n"
-
-
-def _marks(tree: ast.Module) -> list[tuple[str, list[str]]]:
-    found = []
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            ids = [
-                str(argument.value)
-                for mark in node.decorator_list
-                if isinstance(mark, ast.Call) and ast.unparse(mark.func) == "pytest.mark.clause"
-                for argument in mark.args
-                if isinstance(argument, ast.Constant)
-            ]
-            if ids:
-                found.append((node.name, ids))
-    return found
 
 
 def table(found: list[tuple[str, str]], tests: dict[str, list[str]]) -> str:
