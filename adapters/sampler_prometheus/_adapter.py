@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import socket
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, ClassVar
 
 import attrs
@@ -14,7 +13,7 @@ from sampler_prometheus._client import Answer
 from sampler_prometheus._exposition import Exposition
 from sampler_prometheus._http import Server, listening
 from sampler_prometheus._request import head, reply, vary
-from sampler_prometheus._secure import basic, server_context
+from sampler_prometheus._secure import basic, on_loopback, server_context
 
 if TYPE_CHECKING:
     import ssl
@@ -93,7 +92,7 @@ class Prometheus:
     @property
     def exposure(self) -> str | None:
         """What others on the network can do, and the remedy; None when that is nothing."""
-        if _on_loopback(self.listen.rpartition(":")[0].strip("[]")):
+        if on_loopback(self.listen.rpartition(":")[0].strip("[]")):
             return None
         said = []
         if self.username is None:
@@ -177,10 +176,3 @@ class Prometheus:
 def _head(page: Page) -> bytes:
     encoding = (("Content-Encoding", page.encoding),) if page.encoding else ()
     return head(200, page.content_type, len(page.body), (*vary(), *encoding))
-
-
-def _on_loopback(host: str) -> bool:
-    try:
-        return ip_address(host.partition("%")[0]).is_loopback
-    except ValueError:
-        return host == "localhost"

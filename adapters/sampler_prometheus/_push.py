@@ -22,7 +22,7 @@ from sampler.agent.paths import PLACEHOLDERS
 from sampler.agent.resolve import resolve
 from sampler.agent.retry_after import retry_after
 from sampler.agent.streams import connected
-from sampler_prometheus._secure import basic, client_context
+from sampler_prometheus._secure import basic, client_context, on_loopback
 from sampler_prometheus._text import TEXT, Text
 
 if TYPE_CHECKING:
@@ -136,6 +136,17 @@ class Pushgateway:
     def files(self) -> tuple[str, ...]:
         """What was read beside the configuration: a reload looks whether it has changed."""
         return () if self.tls_ca is None else (self.tls_ca,)
+
+    @property
+    def exposure(self) -> str | None:
+        """Who can read the password on its way, and the remedy; None when nobody can."""
+        parts = urlsplit(self.url)
+        if self.username is None or parts.scheme == "https" or on_loopback(parts.hostname or ""):
+            return None
+        return (
+            f"pushes to {self.url}: whoever is on the way can read its password: "
+            "use an https:// gateway"
+        )
 
     def encode(self, snapshot: Snapshot, since: Since) -> Iterator[Batch]:
         """Yield one batch: a push replaces the group, so what is split would be lost."""

@@ -85,6 +85,8 @@ class Adapter(Protocol):
     - ``close()``: the last call.
     - ``files = ()``: what was read when the adapter was made, such as certificates: a reload
       replaces an adapter whose files have changed.
+    - ``exposure = None``: a sentence on who else can read what is sent, and the remedy; it is a
+      warning at the start and of ``check``.
 
     A batch without frames asks ``send`` whether the endpoint answers.
     """
@@ -119,8 +121,7 @@ class ScrapedAdapter(Protocol):
     Optional: ``succeed(before, collect, law)``, called instead of ``open`` when a configuration is
     read again: opens in the place of the running adapter ``before``, of the same type and name,
     sharing its listening socket where the address is the same. ``before`` is closed afterwards.
-    ``losses`` and ``files`` as of :class:`Adapter`. ``exposure``: a sentence on who else can read
-    what is served, and the remedy, or None; it is a warning at the start and of ``check``.
+    ``losses``, ``files`` and ``exposure`` as of :class:`Adapter`.
     """
 
     def open(self, collect: Callable[[], Snapshot], law: Law) -> None:

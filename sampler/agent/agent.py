@@ -267,8 +267,6 @@ class Agent:
                 problems.append(f"adapters.{each.name}: cannot be opened: {described(error)}")
             else:
                 opened.append(each)
-                if exposure := getattr(each.wiring.adapter, "exposure", None):
-                    _log.warning("adapter %r %s", each.name, exposure)
         if problems:
             for each in opened:
                 each.close(0.0)

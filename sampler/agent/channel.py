@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import logging
+from typing import TYPE_CHECKING, Any
 
 from sampler.agent.accounted import Stepped
 from sampler.agent.adapter import ScrapedAdapter
 from sampler.agent.encoding import Encoder, encode_all
 from sampler.agent.law import Account, Law
 from sampler.agent.outbox import NewestOnly, Outbox
+from sampler.agent.secrecy import described, shown
 from sampler.agent.sender import Sender
 from sampler.agent.spool import Spool
 from sampler.agent.spooled import SpooledOutbox
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     from sampler._worker import Crew
     from sampler.agent.adapter import Adapter, Since
     from sampler.agent.config import Wiring
+
+
+_log = logging.getLogger("sampler")
 
 
 class Channel:
@@ -48,6 +53,11 @@ class Channel:
     def account(self) -> Account:
         """Return the law's numbers, read at one moment."""
         return self.law.account()
+
+    def warn(self) -> None:
+        """Say at the start who else can read what leaves here, if anybody can."""
+        if said := exposure(self.wiring.adapter):
+            _log.warning("adapter %r %s", self.name, said)
 
 
 class Pushed(Channel):
@@ -89,6 +99,7 @@ class Pushed(Channel):
 
     def start(self, identity: Mapping[str, str]) -> None:
         """Begin to send; a spool is found by the identity."""
+        self.warn()
         self._outbox.start(identity)
         self._sender.start()
 
@@ -136,6 +147,7 @@ class Scraped(Channel):
             succeed(before._adapter, self._collect, self.law)  # noqa: SLF001 - of one class
         else:
             self._adapter.open(self._collect, self.law)
+        self.warn()
 
     def close(self, timeout: float) -> None:
         """Stop answering."""
@@ -151,6 +163,15 @@ def channel(wiring: Wiring, law: Law | None = None) -> Pushed | Scraped:
     if isinstance(adapter, ScrapedAdapter):
         return Scraped(wiring, adapter, law)
     return Pushed(wiring, adapter, law)
+
+
+def exposure(adapter: Any) -> str | None:
+    """Return an adapter's sentence on who else can read what it sends or serves, if it has one."""
+    try:
+        said = getattr(adapter, "exposure", None)
+        return None if said is None else shown(str(said))
+    except Exception as error:  # foreign code
+        return f"cannot say who else can read it: {described(error)}"
 
 
 def fan_out(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from sampler._mapping import oddities
 from sampler.agent.adapter import Batch, ScrapedAdapter
 from sampler.agent.agent import bind_problem
+from sampler.agent.channel import exposure
 from sampler.agent.law import Law
 from sampler.agent.secrecy import described, shown
 from sampler.cli.exits import OK, UNAVAILABLE
@@ -61,9 +62,9 @@ def check(config: str | None, *, network: bool = True) -> int:
 
 
 def _warn(wiring: Wiring, snapshot: Snapshot) -> None:
-    """Say who else can read what an adapter serves, and what its backend cannot carry."""
-    if exposure := getattr(wiring.adapter, "exposure", None):
-        print(f"adapter {wiring.name!r} {exposure}", file=sys.stderr)
+    """Say who else can read what leaves an adapter, and what its backend cannot carry."""
+    if said := exposure(wiring.adapter):
+        print(f"adapter {wiring.name!r} {said}", file=sys.stderr)
     for word, metrics, sentence in concerned(wiring.adapter, snapshot):
         shown = ", ".join(metrics[:_SHOWN]) + (", ..." if len(metrics) > _SHOWN else "")
         print(

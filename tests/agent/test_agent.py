@@ -411,3 +411,28 @@ def test_samplers_of_one_name_share_their_account() -> None:
     second.stop()
     assert not [n for n, *_ in again.received if n.startswith("sampler.samples.refused")]
     assert_law(second)
+
+
+@pytest.mark.parametrize(
+    ("exposure", "said"),
+    [
+        (property(lambda _: "tells everybody: whisper"), "tells everybody: whisper"),
+        (property(lambda _: 1 / 0), "cannot say who else can read it: ZeroDivisionError"),
+        (None, ""),
+    ],
+)
+def test_who_else_can_read_what_an_adapter_sends_is_one_warning_at_the_start(
+    caplog, exposure, said
+) -> None:
+    """A reload that keeps the adapter says nothing, and one that cannot tell costs nothing."""
+    memory = type("Talker", (Memory,), {"exposure": exposure})()
+    agent = agent_with(Shop(), memory=memory)
+    agent.start()
+    try:
+        agent.reload(agent.settings)
+    finally:
+        agent.stop()
+    assert_law(agent)
+    assert agent.accounts()["memory"].delivered > 0
+    warnings = [r.getMessage() for r in caplog.records if r.getMessage().startswith("adapter")]
+    assert [w.startswith(f"adapter 'memory' {said}") for w in warnings] == [True] * bool(said)

@@ -18,6 +18,7 @@ from sampler_prometheus import Pushgateway
 from tests.adapters.shapes import gauge, snapshot
 from tests.chaos.law import check
 from tests.support.certificates import issue, trust
+from tests.support.command import sampler
 from tests.support.waiting import wait_for
 
 PASSWORD = "canary-7f3a9c"
@@ -202,3 +203,36 @@ def test_an_authority_that_is_none_is_said_at_configuration_time(keys, said):
     with pytest.raises(ValueError, match="tls_ca: ") as caught:
         Pushgateway(**{"url": "https://localhost", **keys})
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "exposed"),
+    [
+        ("http://gateway.example:9091", True),
+        ("http://10.0.0.1:9091", True),
+        ("http://[2001:db8::1]:9091", True),
+        ("http://localhost:9091", False),
+        ("http://127.8.9.1:9091", False),
+        ("http://[::1]:9091", False),
+        ("https://gateway.example:9091", False),
+    ],
+)
+def test_a_password_that_others_could_read_on_its_way_is_said(url, exposed):
+    """Without a password there is nothing to say."""
+    said = Pushgateway(url=url, username="me", password=PASSWORD).exposure
+    assert bool(said) == exposed
+    assert PASSWORD not in (said or "")
+    assert Pushgateway(url=url).exposure is None
+
+
+def test_check_warns_of_a_password_that_others_could_read(tmp_path):
+    """Once, and it is no failure."""
+    (tmp_path / "sampler.toml").write_text(
+        '[adapters.pushgateway]\nurl = "http://gateway.example"\n'
+        'username = "me"\npassword = "${PASSWORD}"\n'
+    )
+    done = sampler("check", "--no-network", cwd=tmp_path, PASSWORD=PASSWORD)
+    assert done.returncode == 0
+    (line,) = [line for line in done.stderr.splitlines() if "password" in line]
+    assert line.startswith("adapter 'pushgateway' pushes to http://gateway.example: whoever is on")
+    assert PASSWORD not in done.stdout + done.stderr
