@@ -82,6 +82,7 @@ _KEYWORDS = "keywords alone are 120 ns, and a key is made of them; labels('buy')
 _GAUGES = "the peers are handed values and pull nothing; repr of a random float alone is 425 ns"
 _ALL = "every value is rendered anew, and repr of a random float alone is 425 ns"
 _PICKLE = "a path, a time and a number are three parts to join; the pull is half of it"
+_PACKED = "every value is checked, packed and measured anew, and three parts are joined"
 _PULL = "the pull alone is half of it; what is left is a connection or a datagram, and joining"
 _CACHES = "as few steps as for less series, but their objects are in no cache any more"
 
@@ -203,11 +204,11 @@ ROWS = (
             limit=limit,
             peers=(_pull("graphite", size, 0.1, "prometheus"),),
             ratio=8,
-            why=_ALL if share == 1.0 else _PICKLE if operation == "pickle" else _PULL,
+            why=all_new if share == 1.0 else some_new,
         )
-        for operation, name, limit in (
-            ("graphite", "Graphite lines over TCP", 750),
-            ("pickle", "Graphite pickle over TCP", 600),
+        for operation, name, limit, some_new, all_new in (
+            ("graphite", "Graphite lines over TCP", 750, _PULL, _ALL),
+            ("pickle", "Graphite pickle over TCP", 600, _PICKLE, _PACKED),
         )
         for size in (1_000, 10_000, 100_000)
         for share in (0.1, 1.0)
