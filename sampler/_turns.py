@@ -11,7 +11,7 @@ from time import monotonic
 
 from sampler._native import sleep
 
-ENTRIES = 2_000
+ENTRIES = 1_500
 """After how many samples or entries others have their turn: some half a millisecond."""
 _SECONDS = 0.0004
 _PAUSE = 0.00005

@@ -13,7 +13,7 @@ from sampler.agent.threads import Lock
 from sampler_prometheus._lines import bound, line, names, sum_and_count
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from sampler.agent import Snapshot
     from sampler_prometheus._lines import Line
@@ -60,6 +60,7 @@ class Text:
         with self._lock:
             if self._snapshot is not snapshot:
                 self._snapshot, self._pages = snapshot, {}
+                give_way()  # the old ones may have been a hundred thousand objects
             if kind not in self._pages:
                 self._pages[kind] = self._write(snapshot, openmetrics=kind == OPENMETRICS)
             return self._pages[kind]
@@ -90,12 +91,22 @@ class Text:
 
 
 def _encoded(families: Mapping[str, list[str]], *, openmetrics: bool) -> bytes:
-    lines = chain.from_iterable(families.values())
+    lines = chain.from_iterable(_let_go(families.values()))
     parts: list[bytes] = []
     while part := "".join(islice(lines, _JOINED)):
         parts.append(part.encode())
         give_way()
     return b"".join((*parts, b"# EOF\n" if openmetrics else b""))
+
+
+def _let_go(families: Iterable[list[str]]) -> Iterator[list[str]]:
+    """Yield all lines, in parts that are gone afterwards: to free all at once takes 1.6 ms."""
+    for lines in families:
+        lines.reverse()
+        while lines:
+            part = lines[: -_JOINED - 1 : -1]
+            del lines[-_JOINED:]
+            yield part
 
 
 def _write_histogram(begun: Line, value: Histogram) -> None:

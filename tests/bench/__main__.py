@@ -32,7 +32,7 @@ def main() -> int:
     parser.add_argument("--fast", action="store_true", help="fewer processes")
     parser.add_argument("--small", action="store_true", help="leave 100,000 series out")
     parser.add_argument("--only", default="", help="beginnings of names, separated by commas")
-    parser.add_argument("--write", action="store_true", help="write docs/bench/")
+    parser.add_argument("--write", action="store_true", help="write to docs/bench/")
     options = parser.parse_args()
     best = min(timed.pace() for _ in range(2_000))
     numbers = times(options.only, best, fast=options.fast, small=options.small)
@@ -40,7 +40,7 @@ def main() -> int:
     about = f"CPython {platform.python_version()}, {machine()}"
     print(report.page(about, numbers))
     if options.write:
-        write(about, numbers)
+        write(about, numbers, options.only)
     return 0
 
 
@@ -85,10 +85,14 @@ def effects(only: str) -> dict[str, float]:
     return numbers
 
 
-def write(about: str, numbers: dict[str, float]) -> None:
-    """Put data, table and chart where the documentation finds them."""
+def write(about: str, numbers: dict[str, float], only: str) -> None:
+    """Put data, table and chart where the documentation finds them; some in place of the same."""
     rounded = {name: round(value, 3) for name, value in numbers.items()}
     file = DOCS / f"python{platform.python_version().rpartition('.')[0]}.json"
+    if only:
+        old = json.loads(file.read_text())["numbers"]
+        kept = {n: old[n] for n in old if not n.startswith(tuple(only.split(",")))}
+        rounded = kept | rounded
     file.write_text(json.dumps({"machine": about, "numbers": rounded}, indent=1) + "\n")
     file.with_suffix(".md").write_text(report.page(about, rounded))
     file.with_suffix(".svg").write_text(chart(rounded, about))

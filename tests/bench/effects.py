@@ -171,41 +171,54 @@ def _agent(port: int, interval: float) -> None:
 def disturbance(contender: str) -> Numbers:
     """Milliseconds of a request while 100 000 series are pulled and encoded over and over.
 
-    A request is 0.9 ms of pure Python. Beside the quantiles of requests: how long a pass took.
+    A request is 0.9 ms of pure Python. Beside the quantiles of requests: the same of those in
+    between, when nothing is pulled, and how long a pass took.
     """
-    operation: Callable[[], Any] | None = None
-    if contender == "ours":
-        operation, _ = pulls.ours_openmetrics(100_000, 0.0)
-    elif contender == "prometheus_client":
-        operation, _ = pulls.prometheus_text(100_000, 0.0)
-    elif contender == "opentelemetry":
-        operation, _ = pulls.opentelemetry_collect(100_000, 0.0)
-    stop, passes = threading.Event(), []
-    if operation is not None:
-        operation()
+    make = {
+        "ours": pulls.ours_openmetrics,
+        "prometheus_client": pulls.prometheus_text,
+        "opentelemetry": pulls.opentelemetry_collect,
+    }
+    operation, _ = make[contender](100_000, 0.0)
+    operation()
+    rounds, passes = _rounds(), []
+    idle: list[float] = []
+    beside: list[float] = []
 
-    def work() -> None:
-        while operation is not None and not stop.wait(0.2):
+    def over_and_over(end: threading.Event) -> None:
+        while not end.wait(0.2):
             began = time.perf_counter()
             operation()
-            passes.append(time.perf_counter() - began)
+            if not end.is_set():
+                passes.append(time.perf_counter() - began)
 
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    rounds = _rounds()
-    requests: list[float] = []
-    end = time.perf_counter() + 12
-    while time.perf_counter() < end:
-        began = time.perf_counter()
+    for _ in range(4):  # in turns: the machine's speed changes
+        idle += _requests(rounds, 2.0)
+        end = threading.Event()
+        thread = threading.Thread(target=over_and_over, args=(end,))
+        thread.start()
+        beside += _requests(rounds, 5.0)
+        end.set()
+        thread.join()
+    return {
+        **{f"p{q}": _quantile(beside, q) * 1e3 for q in (50, 99, 99.9)},
+        **{f"idle p{q}": _quantile(idle, q) * 1e3 for q in (50, 99, 99.9)},
+        "pass": _quantile(passes, 50) * 1e3,
+    }
+
+
+def _requests(rounds: int, seconds: float) -> list[float]:
+    """Serve requests one after the other; return the seconds of each."""
+    taken: list[float] = []
+    end = time.perf_counter() + seconds
+    while (began := time.perf_counter()) < end:
         _spin(rounds)
-        requests.append(time.perf_counter() - began)
-    stop.set()
-    thread.join(60)
-    requests.sort()
-    found = {f"p{q}": requests[int(len(requests) * q / 100)] * 1e3 for q in (50, 99, 99.9)}
-    if passes:
-        found["pass"] = sorted(passes)[len(passes) // 2] * 1e3
-    return found
+        taken.append(time.perf_counter() - began)
+    return taken
+
+
+def _quantile(values: list[float], q: float) -> float:
+    return sorted(values)[int(len(values) * q / 100)]
 
 
 def _spin(rounds: int) -> int:
@@ -298,7 +311,7 @@ EFFECTS: dict[str, tuple[Callable[[str], Numbers], tuple[str, ...]]] = {
             "prometheus_client, graphite",
         ),
     ),
-    "disturbance": (disturbance, ("idle", "ours", "prometheus_client", "opentelemetry")),
+    "disturbance": (disturbance, ("ours", "prometheus_client", "opentelemetry")),
     "busy": (busy, ("ours", "a hand-off each")),
 }
 """Measurement to who takes part in it."""

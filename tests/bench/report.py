@@ -250,7 +250,7 @@ ROWS = (
     ),
     Row(
         "p99.9 of a request beyond idle, 100,000",
-        ("disturbance/ours/p99.9", "disturbance/idle/p99.9"),
+        ("disturbance/ours/p99.9", "disturbance/ours/idle p99.9"),
         "ms",
         1,
         why="letting go more often costs a switch interval each time, and a longer pass",
