@@ -64,7 +64,7 @@ class Intake:
         self._report = report
         self._slots: list[Slot] = []
         self._series: tuple[Series, ...] = ()
-        self._last: list[Value | Absent] = []
+        self._last: list[Any] = []
         self._index: dict[Key, int] = {}
         self._counts: dict[str, int] = {}
         self._time: float | None = None
@@ -87,7 +87,7 @@ class Intake:
         restarted: list[int] = []
         if start is not None and self._start is not None and start != self._start:
             restarted = [i for i, slot in enumerate(slots) if slot.series.cumulative]
-            last = [ABSENT] * count
+            last = [_MISSING] * count
             reading.overflow = Overflow()
         rest = iter(samples)
         values, item = self._as_before(rest, last, reading, restarted)
@@ -182,7 +182,7 @@ class Intake:
                             (kind is int and 0 <= value < _HIGH)
                             or (kind is float and 0.0 <= value < _INFINITE)
                         )
-                        or (slot.cumulative and (before is ABSENT or value < before))
+                        or (slot.cumulative and (before is _MISSING or value < before))
                     ):
                         try:
                             value = _checked(value, before, slot, len(values), reading, restarted)
@@ -199,7 +199,7 @@ class Intake:
         if not whole and ABSENT in last:  # what is not there now is compared with what it was
             old = {slot.series: value for slot, value in zip(self._slots, self._last, strict=True)}
             last = [
-                old.get(slot.series, ABSENT) if value is ABSENT else value
+                old.get(slot.series, _MISSING) if value is ABSENT else value
                 for slot, value in zip(reading.slots, last, strict=True)
             ]
         self._last = last
@@ -339,7 +339,7 @@ def _checked(
         raise Refused("S-14", "shape", f"{slot.series}: {short(error)}") from None
     if value is ABSENT:
         reading.silent += 1
-    elif slot.cumulative and before is not ABSENT and fell(value, before):
+    elif slot.cumulative and before is not _MISSING and fell(value, before):
         restarted.append(index)
     return value
 

@@ -29,6 +29,9 @@ class Absent:
     def __bool__(self) -> bool:
         return False
 
+    def __reduce__(self) -> str:
+        return "ABSENT"  # a copy is the same object
+
 
 ABSENT = Absent()
 """Stands for the value of a series that could not be read in this pull."""

@@ -143,10 +143,7 @@ class Pushgateway:
         parts = urlsplit(self.url)
         if self.username is None or parts.scheme == "https" or on_loopback(parts.hostname or ""):
             return None
-        return (
-            f"pushes to {self.url}: whoever is on the way can read its password: "
-            "use an https:// gateway"
-        )
+        return f"sends its password for whoever is on the way: use https:// instead of {self.url}"
 
     def encode(self, snapshot: Snapshot, since: Since) -> Iterator[Batch]:
         """Yield one batch: a push replaces the group, so what is split would be lost."""

@@ -170,7 +170,7 @@ def exposure(adapter: Any) -> str | None:
     try:
         said = getattr(adapter, "exposure", None)
         return None if said is None else shown(str(said))
-    except Exception as error:  # foreign code
+    except (Exception, SystemExit) as error:  # foreign code
         return f"cannot say who else can read it: {described(error)}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 import threading
 import time
 
@@ -418,6 +419,7 @@ def test_samplers_of_one_name_share_their_account() -> None:
     [
         (property(lambda _: "tells everybody: whisper"), "tells everybody: whisper"),
         (property(lambda _: 1 / 0), "cannot say who else can read it: ZeroDivisionError"),
+        (property(lambda _: sys.exit(3)), "cannot say who else can read it: SystemExit"),
         (None, ""),
     ],
 )

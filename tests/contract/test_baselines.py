@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
+import pickle
 from collections import Counter
 from typing import Any
 
@@ -11,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sampler import ABSENT, Collector, Histogram, Registry, Series
-from tests.contract.build import mapping, reasons
+from tests.contract.build import mapping, reasons, values
 from tests.contract.lab import EVIL, Lab
 
 
@@ -271,6 +273,39 @@ def test_a_told_restart_without_a_value_begins_one_new_life(lab: Lab) -> None:
             lives.append(consumer.collect().blocks[0].series[0])
     assert lives[0] is not lives[1]
     assert lives[1] is lives[2]
+
+
+@pytest.mark.parametrize("nothing", [None, ABSENT])
+def test_absent_is_refused_after_a_told_restart_as_at_any_time(nothing: Any) -> None:
+    """It stands for what could not be read, and is no value of a sampler's, nor of an entry's."""
+    state: dict[str, Any] = {"start": 1.0}
+    registry = Registry()
+    registry.register(
+        {
+            "name": "told",
+            "sample": lambda: [("c", state["value"]), ("g", 3)],
+            "start": lambda: state["start"],
+            "metrics": {"c": {"kind": "counter"}},
+        }
+    )
+    with Collector(registry, deadline=5.0) as consumer:
+        for start, value in ((1.0, 10), (2.0, nothing), (2.0, ABSENT)):
+            state.update(start=start, value=value)
+            snapshot = consumer.collect()
+        (account,) = consumer.statistics()
+    assert [(series.name, value) for series, value in snapshot] == [("told.g", 3)]
+    assert len(snapshot) == 1
+    assert account.refused == {"type": 1 if nothing is None else 2}
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda it: pickle.loads(pickle.dumps(it))])
+def test_a_copied_snapshot_has_the_same_entries(lab: Lab, copied: Any) -> None:
+    """What could not be read is no entry of a copy either."""
+    lab.pull(("c", 1), ("g", 2))
+    lab.pull(("c", None), ("g", 2))
+    twin = copied(lab.snapshot)
+    assert values(twin) == values(lab.snapshot)
+    assert len(list(twin)) == len(twin)
 
 
 @pytest.mark.clause("C-17")
