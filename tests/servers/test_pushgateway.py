@@ -123,7 +123,7 @@ def test_any_text_may_be_a_grouping_value(pushgateway, value, label):
     (group,) = pushgateway.groups()
     assert group["labels"] == {"job": "j", "instance": "i", "zone": label}
     adapter.close()
-    assert pushgateway.groups() == []
+    wait_for(lambda: pushgateway.groups() == [], what="the group to go")
 
 
 def test_two_processes_are_two_groups(pushgateway):
@@ -133,7 +133,7 @@ def test_two_processes_are_two_groups(pushgateway):
     push(two, snapshot((gauge("a.b"), 2), identity={**IDENTITY, "instance": "1"}))
     assert sorted(pushgateway.samples().values()) == [1, 2]
     one.close()
-    assert list(pushgateway.samples().values()) == [2]
+    wait_for(lambda: list(pushgateway.samples().values()) == [2], what="the group to go")
 
 
 def test_a_clean_stop_deletes_the_group_unless_told_not_to(pushgateway):
