@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from sampler import _registry, _worker
 from sampler._abandoned import BUDGET
 from sampler._fork import moment
 from sampler._intake import Intake
+from sampler._log import log
 from sampler._reports import report_failure, report_refused
 from sampler._snapshot import Failure, Snapshot
 from sampler._source import Overdue, Source, running_loop
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from sampler._registry import Registration
     from sampler._snapshot import Block
     from sampler._source import Statistics
-
-_log = logging.getLogger("sampler")
 
 
 class Collector:
@@ -139,6 +137,11 @@ class Collector:
                 self._pulling = False
                 self._turns += 1
                 self._turn.notify_all()
+
+    @property
+    def longest(self) -> float:
+        """Seconds that a pull may take: a deadline for each sampler that comes or goes."""
+        return self.deadline * (len(tuple(self._registry)) + len(self._sources))
 
     def close(self, *, within: float | None = None) -> None:
         """Close the instances, each within the deadline, and end the worker; twice is harmless.
@@ -296,7 +299,7 @@ class Collector:
         self._crew.run(jobs, self.deadline, until)
         for source, job in zip(closable, jobs, strict=True):
             if trouble := job.message or job.reason:
-                _log.warning("sampler %r: close() failed: %s", source.name, trouble)
+                log.warning("sampler %r: close() failed: %s", source.name, trouble)
 
 
 def _kept_back(source: Source, now: float) -> Failure | None:

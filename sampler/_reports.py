@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
+
+from sampler._log import log
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -11,7 +12,6 @@ if TYPE_CHECKING:
     from sampler._health import Health
     from sampler._snapshot import Failure
 
-_log = logging.getLogger("sampler")
 _QUIET = ("hung", "parked", "exhausted")
 
 
@@ -21,7 +21,7 @@ def report_failure(health: Health, failure: Failure) -> None:
         return
     if health.said != failure.reason:
         health.said = failure.reason
-        _log.warning("sampler %r: %s: %s", failure.sampler, failure.reason, failure.message)
+        log.warning("sampler %r: %s: %s", failure.sampler, failure.reason, failure.message)
 
 
 def report_refused(health: Health, sampler: str, examples: Mapping[str, str]) -> None:
@@ -31,7 +31,7 @@ def report_refused(health: Health, sampler: str, examples: Mapping[str, str]) ->
         return
     for reason, example in examples.items():
         if reason not in health.said.split(","):
-            _log.warning("sampler %r: samples refused: %s: %s", sampler, reason, example)
+            log.warning("sampler %r: samples refused: %s: %s", sampler, reason, example)
     if not said:
-        _log.info("sampler %r: answers again, nothing refused", sampler)
+        log.info("sampler %r: answers again, nothing refused", sampler)
     health.said = said

@@ -15,6 +15,7 @@ except ImportError:
 
 from sampler._fork import in_child
 from sampler._native import RLock, allocate_lock, get_ident, gevent, start_new_thread
+from sampler._told import told
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +23,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-__all__ = ("Condition", "Event", "Lock", "SimpleQueue", "Thread", "running")
+__all__ = (
+    "Condition",
+    "Event",
+    "Lock",
+    "SimpleQueue",
+    "Thread",
+    "failed",
+    "failures",
+    "running",
+    "uninterrupted",
+)
 
 Lock: Callable[[], LockType] = allocate_lock
 
@@ -30,9 +41,25 @@ _running: set[Thread] = set()
 in_child(_running.clear)  # it has none of its parent's threads
 
 
+failures: dict[str, int] = {}
+"""Thread name to what it has raised, in times. A loop's own exceptions are none of an author's."""
+in_child(failures.clear)
+
+
 def running() -> list[Thread]:
     """Return the threads that have begun and not ended."""
     return list(_running.copy())
+
+
+def failed(name: str, error: BaseException, said: str = "") -> str:
+    """Count what a thread of ours has raised, and log it unless that was ``said``; return it."""
+    from sampler._log import log
+
+    failures[name] = failures.get(name, 0) + 1
+    what = told(error)
+    if what != said:
+        log.error("thread %r has failed: %s", name, what, error=error)
+    return what
 
 
 class Thread:
@@ -99,9 +126,38 @@ class Thread:
         self.ident = get_ident()
         try:
             self._target(*self._args)
+        except BaseException as error:  # nobody else would see it
+            failed(self.name, error)
         finally:
             _running.discard(self)
             self._ended.release()
+
+
+def uninterrupted(call: Callable[[], Any]) -> Any:
+    """Call on a thread of its own, and return what the call does; it may raise, too.
+
+    Signal handlers strike the main thread only: what interrupts this wait, as ``Ctrl-C`` does,
+    interrupts no work half-way. At the interpreter's end, where no thread can start, the call is
+    made here.
+    """
+    outcome: list[Any] = []
+    fault: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            outcome.append(call())
+        except BaseException as error:
+            fault.append(error)
+
+    thread = Thread(run, "sampler-change")
+    try:
+        thread.start()
+    except RuntimeError:
+        return call()
+    thread.join()
+    if fault:
+        raise fault.pop()
+    return outcome.pop()
 
 
 class Condition:

@@ -71,11 +71,13 @@ class Shift:
     Attributes:
         ident: the thread; 0 until it has announced its first job.
         returned: the thread has left; for an abandoned shift, the hung call is over.
+        failed: what the thread itself has raised, at the announced job.
     """
 
     __slots__ = (
         "abandoned",
         "began",
+        "failed",
         "finished",
         "ident",
         "index",
@@ -93,6 +95,7 @@ class Shift:
         self.began: float = time.monotonic()
         self.abandoned: bool = False
         self.returned: bool = False
+        self.failed: BaseException | None = None
         self.ident: int = 0
 
     def serve(self) -> bool:
@@ -106,6 +109,14 @@ class Shift:
             except Ended:
                 going = False
         return going
+
+    def fail(self, error: BaseException) -> None:
+        """Note that its thread has raised, which costs the announced job; the caller goes on."""
+        with self.lock:
+            self.returned = True
+            if not self.abandoned and self.failed is None and self.index < len(self.jobs):
+                self.failed = error
+                self.finished.release()
 
     def _work(self) -> bool:
         jobs, lock, clock, ident = self.jobs, self.lock, time.monotonic, get_ident()
@@ -204,7 +215,12 @@ class Crew:
             with shift.lock:
                 self._abandon(shift, "unreached")
             raise
-        return None
+        if shift.failed is None:
+            return None
+        job = shift.jobs[shift.index]
+        job.error, job.message = shift.failed, told(shift.failed)
+        self.close()
+        return shift.index
 
     def _abandon(self, shift: Shift, reason: str) -> None:
         """Give up on the thread; the shift's lock is held."""
@@ -228,8 +244,12 @@ class Crew:
         self._members.add(ident)
         try:
             while (shift := tasks.get()) is not None:
-                if not shift.serve():
-                    return
+                try:
+                    if not shift.serve():
+                        return
+                except BaseException as error:  # ours: an author's end in the job
+                    shift.fail(error)
+                    raise
                 del shift  # waiting for the next one must not keep what the samplers gave
         finally:
             self._members.discard(ident)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 import platform
 import signal
 import subprocess
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import pytest
 from hypothesis import HealthCheck, settings
 
+from sampler._log import log
 from tests.adapters.corpus import corpus
 from tests.support.installed import NotInstallableError, install
 from tests.support.servers import (
@@ -138,6 +140,44 @@ def _launching(config: pytest.Config, directories: pytest.TempPathFactory) -> It
             return server
 
         yield launch
+
+
+class _Flushed(pytest.LogCaptureFixture):
+    """What was logged, once it has come out of our queue."""
+
+    @property
+    def records(self) -> list[logging.LogRecord]:
+        log.flush(10.0)
+        return super().records
+
+    @property
+    def text(self) -> str:
+        log.flush(10.0)
+        return super().text
+
+    def clear(self) -> None:
+        log.flush(10.0)
+        super().clear()
+
+    @contextmanager
+    def at_level(self, level: int | str, logger: str | None = None) -> Iterator[None]:
+        with super().at_level(level, logger):
+            yield
+            log.flush(10.0)
+
+
+@pytest.fixture
+def caplog(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    """Return what captures log records; what we log comes by way of a thread."""
+    caplog.__class__ = _Flushed
+    return caplog
+
+
+@pytest.fixture(autouse=True)
+def _logged() -> Iterator[None]:
+    """Let no record of a test come out in the next one."""
+    yield
+    log.flush(10.0)
 
 
 @pytest.fixture(scope="session", autouse=True)

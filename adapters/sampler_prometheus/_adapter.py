@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import socket
 from typing import TYPE_CHECKING, ClassVar
 
 import attrs
 
-from sampler.agent import option
+from sampler.agent import log, option
 from sampler_prometheus._client import Answer
 from sampler_prometheus._exposition import Exposition
 from sampler_prometheus._http import Server, listening
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from sampler.agent import Law, Snapshot
     from sampler_prometheus._exposition import Page
     from sampler_prometheus._request import Request
-
-_log = logging.getLogger("sampler")
 
 
 def listen_fault(listen: str) -> str | None:
@@ -165,7 +162,7 @@ class Prometheus:
             pages = exposition.answers([(r.accept, r.accept_encoding) for r in requests])
         except BaseException as error:
             if not self._failing:
-                _log.exception("a scrape of %s failed", self.address)
+                log.exception("a scrape of %s failed", self.address)
             self._failing = True
             text = f"cannot collect: {type(error).__name__}\n".encode()
             return [Answer(reply(500, text), b"", lambda _taken: None)] * len(requests)

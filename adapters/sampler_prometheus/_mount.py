@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from sampler.agent import Law
+from sampler.agent import Law, log
 from sampler.agent.threads import Thread
 from sampler_prometheus._exposition import Exposition, consumer
 from sampler_prometheus._negotiate import content_type
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from sampler_prometheus._exposition import Page
 
     Message: TypeAlias = "MutableMapping[str, Any]"
-
-_log = logging.getLogger("sampler")
 
 
 class _Mounted:
@@ -72,7 +69,7 @@ class WSGIApp(_Mounted):
                 environ.get("HTTP_ACCEPT"), environ.get("HTTP_ACCEPT_ENCODING")
             )
         except Exception:
-            _log.exception("a scrape failed")
+            log.exception("a scrape failed")
             start_response(_status(500), [("Content-Type", PLAIN)])
             return [b"cannot collect\n"]
         start_response(_status(200), _headers(page))
@@ -131,7 +128,7 @@ class ASGIApp(_Mounted):
                 )
             )
         except Exception:
-            _log.exception("a scrape failed")
+            log.exception("a scrape failed")
             await _send(send, 500, [("Content-Type", PLAIN)], b"cannot collect\n")
             return
         taken = False

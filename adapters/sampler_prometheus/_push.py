@@ -6,7 +6,6 @@ import base64
 import gzip
 import http.client
 import io
-import logging
 import math
 import re
 import socket
@@ -17,7 +16,7 @@ from urllib.parse import quote, urlsplit
 
 import attrs
 
-from sampler.agent import DELIVERED, Batch, Rejected, Unavailable, option
+from sampler.agent import DELIVERED, Batch, Rejected, Unavailable, log, option
 from sampler.agent.paths import PLACEHOLDERS
 from sampler.agent.resolve import resolve
 from sampler.agent.retry_after import retry_after
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from sampler.agent import Outcome, Since, Snapshot
-
-_log = logging.getLogger("sampler")
 
 GOODBYE = 2.0
 """Seconds that deleting the group at a clean stop may take."""
@@ -180,7 +177,7 @@ class Pushgateway:
         try:
             self._ask("DELETE", self._group, (), GOODBYE)
         except (Unavailable, Rejected) as error:
-            _log.warning("the group %s stays in the gateway: %s", self._group, error)
+            log.warning("the group %s stays in the gateway: %s", self._group, error)
 
     def _path(self, identity: Mapping[str, str]) -> str:
         labels = {"job": self.job, "instance": self.instance, **self.grouping}

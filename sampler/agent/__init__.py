@@ -1,6 +1,7 @@
 """The agent: schedules pulls and runs adapters inside a process."""
 
 from sampler._histogram import Histogram, difference
+from sampler._log import log
 from sampler._snapshot import ABSENT, Block, Series, Snapshot
 from sampler._turns import give_way
 from sampler.agent.accounted import step
@@ -44,6 +45,7 @@ __all__ = [
     "at_shared_bounds",
     "difference",
     "give_way",
+    "log",
     "option",
     "options",
     "reload",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from sampler._log import log
 from sampler._names import RESERVED
-from sampler._threads import running
+from sampler._threads import failures, running
 from sampler._worker import abandoned
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ METRICS: Mapping[str, Mapping[str, Any]] = {
     "tick.lag": _gauge("s", "How late the last round began.", "consumer"),
     "threads": _gauge("{thread}", "Threads the agent uses, abandoned ones included."),
     "threads.abandoned": _gauge("{thread}", "Threads held by samplers that hang."),
+    "thread.failures": _counter("{failure}", "What a thread of ours has raised.", "thread"),
+    "log.lost": _counter("{record}", "Records of ours that no handler has taken."),
 }
 
 
@@ -78,6 +81,9 @@ def accounts(
             yield "tick.lag", ticker.lag, labels
         yield "threads", len(running())
         yield "threads.abandoned", abandoned()
+        for thread, times in failures.copy().items():
+            yield "thread.failures", times, {"thread": thread}
+        yield "log.lost", log.lost
 
     return {"name": RESERVED, "sample": sample, "metrics": METRICS}
 

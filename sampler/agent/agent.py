@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import errno
-import logging
 import os
 import time
 from typing import TYPE_CHECKING
 
 from sampler import _registry
 from sampler._collector import Collector
+from sampler._log import log
+from sampler._native import get_ident
 from sampler._registry import Registry
+from sampler._service import ailing
+from sampler._threads import Lock, uninterrupted
 from sampler.agent.accounts import accounts
 from sampler.agent.channel import Channel, Pushed, Scraped, channel
 from sampler.agent.config import Settings, default_settings
 from sampler.agent.identity import identity, release
+from sampler.agent.ports import bind_problem
 from sampler.agent.pulse import Pulse
 from sampler.agent.replacing import consumers, kept_or_new, stopped, who
 from sampler.agent.schedule import Schedule, phase
@@ -23,16 +26,17 @@ from sampler.agent.selection import Selection
 from sampler.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from sampler._snapshot import Failure, Snapshot
+    from sampler.agent.adapter import ScrapedAdapter
     from sampler.agent.config import Program
     from sampler.agent.law import Account
 
-_log = logging.getLogger("sampler")
-
 _FIRST_PULL = 1.0
 """Seconds that start() waits for the first pulls."""
+_SHORT = 0.05
+"""Seconds between two looks whether a wait has become pointless."""
 
 
 class Agent:
@@ -68,7 +72,12 @@ class Agent:
                 lambda: {p.collector.name: p.ticker for p in self._pulses if p.ticker.ticks},
             )
         )
-        self._running = self._stopped = False
+        self._running = self._stopped = self._flushing = self._released = False
+        self._until = float("inf")
+        self._stopping: set[int] = set()
+        """Threads that wait for the end."""
+        self._change = Lock()
+        """Held by whoever starts, reloads or ends it, never by a thread that signals interrupt."""
         self._pid = os.getpid()
 
     def discover(self, enable: Sequence[str] | None = None) -> tuple[Failure, ...]:
@@ -79,11 +88,16 @@ class Agent:
         """
         return self.registry.discover(self._selection.wanted(enable))
 
-    def start(self) -> None:
+    def start(self, *, insist: bool = True) -> None:
         """Open what is scraped, then begin to pull and push. Doing it twice is harmless.
 
         The first pull is over when this returns, unless it takes longer than a second: what is
-        counted from then on is an increase, and no part of a baseline.
+        counted from then on is an increase, and no part of a baseline. An interrupted start leaves
+        nothing behind.
+
+        Args:
+            insist: an address that cannot be bound is an error; else the agent runs without that
+                page, and takes the address when it is free.
 
         Raises:
             RuntimeError: it was stopped; make a new agent.
@@ -93,17 +107,28 @@ class Agent:
             raise RuntimeError("a stopped agent does not start again: make a new one")
         if self._running:
             return
-        self._load()
-        self._open(self._scraped, {}, self.settings)
-        self._collectors += [each.collector for each in self._scraped]
-        self._running = True
-        for each in self._pushed:
-            each.start(self.identity)
-        self._beat({})
-        self._begins_at_fork = False
+        try:
+            self._load()
+            uninterrupted(lambda: self._begin(insist=insist))
+        except BaseException:
+            self.stop(0.0)
+            raise
+
+    def _begin(self, *, insist: bool) -> None:
+        with self._change:
+            if self._running or self._stopped:
+                return
+            self._running = True
+            self._open(self._scraped, {}, self.settings, insist=insist)
+            self._collectors += [each.collector for each in self._scraped]
+            for each in self._pushed:
+                each.start(self.identity)
+            self._beat({})
+            self._begins_at_fork = False
         until = time.monotonic() + _FIRST_PULL
-        for pulse in self._pulses:
-            pulse.ticker.wait(max(0.0, until - time.monotonic()))
+        for pulse in tuple(self._pulses):
+            while time.monotonic() < until and not (self._stopped or pulse.ticker.wait(_SHORT)):
+                pass
 
     def reload(self, settings: Settings) -> None:
         """Go on with another configuration.
@@ -121,18 +146,31 @@ class Agent:
         """
         if not self._running:
             raise RuntimeError("only a running agent reads another configuration")
+        uninterrupted(lambda: self._replace(settings))
+
+    def _replace(self, settings: Settings) -> None:
+        with self._change:
+            if self._running and not self._stopped:
+                self._go_on_with(settings)
+
+    def _go_on_with(self, settings: Settings) -> None:
         same = consumers(settings) == consumers(self.settings)
         before: dict[str, Channel] = {each.name: each for each in self._channels}
         channels = [kept_or_new(w, before.get(w.name), same=same) for w in settings.adapters]
         new = [each for each in channels if each is not before.get(each.name)]
         gone = [each for each in self._channels if each not in channels]
-        self._open([each for each in new if isinstance(each, Scraped)], before, settings)
+        waiting = {each.name for each in self._scraped if each.waits}
+        for insist in (True, False):  # what waits for its address already may go on waiting
+            scraped = [
+                e for e in new if isinstance(e, Scraped) and insist == (e.name not in waiting)
+            ]
+            self._open(scraped, before, settings, insist=insist)
         patience = min((each.wiring.interval for each in self._channels), default=0.0) / 2
         deadline = time.monotonic() + min(patience, settings.program.flush_timeout)
         pulses, self._pulses = self._pulses, []
         free = [pulse.collector for pulse in pulses if stopped(pulse, deadline)]
         hung = [pulse.collector for pulse in pulses if pulse.collector not in free]
-        self._end(gone, deadline)
+        self._end(gone, deadline, last_try=True)
         for each in new:
             if isinstance(each, Pushed):
                 each.carry(before.get(each.name))
@@ -167,33 +205,72 @@ class Agent:
         pulse.close()
         return snapshot
 
-    def stop(self, timeout: float | None = None) -> None:
-        """Pull a last time, send what waits, and end. Doing it twice, or in a child, is harmless.
+    def stop(self, timeout: float | None = None) -> dict[str, Account]:
+        """Pull a last time, send what waits, and end. Nothing is raised, whatever fails.
+
+        Doing it twice is harmless, and may shorten the first time; a forked child's call leaves
+        its parent's agent alone. What an endpoint that is away does not take is tried again while
+        there is time, and then ``dropped{shutdown}``: the log says how much, and why.
 
         Args:
-            timeout: seconds for all of it; default: ``flush_timeout``. What cannot be sent by
-                then is ``dropped{shutdown}``.
+            timeout: seconds for all of it; default: ``flush_timeout``.
+
+        Returns:
+            The account of each adapter, as of :meth:`accounts`.
         """
-        if not self._running or self._pid != os.getpid():  # its threads are the parent's
-            return
-        self._running, self._stopped = False, True
+        if self._pid != os.getpid():  # its threads are the parent's
+            return {}
         seconds = self.settings.program.flush_timeout if timeout is None else timeout
+        self._until = min(self._until, time.monotonic() + seconds)
+        self._stopped = True
+        mine = get_ident()
+        if mine not in self._stopping:  # else a signal handler interrupts that very call
+            self._stopping.add(mine)
+            try:
+                uninterrupted(self._finish)
+            finally:
+                self._stopping.discard(mine)
+        return self.accounts()
+
+    def _finish(self) -> None:
+        while not self._change.acquire(timeout=_SHORT):
+            if self._running and self._flushing:
+                for each in self._pushed:
+                    each.finish(self._until)
+            if time.monotonic() > self._until + _FIRST_PULL:  # somebody's open() hangs
+                log.error("the agent is left as it is: a change of it has not ended")
+                return
+        try:
+            if self._running:
+                self._running = False
+                self._tear_down()
+            if not self._released:
+                self._released = True
+                release(self.identity)
+        finally:
+            self._change.release()
+
+    def _tear_down(self) -> None:
+        """End everything, each step whatever became of the one before."""
         begun = time.monotonic()
-        deadline = begun + seconds
         hung: list[Collector] = []
         for pulse in self._pulses:
             # A tick that hangs may take half of the time; the rest belongs to what is queued.
-            if pulse.ticker.stop(begun + seconds / 2):
-                pulse.tick(within=max(0.0, (deadline - time.monotonic()) / 3))
-            else:
+            while not (ended := pulse.ticker.stop(time.monotonic() + _SHORT)):
+                if time.monotonic() > min(self._until, begun + (self._until - begun) / 2):
+                    break
+            if not ended:
                 hung.append(pulse.collector)  # closing it would wait for that tick
-        self._end(self._channels, deadline)
+            elif (left := self._until - time.monotonic()) > 0:
+                _calmly(pulse.tick, left / 3)
+        self._flushing = True
+        _calmly(self._end, self._channels, self._until)
         for collector in self._collectors:
             if collector not in hung:
-                collector.close(within=max(0.1, deadline - time.monotonic()))
+                within = max(0.1, self._until - time.monotonic())
+                _calmly(lambda each=collector, within=within: each.close(within=within))
         for pulse in self._pulses:
-            pulse.close()
-        release(self.identity)
+            _calmly(pulse.close)
 
     def accounts(self) -> dict[str, Account]:
         """Return the law of every adapter by name."""
@@ -204,8 +281,11 @@ class Agent:
         return {each.name: each.trouble for each in self._pushed if each.trouble}
 
     def alive(self) -> bool:
-        """Tell whether every interval still ticks."""
-        return self._running and all(pulse.ticker.alive for pulse in self._pulses)
+        """Tell whether it runs and every thread of ours in this process serves.
+
+        :func:`sampler.agent.threads.ailing` says which one does not, and why.
+        """
+        return self._running and not ailing()
 
     def collector(self, name: str, interval: float, reuse: float = 0.0) -> Collector:
         """Return a new consumer of what the configuration enables."""
@@ -243,17 +323,22 @@ class Agent:
     def _load(self) -> None:
         for failure in self.discover():
             if failure.reason == "missing":
-                _log.info(
+                log.info(
                     "sampler %r is not there yet: it is collected once it registers",
                     failure.sampler,
                 )
             else:
-                _log.warning("sampler %r is not collected: %s", failure.sampler, failure.message)
+                log.warning("sampler %r is not collected: %s", failure.sampler, failure.message)
 
     def _open(
-        self, scraped: Sequence[Scraped], before: Mapping[str, Channel], settings: Settings
+        self,
+        scraped: Sequence[Scraped],
+        before: Mapping[str, Channel],
+        settings: Settings,
+        *,
+        insist: bool,
     ) -> None:
-        """Open all of them or none."""
+        """Open all of them or none; or, without insisting, each as soon as that is possible."""
         problems = []
         opened: list[Scraped] = []
         for each in scraped:
@@ -261,13 +346,14 @@ class Agent:
             each.collector = self._consumer(settings, each.name, interval, reuse=interval)
             try:
                 each.open(before.get(each.name))
-            except OSError as error:
-                problems.append(f"adapters.{each.name}.listen: {bind_problem(error)}")
-            except Exception as error:  # foreign code
-                problems.append(f"adapters.{each.name}: cannot be opened: {described(error)}")
+            except Exception as error:
+                problem = cannot_open(error, each.wiring.adapter)
+                problems.append(f"adapters.{each.name}{problem}")
+                if not insist:
+                    each.open_later(problem.partition(": ")[2])
             else:
                 opened.append(each)
-        if problems:
+        if problems and insist:
             for each in opened:
                 each.close(0.0)
             raise ConfigurationError(settings.file, problems)
@@ -303,21 +389,39 @@ class Agent:
         for pulse in self._pulses:
             pulse.ticker.start()
 
-    def _end(self, channels: Sequence[Channel], deadline: float) -> None:
-        self._flush([each for each in channels if isinstance(each, Pushed)], deadline)
+    def _end(
+        self, channels: Sequence[Channel], deadline: float, *, last_try: bool = False
+    ) -> None:
+        pushed = [each for each in channels if isinstance(each, Pushed)]
+        self._flush(pushed, deadline, last_try=last_try)
         for each in channels:
             if isinstance(each, Scraped):
-                each.close(max(0.1, deadline - time.monotonic()))
+                _calmly(each.close, max(0.1, deadline - time.monotonic()))
 
-    def _flush(self, pushed: Sequence[Pushed], deadline: float, *, close: bool = True) -> None:
+    def _flush(
+        self,
+        pushed: Sequence[Pushed],
+        deadline: float,
+        *,
+        close: bool = True,
+        last_try: bool = False,
+    ) -> None:
         for each in pushed:
-            each.finish(deadline, close=close)
+            each.finish(deadline, close=close, last_try=last_try)
         for each in pushed:
-            each.join()
+            _calmly(each.join)
 
 
-def bind_problem(error: OSError) -> str:
-    """Say why an address cannot be bound, and what to do."""
-    if error.errno == errno.EADDRINUSE:
-        return "the port is in use by another program: choose another one, or end that program"
-    return f"cannot listen there: {error.strerror or error}"
+def cannot_open(error: Exception, adapter: ScrapedAdapter) -> str:
+    """Say, behind an adapter's key, why it cannot be opened, and what to do."""
+    if isinstance(error, OSError):
+        return f".listen: {bind_problem(error, getattr(adapter, 'listen', ''))}"
+    return f": cannot be opened: {described(error)}"  # foreign code
+
+
+def _calmly(step: Callable[..., object], *arguments: object) -> None:
+    """Take a step of the end: what it raises must not keep the others from theirs."""
+    try:
+        step(*arguments)
+    except BaseException:
+        log.exception("a step of the agent's end failed")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from sampler._log import log
+from sampler._service import Service
+from sampler._threads import Event
 from sampler.agent.accounted import Stepped
 from sampler.agent.adapter import ScrapedAdapter
 from sampler.agent.encoding import Encoder, encode_all
@@ -25,7 +28,8 @@ if TYPE_CHECKING:
     from sampler.agent.config import Wiring
 
 
-_log = logging.getLogger("sampler")
+OPEN_AGAIN = 1.0
+"""Seconds between two attempts to open what is scraped."""
 
 
 class Channel:
@@ -57,7 +61,7 @@ class Channel:
     def warn(self) -> None:
         """Say at the start who else can read what leaves here, if anybody can."""
         if said := exposure(self.wiring.adapter):
-            _log.warning("adapter %r %s", self.name, said)
+            log.warning("adapter %r %s", self.name, said)
 
 
 class Pushed(Channel):
@@ -103,9 +107,9 @@ class Pushed(Channel):
         self._outbox.start(identity)
         self._sender.start()
 
-    def finish(self, deadline: float, *, close: bool = True) -> None:
-        """Begin the final flush, to end by the monotonic ``deadline``; then close the adapter."""
-        self._sender.finish(deadline, close=close)
+    def finish(self, deadline: float, *, close: bool = True, last_try: bool = False) -> None:
+        """Begin the final flush, to end by the monotonic ``deadline``; see :class:`Sender`."""
+        self._sender.finish(deadline, close=close, last_try=last_try)
 
     def join(self) -> None:
         """Wait for the end of the flush, and settle what is left."""
@@ -135,6 +139,8 @@ class Scraped(Channel):
     def __init__(self, wiring: Wiring, adapter: ScrapedAdapter, law: Law | None = None) -> None:
         super().__init__(wiring, law or Law())
         self._adapter = adapter
+        self._closed = Event()
+        self._waits: Service | None = None
 
     def open(self, before: Channel | None = None) -> None:
         """Begin to answer, in the place of ``before`` where the adapter can.
@@ -149,12 +155,47 @@ class Scraped(Channel):
             self._adapter.open(self._collect, self.law)
         self.warn()
 
+    def open_later(self, problem: str) -> None:
+        """Begin to answer as soon as that is possible; the application goes on without.
+
+        Args:
+            problem: why it cannot be opened now.
+        """
+        log.warning(
+            "adapter %r: %s; the program runs on, and the page is there once that is over",
+            self.name,
+            problem,
+        )
+        self._waits = Service(self._wait, f"sampler-listen-{self.name}")
+        self._waits.start()
+
+    @property
+    def waits(self) -> bool:
+        """Whether it cannot answer yet."""
+        return self._waits is not None and self._waits.is_alive()
+
     def close(self, timeout: float) -> None:
         """Stop answering."""
+        self._closed.set()
+        if self._waits is not None:
+            self._waits.join(timeout)
         self._adapter.close(timeout)
 
     def _collect(self) -> Snapshot:
         return self.collector.collect()
+
+    def _wait(self) -> None:
+        while not self._closed.wait(OPEN_AGAIN):
+            with suppress(Exception):  # it was said why: it lasts
+                self._adapter.open(self._collect, self.law)
+                break
+        else:
+            return
+        if self._closed.is_set():  # it took its time
+            self._adapter.close(0.0)
+            return
+        log.warning("adapter %r: the page is there now", self.name)
+        self.warn()
 
 
 def channel(wiring: Wiring, law: Law | None = None) -> Pushed | Scraped:

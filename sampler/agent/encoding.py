@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
 
+from sampler._log import log
 from sampler._worker import Job
 from sampler.agent.adapter import Batch
 
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from sampler._snapshot import Snapshot
     from sampler._worker import Crew
     from sampler.agent.adapter import Adapter, Since
-
-_log = logging.getLogger("sampler")
 
 ENCODE_DEADLINE = 5.0
 """Seconds an adapter has to encode one snapshot."""
@@ -63,7 +61,7 @@ class Encoder:
 
     def _say(self, fault: str) -> None:
         if fault and fault != self._said:
-            _log.error("adapter %r: %s: its entries are dropped", self._name, fault)
+            log.error("adapter %r: %s: its entries are dropped", self._name, fault)
         self._said = fault
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
+
+from sampler._log import log
 
 if TYPE_CHECKING:
     from sampler._clock import Clock
     from sampler.agent.law import Account, Law
-
-_log = logging.getLogger("sampler")
 
 HOUR = 3600.0
 """Seconds after which something that lasts is said again."""
@@ -26,9 +25,13 @@ class Journal:
         name: the adapter's name in the configuration.
         law: the account, for what waits and what was dropped.
         clock: what time it is.
+
+    Attributes:
+        ending: the final flush has begun: whoever waits for it says what it could not send.
     """
 
     def __init__(self, name: str, law: Law, clock: Clock) -> None:
+        self.ending: bool = False
         self._name = name
         self._law = law
         self._clock = clock
@@ -47,7 +50,8 @@ class Journal:
         if self._away is None:
             self._away = self._summed = now
             self._dropped = sum(account.dropped.values())
-            self._say("%s; retrying, nothing is lost yet", trouble)
+            if not self.ending:
+                self._say("%s; retrying, nothing is lost yet", trouble)
         elif now - self._summed >= HOUR:
             self._summed = now
             self._say("away for %s: %s; %s", _span(now - self._away), trouble, self._sum(account))
@@ -70,7 +74,7 @@ class Journal:
         now = self._clock.monotonic()
         if now - self._said.get(about, float("-inf")) >= HOUR:
             self._said[about] = now
-            _log.error("adapter %r: %s", self._name, text, exc_info=error)
+            log.error("adapter %r: %s", self._name, text, error=error)
 
     def _look(self, now: float, account: Account) -> None:
         """See whether the outbox is full, or has got over it."""
@@ -89,7 +93,7 @@ class Journal:
         return f"{account.queued} entries wait, {dropped} were dropped meanwhile"
 
     def _say(self, text: str, *details: object) -> None:
-        _log.warning(f"adapter %r: {text}", self._name, *details)
+        log.warning(f"adapter %r: {text}", self._name, *details)
 
 
 def _span(seconds: float) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sampler._worker import Crew
 from sampler.agent.channel import fan_out
+from sampler.agent.encoding import ENCODE_DEADLINE
 from sampler.agent.schedule import Ticker
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ class Pulse:
     def __init__(self, collector: Collector, schedule: Schedule, channels: list[Pushed]) -> None:
         self.collector: Collector = collector
         self.channels: list[Pushed] = channels
-        self.ticker: Ticker = Ticker(f"sampler-tick-{collector.name}", schedule, self.tick)
+        name = f"sampler-tick-{collector.name}"
+        self.ticker: Ticker = Ticker(name, schedule, self.tick, self._longest)
         self._crew = Crew(f"sampler-encode-{collector.name}")
 
     def tick(self, within: float | None = None) -> Snapshot:
@@ -41,6 +43,10 @@ class Pulse:
         until = float("inf") if within is None else time.monotonic() + within
         fan_out(self._crew, self.channels, snapshot, until)
         return snapshot
+
+    def _longest(self) -> float:
+        """Return the seconds that a tick may take: the deadlines of all that it calls."""
+        return self.collector.longest + ENCODE_DEADLINE * len(self.channels)
 
     def close(self) -> None:
         """Let the encoding thread end; the Collector is its agent's to close."""

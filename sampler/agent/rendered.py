@@ -7,12 +7,12 @@ a backend would take for one.
 
 from __future__ import annotations
 
-import logging
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, final
 
 import attrs
 
+from sampler._log import log
 from sampler._turns import ENTRIES, give_way
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from sampler._snapshot import Block, Series, Snapshot
 
-_log = logging.getLogger("sampler")
 _NAMED = 5
 
 R = TypeVar("R")
@@ -183,9 +182,9 @@ class Rendered(Generic[R]):
         for series in refused[:_NAMED]:
             rival = self._rival(series)
             owner = rival.first if rival else None
-            _log.warning("%r is dropped: its name here is that of %r already", series, owner)
+            log.warning("%r is dropped: its name here is that of %r already", series, owner)
         if len(refused) > _NAMED:
-            _log.warning("%d more series are dropped for such collisions", len(refused) - _NAMED)
+            log.warning("%d more series are dropped for such collisions", len(refused) - _NAMED)
 
 
 def _itself(rendering: Any) -> Iterable[tuple[Hashable, Hashable]]:

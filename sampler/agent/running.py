@@ -8,14 +8,16 @@ agent like the parent's. What was counted since the fork is not lost: it begins 
 from __future__ import annotations
 
 import atexit
-import logging
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from sampler._fork import chain_uwsgi, in_child
-from sampler._threads import Event, Lock, Thread
+from sampler._log import log
+from sampler._native import RLock
+from sampler._service import Service
+from sampler._threads import Event
 from sampler.agent.adapter import ScrapedAdapter
 from sampler.agent.agent import Agent
 from sampler.agent.config import settings
@@ -25,33 +27,42 @@ if TYPE_CHECKING:
 
     from sampler._registry import Registry
     from sampler.agent.config import Settings
-
-_log = logging.getLogger("sampler")
+    from sampler.agent.law import Account
 
 SETTLING = 0.1
 """Seconds after a fork until the child's agent starts; sooner when the child ends before."""
 
-_lock = Lock()
+_lock: Any = RLock()
+"""A signal handler may come back to what its thread does already."""
 _agent: Agent | None = None
+"""The one that runs, or starts."""
 _wanted: tuple[Settings, Registry | None] | None = None
 """What the agent of this process was started with; of a child until it stops: its parent's."""
 _inherited = False
 """Nobody has asked for this agent: it came with a fork."""
-_restart: Thread | None = None
+_reloads: list[str | Path | None] = []
+"""The configuration that is being read, and the next one."""
+_stops = 0
+"""Calls of stop(): one that comes while the configuration is read must not be forgotten."""
+_restart: Service | None = None
 _hurry = Event()
 
 
 def start(config: str | Path | None = None, registry: Registry | None = None) -> Agent:
     """Start the agent of this process; when one runs already, return it unchanged.
 
-    A forked child gets an agent like its parent's, unless ``fork = false`` in the configuration.
-    Calling this in the child is harmless; another configuration or registry than the parent's
-    takes that agent's place.
+    A page whose port is taken costs nobody the application: the log says who has the port, and the
+    agent takes it when it is free. A forked child gets an agent like its parent's, unless
+    ``fork = false`` in the configuration. Calling this in the child is harmless; another
+    configuration or registry than the parent's takes that agent's place.
 
     Args:
         config: the configuration file; default: ``$SAMPLER_CONFIG``, else ``./sampler.toml`` if
             there is one, else built-in defaults.
         registry: where samplers are found; default: the default registry.
+
+    Returns:
+        The agent; it is stopped already if a signal handler has said so meanwhile.
 
     Raises:
         ConfigurationError: the configuration has problems.
@@ -60,6 +71,7 @@ def start(config: str | Path | None = None, registry: Registry | None = None) ->
     with _lock:
         if _agent is not None and not _inherited:
             return _agent
+        stops = _stops
         wanted = settings(config), registry
         if _agent is not None:
             _inherited = False
@@ -68,13 +80,18 @@ def start(config: str | Path | None = None, registry: Registry | None = None) ->
             given_up, _agent = _agent, None
             given_up.stop()
         chain_uwsgi()
-        agent = _begin(Agent(*wanted))
-        _wanted = wanted
-        return agent
+        agent = Agent(*wanted)
+        if stops != _stops:
+            agent.stop(0.0)
+        elif _begin(agent):
+            _wanted = wanted
+        return _agent or agent
 
 
 def reload(config: str | Path | None = None) -> Agent:
     """Let the agent of this process go on with another configuration: :meth:`Agent.reload`.
+
+    In a signal handler that interrupts another reload, it is done right after that one.
 
     Args:
         config: as of :func:`start`.
@@ -83,54 +100,95 @@ def reload(config: str | Path | None = None) -> Agent:
         ConfigurationError: the configuration has problems; nothing has changed then.
         RuntimeError: no agent runs in this process.
     """
-    global _wanted  # noqa: PLW0603
+    global _wanted, _reloads  # noqa: PLW0603
     with _lock:
-        if _agent is None:
+        agent = _agent
+        if agent is None:
             raise RuntimeError("no agent runs in this process: call sampler.agent.start() first")
-        new = settings(config)
-        _agent.reload(new)
-        _wanted = new, _wanted[1] if _wanted is not None else None
-        return _agent
+        _reloads = [*_reloads[:1], config]  # of those that wait, the newest
+        if len(_reloads) > 1:
+            return agent
+        try:
+            while _reloads and _agent is agent:
+                new = settings(_reloads[0])
+                agent.reload(new)
+                _wanted = new, _wanted[1] if _wanted is not None else None
+                _reloads = _reloads[1:]
+        finally:
+            _reloads = []
+        return agent
 
 
-def stop(timeout: float | None = None) -> None:
-    """Stop the agent of this process, if one runs: flush within ``timeout`` seconds."""
-    global _agent, _wanted, _restart
-    if _restart is not None:  # the child ends so soon: what it counted is delivered all the same
-        _hurry.set()
+def stop(timeout: float | None = None) -> dict[str, Account]:
+    """Stop the agent of this process, if one runs: :meth:`Agent.stop`.
+
+    A signal handler may call this at any moment.
+
+    Args:
+        timeout: seconds for the final flush; default: ``flush_timeout``.
+
+    Returns:
+        The account of each adapter; empty when no agent runs.
+    """
+    global _agent, _wanted, _restart, _stops  # noqa: PLW0603
+    _stops += 1
+    if _restart is not None and not _lock._is_owned():  # noqa: SLF001 - it may wait for the lock
+        _hurry.set()  # the child ends so soon: what it counted is delivered all the same
         _restart.join(timeout)
     with _lock:
         agent, _agent, _wanted, _restart = _agent, None, None, None
-    if agent is not None:
-        atexit.unregister(stop)
-        agent.stop(timeout)
+    if agent is None:
+        return {}
+    atexit.unregister(_stop_at_exit)
+    return agent.stop(timeout)
 
 
-def _begin(agent: Agent) -> Agent:
-    """Start it and let it be the one; the lock is held."""
+def _begin(agent: Agent) -> bool:
+    """Start it and let it be the one, unless a signal handler comes first; the lock is held."""
     global _agent  # noqa: PLW0603
-    agent.start()
-    _agent = agent
-    atexit.unregister(stop)
-    atexit.register(stop)
-    return agent
+    if _agent is None:
+        _agent = agent
+    else:
+        agent.stop(0.0)
+        return False
+    try:
+        agent.start(insist=False)
+    except BaseException:
+        if _agent is agent:
+            _agent = None
+        raise
+    if _agent is not agent:
+        return False
+    atexit.unregister(_stop_at_exit)
+    atexit.register(_stop_at_exit)
+    return True
+
+
+def _stop_at_exit() -> None:
+    """Stop, and let the log come out; whoever interrupts that has no more patience."""
+    try:
+        stop()
+        log.flush()
+    except KeyboardInterrupt:
+        log.flush(0.1)
 
 
 def _after_fork() -> None:
     """Have an agent like the parent's soon, if it had one."""
-    global _lock, _agent, _inherited, _restart, _hurry  # noqa: PLW0603
-    _lock, _agent, _inherited, _restart, _hurry = Lock(), None, False, None, Event()
+    global _lock, _agent, _inherited, _restart, _hurry, _reloads  # noqa: PLW0603
+    _lock, _agent, _inherited, _restart, _hurry = RLock(), None, False, None, Event()
+    _reloads = []
     if _wanted is None or not _wanted[0].program.fork or not _heritage(_wanted[0]).adapters:
         return
     if (multiprocessing := sys.modules.get("multiprocessing.util")) is not None:
         multiprocessing.register_after_fork(stop, _stop_with_multiprocessing)
-    _restart = Thread(_inherit, "sampler-restart", bare=True)
+    _restart = Service(_inherit, "sampler-restart", bare=True)
     _restart.start()
 
 
 def _stop_with_multiprocessing(_: object) -> None:
     """Stop at the end of a multiprocessing child: up to Python 3.12 it never gets to atexit."""
-    sys.modules["multiprocessing.util"].Finalize(None, stop, exitpriority=0)
+    sys.modules["multiprocessing.util"].Finalize(None, _stop_at_exit, exitpriority=0)
 
 
 def _inherit() -> None:
@@ -142,13 +200,9 @@ def _inherit() -> None:
             return
         heritage, registry = _heritage(_wanted[0]), _wanted[1]
         try:
-            _begin(Agent(heritage, registry, forked=True))
+            _inherited = _begin(Agent(heritage, registry, forked=True))
         except RuntimeError:  # no new thread at interpreter exit (3.12)
             return
-        except Exception:
-            _log.exception("a forked child has no agent")
-            return
-        _inherited = True
 
 
 def _heritage(parents: Settings) -> Settings:

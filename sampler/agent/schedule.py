@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import time
 from typing import TYPE_CHECKING
 
-from sampler._threads import Event, Thread
+from sampler._service import Service
+from sampler._threads import Event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-_log = logging.getLogger("sampler")
 
 
 def phase(identity: Mapping[str, str]) -> float:
@@ -75,47 +73,50 @@ class Ticker:
         name: the thread's name.
         schedule: when.
         tick: what; a call that lasts longer than an interval delays nothing but itself.
+        longest: returns the seconds that a call may last.
 
     Attributes:
         ticks: calls so far.
         lag: seconds between the last tick's moment and its beginning.
     """
 
-    def __init__(self, name: str, schedule: Schedule, tick: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        name: str,
+        schedule: Schedule,
+        tick: Callable[[], object],
+        longest: Callable[[], float] = lambda: float("inf"),
+    ) -> None:
         self.schedule = schedule
         self.ticks: int = 0
         self.lag: float = 0.0
         self._tick = tick
+        self._longest = longest
+        self._due = time.monotonic()
         self._stop = Event()
         self._first = Event()
-        self._thread = Thread(self._run, name)
+        self._service = Service(self._run, name)
 
     def start(self) -> None:
         """Begin with a first tick at once."""
-        self._thread.start()
+        self._service.start()
 
     def wait(self, timeout: float) -> bool:
         """Wait for the end of the first tick; return False when it takes longer."""
         return self._first.wait(timeout)
 
-    @property
-    def alive(self) -> bool:
-        """True while it ticks."""
-        return self._thread.is_alive()
-
     def stop(self, deadline: float) -> bool:
         """Tick no more; return True once no tick is running, by the monotonic ``deadline``."""
         self._stop.set()
-        return self._thread.join(deadline - time.monotonic())
+        return self._service.join(deadline - time.monotonic())
 
     def _run(self) -> None:
-        due = time.monotonic()
-        while not self._stop.wait(max(0.0, due - time.monotonic())):
-            self.lag = max(0.0, time.monotonic() - due)
+        while not self._stop.wait(max(0.0, self._due - time.monotonic())):
+            self.lag = max(0.0, time.monotonic() - self._due)
             try:
-                self._tick()
-            except Exception:  # ours, not an author's: those end in the Collector
-                _log.exception("a tick failed")
-            self.ticks += 1
-            self._first.set()
-            due = self.schedule.next()
+                with self._service.within(self._longest()):
+                    self._tick()
+            finally:  # a tick that fails is no reason to tick at once again
+                self.ticks += 1
+                self._first.set()
+                self._due = self.schedule.next()

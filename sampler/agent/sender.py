@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import random
 import time
 from typing import TYPE_CHECKING
 
-from sampler._threads import Event, Thread
+from sampler._log import log
+from sampler._service import Service
+from sampler._threads import Event
 from sampler.agent.adapter import DELIVERED, UNCONFIRMED
 from sampler.agent.journal import Journal
 from sampler.agent.secrecy import described, shown
@@ -20,18 +21,20 @@ if TYPE_CHECKING:
     from sampler.agent.adapter import Adapter, Batch, Outcome
     from sampler.agent.outbox import Outbox
 
-_log = logging.getLogger("sampler")
-
 FIRST_PAUSE = 0.5
 """Seconds before the second attempt."""
 LONGEST_PAUSE = 30.0
 """Seconds; pauses double up to here."""
 LONGEST_RETRY_AFTER = 300.0
 """Seconds; an endpoint may ask for no longer pause."""
+LAST_PAUSE = 0.5
+"""Seconds; the longest pause in the final flush, unless the endpoint asks for more."""
 TRIES_AFTER_ERRORS = 5
 """Attempts at a batch whose send raises something no adapter should raise."""
 FAREWELL = 0.2
 """Seconds past the end of the flush that an adapter's last call has to return."""
+_LOOK_AGAIN = 0.1
+"""Seconds between two looks whether the flush is to end sooner."""
 
 
 class Sender:
@@ -43,7 +46,8 @@ class Sender:
         outbox: where batches come from and where their outcome goes.
         timeout: seconds one attempt may take.
         clock: what time it is.
-        wait: waits for so many seconds; default: until the final flush begins at most.
+        wait: waits for so many seconds; default: until the final flush begins, or is to end
+            sooner, at most.
     """
 
     def __init__(
@@ -61,14 +65,15 @@ class Sender:
         self._outbox = outbox
         self._timeout = timeout
         self._idempotent: bool = getattr(adapter, "idempotent", getattr(adapter, "stamped", True))
-        self._thread = Thread(self._run, f"sampler-send-{name}")
-        self._stopping = Event()
-        self._closing = self._ending = False
+        self._service = Service(self._run, f"sampler-send-{name}")
+        self._stopping = self._closing = self._ending = self._last_try = False
+        self._hurried = Event()
         self._deadline = float("inf")
+        self._given_up = 0  # entries, before the final flush
         self._pauses = 0
         self._errors = 0
         self._clock = clock
-        self._wait = wait or self._stopping.wait
+        self._wait = wait or self._hurried.wait
         self._journal = Journal(name, outbox.law, clock)
         self._sibling: Batch | None = None
         """The second half of a batch that was refused, while its first one is asked about."""
@@ -79,29 +84,40 @@ class Sender:
 
     def start(self) -> None:
         """Begin to send."""
-        self._thread.start()
+        self._service.start()
 
-    def finish(self, deadline: float, *, close: bool = True) -> None:
-        """Send what waits, giving up at the first failure.
+    def finish(self, deadline: float, *, close: bool = True, last_try: bool = False) -> None:
+        """Send what waits, trying again while there is time. A second call may shorten it.
 
         Args:
             deadline: monotonic moment at which to stop in any case.
             close: close the adapter afterwards, which has to return as its last call does.
+            last_try: give up at the first failure.
         """
-        self._closing, self._deadline = close, deadline
-        self._stopping.set()
+        if not self._stopping:
+            self._closing, self._last_try, self._stopping = close, last_try, True
+            self._given_up = self._at_end()
+            self._pauses = 0
+            self._journal.ending = True
+        self._deadline = min(self._deadline, deadline)
+        self._hurried.set()
         self._outbox.hurry()
 
     def join(self) -> None:
         """Wait for the end of :meth:`finish`, then account for what could not be sent."""
-        ended = self._thread.join(self._deadline + FAREWELL - self._clock.monotonic())
+        while not (ended := self._service.join(min(_LOOK_AGAIN, self._left() + FAREWELL))):
+            if self._left() + FAREWELL <= 0:
+                break
         self._outbox.close()
+        if lost := self._at_end() - self._given_up:
+            why = self.trouble or "it has not answered"
+            log.warning("adapter %r: at the end %d entries are dropped: %s", self.name, lost, why)
         if ended:
             self._close()  # of a thread that never began, or died
             return
         self._closing = False  # later on it may be another agent's endpoint that it closes
         if self._ending:
-            _log.warning("adapter %r: close has not returned, and is left alone", self.name)
+            log.warning("adapter %r: close has not returned, and is left alone", self.name)
 
     def _run(self) -> None:
         self._deliver()
@@ -116,23 +132,31 @@ class Sender:
         try:
             ends()
         except (Exception, SystemExit):
-            _log.exception("adapter %r: close failed", self.name)
+            log.exception("adapter %r: close failed", self.name)
 
     def _deliver(self) -> None:
-        while not self._over():
+        while self._left() > 0:
             batch = self._outbox.take()
             if batch is None:
-                if self._stopping.is_set() and self._outbox.empty():
+                if self._stopping and self._outbox.empty():
                     return
                 continue
+            self._hurried.clear()
             pause = self._attempt(batch)
             if pause is not None:
-                if self._stopping.is_set():
+                hopeless = pause >= self._left() and not self._hurried.is_set()
+                if self._stopping and (self._last_try or hopeless):
                     return
                 self._wait(pause)
 
-    def _over(self) -> bool:
-        return self._clock.monotonic() >= self._deadline
+    def _at_end(self) -> int:
+        """Return how many entries were dropped so far for reasons that an end may bring."""
+        dropped = self._outbox.law.account().dropped
+        return dropped["shutdown"] + dropped["superseded"]
+
+    def _left(self) -> float:
+        """Return the seconds until the final flush ends."""
+        return self._deadline - self._clock.monotonic()
 
     def _attempt(self, batch: Batch) -> float | None:
         """Try once; return the seconds to pause when the batch has to wait."""
@@ -144,9 +168,10 @@ class Sender:
     def _send(self, batch: Batch) -> float | None:
         if batch is self._suspect and self._halved(batch):
             return None
-        timeout = min(self._timeout, max(0.001, self._deadline - self._clock.monotonic()))
+        timeout = min(self._timeout, max(0.001, self._left()))
         try:
-            outcome = self._adapter.send(batch, timeout)
+            with self._service.within(timeout):
+                outcome = self._adapter.send(batch, timeout)
         except Unavailable as error:
             return self._unavailable(shown(str(error)), error.retry_after)
         except Rejected as error:
@@ -176,6 +201,8 @@ class Sender:
         self._journal.failed(trouble)
         self._pauses = min(self._pauses + 1, 16)
         pause = min(FIRST_PAUSE * 2.0 ** (self._pauses - 1), LONGEST_PAUSE)
+        if self._stopping:
+            pause = min(pause, LAST_PAUSE)
         if pause < LONGEST_PAUSE:  # by the time they are that long, a herd has been spread
             pause *= random.uniform(0.5, 1.0)  # noqa: S311 - it hides nothing
         return max(pause, min(retry_after or 0.0, LONGEST_RETRY_AFTER))

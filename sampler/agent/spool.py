@@ -8,12 +8,13 @@ waits there is written once something can be.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
-from sampler._threads import Event, Thread
+from sampler._log import log
+from sampler._service import Service
+from sampler._threads import Event
 from sampler.agent.folder import HeldError
 from sampler.agent.records import payload
 from sampler.agent.segments import Segments
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
     from sampler.agent.adapter import Batch
     from sampler.agent.segments import Place, Segment
-
-_log = logging.getLogger("sampler")
 
 
 class Slot:
@@ -81,7 +80,7 @@ class Spool:
         self._bell = Event()
         self._begun = Event()
         self._ending = False
-        self._thread = Thread(target=self._run, name=f"sampler-spool-{name}")
+        self._service = Service(self._run, f"sampler-spool-{name}")
         self._segments: Segments
         self._opened = False
         self._owner: Owner
@@ -93,7 +92,7 @@ class Spool:
         """Begin: take the folder, recover what is there."""
         self._folder, self._owner = folder, owner
         self._segments = Segments(folder, self._max_bytes)
-        self._thread.start()
+        self._service.start()
 
     def ready(self, timeout: float) -> bool:
         """Wait until what can be recovered is; False: it takes longer than ``timeout`` seconds."""
@@ -133,7 +132,7 @@ class Spool:
         except OSError as error:
             batch, trouble = None, error.strerror or str(error)
         if batch is None and trouble != self._unreadable:
-            _log.error("adapter %r: a batch of the spool is lost: %s", self._name, trouble)
+            log.error("adapter %r: a batch of the spool is lost: %s", self._name, trouble)
         self._unreadable = trouble if batch is None else ""
         return batch
 
@@ -141,8 +140,7 @@ class Spool:
         """Write what can be written, sync, give the folder back; within ``timeout`` seconds."""
         self._ending = True
         self._bell.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout)
+        self._service.join(timeout)
 
     def _run(self) -> None:
         while self._round():
@@ -156,12 +154,13 @@ class Spool:
             self._work(ending=ending)
         except OSError as error:
             self._say(error)
-        except Exception as error:
-            _log.exception("adapter %r: the spool failed", self._name)
+        except BaseException as error:
             self._say(error)
-        self._begun.set()
-        if ending and self._opened:
-            self._segments.close()
+            raise
+        finally:
+            self._begun.set()
+            if ending and self._opened:
+                self._segments.close()
         return not ending
 
     def _work(self, *, ending: bool) -> None:
@@ -189,9 +188,9 @@ class Spool:
         self._opened = True
         entries = sum(samples for _, samples in found)
         if entries:
-            _log.info("adapter %r: %d entries are left in %s", self._name, entries, self._folder)
+            log.info("adapter %r: %d entries are left in %s", self._name, entries, self._folder)
         if self._segments.damaged:
-            _log.warning(
+            log.warning(
                 "adapter %r: %d places in %s are damaged; such files are set aside as *.damaged",
                 self._name,
                 self._segments.damaged,
@@ -221,14 +220,14 @@ class Spool:
             return None
         return max(0.0, self._synced + self._interval - time.monotonic())
 
-    def _say(self, error: Exception | None) -> None:
+    def _say(self, error: BaseException | None) -> None:
         """Log a change of state, once."""
         why = "" if error is None else getattr(error, "strerror", None) or str(error)
         if why and not self.trouble:
             where = "" if isinstance(error, HeldError) else f"the spool in {self._folder}: "
-            _log.warning(
+            log.warning(
                 "adapter %r: %s%s; what waits is kept in memory only", self._name, where, why
             )
         elif self.trouble and not why:
-            _log.warning("adapter %r: the spool is written again", self._name)
+            log.warning("adapter %r: the spool is written again", self._name)
         self.trouble = why

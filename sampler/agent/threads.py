@@ -4,9 +4,10 @@ import selectors
 import sys
 
 from sampler._fork import in_child
+from sampler._service import Service, ailing
 from sampler._threads import Condition, Event, Lock, Thread
 
-__all__ = ["Condition", "Event", "Lock", "Selector", "Thread", "in_child"]
+__all__ = ["Condition", "Event", "Lock", "Selector", "Service", "Thread", "ailing", "in_child"]
 
 Selector: type[selectors.BaseSelector] = selectors.DefaultSelector
 """The best selector there is."""

@@ -1,5 +1,30 @@
 """The ``sampler`` command."""
 
-from sampler.cli.main import main
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+INTERRUPTED = 130
+"""As a shell has it: 128, and the number of SIGINT."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Args:
+        argv: arguments without the program's name; default: the process' own.
+
+    Returns:
+        The exit status.
+    """
+    try:  # what takes its time to import is imported here: Ctrl-C is no traceback
+        from sampler.cli.main import main
+
+        return main(argv)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
 
 __all__ = ["main"]

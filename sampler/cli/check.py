@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sampler._mapping import oddities
 from sampler.agent.adapter import Batch, ScrapedAdapter
-from sampler.agent.agent import bind_problem
+from sampler.agent.agent import cannot_open
 from sampler.agent.channel import exposure
 from sampler.agent.law import Law
 from sampler.agent.secrecy import described, shown
@@ -106,10 +106,8 @@ def _listen(wiring: Wiring) -> str | None:
         return None
     try:
         wiring.adapter.open(_nothing, Law())
-    except OSError as error:
-        return f"adapters.{wiring.name}.listen: {bind_problem(error)}"
-    except Exception as error:  # foreign code
-        return f"adapters.{wiring.name}: cannot be opened: {described(error)}"
+    except Exception as error:
+        return f"adapters.{wiring.name}{cannot_open(error, wiring.adapter)}"
     wiring.adapter.close(1.0)
     print(f"adapter {wiring.name!r}: can listen")
     return None

@@ -7,6 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from sampler._log import log
 from sampler.cli.exits import CONFIG, OK, UNAVAILABLE, USAGE
 from sampler.cli.logs import FORMATS, log_to_stderr, tell
 from sampler.exceptions import ConfigurationError
@@ -70,13 +71,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         status: int = arguments.run(arguments)
     except ConfigurationError as error:
+        log.flush()
         tell(str(error), arguments.log_format)
         return CONFIG
     except BrokenPipeError:  # the reader, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing more to flush
         return 0
-    except KeyboardInterrupt:
-        return 130
+    finally:
+        log.flush()
     return status
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import select
 import signal
@@ -10,9 +9,11 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from sampler._log import log
 from sampler.agent import Agent, options
 from sampler.agent.config import DEFAULTS, Settings, settings
 from sampler.agent.console import Console
+from sampler.agent.threads import ailing
 from sampler.cli.exits import OK, UNAVAILABLE
 from sampler.cli.notify import notify, reloading, watchdog
 from sampler.exceptions import ConfigurationError
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from sampler._snapshot import Snapshot
     from sampler.agent import Account
     from sampler.agent.config import Wiring
-
-_log = logging.getLogger("sampler")
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -51,7 +50,7 @@ def prepare(config: str | None) -> Agent:
     agent = Agent(settings(config))
     _insist(agent, agent.settings)
     if not agent.settings.adapters:
-        _log.warning(
+        log.warning(
             "%s: no adapter is configured, nothing will be delivered: "
             "add a table such as [adapters.prometheus]",
             agent.settings.file,
@@ -71,11 +70,11 @@ def _insist(agent: Agent, wanted: Settings) -> None:
 def _forever(agent: Agent, config: str | None) -> int:
     told = _told()
     agent.start()
-    _log.info("running with %s", agent.settings.file)
+    log.info("running with %s", agent.settings.file)
     for wiring in agent.settings.adapters:
-        _log.info("adapter %r: %s", wiring.name, _describe(wiring))
+        log.info("adapter %r: %s", wiring.name, _describe(wiring))
     if agent.settings.file == DEFAULTS:
-        _log.info(
+        log.info(
             "no configuration: serving http://127.0.0.1:9464/metrics; to add an adapter: "
             "sampler config sample > sampler.toml, edit it, and run again"
         )
@@ -83,10 +82,11 @@ def _forever(agent: Agent, config: str | None) -> int:
     while _wait(told, agent) == signal.SIGHUP:
         _reload(agent, config)
     notify("STOPPING=1")
-    _log.info("stopping: sending what waits, %g s at most", agent.settings.program.flush_timeout)
-    agent.stop()
-    for name, account in agent.accounts().items():
-        _log.info("%s: %s", name, law(account))
+    log.info("stopping: sending what waits, %g s at most", agent.settings.program.flush_timeout)
+    for number in _SIGNALS:  # whoever says it again has no more patience
+        signal.signal(number, lambda *_: agent.stop(0.0))
+    for name, account in agent.stop().items():
+        log.info("%s: %s", name, law(account))
     for number in _SIGNALS:  # the interpreter's end gives a handler up, and not this
         signal.signal(number, signal.SIG_IGN)
     return OK
@@ -101,23 +101,26 @@ def _reload(agent: Agent, config: str | None) -> None:
         _insist(agent, wanted)
         agent.reload(wanted)
     except ConfigurationError as error:
-        _log.error("%s\nnot reloaded: running on as before", error)
+        log.error("%s\nnot reloaded: running on as before", error)
     else:
-        _log.info("reloaded %s", agent.settings.file)
+        log.info("reloaded %s", agent.settings.file)
         for wiring in agent.settings.adapters:
             if before.pop(wiring.name, None) != wiring:
-                _log.info("adapter %r: %s", wiring.name, _describe(wiring))
+                log.info("adapter %r: %s", wiring.name, _describe(wiring))
         for name in before:
-            _log.info("adapter %r: gone", name)
+            log.info("adapter %r: gone", name)
     notify("READY=1", f"STATUS=running with {agent.settings.file}")
 
 
 def _wait(told: int, agent: Agent) -> int:
     """Return the number of the next signal; meanwhile tell a watchdog that all is well."""
     pause = watchdog()
+    said = ""
     while not select.select([told], [], [], pause)[0]:
         if agent.alive():
             notify("WATCHDOG=1")
+        elif said != (said := "; ".join(f"{name}: {why}" for name, why in ailing().items())):
+            log.error("the watchdog is told nothing, as not every thread serves: %s", said)
     numbers = os.read(told, 64)
     # Whatever else came, being told to stop comes first.
     return next((n for n in numbers if n != signal.SIGHUP), signal.SIGHUP)

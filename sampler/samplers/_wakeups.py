@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sampler._kinds import Histogram
 from sampler._native import sleep
-from sampler._threads import Thread
+from sampler._service import Service
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,28 +36,28 @@ class Wakeups:
         self._histogram = Histogram((), BOUNDS)
         self._besides = besides
         self._pulled = 0.0
-        self._thread: Thread | None = None
+        self._service: Service | None = None
 
     def samples(self, metric: str) -> Iterator[tuple[Any, ...]]:
         """Yield a histogram in seconds; from now on there is something to observe."""
         self._pulled = time.monotonic()
-        if self._thread is None or not self._thread.is_alive():
-            thread = Thread(self._watch, "sampler-wakeups")
-            self._thread = thread  # who else comes now finds it, started or not: one goes on
+        if self._service is None or not self._service.is_alive():
+            service = Service(self._watch, "sampler-wakeups")
+            self._service = service  # who else comes now finds it, started or not: one goes on
             try:
-                thread.start()
+                service.start()
             except RuntimeError:  # no new thread at interpreter exit, nor in some sub-interpreters
                 return
         yield metric, self._histogram.read()
 
     def restart(self) -> None:
         """Start at zero in a forked child, where the thread is not."""
-        self._thread = None
+        self._service = None
         self._histogram.restart()
 
     def _watch(self) -> None:
         clock, observe = time.perf_counter, self._histogram.observe
-        while self._thread is not None and self._thread.is_current():
+        while self._service is not None and self._service.is_current():
             due = clock() + INTERVAL
             sleep(INTERVAL)
             observe(max(0.0, clock() - due))

@@ -363,5 +363,5 @@ def test_a_disk_that_hangs_holds_neither_pulls_nor_the_stop(tmp_path, monkeypatc
         assert account.queued == 0
         assert account.dropped["shutdown"] > 0
         release.set()
-        rig.spool._thread.join(10)
+        rig.spool._service.join(10)
     shutil.rmtree(tmp_path)

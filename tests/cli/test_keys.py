@@ -229,7 +229,7 @@ def test_a_log_may_be_json(tmp_path):
     done = sampler("run", "--once", "--log-format", "json", "-v", cwd=tmp_path)
     assert done.returncode == 69
     records = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
-    (record,) = [each for each in records if "retrying" in each["message"]]
+    (record,) = [each for each in records if "at the end" in each["message"]]
     assert set(record) == {"time", "level", "logger", "message"}
     assert record["level"] == "warning"
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", record["time"])

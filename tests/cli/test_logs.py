@@ -94,7 +94,11 @@ def test_text_stays_as_it_is(tmp_path) -> None:
     assert sampler("check", cwd=tmp_path).stderr.startswith("sampler.toml: intervall")
     (tmp_path / "sampler.toml").write_text("[adapters.graphite]\nport = 1\n")
     done = sampler("run", "--once", "--log-format", "text", cwd=tmp_path)
-    assert re.search(r"^\d{4}-\d\d-\d\d [\d:,]+ WARNING .*retrying", done.stderr, re.MULTILINE)
+    assert re.search(
+        r"^\d{4}-\d\d-\d\d [\d:,]+ WARNING .*at the end [0-9]+ entries are dropped: .*refused",
+        done.stderr,
+        re.MULTILINE,
+    )
 
 
 def test_another_format_is_a_wrong_argument() -> None:

@@ -21,7 +21,7 @@ from tests.support.waiting import wait_for
 def consumer():
     with consumer_of(SAMPLER) as consumer:
         yield consumer
-    _state.wakeups._thread = None  # tests that follow, and fork, find no thread
+    _state.wakeups._service = None  # tests that follow, and fork, find no thread
     wait_for(lambda: "sampler-wakeups" not in names())
 
 

@@ -44,7 +44,7 @@ def outbox(
     """Return a started outbox with a spool under `parent`."""
     spool = Spool(NAME, spool_bytes, interval)
     if by_hand:
-        spool._thread = _ByHand(spool)
+        spool._service = _ByHand(spool)
     made = SpooledOutbox(max_bytes, spool, str(parent), NAME, law)
     made.start(IDENTITY)
     return made
