@@ -30,6 +30,8 @@ MOST = 1_000
 """Records that may wait."""
 HANGS = 1.0
 """Seconds over one record after which its handler hangs."""
+_LOOK_AGAIN = 0.05
+"""Seconds between two looks whether a handler hangs."""
 SPARE = 4
 """Threads that may hang in handlers while another one is tried."""
 _DEBUG, _INFO, _WARNING, _ERROR = 10, 20, 30, 40
@@ -83,6 +85,7 @@ class Log:
 
     Attributes:
         lost: records that no handler has taken: one raised, or too many waited.
+        ending: the interpreter's end has begun: what comes now is waited for.
     """
 
     def __init__(self) -> None:
@@ -91,6 +94,7 @@ class Log:
     def begin(self) -> None:
         """Begin with nothing, as a forked child does: it has none of its parent's threads."""
         self.lost: int = 0
+        self.ending: bool = False
         self.queue: SimpleQueue[_Entry | LockType] = SimpleQueue()
         self._emitters: tuple[_Emitter, ...] = ()
         self._lock: LockType = allocate_lock()
@@ -127,13 +131,16 @@ class Log:
         """
         if not self._emitters:
             return True
+        self._attend()
+        if self._stuck():
+            return False
         done = allocate_lock()
         done.acquire()
         self.queue.put(done)
         until = time.monotonic() + timeout
-        while not done.acquire(timeout=0.05):
+        while not done.acquire(timeout=min(_LOOK_AGAIN, max(0.0, until - time.monotonic()))):
             self._attend()
-            if time.monotonic() >= until or all(each.hangs() for each in self._emitters):
+            if time.monotonic() >= until or self._stuck():
                 return False
         return True
 
@@ -171,15 +178,20 @@ class Log:
             return
         self.queue.put(entry)
         self._attend()
+        if self.ending:
+            self.flush()
+
+    def _stuck(self) -> bool:
+        return all(each.hangs() for each in self._emitters)
 
     def _attend(self) -> None:
         """See that a thread takes what waits."""
-        if any(not each.hangs() for each in self._emitters) or len(self._emitters) > SPARE:
+        if not self._stuck() or len(self._emitters) > SPARE:
             return
         if not self._lock.acquire(blocking=False):  # another thread does it just now
             return
         try:
-            if all(each.hangs() for each in self._emitters):
+            if self._stuck():
                 emitter = _Emitter(self)
                 emitter.thread.start()
                 if not self._emitters:
@@ -220,8 +232,29 @@ def _flush_at_exit() -> None:
     import atexit
     import logging  # noqa: F401 - what it does at exit comes after what is registered later
 
-    atexit.unregister(log.flush)
-    atexit.register(log.flush)
+    atexit.unregister(_at_exit)
+    atexit.register(_at_exit)
+
+
+def _at_exit() -> None:
+    """Let what waits come out; where a handler hangs in a record of ours, let the program end.
+
+    :func:`logging.shutdown` takes the lock of each handler, which that record holds for good.
+    """
+    log.ending = True
+    if log.flush():
+        return
+    import logging
+
+    for reference in list(logging._handlerList):  # type: ignore[attr-defined]  # noqa: SLF001
+        handler = reference()
+        lock = getattr(handler, "lock", None)
+        if lock is None:
+            continue
+        if lock.acquire(blocking=False):
+            lock.release()
+        else:
+            handler.createLock()
 
 
 log = Log()

@@ -181,7 +181,10 @@ class Agent:
                 each.start(self.identity)
         self._beat({p.collector.interval: p.collector for p in pulses if same})
         for pulse in pulses:
-            pulse.close()
+            if pulse.collector in hung:
+                pulse.close_later(*{pulse.collector}.difference(self._collectors))
+            else:
+                pulse.close()
         for collector in unused:
             if collector not in self._collectors and collector not in hung:
                 collector.close()
@@ -270,7 +273,10 @@ class Agent:
                 within = max(0.1, self._until - time.monotonic())
                 _calmly(lambda each=collector, within=within: each.close(within=within))
         for pulse in self._pulses:
-            _calmly(pulse.close)
+            if pulse.collector in hung:
+                _calmly(pulse.close_later, pulse.collector)
+            else:
+                _calmly(pulse.close)
 
     def accounts(self) -> dict[str, Account]:
         """Return the law of every adapter by name."""

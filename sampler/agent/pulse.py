@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from sampler._threads import Thread
 from sampler._worker import Crew
 from sampler.agent.channel import fan_out
 from sampler.agent.encoding import ENCODE_DEADLINE
@@ -51,3 +52,14 @@ class Pulse:
     def close(self) -> None:
         """Let the encoding thread end; the Collector is its agent's to close."""
         self._crew.close()
+
+    def close_later(self, *collectors: Collector) -> None:
+        """Close that, and ``collectors``, once a tick has ended that hangs now."""
+
+        def late() -> None:
+            self.ticker.stop()
+            for each in collectors:
+                each.close()
+            self.close()
+
+        Thread(late, f"sampler-end-{self.collector.name}").start()

@@ -105,10 +105,10 @@ class Ticker:
         """Wait for the end of the first tick; return False when it takes longer."""
         return self._first.wait(timeout)
 
-    def stop(self, deadline: float) -> bool:
+    def stop(self, deadline: float | None = None) -> bool:
         """Tick no more; return True once no tick is running, by the monotonic ``deadline``."""
         self._stop.set()
-        return self._service.join(deadline - time.monotonic())
+        return self._service.join(None if deadline is None else deadline - time.monotonic())
 
     def _run(self) -> None:
         while not self._stop.wait(max(0.0, self._due - time.monotonic())):
