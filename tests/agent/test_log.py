@@ -159,11 +159,11 @@ def test_a_handler_that_always_hangs_takes_a_bounded_number_of_threads_and_recor
     monkeypatch.setattr("sampler._log.HANGS", 0.01)
     mine, hang = Log(), threading.Event()
     with handling(handler=Handler(lambda _: hang.wait(60))):
-        mine.warning("first")
-        wait_for(lambda: mine.flush(0.1) or len(mine._emitters) == SPARE + 1, what="the threads")
         for _ in range(MOST + 200):
             mine.warning("x")
-            assert not mine.flush(0.0)
+        wait_for(lambda: mine.flush(0.0) or len(mine._emitters) > SPARE, what="the threads")
+        for _ in range(200):
+            mine.warning("x")
         assert len(mine._emitters) == SPARE + 1
         assert mine.lost >= 200
         assert mine.queue.qsize() <= MOST
