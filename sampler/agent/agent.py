@@ -249,7 +249,7 @@ class Agent:
                 self._tear_down()
             if not self._released:
                 self._released = True
-                release(self.identity)
+                _calmly(release, self.identity)
         finally:
             self._change.release()
 

@@ -166,7 +166,7 @@ def test_a_handler_that_always_hangs_takes_a_bounded_number_of_threads_and_recor
             mine.warning("x")
         assert len(mine._emitters) == SPARE + 1
         assert mine.lost >= 200
-        assert mine.queue.qsize() <= MOST
+        assert mine.queue.qsize() <= MOST + 1  # and what flush waited for
         hang.set()
         wait_for(lambda: mine.flush(1.0) and mine.queue.empty(), what="what waited")
 
