@@ -70,14 +70,22 @@ class _Emitter:
         return bool(since) and time.monotonic() - since > HANGS
 
     def _run(self) -> None:
-        queue = self._log.queue
-        while True:
-            entry = queue.get()
-            self.since = time.monotonic()
+        going = True
+        while going:
+            try:
+                going = self._take_one()
+            except BaseException:  # nobody could be told
+                self._log.lost += 1
+
+    def _take_one(self) -> bool:
+        """Take an entry; False: another thread takes the next one."""
+        entry = self._log.queue.get()
+        self.since = time.monotonic()
+        try:
             self._log.take(entry)
+        finally:
             self.since = 0.0
-            if self._log.spare(self):
-                return
+        return not self._log.spare(self)
 
 
 class Log:

@@ -241,16 +241,22 @@ class Crew:
 
     def _serve(self, tasks: SimpleQueue[Shift | None]) -> None:
         ident = get_ident()
-        self._members.add(ident)
+        shift: Shift | None = None
         try:
+            self._members.add(ident)
             while (shift := tasks.get()) is not None:
-                try:
-                    if not shift.serve():
-                        return
-                except BaseException as error:  # ours: an author's end in the job
-                    shift.fail(error)
-                    raise
-                del shift  # waiting for the next one must not keep what the samplers gave
+                if not shift.serve():
+                    return
+                shift = None  # waiting for the next one must not keep what the samplers gave
+        except BaseException as error:  # ours: what an author raises ends in the job
+            if self._tasks is tasks:
+                self._tasks = None
+            if shift is not None:
+                shift.fail(error)
+            while not tasks.empty():
+                if (left := tasks.get()) is not None:
+                    left.fail(error)
+            raise
         finally:
             self._members.discard(ident)
 

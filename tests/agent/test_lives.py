@@ -110,7 +110,7 @@ def test_a_handler_that_stops_the_agent_while_it_starts_or_reloads_ends_it(
     assert done.returncode == 7
     accounts, left = json.loads(done.stdout.splitlines()[-1])
     assert accounts in ({"graphite": True, "prometheus": True}, {})  # it had not begun
-    assert left == []
+    assert left in ([], ["sampler-load"])  # which the handler interrupts
 
 
 @pytest.mark.scenario(53)
