@@ -17,9 +17,9 @@ from tests.chaos.page import Crowd, Slow, entries, many_descriptors, page, repli
 from tests.support.command import environment
 from tests.support.waiting import wait_for
 
-HALF = b"GET /metrics HTTP/1.1\r\nHost: pa"
-DRIPPED = b"POST /metrics HTTP/1.1\r\nContent-Length: 1000000\r\n\r\n"
-WHOLE = b"GET /metrics HTTP/1.1\r\nHost: page\r\n\r\n"
+HALF = b"GET /metrics HTTP/1.1\r\nHost: loc"
+DRIPPED = b"POST /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n"
+WHOLE = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"
 MIB = 2**20
 
 
@@ -97,22 +97,28 @@ def test_a_thousand_scrapes_at_once_share_pulls():
 
 
 HOSTILE = [
-    (b"GET /../../../../etc/passwd HTTP/1.1\r\n\r\n", 404),
-    (b"GET /metrics/../../etc/passwd HTTP/1.1\r\n\r\n", 404),
-    (b"GET /..%2f..%2fetc%2fpasswd HTTP/1.1\r\n\r\n", 404),
-    (b"GET /metrics%00.html HTTP/1.1\r\n\r\n", 404),
-    (b"GET //etc/passwd HTTP/1.1\r\n\r\n", 404),
-    (b"GET file:///etc/passwd HTTP/1.1\r\n\r\n", 404),
-    (b"GET /\\..\\etc\\passwd HTTP/1.1\r\n\r\n", 404),
-    (b"GET /METRICS HTTP/1.1\r\n\r\n", 404),
-    (b"GET /metrics/ HTTP/1.1\r\n\r\n", 404),
-    *((b"%s /metrics HTTP/1.1\r\n\r\n" % m, 405) for m in (b"POST", b"PUT", b"TRACE", b"OPTIONS")),
-    *((b"%s / HTTP/1.1\r\n\r\n" % m, 405) for m in (b"DELETE", b"PATCH", b"BREW")),
-    (b"CONNECT example.org:443 HTTP/1.1\r\n\r\n", 404),
-    (b"GET /metrics HTTP/1.1\r\nX: " + b"x" * (10 * MIB) + b"\r\n\r\n", 431),
-    (b"GET /metrics HTTP/1.1\r\n" + b"X: y\r\n" * (2 * MIB), 431),
+    (b"GET /../../../../etc/passwd HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
+    (b"GET /metrics/../../etc/passwd HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
+    (b"GET /..%2f..%2fetc%2fpasswd HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
+    (b"GET /metrics%00.html HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
+    (b"GET //etc/passwd HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
+    (b"GET file:///etc/passwd HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
+    (b"GET /\\..\\etc\\passwd HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
+    (b"GET /METRICS HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
+    (b"GET /metrics/ HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
+    *(
+        (b"%s /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n" % m, 405)
+        for m in (b"POST", b"PUT", b"TRACE", b"OPTIONS")
+    ),
+    *(
+        (b"%s / HTTP/1.1\r\nHost: localhost\r\n\r\n" % m, 405)
+        for m in (b"DELETE", b"PATCH", b"BREW")
+    ),
+    (b"CONNECT example.org:443 HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
+    (b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * (10 * MIB) + b"\r\n\r\n", 431),
+    (b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n" + b"X: y\r\n" * (2 * MIB), 431),
     (b"GET /" + b"x" * (10 * MIB), 414),
-    (b"\0" * (10 * MIB), 414),
+    (b"\0" * (10 * MIB), 400),
 ]
 
 
