@@ -15,6 +15,11 @@ MAX_LINE = 4096
 _CONTROLS = bytes(byte for byte in (*range(32), 127) if byte not in b"\t\r\n")
 
 
+def has_controls(text: bytes | bytearray) -> bool:
+    """Tell whether a text has a control character other than tab and the two of a line's end."""
+    return len(text.translate(None, _CONTROLS)) < len(text)
+
+
 class BadMessage(Exception):
     """A peer sent what is no acceptable HTTP.
 
@@ -67,8 +72,7 @@ class Head:
         room = MAX_HEAD + 1 - seen  # one more than it may have tells as much as a megabyte
         received += data[:room]
         end = self._end(max(0, seen - 2))
-        new = received[seen:end]
-        if len(new.translate(None, _CONTROLS)) < len(new):
+        if has_controls(received[seen:end]):
             raise BadMessage("a control character in its head")
         if self._in_first_line:
             line = received.find(b"\n")

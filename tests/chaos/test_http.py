@@ -12,7 +12,7 @@ import pytest
 
 from sampler.agent import DELIVERED, Batch, Rejected, Unavailable
 from sampler.agent.outbox import Outbox
-from sampler.agent.retry_after import retry_after
+from sampler.adapterkit.retry_after import retry_after
 from sampler.agent.sender import LONGEST_RETRY_AFTER, Sender
 from sampler.testing import FakeClock
 from sampler_prometheus import Pushgateway
