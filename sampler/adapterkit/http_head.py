@@ -79,9 +79,9 @@ class Head:
             self._in_first_line = line < 0
             if (len(received) if line < 0 else line) > self._longest_line:
                 raise BadMessage("its first line is too long", 414)
+        if (end or len(received)) > MAX_HEAD:
+            raise BadMessage(f"its head has more than {MAX_HEAD} bytes", 431)
         if end is None:
-            if len(received) > MAX_HEAD:
-                raise BadMessage(f"its head has more than {MAX_HEAD} bytes", 431)
             return None
         head = bytes(received[:end])
         if head.count(b"\r") != head.count(b"\r\n"):

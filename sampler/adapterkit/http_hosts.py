@@ -43,9 +43,7 @@ def own_names() -> frozenset[str]:
 def host_fault(host: str) -> str | None:
     """Say what is wrong with a name that a page is to answer to, or return None."""
     if _host(host) != host.lower() or ":" in host or any(c.isspace() or c in "/@," for c in host):
-        return (
-            f"a host name without scheme and port is expected, as in 'web1.example', got {host!r}"
-        )
+        return f"a host name alone is expected, such as 'web1.example', got {host!r}"
     return None
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from sampler._threads import SimpleQueue
 from sampler.adapterkit.http_request import Answer, Request, plain
-from sampler.agent.threads import Condition, Service
+from sampler.agent.threads import Service
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
 
 class Making:
     """Requests on their way to an answer.
+
+    They wait, are made, and have been made; a move from one to the next is one step that cannot
+    be interrupted, and nothing is locked: whatever call of the thread raises, nobody is lost.
 
     Args:
         make: returns an answer for each request; it may take its time, and may raise.
@@ -34,18 +39,17 @@ class Making:
         self._make = make
         self._tell_made = made
         self._tell_failed = failed
-        self._changed = Condition()
         self._over = False
-        self._waiting: list[tuple[Client, Request]] = []
+        self._bell: SimpleQueue[None] = SimpleQueue()
+        self._waiting: deque[tuple[Client, Request]] = deque()
         self._making: list[tuple[Client, Request]] = []
         self._made: deque[tuple[Client, Answer]] = deque()
         self.service = Service(self._serve, name)
 
     def ask(self, client: Client, request: Request) -> None:
         """Let a client wait for its answer."""
-        with self._changed:
-            self._waiting.append((client, request))
-            self._changed.notify_all()
+        self._waiting.append((client, request))
+        self._bell.put(None)
 
     def answers(self) -> Iterator[tuple[Client, Answer]]:
         """Yield what has been made, and take it away."""
@@ -55,49 +59,51 @@ class Making:
     def pending(self) -> set[Client]:
         """Return who waits for an answer that is going to be handed out."""
         # In the order in which they move on: nobody is missed who moves meanwhile.
-        waiting = [client for client, _ in self._waiting]
+        waiting = [client for client, _ in self._waiting.copy()]
         making = [client for client, _ in self._making]
         return {*waiting, *making, *[client for client, _ in self._made.copy()]}
 
     def end(self) -> None:
         """Let the thread end; whoever waits gets nothing any more."""
-        with self._changed:
-            self._over = True
-            self._changed.notify_all()
-            self._settle_rest()
+        self._over = True
+        self._bell.put(None)
+        self._settle_rest()
 
     def forget(self) -> None:
-        """In a forked child: its parent has the thread, and may have held the lock."""
-        self._changed, self._over = Condition(), True
+        """In a forked child: its parent has the thread, and may have held a lock."""
+        self._over, self._bell = True, SimpleQueue()
 
     def _serve(self) -> None:
         """Make answers until the end; a call that comes after one that raised goes on."""
-        if self._making:
-            self._hand_over([plain(500)] * len(self._making))
-        self._tell_made()
+        self._hand_over([])
         while not self._over:
-            with self._changed:
-                self._changed.wait_for(lambda: self._waiting or self._over)
-                self._making, self._waiting = self._waiting, []
-            try:
-                answers = self._make([request for _, request in self._making])
-            except BaseException as error:
-                self._tell_failed(error)
-                answers = []
-            if len(answers) != len(self._making):
-                answers = [plain(500)] * len(self._making)
-            self._hand_over(answers)
+            self._bell.get()
+            while self._waiting:
+                self._making = [*self._making, self._waiting[0]]
+                self._waiting.popleft()
+            if self._making:
+                self._hand_over(self._answers())
+
+    def _answers(self) -> list[Answer]:
+        try:
+            return self._make([request for _, request in self._making])
+        except BaseException as error:
+            self._tell_failed(error)
+            return []
 
     def _hand_over(self, answers: list[Answer]) -> None:
+        """Hand the answers out to those they were made for; too few or too many are none."""
+        if len(answers) != len(self._making):
+            answers = [plain(500)] * len(self._making)
         pairs = zip(self._making, answers, strict=True)
         made = [(client, answer) for (client, _), answer in pairs]
         self._made += made
         self._making = []
-        with self._changed:
-            if self._over:
-                self._settle_rest()
+        if self._over:
+            self._settle_rest()
         self._tell_made()
 
     def _settle_rest(self) -> None:
-        while self._made:
-            self._made.popleft()[1].settle(False)
+        with suppress(IndexError):
+            while True:
+                self._made.popleft()[1].settle(False)

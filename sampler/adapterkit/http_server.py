@@ -181,19 +181,18 @@ class Server:
             self._selector.register(self._listener, _READ)
 
     def _round(self) -> None:
+        for client, answer in self._making.answers():
+            self._answer(client, answer)
         for key, events in self._selector.select(self._pause()):
             if key.fileobj is self._listener:
                 self._accept()
             elif key.fileobj is self._ear:
                 self._ear.recv(_CHUNK)
             else:
-                client: Client = key.data
                 if events & _READ:
-                    self._attend(client, self._read)
+                    self._attend(key.data, self._read)
                 if events & _WRITE:
-                    self._attend(client, Client.write)
-        for client, answer in self._making.answers():
-            self._answer(client, answer)
+                    self._attend(key.data, Client.write)
         now = time.monotonic()
         if self._accept_again <= now and not self.ends:
             self._accept_again = math.inf

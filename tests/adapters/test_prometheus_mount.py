@@ -151,7 +151,8 @@ def test_a_slow_sampler_does_not_hold_up_the_event_loop():
         threads = [threading.Thread(target=lambda: answers.append(ask(port))) for _ in range(4)]
         for thread in threads:
             thread.start()
-        wait_for(lambda: calls, what="the pull")
+        asked = lambda: [t for t in threading.enumerate() if t.name == "sampler-asgi"]
+        wait_for(lambda: calls and len(asked()) == 4, what="the pull, and all who ask")
         connection = http.client.HTTPConnection(HOST, port, timeout=10)
         connection.request("GET", "/hello")
         assert connection.getresponse().read() == b"hello"

@@ -7,16 +7,44 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from random import Random
 
-METHODS = [b"GET", b"GET", b"GET", b"HEAD", b"POST", b"PUT", b"CONNECT", b"get", b"B\xb5", b"PRI", b""]
+METHODS = [
+    b"GET",
+    b"GET",
+    b"GET",
+    b"HEAD",
+    b"POST",
+    b"PUT",
+    b"CONNECT",
+    b"get",
+    b"B\xb5",
+    b"PRI",
+    b"",
+]
 TARGETS = [
     *(b"/metrics", b"/metrics", b"/", b"/-/healthy", b"/-/ready", b"/metrics?a=b", b"*"),
     *(b"http://127.0.0.1/metrics", b"http://evil.example/metrics", b"//x", b"/%00", b"/\xff"),
     *(b"example.org:443", b"http://", b"https://[::1", b"/" + b"x" * 5000),
 ]
-VERSIONS = [b"HTTP/1.1"] * 6 + [b"HTTP/1.0", b"HTTP/0.9", b"HTTP/2.0", b"HTTP/1.12", b"http/1.1", b""]
+VERSIONS = [b"HTTP/1.1"] * 6 + [
+    b"HTTP/1.0",
+    b"HTTP/0.9",
+    b"HTTP/2.0",
+    b"HTTP/1.12",
+    b"http/1.1",
+    b"",
+]
 NAMES = [
     *(b"Host", b"Accept", b"Accept-Encoding", b"Authorization", b"Connection", b"Expect"),
-    *(b"Content-Length", b"Transfer-Encoding", b"Upgrade", b"Host ", b" Host", b"X\xb5", b"", b"A"),
+    *(
+        b"Content-Length",
+        b"Transfer-Encoding",
+        b"Upgrade",
+        b"Host ",
+        b" Host",
+        b"X\xb5",
+        b"",
+        b"A",
+    ),
     *(b"Retry-After", b"Location", b"Trailer", b"Content-Encoding", b"Content-Type"),
 ]
 VALUES = [
@@ -31,8 +59,20 @@ ENDS = [b"\r\n"] * 8 + [b"\n", b"\r", b"\r\r\n", b"\0\r\n"]
 STATUSES = [b"200", b"202", b"204", b"100", b"101", b"199", b"301", b"304", b"400", b"401", b"429"]
 STATUSES += [b"500", b"503", b"600", b"999", b"99", b"-20", b"2000", b"\xd9\xa3", b""]
 CHUNKS = [
-    *(b"5\r\nhello\r\n", b"0\r\n\r\n", b"-1\r\n", b"-5\r\nabc\r\n", b"zz\r\n", b"5;a=b\r\nhello\r\n"),
-    *(b"ffffffffffffffffffff\r\n", b"1\r\nxx", b"0\r\nA: b\r\n\r\n", b"0\r\nA:" + b" " * 200 + b"\0\r\n\r\n"),
+    *(
+        b"5\r\nhello\r\n",
+        b"0\r\n\r\n",
+        b"-1\r\n",
+        b"-5\r\nabc\r\n",
+        b"zz\r\n",
+        b"5;a=b\r\nhello\r\n",
+    ),
+    *(
+        b"ffffffffffffffffffff\r\n",
+        b"1\r\nxx",
+        b"0\r\nA: b\r\n\r\n",
+        b"0\r\nA:" + b" " * 200 + b"\0\r\n\r\n",
+    ),
     *(b"1;" + b" " * 9000 + b"\nx\r\nx\r\n", b"1\r\nx\r\n" * 50, b"5\r\n\x1b[2Jx\r\n"),
 ]
 CONTROLS = bytes(range(32)) + b"\x7f\xff\xb5"
@@ -57,14 +97,18 @@ def reply(random: Random) -> bytes:
     interim = b"HTTP/1.1 100 Continue\r\n\r\n" * random.choice([0, 0, 0, 1, 8, 9, 1000])
     reason = random.choice([b" OK", b"", b" ", b" \x1b[2J", b" " + b"a" * 9000, b" \xff"])
     line = random.choice(VERSIONS) + b" " + random.choice(STATUSES) + reason
-    return damaged(random, interim + line + random.choice(ENDS) + fields(random) + b"\r\n" + body(random))
+    return damaged(
+        random, interim + line + random.choice(ENDS) + fields(random) + b"\r\n" + body(random)
+    )
 
 
 def fields(random: Random) -> bytes:
     """Return some header fields."""
     return b"".join(
-        random.choice(NAMES) + random.choice([b": ", b":", b" : ", b""])
-        + random.choice(VALUES) + random.choice(ENDS)
+        random.choice(NAMES)
+        + random.choice([b": ", b":", b" : ", b""])
+        + random.choice(VALUES)
+        + random.choice(ENDS)
         for _ in range(random.choice([0, 1, 2, 3, 8, 300]))
     )
 
@@ -85,7 +129,11 @@ def damaged(random: Random, message: bytes) -> bytes:
     if how == 1:
         return message[:at] + bytes([random.choice(CONTROLS)]) + message[at + 1 :]
     if how == 2:
-        return message[:at] + bytes([random.choice(CONTROLS)]) * random.choice([1, 3, 2000]) + message[at:]
+        return (
+            message[:at]
+            + bytes([random.choice(CONTROLS)]) * random.choice([1, 3, 2000])
+            + message[at:]
+        )
     if how == 3:
         return message[:at] + random.randbytes(random.choice([1, 20, 500])) + message[at:]
     if how == 4:
