@@ -45,7 +45,7 @@ def url_fault(url: str) -> str | None:
         return f"expected a URL such as 'http://127.0.0.1:9091', got {url!r}"
     if parts.query or parts.fragment:
         return f"a URL without '?' and '#' is expected, got {url!r}"
-    if not (parts.path.isascii() and parts.path.isprintable()) or " " in parts.path:
+    if not (parts.path.isascii() and url.isprintable()) or " " in parts.path:
         return f"a path with spaces or other letters has to be written with %, got {url!r}"
     return None
 
