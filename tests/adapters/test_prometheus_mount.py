@@ -165,6 +165,29 @@ def test_a_slow_sampler_does_not_hold_up_the_event_loop():
     metrics.close()
 
 
+@pytest.mark.parametrize(
+    ("reads", "delivered"),
+    [
+        (lambda body: list(body), True),
+        (lambda body: next(iter(body)), False),
+        (lambda body: None, False),
+    ],
+    ids=["whole", "left", "left before"],
+)
+def test_a_client_of_a_wsgi_server_that_leaves_has_not_got_the_page(reads, delivered):
+    """The server has not come back for more when it closes the body: nobody knows what arrived."""
+    registry = Registry()
+    registry.register({"name": "job", "sample": lambda: [("n", 1)]})
+    app = WSGIApp(registry)
+    body = app({"REQUEST_METHOD": "GET"}, lambda *_: None)
+    reads(body)
+    body.close()
+    account = app.account()
+    app.close()
+    assert account.holds
+    assert (account.delivered, account.unconfirmed) == ((1, 0) if delivered else (0, 1))
+
+
 def test_a_cancelled_request_is_accounted_for():
     """Its entries are unconfirmed, and the pull is nobody's burden."""
     registry = Registry()
