@@ -168,7 +168,7 @@ def test_a_slow_sampler_does_not_hold_up_the_event_loop():
 @pytest.mark.parametrize(
     ("reads", "delivered"),
     [
-        (lambda body: list(body), True),
+        (list, True),
         (lambda body: next(iter(body)), False),
         (lambda body: None, False),
     ],

@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from random import Random
 
-METHODS = [
-    b"GET",
-    b"GET",
-    b"GET",
+METHODS = [b"GET"] * 20 + [
     b"HEAD",
     b"POST",
     b"PUT",
@@ -20,12 +17,12 @@ METHODS = [
     b"PRI",
     b"",
 ]
-TARGETS = [
+TARGETS = [b"/metrics"] * 15 + [
     *(b"/metrics", b"/metrics", b"/", b"/-/healthy", b"/-/ready", b"/metrics?a=b", b"*"),
     *(b"http://127.0.0.1/metrics", b"http://evil.example/metrics", b"//x", b"/%00", b"/\xff"),
     *(b"example.org:443", b"http://", b"https://[::1", b"/" + b"x" * 5000),
 ]
-VERSIONS = [b"HTTP/1.1"] * 6 + [
+VERSIONS = [b"HTTP/1.1"] * 30 + [
     b"HTTP/1.0",
     b"HTTP/0.9",
     b"HTTP/2.0",
@@ -55,7 +52,7 @@ VALUES = [
     *(b"Fri, 31 Dec 9999 23:59:59 GMT", b"nan", b"\xd9\xa3", b"a" + b" " * 7000 + b"b"),
     *(b" " * 3000 + b"\0", b"\x1b[2J\x1b]0;owned\x07", b"x" * 8200, b"a\rb", b"\t\t"),
 ]
-ENDS = [b"\r\n"] * 8 + [b"\n", b"\r", b"\r\r\n", b"\0\r\n"]
+ENDS = [b"\r\n"] * 40 + [b"\n", b"\r", b"\r\r\n", b"\0\r\n"]
 STATUSES = [b"200", b"202", b"204", b"100", b"101", b"199", b"301", b"304", b"400", b"401", b"429"]
 STATUSES += [b"500", b"503", b"600", b"999", b"99", b"-20", b"2000", b"\xd9\xa3", b""]
 CHUNKS = [
@@ -74,6 +71,16 @@ CHUNKS = [
         b"0\r\nA:" + b" " * 200 + b"\0\r\n\r\n",
     ),
     *(b"1;" + b" " * 9000 + b"\nx\r\nx\r\n", b"1\r\nx\r\n" * 50, b"5\r\n\x1b[2Jx\r\n"),
+]
+WELL_FORMED = [
+    *(b"Accept: */*\r\n", b"Accept-Encoding: gzip\r\n", b"User-Agent: x/1 (y)\r\n"),
+    *(b"Accept: application/openmetrics-text;version=1.0.0;q=0.5,*/*;q=0.1\r\n", b"A:\r\n"),
+    *(b"Content-Length: 5\r\n", b"Transfer-Encoding: chunked\r\n", b"Retry-After: 3\r\n"),
+    *(
+        b"Connection: close\r\n",
+        b"Connection: keep-alive, Upgrade\r\n",
+        b"Expect: 100-continue\r\n",
+    ),
 ]
 CONTROLS = bytes(range(32)) + b"\x7f\xff\xb5"
 
@@ -94,8 +101,8 @@ def request(random: Random) -> bytes:
 
 def reply(random: Random) -> bytes:
     """Return the bytes of one answer, or of nearly one."""
-    interim = b"HTTP/1.1 100 Continue\r\n\r\n" * random.choice([0, 0, 0, 1, 8, 9, 1000])
-    reason = random.choice([b" OK", b"", b" ", b" \x1b[2J", b" " + b"a" * 9000, b" \xff"])
+    interim = b"HTTP/1.1 100 Continue\r\n\r\n" * random.choice([0] * 9 + [1, 8, 9, 1000])
+    reason = random.choice([b" OK"] * 9 + [b"", b" ", b" \x1b[2J", b" " + b"a" * 9000, b" \xff"])
     line = random.choice(VERSIONS) + b" " + random.choice(STATUSES) + reason
     return damaged(
         random, interim + line + random.choice(ENDS) + fields(random) + b"\r\n" + body(random)
@@ -104,13 +111,16 @@ def reply(random: Random) -> bytes:
 
 def fields(random: Random) -> bytes:
     """Return some header fields."""
-    return b"".join(
-        random.choice(NAMES)
-        + random.choice([b": ", b":", b" : ", b""])
-        + random.choice(VALUES)
-        + random.choice(ENDS)
-        for _ in range(random.choice([0, 1, 2, 3, 8, 300]))
-    )
+    count = random.choice([0, 0, 1, 1, 2, 3, 8, 300])
+    return b"".join(field(random) for _ in range(count))
+
+
+def field(random: Random) -> bytes:
+    """Return a header field, most often a good one."""
+    if random.random() < 0.8:
+        return random.choice(WELL_FORMED)
+    name, value = random.choice(NAMES), random.choice(VALUES)
+    return name + random.choice([b": ", b":", b" : ", b""]) + value + random.choice(ENDS)
 
 
 def body(random: Random) -> bytes:
@@ -122,7 +132,7 @@ def body(random: Random) -> bytes:
 
 def damaged(random: Random, message: bytes) -> bytes:
     """Return a message as it is, or cut, or with bytes changed, put in or twice."""
-    how = random.randrange(8)
+    how = random.randrange(12)
     at = random.randrange(len(message) + 1)
     if how == 0:
         return message[:at]
