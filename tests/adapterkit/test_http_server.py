@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import http.client
 import logging
 import socket
 import struct
 import sys
+import termios
 import threading
 import time
 import warnings
@@ -284,6 +286,23 @@ def test_a_client_without_a_request_is_closed_in_time(monkeypatch):
     monkeypatch.setattr(http_served, "HEAD_LIMIT", 0.2)
     with serving(Pages()) as server, socket.create_connection(server.address, timeout=20) as idle:
         assert idle.recv(1) == b""
+
+
+@pytest.mark.scenario(45)
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel is asked as on Linux")
+def test_the_kernel_has_no_copy_of_a_page_for_a_slow_reader():
+    """A part of it waits there; the rest is held once, by us."""
+    pages = Pages()
+    pages.page = lambda body=b"x" * 2**24: Answer(200, body)
+    with serving(pages) as server, socket.socket() as slow:
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        slow.connect(server.address)
+        slow.sendall(WHOLE)
+        wait_for(lambda: [c for c in server._clients.values() if c.stalled], what="no progress")
+        (client,) = server._clients.values()
+        waiting = struct.pack("i", 0)
+        waiting = fcntl.ioctl(client.connection, termios.TIOCOUTQ, waiting)
+        assert 0 < struct.unpack("i", waiting)[0] < 3 * http_served.UNSENT
 
 
 def test_what_a_body_holds_is_thrown_away():
