@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sampler.adapterkit.http_server import Answer, plain
+from sampler.agent.secrecy import shown
 from sampler.agent.threads import ailing
 from sampler_prometheus._negotiate import content_type
 
@@ -52,4 +53,4 @@ def _healthy() -> Answer:
     ill = ailing()
     if not ill:
         return plain(200)
-    return plain(503, "; ".join(f"{name}: {why}" for name, why in sorted(ill.items())))
+    return plain(503, "; ".join(shown(f"{name}: {why}") for name, why in sorted(ill.items())))

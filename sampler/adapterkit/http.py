@@ -136,7 +136,7 @@ class Connection:
         except BadMessage as error:
             raise BadReply(f"it does not answer in HTTP: {error}") from None
         except h11.RemoteProtocolError as error:
-            raise BadReply(f"it does not answer in HTTP: {line(str(error))}") from None
+            raise BadReply(f"it does not answer in HTTP: {_said(error)}") from None
 
     def _send(self, data: bytes) -> None:
         for at in range(0, len(data), _PIECE):
@@ -233,6 +233,12 @@ def connected(
             raise OSError(f"TLS cannot be spoken with it: {error}") from None
         raise
     return Connection(channel, _authority(parts), deadline, parts.path.rstrip("/"))
+
+
+def _said(error: h11.RemoteProtocolError) -> str:
+    """Return what is wrong with an answer, and how that begins."""
+    what, mark, quoted = str(error).partition(": bytearray(b")
+    return line(f"{what}: {quoted[:40]}" if mark else what)
 
 
 def _authority(parts: SplitResult) -> str:

@@ -19,6 +19,8 @@ _WRONG_HOST = (
 )
 _SHOWN = 100
 """Characters of a host that is refused, in the log."""
+_TOLD = 5
+"""Names in the log."""
 
 
 class Access:
@@ -37,7 +39,7 @@ class Access:
         self._hosts = None if hosts is None else {*hosts, *own_names()}
         self._authorization = authorization
         self._name = name
-        self._said = False
+        self._said: set[str] = set()
 
     def refusal(self, request: Request) -> Answer | None:
         """Return what a request gets that is not to be answered, or None.
@@ -55,14 +57,15 @@ class Access:
         return None
 
     def _say(self, host: str) -> None:
-        """Say once which name was refused: it may be a name of this host's."""
-        if not self._said:
-            self._said = True
+        """Say which name was refused, the first few of them: it may be a name of this host's."""
+        name = host[:_SHOWN]
+        if name and name not in self._said and len(self._said) < _TOLD:
+            self._said.add(name)
             log.warning(
                 "%s: a request for host %a was refused; if that is this page, add the name to "
                 "hosts = [...]",
                 self._name,
-                host[:_SHOWN],
+                name,
             )
 
 

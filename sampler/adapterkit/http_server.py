@@ -222,7 +222,7 @@ class Server:
         return None if soonest == math.inf else max(0.0, soonest - time.monotonic())
 
     def _accept(self) -> None:
-        room, now = self._make_room(), time.monotonic()
+        room, now = self._make_room(self._max_connections), time.monotonic()
         self._full_since = math.inf if room else min(self._full_since, now)
         if now - self._full_since < FULL and not room:
             self._rest(_LOOK_AGAIN)
@@ -234,6 +234,7 @@ class Server:
         except OSError as error:
             if error.errno in _DEAD:
                 raise
+            self._make_room(len(self._clients))  # a place is a descriptor, too
             self._rest(_REST)
             return
         client = self._welcome(connection)
@@ -264,9 +265,9 @@ class Server:
         self._follow(client)
         return client
 
-    def _make_room(self) -> bool:
-        """Let those go who dawdle, if need be; tell whether there is a place now."""
-        while len(self._clients) >= self._max_connections:
+    def _make_room(self, places: int) -> bool:
+        """Let those go who dawdle, if need be; tell whether one of the places is free now."""
+        while self._clients and len(self._clients) >= places:
             client = makes_room(self._clients.values())
             if client is None:
                 return False

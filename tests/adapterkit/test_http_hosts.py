@@ -113,23 +113,24 @@ def test_the_name_that_is_listened_on_is_good():
         page.close(5.0)
 
 
-def test_a_refused_name_is_one_line_in_the_log(caplog):
-    """It may be the page's own, in a container: the line says what to add; it is printable."""
+def test_the_first_refused_names_are_a_line_each_in_the_log(caplog):
+    """One may be the page's own, in a container: the line says what to add; it is printable."""
     page = Prometheus(listen="127.0.0.1:0")
     page.open(lambda: snapshot((gauge("a.b"), 1)), Law())
     host, _, port = page.address.rpartition(":")
+    names = [b"app\xff" + b"a" * 3000, b"", *[b"n%d" % number for number in range(20)]]
     try:
-        for name in (b"app\xff" + b"a" * 3000, b"other"):
+        for name in names * 2:
             with socket.create_connection((host, int(port)), timeout=10) as client:
                 client.sendall(b"GET / HTTP/1.1\r\nHost: %s\r\n\r\n" % name)
                 assert client.recv(12) == b"HTTP/1.1 421"
     finally:
         page.close(5.0)
-    (record,) = caplog.records
-    said = record.getMessage()
-    assert r"'app\xffaaa" in said
-    assert "hosts = [...]" in said
-    assert len(said) < 300
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == 5
+    assert r"'app\xffaaa" in said[0]
+    assert "'n0'" in said[1]
+    assert all("hosts = [...]" in line and len(line) < 300 for line in said)
 
 
 @pytest.mark.parametrize(

@@ -345,6 +345,29 @@ def test_a_server_that_cannot_begin_leaves_nothing(monkeypatch):
     assert sys.getrefcount(listener) < 20
 
 
+@pytest.mark.scenario(42)
+def test_idle_clients_that_hold_every_descriptor_make_room(monkeypatch):
+    """A descriptor is a place like those of max_connections."""
+    with serving(Pages()) as server:
+        half = [socket.create_connection(server.address) for _ in range(10)]
+        for client in half:
+            client.sendall(HALF)
+        wait_for(lambda: len(server._clients) == 10, what="all to be there")
+        accept = type(server._listener).accept
+
+        def limited(listener):
+            if len(server._clients) >= 10:
+                raise OSError(24, "Too many open files")
+            return accept(listener)
+
+        monkeypatch.setattr(type(server._listener), "accept", limited)
+        monkeypatch.setattr(http_served, "HEAD_LIMIT", 600)
+        assert serves(server)
+        monkeypatch.undo()
+        for client in half:
+            client.close()
+
+
 def test_descriptors_that_run_out_cost_a_pause(monkeypatch):
     """The serving thread goes on meanwhile."""
     pages = Pages()

@@ -16,6 +16,7 @@ import pytest
 
 from sampler.adapterkit import http_served
 from sampler.agent import Law, Series
+from sampler.agent.threads import Service
 from sampler_prometheus import Prometheus
 from tests.adapters.shapes import gauge, snapshot
 from tests.support.waiting import wait_for
@@ -150,6 +151,19 @@ def test_what_the_format_cannot_carry_is_dropped_by_reason(scraped):
         (b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n" + b"A: b\r\n" * 2000 + b"\r\n", 431),
         (b"GET  /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
         (b"\r\n\r\n", 400),
+        (b"GET /metrics HTTP/1.0\r\nA: b\r\n folded\r\n\r\n", 400),
+        (b"GET /metrics HTTP/1.0\r\nA: b\rc\r\n\r\n", 400),
+        (b"GET /metrics HTTP/1.0\r\nA : b\r\n\r\n", 400),
+        (b"GET /metrics HTTP/1.0\r\nA:" + b" " * 8000 + b"\0\r\n\r\n", 400),
+        (b"GET /metrics HTTP/1.0\r\nContent-Length: -1\r\n\r\n", 400),
+        (b"GET /metrics HTTP/1.0\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
+        (b"GET /metrics HTTP/1.0\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
+        (b"GET /metrics HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\nzz", 200),
+        (b"GET /metrics HTTP/1.0\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n", 200),
+        (b"GET /\xff HTTP/1.0\r\n\r\n", 400),
+        (b"get /metrics HTTP/1.0\r\n\r\n", 405),
+        (b"GET /metrics HTTP/0.9\r\n\r\n", 505),
+        (b"GET /metrics HTTP/1.1.1\r\n\r\n", 400),
         (b"GET /" + b"x" * 5000, 414),
         (b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 9000, 431),
     ],
@@ -232,6 +246,28 @@ def test_ready_means_that_pages_can_be_made(scraped):
     scraped.source.shot = good
     assert scraped.get()[0] == 200
     assert scraped.get("/-/ready")[0] == 200
+
+
+def test_healthy_means_that_every_thread_serves(scraped):
+    """Else it names those of the process that do not, and why."""
+    assert scraped.get("/-/healthy")[0] == 200
+    mended = threading.Event()
+
+    def serve():
+        if not mended.is_set():
+            raise ZeroDivisionError("broken")
+
+    service = Service(serve, "sampler-test-ill")
+    service.start()
+    wait_for(lambda: scraped.get("/-/healthy")[0] == 503, what="the truth")
+    body = wait_for(
+        lambda: (got := scraped.get("/-/healthy"))[0] == 503 and got[2], what="the truth again"
+    )
+    assert body.startswith(b"503 Service Unavailable: sampler-test-ill: ")
+    assert b"broken" in body
+    mended.set()
+    assert service.join(20)
+    assert scraped.get("/-/healthy")[0] == 200
 
 
 def test_a_successor_takes_the_port_over(scraped):
