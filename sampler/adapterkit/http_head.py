@@ -54,7 +54,7 @@ class Head:
         self._longest_line = line
         self._received = bytearray()
         self._in_first_line = True
-        self.rest = b""
+        self.rest: bytes = b""
 
     def feed(self, data: bytes) -> bytes | None:
         """Take what came.

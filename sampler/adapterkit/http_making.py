@@ -27,6 +27,9 @@ class Making:
         made: called when there are answers to hand out.
         failed: called with what ``make`` raises, in its ``except`` block.
         name: of the thread.
+
+    Attributes:
+        service: the thread.
     """
 
     def __init__(
@@ -44,7 +47,7 @@ class Making:
         self._waiting: deque[tuple[Client, Request]] = deque()
         self._making: list[tuple[Client, Request]] = []
         self._made: deque[tuple[Client, Answer]] = deque()
-        self.service = Service(self._serve, name)
+        self.service: Service = Service(self._serve, name)
 
     def ask(self, client: Client, request: Request) -> None:
         """Let a client wait for its answer."""

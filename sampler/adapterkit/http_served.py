@@ -48,7 +48,9 @@ class Client:
     def __init__(self, connection: socket.socket) -> None:
         self.connection = connection
         self.number: int = connection.fileno()
-        self.waits = self.ended = self.gone = False
+        self.waits: bool = False
+        self.ended: bool = False
+        self.gone: bool = False
         self.deadline: float = time.monotonic() + HEAD_LIMIT
         self._exchange = Exchange()
         self._answer: Answer | None = None
