@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING, ClassVar
 
 import attrs
 
+from sampler.adapterkit.http_hosts import host_fault
+from sampler.adapterkit.http_server import Answer, Server, listening
 from sampler.agent import log, option
-from sampler_prometheus._client import Answer
 from sampler_prometheus._exposition import Exposition
-from sampler_prometheus._http import Server, listening
-from sampler_prometheus._request import head, reply, vary
+from sampler_prometheus._paths import at_once, vary
 from sampler_prometheus._secure import basic, on_loopback, server_context
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
+    from sampler.adapterkit.http_server import Request
     from sampler.agent import Law, Snapshot
     from sampler_prometheus._exposition import Page
-    from sampler_prometheus._request import Request
 
 
 def listen_fault(listen: str) -> str | None:
@@ -33,6 +33,10 @@ def listen_fault(listen: str) -> str | None:
     if not (port.isascii() and port.isdecimal() and int(port) <= 65535):
         return f"the port must be a number from 0 to 65535, got {port!r}"
     return None
+
+
+def _hosts_fault(hosts: Sequence[str]) -> str | None:
+    return next((fault for host in hosts if (fault := host_fault(host))), None)
 
 
 @attrs.define(eq=False)
@@ -62,6 +66,12 @@ class Prometheus:
         "Its private key: a PEM file; default: in the file of the certificate.",
         kind=str,
         private=True,
+    )
+    hosts: tuple[str, ...] = option(
+        (),
+        "Names by which it is asked for, beside every address, localhost, this host's name and "
+        "the one in listen; a request for another one is refused.",
+        check=_hosts_fault,
     )
     username: str | None = option(
         None, "Answer only those who send this name and the password.", kind=str
@@ -146,30 +156,40 @@ class Prometheus:
             server.close(timeout)
 
     def _serve(self, listener: socket.socket, collect: Callable[[], Snapshot], law: Law) -> None:
-        exposition = Exposition(collect, law)
+        exposition = Exposition(collect, law, self.reply_timeout)
+        named = self.listen.rpartition(":")[0].strip("[]")
         self._server = Server(
             listener,
             lambda requests: self._answers(exposition, requests),
-            lambda: not self._failing,
+            lambda request: at_once(request, ready=self._ready),
+            hosts={name.lower() for name in (*self.hosts, named)},
             max_connections=self.max_connections,
             patience=self.reply_timeout,
             tls=self._tls,
             authorization=basic(self.username, self.password or "") if self.username else None,
         )
 
+    @property
+    def _ready(self) -> bool:
+        return not self._failing and not (self._server and self._server.ends)
+
     def _answers(self, exposition: Exposition, requests: list[Request]) -> list[Answer]:
+        wanted = [(r.fields.get("accept"), r.fields.get("accept-encoding")) for r in requests]
         try:
-            pages = exposition.answers([(r.accept, r.accept_encoding) for r in requests])
+            pages = exposition.answers(wanted)
         except BaseException as error:
             if not self._failing:
                 log.exception("a scrape of %s failed", self.address)
             self._failing = True
-            text = f"cannot collect: {type(error).__name__}\n".encode()
-            return [Answer(reply(500, text), b"", lambda _taken: None)] * len(requests)
+            return [_failed(error)] * len(requests)
         self._failing = False
-        return [Answer(_head(page), page.body, page.settle) for page in pages]
+        return [_answer(page) for page in pages]
 
 
-def _head(page: Page) -> bytes:
+def _failed(error: BaseException) -> Answer:
+    return Answer(500, f"cannot collect: {type(error).__name__}\n".encode())
+
+
+def _answer(page: Page) -> Answer:
     encoding = (("Content-Encoding", page.encoding),) if page.encoding else ()
-    return head(200, page.content_type, len(page.body), (*vary(), *encoding))
+    return Answer(200, page.body, page.content_type, (*vary(), *encoding), page.settle)

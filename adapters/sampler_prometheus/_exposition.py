@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from sampler import Collector
+from sampler_prometheus._held import Held
 from sampler_prometheus._negotiate import content_type, wants_gzip
 from sampler_prometheus._text import Text
 
@@ -51,6 +52,7 @@ class Page:
     entries: int
     refused: Mapping[str, int]
     _law: Law = attrs.field(repr=False)
+    _mark: object = attrs.field(repr=False)
 
     def settle(self, taken: bool) -> None:
         """Account for the answer, once.
@@ -73,10 +75,11 @@ class Exposition:
     Args:
         collect: makes a snapshot.
         law: filled with every answer that is settled.
+        patience: seconds that a client may take over a page.
     """
 
-    def __init__(self, collect: Callable[[], Snapshot], law: Law) -> None:
-        self._collect = collect
+    def __init__(self, collect: Callable[[], Snapshot], law: Law, patience: float = 10.0) -> None:
+        self._held = Held(collect, patience)
         self._law = law
         self._text = Text()
         self._zipped: dict[str, tuple[bytes, bytes]] = {}
@@ -92,16 +95,18 @@ class Exposition:
 
     def answers(self, wanted: Sequence[tuple[str | None, str | None]]) -> list[Page]:
         """Pull once, and return a page for each ``(Accept, Accept-Encoding)``."""
-        snapshot = self._collect()
-        return [self._page(snapshot, accept, encoding) for accept, encoding in wanted]
+        snapshot, mark = self._held.snapshot()
+        return [self._page(snapshot, mark, *each) for each in wanted]
 
-    def _page(self, snapshot: Snapshot, accept: str | None, accept_encoding: str | None) -> Page:
+    def _page(
+        self, snapshot: Snapshot, mark: object, accept: str | None, accept_encoding: str | None
+    ) -> Page:
         kind = content_type(accept)
         written = self._text.render(snapshot, kind)
         body, encoding = written.body, ""
         if wants_gzip(accept_encoding):
             body, encoding = self._compressed(kind, body), "gzip"
-        return Page(body, kind, encoding, written.entries, written.refused, self._law)
+        return Page(body, kind, encoding, written.entries, written.refused, self._law, mark)
 
     def _compressed(self, kind: str, body: bytes) -> bytes:
         plain, zipped = self._zipped.get(kind, (None, b""))

@@ -6,11 +6,12 @@ import asyncio
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from sampler.adapterkit.http_request import PLAIN
 from sampler.agent import Law, log
 from sampler.agent.threads import Thread
 from sampler_prometheus._exposition import Exposition, consumer
 from sampler_prometheus._negotiate import content_type
-from sampler_prometheus._request import PLAIN, vary
+from sampler_prometheus._paths import vary
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping
@@ -114,10 +115,7 @@ class ASGIApp(_Mounted):
         if scope["method"] not in ("GET", "HEAD"):
             await _send(send, 405, [("Content-Type", PLAIN), ("Allow", "GET, HEAD")], _words(405))
             return
-        headers: dict[str, str] = {}
-        for name, value in scope["headers"]:
-            key, text = name.decode("latin-1").lower(), value.decode("latin-1")
-            headers[key] = f"{headers[key]},{text}" if key in headers else text
+        headers = _joined(scope["headers"])
         if scope["method"] == "HEAD":
             await _send(send, 200, _head(headers.get("accept")), b"")
             return
@@ -137,6 +135,15 @@ class ASGIApp(_Mounted):
             taken = True
         finally:
             page.settle(taken)
+
+
+def _joined(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Return the fields that a page depends on; those that came several times are joined."""
+    given: dict[str, list[str]] = {"accept": [], "accept-encoding": []}
+    for name, value in headers:
+        if (values := given.get(name.decode("latin-1").lower())) is not None:
+            values.append(value.decode("latin-1"))
+    return {name: ", ".join(values) for name, values in given.items() if values}
 
 
 async def _live(

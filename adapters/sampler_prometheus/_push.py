@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import base64
 import gzip
-import http.client
-import io
-import math
 import re
-import socket
 import ssl
-from time import monotonic, time
-from typing import TYPE_CHECKING, Any, ClassVar
+from time import monotonic
+from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import quote, urlsplit
 
 import attrs
 
+from sampler.adapterkit import http
 from sampler.agent import DELIVERED, Batch, Rejected, Unavailable, log, option
 from sampler.agent.paths import PLACEHOLDERS
-from sampler.agent.resolve import resolve
-from sampler.agent.retry_after import retry_after
-from sampler.agent.streams import connected
+from sampler.agent.secrecy import shown
 from sampler_prometheus._secure import basic, client_context, on_loopback
 from sampler_prometheus._text import TEXT, Text
 
@@ -35,7 +30,6 @@ _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _PLAIN = re.compile(r"[A-Za-z0-9_.:@~+-]+")
 _LONGEST = 200
-_PIECE = 2**14
 
 
 def url_fault(url: str) -> str | None:
@@ -51,6 +45,8 @@ def url_fault(url: str) -> str | None:
         return f"expected a URL such as 'http://127.0.0.1:9091', got {url!r}"
     if parts.query or parts.fragment:
         return f"a URL without '?' and '#' is expected, got {url!r}"
+    if not (parts.path.isascii() and url.isprintable()) or " " in parts.path:
+        return f"a path with spaces or other letters has to be written with %, got {url!r}"
     return None
 
 
@@ -177,7 +173,7 @@ class Pushgateway:
         try:
             self._ask("DELETE", self._group, (), GOODBYE)
         except (Unavailable, Rejected) as error:
-            log.warning("the group %s stays in the gateway: %s", self._group, error)
+            log.warning("the group %s stays in the gateway: %s", self._group, shown(str(error)))
 
     def _path(self, identity: Mapping[str, str]) -> str:
         labels = {"job": self.job, "instance": self.instance, **self.grouping}
@@ -193,39 +189,23 @@ class Pushgateway:
         body: bytes | None = None,
     ) -> None:
         """Make one request; return when the gateway has taken it."""
-        parts = urlsplit(self.url)
-        deadline = monotonic() + timeout
+        headers = dict(fields)
+        if self.username is not None:
+            headers["Authorization"] = basic(self.username, self.password or "")
         try:
-            connection = _connection(parts.hostname or "", parts.port, self._tls, deadline)
-        except OSError as error:
+            with http.connected(self.url, monotonic() + timeout, tls=self._tls) as connection:
+                self._held = self._held or method == "PUT"  # from here on it may have arrived
+                reply = connection.ask(method, path, headers, body)
+        except (OSError, ValueError) as error:
             raise self._away(error) from None
-        try:
-            headers = dict(fields)
-            if self.username is not None:
-                headers["Authorization"] = basic(self.username, self.password or "")
-            pieces = None
-            if body is not None:
-                headers["Content-Length"] = str(len(body))
-                pieces = _pieces(connection.sock, body, deadline)
-            self._held = self._held or method == "PUT"  # from here on it may have arrived
-            connection.request(method, parts.path.rstrip("/") + path, pieces, headers)
-            reading: Any = _Reading(connection.sock, deadline)
-            with http.client.HTTPResponse(reading, method=method) as response:
-                response.begin()
-                said = response.read(2000).decode("utf-8", "replace")
-                self._judge(response.status, response.getheader("Retry-After"), said)
-        except (OSError, http.client.HTTPException) as error:
-            raise self._away(error) from None
-        finally:
-            connection.close()
+        self._judge(reply)
 
-    def _judge(self, status: int, asks: str | None, said: str) -> None:
+    def _judge(self, reply: http.Reply) -> None:
+        status, words = reply.status, reply.text
         if 200 <= status < 300:
             return
-        words = " ".join(said.split())[:200]
         if status in (408, 425, 429) or status >= 500:
-            later = retry_after(asks, time())
-            raise Unavailable(f"{self._where} answers {status}: {words}", later)
+            raise Unavailable(f"{self._where} answers {status}: {words}", reply.retry_after)
         reason = "rejected"
         if 300 <= status < 400:
             words = "it answers somewhere else: set url to where that is"
@@ -244,57 +224,6 @@ class Pushgateway:
     @property
     def _where(self) -> str:
         return f"Pushgateway at {self.url}"
-
-
-def _connection(
-    host: str, port: int | None, tls: ssl.SSLContext | None, deadline: float
-) -> http.client.HTTPConnection:
-    """Return an open connection; names are looked up within the limit, proxies never used."""
-    number = port or (443 if tls else 80)
-    addresses = resolve(host, number, socket.SOCK_STREAM, _left(deadline) / 2)
-    channel = connected(addresses, deadline)
-    try:
-        channel.settimeout(_left(deadline))
-        if tls is not None:  # nothing goes out before the peer has shown who it is
-            channel = tls.wrap_socket(channel, server_hostname=host)
-    except OSError:
-        channel.close()
-        raise
-    connection = http.client.HTTPConnection(host, number)
-    connection.sock = channel
-    return connection
-
-
-class _Reading(io.RawIOBase):
-    """What a gateway says, read until a moment: one that drips keeps each single wait short."""
-
-    def __init__(self, channel: socket.socket, deadline: float) -> None:
-        self._channel = channel
-        self._deadline = deadline
-
-    def makefile(self, _mode: str) -> io.BufferedReader:
-        return io.BufferedReader(self)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        self._channel.settimeout(_left(self._deadline))
-        return self._channel.recv_into(buffer)
-
-
-def _pieces(channel: socket.socket, body: bytes, deadline: float) -> Iterator[bytes]:
-    """Yield a body as it is sent: TLS waits anew for each piece."""
-    for at in range(0, len(body), _PIECE):
-        channel.settimeout(_left(deadline))
-        yield body[at : at + _PIECE]
-
-
-def _left(deadline: float) -> float:
-    left = deadline - monotonic()
-    if left <= 0 or math.isnan(left):
-        raise TimeoutError("timed out")
-    return left
 
 
 def _filled(template: str, identity: Mapping[str, str]) -> str:

@@ -88,10 +88,13 @@ def remember(secret: Any) -> None:
 
 
 def masked(text: str) -> str:
-    """Return a text with every secret that it quotes, and every password of a URL, masked."""
+    """Return a text with every secret that it quotes, and every password of a URL, masked.
+
+    The time is linear in the text, and in the number of secrets.
+    """
     for secret in sorted(_known, key=len, reverse=True):  # one may be part of another
         text = text.replace(secret, MASK)
-    return _USERINFO.sub(rf"\1{MASK}@", text)
+    return "".join(_without_userinfo(text))
 
 
 def described(error: BaseException) -> str:
@@ -104,7 +107,24 @@ def shown(text: str) -> str:
     return line(masked(text))  # in this order: a secret that is cut is not found
 
 
-_USERINFO = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*://)[^\s/?#'\"]*@")
+_BEHIND_AUTHORITY = re.compile(r"[\s/?#'\"]")
+
+
+def _without_userinfo(text: str) -> Iterator[str]:
+    """Yield the parts of a text, with what stands between ``://`` and ``@`` masked.
+
+    Each authority is looked at once, from its beginning to its end: a pattern for all of it
+    would begin anew at each letter.
+    """
+    done = at = 0
+    while (at := text.find("://", at)) >= 0:
+        at += 3
+        behind = _BEHIND_AUTHORITY.search(text, at)
+        sign = text.rfind("@", at, behind.start() if behind else len(text))
+        if sign >= 0:
+            yield text[done:at] + MASK
+            done = sign
+    yield text[done:]
 
 
 def _said(sentence: str) -> str:

@@ -14,8 +14,10 @@ from contextlib import ExitStack
 
 import pytest
 
+from sampler.adapterkit import http_served
 from sampler.agent import Law, Series
-from sampler_prometheus import Prometheus, _client
+from sampler.agent.threads import Service
+from sampler_prometheus import Prometheus
 from tests.adapters.shapes import gauge, snapshot
 from tests.support.waiting import wait_for
 
@@ -117,40 +119,53 @@ def test_what_the_format_cannot_carry_is_dropped_by_reason(scraped):
 @pytest.mark.parametrize(
     ("request_", "status"),
     [
-        (b"GET /metrics HTTP/1.1\r\n\r\n", 200),
+        (b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", 200),
         (b"GET /metrics HTTP/1.0\n\n", 200),
-        (b"GET /metrics?name[]=a HTTP/1.1\r\n\r\n", 200),
-        (b"GET / HTTP/1.1\r\n\r\n", 200),
-        (b"HEAD /metrics HTTP/1.1\r\n\r\n", 200),
-        (b"GET /metrics/ HTTP/1.1\r\n\r\n", 404),
-        (b"GET /../../etc/passwd HTTP/1.1\r\n\r\n", 404),
-        (b"GET /%2e%2e/etc/passwd HTTP/1.1\r\n\r\n", 404),
-        (b"GET //metrics HTTP/1.1\r\n\r\n", 404),
-        (b"POST /metrics HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc", 405),
-        (b"DELETE / HTTP/1.1\r\n\r\n", 405),
+        (b"GET /metrics?name[]=a HTTP/1.1\r\nHost: localhost\r\n\r\n", 200),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", 200),
+        (b"HEAD /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", 200),
+        (b"GET /metrics/ HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
+        (b"GET /../../etc/passwd HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
+        (b"GET /%2e%2e/etc/passwd HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
+        (b"GET //metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
+        (b"POST /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\nabc", 405),
+        (b"DELETE / HTTP/1.1\r\nHost: localhost\r\n\r\n", 405),
         (b"GET /metrics\r\n\r\n", 400),
         (b"\x16\x03\x01\x02\0\r\n\r\n", 400),
         (b"GET /metrics HTTP/2.0\r\n\r\n", 505),
         (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
-        (b"GET http://127.0.0.1/metrics HTTP/1.1\r\n\r\n", 200),
-        (b"GET /-/healthy HTTP/1.1\r\n\r\n", 200),
-        (b"HEAD /-/healthy HTTP/1.1\r\n\r\n", 200),
-        (b"GET /-/ready HTTP/1.1\r\n\r\n", 200),
-        (b"POST /-/ready HTTP/1.1\r\n\r\n", 405),
-        (b"GET /-/quit HTTP/1.1\r\n\r\n", 404),
-        (b"GET /metrics HTTP/1.1\r\nno colon\r\n\r\n", 400),
-        (b"GET /metrics HTTP/1.1\r\n folded: x\r\n\r\n", 400),
-        (b"GET /metrics HTTP/1.1\r\nA: \0\r\n\r\n", 400),
-        (b"GET /metrics HTTP/1.1\r\nAccept: \xff\xfe/;;=q\r\n\r\n", 200),
-        (b"GET /metrics HTTP/1.1\r\nExpect: 100-continue\r\n\r\n", 200),
-        (b"GET /metrics HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello", 200),
-        (b"GET /metrics HTTP/1.1\r\n\r\nGET /metrics HTTP/1.1\r\n\r\n", 200),
-        (b"GET /metrics HTTP/1.1\r\n" + b"A: b\r\n" * 1000 + b"\r\n", 200),
-        (b"GET /metrics HTTP/1.1\r\n" + b"A: b\r\n" * 2000 + b"\r\n", 431),
-        (b"GET  /metrics HTTP/1.1\r\n\r\n", 400),
+        (b"GET http://127.0.0.1/metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", 200),
+        (b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n", 200),
+        (b"HEAD /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n", 200),
+        (b"GET /-/ready HTTP/1.1\r\nHost: localhost\r\n\r\n", 200),
+        (b"POST /-/ready HTTP/1.1\r\nHost: localhost\r\n\r\n", 405),
+        (b"GET /-/quit HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
+        (b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nno colon\r\n\r\n", 400),
+        (b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n folded: x\r\n\r\n", 400),
+        (b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nA: \0\r\n\r\n", 400),
+        (b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nAccept: \xff\xfe/;;=q\r\n\r\n", 200),
+        (b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n\r\n", 200),
+        (b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello", 200),
+        (b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\nGET /metrics HTTP/1.1\r\n\r\n", 200),
+        (b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n" + b"A: b\r\n" * 1000 + b"\r\n", 200),
+        (b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n" + b"A: b\r\n" * 2000 + b"\r\n", 431),
+        (b"GET  /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
         (b"\r\n\r\n", 400),
+        (b"GET /metrics HTTP/1.0\r\nA: b\r\n folded\r\n\r\n", 400),
+        (b"GET /metrics HTTP/1.0\r\nA: b\rc\r\n\r\n", 400),
+        (b"GET /metrics HTTP/1.0\r\nA : b\r\n\r\n", 400),
+        (b"GET /metrics HTTP/1.0\r\nA:" + b" " * 8000 + b"\0\r\n\r\n", 400),
+        (b"GET /metrics HTTP/1.0\r\nContent-Length: -1\r\n\r\n", 400),
+        (b"GET /metrics HTTP/1.0\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
+        (b"GET /metrics HTTP/1.0\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
+        (b"GET /metrics HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\nzz", 200),
+        (b"GET /metrics HTTP/1.0\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n", 200),
+        (b"GET /\xff HTTP/1.0\r\n\r\n", 400),
+        (b"get /metrics HTTP/1.0\r\n\r\n", 405),
+        (b"GET /metrics HTTP/0.9\r\n\r\n", 505),
+        (b"GET /metrics HTTP/1.1.1\r\n\r\n", 400),
         (b"GET /" + b"x" * 5000, 414),
-        (b"GET /metrics HTTP/1.1\r\nX: " + b"x" * 9000, 431),
+        (b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 9000, 431),
     ],
 )
 def test_each_request_has_its_answer(scraped, request_, status):
@@ -205,13 +220,15 @@ def test_clients_that_want_different_formats_share_one_pull(scraped):
     wanted = [b"*/*", OPENMETRICS.encode(), b"text/plain"] * 3
     with ExitStack() as stack:
         first = stack.enter_context(scraped.connect())
-        first.sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
+        first.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
         wait_for(lambda: scraped.source.calls == 1, what="the first pull")
         clients = [stack.enter_context(scraped.connect()) for _ in wanted]
         for client, accept in zip(clients, wanted, strict=True):
-            client.sendall(b"GET /metrics HTTP/1.1\r\nAccept: %s\r\n\r\n" % accept)
+            client.sendall(
+                b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nAccept: %s\r\n\r\n" % accept
+            )
         served = scraped.adapter._server._clients
-        wait_for(lambda: sum(c.asked for c in served.values()) == 10, what="ten to wait")
+        wait_for(lambda: sum(c.waits for c in served.values()) == 10, what="ten to wait")
         scraped.source.open.set()
         for client, accept in zip(clients, wanted, strict=True):
             answer = b"".join(iter(lambda client=client: client.recv(65536), b""))
@@ -231,6 +248,28 @@ def test_ready_means_that_pages_can_be_made(scraped):
     assert scraped.get("/-/ready")[0] == 200
 
 
+def test_healthy_means_that_every_thread_serves(scraped):
+    """Else it names those of the process that do not, and why."""
+    assert scraped.get("/-/healthy")[0] == 200
+    mended = threading.Event()
+
+    def serve():
+        if not mended.is_set():
+            raise ZeroDivisionError("broken")
+
+    service = Service(serve, "sampler-test-ill")
+    service.start()
+    wait_for(lambda: scraped.get("/-/healthy")[0] == 503, what="the truth")
+    body = wait_for(
+        lambda: (got := scraped.get("/-/healthy"))[0] == 503 and got[2], what="the truth again"
+    )
+    assert body.startswith(b"503 Service Unavailable: sampler-test-ill: ")
+    assert b"broken" in body
+    mended.set()
+    assert service.join(20)
+    assert scraped.get("/-/healthy")[0] == 200
+
+
 def test_a_successor_takes_the_port_over(scraped):
     """Connections made before, between and after the change are all answered."""
     other = Scraped.__new__(Scraped)
@@ -244,7 +283,7 @@ def test_a_successor_takes_the_port_over(scraped):
         assert other.adapter.address == scraped.adapter.address
         waiting += [stack.enter_context(scraped.connect()) for _ in range(5)]
         for client in waiting:
-            client.sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
+            client.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
         for client in waiting:
             assert client.recv(100).startswith(b"HTTP/1.1 200 ")
             client.close()
@@ -266,12 +305,12 @@ def test_scrapes_that_wait_share_one_pull(scraped):
     scraped.source.open.clear()
     with ExitStack() as stack:
         clients = [stack.enter_context(scraped.connect()) for _ in range(20)]
-        clients[0].sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
+        clients[0].sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
         wait_for(lambda: scraped.source.calls == 1, what="the first pull")
         for client in clients[1:]:
-            client.sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
+            client.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
         server = scraped.adapter._server
-        wait_for(lambda: len(server._waiting) == 19, what="all to wait")
+        wait_for(lambda: len(server._making._waiting) == 19, what="all to wait")
         scraped.source.open.set()
         for client in clients:
             assert client.recv(100).startswith(b"HTTP/1.1 200")
@@ -301,7 +340,7 @@ def test_a_client_that_leaves_early_leaves_its_entries_unconfirmed(scraped):
     scraped.source.shot = large()
     with scraped.connect() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        client.sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
+        client.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
         client.recv(1000)
     account = scraped.settled(20_000)
     assert (account.delivered, account.unconfirmed) == (0, 20_000)
@@ -311,7 +350,7 @@ def test_a_client_that_leaves_before_the_pull_ends_is_counted_too(scraped):
     """Its page was made."""
     scraped.source.open.clear()
     with scraped.connect() as client:
-        client.sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
+        client.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
         wait_for(lambda: scraped.source.calls == 1, what="the pull")
     scraped.source.open.set()
     assert scraped.settled(2).unconfirmed == 2
@@ -321,7 +360,7 @@ def test_a_client_that_does_not_read_delays_nobody(scraped):
     """And is given up after a while."""
     scraped.source.shot = large()
     with scraped.connect() as idle:
-        idle.sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
+        idle.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
         wait_for(lambda: scraped.source.calls == 1, what="the first pull")
         scraped.source.shot = snapshot((gauge("a.b"), 1))
         begun = time.monotonic()
@@ -331,7 +370,7 @@ def test_a_client_that_does_not_read_delays_nobody(scraped):
 
 def test_idle_and_dripping_clients_are_ended_in_time(scraped, monkeypatch):
     """The limit is for the whole head, not for each byte."""
-    monkeypatch.setattr(_client, "HEAD_LIMIT", 0.3)
+    monkeypatch.setattr(http_served, "HEAD_LIMIT", 0.3)
     with scraped.connect() as idle, scraped.connect() as dripping:
         begun = time.monotonic()
         dripping.settimeout(0.05)
@@ -367,9 +406,9 @@ def test_more_scrapes_than_can_be_held_are_told_so(few):
     with ExitStack() as stack:
         waiting = [stack.enter_context(scraped.connect()) for _ in range(3)]
         for client in waiting:
-            client.sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
+            client.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
         clients = scraped.adapter._server._clients
-        wait_for(lambda: [c.asked for c in clients.values()] == [True] * 3, what="three to wait")
+        wait_for(lambda: [c.waits for c in clients.values()] == [True] * 3, what="three to wait")
         with scraped.connect() as late:
             assert late.recv(100).startswith(b"HTTP/1.1 503 ")
         scraped.source.open.set()
@@ -382,7 +421,7 @@ def test_closing_lets_an_answer_under_way_end():
     scraped = Scraped()
     scraped.source.open.clear()
     with scraped.connect() as client:
-        client.sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
+        client.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
         wait_for(lambda: scraped.source.calls == 1, what="the pull")
         closing = threading.Thread(target=scraped.adapter.close, args=(10.0,))
         closing.start()

@@ -151,7 +151,8 @@ def test_a_slow_sampler_does_not_hold_up_the_event_loop():
         threads = [threading.Thread(target=lambda: answers.append(ask(port))) for _ in range(4)]
         for thread in threads:
             thread.start()
-        wait_for(lambda: calls, what="the pull")
+        asked = lambda: [t for t in threading.enumerate() if t.name == "sampler-asgi"]
+        wait_for(lambda: calls and len(asked()) == 4, what="the pull, and all who ask")
         connection = http.client.HTTPConnection(HOST, port, timeout=10)
         connection.request("GET", "/hello")
         assert connection.getresponse().read() == b"hello"
@@ -162,6 +163,29 @@ def test_a_slow_sampler_does_not_hold_up_the_event_loop():
         assert [status for status, _, _ in answers] == [200] * 4
     assert len(calls) <= 2
     metrics.close()
+
+
+@pytest.mark.parametrize(
+    ("reads", "delivered"),
+    [
+        (list, True),
+        (lambda body: next(iter(body)), False),
+        (lambda body: None, False),
+    ],
+    ids=["whole", "left", "left before"],
+)
+def test_a_client_of_a_wsgi_server_that_leaves_has_not_got_the_page(reads, delivered):
+    """The server has not come back for more when it closes the body: nobody knows what arrived."""
+    registry = Registry()
+    registry.register({"name": "job", "sample": lambda: [("n", 1)]})
+    app = WSGIApp(registry)
+    body = app({"REQUEST_METHOD": "GET"}, lambda *_: None)
+    reads(body)
+    body.close()
+    account = app.account()
+    app.close()
+    assert account.holds
+    assert (account.delivered, account.unconfirmed) == ((1, 0) if delivered else (0, 1))
 
 
 def test_a_cancelled_request_is_accounted_for():

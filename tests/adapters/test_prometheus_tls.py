@@ -16,9 +16,10 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from sampler import ConfigurationError, Registry
+from sampler.adapterkit import http_served
 from sampler.agent import Agent, Law
 from sampler.agent.config import parse
-from sampler_prometheus import Prometheus, _client
+from sampler_prometheus import Prometheus
 from tests.adapters.shapes import gauge, snapshot
 from tests.adapters.test_prometheus_http import Source, large
 from tests.support.certificates import issue, trust
@@ -116,7 +117,7 @@ def test_clients_that_dawdle_over_the_handshake_keep_nobody_out(tmp_path, monkey
         idle[1].sendall(b"\x16\x03\x01")
         assert get(adapter, context)[0] == 200
         assert len(adapter._server._clients) <= 8
-        monkeypatch.setattr(_client, "HEAD_LIMIT", 0.3)
+        monkeypatch.setattr(http_served, "HEAD_LIMIT", 0.3)
         late = on.enter_context(socket.create_connection(place(adapter), timeout=5))
         assert late.recv(1) == b""
 
@@ -153,7 +154,9 @@ def test_a_header_of_credentials_is_read_as_http_has_it(header, status):
         serving(listen="127.0.0.1:0", username="p", password="p") as (adapter, _, _law),
         socket.create_connection(place(adapter), timeout=10) as client,
     ):
-        client.sendall(b"GET /metrics HTTP/1.1\r\nAuthorization: %s\r\n\r\n" % header)
+        client.sendall(
+            b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nAuthorization: %s\r\n\r\n" % header
+        )
         assert int(client.recv(100).split()[1]) == status
 
 
@@ -337,7 +340,7 @@ def test_a_stalled_client_of_tls_delays_nobody(tmp_path):
             socket.create_connection(place(adapter)) as raw,
             context.wrap_socket(raw, server_hostname=NAME) as idle,
         ):
-            idle.sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
+            idle.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
             wait_for(lambda: source.calls == 1, what="the first pull")
             source.shot = snapshot((gauge("a.b"), 1))
             begun = time.monotonic()

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 
 from sampler.agent import Account
 
-REQUEST = b"GET /metrics HTTP/1.1\r\nHost: page\r\n\r\n"
+REQUEST = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 class Page:

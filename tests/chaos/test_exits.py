@@ -224,7 +224,7 @@ def test_a_scrape_that_hangs_does_not_hold_the_end_up() -> None:
     agent = Agent(settings, registry)
     agent.start()
     with socket.create_connection(address(web)) as client:
-        client.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+        client.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
         wait_for(lambda: hung.entered, what="the pull")
         begun = time.monotonic()
         agent.stop()

@@ -10,9 +10,9 @@ from email.utils import formatdate
 
 import pytest
 
+from sampler.adapterkit.retry_after import retry_after
 from sampler.agent import DELIVERED, Batch, Rejected, Unavailable
 from sampler.agent.outbox import Outbox
-from sampler.agent.retry_after import retry_after
 from sampler.agent.sender import LONGEST_RETRY_AFTER, Sender
 from sampler.testing import FakeClock
 from sampler_prometheus import Pushgateway

@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
+_LONGEST = 64
+"""Characters of a date: more than any of the three forms has."""
+
 
 def retry_after(field: str | None, now: float) -> float | None:
     """Return the seconds that a ``Retry-After`` field asks for.
@@ -19,9 +22,11 @@ def retry_after(field: str | None, now: float) -> float | None:
     text = (field or "").strip()
     if text.isascii() and text.isdigit():
         return float(text)
+    if len(text) > _LONGEST:
+        return None
     try:
         date = parsedate_to_datetime(text)
+        seconds = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now
     except (TypeError, ValueError, IndexError, OverflowError):  # as various as bad dates are
         return None
-    seconds = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now
     return seconds if seconds > 0 else None

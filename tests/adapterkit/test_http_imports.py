@@ -1,0 +1,19 @@
+"""What HTTP costs those who do not speak it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+CODE = "import sys, {0}; print('h11' in sys.modules)"
+
+
+@pytest.mark.parametrize(
+    "name", ["sampler", "sampler.agent", "sampler_graphite", "sampler_statsd"]
+)
+def test_h11_is_imported_where_http_is_spoken_only(name):
+    """Not by the agent, nor by adapters of other protocols."""
+    command = [sys.executable, "-c", CODE.format(name)]
+    assert subprocess.run(command, capture_output=True, text=True).stdout == "False\n"
