@@ -17,6 +17,7 @@ from sampler._bounds import SCALE, UPPERS
 from sampler._histogram import Histogram as Value
 from sampler._mapping import short
 from sampler._timing import Exceptions, InProgress, Timer
+from sampler._values import Lost
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -156,6 +157,32 @@ class Gauge:
         self._value = None
 
 
+class RefusingGauge(Gauge):
+    """Stands for gauges that there is no room for: values of several cannot be one value."""
+
+    __slots__ = ()
+
+    def set(self, value: float) -> None:  # noqa: ARG002 - a Gauge's
+        """Count a recording that is refused."""
+        self._value = (self._value or 0) + 1
+
+    def inc(self, n: float = 1) -> None:
+        """Count a recording that is refused."""
+        self.set(n)
+
+    def set_to_current_time(self) -> None:
+        """Count a recording that is refused."""
+        self.set(0)
+
+    def set_function(self, function: Callable[[], Any]) -> None:  # noqa: ARG002
+        """Count a recording that is refused."""
+        self.set(0)
+
+    def read(self) -> Any:
+        """Return how many recordings were refused."""
+        return Lost(int(self._value or 0))
+
+
 class Histogram:
     """Counts observations by size.
 
@@ -290,4 +317,4 @@ def plain(n: Any) -> int | float:
 
 
 if _locked.NEEDED:
-    _locked.guard(Counter, Gauge, Histogram)
+    _locked.guard(Counter, Gauge, RefusingGauge, Histogram)

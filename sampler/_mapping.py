@@ -202,6 +202,12 @@ def _read_constant_labels(labels: Any, faults: list[Fault]) -> dict[str, str]:
     return read
 
 
+class Bounded(dict[str, object]):
+    """A sampler's mapping, of one that bounds itself: no consumer has to cut it."""
+
+    __slots__ = ()
+
+
 class FixedLabels(dict[str, str]):
     """Labels that nobody changes: they may be kept, and are known again by identity."""
 

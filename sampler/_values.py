@@ -36,6 +36,19 @@ class Refused(Exception):
         self.message = message
 
 
+class Lost:
+    """What stands for the surplus of a gauge, which nobody can add up.
+
+    Attributes:
+        recordings: how many were refused so far.
+    """
+
+    __slots__ = ("recordings",)
+
+    def __init__(self, recordings: int) -> None:
+        self.recordings: int = recordings
+
+
 def plain(value: Any, series: Series) -> Value | Absent:
     """Turn a value into a plain one of the series' kind (S: Values).
 
