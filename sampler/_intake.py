@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from itertools import chain
 
+from sampler._abandoned import foreign
 from sampler._mapping import UNDECLARED, Declaration, short
 from sampler._names import OVERFLOW, SURPLUS
 from sampler._overflow import Overflow
@@ -138,7 +139,9 @@ class Intake:
                 values[index] = value
             except Refused as refused:
                 reading.refuse(refused)
-            except Exception as error:  # an author's own __eq__, __hash__, __iter__ ...
+            except BaseException as error:  # an author's own __eq__, __hash__, __iter__ ...
+                if not foreign(error):
+                    raise
                 reading.refuse(Refused("S-14", "shape", f"{short(item)}: {short(error)}"))
         as_before = as_before and position == count
         self._settle(reading, values, restarted, as_before=as_before)
@@ -175,7 +178,9 @@ class Intake:
                         return values, item
                     if metric != slot.metric:
                         return values, item
-                except Exception:  # an author's own __eq__: again, where it is told
+                except BaseException as error:  # an author's own __eq__: again, where it is told
+                    if not foreign(error):
+                        raise
                     return values, item
                 if value is not before:  # which is plain
                     kind = type(value)
@@ -362,7 +367,9 @@ def _checked(
         value = plain(value, slot.series)
     except Refused:
         raise
-    except Exception as error:  # an author's own mapping
+    except BaseException as error:  # an author's own mapping
+        if not foreign(error):
+            raise
         raise Refused("S-14", "shape", f"{slot.series}: {short(error)}") from None
     if value is ABSENT:
         reading.silent += 1

@@ -13,11 +13,12 @@ from bisect import bisect_left
 from itertools import accumulate
 
 from sampler import _locked
+from sampler._abandoned import foreign
 from sampler._bounds import SCALE, UPPERS
 from sampler._histogram import Histogram as Value
 from sampler._mapping import short
 from sampler._timing import Exceptions, InProgress, Timer
-from sampler._values import Lost
+from sampler._values import Lost, real
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -149,7 +150,9 @@ class Gauge:
             return self._value
         try:
             return self._function()
-        except Exception as error:  # the intake refuses it, and says so
+        except BaseException as error:  # the intake refuses it, and says so
+            if not foreign(error):
+                raise
             return error
 
     def restart(self) -> None:
@@ -308,12 +311,10 @@ def _edges(counts: dict[int, int]) -> list[tuple[float, int]]:
 
 def plain(n: Any) -> int | float:
     """Turn what counts as a number into an ``int`` or ``float``, so that adding it is exact."""
-    cls = type(n)
-    if hasattr(cls, "__index__"):
-        return int(n.__index__())
-    if hasattr(cls, "__float__"):
-        return float(n)
-    raise TypeError(f"expected a number, got {short(n)}")
+    number = real(n)
+    if number is None:
+        raise TypeError(f"expected a number, got {short(n)}")
+    return number
 
 
 if _locked.NEEDED:
