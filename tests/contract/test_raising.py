@@ -238,7 +238,9 @@ def test_an_instrument_takes_what_a_sampler_may_yield(what: str) -> None:
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.complex_numbers(max_magnitude=1e30), st.sampled_from([complex, np.complex64, np.complex128]))
+@given(
+    st.complex_numbers(max_magnitude=1e30), st.sampled_from([complex, np.complex64, np.complex128])
+)
 def test_no_complex_number_is_one(number: complex, make: Any) -> None:
     """Whatever its parts are."""
     registry = Registry()
