@@ -109,7 +109,7 @@ def _readable(name: str, file: str | None) -> None:
         try:
             contents(file)  # OpenSSL would wait for a pipe, and read a device without end
         except ValueError as error:
-            raise ValueError(f"{name}: {file!r} {error}") from None
+            raise ValueError(f"{name}: {file[:200]!r} {error}") from None
 
 
 def _no_password() -> str:
