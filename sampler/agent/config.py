@@ -126,7 +126,7 @@ class Delivery:
     )
     encode_timeout: float | None = option(
         None,
-        "Seconds encoding one snapshot may take; default: half the interval, and at least 5.",
+        "Seconds encoding one snapshot may take; default: the interval, 5 to 300.",
         kind=float,
         minimum=0.01,
         maximum=3_600,

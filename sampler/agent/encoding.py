@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 ENCODE_DEADLINE = 5.0
 """Seconds an adapter has to encode one snapshot, unless its interval leaves more time."""
-_SHARE = 0.5
-"""Part of an interval that this may take."""
+_MOST = 300.0
+"""Seconds that an interval gives at most: one that hangs holds up the adapters beside it."""
 
 
 class Encoder:
@@ -28,7 +28,7 @@ class Encoder:
         name: the adapter's name in the configuration.
         adapter: the adapter.
         interval: seconds between its snapshots.
-        timeout: seconds it has to encode one; default: half the interval, and at least 5.
+        timeout: seconds it has to encode one; default: the interval, 5 to 300.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Encoder:
         """Seconds it has to encode one snapshot."""
         if self._timeout is not None:
             return self._timeout
-        return max(ENCODE_DEADLINE, self._interval * _SHARE)
+        return max(ENCODE_DEADLINE, min(self._interval, _MOST))
 
     def job(self, snapshot: Snapshot, since: Since) -> Job:
         """Return the call of ``encode`` as a job for a crew."""

@@ -1,0 +1,1 @@
+"""Bytes that no peer should send, by the thousand, against a program with an agent."""
