@@ -72,7 +72,7 @@ def refused(text: str | bytes, folder: Path) -> str:
         ("interval = " + "[" * 50 + "]" * 50, "interval: more than 8 tables"),
         ("a = " + "{a = " * 5_000 + "1" + "}" * 5_000, "too many tables or lists"),
         (".".join("a" * 3_000) + " = 1", "too many dots, at line 1"),
-        ("\n".join(f"a{n}.{'.'.join('b' * 500)} = 1" for n in range(900)), "dots, at line 8"),
+        ("\n".join(f"a{n}.{'.'.join('b' * 500)} = 1" for n in range(900)), "dots, at line 9"),
         (f"[samplers.{'.'.join('a' * 900)}]\nx = 1", "more than 8 tables"),
         ("interval = " + "9" * 5_000, "thousands of digits"),
         ("interval = 1" + "0" * 400, "interval: an integer beyond 64 bits"),
