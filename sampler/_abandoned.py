@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import time
 
 from sampler._fork import in_child
-from sampler._native import allocate_lock
+from sampler._native import allocate_lock, get_ident
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +23,19 @@ _PATIENCE = 0.1
 
 class Ended(BaseException):
     """Raised inside an abandoned thread that spins, to end it."""
+
+
+def foreign(error: BaseException) -> bool:
+    """Tell whether an error concerns only the foreign code that raised it, whatever it is.
+
+    Not the end of an abandoned thread; and not an exit or a Ctrl-C on the main thread, where
+    signals are handled: that may be the program's own.
+    """
+    if isinstance(error, Exception):
+        return True
+    threading = sys.modules.get("threading")
+    main = threading is None or threading.main_thread().ident == get_ident()
+    return not (main or isinstance(error, Ended))
 
 
 class _Watched:

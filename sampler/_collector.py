@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -42,7 +43,8 @@ class Collector:
         deadline: seconds each sampler has; default: the interval, at most 5.
         reuse: seconds within which an instance's last block stands instead of a new read, so that
             a window is never shorter than this.
-        max_samples: samples taken from one sampler in one pull.
+        max_samples: samples taken from one sampler in one pull; a group of instruments bounds
+            itself.
         max_series: series of one metric; the surplus is folded into ``overflow="true"``.
         identity: who measures; travels in :attr:`Snapshot.identity`.
         clock: what time it is: anything with ``time`` and ``monotonic``. Deadlines do not ask it.
@@ -283,15 +285,16 @@ class Collector:
             "deadline": self.deadline,
         }
         inherited = registration.pid != self._pid
+        max_samples = sys.maxsize - 1 if registration.bounded else self._max_samples
         intake = Intake(
             registration.declaration,
-            self._max_samples,
+            max_samples,
             self._max_series,
             since=self.start,
             absent_at=self._rounds_at,
             inherited_at=(moment() or self.start) if inherited else None,
         )
-        return Source(registration, environ, intake, self._max_samples, self._clock)
+        return Source(registration, environ, intake, max_samples, self._clock)
 
     def _close_all(self, sources: list[Source], until: float = float("inf")) -> None:
         closable = [source for source in sources if source.windowed and not source.busy]

@@ -10,10 +10,16 @@ from itertools import chain
 from math import isfinite
 
 from sampler._kinds import Counter, Gauge, Histogram
-from sampler._labelled import Labelled, LabelledCounter, LabelledGauge, LabelledHistogram
+from sampler._labelled import (
+    MAX_CHILDREN,
+    Labelled,
+    LabelledCounter,
+    LabelledGauge,
+    LabelledHistogram,
+)
 from sampler._locked import renew_lock
-from sampler._mapping import short
-from sampler._names import MAX_BUCKETS, is_name
+from sampler._mapping import Bounded, short
+from sampler._names import MAX_BUCKETS, OVERFLOW, is_name
 from sampler._typing import overload
 
 TYPE_CHECKING = False
@@ -34,6 +40,9 @@ class Instruments:
     Args:
         name: the sampler's name.
         registry: where; default: the default registry.
+        max_children: sets of label values that each of its instruments holds, unless the
+            instrument says otherwise; what is recorded for others is labelled
+            ``overflow="true"``, of a gauge it is refused and counted.
 
     Attributes:
         registration: how it is published; discovery finds a group by it.
@@ -41,17 +50,21 @@ class Instruments:
     Raises:
         InvalidSampler: the name is none.
         SamplerConflict: it is taken.
+        ValueError: ``max_children`` is no count.
     """
 
-    def __init__(self, name: str, registry: Registry | None = None) -> None:
+    def __init__(
+        self, name: str, registry: Registry | None = None, *, max_children: int = MAX_CHILDREN
+    ) -> None:
         from sampler import _registry
 
         self.name: str = name
+        self._max_children = _count(max_children)
         self._start = time.time()
         self._instruments: dict[str, tuple[Instrument, object]] = {}
         home = _registry.default if registry is None else registry
         self.registration: Registration = home.register(
-            {"name": name, "sample": self._sample, "start": self._started}
+            Bounded({"name": name, "sample": self._sample, "start": self._started})
         )
         _remember(self)
 
@@ -61,7 +74,14 @@ class Instruments:
     ) -> Counter: ...
     @overload
     def counter(
-        self, name: str, *, labels: Iterable[str], help: str = "", unit: str = "", scope: str = ""
+        self,
+        name: str,
+        *,
+        labels: Iterable[str],
+        help: str = "",
+        unit: str = "",
+        scope: str = "",
+        max_children: int | None = None,
     ) -> LabelledCounter: ...
     def counter(
         self,
@@ -71,6 +91,7 @@ class Instruments:
         unit: str = "",
         scope: str = "",
         labels: Iterable[str] = (),
+        max_children: int | None = None,
     ) -> Counter | LabelledCounter:
         """Return the counter ``name``, a new one or the one made alike before.
 
@@ -80,14 +101,16 @@ class Instruments:
             unit: UCUM code.
             scope: ``interpreter``, ``process``, ``server`` or ``host``; default: ``process``.
             labels: label names; with them it makes a counter for each set of label values.
+            max_children: how many of them, at most; default: what the group says.
 
         Raises:
             InvalidSampler: a name that is none, or another scope.
-            ValueError: ``name`` is another instrument already.
+            ValueError: ``name`` is another instrument already; or ``max_children`` is no count.
         """
-        names = _names(labels)
-        made = LabelledCounter(names, Counter) if names else Counter()
-        return self._get(made, name, names, kind="counter", help=help, unit=unit, scope=scope)
+        names, most = _names(labels), self._most(max_children)
+        made = LabelledCounter(names, Counter, most) if names else Counter()
+        described = {"kind": "counter", "help": help, "unit": unit, "scope": scope}
+        return self._get(made, name, names, max_children, **described)
 
     @overload
     def gauge(
@@ -109,6 +132,7 @@ class Instruments:
         unit: str = "",
         scope: str = "",
         merge: str | None = None,
+        max_children: int | None = None,
     ) -> LabelledGauge: ...
     def gauge(
         self,
@@ -119,15 +143,16 @@ class Instruments:
         scope: str = "",
         labels: Iterable[str] = (),
         merge: str | None = None,
+        max_children: int | None = None,
     ) -> Gauge | LabelledGauge:
         """Return the gauge ``name``; see :meth:`counter`.
 
         ``merge`` (``sum``, ``max``, ``min``) says how the values of several processes combine.
         """
-        names = _names(labels)
-        made = LabelledGauge(names, Gauge) if names else Gauge()
+        names, most = _names(labels), self._most(max_children)
+        made = LabelledGauge(names, Gauge, most) if names else Gauge()
         described = {"kind": "gauge", "help": help, "unit": unit, "scope": scope, "merge": merge}
-        return self._get(made, name, names, **described)
+        return self._get(made, name, names, max_children, **described)
 
     @overload
     def histogram(
@@ -149,6 +174,7 @@ class Instruments:
         unit: str = "",
         scope: str = "",
         buckets: Iterable[float] | None = None,
+        max_children: int | None = None,
     ) -> LabelledHistogram: ...
     def histogram(
         self,
@@ -159,6 +185,7 @@ class Instruments:
         scope: str = "",
         labels: Iterable[str] = (),
         buckets: Iterable[float] | None = None,
+        max_children: int | None = None,
     ) -> Histogram | LabelledHistogram:
         """Return the histogram ``name``; see :meth:`counter`.
 
@@ -170,13 +197,14 @@ class Instruments:
             labels: label names.
             buckets: upper bounds; default: exponential ones, eight for each power of two, so that
                 quantiles are within 9.1 %.
+            max_children: as of a counter.
 
         Raises:
             InvalidSampler: a name that is none, or another scope.
             ValueError: ``name`` is another instrument already; bounds are not finite and rising,
                 or more than a consumer takes.
         """
-        names = _names(labels)
+        names, most = _names(labels), self._most(max_children)
         bounds = None if buckets is None else tuple(float(bound) for bound in buckets)
         if bounds is not None and (
             sorted(set(bounds)) != list(bounds) or not all(map(isfinite, bounds))
@@ -188,23 +216,33 @@ class Instruments:
         def make(texts: tuple[str, ...]) -> Histogram:
             return Histogram(texts, bounds)
 
-        made = LabelledHistogram(names, make) if names else make(())
+        made = LabelledHistogram(names, make, most) if names else make(())
         described = {"kind": "histogram", "help": help, "unit": unit, "scope": scope}
-        return self._get(made, name, names, bounds, **described)
+        return self._get(made, name, names, max_children, bounds, **described)
 
     def unregister(self) -> None:
         """Withdraw the group; its instruments go on counting for nobody."""
         self.registration.unregister()
 
+    def _most(self, max_children: int | None) -> int:
+        return self._max_children if max_children is None else _count(max_children)
+
     def _get(
-        self, made: Made, name: str, names: tuple[str, ...], *more: object, **given: object
+        self,
+        made: Made,
+        name: str,
+        names: tuple[str, ...],
+        max_children: int | None,
+        *more: object,
+        **given: object,
     ) -> Made:
         description = {key: value for key, value in given.items() if value} | {"labels": names}
         alike = (type(made), tuple(sorted(description.items(), key=str)), *more)
         if name not in self._instruments:
             self.registration.declare(name, description)
         known, as_declared = self._instruments.setdefault(name, (made, alike))
-        if as_declared != alike:
+        bound = getattr(known, "max_children", max_children)
+        if as_declared != alike or (max_children is not None and max_children != bound):
             raise ValueError(f"instrument '{self.name}.{name}' exists and is described otherwise")
         return known  # type: ignore[return-value]
 
@@ -234,7 +272,15 @@ def _names(labels: Iterable[str]) -> tuple[str, ...]:
     names = tuple(labels)
     if isinstance(labels, str) or not all(map(is_name, names)) or len(set(names)) < len(names):
         raise ValueError(f"labels must be distinct label names in a tuple, got {short(labels)}")
+    if OVERFLOW in names:
+        raise ValueError(f"the label {OVERFLOW!r} marks what there is no room for: rename yours")
     return names
+
+
+def _count(max_children: int) -> int:
+    if type(max_children) is not int or max_children < 1:
+        raise ValueError(f"max_children must be an integer of at least 1, got {max_children!r}")
+    return max_children
 
 
 _groups: WeakSet[Instruments] | None = None

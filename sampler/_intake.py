@@ -10,14 +10,15 @@ from __future__ import annotations
 
 from itertools import chain
 
+from sampler._abandoned import foreign
 from sampler._mapping import UNDECLARED, Declaration, short
-from sampler._names import OVERFLOW
+from sampler._names import OVERFLOW, SURPLUS
 from sampler._overflow import Overflow
 from sampler._reading import Reading, Slot
 from sampler._sample import keyed, parted
 from sampler._snapshot import ABSENT, Absent, Block, Series
 from sampler._turns import ENTRIES, give_way
-from sampler._values import Refused, fell, fits, plain, subtract
+from sampler._values import Lost, Refused, fell, fits, plain, subtract
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -120,6 +121,9 @@ class Intake:
                 ):
                     as_before = False
                     key, raw = keyed(self._declaration, metric, labels)
+                    if key[1] == SURPLUS:
+                        self._add_surplus(key, value, reading)
+                        continue
                     index = self._index.get(key, -1)
                     if index < 0:
                         self._admit(key, raw, value, reading)
@@ -135,7 +139,9 @@ class Intake:
                 values[index] = value
             except Refused as refused:
                 reading.refuse(refused)
-            except Exception as error:  # an author's own __eq__, __hash__, __iter__ ...
+            except BaseException as error:  # an author's own __eq__, __hash__, __iter__ ...
+                if not foreign(error):
+                    raise
                 reading.refuse(Refused("S-14", "shape", f"{short(item)}: {short(error)}"))
         as_before = as_before and position == count
         self._settle(reading, values, restarted, as_before=as_before)
@@ -172,7 +178,9 @@ class Intake:
                         return values, item
                     if metric != slot.metric:
                         return values, item
-                except Exception:  # an author's own __eq__: again, where it is told
+                except BaseException as error:  # an author's own __eq__: again, where it is told
+                    if not foreign(error):
+                        raise
                     return values, item
                 if value is not before:  # which is plain
                     kind = type(value)
@@ -250,6 +258,29 @@ class Intake:
             limit = f"{series.name} has more than {self._max_series} series"
             raise Refused("C-14", "too_many_series", limit)
 
+    def _add_surplus(self, key: Key, value: Any, reading: Reading) -> None:
+        """Take what a sampler has folded itself; of a gauge, what it has refused."""
+        series, metric = self._name(key, reading.start), key[0]
+        if key in reading.folded:
+            raise Refused("S-25", "duplicate", f"{series} occurs twice in one pull")
+        if series.cumulative:
+            total = plain(value, series)
+            if isinstance(total, Absent):
+                reading.silent += 1
+            else:
+                reading.overflow.fold(metric, total, samples=0)
+                reading.folded.add(key)
+        elif type(value) is Lost:
+            reading.folded.add(key)
+            lost = reading.overflow.lose(metric, value.recordings)
+            reading.silent += 1 - lost  # each of them counts as a sample
+            if lost:
+                what = f"{series.name}: recordings for more label sets than its max_children"
+                reading.refuse(Refused("C-14", OVERFLOW, what), lost)
+        else:
+            what = f"{metric}: {OVERFLOW!r} is not a label name"
+            raise Refused("S-03", "label_name", what)
+
     def _name(self, key: Key, start: float | None) -> Series:
         metric, pairs = key
         described = self._declaration.metrics.get(metric, UNDECLARED)
@@ -300,11 +331,12 @@ class Intake:
 
     def _fold(self, reading: Reading, values: list[Any]) -> None:
         """Give each metric with a surplus its overflow series."""
-        for metric, total, folded in reading.overflow.finish():
-            if folded > 1:  # the first stands for the series itself
+        own = {metric for metric, labels in reading.folded if labels == SURPLUS}
+        for metric, total, beyond in reading.overflow.finish(own):
+            if beyond:
                 what = f"{metric}: folded into one series"
-                reading.refuse(Refused("C-14", OVERFLOW, what), folded - 1)
-            key: Key = (metric, ((OVERFLOW, "true"),))
+                reading.refuse(Refused("C-14", OVERFLOW, what), beyond)
+            key: Key = (metric, SURPLUS)
             index = self._index.get(key, -1)
             value = total if fits(total) else ABSENT
             if isinstance(value, Absent):
@@ -335,7 +367,9 @@ def _checked(
         value = plain(value, slot.series)
     except Refused:
         raise
-    except Exception as error:  # an author's own mapping
+    except BaseException as error:  # an author's own mapping
+        if not foreign(error):
+            raise
         raise Refused("S-14", "shape", f"{slot.series}: {short(error)}") from None
     if value is ABSENT:
         reading.silent += 1

@@ -13,10 +13,12 @@ from bisect import bisect_left
 from itertools import accumulate
 
 from sampler import _locked
+from sampler._abandoned import foreign
 from sampler._bounds import SCALE, UPPERS
 from sampler._histogram import Histogram as Value
 from sampler._mapping import short
 from sampler._timing import Exceptions, InProgress, Timer
+from sampler._values import Lost, real
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -148,12 +150,40 @@ class Gauge:
             return self._value
         try:
             return self._function()
-        except Exception as error:  # the intake refuses it, and says so
+        except BaseException as error:  # the intake refuses it, and says so
+            if not foreign(error):
+                raise
             return error
 
     def restart(self) -> None:
         """Forget the value, as a forked child does; a function stays."""
         self._value = None
+
+
+class RefusingGauge(Gauge):
+    """Stands for gauges that there is no room for: values of several cannot be one value."""
+
+    __slots__ = ()
+
+    def set(self, value: float) -> None:  # noqa: ARG002 - a Gauge's
+        """Count a recording that is refused."""
+        self._value = (self._value or 0) + 1
+
+    def inc(self, n: float = 1) -> None:
+        """Count a recording that is refused."""
+        self.set(n)
+
+    def set_to_current_time(self) -> None:
+        """Count a recording that is refused."""
+        self.set(0)
+
+    def set_function(self, function: Callable[[], Any]) -> None:  # noqa: ARG002
+        """Count a recording that is refused."""
+        self.set(0)
+
+    def read(self) -> Any:
+        """Return how many recordings were refused."""
+        return Lost(int(self._value or 0))
 
 
 class Histogram:
@@ -281,13 +311,11 @@ def _edges(counts: dict[int, int]) -> list[tuple[float, int]]:
 
 def plain(n: Any) -> int | float:
     """Turn what counts as a number into an ``int`` or ``float``, so that adding it is exact."""
-    cls = type(n)
-    if hasattr(cls, "__index__"):
-        return int(n.__index__())
-    if hasattr(cls, "__float__"):
-        return float(n)
-    raise TypeError(f"expected a number, got {short(n)}")
+    number = real(n)
+    if number is None:
+        raise TypeError(f"expected a number, got {short(n)}")
+    return number
 
 
 if _locked.NEEDED:
-    _locked.guard(Counter, Gauge, Histogram)
+    _locked.guard(Counter, Gauge, RefusingGauge, Histogram)

@@ -1,9 +1,14 @@
-"""Instruments with labels: a child for each set of label values counts for itself."""
+"""Instruments with labels: a child for each set of label values counts for itself.
+
+Label values may be a stranger's, so children are bounded: what is recorded for more sets of them
+goes to one child more, labelled ``overflow="true"``.
+"""
 
 from __future__ import annotations
 
-from sampler._kinds import Counter, Gauge, Histogram
+from sampler._kinds import Counter, Gauge, Histogram, RefusingGauge
 from sampler._mapping import FixedLabels, label_text, short
+from sampler._names import SURPLUS
 from sampler._typing import Generic, TypeVar
 
 TYPE_CHECKING = False
@@ -14,6 +19,8 @@ if TYPE_CHECKING:
     from sampler._timing import Timer
 
 Cell = TypeVar("Cell", Counter, Gauge, Histogram)
+MAX_CHILDREN = 2_000
+"""Children of an instrument, unless it says otherwise."""
 
 
 class Labelled(Generic[Cell]):
@@ -22,19 +29,41 @@ class Labelled(Generic[Cell]):
     Args:
         names: label names.
         make: makes a child for label values.
+        max_children: how many; what is recorded for others goes to one child more.
+
+    Attributes:
+        names: label names.
+        max_children: bound of the children.
     """
 
-    __slots__ = ("_by_name", "_children", "_known", "_make", "names")
+    __slots__ = (
+        "_by_name",
+        "_children",
+        "_known",
+        "_make",
+        "_surplus",
+        "max_children",
+        "names",
+    )
 
-    def __init__(self, names: tuple[str, ...], make: Callable[[tuple[str, ...]], Cell]) -> None:
+    def __init__(
+        self,
+        names: tuple[str, ...],
+        make: Callable[[tuple[str, ...]], Cell],
+        max_children: int = MAX_CHILDREN,
+    ) -> None:
         self.names: tuple[str, ...] = names
+        self.max_children: int = max_children
         self._make: Callable[[tuple[str, ...]], Cell] = make
         self._children: dict[tuple[object, ...], Cell] = {}
+        self._surplus: dict[str, Cell] = {}
         self._known: dict[tuple[object, ...], Cell] = {}
         self._by_name: dict[tuple[tuple[str, object], ...], Cell] = {}
 
     def labels(self, *values: str | int, **named: str | int) -> Cell:
         """Return the child for these label values; the same one each time.
+
+        When there are ``max_children`` others, it is the one labelled ``overflow="true"``.
 
         Args:
             values: label values in the order of the names, or
@@ -59,12 +88,12 @@ class Labelled(Generic[Cell]):
             if named.keys() != keywords.keys():
                 raise self._mislabelled(named)
             child = self._child(tuple(named[keyword] for keyword in keywords))
-            self._by_name[key] = child
+            self._keep(self._by_name, key, child)
         return child
 
     def children(self) -> list[Cell]:
-        """Return the children, in the order of their making."""
-        return list(self._children.values())
+        """Return the children, in the order of their making; the surplus is the last."""
+        return list(self._children.values()) + list(self._surplus.values())
 
     def samples(self, metric: str) -> list[tuple[Any, ...]]:
         """Return a sample of each child that has something to report."""
@@ -81,11 +110,36 @@ class Labelled(Generic[Cell]):
             if text is None:
                 raise ValueError(f"label {name!r}: {short(value)} is no label value")
         key: tuple[str, ...] = texts  # type: ignore[assignment]
-        # One step: a finalizer or another thread may do the same in between.
-        child = self._children.setdefault(key, self._make(key))
+        child = self._children.get(key)
+        if child is None:
+            if len(self._children) >= self.max_children:
+                return self._overflow()
+            # One step: a finalizer or another thread may do the same in between.
+            child = self._children.setdefault(key, self._make(key))
         if key != values:  # numbers
-            self._known[values] = child
+            self._keep(self._known, values, child)
         return child
+
+    def _overflow(self) -> Cell:
+        """Return the child for what there is no room for."""
+        ((name, text),) = SURPLUS
+        child = self._surplus.get(name)
+        if child is None:
+            made = self._make_surplus((text,))
+            made._labels = FixedLabels(SURPLUS)  # noqa: SLF001 - one room
+            child = self._surplus.setdefault(name, made)
+        return child
+
+    def _make_surplus(self, texts: tuple[str, ...]) -> Cell:
+        return self._make(texts)
+
+    def _keep(self, known: dict[Any, Cell], key: tuple[object, ...], child: Cell) -> None:
+        """Remember how a child was asked for: a child has few ways, unless they are random."""
+        if child in self._surplus.values():
+            return
+        if len(known) >= 2 * self.max_children:
+            known.clear()
+        known[key] = child
 
     def _mislabelled(self, given: Iterable[str]) -> ValueError:
         expected = ", ".join(self.names)
@@ -113,9 +167,12 @@ class LabelledCounter(Labelled[Counter]):
 
 
 class LabelledGauge(Labelled[Gauge]):
-    """A gauge for each set of label values."""
+    """A gauge for each set of label values; a surplus is refused, and counted."""
 
     __slots__ = ()
+
+    def _make_surplus(self, texts: tuple[str, ...]) -> Gauge:
+        return RefusingGauge(texts)
 
     def set(self, value: float, **labels: str | int) -> None:
         """Set the child for these labels; see :meth:`Gauge.set` and :meth:`labels`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sampler._abandoned import foreign
 from sampler._names import (
     GRAMMAR,
     KINDS,
@@ -202,6 +203,12 @@ def _read_constant_labels(labels: Any, faults: list[Fault]) -> dict[str, str]:
     return read
 
 
+class Bounded(dict[str, object]):
+    """A sampler's mapping, of one that bounds itself: no consumer has to cut it."""
+
+    __slots__ = ()
+
+
 class FixedLabels(dict[str, str]):
     """Labels that nobody changes: they may be kept, and are known again by identity."""
 
@@ -311,10 +318,18 @@ def _is_mapping(value: object) -> bool:
     return not isinstance(value, type) and hasattr(value, "get") and hasattr(value, "items")
 
 
+def kind(value: object) -> str:
+    """Return the name of an object's class, whatever that says of itself."""
+    name: str = type.__dict__["__name__"].__get__(type(value))
+    return name
+
+
 def short(value: object) -> str:
     """Show a foreign object in at most 60 characters, whatever its ``__repr__`` does."""
     try:
         text = exact(repr(value))
-    except Exception:  # an author's own __repr__
-        text = f"<{type(value).__name__}>"
+    except BaseException as error:  # an author's own __repr__
+        if not foreign(error):
+            raise
+        text = f"<{kind(value)}>"
     return text if len(text) <= 60 else text[:57] + "..."

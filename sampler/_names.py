@@ -26,6 +26,8 @@ RESERVED = "sampler"
 """The sampler name under which a consumer accounts for itself."""
 OVERFLOW = "overflow"
 """The label that marks the series into which a metric's surplus is folded."""
+SURPLUS = ((OVERFLOW, "true"),)
+"""All labels of that series, but for constant ones."""
 
 
 def exact(text: str) -> str:

@@ -49,7 +49,8 @@ class Reading:
         raw: values as read, aligned with ``slots``.
         taken: samples taken from the sampler.
         cut: more were to come.
-        silent: those of them that had nothing to report.
+        silent: those of them that had nothing to report; less what a gauge has refused since the
+            last pull: each of those recordings counts as a sample.
         refused: reason to number of samples.
         examples: reason to the first complaint.
         time: epoch seconds at which the reading began.

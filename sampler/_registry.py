@@ -6,7 +6,7 @@ import time
 
 from sampler import _fork, _health, _shared
 from sampler._health import Health
-from sampler._mapping import Declaration
+from sampler._mapping import Bounded, Declaration
 from sampler._native import allocate_lock
 from sampler._shared import Shared
 from sampler.exceptions import SamplerConflict
@@ -27,6 +27,7 @@ class Registration:
         name: the sampler's name.
         sampler: the mapping, as it was given.
         declaration: what the mapping said when it was registered.
+        bounded: it bounds its samples itself, as a group of instruments does.
         health: how it has been answering.
         shared: its last read, for every consumer within ``min_interval``; None without that key.
         origin: the name or reference under which discovery found it; empty when the program
@@ -38,6 +39,7 @@ class Registration:
     __slots__ = (
         "__weakref__",
         "_registry",
+        "bounded",
         "declaration",
         "health",
         "name",
@@ -51,6 +53,7 @@ class Registration:
     def __init__(self, registry: Registry, sampler: Mapping[str, Any]) -> None:
         self._registry = registry
         self.sampler: Mapping[str, Any] = sampler
+        self.bounded: bool = type(sampler) is Bounded
         self.declaration: Declaration = Declaration(sampler, reserved=registry.reserved)
         self.name: str = self.declaration.name
         self.health: Health = Health()

@@ -51,7 +51,8 @@ def keyed(
     read: dict[str, str] = {}
     for given, value in yielded.items():
         name = exact(given) if is_name(given) else ""
-        if not name or len(name) > MAX_NAME or name == OVERFLOW:
+        surplus = name == OVERFLOW and not (len(yielded) == 1 and label_text(value) == "true")
+        if not name or len(name) > MAX_NAME or surplus:
             what = f"{metric}: {short(given)} is not a label name"
             raise Refused("S-03", "label_name", what)
         if name in declaration.labels:

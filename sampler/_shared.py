@@ -6,6 +6,8 @@ meanwhile waits for that read. No lock is held while the sampler runs.
 
 from __future__ import annotations
 
+from sampler._abandoned import foreign
+from sampler._mapping import short
 from sampler._names import MAX_BUCKETS
 from sampler._native import allocate_lock
 from sampler._values import table
@@ -151,7 +153,7 @@ def copied(samples: Iterable[Any], limit: int) -> tuple[list[Any], bool]:
             if (close := getattr(samples, "close", None)) is not None:
                 close()
             return kept, True
-        kept.append(_copy(item) if isinstance(item, tuple) else item)
+        kept.append(_copied(item))
     return kept, False
 
 
@@ -165,6 +167,25 @@ def iterable(samples: Any) -> Any:
         kind = type(samples).__name__
         raise TypeError(f"expected an iterable of (name, value[, labels]) tuples, got {kind}")
     return samples
+
+
+def _copied(item: Any) -> Any:
+    try:
+        return _copy(item) if isinstance(item, tuple) else item
+    except BaseException as error:  # an author's own mapping: it costs its sample
+        if not foreign(error):
+            raise
+        return Unreadable(short(error))
+
+
+class Unreadable:
+    """Stands for a sample that could not be copied; shows why."""
+
+    def __init__(self, why: str) -> None:
+        self._why = why
+
+    def __repr__(self) -> str:
+        return self._why
 
 
 def _copy(item: tuple[Any, ...]) -> tuple[Any, ...]:

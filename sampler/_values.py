@@ -5,7 +5,9 @@ from __future__ import annotations
 from itertools import islice
 from operator import index
 
+from sampler._abandoned import foreign
 from sampler._histogram import Histogram, difference, merge
+from sampler._mapping import kind as kind_of
 from sampler._mapping import short
 from sampler._names import MAX_BUCKETS
 from sampler._snapshot import ABSENT
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 
 
 _INFINITE = float("inf")
+_NO_NUMBERS = (str, bytes, bytearray, complex)
+_NO_KINDS = ("c", "m", "M", "O", "S", "T", "U")
+"""Of numpy's types: complex, times, objects, texts."""
 
 
 class Refused(Exception):
@@ -34,6 +39,19 @@ class Refused(Exception):
         self.clause = clause
         self.reason = reason
         self.message = message
+
+
+class Lost:
+    """What stands for the surplus of a gauge, which nobody can add up.
+
+    Attributes:
+        recordings: how many were refused so far.
+    """
+
+    __slots__ = ("recordings",)
+
+    def __init__(self, recordings: int) -> None:
+        self.recordings: int = recordings
 
 
 def plain(value: Any, series: Series) -> Value | Absent:
@@ -89,18 +107,42 @@ def _clause(series: Series) -> str:
     return "S-21" if series.kind == "histogram" else "S-19"
 
 
-def _converted(value: Any, series: Series) -> int | float:
+def real(value: Any) -> int | float | None:
+    """Return a number as a plain one, and None for what is none. Runs foreign code.
+
+    Complex numbers, texts, times and arrays are none, though some of them convert: numpy's complex
+    numbers lose their imaginary part, its texts are parsed, its times lose their unit.
+    """
     cls = type(value)
-    try:
-        if hasattr(cls, "__index__"):
+    if issubclass(cls, _NO_NUMBERS):
+        return None
+    dtype = getattr(value, "dtype", None)  # as of numpy's scalars and arrays
+    dimensions = getattr(value, "ndim", 0)
+    if getattr(dtype, "kind", None) in _NO_KINDS or (type(dimensions) is int and dimensions):
+        return None
+    convertible = hasattr(cls, "__float__")
+    if hasattr(cls, "__index__"):
+        try:
             return int.__int__(index(value))
-        if hasattr(cls, "__float__"):
-            return float(value)
-    except Exception as error:
+        except TypeError:  # of arrays, which have both
+            if not convertible:
+                raise
+    return float(value) if convertible else None
+
+
+def _converted(value: Any, series: Series) -> int | float:
+    try:
+        converted = real(value)
+    except BaseException as error:
+        if not foreign(error):
+            raise
         raise Refused(
-            _clause(series), "type", f"{series}: {cls.__name__} fails: {short(error)}"
+            _clause(series), "type", f"{series}: {kind_of(value)} fails: {short(error)}"
         ) from None
-    got = short(value) if isinstance(value, Exception) else cls.__name__
+    if converted is not None:
+        return converted
+    raised = issubclass(type(value), BaseException)  # by a gauge's function
+    got = short(value) if raised else kind_of(value)
     raise Refused(_clause(series), "type", f"{series}: expected a number, got {got}")
 
 
@@ -112,7 +154,7 @@ def _histogram(value: Any, series: Series) -> Histogram:
         return value
     if not hasattr(value, "get"):
         raise Refused(
-            _clause(series), "type", f"{series}: expected a histogram, got {type(value).__name__}"
+            _clause(series), "type", f"{series}: expected a histogram, got {kind_of(value)}"
         )
     count = number(value.get("count"), series)
     if not isinstance(count, int) or count < 0:

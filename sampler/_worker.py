@@ -32,6 +32,7 @@ class Job:
 
     Attributes:
         optional: it is not started while the budget of abandoned threads is spent.
+        deadline: seconds that it has; None: what its round gives each.
         result: what it returned.
         error: what it raised, ``SystemExit`` and ``KeyboardInterrupt`` included.
         message: what that says; asked on the worker, because a ``__str__`` is foreign code too.
@@ -43,6 +44,7 @@ class Job:
 
     __slots__ = (
         "call",
+        "deadline",
         "error",
         "message",
         "optional",
@@ -53,8 +55,11 @@ class Job:
         "started",
     )
 
-    def __init__(self, call: Callable[[], Any], *, optional: bool = False) -> None:
+    def __init__(
+        self, call: Callable[[], Any], *, optional: bool = False, deadline: float | None = None
+    ) -> None:
         self.call: Callable[[], Any] = call
+        self.deadline: float | None = deadline
         self.optional: bool = optional
         self.result: Any = None
         self.error: BaseException | None = None
@@ -163,7 +168,7 @@ class Crew:
 
         Args:
             jobs: what to call.
-            deadline: seconds each of them has.
+            deadline: seconds each of them has that does not say it itself.
             until: monotonic moment at which the round ends in any case; jobs that were not
                 reached are not ``started``.
         """
@@ -199,16 +204,17 @@ class Crew:
     def _wait(self, shift: Shift, deadline: float, until: float) -> int | None:
         """Wait for the shift; return the index of the job that overran, or None."""
         try:
-            left = min(deadline, until - time.monotonic())
+            left = min(_allowed(shift.jobs[0], deadline), until - time.monotonic())
             while not shift.finished.acquire(timeout=max(left, 0.0)):
                 with shift.lock:
                     if shift.index == len(shift.jobs):
                         return None
-                    now = time.monotonic()
-                    left = min(shift.began + deadline, until) - now
+                    now, overdue_at = time.monotonic(), shift.began
+                    overdue_at += _allowed(shift.jobs[shift.index], deadline)
+                    left = min(overdue_at, until) - now
                     if left <= 0:
                         # A thread that has not got round to its first job is not to blame.
-                        overdue = shift.ident and now >= shift.began + deadline
+                        overdue = shift.ident and now >= overdue_at
                         self._abandon(shift, "deadline" if overdue else "unreached")
                         return shift.index
         except BaseException:  # KeyboardInterrupt in the waiting thread
@@ -259,6 +265,10 @@ class Crew:
             raise
         finally:
             self._members.discard(ident)
+
+
+def _allowed(job: Job, deadline: float) -> float:
+    return deadline if job.deadline is None else job.deadline
 
 
 def _give_up(jobs: Sequence[Job], reason: str) -> None:

@@ -86,8 +86,12 @@ class CollectorBusy(SamplerError, RuntimeError):
         super().__init__(f"collector {name!r}: {message}")
 
 
+MAX_PROBLEMS = 50
+"""Problems of a configuration that are said; of more, how many there are."""
+
+
 class ConfigurationError(SamplerError):
-    """A configuration has problems; all of them are listed.
+    """A configuration has problems; all of them are listed, as far as somebody can read them.
 
     Attributes:
         file: where the configuration came from.
@@ -97,7 +101,10 @@ class ConfigurationError(SamplerError):
     def __init__(self, file: str, problems: Iterable[str]) -> None:
         self.file = file
         self.problems: tuple[str, ...] = tuple(problems)
-        super().__init__("\n".join(f"{file}: {problem}" for problem in self.problems))
+        said = [f"{file}: {problem}" for problem in self.problems[:MAX_PROBLEMS]]
+        if more := len(self.problems) - len(said):
+            said.append(f"{file}: ... and {more:,} more")
+        super().__init__("\n".join(said))
 
 
 class Unavailable(SamplerError):

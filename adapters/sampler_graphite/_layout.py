@@ -12,25 +12,18 @@ from fnmatch import fnmatchcase
 from string import Formatter
 from typing import TYPE_CHECKING
 
-from sampler.agent.paths import (
-    MAX_SEGMENT,
-    label_segments,
-    marked,
-    segment,
-    series_path,
-    shape_fault,
-)
+from sampler.agent.paths import Alphabet, label_segments, segment, series_path, shape_fault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sampler.agent import Series
 
-_TAG_VALUE = re.compile(r"[A-Za-z0-9_.:-]+")
-_NO_TAG_VALUE = re.compile(r"[^A-Za-z0-9_.:-]+")
-_MARKED = re.compile(r"-[0-9a-f]{8}\Z")
 _FIELD = re.compile(r"[a-z0-9_.]+")
 _ABSENT = "none"
+
+tag_value = Alphabet("_.:-").write
+"""Write a text as a tag's value."""
 
 
 class Layout:
@@ -75,13 +68,6 @@ def templates_fault(templates: Mapping[str, str]) -> str | None:
         if fault := shape_fault(template, _field_fault):
             return f"{pattern!r}: {fault}"
     return None
-
-
-def tag_value(text: str) -> str:
-    """Return ``text`` as a tag value: letters, digits, ``_ . : -``; changed as segments are."""
-    if len(text) <= MAX_SEGMENT and _TAG_VALUE.fullmatch(text) and not _MARKED.search(text):
-        return text
-    return marked(text, _NO_TAG_VALUE.sub("_", text).strip("_.:-"))
 
 
 def _key(name: str) -> str:

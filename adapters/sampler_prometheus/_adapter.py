@@ -30,8 +30,8 @@ def listen_fault(listen: str) -> str | None:
         return f"expected host:port such as '127.0.0.1:9464' or '[::1]:9464', got {listen!r}"
     if ":" in host and not (host.startswith("[") and host.endswith("]")):
         return f"an IPv6 address stands in brackets: '[{host}]:{port}'"
-    if not (port.isascii() and port.isdecimal() and int(port) <= 65535):
-        return f"the port must be a number from 0 to 65535, got {port!r}"
+    if not (port.isascii() and port.isdecimal() and len(port) <= 5 and int(port) <= 65535):
+        return f"the port must be a number from 0 to 65535, got {port[:20]!r}"
     return None
 
 

@@ -7,6 +7,8 @@ import ssl
 from ipaddress import ip_address
 from typing import Any
 
+from sampler.agent.files import contents
+
 
 class Channel(ssl.SSLSocket):
     """One side of a connection; waits as a plain non-blocking socket does.
@@ -105,10 +107,9 @@ class _EncryptedError(Exception):
 def _readable(name: str, file: str | None) -> None:
     if file is not None:
         try:
-            with open(file, "rb"):  # noqa: PTH123 - only whether it can be
-                pass
-        except OSError as error:
-            raise ValueError(f"{name}: {file!r} cannot be read: {error.strerror}") from None
+            contents(file)  # OpenSSL would wait for a pipe, and read a device without end
+        except ValueError as error:
+            raise ValueError(f"{name}: {file[:200]!r} {error}") from None
 
 
 def _no_password() -> str:

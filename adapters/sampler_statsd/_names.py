@@ -6,22 +6,21 @@ that is ever written. Tags are DogStatsD's ``|#key:value``; the npm daemon reads
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from sampler.agent.paths import MAX_SEGMENT, marked, quantile_name, series_path
+from sampler.agent.paths import Alphabet, quantile_name, series_path
 
 if TYPE_CHECKING:
     from sampler.agent import Series
 
-_SAFE = re.compile(r"[A-Za-z0-9_.-]+")
-_UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
-_MARKED = re.compile(r"-[0-9a-f]{8}\Z")
 _KEYS = {"name": "name_"}
 """The daemon's graphite backend keeps ``name`` for itself."""
 BOUND = "le"
+
+tag_value = Alphabet("_.-").write
+"""Write a text as a tag's value."""
 
 
 @attrs.frozen
@@ -78,13 +77,6 @@ class Namer:
 
     def _path(self, path: str) -> str:
         return f"{self._prefix}.{path}" if self._prefix else path
-
-
-def tag_value(text: str) -> str:
-    """Return ``text`` as a tag's value: letters, digits, ``_ . -``; changed as segments are."""
-    if len(text) <= MAX_SEGMENT and _SAFE.fullmatch(text) and not _MARKED.search(text):
-        return text
-    return marked(text, _UNSAFE.sub("_", text).strip("_.-"))
 
 
 def parts(namer: Namer, series: Series, quantiles: tuple[float, ...]) -> tuple[Name, ...]:

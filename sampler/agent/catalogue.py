@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 GROUP = "sampler.adapters"
 OURS = "sampler-api"
+_LONGEST = 150
+"""Characters of a word that is looked for: looking takes time with their square."""
 LOADING = 30.0
 """Seconds that an import may take."""
 
@@ -112,5 +114,5 @@ def _origin(point: EntryPoint) -> tuple[str, str]:
 
 def did_you_mean(word: str, known: Any) -> str:
     """Return ``" (did you mean 'x'?)"`` when something near is known, else nothing."""
-    near = get_close_matches(word, list(known), 1)
+    near = get_close_matches(word, list(known), 1) if len(word) <= _LONGEST else ()
     return f" (did you mean {near[0]!r}?)" if near else ""

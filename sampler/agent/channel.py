@@ -68,7 +68,9 @@ class Pushed(Channel):
     """The channel of an adapter that pushes."""
 
     def __init__(self, wiring: Wiring, adapter: Adapter, law: Law | None = None) -> None:
-        self.encoder: Encoder = Encoder(wiring.name, adapter)
+        self.encoder: Encoder = Encoder(
+            wiring.name, adapter, wiring.interval, wiring.encode_timeout
+        )
         self.stamped: bool = getattr(adapter, "stamped", True)
         self.relative: bool = getattr(adapter, "relative", not self.stamped)
         self._stepped = Stepped()

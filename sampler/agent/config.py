@@ -2,30 +2,44 @@
 
 from __future__ import annotations
 
-import inspect
 import os
-import tomllib
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from sampler._told import line, printable
 from sampler.agent.catalogue import Unusable, catalogue, did_you_mean
 from sampler.agent.expansion import expanded, fitted, plain
-from sampler.agent.options import option, options
-from sampler.agent.secrecy import Secrecy, described, masked, others_read, remember
-from sampler.exceptions import ConfigurationError
+from sampler.agent.files import state
+from sampler.agent.limits import faults
+from sampler.agent.options import option, options, parameters
+from sampler.agent.secrecy import Secrecy, described, masked, readable_mode, remember
+from sampler.agent.toml import read_toml
+from sampler.exceptions import MAX_PROBLEMS, ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from sampler.agent.catalogue import Entry
+    from sampler.agent.options import Option
 
 DEFAULT_FILE = "sampler.toml"
 VARIABLE = "SAMPLER_CONFIG"
 """Of the environment: the configuration file, where none is given."""
 DEFAULTS = "built-in defaults"
+_LONGEST = 1_000
+"""Characters of a problem."""
+
+
+def _name_fault(name: str) -> str | None:
+    try:
+        name.encode()
+    except UnicodeEncodeError:  # a variable of the environment
+        return "no UTF-8 text"
+    return None
 
 
 @attrs.frozen
@@ -35,10 +49,17 @@ class Program:
     interval: float = option(
         10.0, "Seconds between pulls, aligned to the wall clock.", minimum=0.1, maximum=86_400
     )
-    service: str | None = option(None, "What runs here; default: the program's name.", kind=str)
-    host: str | None = option(None, "Where it runs; default: the host's name.", kind=str)
+    service: str | None = option(
+        None, "What runs here; default: the program's name.", kind=str, check=_name_fault
+    )
+    host: str | None = option(
+        None, "Where it runs; default: the host's name.", kind=str, check=_name_fault
+    )
     instance: str | None = option(
-        None, "Which of several; default: the lowest free slot number on this host.", kind=str
+        None,
+        "Which of several; default: the lowest free slot number on this host.",
+        kind=str,
+        check=_name_fault,
     )
     flush_timeout: float = option(
         5.0, "Seconds that the final flush may take.", minimum=0, maximum=600
@@ -70,8 +91,18 @@ class Samplers:
         minimum=0.01,
         maximum=600,
     )
-    max_samples: int = option(10_000, "Samples taken from one sampler in one pull.", minimum=1)
-    max_series: int = option(2_000, "Series of one metric; the surplus is folded.", minimum=1)
+    max_samples: int = option(
+        10_000,
+        "Samples taken from one sampler in one pull; a group of instruments bounds itself.",
+        minimum=1,
+        maximum=100_000_000,
+    )
+    max_series: int = option(
+        2_000,
+        "Series of one metric; the surplus is folded.",
+        minimum=1,
+        maximum=100_000_000,
+    )
 
 
 def _folder_fault(folder: str) -> str | None:
@@ -93,8 +124,18 @@ class Delivery:
     timeout: float = option(
         5.0, "Seconds one attempt to deliver may take.", minimum=0.01, maximum=600
     )
+    encode_timeout: float | None = option(
+        None,
+        "Seconds encoding one snapshot may take; default: the interval, 5 to 300.",
+        kind=float,
+        minimum=0.01,
+        maximum=3_600,
+    )
     outbox: int = option(
-        8 * 2**20, "Bytes that may wait for the endpoint; the oldest make room.", minimum=2**10
+        8 * 2**20,
+        "Bytes that may wait for the endpoint; the oldest make room.",
+        minimum=2**10,
+        maximum=2**40,
     )
     spool: str | None = option(
         None,
@@ -104,7 +145,10 @@ class Delivery:
         check=_folder_fault,
     )
     spool_bytes: int = option(
-        64 * 2**20, "Bytes that the spool may take; the oldest make room.", minimum=2**16
+        64 * 2**20,
+        "Bytes that the spool may take; the oldest make room.",
+        minimum=2**16,
+        maximum=2**40,
     )
 
 
@@ -123,6 +167,7 @@ class Wiring:
         files: what the adapter has read beside its table, as it was then.
         spool: the folder of its spool, if it has one.
         spool_bytes: bytes that this may take.
+        encode_timeout: seconds that encoding a snapshot may take; None: as the interval says.
         make: returns another adapter that is configured alike, for a forked child.
     """
 
@@ -136,6 +181,7 @@ class Wiring:
     files: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
     spool: str | None = None
     spool_bytes: int = 64 * 2**20
+    encode_timeout: float | None = None
     make: Callable[[], Any] | None = attrs.field(default=None, eq=False, repr=False)
 
 
@@ -182,19 +228,11 @@ def read(file: str | Path) -> Settings:
     Raises:
         ConfigurationError: it cannot be read or parsed, or has problems: all of them at once.
     """
-    path = Path(file)
     try:
-        with path.open(encoding="utf-8") as opened:
-            mode = others_read(opened.fileno())
-            table = tomllib.loads(opened.read())
-    except OSError as error:
-        raise ConfigurationError(str(file), [f"cannot be read: {error.strerror}"]) from None
-    except UnicodeDecodeError as error:
-        message = f"is no UTF-8 text: byte {error.start}: save it as UTF-8"
-        raise ConfigurationError(str(file), [message]) from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(str(file), [f"is no TOML: {error}"]) from None
-    return parse(table, str(file), mode)
+        table, status = read_toml(file)
+    except ValueError as error:
+        raise ConfigurationError(line(str(file)), [str(error)]) from None
+    return parse(table, str(file), readable_mode(status))
 
 
 def parse(table: Mapping[str, Any], file: str = "configuration", readable: str = "") -> Settings:
@@ -208,7 +246,9 @@ def parse(table: Mapping[str, Any], file: str = "configuration", readable: str =
     Raises:
         ConfigurationError: with every problem.
     """
-    problems: list[str] = []
+    problems = list(islice(faults(dict(table)), MAX_PROBLEMS))
+    if problems:  # nothing is looked at that may be without end
+        raise ConfigurationError(file, problems)
     table = expanded(table, "", problems)
     own = {key: value for key, value in table.items() if key not in ("samplers", "adapters")}
     known = ("samplers", "adapters")
@@ -225,8 +265,13 @@ def parse(table: Mapping[str, Any], file: str = "configuration", readable: str =
         if wiring is not None:
             wirings.append(wiring)
     if problems:
-        raise ConfigurationError(file, map(masked, problems))
+        raise ConfigurationError(file, map(_cut, map(masked, problems)))
     return Settings(file, program, samplers or Samplers(), tuple(wirings))
+
+
+def _cut(problem: str) -> str:
+    shown = printable(problem[: _LONGEST + 1])
+    return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}..."
 
 
 def _table(table: Mapping[str, Any], key: str, problems: list[str]) -> dict[str, Any]:
@@ -277,9 +322,10 @@ def _wire(
         delivery.timeout,
         delivery.outbox,
         {**common, **own},
-        {file: _state(file) for file in getattr(adapter, "files", ())},
+        {file: state(file) for file in getattr(adapter, "files", ())},
         delivery.spool,
         delivery.spool_bytes,
+        delivery.encode_timeout,
         partial(_made, cls, own),
     )
 
@@ -294,15 +340,6 @@ def _unspoolable(adapter: Any) -> str:
     if not getattr(adapter, "idempotent", stamped):
         return "may not send twice what a process that was killed had sent"
     return ""
-
-
-def _state(file: str) -> tuple[int, ...]:
-    """Return what is different once a file has been written or replaced."""
-    try:
-        found = Path(file).stat()
-    except OSError:
-        return ()
-    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _build(
@@ -332,7 +369,7 @@ def _build(
                 continue
             if settings[key].secret:
                 remember(table[key])
-            if fault := settings[key].fault(table[key]):
+            if fault := _fault(settings[key], table[key]):
                 problems.append(f"{prefix}{key}: {fault}")
     if len(problems) > before:
         return None
@@ -343,21 +380,17 @@ def _build(
         begins = said.partition(":")[0] in settings  # a key's name, as validators say it
         problems.append(f"{prefix}{said}" if begins else f"{where}: {said}")
         return None
-    except Exception as error:  # foreign code
+    except (Exception, SystemExit) as error:  # foreign code
         problems.append(f"{where}: cannot be made: {described(error)}")
         return None
 
 
+def _fault(option: Option, value: Any) -> str | None:
+    try:
+        return option.fault(value)
+    except (Exception, SystemExit) as error:  # an adapter's own check
+        return f"cannot be checked: {described(error)}"
+
+
 def _made(cls: Any, table: Mapping[str, Any]) -> Any:
     return cls(**{key: plain(value) for key, value in table.items()})
-
-
-def parameters(cls: Any) -> tuple[str, ...] | None:
-    """Return the keys that a class without declared options takes; None: any."""
-    try:
-        parameters = inspect.signature(cls).parameters.values()
-    except (TypeError, ValueError):
-        return None
-    if any(p.kind is p.VAR_KEYWORD for p in parameters):
-        return None
-    return tuple(p.name for p in parameters)

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from sampler.agent.adapter import Adapter, Since
 
 ENCODE_DEADLINE = 5.0
-"""Seconds an adapter has to encode one snapshot."""
+"""Seconds an adapter has to encode one snapshot, unless its interval leaves more time."""
+_MOST = 300.0
+"""Seconds that an interval gives at most: one that hangs holds up the adapters beside it."""
 
 
 class Encoder:
@@ -25,19 +27,35 @@ class Encoder:
     Args:
         name: the adapter's name in the configuration.
         adapter: the adapter.
+        interval: seconds between its snapshots.
+        timeout: seconds it has to encode one; default: the interval, 5 to 300.
     """
 
-    def __init__(self, name: str, adapter: Adapter) -> None:
+    def __init__(
+        self, name: str, adapter: Adapter, interval: float = 0.0, timeout: float | None = None
+    ) -> None:
         self._name = name
+        self._interval = interval
+        self._timeout = timeout
         self._adapter = adapter
         self._hung: Any = None
         self._said = ""
+
+    @property
+    def deadline(self) -> float:
+        """Seconds it has to encode one snapshot."""
+        if self._timeout is not None:
+            return self._timeout
+        return max(ENCODE_DEADLINE, min(self._interval, _MOST))
 
     def job(self, snapshot: Snapshot, since: Since) -> Job:
         """Return the call of ``encode`` as a job for a crew."""
         if self._hung is not None and not self._hung.returned:
             return Job(_still_hung)
-        return Job(lambda: _accounted(self._adapter.encode(snapshot, since), len(snapshot)))
+        return Job(
+            lambda: _accounted(self._adapter.encode(snapshot, since), len(snapshot)),
+            deadline=self.deadline,
+        )
 
     def batches(self, job: Job, entries: int) -> list[Batch]:
         """Judge a finished job; everything is refused when it failed or does not add up.
@@ -49,7 +67,10 @@ class Encoder:
         batches: list[Batch] = []
         if job.overran is not None:
             self._hung = job.overran
-            fault = f"encode did not end within {job.seconds:.1f} s"
+            fault = (
+                f"encode did not end within {job.seconds:.1f} s: see encode_timeout, or take "
+                "fewer series"
+            )
         elif not job.started:
             fault = "encode had no time left, or no thread at the interpreter's end"
         elif job.error is not None:

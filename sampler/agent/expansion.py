@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
+
+from sampler._told import line
+from sampler.agent.files import contents
+from sampler.agent.limits import text_fault
 
 if TYPE_CHECKING:
     from sampler.agent.options import Option
@@ -67,21 +70,27 @@ def expanded(value: Any, where: str, problems: list[str]) -> Any:
             problems.append(
                 f"{where}: the environment has no {name}: set it, or write $${{{name}}}"
             )
+        elif fault := text_fault(os.environ[name]):
+            problems.append(f"{where}: {name} of the environment: {fault}")
         else:
             return os.environ[name]
         return ""
 
-    return Given(_REFERENCE.sub(replaced, value), value)
+    text = _REFERENCE.sub(replaced, value)
+    if fault := text_fault(text):
+        problems.append(f"{where}: with variables filled in: {fault}")
+        text = ""
+    return Given(text, value)
 
 
 def fitted(value: Any, option: Option) -> Any:
     """Return a value as its option wants it: numbers out of variables, secrets out of files.
 
     Raises:
-        ValueError: the file of a secret cannot be read, or is empty.
+        ValueError: the file of a secret cannot be read, is too large, or is empty.
     """
     if option.secret and isinstance(value, str) and value.startswith(FILE):
-        return _first_line(Path(value.removeprefix(FILE)))
+        return _first_line(value.removeprefix(FILE))
     if not isinstance(value, Given) or option.kind in (str, tuple, dict):
         return value
     if option.kind is bool:
@@ -103,13 +112,11 @@ def plain(value: Any) -> Any:
     return value
 
 
-def _first_line(file: Path) -> str:
+def _first_line(file: str) -> str:
     try:
-        line = file.read_text("utf-8").partition("\n")[0].strip()
-    except OSError as error:
-        raise ValueError(f"{str(file)!r} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ValueError(f"{str(file)!r} is no UTF-8 text") from None
-    if not line:
-        raise ValueError(f"{str(file)!r} has an empty first line")
-    return line
+        first = contents(file).text().partition("\n")[0].strip()
+    except ValueError as error:
+        raise ValueError(f"{line(repr(file))} {error}") from None
+    if not first:
+        raise ValueError(f"{line(repr(file))} has an empty first line")
+    return first

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from sampler._mapping import short
+from sampler.agent.limits import HIGHEST, LOWEST, size_fault, text_fault
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 _KEY = "sampler.option"
 _WORDS: dict[type, str] = {
@@ -19,6 +23,8 @@ _WORDS: dict[type, str] = {
     tuple: "a list of strings",
     dict: "a table of strings",
 }
+_ENORMOUS = 10_000_000
+"""A number that nobody reads as the end of a range."""
 _LISTS: dict[type, str] = {str: "strings", float: "numbers", int: "integers"}
 
 
@@ -59,7 +65,12 @@ class Option:
             return None
         if not self._has_type(value):
             return f"expected {self.expected}, got {self._shown(value)}"
-        for item in value if isinstance(value, list | tuple) else (value,):
+        items = tuple(_items(value))
+        if len(items) > 1 and (fault := size_fault(items)):
+            return fault
+        for item in items:
+            if isinstance(item, str) and (fault := text_fault(item)):
+                return fault
             if self.choices and item not in self.choices:
                 known = ", ".join(map(repr, self.choices))
                 return f"expected one of {known}, got {self._shown(item)}"
@@ -72,17 +83,30 @@ class Option:
         """The type in words: ``an integer``, ``a list of numbers``."""
         return f"a list of {_LISTS[self.items]}" if self.kind is tuple else _WORDS[self.kind]
 
+    @property
+    def range(self) -> str:
+        """Between which numbers a value lies, in words; nothing when it does not matter."""
+        low, high = self.minimum, self.maximum
+        if low is None or high is None:
+            return f"at least {low:.15g}" if low else f"at most {high:.15g}" if high else ""
+        if high < _ENORMOUS:
+            return f"{low:.15g} to {high:.15g}"
+        return f"at least {low:.15g}, at most {high:,}"
+
     def _shown(self, value: Any) -> str:
-        return "something else" if self.secret else repr(value)
+        return "something else" if self.secret else short(value)
 
     def _out_of_range(self, value: Any) -> str | None:
         if isinstance(value, bool) or not isinstance(value, int | float):
             return None
-        low, high = self.minimum, self.maximum
-        if not math.isfinite(value) or (low is not None and value < low):
-            return f"must be at least {low}, got {value!r}"
-        if high is not None and value > high:
-            return f"must be at most {high}, got {value!r}"
+        if isinstance(value, float) and not math.isfinite(value):
+            return f"must be a finite number, got {value!r}"
+        low = LOWEST if self.minimum is None else self.minimum
+        high = HIGHEST if self.maximum is None else self.maximum
+        if value < low:
+            return f"must be at least {low}, got {short(value)}"
+        if value > high:
+            return f"must be at most {high}, got {short(value)}"
         return None
 
     def _has_type(self, value: Any) -> bool:
@@ -91,6 +115,12 @@ class Option:
         if self.kind is dict:
             return isinstance(value, dict) and all(isinstance(v, str) for v in value.values())
         return _is(value, self.kind)
+
+
+def _items(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return (*value, *value.values())
+    return value if isinstance(value, list | tuple) else (value,)
 
 
 def _is(value: Any, kind: type) -> bool:
@@ -160,3 +190,14 @@ def options(cls: type) -> dict[str, Option]:
     if not attrs.has(cls):
         return {}
     return {f.name: f.metadata[_KEY] for f in attrs.fields(cls) if _KEY in f.metadata}
+
+
+def parameters(cls: Any) -> tuple[str, ...] | None:
+    """Return the keys that a class without declared options takes; None: any."""
+    try:
+        parameters = inspect.signature(cls).parameters.values()
+    except (TypeError, ValueError):
+        return None
+    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+        return None
+    return tuple(p.name for p in parameters)

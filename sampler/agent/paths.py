@@ -2,12 +2,13 @@
 
 A segment is what stands between two dots. Only letters, digits, ``_`` and ``-`` survive carbon,
 carbon-c-relay, graphite-web and statsd alike, so nothing else is ever written. Text that must
-change keeps a readable stem and gets 8 hex digits of its SHA-256; so does text that already
-ends like that, which makes the mapping injective.
+change keeps a readable stem and gets a mark: 128 bits of its SHA-256, so that nobody can find two
+texts with one mark. Text that already ends like that gets one, too: the mapping is injective.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
 from string import Formatter
@@ -23,29 +24,42 @@ MAX_SEGMENT = 200
 PLACEHOLDERS = ("service", "host", "instance", "pid", "role")
 """What a prefix template may name: keys of ``Snapshot.identity``."""
 
-_MARK = re.compile(r"-[0-9a-f]{8}\Z")
-_MARK_LENGTH = 9
-_SAFE = re.compile(r"[A-Za-z0-9_-]+")
+_MARK_BITS = 128
+_MARK_LENGTH = 1 + -(-_MARK_BITS // 5)
+"""Bytes: ``-`` and base32, five bits a character."""
+_MARK = re.compile(rf"-[a-z2-7]{{{_MARK_LENGTH - 1}}}\Z")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 _LITERAL = re.compile(r"[A-Za-z0-9_.-]*")
 _LONGEST_KEY = 80
 _UNKNOWN = "unknown"
 
 
-def segment(text: str, limit: int = MAX_SEGMENT) -> str:
-    """Return ``text`` as one path segment of at most ``limit`` bytes (at least 16).
+class Alphabet:
+    """How any text is written with letters, digits and a few more characters.
 
-    Safe text is unchanged; of two different texts the results differ.
+    Args:
+        more: what may stand beside letters and digits; has ``_`` and ``-``.
     """
-    if len(text) <= limit and _SAFE.fullmatch(text) and not _MARK.search(text):
-        return text
-    return marked(text, _UNSAFE.sub("_", text).strip("_-"), limit)
+
+    def __init__(self, more: str) -> None:
+        allowed = f"A-Za-z0-9{re.escape(more)}"
+        self._more = more
+        self._safe = re.compile(f"[{allowed}]+")
+        self._unsafe = re.compile(f"[^{allowed}]+")
+
+    def write(self, text: str, limit: int = MAX_SEGMENT) -> str:
+        """Return ``text`` in at most ``limit`` bytes (at least 27, which a mark takes).
+
+        Safe text is unchanged; of two different texts the results differ.
+        """
+        if len(text) <= limit and self._safe.fullmatch(text) and not _MARK.search(text):
+            return text
+        stem = self._unsafe.sub("_", text).strip(self._more)
+        return stem[: limit - _MARK_LENGTH] + _mark(text)
 
 
-def marked(text: str, stem: str, limit: int = MAX_SEGMENT) -> str:
-    """Return ``stem``, cut to fit, with the mark that tells ``text`` from all others."""
-    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-    return f"{stem[: limit - _MARK_LENGTH]}-{digest[:8]}"
+segment = Alphabet("_-").write
+"""Write a text as one path segment."""
 
 
 def label_segments(labels: Mapping[str, str]) -> str:
@@ -126,5 +140,10 @@ def _placeholder_fault(field: str) -> str | None:
 def _pair(key: str, value: str) -> str:
     word = key.replace(".", "__")
     if len(word) > _LONGEST_KEY:
-        word = marked(key, word, _LONGEST_KEY).replace("-", "_") + "_"
+        word = word[: _LONGEST_KEY - _MARK_LENGTH] + _mark(key).replace("-", "_") + "_"
     return f"{word}-{segment(value, MAX_SEGMENT - len(word) - 1)}"
+
+
+def _mark(text: str) -> str:
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+    return "-" + base64.b32encode(digest[: _MARK_BITS // 8]).decode().rstrip("=").lower()

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from sampler._threads import Thread
 from sampler._worker import Crew
 from sampler.agent.channel import fan_out
-from sampler.agent.encoding import ENCODE_DEADLINE
 from sampler.agent.schedule import Ticker
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ class Pulse:
 
     def _longest(self) -> float:
         """Return the seconds that a tick may take: the deadlines of all that it calls."""
-        return self.collector.longest + ENCODE_DEADLINE * len(self.channels)
+        return self.collector.longest + sum(each.encoder.deadline for each in self.channels)
 
     def close(self) -> None:
         """Let the encoding thread end; the Collector is its agent's to close."""

@@ -7,9 +7,9 @@ configuration is remembered, and masked in whatever the agent says of an adapter
 from __future__ import annotations
 
 import logging
-import os
 import re
 import stat
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -18,6 +18,7 @@ from sampler._told import line, said
 from sampler.agent.expansion import FILE, Given
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterator
 
     from sampler.agent.options import Option
@@ -61,16 +62,17 @@ class Secrecy:
         return None
 
 
-def others_read(file: str | int) -> str:
-    """Return the mode of a regular file that others than its owner can read, else nothing.
-
-    Args:
-        file: its path, or its descriptor.
-    """
+def others_read(file: str) -> str:
+    """Return the mode of a regular file that others than its owner can read, else nothing."""
     try:
-        mode = os.stat(file).st_mode  # noqa: PTH116 - of descriptors, too
+        return readable_mode(Path(file).stat())
     except (OSError, ValueError):
         return ""  # whoever reads it says so
+
+
+def readable_mode(found: os.stat_result) -> str:
+    """Return the mode of a regular file that others than its owner can read, else nothing."""
+    mode = found.st_mode
     if not stat.S_ISREG(mode) or not mode & 0o044:
         return ""
     return f"{stat.S_IMODE(mode):04o}"

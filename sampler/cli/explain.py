@@ -103,20 +103,13 @@ def _key(path: str, option: Option) -> list[str]:
     lines = [f"{path}: {option.expected}, default: {default}", f"  {option.help}"]
     if option.choices:
         lines.append(f"  one of {', '.join(map(str, option.choices))}")
-    if said := _limits(option):
-        lines.append(f"  {said}")
+    if option.range:
+        lines.append(f"  {option.range}")
     if option.secret:
         lines.append("  secret: never shown; file:/path stands for the first line of a file")
     if option.private:
         lines.append("  private: nobody but its owner may be able to read that file")
     return lines
-
-
-def _limits(option: Option) -> str:
-    low, high = (None if n is None else f"{n:.15g}" for n in (option.minimum, option.maximum))
-    if low is None or high is None:
-        return f"at least {low}" if low else f"at most {high}" if high else ""
-    return f"{low} to {high}"
 
 
 def _tables(word: str, tables: list[Section]) -> Iterator[list[str]]:

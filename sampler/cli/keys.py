@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from sampler.agent.catalogue import OURS, Unusable, catalogue
-from sampler.agent.config import Delivery, Program, Samplers, parameters
-from sampler.agent.options import Option, options
+from sampler.agent.config import Delivery, Program, Samplers
+from sampler.agent.options import Option, options, parameters
 from sampler.cli.losses import losses
 
 if TYPE_CHECKING:

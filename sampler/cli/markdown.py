@@ -94,7 +94,5 @@ def _shape(option: Option) -> str:
     if option.choices:
         return ", ".join(f"`{choice}`" for choice in option.choices)
     words = _TYPES[option.kind] if option.kind in _TYPES else f"list of {_ITEMS[option.items]}"
-    if option.minimum is not None:
-        high = "" if option.maximum is None else f" to {option.maximum:g}"
-        words += f", {option.minimum:g}{high}" if high else f", at least {option.minimum:g}"
+    words += f", {option.range}" if option.range else ""
     return f"{words}, secret" if option.secret else words

@@ -35,7 +35,7 @@ REFUSED: Mapping[str, str] = {
     "not_finite": "it is infinite",
     "out_of_range": "it is an integer beyond ±2**63",
     "overflow": "its metric has more series than samplers.max_series: the surplus is folded into "
-    "one series, labelled overflow",
+    "one series, labelled overflow; or a gauge was set for more label sets than its max_children",
     "shape": "it is no (name, value) or (name, value, labels)",
     "too_many_buckets": "its histogram has more than 1000 buckets",
     "too_many_labels": "it has more than 64 labels",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sampler._intake import Intake
 from sampler._mapping import Declaration
+from sampler._names import SURPLUS
 from sampler._snapshot import ABSENT
 from sampler._values import fell
 from sampler.exceptions import InvalidSampler
@@ -110,6 +111,8 @@ class History:
         described = declared.get(slot.metric)
         if declared and described is None:
             self._report.add("S-08", slot.metric, f"metric {slot.metric!r} is not described")
+        if slot.key[1] == SURPLUS:  # of the metric, whatever its labels
+            return
         foreign = {name for name, _ in slot.key[1]} - set(described.labels if described else ())
         if described and described.labels and foreign:
             names = ", ".join(sorted(foreign))

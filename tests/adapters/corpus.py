@@ -23,7 +23,7 @@ PIECES = [
         "\r\n",
         "\n# EOF\n",
     ),
-    *("..", "NaN", "+Inf", "a", "b7", "-deadbeef", "le", "__name__", "%s", "{}", "\\n"),
+    *("..", "NaN", "+Inf", "a", "b7", "-" + "a7" * 13, "le", "__name__", "%s", "{}", "\\n"),
     "x" * 200,
 ]
 WORDS = ["a", "b", "total", "sum", "count", "bucket", "info", "created", "le", "name", "p50", "x1"]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from sampler.agent.paths import (
     MAX_SEGMENT,
+    Alphabet,
     expand,
     label_segments,
     segment,
@@ -19,9 +20,12 @@ from sampler.agent.paths import (
 from tests.adapters.shapes import IDENTITY, labels, names, texts
 
 SAFE = re.compile(r"[A-Za-z0-9_-]+")
+TWINS = ("\u4e27\u4e18", "\u4e27\u5465")
+"""Two texts whose SHA-256 begins with the same 32 bits, found in half a second."""
+ALPHABETS = st.sampled_from(["_-", "_.-", "_.:-"]).map(Alphabet)
 
 
-@pytest.mark.parametrize("text", ["idle", "a_b-C9", "-", "x" * 200, "-deadbeef0"])
+@pytest.mark.parametrize("text", ["idle", "a_b-C9", "-", "x" * 200, "-deadbeef", "a-" + "b" * 25])
 def test_safe_text_is_its_own_segment(text):
     """Nothing is changed without need."""
     assert segment(text) == text
@@ -29,14 +33,20 @@ def test_safe_text_is_its_own_segment(text):
 
 @pytest.mark.parametrize(
     ("text", "stem"),
-    [("a b", "a_b"), ("GET /x", "GET_x"), ("x-deadbeef", "x-deadbeef"), ("é", ""), ("", "")],
+    [
+        ("a b", "a_b"),
+        ("GET /x", "GET_x"),
+        ("x-" + "a7" * 13, "x-" + "a7" * 13),
+        ("é", ""),
+        ("", ""),
+    ],
 )
 def test_other_text_becomes_stem_and_digest(text, stem):
     """The stem stays readable; what looks like a result is changed too."""
-    assert re.fullmatch(re.escape(stem) + "-[0-9a-f]{8}", segment(text))
+    assert re.fullmatch(re.escape(stem) + "-[a-z2-7]{26}", segment(text))
 
 
-@given(st.one_of(texts, st.text()), st.sampled_from([20, MAX_SEGMENT]))
+@given(st.one_of(texts, st.text()), st.integers(27, MAX_SEGMENT))
 def test_a_segment_is_safe_and_bounded(text, limit):
     """Only letters, digits, _ and -, and at most the limit."""
     assert SAFE.fullmatch(segment(text, limit))
@@ -50,6 +60,32 @@ def test_a_segment_is_safe_and_bounded(text, limit):
 def test_segments_of_different_texts_differ(one, other):
     """The mapping is injective, its own results included."""
     assert (segment(one) == segment(other)) == (one == other)
+
+
+@given(ALPHABETS, st.lists(st.one_of(texts, st.text()), min_size=2), st.integers(27, MAX_SEGMENT))
+def test_every_way_of_writing_keeps_texts_apart_and_within_the_limit(alphabet, given, limit):
+    """Of tag values as of segments; a text that was written once may be given again."""
+    given += [alphabet.write(text, limit) for text in given]
+    written = {text: alphabet.write(text, limit) for text in given}
+    assert len(set(written.values())) == len(written)
+    assert all(1 <= len(text) <= limit for text in written.values())
+
+
+@pytest.mark.scenario(57)
+@pytest.mark.parametrize("more", ["_-", "_.-", "_.:-"])
+def test_texts_whose_digests_begin_alike_are_written_differently(more):
+    """A mark of 32 bits would be the same; stem and length are."""
+    first, second = map(Alphabet(more).write, TWINS)
+    assert first != second
+    assert len(first) == len(second) == 27
+
+
+@pytest.mark.scenario(57)
+def test_labels_and_identities_whose_digests_begin_alike_have_paths_of_their_own():
+    """In a value, in a key that is cut and in a prefix."""
+    first, second = ({"service": text} for text in TWINS)
+    assert label_segments(first) != label_segments(second)
+    assert expand("{service}", first) != expand("{service}", second)
 
 
 @given(labels, labels)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import enum
+import pickle
 import pickletools
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from hypothesis import given, settings
 from sampler import Collector, Registry
 from sampler_graphite import Graphite
 from tests.adapters.corpus import corpus
-from tests.adapters.shapes import block, snapshot_of, snapshots
+from tests.adapters.shapes import block, gauge, snapshot, snapshot_of, snapshots
 
 ROOT = Path(__file__).parents[2]
 PLAIN = {
@@ -62,6 +63,22 @@ def test_numbers_of_foreign_classes_arrive_as_plain_ones(value):
     registry.register({"name": "a", "sample": lambda: [("b", value)]})
     with Collector(registry, name="t", interval=10) as collector:
         assert codes(collector.collect()) <= PLAIN
+
+
+EDGES = [
+    edge + near
+    for bits in (7, 8, 15, 16, 31, 32, 62)
+    for edge in (2**bits, -(2**bits))
+    for near in (-1, 0, 1)
+]
+
+
+@pytest.mark.parametrize("value", [*EDGES, 0, 2**63 - 1, -(2**63)])
+def test_whole_numbers_are_exact_where_their_width_changes(value):
+    """As the reference reads them."""
+    (batch,) = Graphite(protocol="pickle", prefix="").encode(snapshot((gauge("a.b"), value)), {})
+    ((_, (_, read)),) = pickle.loads(batch.frames[0][4:])
+    assert (read, type(read)) == (value, int)
 
 
 READERS = ("tomllib", "json", "entry", "point")

@@ -97,6 +97,33 @@ def test_a_page_in_full():
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("a\\nb", "a\\\\nb"),
+        ("a\nb", "a\\nb"),
+        ("C:\\", "C:\\\\"),
+        ('say "x"', 'say "x"'),
+        ("\\\n", "\\\\\\n"),
+    ],
+)
+def test_help_is_escaped(text, written):
+    """A backslash, so that the text is read back as it was, and what ends a line."""
+    page = text_of(snapshot((gauge("a.b", text=text), 1)))
+    assert page.startswith(f"# HELP a_b {written}\n# TYPE a_b gauge\n")
+    (family,) = text_string_to_metric_families(page)
+    assert family.documentation == text
+
+
+@given(texts)
+def test_any_help_is_read_back(text):
+    """Whatever it holds, by undoing the two escapes that there are."""
+    first, *others = text_of(snapshot((gauge("a.b", text=text), 1))).split("\n")
+    escaped = first.removeprefix("# HELP a_b ")
+    assert re.sub(r"\\(.)", lambda found: {"n": "\n"}.get(found[1], found[1]), escaped) == text
+    assert others == ["# TYPE a_b gauge", "a_b 1", ""]
+
+
 def test_a_family_of_two_samplers_is_contiguous():
     """One HELP and one TYPE, whatever block a series is in."""
     one = block((gauge("a.b_c", text="First.", s="1"), 1), (gauge("a.z"), 2), sampler="a")

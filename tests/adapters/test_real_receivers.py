@@ -35,7 +35,7 @@ HOSTILE = [
     "\U0001f600",
     "v" * 1024,
     "é" * 1024,
-    "idle-deadbeef",
+    "idle-" + "a7" * 13,
     "back\\nslash",
     "nul\0nul",
     "carriage\r\nreturn",

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import tracemalloc
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,6 +13,7 @@ from sampler import ConfigurationError
 from sampler.agent import options
 from sampler.agent.catalogue import catalogue
 from sampler.agent.config import Delivery, Program, Samplers, Settings, parse
+from tests.fuzz import configurations
 
 TABLES = {name: entry.load() for name, entry in catalogue().items()}
 KEYS = sorted(
@@ -54,3 +59,24 @@ def test_any_configuration_is_settings_or_problems(whole, top):
         assert isinstance(settings, Settings)
         for wiring in settings.adapters:
             assert wiring.adapter is not None
+
+
+@pytest.mark.scenario(56)
+def test_any_bytes_are_settings_or_problems() -> None:
+    """Mutations of good files, in a process that does not grow."""
+    configurations.run(100, seed=1)
+    tracemalloc.start()
+    try:
+        figures = configurations.run(400, seed=2)
+        gc.collect()
+        assert tracemalloc.get_traced_memory()[0] < 500_000
+    finally:
+        tracemalloc.stop()
+    assert figures["Settings"] > 50
+    assert figures["ConfigurationError"] > 50
+
+
+@pytest.mark.scenario(56)
+def test_the_command_says_what_is_wrong_and_exits_78() -> None:
+    """Or runs, and ends when it is told to."""
+    assert sum(configurations.through_run(4, seed=3).values()) == 4

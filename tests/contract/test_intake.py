@@ -416,3 +416,12 @@ def test_a_histogram_that_raises_costs_itself_only(lab: Lab, value: Any, warm: b
     assert lab.pull(("h", value), ("g", 2)) == {"lab.g": 2}
     assert lab.account.refused == {"shape": 1}
     assert "lab.h" in lab.pull(good, ("g", 3))
+
+
+def test_labels_are_in_the_order_of_their_names() -> None:
+    """Constant ones among the others, however they were written: series compare by them."""
+    registry, constant = Registry(), {"m": "constant", "b": "constant"}
+    registry.register(mapping("s", ("g", 1, {"z": "1", "a": "1", "n": "1"}), labels=constant))
+    with Collector(registry, deadline=20.0) as consumer:
+        ((series, _),) = consumer.collect()
+    assert list(series.labels) == ["a", "b", "m", "n", "z"]

@@ -59,6 +59,23 @@ def test_consumers_share_one_read(registry: Registry) -> None:
     assert dear.reads == 1
 
 
+def test_a_read_that_was_cut_is_shared_by_those_who_want_no_more(registry: Registry) -> None:
+    """Whoever wants more reads anew, and that read then serves all."""
+    dear = Dear(LONG)
+    registry.register(dear.sampler)
+    with (
+        Collector(registry, max_samples=1) as one,
+        Collector(registry, max_samples=1) as two,
+        Collector(registry, max_samples=2) as more,
+    ):
+        for consumer in (one, two, one):
+            assert values(consumer.collect()) == {"dear.reads": 1}
+        assert len(values(more.collect())) == 2
+        for consumer in (one, two, more):
+            assert values(consumer.collect())["dear.reads"] == 2
+    assert dear.reads == 2
+
+
 def test_a_read_used_again_is_the_same_block(registry: Registry) -> None:
     """So an adapter can tell that its point is there already."""
     registry.register(Dear(LONG).sampler)
