@@ -198,6 +198,12 @@ class Agent:
         """
         self.discover()
         self._claim(self.settings.program)
+        try:
+            return self._deliver_once()
+        finally:
+            self._give_back()
+
+    def _deliver_once(self) -> Snapshot:
         deadline = time.monotonic() + self.settings.program.flush_timeout
         interval = self.settings.program.interval
         pulse = Pulse(self.collector("once", interval), Schedule(interval), self._pushed)
@@ -208,7 +214,6 @@ class Agent:
         self._flush(self._pushed, max(deadline, time.monotonic() + 1.0), close=False)
         pulse.collector.close()
         pulse.close()
-        self._give_back()
         return snapshot
 
     def stop(self, timeout: float | None = None) -> dict[str, Account]:

@@ -38,7 +38,10 @@ class Program:
     service: str | None = option(None, "What runs here; default: the program's name.", kind=str)
     host: str | None = option(None, "Where it runs; default: the host's name.", kind=str)
     instance: str | None = option(
-        None, "Which of several; default: the lowest free slot number on this host.", kind=str
+        None,
+        "Which of several; default: the lowest free slot number on this host. What another process "
+        "of the same service has already gets a number behind it.",
+        kind=str,
     )
     flush_timeout: float = option(
         5.0, "Seconds that the final flush may take.", minimum=0, maximum=600
@@ -75,6 +78,11 @@ class Samplers:
 
 
 def _folder_fault(folder: str) -> str | None:
+    try:
+        if b"\0" in os.fsencode(folder):
+            return f"no path has a null character: {folder!r}"
+    except UnicodeEncodeError:
+        return f"no path has such a character: {folder!r}"
     return None if Path(folder).is_absolute() else f"must be an absolute path, got {folder!r}"
 
 

@@ -64,6 +64,7 @@ class Folder:
             if stat.S_IMODE(found.st_mode) != 0o700:
                 os.fchmod(self._at, 0o700)
             self._hold()
+            self._rubbish.clear()  # somebody else may have used the names meanwhile
             self.count_aside()
         except BaseException:
             self.give()

@@ -18,7 +18,7 @@ from sampler._log import log
 from sampler._threads import Event
 from sampler.agent.claims import claim
 from sampler.agent.claims import release as _release
-from sampler.agent.paths import marked
+from sampler.agent.paths import segment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,8 +80,8 @@ def readable(text: str) -> str:
     """Return a word that can be written as UTF-8 on one line; of two texts the results differ."""
     if len(text) <= _LONGEST and text.isprintable():
         return str(text)
-    stem = "".join(each if each.isprintable() else "_" for each in text[:_LONGEST])
-    return marked(text, stem, _LONGEST)
+    stem, _, mark = segment(text, _LONGEST).rpartition("-")
+    return f"{stem}_{mark}"  # what ends as a segment's mark does would get another one in a path
 
 
 def _program() -> str:
