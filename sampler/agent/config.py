@@ -39,8 +39,8 @@ class Program:
     host: str | None = option(None, "Where it runs; default: the host's name.", kind=str)
     instance: str | None = option(
         None,
-        "Which of several; default: the lowest free slot number on this host. What another process "
-        "of the same service has already gets a number behind it.",
+        "Which of several; default: the lowest free slot number on this host. One that another "
+        "process of the service has gets a number behind it.",
         kind=str,
     )
     flush_timeout: float = option(

@@ -24,6 +24,7 @@ from tests.adapters.shapes import block, snapshot_of
 from tests.chaos.law import check
 from tests.support.command import environment, sampler
 from tests.support.doubles import LineSink
+from tests.support.waiting import wait_for
 
 ROOT = Path(__file__).parents[2]
 WORDS = {
@@ -49,7 +50,7 @@ NEEDED: dict[str, dict[str, Any]] = {
 
 def shop() -> Registry:
     registry = Registry()
-    sample = lambda: [("orders", 3), ("stock", 2, {"kind": "\udcff\n"})]
+    sample = lambda: [("orders", 3), ("stock", 2, {"kind": "all"})]
     registry.register({"name": "shop", "sample": sample})
     return registry
 
@@ -126,6 +127,26 @@ def test_every_text_of_an_adapter_may_be_anything(kind, caplog) -> None:
                     assert "codec can't encode" not in str(error)
     assert judged >= len(texts) * len(WORDS)
     assert "Traceback" not in caplog.text
+
+
+@pytest.mark.scenario(62)
+def test_real_servers_take_them(carbon, pushgateway) -> None:
+    """Each word makes a path and a group of its own, with everything in it."""
+    for word in WORDS.values():
+        wanted = table("graphite", service=word, host=word, instance=word)
+        wanted["adapters"] = {
+            "graphite": {"host": "127.0.0.1", "port": carbon.line_port},
+            "pushgateway": {"url": pushgateway.url, "delete_on_stop": False},
+        }
+        agent = Agent(parse(wanted), shop())
+        agent.start()
+        agent.stop()
+        for account in agent.accounts().values():
+            assert account.delivered > 0
+            assert not sum(account.dropped.values()) - account.dropped["superseded"]
+    find = lambda: [path for path in carbon.paths() if path.endswith(".shop.orders")]
+    wait_for(lambda: len(find()) == len(WORDS), what="a path for each")
+    assert len(pushgateway.groups()) == len(WORDS)
 
 
 @pytest.mark.scenario(62)
