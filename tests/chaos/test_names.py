@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import socket
 import subprocess
 import sys
 from itertools import pairwise
@@ -19,6 +20,7 @@ from sampler.agent.catalogue import catalogue
 from sampler.agent.config import parse
 from sampler.agent.options import options
 from sampler.agent.schedule import phase
+from sampler.cli.notify import notify, watchdog
 from sampler.exceptions import ConfigurationError, Rejected, Unavailable
 from tests.adapters.shapes import block, snapshot_of
 from tests.chaos.law import check
@@ -208,6 +210,19 @@ def test_check_and_run_agree_on_what_came_as_bytes(tmp_path, charset) -> None:
             assert "Traceback" not in done.stderr
             assert "\x1b" not in done.stdout + done.stderr
         assert sink.lines
+
+
+@pytest.mark.scenario(62)
+def test_a_service_manager_is_told_of_a_file_whose_name_is_bytes(tmp_path, monkeypatch) -> None:
+    """In one line: nothing in a name becomes an assignment of its own."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ear:
+        ear.bind(str(tmp_path / "n"))
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "n"))
+        notify("READY=1", "STATUS=running with \udcff\nWATCHDOG=trigger")
+        said = ear.recv(4096).decode()
+    assert said == "READY=1\nSTATUS=running with \\udcff\\nWATCHDOG=trigger"
+    monkeypatch.setenv("WATCHDOG_USEC", "9" * 5_000)
+    assert watchdog() is None
 
 
 PROGRAM = """

@@ -8,6 +8,8 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from sampler.agent.folder import ASIDE, Folder, HeldError
 from sampler.agent.records import payload, record
+from tests.support.command import environment
 from tests.support.spools import abandon, batch, drain, folder, number, outbox, segments
 
 if TYPE_CHECKING:
@@ -269,6 +272,39 @@ def test_a_program_that_closes_what_it_finds_gets_no_byte_of_ours(tmp_path) -> N
     for each in others:
         os.close(each)  # it is still open
     assert live(tmp_path, 3) == [3]
+
+
+SUBINTERPRETER = """
+import sys
+from pathlib import Path
+from sampler.agent.folder import Folder, HeldError
+import _xxsubinterpreters as interpreters
+path = sys.argv[1]
+mine = Folder(Path(path), 1_000)
+mine.take()
+code = f'''
+from pathlib import Path
+from sampler.agent.folder import Folder, HeldError
+try:
+    Folder(Path({path!r}), 1_000).take()
+except HeldError:
+    print("held", flush=True)
+'''
+interpreters.run_string(interpreters.create(isolated=False), code)
+try:
+    Folder(Path(path), 1_000).take()
+except HeldError:
+    print("held here, too")
+"""
+
+
+@pytest.mark.scenario(61)
+@pytest.mark.skipif(sys.version_info >= (3, 13), reason="the module has another name")
+def test_sub_interpreters_do_not_share_a_spool(tmp_path) -> None:
+    """As mod_wsgi's: what a process holds is not everybody's in it."""
+    command = [sys.executable, "-c", SUBINTERPRETER, str(tmp_path / "own")]
+    said = subprocess.check_output(command, text=True, env=environment())
+    assert said == "held\nheld here, too\n"
 
 
 @pytest.mark.scenario(61)
