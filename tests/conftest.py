@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, settings
 from sampler._log import log
 from tests.adapters.corpus import corpus
 from tests.support.installed import NotInstallableError, install
+from tests.support.scope import scope
 from tests.support.servers import (
     Carbon,
     MissingServerError,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
 
     from sampler.agent import Series
+    from sampler.agent.locks import Held
 
 S = TypeVar("S", bound=Server)
 
@@ -180,12 +182,18 @@ def _logged() -> Iterator[None]:
     log.flush(10.0)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _instances(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Let agents count their instances from one, whatever other processes run tests."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
-        yield
+@pytest.fixture(autouse=True)
+def _instances(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let the agents of a test find every instance free, whatever other tests run or leave.
+
+    Programs that a test starts see the whole host, unless they call `tests.support.scope.apart`.
+    """
+    claimed: dict[str, Held] = {}
+    monkeypatch.setattr("sampler.agent.claims._PREFIX", scope())
+    monkeypatch.setattr("sampler.agent.claims._claims", claimed)
+    yield
+    for held in claimed.values():
+        held.close()
 
 
 @pytest.fixture(autouse=True)

@@ -235,5 +235,5 @@ def _pair(label: str, value: str) -> str:
     text = value[:_LONGEST]
     if _PLAIN.fullmatch(text) and text not in (".", ".."):
         return f"{label}/{quote(text, safe='')}"
-    encoded = base64.urlsafe_b64encode(text.encode()).decode()
+    encoded = base64.urlsafe_b64encode(text.encode("utf-8", "replace")).decode()
     return f"{label}@base64/{encoded or '='}"

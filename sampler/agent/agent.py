@@ -59,7 +59,7 @@ class Agent:
         self.settings: Settings = settings or default_settings()
         self.registry: Registry = _registry.default if registry is None else registry
         self._forked = self._begins_at_fork = forked
-        self.identity: Mapping[str, str] = self._who(self.settings.program)
+        self.identity: Mapping[str, str] = self._who(self.settings.program, claimed=False)
         self._own = Registry(reserved=True)
         self._selection = Selection(self.registry, self.settings.samplers.enable, self._own)
         self._channels: list[Pushed | Scraped] = [channel(w) for w in self.settings.adapters]
@@ -72,7 +72,7 @@ class Agent:
                 lambda: {p.collector.name: p.ticker for p in self._pulses if p.ticker.ticks},
             )
         )
-        self._running = self._stopped = self._flushing = self._released = False
+        self._running = self._stopped = self._flushing = self._claimed = False
         self._until = float("inf")
         self._stopping: set[int] = set()
         """Threads that wait for the end."""
@@ -119,6 +119,7 @@ class Agent:
             if self._running or self._stopped:
                 return
             self._running = True
+            self._claim(self.settings.program)
             self._open(self._scraped, {}, self.settings, insist=insist)
             self._collectors += [each.collector for each in self._scraped]
             for each in self._pushed:
@@ -196,6 +197,13 @@ class Agent:
             What was pulled; :meth:`accounts` and :meth:`troubles` say what became of it.
         """
         self.discover()
+        self._claim(self.settings.program)
+        try:
+            return self._deliver_once()
+        finally:
+            self._give_back()
+
+    def _deliver_once(self) -> Snapshot:
         deadline = time.monotonic() + self.settings.program.flush_timeout
         interval = self.settings.program.interval
         pulse = Pulse(self.collector("once", interval), Schedule(interval), self._pushed)
@@ -247,9 +255,7 @@ class Agent:
             if self._running:
                 self._running = False
                 self._tear_down()
-            if not self._released:
-                self._released = True
-                _calmly(release, self.identity)
+            _calmly(self._give_back)
         finally:
             self._change.release()
 
@@ -299,8 +305,19 @@ class Agent:
         self._collectors.append(collector)
         return collector
 
-    def _who(self, program: Program) -> dict[str, str]:
-        return identity(*(word or "" for word in who(program)), forked=self._forked)
+    def _claim(self, program: Program) -> None:
+        """Have an identity that nobody else has; an agent that only checks takes none."""
+        self.identity = self._who(program, claimed=True)
+        self._claimed = True
+
+    def _give_back(self) -> None:
+        if self._claimed:
+            self._claimed = False
+            release(self.identity)
+
+    def _who(self, program: Program, *, claimed: bool) -> dict[str, str]:
+        words = (word or "" for word in who(program))
+        return identity(*words, forked=self._forked, claimed=claimed)
 
     @property
     def _pushed(self) -> list[Pushed]:
@@ -369,8 +386,8 @@ class Agent:
     ) -> None:
         """Make another configuration this agent's."""
         if who(settings.program) != who(self.settings.program):
-            release(self.identity)
-            self.identity = self._who(settings.program)
+            self._give_back()
+            self._claim(settings.program)
         self.settings = settings
         self._selection.enable(settings.samplers.enable)
         self._channels = channels

@@ -57,7 +57,8 @@ class Program:
     )
     instance: str | None = option(
         None,
-        "Which of several; default: the lowest free slot number on this host.",
+        "Which of several; default: the lowest free slot number on this host. One that another "
+        "process of the service has gets a number behind it.",
         kind=str,
         check=_name_fault,
     )
@@ -106,6 +107,11 @@ class Samplers:
 
 
 def _folder_fault(folder: str) -> str | None:
+    try:
+        if b"\0" in os.fsencode(folder):
+            return f"no path has a null character: {folder!r}"
+    except UnicodeEncodeError:
+        return f"no path has such a character: {folder!r}"
     return None if Path(folder).is_absolute() else f"must be an absolute path, got {folder!r}"
 
 

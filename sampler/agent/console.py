@@ -55,7 +55,9 @@ class Console:
         del timeout
         stream: TextIO = self._stream or (sys.stderr if self.stderr else sys.stdout)
         try:
-            stream.write(b"".join(batch.frames).decode())
+            text = b"".join(batch.frames).decode()
+            charset = getattr(stream, "encoding", None) or "utf-8"
+            stream.write(text.encode(charset, "backslashreplace").decode(charset))
             stream.flush()
         except (OSError, ValueError) as error:  # a closed pipe or stream
             raise Unavailable(f"cannot write: {error}") from None

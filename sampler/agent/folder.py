@@ -1,13 +1,17 @@
-"""A folder that one agent at a time holds: private, opened once, no symbolic link followed."""
+"""A folder that one agent at a time holds: private, opened once, no symbolic link followed.
+
+What is in it may be anything: only plain files with names of ours are read, written or deleted.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from sampler.agent.locks import give, take
+from sampler.agent.locks import Held
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,6 +20,7 @@ ASIDE = 4
 """Files set aside that are kept, the newest."""
 
 _DAMAGED = ".damaged"
+_ASIDE = re.compile(r"[0-9]{10}\.segment\.damaged")
 _FLAGS = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
@@ -38,7 +43,9 @@ class Folder:
         self.aside: int = 0
         self._path = path
         self._max_aside = max_aside
-        self._descriptor = -1
+        self._folder: Held | None = None
+        self._taken: os.stat_result | None = None
+        self._lock: Held | None = None
         self._rubbish: set[str] = set()
 
     def take(self) -> None:
@@ -49,41 +56,58 @@ class Folder:
             OSError: it cannot be used.
         """
         self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._descriptor = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | _FLAGS)
         try:
-            found = os.fstat(self._descriptor)
+            self._folder = Held(os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | _FLAGS))
+            found = self._taken = os.fstat(self._at)
             if found.st_uid != os.geteuid():
                 raise PermissionError(f"{self._path} belongs to another user")
             if stat.S_IMODE(found.st_mode) != 0o700:
-                os.fchmod(self._descriptor, 0o700)
-            if not take(self._path / "lock"):
-                raise HeldError(f"{self._path} is used by another agent")
-        except OSError:
-            self._close()
+                os.fchmod(self._at, 0o700)
+            self._hold()
+            self._rubbish.clear()  # somebody else may have used the names meanwhile
+            self.count_aside()
+        except BaseException:
+            self.give()
             raise
-        self._count_aside()
 
     def give(self) -> None:
         """Hold the folder no longer."""
-        give(self._path / "lock")
-        self._close()
+        for each in (self._lock, self._folder):
+            if each is not None:
+                each.close()
+        self._lock = self._folder = None
 
     @property
     def there(self) -> bool:
         """False once somebody else has deleted it, or put another one in its place."""
-        try:
-            return os.path.samestat(os.fstat(self._descriptor), self._path.lstat())
-        except OSError:
-            return False
+        with suppress(OSError):
+            return self._taken is not None and os.path.samestat(self._taken, self._path.lstat())
+        return False
 
-    def names(self) -> list[str]:
-        """Return the names of what is there, in order.
+    @property
+    def held(self) -> bool:
+        """False once the program has closed what holds it, as some close all they find."""
+        return all(each is not None and each.there for each in (self._folder, self._lock))
+
+    def names(self, pattern: re.Pattern[str]) -> list[str]:
+        """Return the names that match, in order.
 
         Raises:
             OSError: it cannot be read.
         """
-        with os.scandir(self._descriptor) as entries:
-            return sorted(entry.name for entry in entries)
+        with os.scandir(self._at) as entries:
+            return sorted(entry.name for entry in entries if pattern.fullmatch(entry.name))
+
+    def create(self, name: str) -> int:
+        """Make a file and open it for writing; return its descriptor.
+
+        Raises:
+            FileExistsError: something has the name.
+            OSError: that is impossible.
+        """
+        file = self.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        self._rubbish.discard(name)
+        return file
 
     def open(self, name: str, flags: int) -> int:
         """Open a file, never through a symbolic link, never waiting; return its descriptor.
@@ -91,7 +115,7 @@ class Folder:
         Raises:
             OSError: that is impossible.
         """
-        return os.open(name, flags | _FLAGS, 0o600, dir_fd=self._descriptor)
+        return os.open(name, flags | _FLAGS, 0o600, dir_fd=self._at)
 
     def read(self, name: str, longest: int) -> bytes:
         """Return what is in a file.
@@ -111,16 +135,34 @@ class Folder:
         with suppress(OSError):
             self._unlink(name)
 
-    def set_aside(self, name: str) -> None:
-        """Keep a file out of the way, within the bounds, for somebody to look at."""
+    def set_aside(self, name: str) -> bool:
+        """Rename what is damaged, or foreign; tell whether that succeeded.
+
+        Within the bounds, which :meth:`count_aside` keeps, it stays for somebody to look at.
+        """
         try:
-            os.rename(
-                name, name + _DAMAGED, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor
-            )
+            os.rename(name, name + _DAMAGED, src_dir_fd=self._at, dst_dir_fd=self._at)
         except OSError:
-            self.delete(name)
-        with suppress(OSError):
-            self._count_aside()
+            return False
+        return True
+
+    def count_aside(self) -> None:
+        """Count what is set aside, and delete the oldest beyond the bounds.
+
+        Raises:
+            OSError: the folder cannot be read.
+        """
+        self.aside = kept = 0
+        for name in reversed(self.names(_ASIDE)):
+            with suppress(OSError):  # somebody is faster, or it is a folder with something in it
+                found = os.lstat(name, dir_fd=self._at)
+                if kept < ASIDE and self.aside + found.st_size <= self._max_aside:
+                    kept += 1
+                    self.aside += found.st_size
+                elif stat.S_ISDIR(found.st_mode):
+                    os.rmdir(name, dir_fd=self._at)
+                else:
+                    os.unlink(name, dir_fd=self._at)
 
     def sync(self, names: list[str]) -> None:
         """Bring files to the disk, and their names.
@@ -137,24 +179,36 @@ class Folder:
             finally:
                 os.close(file)
         if names:
-            os.fsync(self._descriptor)
+            os.fsync(self._at)
+
+    @property
+    def _at(self) -> int:
+        if self._folder is None:
+            raise OSError(f"{self._path} is not open")
+        return self._folder.number
+
+    def _hold(self) -> None:
+        """Lock the folder itself, which nobody can remove unnoticed, and a file in it.
+
+        The file is there for other hosts: on a network file system the lock of a folder is known
+        to one host only.
+        """
+        self._lock_one(self._at)
+        self._lock = Held(self.open("lock", os.O_RDWR | os.O_CREAT))
+        self._lock_one(self._lock.number)
+
+    def _lock_one(self, file: int) -> None:
+        import fcntl
+
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise HeldError(f"{self._path} is used by another agent") from None
+        except OSError as error:  # two agents in one folder would lose what is in it
+            said = f"it cannot be locked ({error.strerror}): use a folder on a local disk"
+            raise OSError(error.errno, said) from None
 
     def _unlink(self, name: str) -> None:
         with suppress(FileNotFoundError):
-            os.unlink(name, dir_fd=self._descriptor)
+            os.unlink(name, dir_fd=self._at)
         self._rubbish.discard(name)
-
-    def _close(self) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
-
-    def _count_aside(self) -> None:
-        self.aside = kept = 0
-        for name in reversed([name for name in self.names() if name.endswith(_DAMAGED)]):
-            size = os.lstat(name, dir_fd=self._descriptor).st_size
-            if kept < ASIDE and self.aside + size <= self._max_aside:
-                kept += 1
-                self.aside += size
-            else:
-                self.delete(name)

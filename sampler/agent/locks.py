@@ -1,65 +1,71 @@
-"""Files that one process at a time holds: released however it ends, not inherited by a fork."""
+"""Descriptors that hold something: a forked child lets go of them, and none is mistaken.
+
+What is used here as a lock, a bound socket or ``flock``, belongs to an open file: it is held until
+every copy of its descriptor is closed, and is free again however its process ends. A forked child
+closes its copies first of all. A program may close descriptors that it has not opened, and its
+next file gets the same number: nothing here touches a descriptor that is another file by now.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
-from typing import TYPE_CHECKING
 
 from sampler._fork import in_child
-from sampler._threads import Lock
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-_held: dict[Path, int] = {}
-"""Descriptors of what this process holds: it could take a POSIX record lock twice."""
-_TAKING = -1
-_lock = Lock()
 
 
-def take(path: Path) -> bool:
-    """Hold a file, made when it is missing.
+class Held:
+    """An open descriptor that is kept for what it holds.
 
-    Returns:
-        False when another process, or this one, holds it already.
-
-    Raises:
-        OSError: it cannot be opened; a symbolic link never is.
-        ImportError: this platform has no record locks.
+    Args:
+        descriptor: open, and not inherited by another program.
     """
-    import fcntl
 
-    with _lock:
-        if path in _held:
+    __slots__ = ("_descriptor", "_file")
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._file: os.stat_result = os.fstat(descriptor)
+        _held.add(self)
+
+    @property
+    def there(self) -> bool:
+        """False once it is closed, whoever has closed it."""
+        try:
+            return self._descriptor >= 0 and self.is_file(os.fstat(self._descriptor))
+        except OSError:
             return False
-        _held[path] = _TAKING  # a disk may hang: nobody waits for it here
-    file = _TAKING
-    try:
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        give(path)
-        if file == _TAKING:
-            raise
-        os.close(file)
-        return False
-    _held[path] = file
-    return True
+
+    @property
+    def number(self) -> int:
+        """The descriptor.
+
+        Raises:
+            OSError: it has been closed.
+        """
+        if not self.there:
+            raise OSError(errno.EBADF, "its descriptor has been closed by the program")
+        return self._descriptor
+
+    def is_file(self, found: os.stat_result) -> bool:
+        """Tell whether it is the file of which ``found`` speaks."""
+        return os.path.samestat(self._file, found)
+
+    def close(self) -> None:
+        """Hold it no longer; doing it twice is harmless."""
+        _held.discard(self)
+        if self.there:
+            os.close(self._descriptor)
+        self._descriptor = -1
 
 
-def give(path: Path) -> None:
-    """Hold a file no longer; of one that is not held nothing happens."""
-    file = _held.pop(path, _TAKING)
-    if file != _TAKING:
-        os.close(file)
+_held: set[Held] = set()
 
 
-def _forget_after_fork() -> None:
-    """A record lock is its owner's: closing a copy takes nothing from the parent."""
-    global _lock  # noqa: PLW0603 - whoever held it does not exist here
-    _lock = Lock()
-    for path in list(_held):
-        give(path)
+def _let_go() -> None:
+    """The open files are the parent's, too: closing a copy takes nothing from it."""
+    for each in tuple(_held):
+        each.close()
 
 
-in_child(_forget_after_fork)
+in_child(_let_go)

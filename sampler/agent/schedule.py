@@ -19,8 +19,9 @@ def phase(identity: Mapping[str, str]) -> float:
     Only half of the interval is used, so that a late tick still falls into its own interval: a
     store with one slot per interval gets one value for each.
     """
-    key = "\0".join(identity.get(word, "") for word in ("service", "host", "instance"))
-    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:4]) / 2**33
+    words = "\0".join(identity.get(word, "") for word in ("service", "host", "instance"))
+    key = words.encode("utf-8", "surrogatepass")  # whoever makes an identity may put in anything
+    return int.from_bytes(hashlib.sha256(key).digest()[:4]) / 2**33
 
 
 class Schedule:

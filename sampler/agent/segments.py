@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from sampler.agent.folder import Folder
+from sampler.agent.locks import Held
 from sampler.agent.records import DONE, batch, length, record, scan
 
 if TYPE_CHECKING:
@@ -26,7 +27,11 @@ LARGEST = 2**25
 
 _OURS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 """Errors that say nothing of the file."""
-_NAME = re.compile(r"(\d{10})\.segment")
+_LAST = 10**10 - 1
+"""The largest number; behind it numbers begin again, those in use are skipped."""
+_SKIPPED = 100_000
+"""Names in use that are skipped at once."""
+_NAME = re.compile(r"[0-9]{10}\.segment")
 
 
 class Segment:
@@ -77,7 +82,7 @@ class Segments:
         self._max_bytes = max_bytes
         self._longest = min(LONGEST, max_bytes // 8)
         self._folder = Folder(path, max_bytes // 8)
-        self._file = -1
+        self._file: Held | None = None
         self._number = 0
         self._segments: list[Segment] = []
         self._dirty: list[Segment] = []
@@ -124,19 +129,18 @@ class Segments:
         Raises:
             OSError: it could not be written, and is not there.
         """
-        if self._file >= 0 and not os.fstat(self._file).st_nlink:
-            self._end()  # somebody else has deleted it
-        if self._file < 0 or self._segments[-1].size >= self._longest:
-            self._begin()
+        if not (self._folder.held and self._folder.there):
+            self._take_again()
+        file = self._current()
         segment = self._segments[-1]
         data = record(payload, segment.number, segment.size)
         written = 0
         try:
             while written < len(data):
-                written += os.pwrite(self._file, data[written:], segment.size + written)
+                written += os.pwrite(file, data[written:], segment.size + written)
         except OSError:
             with suppress(OSError):  # what stays is overwritten, or damage to whoever reads it
-                os.ftruncate(self._file, segment.size)
+                os.ftruncate(file, segment.size)
             raise
         place = Place(segment, segment.size, len(data))
         segment.size += len(data)
@@ -184,10 +188,10 @@ class Segments:
         self._segments.remove(segment)
         if segment in self._dirty:
             self._dirty.remove(segment)
+        self._remove(segment)
         if segment.damaged:
-            self._folder.set_aside(segment.name)
-        else:
-            self._folder.delete(segment.name)
+            with suppress(OSError):
+                self._folder.count_aside()
 
     def sync(self) -> None:
         """Bring to the disk what was written since the last time.
@@ -203,29 +207,49 @@ class Segments:
         self._end()
         self._folder.give()
 
-    def _begin(self) -> None:
-        """Begin a new segment, in a new folder where somebody has deleted this one."""
+    def _take_again(self) -> None:
+        """Take the folder again, or a new one where somebody has deleted this one.
+
+        Raises:
+            HeldError: another agent was faster.
+            OSError: it cannot be used.
+        """
         self._end()
         if not self._folder.there:
-            self._folder.give()
             self._segments.clear()
             self._dirty.clear()
-            self._folder.take()
-        self._number += 1
-        segment = Segment(self._number)
-        self._file = self._folder.open(segment.name, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
-        self._segments.append(segment)
+        self._folder.give()
+        self._folder.take()
+
+    def _current(self) -> int:
+        """Return the file to write to: the last one, or a new one."""
+        if self._file is not None and self._segments[-1].size < self._longest:
+            with suppress(OSError):  # the program has closed it
+                if os.fstat(self._file.number).st_nlink:
+                    return self._file.number
+        self._end()
+        for _ in range(_SKIPPED):
+            self._number = self._number % _LAST + 1
+            segment = Segment(self._number)
+            with suppress(FileExistsError):  # it is somebody else's
+                self._file = Held(self._folder.create(segment.name))
+                self._segments.append(segment)
+                return self._file.number
+        raise OSError(errno.EEXIST, f"{_SKIPPED} names of segments are used by other files")
+
+    def _remove(self, segment: Segment) -> None:
+        if not segment.damaged or not self._folder.set_aside(segment.name):
+            self._folder.delete(segment.name)
 
     def _end(self) -> None:
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
     def _recover(self) -> list[tuple[Place, int]]:
         waiting: list[tuple[Place, int]] = []
-        for name in filter(_NAME.fullmatch, self._folder.names()):
+        for name in self._folder.names(_NAME):
             segment = Segment(int(name[:10]))
-            self._number = segment.number
             try:
                 data = self._folder.read(name, LONGEST + LARGEST)
             except OSError as error:
@@ -238,8 +262,11 @@ class Segments:
             segment.size, segment.waiting = len(data), len(found)
             segment.damaged = bool(damaged)
             self.damaged += damaged
-            self._segments.append(segment)
             if not found:
-                self.delete(segment)
+                self._remove(segment)
+                continue
+            self._segments.append(segment)
+            self._number = segment.number
             waiting += [(Place(segment, each.offset, each.length), each.samples) for each in found]
+        self._folder.count_aside()
         return waiting

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sampler._mapping import oddities
+from sampler._told import printable
 from sampler.agent.adapter import Batch, ScrapedAdapter
 from sampler.agent.agent import cannot_open
 from sampler.agent.channel import exposure
@@ -41,7 +42,7 @@ def check(config: str | None, *, network: bool = True) -> int:
         ConfigurationError: with every problem.
     """
     agent = prepare(config)
-    print(f"{agent.settings.file}: fine")
+    print(f"{printable(agent.settings.file)}: fine")
     snapshot = _pull(agent)
     for wiring in agent.settings.adapters:
         _warn(wiring, snapshot)

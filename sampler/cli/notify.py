@@ -6,6 +6,11 @@ import os
 import socket
 import time
 
+from sampler._told import printable
+
+_DIGITS = 18
+"""Of a number that is believed."""
+
 
 def notify(*lines: str) -> None:
     """Send assignments such as ``READY=1`` to the service manager; without one nothing happens.
@@ -22,7 +27,7 @@ def notify(*lines: str) -> None:
         manager.settimeout(1.0)
         try:
             manager.connect(address)
-            manager.send("\n".join(lines).encode())
+            manager.send("\n".join(map(printable, lines)).encode())
         except OSError:  # a manager that is gone is no reason to stop
             return
 
@@ -39,6 +44,6 @@ def watchdog() -> float | None:
     if pid and pid != str(os.getpid()):
         return None
     microseconds = os.environ.get("WATCHDOG_USEC", "")
-    if not (microseconds.isdecimal() and int(microseconds)):
+    if not (microseconds.isdecimal() and len(microseconds) <= _DIGITS and int(microseconds)):
         return None
     return int(microseconds) / 1e6 / 2

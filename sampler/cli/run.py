@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from sampler._log import log
+from sampler._told import printable
 from sampler.agent import Agent, options
 from sampler.agent.config import DEFAULTS, Settings, settings
 from sampler.agent.console import Console
@@ -86,7 +87,7 @@ def _forever(agent: Agent, config: str | None) -> int:
     for number in _SIGNALS:  # whoever says it again has no more patience
         signal.signal(number, lambda *_: agent.stop(0.0))
     for name, account in agent.stop().items():
-        log.info("%s: %s", name, law(account))
+        log.info("%s: %s", printable(name), law(account))
     for number in _SIGNALS:  # the interpreter's end gives a handler up, and not this
         signal.signal(number, signal.SIG_IGN)
     return OK
@@ -157,12 +158,12 @@ def _once(agent: Agent) -> int:
     accounts = agent.accounts()
     pushed = {name: account for name, account in accounts.items() if account.collected}
     for name, account in pushed.items():
-        print(f"{name}: {law(account)}")
+        print(f"{printable(name)}: {law(account)}")
     for name in accounts.keys() - pushed.keys():
-        print(f"{name}: is scraped, takes no part in --once")
+        print(f"{printable(name)}: is scraped, takes no part in --once")
     _say_failures(snapshot)
     for name, trouble in agent.troubles().items():
-        print(f"{name}: does not answer: {trouble}", file=sys.stderr)
+        print(f"{printable(name)}: does not answer: {trouble}", file=sys.stderr)
     return UNAVAILABLE if agent.troubles() else OK
 
 

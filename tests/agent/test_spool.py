@@ -15,7 +15,6 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from sampler.agent import Batch
 from sampler.agent.folder import Folder
-from sampler.agent.locks import give
 from sampler.agent.outbox import Outbox
 from sampler.agent.segments import Segments
 from sampler.agent.spool import Slot
@@ -447,7 +446,6 @@ def test_nothing_is_synced_that_has_left_and_the_rest_once_per_interval(
     assert len(synced) == 2, "the file and the folder"
     box.close()
     assert len(synced) == 2, "nothing has been written since"
-    give(folder(tmp_path) / "lock")
 
 
 def test_an_outbox_without_a_spool_does_not_wait_for_what_is_in_one(tmp_path) -> None:

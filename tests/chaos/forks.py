@@ -20,9 +20,11 @@ import attrs
 
 import sampler
 from sampler.agent import running
+from tests.support.scope import apart
 
 warnings.simplefilter("ignore", DeprecationWarning)  # fork beside threads, from 3.12
 signal.alarm(100)
+apart()
 
 FILE, FORKS, HOW = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 KINDS = ("lives", "lives", "exits", "gone", "other")

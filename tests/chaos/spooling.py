@@ -17,6 +17,7 @@ from sampler import Registry
 from sampler.agent import Agent
 from sampler.agent.config import parse
 from sampler.agent.spooled import SpooledOutbox
+from tests.support.scope import apart
 
 
 def configuration(port: int, spool: str, **keys) -> dict:
@@ -45,6 +46,7 @@ def counting(registry: Registry, first: int) -> list[int]:
 
 def main(port: str, spool: str, first: str) -> None:
     """Run until SIGTERM."""
+    apart()
     told: list[int] = []
     for signum in (signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP):
         signal.signal(signum, lambda number, _: told.append(number))

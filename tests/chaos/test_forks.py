@@ -123,6 +123,8 @@ import json, os, sys, time, warnings
 warnings.simplefilter("ignore", DeprecationWarning)
 import sampler
 from sampler.agent import running
+from tests.support.scope import apart
+apart()
 shop = sampler.Instruments("shop")
 orders = shop.counter("orders")
 def child(call):
@@ -144,9 +146,7 @@ def settled():
 
 
 def asked(script: str, file: Path) -> list[Any]:
-    out, err = run(
-        "-c", CHILD + script, SAMPLER_CONFIG=str(file), XDG_RUNTIME_DIR=str(file.parent)
-    )
+    out, err = run("-c", CHILD + script, SAMPLER_CONFIG=str(file))
     assert err == ""
     return [json.loads(line) for line in out.splitlines()]
 
@@ -245,6 +245,8 @@ hooks = []
 os.register_at_fork = lambda **_: None  # uWSGI forks in C: Python is not told
 import sampler
 from sampler.agent import running
+from tests.support.scope import apart
+apart()
 orders = sampler.Instruments("shop").counter("orders")
 sampler.agent.start()
 sampler.agent.start()
@@ -270,7 +272,6 @@ def test_uwsgi_tells_us_of_its_forks(tmp_path) -> None:
         out, _ = run(
             *("-W", "ignore::DeprecationWarning", "-c", UWSGI),
             SAMPLER_CONFIG=str(file),
-            XDG_RUNTIME_DIR=str(tmp_path),
         )
         pid, instance, called = json.loads(out)
         assert (instance, called) == ("1", [1])

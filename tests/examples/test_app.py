@@ -39,9 +39,10 @@ def served(gunicorn, carbon, statsd, tmp_path):
     text = text.replace("interval = 10", "interval = 1")
     text = text.replace("[adapters.graphite]", f"[adapters.graphite]\nport = {carbon.line_port}")
     text = text.replace("[adapters.statsd]", f"[adapters.statsd]\nport = {statsd.port}")
-    (folder / "sampler.toml").write_text(text)
     port = free_port()
-    env = environment(BIND=f"{HOST}:{port}", XDG_RUNTIME_DIR=str(tmp_path))
+    text = text.replace('service = "shop"', f'service = "shop_{port}"')  # nobody else's slots
+    (folder / "sampler.toml").write_text(text)
+    env = environment(BIND=f"{HOST}:{port}")
     command = [str(gunicorn), "-m", "gunicorn", "-c", "gunicorn.conf.py", "shop:app"]
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(command, cwd=folder, env=env, stdout=log, stderr=log)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ from tests.support.relay import Relay
 from tests.support.waiting import wait_for
 
 TICKS = 30
-PREFIX = "itest.here.0"
+SERVICE = f"itest{os.getpid()}"  # nobody else has its instance 0
+PREFIX = f"{SERVICE}.here.0"
 
 
 class Recording:
@@ -67,7 +69,7 @@ def test_every_number_arrives_exactly(carbon, statsd, prometheus_server, python,
     config.write_text(
         f"""
         interval = 1
-        service = "itest"
+        service = "{SERVICE}"
         host = "here"
         instance = "0"
         [samplers]

@@ -82,7 +82,6 @@ def _agent(workshop: Mapping[str, Any], graphite: int, statsd: int, recorder: Re
         {
             "interval": INTERVAL,
             "service": "demo",
-            "instance": "0",
             "samplers": {"enable": ["workshop", "process"]},
             "adapters": {
                 "graphite": {"port": graphite, "prefix": PREFIX},
