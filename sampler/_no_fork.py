@@ -1,8 +1,8 @@
 """Blocks whose forked children get no agent.
 
-A context variable holds them: what belongs to one thread, task or greenlet stays there, and what
-these start while they are inside (a task, a greenlet, ``asyncio.to_thread``) is inside as well. A
-plain thread begins outside.
+A context variable holds them: what belongs to one thread, task or greenlet stays there. A task
+that is made inside is inside as well, and so is ``asyncio.to_thread``; threads and greenlets begin
+outside.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ __all__ = ("inside", "no_fork")
 class no_fork:  # noqa: N801 - it reads as a statement: with no_fork():
     """Give no agent to the children that are forked inside this block.
 
-    What counts is where the fork is made: in this block, or in a task or greenlet that was made
-    in it, until the block is left. A thread that is started in it is outside and needs a block
-    of its own. A child that wants an agent all the same calls :func:`sampler.agent.start`.
+    What counts is where the fork is made: in this block, or in a task that was made in it, until
+    the block is left. A thread or greenlet that is started in it is outside and needs a block of
+    its own. A child that wants an agent all the same calls :func:`sampler.agent.start`.
 
     Blocks may be nested. Each takes a new ``no_fork()``.
 

@@ -43,7 +43,7 @@ def run(*arguments: object, **env: str) -> tuple[str, str]:
     """Run Python to its end; return what it printed."""
     done = subprocess.run(
         [sys.executable, *map(str, arguments)],
-        env=environment(PYTHONPATH=str(ROOT), **env),
+        env=environment(**{"PYTHONPATH": str(ROOT), **env}),
         capture_output=True,
         text=True,
         timeout=110,
