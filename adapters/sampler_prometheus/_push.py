@@ -252,7 +252,7 @@ def _connection(
     """Return an open connection; names are looked up within the limit, proxies never used."""
     number = port or (443 if tls else 80)
     addresses = resolve(host, number, socket.SOCK_STREAM, _left(deadline) / 2)
-    channel = connected(addresses, deadline)
+    channel: Any = connected(addresses, deadline)
     try:
         channel.settimeout(_left(deadline))
         if tls is not None:  # nothing goes out before the peer has shown who it is

