@@ -101,9 +101,9 @@ class Thread:
             if self._bare or green():
                 start_new_thread(self._run, ())
             else:
-                import threading
+                from sampler._named import NamedThread
 
-                threading.Thread(target=self._run, name=self.name, daemon=True).start()
+                NamedThread(target=self._run, name=self.name, daemon=True).start()
         except BaseException:
             _running.discard(self)
             self._ended.release()

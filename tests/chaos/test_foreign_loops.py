@@ -1,4 +1,4 @@
-"""Programs that are not made of threads: gevent, asyncio, sub-interpreters."""
+"""Programs that are not made of threads: asyncio, sub-interpreters; greenlets have their own."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from sampler.agent import Account
 from tests.chaos.law import check
@@ -41,54 +39,6 @@ def configured(folder: Path, sink: LineSink) -> str:
         '[adapters.prometheus]\nlisten = "127.0.0.1:0"\n'
     )
     return str(file)
-
-
-GREENLETS = """
-import sys, time, urllib.request
-order = sys.argv[2]
-if order == "before":
-    from gevent import monkey; monkey.patch_all()
-import sampler, sampler_prometheus, sampler_graphite
-import sampler.agent
-if order == "between":
-    from gevent import monkey; monkey.patch_all()
-import attrs, json, gevent
-shop = sampler.Instruments("shop")
-orders = shop.counter("orders")
-times = []
-registry = sampler.Registry()
-sampler.register({"name": "shop.times", "sample": lambda: times.append(time.monotonic()) or []})
-agent = sampler.agent.start(sys.argv[1])
-if order == "late":
-    from gevent import monkey; monkey.patch_all()
-def spin():
-    until = time.monotonic() + 1.0
-    while time.monotonic() < until:
-        orders.inc()
-gevent.joinall([gevent.spawn(spin), gevent.spawn(spin)])
-(web,) = [w.adapter for w in agent.settings.adapters if w.name == "prometheus"]
-page = urllib.request.urlopen(f"http://{web.address}/metrics", timeout=5).read().decode()
-pulls = len(times)
-sampler.agent.stop()
-total = int(orders.read())
-account = attrs.asdict(agent.accounts()["graphite"])
-print(json.dumps([pulls, total, f"shop_orders_total {total}" in page, account]))
-"""
-
-
-@pytest.mark.parametrize("order", ["before", "between", "late"])
-def test_an_agent_ticks_while_a_greenlet_computes(tmp_path, order) -> None:
-    """Its threads are the operating system's, whenever gevent has patched the program."""
-    with LineSink() as sink:
-        file = configured(tmp_path, sink)
-        Path(file).write_text(Path(file).read_text().replace('["shop"]', '["shop", "shop.times"]'))
-        pulls, total, seen, account = run(GREENLETS, file, order)
-        values = [float(line.split()[1]) for line in sink.lines if b".shop.orders " in line]
-        check(Account(**account), len(sink.lines))
-    assert pulls >= 10, "two seconds of computing, ten ticks a second, half of them at least"
-    assert seen, "the page answers, too"
-    assert values[-1] == total
-    assert account["queued"] == account["unconfirmed"] == sum(account["dropped"].values()) == 0
 
 
 COROUTINES = """
