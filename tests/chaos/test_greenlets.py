@@ -60,7 +60,9 @@ def told(folder: Path, adapters: str, library: str, order: str) -> dict[str, Any
     assert answer["pulls"] >= PULLS, "it ticked while greenlets computed"
     for account in answer["accounts"].values():
         assert Account(**account).holds
-        assert (account["queued"], sum(account["dropped"].values())) == (0, 0)
+        lost = {reason for reason, n in account["dropped"].items() if n}
+        assert account["queued"] == 0
+        assert lost <= {"superseded"}, "by a newer one, where only the newest is wanted"
     return answer
 
 
