@@ -164,6 +164,7 @@ def by_thread(call: Any = note) -> None:
             running._restart.join()
         note(agent=running._agent is not None)
         sampler.agent.stop()
+        sampler.agent.log.flush(20)
 
     thread = threading.Thread(target=by_fork, args=(child,))
     thread.start()

@@ -28,9 +28,11 @@ def configured(folder: Path, sink: LineSink, top: str = "") -> Path:
     file.write_text(f"""
         interval = 0.1
         service = "forks"
+        flush_timeout = 30
         {top}
         [samplers]
         enable = ["shop"]
+        deadline = 20
         [adapters.graphite]
         host = "127.0.0.1"
         port = {sink.address[1]}
