@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from sampler._fork import in_child
 from sampler._native import allocate_lock, get_ident
-from sampler._threads import SimpleQueue, Thread
+from sampler._threads import SimpleQueue, Thread, foreign
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ class Log:
         """Give an entry to the handlers, or tell who flushes that it has come so far."""
         try:
             if isinstance(entry, _Entry):
-                _emit(entry)
+                foreign(_emit, entry)
             else:
                 entry.release()
         except BaseException:  # of a handler, a filter, an argument's own __str__

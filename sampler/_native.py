@@ -1,28 +1,40 @@
-"""Locks and threads of the operating system, also where gevent puts greenlets in their place.
+"""Locks and threads of the operating system, also where gevent or eventlet puts others there.
 
-A thread that samples has to run while a greenlet computes, and a lock of gevent's belongs to the
+A thread that samples has to run while a greenlet computes, and a lock of theirs belongs to the
 event loop of one thread. Taken when this is imported, they stay what they are whatever a program
-patches later.
+patches later. ``tests/agent/test_native.py`` holds all other code to it.
 """
 
 from __future__ import annotations
 
 import sys
-from _thread import RLock, allocate_lock, get_ident, start_new_thread
-from time import sleep
 
-__all__ = ("RLock", "allocate_lock", "get_ident", "gevent", "sleep", "start_new_thread")
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from _thread import RLock, allocate_lock, get_ident, start_new_thread
+    from time import sleep
+    from typing import Any
+
+__all__ = ("RLock", "allocate_lock", "get_ident", "green", "original", "sleep", "start_new_thread")
 
 
-def gevent() -> bool:
-    """Tell whether this program uses gevent, which has replaced its threads or is going to."""
-    return "gevent" in sys.modules
+def green() -> bool:
+    """Tell whether this program has greenlets that replace its threads, or are going to."""
+    return "gevent" in sys.modules or "eventlet" in sys.modules
 
 
-if "gevent.monkey" in sys.modules:  # what it has replaced already
-    _original = sys.modules["gevent.monkey"].get_original
-    RLock = _original("_thread", "RLock")  # type: ignore[misc]
-    allocate_lock, get_ident, start_new_thread = _original(
-        "_thread", ["allocate_lock", "get_ident", "start_new_thread"]
-    )
-    sleep = _original("time", "sleep")
+def original(module: str, name: str) -> Any:
+    """Return what a module of the standard library calls so, not what has replaced it."""
+    if "gevent.monkey" in sys.modules:
+        return sys.modules["gevent.monkey"].get_original(module, name)
+    if "eventlet.patcher" in sys.modules:
+        return getattr(sys.modules["eventlet.patcher"].original(module), name)
+    return getattr(__import__(module), name)
+
+
+if not TYPE_CHECKING:
+    RLock = original("_thread", "RLock")
+    allocate_lock = original("_thread", "allocate_lock")
+    get_ident = original("_thread", "get_ident")
+    start_new_thread = original("_thread", "start_new_thread")
+    sleep = original("time", "sleep")

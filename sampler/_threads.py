@@ -1,7 +1,7 @@
 """Daemon threads and what they wait for, on the primitives of the operating system.
 
-In most programs a :class:`Thread` is one of :mod:`threading`, with its name. Where there is
-gevent it is started beside that module, and nothing here waits in gevent's event loop.
+In most programs a :class:`Thread` is one of :mod:`threading`, with its name. Where there are
+greenlets it is started beside that module, and nothing here waits in their event loop.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ except ImportError:
     from queue import SimpleQueue
 
 from sampler._fork import in_child
-from sampler._native import RLock, allocate_lock, get_ident, gevent, start_new_thread
+from sampler._native import RLock, allocate_lock, get_ident, green, start_new_thread
 from sampler._told import told
+from sampler._who_forked import foreign, ours
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ __all__ = (
     "Thread",
     "failed",
     "failures",
+    "foreign",
     "running",
     "uninterrupted",
 )
@@ -96,12 +98,12 @@ class Thread:
         self._ended.acquire()
         _running.add(self)
         try:
-            if self._bare or gevent():
+            if self._bare or green():
                 start_new_thread(self._run, ())
             else:
-                import threading
+                from sampler._named import NamedThread
 
-                threading.Thread(target=self._run, name=self.name, daemon=True).start()
+                NamedThread(target=self._run, name=self.name, daemon=True).start()
         except BaseException:
             _running.discard(self)
             self._ended.release()
@@ -125,7 +127,7 @@ class Thread:
     def _run(self) -> None:
         self.ident = get_ident()
         try:
-            self._target(*self._args)
+            ours(self._target, *self._args)
         except BaseException as error:  # nobody else would see it
             failed(self.name, error)
         finally:
@@ -162,6 +164,8 @@ def uninterrupted(call: Callable[[], Any]) -> Any:
 
 class Condition:
     """As :class:`threading.Condition`, with a re-entrant lock of its own."""
+
+    __slots__ = ("__weakref__", "_lock", "_waiters")  # eventlet replaces locks that it can find
 
     def __init__(self) -> None:
         self._lock: Any = RLock()

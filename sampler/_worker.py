@@ -17,6 +17,7 @@ from sampler._native import allocate_lock, get_ident
 from sampler._threads import SimpleQueue, Thread
 from sampler._told import told
 from sampler._turns import Turns
+from sampler._who_forked import come_back
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -150,8 +151,11 @@ class Shift:
             try:
                 result = call()
             except BaseException as raised:
+                come_back(raised)
                 error, message = raised, told(raised)
                 _cut(raised)
+            else:
+                come_back()
             index += 1
 
 

@@ -21,9 +21,9 @@ from sampler_graphite._points import Points
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from socket import socket
 
     from sampler.agent import Batch, Outcome, Since, Snapshot
+    from sampler.agent.sockets import Socket
 
 _PORTS = {"plaintext": 2003, "pickle": 2004, "udp": 2003}
 _RESENDS = 2
@@ -152,7 +152,7 @@ class Graphite:
         return self._resends >= _RESENDS
 
 
-def _deliver(connection: socket, frames: Sequence[bytes], deadline: float) -> Outcome:
+def _deliver(connection: Socket, frames: Sequence[bytes], deadline: float) -> Outcome:
     try:
         return converse(connection, frames, deadline)
     except OSError:

@@ -2,6 +2,7 @@
 
 from sampler._histogram import Histogram, difference
 from sampler._log import log
+from sampler._no_fork import no_fork
 from sampler._snapshot import ABSENT, Block, Series, Snapshot
 from sampler._turns import give_way
 from sampler.agent.accounted import step
@@ -46,6 +47,7 @@ __all__ = [
     "difference",
     "give_way",
     "log",
+    "no_fork",
     "option",
     "options",
     "reload",

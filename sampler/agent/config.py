@@ -67,7 +67,8 @@ class Program:
     )
     fork: bool = option(
         True,
-        "Give each forked child an agent of its own, with the adapters that push.",
+        "Give each forked child an agent of its own, with the adapters that push; but not one "
+        "that a sampler or an adapter forks, or the program inside sampler.agent.no_fork().",
     )
     allow_readable_secrets: bool = option(
         default=False,

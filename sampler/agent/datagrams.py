@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import errno
 import os
-import socket
 from ipaddress import ip_address
+from socket import AF_UNIX, SO_ERROR, SOCK_DGRAM, SOL_SOCKET
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from sampler.agent.adapter import UNCONFIRMED
+from sampler.agent.sockets import Socket
 from sampler.exceptions import Rejected, Unavailable
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Datagrams:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
-        self._socket: socket.socket | None = None
+        self._socket: Socket | None = None
         self._near = False
         self._until = 0.0
 
@@ -68,7 +69,7 @@ class Datagrams:
             self._socket.close()
             self._socket = None
 
-    def _ready(self, timeout: float) -> socket.socket:
+    def _ready(self, timeout: float) -> Socket:
         """Return the socket; a refusal that came late is an earlier datagram's, and settled."""
         now = monotonic()
         if self._socket is not None:
@@ -82,10 +83,10 @@ class Datagrams:
         self._socket, self._near, self._until = found, _near(found), now + _STANDS
         return found
 
-    def _connected(self, timeout: float) -> socket.socket:
+    def _connected(self, timeout: float) -> Socket:
         fault: OSError | None = None
-        for family, address in self._endpoint.addresses(socket.SOCK_DGRAM, timeout / 2):
-            connection = socket.socket(family, socket.SOCK_DGRAM)
+        for family, address in self._endpoint.addresses(SOCK_DGRAM, timeout / 2):
+            connection = Socket(family, SOCK_DGRAM)
             try:
                 connection.settimeout(timeout / 2)
                 connection.connect(address)
@@ -97,15 +98,15 @@ class Datagrams:
         raise Unavailable(f"{self._endpoint}: {(fault and fault.strerror) or 'no address'}")
 
 
-def _near(connection: socket.socket) -> bool:
+def _near(connection: Socket) -> bool:
     """Tell whether the peer is on this machine."""
-    if connection.family == socket.AF_UNIX:
+    if connection.family == AF_UNIX:
         return True
     here, there = connection.getsockname()[0], connection.getpeername()[0]
     return bool(here == there or ip_address(there.partition("%")[0]).is_loopback)
 
 
-def _pending(connection: socket.socket) -> str:
+def _pending(connection: Socket) -> str:
     """Return, and clear, the error the kernel keeps for a socket; empty when there is none."""
-    number = connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    number = connection.getsockopt(SOL_SOCKET, SO_ERROR)
     return os.strerror(number) if number else ""

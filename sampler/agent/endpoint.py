@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import socket
+from socket import AF_UNIX
 from typing import TYPE_CHECKING
 
 from sampler.agent.resolve import resolve
@@ -38,7 +38,7 @@ class Endpoint:
             Unavailable: the name has no address, and never had.
         """
         if self._path is not None:
-            return [(socket.AF_UNIX, self._path)]
+            return [(AF_UNIX, self._path)]
         return resolve(self._host, self._port, kind, timeout)
 
     def __str__(self) -> str:

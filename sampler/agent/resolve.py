@@ -7,18 +7,19 @@ runs on a daemon thread of its own, at most one for a name, and the last good an
 from __future__ import annotations
 
 import encodings.idna  # noqa: F401 - getaddrinfo would import it, and a fork meanwhile locks it for good
-import socket
+from socket import AI_NUMERICHOST, AI_NUMERICSERV
 from typing import Any, TypeAlias
 
 from sampler._fork import in_child
 from sampler._threads import Event, Lock, Thread
+from sampler.agent.sockets import getaddrinfo
 from sampler.exceptions import Unavailable
 
 Address: TypeAlias = "tuple[int, Any]"
 """Address family and socket address."""
 _Key: TypeAlias = "tuple[str, int, int]"
 
-_NUMERIC = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+_NUMERIC = AI_NUMERICHOST | AI_NUMERICSERV
 
 
 class _Lookup:
@@ -92,7 +93,7 @@ def resolve(host: str, port: int, kind: int, timeout: float) -> list[Address]:
 
 def _look_up(key: _Key, flags: int = 0) -> list[Address]:
     host, port, kind = key
-    found = socket.getaddrinfo(host, port, type=kind, flags=flags)
+    found = getaddrinfo(host, port, type=kind, flags=flags)
     return list(dict.fromkeys((int(family), address) for family, *_, address in found))
 
 

@@ -3,12 +3,16 @@
 In the child nothing is started at once: the hooks of others have not run yet, and many children
 end, or become another program, right away. One thread sleeps for a moment and then starts an
 agent like the parent's. What was counted since the fork is not lost: it begins there.
+
+A child that a sampler, an adapter or a page has forked gets none: its agent would call them, and
+they would fork again. Nor does one that is forked inside ``no_fork``, nor any child of these.
 """
 
 from __future__ import annotations
 
 import atexit
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -16,8 +20,10 @@ import attrs
 from sampler._fork import chain_uwsgi, in_child
 from sampler._log import log
 from sampler._native import RLock
+from sampler._no_fork import no_fork
 from sampler._service import Service
 from sampler._threads import Event
+from sampler._who_forked import childless
 from sampler.agent.adapter import ScrapedAdapter
 from sampler.agent.agent import Agent
 from sampler.agent.config import settings
@@ -26,11 +32,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sampler._registry import Registry
-    from sampler.agent.config import Settings
+    from sampler.agent.config import Settings, Wiring
     from sampler.agent.law import Account
 
 SETTLING = 0.1
 """Seconds after a fork until the child's agent starts; sooner when the child ends before."""
+GENERATIONS = 4
+"""How many times in a row an agent may be inherited within :data:`A_WHILE`. A sampler that forks
+on a thread of its own is not known to have done so; this ends what it begins."""
+A_WHILE = 60.0
+"""Seconds."""
 
 _lock: Any = RLock()
 """A signal handler may come back to what its thread does already."""
@@ -46,6 +57,8 @@ _stops = 0
 """Calls of stop(): one that comes while the configuration is read must not be forgotten."""
 _restart: Service | None = None
 _hurry = Event()
+_forks: tuple[float, ...] = ()
+"""Monotonic moments of the last forks in this process' line that handed an agent down."""
 
 
 def start(config: str | Path | None = None, registry: Registry | None = None) -> Agent:
@@ -68,7 +81,7 @@ def start(config: str | Path | None = None, registry: Registry | None = None) ->
         ConfigurationError: the configuration has problems.
     """
     global _agent, _wanted, _inherited  # noqa: PLW0603 - one agent per process is the point
-    with _lock:
+    with _lock, no_fork():  # what an entry point or an adapter forks is none of the program's
         if _agent is not None and not _inherited:
             return _agent
         stops = _stops
@@ -101,7 +114,7 @@ def reload(config: str | Path | None = None) -> Agent:
         RuntimeError: no agent runs in this process.
     """
     global _wanted, _reloads  # noqa: PLW0603
-    with _lock:
+    with _lock, no_fork():
         agent = _agent
         if agent is None:
             raise RuntimeError("no agent runs in this process: call sampler.agent.start() first")
@@ -175,15 +188,24 @@ def _stop_at_exit() -> None:
 
 def _after_fork() -> None:
     """Have an agent like the parent's soon, if it had one."""
-    global _lock, _agent, _inherited, _restart, _hurry, _reloads  # noqa: PLW0603
+    global _lock, _agent, _wanted, _inherited, _restart, _hurry, _reloads, _forks  # noqa: PLW0603
     _lock, _agent, _inherited, _restart, _hurry = RLock(), None, False, None, Event()
     _reloads = []
-    if _wanted is None or not _wanted[0].program.fork or not _heritage(_wanted[0]).adapters:
+    if childless():
+        _wanted = None
+    if _wanted is None or not _wanted[0].program.fork:
+        return
+    if not any(map(_pushes, _wanted[0].adapters)):
         return
     if (multiprocessing := sys.modules.get("multiprocessing.util")) is not None:
         multiprocessing.register_after_fork(stop, _stop_with_multiprocessing)
-    _restart = Service(_inherit, "sampler-restart", bare=True)
-    _restart.start()
+    _forks = (*_forks[-GENERATIONS:], time.monotonic())
+    restart = Service(_inherit, "sampler-restart", bare=True)
+    try:
+        restart.start()
+    except RuntimeError:  # no thread can start: at the interpreter's end, or at a limit
+        return
+    _restart = restart
 
 
 def _stop_with_multiprocessing(_: object) -> None:
@@ -193,10 +215,21 @@ def _stop_with_multiprocessing(_: object) -> None:
 
 def _inherit() -> None:
     """Start the child's agent, unless the child has done so or has ended."""
-    global _inherited  # noqa: PLW0603
+    global _wanted, _inherited  # noqa: PLW0603
     _hurry.wait(SETTLING)
     with _lock:
         if _agent is not None or _wanted is None:
+            return
+        if len(_forks) > GENERATIONS and _forks[-1] - _forks[0] < A_WHILE:
+            _wanted = None
+            log.error(
+                "this process gets no agent: it is the child of %d generations of forks within "
+                "%g s, as when a sampler forks on a thread of its own: fork inside 'with "
+                "sampler.agent.no_fork():' there; a child that needs an agent calls "
+                "sampler.agent.start()",
+                GENERATIONS,
+                A_WHILE,
+            )
             return
         heritage, registry = _heritage(_wanted[0]), _wanted[1]
         try:
@@ -210,9 +243,13 @@ def _heritage(parents: Settings) -> Settings:
     wirings = (
         attrs.evolve(wiring, adapter=wiring.make())
         for wiring in parents.adapters
-        if wiring.make is not None and not isinstance(wiring.adapter, ScrapedAdapter)
+        if wiring.make is not None and _pushes(wiring)
     )
     return attrs.evolve(parents, adapters=tuple(wirings))
+
+
+def _pushes(wiring: Wiring) -> bool:
+    return wiring.make is not None and not isinstance(wiring.adapter, ScrapedAdapter)
 
 
 in_child(_after_fork)

@@ -6,13 +6,22 @@ peer that has read everything ends its half too (carbon, carbon-c-relay and stat
 
 from __future__ import annotations
 
-import select
-import socket
 import sys
+from socket import (
+    AF_INET,
+    AF_INET6,
+    IPPROTO_TCP,
+    MSG_PEEK,
+    SHUT_WR,
+    SO_ERROR,
+    SOCK_STREAM,
+    SOL_SOCKET,
+)
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from sampler.agent.adapter import DELIVERED, UNCONFIRMED
+from sampler.agent.sockets import Socket
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +42,7 @@ class Unanswered(OSError):
     """Everything was handed to the kernel, and the peer's end did not come in time."""
 
 
-def connected(addresses: Sequence[Address], deadline: float) -> socket.socket:
+def connected(addresses: Sequence[Address], deadline: float) -> Socket:
     """Return a connection to the first address that accepts.
 
     Args:
@@ -46,7 +55,7 @@ def connected(addresses: Sequence[Address], deadline: float) -> socket.socket:
     fault = OSError("no address")
     deadline = min(deadline, monotonic() + CONNECT_LIMIT)
     for index, (family, address) in enumerate(addresses):
-        connection = socket.socket(family, socket.SOCK_STREAM)
+        connection = Socket(family, SOCK_STREAM)
         try:
             connection.settimeout(_left(deadline) / (len(addresses) - index))
             connection.connect(address)
@@ -58,7 +67,7 @@ def connected(addresses: Sequence[Address], deadline: float) -> socket.socket:
     raise fault
 
 
-def converse(connection: socket.socket, frames: Sequence[bytes], deadline: float) -> Outcome:
+def converse(connection: Socket, frames: Sequence[bytes], deadline: float) -> Outcome:
     """Send ``frames`` and wait until the peer has read them.
 
     Args:
@@ -78,7 +87,7 @@ def converse(connection: socket.socket, frames: Sequence[bytes], deadline: float
         connection.sendall(frame)
     if ended(connection):
         raise ConnectionError(_TOO_EARLY)
-    connection.shutdown(socket.SHUT_WR)
+    connection.shutdown(SHUT_WR)
     try:
         connection.settimeout(_left(deadline))
         answer = connection.recv(1)
@@ -88,14 +97,24 @@ def converse(connection: socket.socket, frames: Sequence[bytes], deadline: float
         raise Unanswered("not everything was read in time") from None
     if answer:
         raise ConnectionError("it answers, which no such receiver does")
-    if _state(connection) in _EARLY or connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+    if _state(connection) in _EARLY or connection.getsockopt(SOL_SOCKET, SO_ERROR):
         raise ConnectionError(_TOO_EARLY)
     return DELIVERED
 
 
-def ended(connection: socket.socket) -> bool:
+def ended(connection: Socket) -> bool:
     """Tell whether the peer has ended its half, or says something, which it should not."""
-    return bool(select.select([connection], [], [], 0)[0])
+    patience = connection.gettimeout()
+    connection.settimeout(0)
+    try:
+        connection.recv(1, MSG_PEEK)
+    except BlockingIOError:
+        return False
+    except OSError:  # what happened comes with the next call
+        return True
+    finally:
+        connection.settimeout(patience)
+    return True
 
 
 def _left(deadline: float) -> float:
@@ -105,8 +124,10 @@ def _left(deadline: float) -> float:
     return left
 
 
-def _state(connection: socket.socket) -> int | None:
+def _state(connection: Socket) -> int | None:
     """Return the kernel's state of a TCP connection, or None where it does not tell."""
-    if sys.platform != "linux" or connection.family not in (socket.AF_INET, socket.AF_INET6):
+    if sys.platform != "linux" or connection.family not in (AF_INET, AF_INET6):
         return None
-    return connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
+    from socket import TCP_INFO  # there is none elsewhere
+
+    return connection.getsockopt(IPPROTO_TCP, TCP_INFO, 1)[0]

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from sampler.agent import DELIVERED, UNCONFIRMED, Batch, Unavailable
+from sampler.agent.sockets import Socket
 from sampler_graphite import Graphite
 from tests.support.doubles import LineSink
 from tests.support.ports import HOST, hold_ports
@@ -136,7 +137,7 @@ class Rude:
 
     def meet(self):
         """Make the next connection of this process wait until the peer's end is there."""
-        connect = socket.socket.connect
+        connect = Socket.connect
         peers = []
 
         def connected(this, address):
@@ -157,7 +158,7 @@ def test_a_peer_that_ends_or_answers_first_is_no_receiver(monkeypatch, text):
     """Its end of stream confirms nothing."""
     rude = Rude(text)
     connected, peers = rude.meet()
-    monkeypatch.setattr(socket.socket, "connect", connected)
+    monkeypatch.setattr(Socket, "connect", connected)
     try:
         with pytest.raises(Unavailable, match="before it had everything"):
             Graphite(host=HOST, port=rude.port).send(BATCH, 5.0)
@@ -175,7 +176,7 @@ def test_the_first_address_that_accepts_is_taken(sink, monkeypatch, absence):
         found = [
             (socket.AF_INET, socket.SOCK_STREAM, 6, "", peer.address) for peer in (absent, sink)
         ]
-        monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_options: found)
+        monkeypatch.setattr("sampler.agent.resolve.getaddrinfo", lambda *_args, **_options: found)
         assert Graphite(host="two.test", port=1).send(BATCH, 2.0) is DELIVERED
     assert sink.lines == LINES
 

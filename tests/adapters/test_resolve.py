@@ -39,7 +39,7 @@ class NameServer:
 def server(monkeypatch):
     """A name server under the test's control; no thread of it outlives the test."""
     server = NameServer()
-    monkeypatch.setattr(socket, "getaddrinfo", server)
+    monkeypatch.setattr("sampler.agent.resolve.getaddrinfo", server)
     yield server
     server.open.set()
     wait_for(lambda: not threads(), what="the resolver threads to end")

@@ -45,7 +45,7 @@ def name_server(monkeypatch):
             assert answers.wait(60)
         return real(host, port, **options)
 
-    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    monkeypatch.setattr("sampler.agent.resolve.getaddrinfo", look_up)
     monkeypatch.setattr("sampler.agent.resolve._good", {})
     yield answers
     answers.set()
@@ -111,11 +111,12 @@ atexit.register(lambda: print(time.monotonic() - begun, flush=True))
 """
 """Stops once a look-up of a name has not been answered; prints how long that and the end took."""
 STUCK = """\
-import socket, threading
-real = socket.getaddrinfo
+import threading
+from sampler.agent import resolve
+real = resolve.getaddrinfo
 def look_up(host, port, **options):
     return real(host, port, **options) if options.get("flags") else threading.Event().wait()
-socket.getaddrinfo = look_up
+resolve.getaddrinfo = look_up
 """
 
 

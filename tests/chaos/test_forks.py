@@ -28,9 +28,11 @@ def configured(folder: Path, sink: LineSink, top: str = "") -> Path:
     file.write_text(f"""
         interval = 0.1
         service = "forks"
+        flush_timeout = 30
         {top}
         [samplers]
         enable = ["shop"]
+        deadline = 20
         [adapters.graphite]
         host = "127.0.0.1"
         port = {sink.address[1]}
@@ -43,7 +45,7 @@ def run(*arguments: object, **env: str) -> tuple[str, str]:
     """Run Python to its end; return what it printed."""
     done = subprocess.run(
         [sys.executable, *map(str, arguments)],
-        env=environment(PYTHONPATH=str(ROOT), **env),
+        env=environment(**{"PYTHONPATH": str(ROOT), **env}),
         capture_output=True,
         text=True,
         timeout=110,

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
+from sampler.agent import resolve
 from tests.chaos.peers.rigs import BRIDGE, HOST, INTERVAL, TIMEOUT, Collected, Rig
 from tests.support.waiting import wait_for
 
@@ -58,7 +59,7 @@ def reset(peer: str) -> str:
 
 def no_names(peer: str) -> str:
     """Scenario 6: every look-up takes a second, and fails."""
-    real = socket.getaddrinfo
+    real, ours = socket.getaddrinfo, resolve.getaddrinfo
     rig = Rig(peer, host="localhost")
 
     def dead(*_: Any, **__: Any) -> Any:
@@ -67,10 +68,10 @@ def no_names(peer: str) -> str:
 
     def begin(rig: Rig) -> None:
         rig.proxy.reset_all()  # no connection is kept
-        socket.getaddrinfo = dead
+        socket.getaddrinfo = resolve.getaddrinfo = dead
 
     def end(_: Rig) -> None:
-        socket.getaddrinfo = real
+        socket.getaddrinfo, resolve.getaddrinfo = real, ours
 
     return outage(rig, begin, end)
 
