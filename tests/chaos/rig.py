@@ -119,7 +119,7 @@ class Rig:
     def exact(self) -> None:
         """Insist that every answer of every good sampler arrived, once, as it was given.
 
-        Under a deadline of some milliseconds a busy machine may make one of them late: counted.
+        Under a tight deadline a busy machine may make one of them late: counted.
         """
         assert set(self.memory.received.values()) == {1}
         arrived = Counter(series for series, _, _ in self.memory.received)

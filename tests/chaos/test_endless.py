@@ -14,7 +14,7 @@ from sampler import Collector, Registry
 from sampler._abandoned import abandoned
 from tests.chaos.rig import Rig
 from tests.contract.build import none_abandoned, values
-from tests.support.waiting import wait_for
+from tests.support.waiting import SHORT, hangs, wait_for
 
 MIB = 2**20
 
@@ -60,6 +60,7 @@ def test_a_sampler_that_never_stops_yielding_is_cut_counted_and_closed() -> None
 
 
 @pytest.mark.scenario(18)
+@pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize("labels", ["the same", "new"])
 def test_a_sampler_that_yields_slowly_and_for_ever_ends_at_its_deadline(labels: str) -> None:
     """And one whose samples never come to ten thousand, because none has an end, as well."""
@@ -67,12 +68,15 @@ def test_a_sampler_that_yields_slowly_and_for_ever_ends_at_its_deadline(labels: 
 
     def dripping() -> Any:
         for n in count():
+            if n < 20:
+                hangs(0.01)
             time.sleep(0.01)
             if release:
                 return
             yield "g", n, {"n": n if labels == "new" else 1}
 
     def boundless() -> Any:
+        hangs()
         while not release:
             pass
         yield "never", 1
@@ -81,7 +85,7 @@ def test_a_sampler_that_yields_slowly_and_for_ever_ends_at_its_deadline(labels: 
         {"name": "bad.drips", "sample": dripping},
         {"name": "bad.boundless", "sample": boundless},
     ]
-    with Rig(*samplers, interval=0.3, deadline=0.05) as rig:
+    with Rig(*samplers, interval=0.3, deadline=SHORT) as rig:
         rig.run(4)
         release.append(1)
     for each in samplers:
@@ -177,7 +181,7 @@ def test_a_spinning_generator_leaves_no_thread_behind() -> None:
 
     registry = Registry()
     registry.register({"name": "bad.spin", "sample": sample})
-    with Collector(registry, deadline=0.05) as consumer:
+    with Collector(registry, deadline=SHORT) as consumer:
         consumer.collect()
         assert abandoned() == 1
         registry.unregister("bad.spin")
