@@ -60,12 +60,12 @@ agent = sampler.agent.start(sys.argv[1])
 if order == "late":
     from gevent import monkey; monkey.patch_all()
 def spin():
-    until = time.monotonic() + 1.0
-    while time.monotonic() < until:
+    enough, until = len(times) + 5, time.monotonic() + 30.0
+    while len(times) < enough and time.monotonic() < until:
         orders.inc()
 gevent.joinall([gevent.spawn(spin), gevent.spawn(spin)])
 (web,) = [w.adapter for w in agent.settings.adapters if w.name == "prometheus"]
-page = urllib.request.urlopen(f"http://{web.address}/metrics", timeout=5).read().decode()
+page = urllib.request.urlopen(f"http://{web.address}/metrics", timeout=30).read().decode()
 pulls = len(times)
 sampler.agent.stop()
 total = int(orders.read())
@@ -83,7 +83,7 @@ def test_an_agent_ticks_while_a_greenlet_computes(tmp_path, order) -> None:
         pulls, total, seen, account = run(GREENLETS, file, order)
         values = [float(line.split()[1]) for line in sink.lines if b".shop.orders " in line]
         check(Account(**account), len(sink.lines))
-    assert pulls >= 10, "two seconds of computing, ten ticks a second, half of them at least"
+    assert pulls >= 10, "no greenlet stops computing before it has seen five"
     assert seen, "the page answers, too"
     assert values[-1] == total
     assert account["queued"] == account["unconfirmed"] == sum(account["dropped"].values()) == 0

@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from sampler._abandoned import abandoned
-from tests.support.waiting import hangs
+from tests.support.waiting import SLACK, hangs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -140,7 +140,7 @@ def in_thread(call: Callable[[], Any]) -> Callable[[float], Any]:
     thread.start()
 
     def wait(limit: float = 10.0) -> Any:
-        thread.join(limit)
+        thread.join(limit + SLACK)
         assert not thread.is_alive(), f"no answer within {limit:g} s"
         result, error = outcome[0]
         if error is not None:

@@ -6,7 +6,7 @@
 # The source is Debian's, from the mirror that this machine's apt is set up for; it is built in
 # FOLDER, as is an environment for the tests. Nothing outside of FOLDER is changed, and what is
 # there already is not made again. Building takes about ten minutes. What came of it is in
-# docs/free-threading.md. It needs gcc, make and dpkg-dev.
+# docs/free-threading.md. It needs gcc and make.
 set -euo pipefail
 RELEASE=trixie  # the first of Debian with Python 3.13
 
@@ -29,14 +29,16 @@ get_source() {
         -o "Dir::State::Lists=$apt/lists" -o "Dir::State::Status=$apt/status"
         -o "Dir::Cache=$apt/cache" -o APT::Sandbox::User=root)
     apt-get "${own[@]}" update
-    (cd "$folder/source" && apt-get "${own[@]}" source python3.13)
+    # Without Debian's patches: they look for packages where no free-threaded Python does.
+    (cd "$folder/source" && apt-get "${own[@]}" source --download-only python3.13)
+    tar -xf "$folder"/source/python3.13_*.orig.tar.xz -C "$folder/source"
 }
 
 if [[ ! -e $folder/installed ]]; then
-    compgen -G "$folder/source/python3.13-*/configure" > /dev/null || get_source
+    compgen -G "$folder/source/Python-3.13*/configure" > /dev/null || get_source
     mkdir -p "$folder/build"
     cd "$folder/build"
-    nice -n 10 "$folder"/source/python3.13-*/configure --disable-gil --without-ensurepip \
+    nice -n 10 "$folder"/source/Python-3.13*/configure --disable-gil \
         --prefix="$folder/python" > configure.log
     nice -n 10 make -j2 > make.log 2>&1
     nice -n 10 make install > install.log 2>&1

@@ -24,7 +24,7 @@ SLACK = 20.0
 
 def wait_for(
     condition: Callable[[], T],
-    limit: float = 10.0 + SLACK,
+    limit: float = 10.0,
     what: str = "the condition",
     pause: float = 0.02,
 ) -> T:
@@ -32,9 +32,10 @@ def wait_for(
 
     Between two looks are `pause` seconds.
 
-    Raises AssertionError, naming `what` and the last value, after `limit` seconds.
+    Raises AssertionError, naming `what` and the last value, after `limit` seconds, and the
+    `SLACK` that a busy machine needs.
     """
-    deadline = time.monotonic() + limit
+    deadline = time.monotonic() + limit + SLACK
     while not (value := condition()):
         if time.monotonic() >= deadline:
             raise AssertionError(f"waited {limit:g} s in vain for {what}; last: {value!r}")
