@@ -46,9 +46,12 @@ if [[ ! -e $folder/installed ]]; then
     cd "$OLDPWD"
 fi
 
-if [[ ! -x $environment/bin/pytest ]]; then
+if [[ ! -x $environment/bin/sampler ]]; then
     "$folder/python/bin/python3" -m venv "$environment"
-    "$environment/bin/pip" install --quiet attrs psutil pytest pytest-timeout pytest-xdist hypothesis
+    # The newest that need no compiler: hypothesis has parts in Rust by now.
+    "$environment/bin/pip" install --quiet --only-binary :all: \
+        attrs psutil numpy prometheus-client statsd \
+        pytest pytest-timeout pytest-xdist hypothesis
     # The project itself, as it stands in this repository, without what its extras need.
     "$environment/bin/pip" install --quiet --no-deps --editable .
 fi
