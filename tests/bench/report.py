@@ -79,8 +79,6 @@ PACE = {
 
 _ROUND = "handing the round to the guarded worker takes the same, however small it is"
 _KEYWORDS = "a dictionary is made of the keywords, and a key of that; labels('buy') takes half"
-    "a dictionary is made of the keywords, and a key of that; labels('buy') takes half of it"
-)
 _GAUGES = "the peers are handed values and pull nothing; most of it is repr of random floats"
 _ALL = "every value is rendered anew, and most of that is repr of random floats"
 _PICKLE = "a path, a time and a number are three parts to join; the pull is half of it"

@@ -100,15 +100,15 @@ def sentences() -> Iterator[tuple[str, str]]:
     yield (
         README,
         (
-            f"`prometheus_client` takes at least {some} times as long where a tenth of the values is "
-            f"new, and {every} times where all are"
+            f"`prometheus_client` takes at least {some} times as long where a tenth of the "
+            f"values is new, and {every} times where all are"
         ),
     )
     yield (
         PERFORMANCE,
         (
-            f'`inc(route="buy")`, at {spread(ratios(KEYWORDS), 1)} times `prometheus_client` instead '
-            f"of five, and {spread(over(KEYWORDS))} % over its limit in time"
+            f'`inc(route="buy")`, at {spread(ratios(KEYWORDS), 1)} times `prometheus_client` '
+            f"instead of five, and {spread(over(KEYWORDS))} % over its limit in time"
         ),
     )
     yield PERFORMANCE, f"the decorator, by {spread(over(DECORATOR))} %"
