@@ -68,7 +68,10 @@ TARGETS = (
     Target("sampler/_histogram.py", _contract("histogram", "instruments")),
     Target(
         "sampler/_shared.py",
-        tuple(f"tests/contract/test_{name}.py" for name in ("shared_reads", "async", "samples")),
+        tuple(
+            f"tests/contract/test_{name}.py"
+            for name in ("shared_ages", "shared_reads", "async", "samples")
+        ),
     ),
     Target("sampler/cli/notify.py", ("tests/cli/test_notify.py",)),
     *(
