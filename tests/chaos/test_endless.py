@@ -68,7 +68,7 @@ def test_a_sampler_that_yields_slowly_and_for_ever_ends_at_its_deadline(labels: 
 
     def dripping() -> Any:
         for n in count():
-            if n < 20:
+            if n < 12:
                 hangs(0.01)
             time.sleep(0.01)
             if release:

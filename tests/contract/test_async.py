@@ -142,7 +142,7 @@ def test_one_that_overruns_is_cancelled_at_the_deadline(running: Loop, registry:
     cancelled = threading.Event()
 
     async def sample() -> Any:
-        hangs(JUST_LATE)
+        hangs(JUST_LATE, waiting=2)
         try:
             await asyncio.sleep(3600)
         except asyncio.CancelledError:
@@ -171,7 +171,7 @@ def test_one_that_ignores_its_cancellation_is_not_called_again(
     async def sample() -> Any:
         calls.append(1)
         if not end.is_set():
-            hangs(JUST_LATE)
+            hangs(JUST_LATE, waiting=2)
         while not end.is_set():
             try:
                 await end.wait()

@@ -70,25 +70,33 @@ class PatientClock:
         self.changed = threading.Condition()
         # Moments that others take from the real clock are never reached.
         self._now = time.monotonic() - 100_000.0
+        self._waiting = 0
 
     def monotonic(self) -> float:
         """Return the moment it is."""
         return self._now
 
-    def pass_by(self, seconds: float) -> None:
-        """Let time pass, and wake up who waits for it."""
+    def pass_by(self, seconds: float, waiting: int = 0) -> None:
+        """Let time pass, as soon as so many wait with a limit; and wake up who does."""
         with self.changed:
+            self.changed.wait_for(lambda: self._waiting >= waiting, SLACK)
             self._now += seconds
             self.changed.notify_all()
 
     def wait_for(self, condition: Callable[[], bool], timeout: float) -> bool:
         """Wait in this time; `changed` is held."""
-        until = self._now + timeout if timeout >= 0 else float("inf")
-        while not condition():
-            if self._now >= until:
-                return False
-            self.changed.wait()
-        return True
+        limited = timeout >= 0
+        until = self._now + timeout if limited else float("inf")
+        self._waiting += limited
+        self.changed.notify_all()
+        try:
+            while not condition():
+                if self._now >= until:
+                    return False
+                self.changed.wait()
+            return True
+        finally:
+            self._waiting -= limited
 
 
 class _Lock:
@@ -151,7 +159,10 @@ def patience(patch: pytest.MonkeyPatch) -> Iterator[PatientClock]:
         _clocks.remove(clock)
 
 
-def hangs(seconds: float = 2 * SHORT) -> None:
-    """Say that the caller, a bad sampler, begins to hang: on a patient clock time passes."""
+def hangs(seconds: float = 2 * SHORT, waiting: int = 1) -> None:
+    """Say that the caller, a bad sampler, begins to hang: on a patient clock time passes.
+
+    It does when the consumer waits; of an ``async def`` sampler a thread does as well.
+    """
     for clock in _clocks:
-        clock.pass_by(seconds)
+        clock.pass_by(seconds, waiting)
