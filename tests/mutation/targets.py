@@ -25,8 +25,9 @@ def _contract(*first: str) -> tuple[str, ...]:
     return tuple(f"tests/contract/test_{name}.py" for name in names)
 
 
-_GRAPHITE = ("pickles", "graphite_lines", "graphite_points", "turns")
-_PROMETHEUS = ("prometheus_text", "prometheus_openmetrics", "turns")
+_GRAPHITE = ("paths", "pickles", "graphite_lines", "graphite_points", "turns")
+_STATSD = ("exact", "paths", "statsd", "turns")
+_PROMETHEUS = ("exact", "prometheus_text", "prometheus_openmetrics", "turns")
 
 
 def _adapters(*names: str) -> tuple[str, ...]:
@@ -75,11 +76,11 @@ TARGETS = (
     ),
     Target("sampler/cli/notify.py", ("tests/cli/test_notify.py",)),
     *(
-        Target(f"adapters/sampler_graphite/_{name}.py", _adapters("paths", *_GRAPHITE))
+        Target(f"adapters/sampler_graphite/_{name}.py", _adapters("exact", *_GRAPHITE))
         for name in ("points", "formats", "layout")
     ),
     *(
-        Target(f"adapters/sampler_statsd/_{name}.py", _adapters("statsd", "paths", "turns"))
+        Target(f"adapters/sampler_statsd/_{name}.py", _adapters(*_STATSD))
         for name in ("texts", "names")
     ),
     *(
