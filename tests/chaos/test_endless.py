@@ -34,6 +34,7 @@ class Grown:
 
 
 @pytest.mark.scenario(18)
+@pytest.mark.usefixtures("patient")
 def test_a_sampler_that_never_stops_yielding_is_cut_counted_and_closed() -> None:
     """At ten thousand samples, at each pull; its ``finally`` runs, memory stays, others go on."""
     closed = count()
@@ -150,6 +151,7 @@ def test_a_million_label_sets_take_no_more() -> None:
 
 
 @pytest.mark.scenario(19)
+@pytest.mark.usefixtures("patient")
 def test_an_agent_delivers_beside_a_flood_of_label_sets() -> None:
     """New label sets at every pull: the old series arrive whole, and the law holds."""
     numbers = count()

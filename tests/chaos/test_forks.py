@@ -29,6 +29,7 @@ def configured(folder: Path, sink: LineSink, top: str = "") -> Path:
     file.write_text(f"""
         interval = 0.1
         service = "forks"
+        flush_timeout = 30
         {top}
         [samplers]
         enable = ["shop"]
