@@ -1,8 +1,8 @@
 """Counting where the interpreter has no lock of its own: one lock for all, chosen at import.
 
 It is re-entrant, because a signal handler may count while its own thread does. Nothing is called
-while it is held but the method itself. Free-threaded interpreters were not at hand: what is here
-was tested by choosing it on others.
+while it is held but the method itself. The tests of the contract pass on a free-threaded 3.13
+(docs/free-threading.md).
 """
 
 from __future__ import annotations

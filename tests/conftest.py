@@ -27,12 +27,14 @@ from tests.support.servers import (
     Server,
     StatsD,
 )
+from tests.support.waiting import patience
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
 
     from sampler.agent import Series
     from sampler.agent.locks import Held
+    from tests.support.waiting import PatientClock
 
 S = TypeVar("S", bound=Server)
 
@@ -200,6 +202,13 @@ def _instances(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def _no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no test mask what another one called a secret."""
     monkeypatch.setattr("sampler.agent.secrecy._known", set())
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> Iterator[PatientClock]:
+    """Let deadlines of samplers pass where one hangs, and not because the machine is busy."""
+    with patience(monkeypatch) as clock:
+        yield clock
 
 
 @pytest.fixture(scope="session", params=[10_000, pytest.param(100_000, marks=pytest.mark.long)])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import sys
-import time
 
 import pytest
 
@@ -13,6 +12,7 @@ from sampler.agent.sockets import Socket
 from sampler_graphite import Graphite
 from tests.support.doubles import LineSink
 from tests.support.ports import HOST, hold_ports
+from tests.support.waiting import within
 
 LINES = [b"a.b%d 1 1700000000" % i for i in range(100)]
 BATCH = Batch((b"".join(line + b"\n" for line in LINES),), len(LINES))
@@ -65,20 +65,16 @@ def test_a_refused_connection_is_unavailable(sink):
 def test_an_unanswered_connection_is_given_up_in_time(sink):
     """As behind a firewall that drops."""
     sink.blackhole()
-    begun = time.monotonic()
-    with pytest.raises(Unavailable):
+    with within(0.5), pytest.raises(Unavailable):
         adapter(sink).send(BATCH, 0.5)
-    assert time.monotonic() - begun < 2.0
 
 
 def test_a_peer_that_does_not_read_is_given_up_in_time(sink):
     """The limit is for the whole batch, and it is sent again as a whole."""
     sink.stall()
     graphite = adapter(sink)
-    begun = time.monotonic()
-    with pytest.raises(Unavailable):
+    with within(0.5), pytest.raises(Unavailable):
         graphite.send(HUGE, 0.5)
-    assert time.monotonic() - begun < 2.0
     sink.listen()
     assert graphite.send(BATCH, 5.0) is DELIVERED
     assert sink.lines[-len(LINES) :] == LINES

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 
 import pytest
 
 from sampler.agent import Unavailable
 from sampler.agent.resolve import resolve
-from tests.support.waiting import wait_for
+from tests.support.waiting import wait_for, within
 
 ANSWER = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 80))]
 
@@ -86,10 +85,9 @@ def test_a_stuck_look_up_holds_one_thread_and_no_caller(server):
     """Waited for once; then the last good answer is given at once, until it returns."""
     good = resolve("stuck.test", 80, socket.SOCK_STREAM, 5.0)
     server.open.clear()
-    begun = time.monotonic()
-    for _ in range(20):
-        assert resolve("stuck.test", 80, socket.SOCK_STREAM, 0.1) == good
-    assert time.monotonic() - begun < 1.5
+    with within(2.0):
+        for _ in range(20):
+            assert resolve("stuck.test", 80, socket.SOCK_STREAM, 2.0) == good
     assert len(threads()) == 1
     with pytest.raises(Unavailable, match="no answer in time"):
         resolve("other.test", 80, socket.SOCK_STREAM, 0.05)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import sys
 import threading
-import time
 
 import pytest
 
@@ -14,7 +13,7 @@ from sampler.agent import Agent, Batch
 from sampler.agent.config import Program, Samplers, Settings, Wiring
 from sampler.agent.sender import FIRST_PAUSE
 from tests.support.memory import Memory, Tally
-from tests.support.waiting import wait_for
+from tests.support.waiting import wait_for, within
 
 
 class Shop:
@@ -78,13 +77,12 @@ def test_a_sampler_that_hangs_does_not_hold_start_up() -> None:
     """Longer than a second."""
     release = threading.Event()
     registry = Registry()
-    registry.register({"name": "shop", "sample": lambda: release.wait(30) and []})
+    registry.register({"name": "shop", "sample": lambda: release.wait(60) and []})
     wiring = Wiring("memory", "memory", Memory(), 60.0)
     program = Program(interval=60.0, service="test", instance="0")
     agent = Agent(Settings("test", program, Samplers(enable=("shop",)), (wiring,)), registry)
-    begun = time.monotonic()
-    agent.start()
-    assert time.monotonic() - begun < 4.0
+    with within(1.0):
+        agent.start()
     release.set()
     agent.stop()
 
@@ -234,9 +232,8 @@ def test_stop_ends_within_its_limit_when_an_endpoint_hangs() -> None:
     agent = agent_with(Shop(), flush=0.5, memory=memory)
     agent.start()
     wait_for(lambda: memory.sends == 1, what="the hanging attempt")
-    begun = time.monotonic()
-    agent.stop()
-    assert time.monotonic() - begun < 5.0
+    with within(0.5):
+        agent.stop()
     account = agent.accounts()["memory"]
     assert account.holds
     assert account.unconfirmed == 3
@@ -258,9 +255,8 @@ def test_a_hanging_sampler_costs_the_final_flush_no_more_than_its_share() -> Non
     agent.start()
     wait_for(lambda: memory.received, what="a first delivery")
     agent.registry.register({"name": "shop.hang", "sample": hang})
-    begun = time.monotonic()
-    agent.stop()
-    assert time.monotonic() - begun < 8.0
+    with within(2.0):
+        agent.stop()
     account = agent.accounts()["memory"]
     assert account.holds
     assert account.delivered == account.collected

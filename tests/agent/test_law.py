@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 
 from sampler.agent.law import REASONS, Account, Law
+from tests.contract.build import in_thread
+from tests.support.waiting import wait_for
 
 TERMS = ["collected", "recovered", "delivered", "unconfirmed", "queued"]
 
@@ -51,3 +55,48 @@ def test_counts_add_up_each_for_itself() -> None:
     )
     law.count(dropped={"oldest": 1})
     assert read.dropped["oldest"] == 15
+
+
+class Slow(int):
+    """A number that is added while another thread gets half a second to count, too."""
+
+    def __new__(cls, value: int, law: Law) -> Slow:
+        made = super().__new__(cls, value)
+        made.law = law
+        return made
+
+    def __radd__(self, other: int) -> int:
+        if not self.started:
+            self.started = True
+            self.other = in_thread(lambda: self.law.count(**dict.fromkeys(TERMS, 100)))
+            with suppress(AssertionError):
+                self.other(0.5)
+        return other + int(self)
+
+    started = False
+
+
+@pytest.mark.parametrize("term", TERMS)
+def test_no_count_is_lost_to_another_thread(term: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who counts meanwhile waits, whatever the interpreter lets run at the same time."""
+    monkeypatch.setattr("tests.contract.build.SLACK", 0.0)
+    law = Law()
+    slow = Slow(1, law)
+    law.count(**{term: slow})
+    wait_for(lambda: law.account().queued >= 100, what="the other thread")
+    assert getattr(law.account(), term) == 101
+
+
+def test_many_threads_count_exactly() -> None:
+    """Ten thousand times each, drops included; a reading at any moment is consistent."""
+    law = Law()
+
+    def count() -> None:
+        for _ in range(10_000):
+            law.count(collected=3, delivered=1, dropped={"oldest": 1}, queued=1)
+            assert law.account().holds
+
+    for done in [in_thread(count) for _ in range(4)]:
+        done(60)
+    dropped = {**dict.fromkeys(REASONS, 0), "oldest": 40_000}
+    assert law.account() == Account(120_000, 0, 40_000, 0, dropped, 40_000)

@@ -14,7 +14,7 @@ from sampler.agent import DELIVERED, Agent
 from sampler.agent.config import Program, Samplers, Settings, Wiring
 from sampler_graphite import Graphite
 from sampler_statsd import StatsD
-from tests.support.waiting import wait_for
+from tests.support.waiting import SLACK, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -111,8 +111,8 @@ class Rig:
         self,
         monkeypatch: pytest.MonkeyPatch,
         *,
-        timeout: float = 1.0,
-        flush: float = 5.0,
+        timeout: float = 1.0 + SLACK,
+        flush: float = 5.0 + SLACK,
         outbox: int = 2**23,
         beside: str = "",
         **adapters: Any,

@@ -17,7 +17,7 @@ from tests.chaos.law import check
 from tests.chaos.test_destinations import PROGRAM, resolvers
 from tests.support.command import environment
 from tests.support.doubles import LineSink
-from tests.support.waiting import wait_for
+from tests.support.waiting import timely, wait_for, within
 
 
 @pytest.fixture
@@ -113,11 +113,10 @@ def test_a_fifth_of_all_packets_lost_at_random(sink, monkeypatch) -> None:
 def test_a_dead_name_server() -> None:
     """The real resolver, which waits for ten seconds: we do not, nor does a program at its end."""
     rule("-p", "udp", "--dport", 53, "-j", "DROP")
-    for _ in range(3):
-        begun = time.monotonic()
-        with pytest.raises(Unavailable, match="no answer in time"):
-            resolve("dead.test", 2003, socket.SOCK_STREAM, 0.3)
-        assert time.monotonic() - begun < 1.0
+    with within(5 * 0.3, "giving up five times"):
+        for _ in range(5):
+            with pytest.raises(Unavailable, match="no answer in time"):
+                resolve("dead.test", 2003, socket.SOCK_STREAM, 0.3)
     assert len(resolvers()) == 1
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM],
@@ -130,6 +129,6 @@ def test_a_dead_name_server() -> None:
     assert done.returncode == 0, done.stderr
     stopped, holds, ended = done.stdout.split()
     assert holds == "True"
-    assert float(stopped) < 0.5
-    assert float(ended) < 0.5
+    timely(float(stopped), 5.0, "stop()")
+    timely(float(ended), 5.0, "the end")
     assert dropped() > 0

@@ -10,7 +10,7 @@ from sampler.agent import Agent
 from sampler.agent.config import Program, Samplers, Settings, Wiring
 from tests.chaos.law import check
 from tests.support.memory import Memory
-from tests.support.waiting import wait_for
+from tests.support.waiting import SLACK, wait_for
 
 GENEROUS = 5.0
 
@@ -71,7 +71,7 @@ class Rig:
             Wiring(name, name, adapter, interval, timeout=2.0)
             for name, adapter in adapters.items()
         )
-        program = Program(service="t", host="h", instance="0", flush_timeout=5.0)
+        program = Program(service="t", host="h", instance="0", flush_timeout=5.0 + SLACK)
         self.agent = Agent(Settings("t", program, Samplers(**limits), wirings), self.registry)
 
     def __enter__(self) -> Rig:
@@ -119,7 +119,7 @@ class Rig:
     def exact(self) -> None:
         """Insist that every answer of every good sampler arrived, once, as it was given.
 
-        Under a deadline of some milliseconds a busy machine may make one of them late: counted.
+        Under a tight deadline a busy machine may make one of them late: counted.
         """
         assert set(self.memory.received.values()) == {1}
         arrived = Counter(series for series, _, _ in self.memory.received)

@@ -17,9 +17,7 @@ from tests.chaos.law import check
 from tests.chaos.rig import Rig
 from tests.chaos.test_bad_samplers import Own
 from tests.support.memory import Memory
-from tests.support.waiting import wait_for
-
-SHORT = 0.5
+from tests.support.waiting import SHORT, hangs, wait_for
 
 
 class Stuck(Memory):
@@ -31,6 +29,8 @@ class Stuck(Memory):
 
     def encode(self, snapshot: Any, since: Any) -> Any:
         self.calls += 1
+        if self.how != "exits":
+            hangs()
         if self.how == "hangs":
             self.release.wait(60)
         while self.how == "spins" and not self.release.is_set():
@@ -45,6 +45,7 @@ class Stuck(Memory):
 
 
 @pytest.mark.scenario(17)
+@pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize("how", ["hangs", "spins", "exits", "endless", "empty"])
 def test_an_encoder_that_hangs_costs_its_own_adapter_only(
     how: str, monkeypatch: pytest.MonkeyPatch

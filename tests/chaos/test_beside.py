@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from itertools import count, cycle
+from typing import Any
 
 import pytest
 
@@ -65,26 +66,38 @@ def test_a_thread_that_waits_for_input_hardly_feels_encoding() -> None:
     assert min(rounds) <= 0.003
 
 
+def counted(counter: Any, seconds: float) -> tuple[int, float, float]:
+    """Count for so long; return the calls, the most that one computed, and what 99.99 % took."""
+    computed, took = 0.0, []
+    until = time.perf_counter() + seconds
+    while (began := time.perf_counter()) < until:
+        mine = time.thread_time()
+        counter.inc(kind=f"k{len(took) % 100}")
+        computed = max(computed, time.thread_time() - mine)
+        took.append(time.perf_counter() - began)
+    return len(took), computed, sorted(took)[-len(took) // 10_000]
+
+
 @pytest.mark.long
 @pytest.mark.scenario(2)
 def test_counting_takes_no_millisecond_while_an_endpoint_is_away(monkeypatch) -> None:
-    """Neither computing nor waiting for a lock; one call in 10,000 may wait for its turn."""
-    computed, took = 0.0, []
+    """Neither computing nor waiting for a lock, in the best of five rounds, as others do work.
+
+    What it takes without an agent is left out.
+    """
+    alone = Instruments("alone", Registry()).counter("jobs", labels=("kind",))
     with LineSink() as sink:
         sink.blackhole()
         rig = Rig(monkeypatch, graphite=graphite(sink.port), timeout=0.5, flush=0.5, beside="app")
         counter = Instruments("app", rig.agent.registry).counter("jobs", labels=("kind",))
         rig.fails("graphite")
-        until = time.perf_counter() + 5.0
-        while (began := time.perf_counter()) < until:
-            mine = time.thread_time()
-            counter.inc(kind=f"k{len(took) % 100}")
-            computed = max(computed, time.thread_time() - mine)
-            took.append(time.perf_counter() - began)
+        rounds = [(counted(alone, 1.0), counted(counter, 1.0)) for _ in range(5)]
         rig.pulls(2)
         rig.stop()
         assert any(b".app.jobs" in line for line in rig.truth.lines)
-    slow = sorted(took)[-len(took) // 10_000]
-    print(f"{len(took):,} calls: at most {computed * 1e6:.0f} us, 99.99 % in {slow * 1e6:.0f} us")
+    computed = min(beside[1] - before[1] for before, beside in rounds)
+    slow = min(beside[2] - before[2] for before, beside in rounds)
+    calls = sum(beside[0] for _, beside in rounds)
+    print(f"{calls:,} calls: at most {computed * 1e6:.0f} us, 99.99 % in {slow * 1e6:.0f} us more")
     assert computed < 0.001
     assert slow < 0.001

@@ -15,10 +15,14 @@ from sampler.agent.schedule import Schedule
 from tests.chaos.law import check
 from tests.support.command import environment
 from tests.support.doubles import LineSink
-from tests.support.waiting import wait_for
+from tests.support.waiting import SLACK, wait_for
 
 ROOT = Path(__file__).parents[2]
 INTERVAL = 0.1
+MANY = 40
+"""Intervals without a tick; a burst would make up for all of them."""
+LATE = MANY // 2
+"""Ticks that a busy machine may deliver later than they were."""
 
 PROGRAM = """
 import attrs, json, sys
@@ -82,19 +86,19 @@ class Program:
 
 @pytest.mark.scenario(24)
 def test_a_stopped_process_catches_up_with_one_tick(tmp_path) -> None:
-    """After five intervals of nothing there is no burst."""
+    """After many intervals of nothing there is no burst."""
     with LineSink() as sink, Program(sink, tmp_path) as program:
         program.process.send_signal(signal.SIGSTOP)
         stopped = time.monotonic()
         ticks = program.stamps()[-1][0]
-        wait_for(lambda: time.monotonic() - stopped > 5 * INTERVAL, what="five intervals")
+        wait_for(lambda: time.monotonic() - stopped > MANY * INTERVAL, what="many intervals")
         away = time.monotonic()
         program.process.send_signal(signal.SIGCONT)
         wait_for(lambda: program.stamps()[-1][0] >= ticks + 5, what="ticks after it")
         since = time.monotonic() - away
         after = program.stamps()[-1][0] - ticks
         # One was under way when it was stopped, one catches up; the rest comes at its time.
-        assert after <= since / INTERVAL + 3
+        assert after <= since / INTERVAL + 3 + LATE
         program.end()
 
 
@@ -142,11 +146,11 @@ def test_a_running_agent_outlives_a_jump_of_the_wall_clock(tmp_path, shim, jump)
         ticks = program.stamps()[-1][0]
         wait_for(lambda: program.stamps()[-1][0] >= ticks + 10, what="ten ticks more")
         seconds = time.monotonic() - jumped
-        assert program.stamps()[-1][0] - ticks <= seconds / INTERVAL + 2
+        assert program.stamps()[-1][0] - ticks <= seconds / INTERVAL + 2 + LATE
         now = time.time()
         for index, (_, second) in enumerate(program.stamps()):
             ago = min(abs(now + jump - second), abs(now - second) if index <= before + 1 else 1e9)
-            assert ago <= seconds + 5  # all of it has happened in this time
+            assert ago <= seconds + SLACK  # all of it has happened in this time
         (last,) = program.stamps()[-1:]
-        assert abs(time.time() + jump - last[1]) <= 1 + INTERVAL + (time.time() - now) + 1
+        assert abs(time.time() + jump - last[1]) <= 1 + INTERVAL + SLACK
         program.end()

@@ -12,7 +12,7 @@ from tests.chaos.delivering import Rig, counted, graphite, statsd
 from tests.chaos.law import check
 from tests.support.doubles import LineSink
 from tests.support.proxy import Proxy
-from tests.support.waiting import wait_for
+from tests.support.waiting import wait_for, within
 
 
 @pytest.fixture
@@ -57,9 +57,8 @@ def test_what_was_refused_arrives_exactly_once(sink, monkeypatch):
         rig.pulls(6)
         sink.listen()
         daemon.listen()
-        back = time.monotonic()
-        rig.settled("graphite")
-        assert time.monotonic() - back < 5.0
+        with within(0.2, "the attempt after the longest pause"):
+            rig.settled("graphite")
         rig.pulls(1)
         rig.stop()
         complete(rig, sink)
@@ -77,8 +76,8 @@ def test_an_unanswered_connection_delays_and_loses_nothing(sink, monkeypatch):
         sink.blackhole()
     rig.fails("graphite")
     rig.pulls(8)
-    (pulse,) = rig.agent._pulses
-    assert pulse.ticker.schedule.skipped <= 1
+    ticker = rig.agent._pulses[0].ticker
+    assert ticker.schedule.skipped < ticker.ticks, "an attempt takes five intervals"
     sink.listen()
     rig.settled("graphite")
     complete(rig, sink)
@@ -94,9 +93,9 @@ def test_connecting_is_given_up_after_five_seconds_however_long_an_attempt_may_t
     found = [(2, 1, 6, "", sink.address)] * 3
     monkeypatch.setattr("sampler.agent.resolve.getaddrinfo", lambda *_, **__: found)
     begun = time.monotonic()
-    with pytest.raises(Unavailable):
+    with within(0.4), pytest.raises(Unavailable):
         graphite(1, host="three.test").send(Batch((b"a 1 1\n",), 1), 60.0)
-    assert 0.3 < time.monotonic() - begun < 5.0
+    assert time.monotonic() - begun > 0.3
 
 
 @pytest.mark.scenario(3)
@@ -118,7 +117,8 @@ def test_bytes_that_a_middlebox_acknowledges_and_drops_are_unconfirmed(sink, pro
     rig = Rig(monkeypatch, graphite=graphite(proxy.port), timeout=0.3)
     rig.pulls(2)
     rig.settled("graphite")
-    proxy.swallow = True
+    with rig.between():
+        proxy.swallow = True
     wait_for(lambda: rig.account("graphite").unconfirmed, what="an unconfirmed batch")
     proxy.swallow = False
     rig.pulls(2)

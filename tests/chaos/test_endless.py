@@ -14,7 +14,7 @@ from sampler import Collector, Registry
 from sampler._abandoned import abandoned
 from tests.chaos.rig import Rig
 from tests.contract.build import none_abandoned, values
-from tests.support.waiting import wait_for
+from tests.support.waiting import SHORT, hangs, wait_for
 
 MIB = 2**20
 
@@ -34,6 +34,7 @@ class Grown:
 
 
 @pytest.mark.scenario(18)
+@pytest.mark.usefixtures("patient")
 def test_a_sampler_that_never_stops_yielding_is_cut_counted_and_closed() -> None:
     """At ten thousand samples, at each pull; its ``finally`` runs, memory stays, others go on."""
     closed = count()
@@ -60,6 +61,7 @@ def test_a_sampler_that_never_stops_yielding_is_cut_counted_and_closed() -> None
 
 
 @pytest.mark.scenario(18)
+@pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize("labels", ["the same", "new"])
 def test_a_sampler_that_yields_slowly_and_for_ever_ends_at_its_deadline(labels: str) -> None:
     """And one whose samples never come to ten thousand, because none has an end, as well."""
@@ -67,12 +69,15 @@ def test_a_sampler_that_yields_slowly_and_for_ever_ends_at_its_deadline(labels: 
 
     def dripping() -> Any:
         for n in count():
+            if n < 12:
+                hangs(0.01)
             time.sleep(0.01)
             if release:
                 return
             yield "g", n, {"n": n if labels == "new" else 1}
 
     def boundless() -> Any:
+        hangs()
         while not release:
             pass
         yield "never", 1
@@ -81,7 +86,7 @@ def test_a_sampler_that_yields_slowly_and_for_ever_ends_at_its_deadline(labels: 
         {"name": "bad.drips", "sample": dripping},
         {"name": "bad.boundless", "sample": boundless},
     ]
-    with Rig(*samplers, interval=0.3, deadline=0.05) as rig:
+    with Rig(*samplers, interval=0.3, deadline=SHORT) as rig:
         rig.run(4)
         release.append(1)
     for each in samplers:
@@ -146,6 +151,7 @@ def test_a_million_label_sets_take_no_more() -> None:
 
 
 @pytest.mark.scenario(19)
+@pytest.mark.usefixtures("patient")
 def test_an_agent_delivers_beside_a_flood_of_label_sets() -> None:
     """New label sets at every pull: the old series arrive whole, and the law holds."""
     numbers = count()
@@ -177,7 +183,7 @@ def test_a_spinning_generator_leaves_no_thread_behind() -> None:
 
     registry = Registry()
     registry.register({"name": "bad.spin", "sample": sample})
-    with Collector(registry, deadline=0.05) as consumer:
+    with Collector(registry, deadline=SHORT) as consumer:
         consumer.collect()
         assert abandoned() == 1
         registry.unregister("bad.spin")

@@ -22,16 +22,16 @@ from tests.chaos.law import check
 from tests.support.command import environment, running
 from tests.support.doubles import LineSink
 from tests.support.memory import Memory
-from tests.support.waiting import wait_for
+from tests.support.waiting import SLACK, timely, wait_for, within
 
 ROOT = Path(__file__).parents[2]
 FLUSH = 1.0
 
 
-def configured(folder: Path, sink: LineSink) -> str:
+def configured(folder: Path, sink: LineSink, flush: float = FLUSH) -> str:
     file = folder / "sampler.toml"
     file.write_text(
-        f'interval = 60\nflush_timeout = {FLUSH}\nservice = "s"\n'
+        f'interval = 60\nflush_timeout = {flush}\nservice = "s"\n'
         f"[adapters.graphite]\nport = {sink.port}\n"
     )
     return str(file)
@@ -48,7 +48,7 @@ def test_sigterm_ends_the_command_in_time_behind_a_black_hole(tmp_path) -> None:
                 said = process.stdout.readline()
             begun = time.monotonic()
             process.send_signal(signal.SIGTERM)
-            output, _ = process.communicate(timeout=20)
+            output, _ = process.communicate(timeout=60)
             seconds = time.monotonic() - begun
         assert process.returncode == 0, output
         account = output.splitlines()[-1]
@@ -59,7 +59,7 @@ def test_sigterm_ends_the_command_in_time_behind_a_black_hole(tmp_path) -> None:
         assert lost + unconfirmed == collected > 0
         assert "shutdown" in account
         assert sink.lines == []
-        assert seconds < FLUSH + 3
+        timely(seconds, FLUSH, "the end")
 
 
 PROGRAM = """
@@ -80,30 +80,32 @@ begun = time.monotonic()
 @pytest.mark.parametrize("hole", [False, True])
 def test_a_program_that_just_ends_delivers_its_last_batch(tmp_path, hole) -> None:
     """On every Python, without a word; behind a black hole in time, with one line on the loss."""
+    flush = FLUSH if hole else FLUSH + SLACK
     said = tmp_path / "said"
     with LineSink() as sink:
         if hole:
             sink.blackhole()
         done = subprocess.run(
-            [sys.executable, "-c", PROGRAM, configured(tmp_path, sink), str(said)],
+            [sys.executable, "-c", PROGRAM, configured(tmp_path, sink, flush), str(said)],
             env=environment(PYTHONPATH=str(ROOT)),
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=60,
         )
         assert (done.returncode, done.stdout) == (0, "")
         seconds, fields = json.loads(said.read_text())
         account = Account(**fields)
         check(account, len(sink.lines))
         assert account.queued == 0
-        assert seconds <= FLUSH + 1
         lost = sum(account.dropped.values())
         assert done.stderr.splitlines() == (
             [f"adapter 'graphite': at the end {lost} entries are dropped: it has not answered"]
             if lost
             else []
         )
-        if not hole:
+        if hole:
+            timely(seconds, FLUSH, "the end")
+        else:
             assert account.delivered == account.collected == len(sink.lines)
             assert account.collected > 0
 
@@ -141,7 +143,7 @@ HANGING = ("sample", "close", "encode", "send", "end")
 @pytest.mark.scenario(16)
 @pytest.mark.parametrize("where", [*HANGING, "everywhere"])
 def test_what_hangs_does_not_hold_the_end_up(where) -> None:
-    """Whatever hangs, stop() ends half a second after its time at the latest."""
+    """Whatever hangs, stop() ends when its time is over."""
     hung = {name: Hung() for name in HANGING}
 
     class Adapter(Memory):
@@ -172,12 +174,10 @@ def test_what_hangs_does_not_hold_the_end_up(where) -> None:
     agent.start()
     for name, each in hung.items():
         each.on = where in (name, "everywhere")
-    begun = time.monotonic()
-    agent.stop()
-    seconds = time.monotonic() - begun
+    with within(FLUSH, where):
+        agent.stop()
     for each in hung.values():
         each.free.set()
-    assert seconds < FLUSH + 0.5, where
     (account,) = agent.accounts().values()
     assert account.holds
     assert account.queued == 0
@@ -226,11 +226,9 @@ def test_a_scrape_that_hangs_does_not_hold_the_end_up() -> None:
     with socket.create_connection(address(web)) as client:
         client.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
         wait_for(lambda: hung.entered, what="the pull")
-        begun = time.monotonic()
-        agent.stop()
-        seconds = time.monotonic() - begun
+        with within(FLUSH):
+            agent.stop()
     hung.free.set()
-    assert seconds < FLUSH + 0.5
 
 
 def test_closing_does_not_wait_for_ever_for_a_pull() -> None:
@@ -239,13 +237,12 @@ def test_closing_does_not_wait_for_ever_for_a_pull() -> None:
     hung.on = True
     registry = Registry()
     registry.register({"name": "hung", "sample": lambda: hung.now() or []})
-    consumer = Collector(registry, deadline=20.0)
+    consumer = Collector(registry, deadline=60.0)
     puller = threading.Thread(target=consumer.collect)
     puller.start()
     wait_for(lambda: consumer._pulling, what="the pull")
-    begun = time.monotonic()
-    consumer.close(within=0.1)
-    assert time.monotonic() - begun < 5
+    with within(0.1):
+        consumer.close(within=0.1)
     hung.free.set()
     puller.join(20)
     with pytest.raises(sampler.CollectorBusy):

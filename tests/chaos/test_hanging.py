@@ -16,9 +16,9 @@ import pytest
 from sampler._abandoned import BUDGET, abandoned
 from tests.chaos.rig import Rig
 from tests.contract.build import Gate, Spin
-from tests.support.waiting import wait_for
+from tests.support.waiting import SHORT, hangs, timely, wait_for
 
-SHORT = 0.05
+pytestmark = pytest.mark.usefixtures("patient")
 
 
 def threads() -> int:
@@ -34,18 +34,19 @@ def registered(rig: Rig, sampler: Any) -> Any:
 
 
 @pytest.mark.scenario(16)
-def test_a_sampler_that_hangs_for_ever_costs_one_thread_and_its_own_numbers() -> None:
-    """No round of the others is missing, but for the one in which it was given up."""
+def test_a_sampler_that_hangs_for_ever_costs_one_thread_and_its_own_numbers(patient) -> None:
+    """And one deadline: no later round waits for it."""
     with Gate("bad.hang") as gate:
         with Rig(interval=0.2, deadline=SHORT) as rig:
             rig.run(2)
-            before, skipped, rounds = threads(), rig.skipped, rig.ticks
+            before, rounds = threads(), rig.ticks
             registered(rig, gate.sampler)
+            now = patient.monotonic()
             rig.run(10)
+            assert patient.monotonic() == now, "nobody has waited"
             assert threads() == before + 1
             assert gate.calls == abandoned() == 1
             assert rig.goods[0].calls >= rounds + 10
-            assert rig.skipped - skipped <= 1
         failures = rig.accounts["bad.hang"].failures
         assert failures["deadline"] == 1
         assert set(failures) == {"deadline", "hung"}
@@ -98,7 +99,7 @@ def holder():
 lock = threading.Lock()
 held = {"name": "bad.holds", "sample": holder}
 wants = {"name": "bad.wants", "sample": lambda: lock.acquire()}
-rig = Rig(hang, held, wants, {"name": "bad.spin", "sample": spin}, deadline=0.05)
+rig = Rig(hang, held, wants, {"name": "bad.spin", "sample": spin}, deadline=1.0)
 rig.memory.fault = sys.argv[1] or None
 with rig:
     rig.run(2)
@@ -115,7 +116,7 @@ print(json.dumps([took, time.time()]), flush=True)
 @pytest.mark.scenario(16)
 @pytest.mark.parametrize("fault", ["", "hang"])
 def test_a_program_whose_samplers_and_endpoint_hang_ends_in_time(fault: str) -> None:
-    """Within half a second of the limit that stop() was given, on a machine that is idle.
+    """In the time that stop() was given, and not in theirs.
 
     Some hang, one holds a lock that another one wants, one survives every attempt to end it.
     """
@@ -126,8 +127,8 @@ def test_a_program_whose_samplers_and_endpoint_hang_ends_in_time(fault: str) -> 
     assert done.returncode == 0, done.stderr
     took, left = json.loads(done.stdout)
     print(f"stop(1.0) took {took:.2f} s, the exit {ended - left:.2f} s")
-    assert took < 1.0 + 1.5
-    assert ended - left < 1.5
+    timely(took, 1.0, "stop(1.0)")
+    timely(ended - left, 0.0, "the exit")
 
 
 @pytest.mark.scenario(17)
@@ -220,6 +221,7 @@ def test_a_storm_of_ever_new_samplers_that_hang_stays_within_the_budget() -> Non
             def sample() -> Any:
                 rig.registry.unregister(name)
                 rig.registry.register(sampler())
+                hangs()
                 release.wait(60)
                 return []
 
@@ -266,7 +268,7 @@ class Work:
 def test_the_application_works_at_nine_tenths_a_second_after_a_spinning_sampler() -> None:
     """Its own throughput, before and one second after that sampler's deadline, median of nine."""
     ratios = []
-    with Work() as work, Rig(interval=0.2, deadline=0.1) as rig:
+    with Work() as work, Rig(interval=0.2, deadline=SHORT) as rig:
         rig.run(3)
         for n in range(9):
             before = work.rate(0.5)
@@ -293,6 +295,7 @@ class Slow:
         self.calls += 1
         self.inside += 1
         self.most = max(self.most, self.inside)
+        hangs()
         threading.Event().wait(self.seconds)
         self.inside -= 1
         yield "calls", self.calls

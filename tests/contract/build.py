@@ -6,6 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from sampler._abandoned import abandoned
+from tests.support.waiting import SLACK, hangs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,10 +27,6 @@ def values(snapshot: Snapshot) -> dict[str, Any]:
 def reasons(snapshot: Snapshot) -> dict[str, str]:
     """Return why samplers contributed nothing, by name."""
     return {failure.sampler: failure.reason for failure in snapshot.failures}
-
-
-SHORT = 0.1
-"""Seconds that a sampler has in tests of those that overrun."""
 
 
 class Gate:
@@ -64,6 +61,8 @@ class Gate:
             self.inside += 1
             self.most = max(self.most, self.inside)
         try:
+            if not self._open.is_set():
+                hangs()
             if not self._open.wait(60):
                 raise TimeoutError("nobody has opened the gate")
         finally:
@@ -94,6 +93,8 @@ class Spin:
     def sample(self) -> Iterator[tuple[str, int]]:
         """Spin."""
         self.calls += 1
+        if self.calls == 1:
+            hangs()
         while self.calls == 1 and not self.stop:
             pass
         yield "calls", self.calls
@@ -139,7 +140,7 @@ def in_thread(call: Callable[[], Any]) -> Callable[[float], Any]:
     thread.start()
 
     def wait(limit: float = 10.0) -> Any:
-        thread.join(limit)
+        thread.join(limit + SLACK)
         assert not thread.is_alive(), f"no answer within {limit:g} s"
         result, error = outcome[0]
         if error is not None:

@@ -13,10 +13,13 @@ import pytest
 from sampler import Collector, Registry
 from sampler._source import running_loop
 from sampler.testing._loop import LoopThread as Loop
-from tests.contract.build import SHORT, mapping, reasons, values
-from tests.support.waiting import wait_for
+from tests.contract.build import mapping, reasons, values
+from tests.support.waiting import SHORT, hangs, wait_for
 
 pytestmark = pytest.mark.usefixtures("no_thread_is_left")
+
+JUST_LATE = 0.95 * SHORT
+"""Seconds after which a call on a loop is cancelled, and the thread that waits is not given up."""
 
 
 @pytest.fixture
@@ -133,11 +136,13 @@ def test_a_pull_on_its_own_loop_fails_it_at_once(registry: Registry) -> None:
 
 
 @pytest.mark.clause("C-07")
+@pytest.mark.usefixtures("patient")
 def test_one_that_overruns_is_cancelled_at_the_deadline(running: Loop, registry: Any) -> None:
     """On its loop, with no thread given up; others keep their numbers."""
     cancelled = threading.Event()
 
     async def sample() -> Any:
+        hangs(JUST_LATE, waiting=2)
         try:
             await asyncio.sleep(3600)
         except asyncio.CancelledError:
@@ -155,6 +160,7 @@ def test_one_that_overruns_is_cancelled_at_the_deadline(running: Loop, registry:
         wait_for(lambda: not running.tasks(), what="the task to end")
 
 
+@pytest.mark.usefixtures("patient")
 def test_one_that_ignores_its_cancellation_is_not_called_again(
     running: Loop, registry: Any
 ) -> None:
@@ -164,6 +170,8 @@ def test_one_that_ignores_its_cancellation_is_not_called_again(
 
     async def sample() -> Any:
         calls.append(1)
+        if not end.is_set():
+            hangs(JUST_LATE, waiting=2)
         while not end.is_set():
             try:
                 await end.wait()
@@ -192,7 +200,7 @@ def test_a_blocked_loop_costs_the_async_sampler_only(running: Loop, registry: An
 
     registry.register({"name": "web", "sample": sample, "loop": running.get})
     registry.register(mapping("other", ("n", 1)))
-    with Collector(registry, deadline=SHORT) as consumer:
+    with Collector(registry, deadline=2.0) as consumer:
         snapshot = consumer.collect()
         assert reasons(snapshot) == {"web": "deadline"}
         assert values(snapshot) == {"other.n": 1}

@@ -11,7 +11,7 @@ import pytest
 
 from sampler import Collector, Registry, _registry
 from tests.contract.build import mapping, values
-from tests.support.waiting import wait_for
+from tests.support.waiting import SHORT, PatientClock, hangs, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -185,17 +185,22 @@ def test_two_distributions_with_one_name_give_the_first(install: Callable[..., N
 
 @pytest.mark.clause("R-10")
 def test_an_import_that_hangs_costs_its_deadline(
-    install: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+    install: Callable[..., None], monkeypatch: pytest.MonkeyPatch, patient: PatientClock
 ) -> None:
     """The others are loaded meanwhile, on another thread."""
     gate = threading.Event()
-    monkeypatch.setattr(sys, "zz_gate", gate, raising=False)
+
+    def hang() -> None:
+        hangs()
+        gate.wait(60)
+
+    monkeypatch.setattr(sys, "zz_hang", hang, raising=False)
     before = set(threading.enumerate())
-    install("zz_hangs", "import sys\nsys.zz_gate.wait(30)", "zz_hangs = zz_hangs:SAMPLER")
+    install("zz_hangs", "import sys\nsys.zz_hang()", "zz_hangs = zz_hangs:SAMPLER")
     install("zz_good", GOOD % "zz_good", "zz_good = zz_good:SAMPLER")
     registry = Registry()
     try:
-        found = discover("zz_hangs", "zz_good", registry=registry, deadline=0.1)
+        found = discover("zz_hangs", "zz_good", registry=registry, deadline=SHORT)
     finally:
         gate.set()
     assert list(found) == ["zz_hangs"]

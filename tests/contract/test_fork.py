@@ -317,7 +317,7 @@ def test_a_call_that_hangs_in_the_parent_does_not_hang_in_the_child() -> None:
             return [("a", 1)]
 
         registry.register({"name": "hang", "sample": hang})
-        consumer = Collector(registry, deadline=0.25)
+        consumer = Collector(registry, deadline=1.0)
         consumer.collect()
         assert abandoned() == 1
 
@@ -342,7 +342,7 @@ def test_every_consumer_of_a_child_sees_all_of_its_abandoned_threads() -> None:
     assert run("""
         gate = threading.Event()
         counts["hits"] = 1
-        first, second = Collector(registry, deadline=0.25), Collector(registry, deadline=0.25)
+        first, second = Collector(registry, deadline=1.0), Collector(registry, deadline=1.0)
         first.collect(), second.collect()
 
         def child():
@@ -361,7 +361,7 @@ def test_a_fork_while_another_thread_holds_the_locks_leaves_a_free_child() -> No
     assert run("""
         from sampler import _abandoned, _health, _registry
         sampler.register(SAMPLER)
-        consumer = Collector(deadline=0.25)
+        consumer = Collector(deadline=1.0)
         consumer.collect()
 
         def child():

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from sampler import Collector, CollectorBusy, Registry
-from tests.contract.build import SHORT, Gate, counting, in_thread, values
+from tests.contract.build import Gate, counting, in_thread, values
+from tests.support.waiting import SHORT
 
-pytestmark = pytest.mark.usefixtures("no_thread_is_left")
+pytestmark = pytest.mark.usefixtures("no_thread_is_left", "patient")
 
 
 class Window:

@@ -13,8 +13,8 @@ import pytest
 
 from sampler import ABSENT, Collector, Registry, _health
 from sampler._abandoned import BUDGET, abandoned
+from sampler.testing import FakeClock
 from tests.contract.build import (
-    SHORT,
     Busy,
     Gate,
     Spin,
@@ -25,9 +25,9 @@ from tests.contract.build import (
     reasons,
     values,
 )
-from tests.support.waiting import wait_for
+from tests.support.waiting import SHORT, PatientClock, hangs, wait_for
 
-pytestmark = pytest.mark.usefixtures("no_thread_is_left")
+pytestmark = pytest.mark.usefixtures("no_thread_is_left", "patient")
 
 
 @pytest.mark.clause("C-05", "C-06")
@@ -75,7 +75,9 @@ def test_a_failed_pull_keeps_the_places_of_its_series(registry: Registry) -> Non
 
 
 @pytest.mark.clause("C-03")
-def test_a_hung_sampler_is_not_called_again_while_its_call_runs(registry: Registry) -> None:
+def test_a_hung_sampler_is_not_called_again_while_its_call_runs(
+    registry: Registry, patient: PatientClock
+) -> None:
     """By no consumer; and it costs each of them nothing but its own place."""
     with (
         Gate("gate") as gate,
@@ -84,33 +86,34 @@ def test_a_hung_sampler_is_not_called_again_while_its_call_runs(registry: Regist
     ):
         registry.register(gate.sampler)
         assert reasons(one.collect()) == {"gate": "deadline"}
-        began = time.monotonic()
+        now = patient.monotonic()
         for _ in range(50):
             assert reasons(one.collect()) == {"gate": "hung"}
             assert reasons(other.collect()) == {"gate": "hung"}
-        assert time.monotonic() - began < 50 * SHORT
+        assert patient.monotonic() == now, "nobody has waited"
         assert (gate.calls, abandoned()) == (1, 1)
 
 
 def test_a_sampler_that_returns_after_all_is_parked_and_admitted_again(registry: Registry) -> None:
     """It waits out a pause that doubles with each overrun in a row, and answers again."""
-    with Gate("gate") as gate, Collector(registry, deadline=SHORT) as consumer:
+    clock = FakeClock()
+    with Gate("gate") as gate, Collector(registry, deadline=SHORT, clock=clock) as consumer:
         registration = registry.register(gate.sampler)
         pauses = []
         for overrun in range(1, 4):
-            wait_for(lambda: reasons(consumer.collect()) == {"gate": "deadline"})
-            pauses.append(registration.health.parked(time.monotonic()))
+            assert reasons(consumer.collect()) == {"gate": "deadline"}
+            pauses.append(registration.health.parked(clock.monotonic()))
             assert gate.calls == overrun
             gate.open()
             wait_for(lambda: abandoned() == 0)
             assert reasons(consumer.collect()) == {"gate": "parked"}
             gate.close()
-        assert pauses == pytest.approx([SHORT, 2 * SHORT, 4 * SHORT], rel=0.5)
+            clock.advance(pauses[-1])
+        assert pauses == pytest.approx([SHORT, 2 * SHORT, 4 * SHORT])
         gate.open()
-        wait_for(lambda: values(consumer.collect()))
-        assert gate.calls == 4
+        assert values(consumer.collect()) == {"gate.calls": 4}
         assert gate.most == 1
-        assert registration.health.parked(time.monotonic()) <= 0
+        assert registration.health.parked(clock.monotonic()) <= 0
 
 
 def test_what_an_abandoned_call_yields_is_discarded(registry: Registry) -> None:
@@ -141,7 +144,7 @@ def test_a_spinning_sampler_is_ended(registry: Registry) -> None:
 @pytest.mark.scenario(17)
 def test_spinning_samplers_are_ended_beside_a_busy_program(registry: Registry) -> None:
     """Also when several of them and the program share the interpreter."""
-    with ExitStack() as stack, Collector(registry, deadline=0.25) as consumer:
+    with ExitStack() as stack, Collector(registry, deadline=SHORT) as consumer:
         spins = [stack.enter_context(Spin(f"spin{n}")) for n in range(3)]
         for spin in spins:
             registry.register(spin.sampler)
@@ -156,6 +159,7 @@ def test_a_sampler_that_survives_its_end_once_is_ended_again(registry: Registry)
     caught: list[str] = []
 
     def sample() -> Any:
+        hangs()
         while len(caught) < 2:
             try:
                 while True:
@@ -183,7 +187,7 @@ def test_a_slow_sampler_that_sleeps_is_left_alone(registry: Registry) -> None:
 
 def test_ten_that_hang_from_the_start_keep_no_one_out(registry: Registry) -> None:
     """Below the budget the first round takes longer, and all others are in it."""
-    with ExitStack() as stack, Collector(registry, deadline=0.25) as consumer:
+    with ExitStack() as stack, Collector(registry, deadline=SHORT) as consumer:
         for n in range(10):
             registry.register(stack.enter_context(Gate(f"gate{n}")).sampler)
         for n in range(20):
@@ -211,7 +215,7 @@ def test_who_has_answered_before_runs_first(registry: Registry) -> None:
 @pytest.mark.scenario(17)
 def test_at_the_budget_only_proven_samplers_run(registry: Registry) -> None:
     """Twenty that hang at once cost sixteen threads; who has answered before always runs."""
-    with ExitStack() as stack, Collector(registry, deadline=0.25) as consumer:
+    with ExitStack() as stack, Collector(registry, deadline=SHORT) as consumer:
         gates = [stack.enter_context(Gate(f"gate{n}")) for n in range(20)]
         proven = registry.register(counting("proven"))
         consumer.collect()
@@ -245,16 +249,18 @@ def test_failures_in_a_row_pause_and_one_answer_ends_the_pause(registry: Registr
         yield "up", 1
 
     registration = registry.register({"name": "flaky", "sample": sample})
-    with Collector(registry, deadline=5.0) as consumer:
+    clock = FakeClock()
+    with Collector(registry, deadline=5.0, clock=clock) as consumer:
         assert [reasons(consumer.collect())["flaky"] for _ in range(4)] == [
             "raised",
             "raised",
             "raised",
             "parked",
         ]
-        assert 0.5 < registration.health.parked(time.monotonic()) <= 1.0
+        assert registration.health.parked(clock.monotonic()) == 1.0
         state["bad"] = False
-        wait_for(lambda: values(consumer.collect()) == {"flaky.up": 1})
+        clock.advance(1.0)
+        assert values(consumer.collect()) == {"flaky.up": 1}
         state["bad"] = True
         assert [reasons(consumer.collect())["flaky"] for _ in range(2)] == ["raised"] * 2
 

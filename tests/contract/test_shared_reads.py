@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from sampler import Collector, Registry
-from tests.contract.build import SHORT, Gate, in_thread, mapping, reasons, values
-from tests.support.waiting import wait_for
+from tests.contract.build import Gate, in_thread, mapping, reasons, values
+from tests.support.waiting import SHORT, wait_for
 
 pytestmark = pytest.mark.usefixtures("no_thread_is_left")
 
@@ -129,6 +129,7 @@ def test_a_failed_read_is_nobodys(registry: Registry) -> None:
         wait_for(lambda: values(consumer.collect()), what="the next read")
 
 
+@pytest.mark.usefixtures("patient")
 def test_a_read_that_hangs_costs_each_consumer_its_deadline_only(registry: Registry) -> None:
     """And is not called a second time meanwhile."""
     with Gate("gate") as gate:

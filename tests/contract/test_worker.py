@@ -14,7 +14,7 @@ import pytest
 from sampler._abandoned import BUDGET, Ended, abandoned, end_spinning, raise_in
 from sampler._worker import Crew, Job, Shift
 from tests.contract.build import Busy, Gate, in_thread
-from tests.support.waiting import wait_for
+from tests.support.waiting import SHORT, PatientClock, wait_for
 
 pytestmark = pytest.mark.usefixtures("no_thread_is_left")
 
@@ -68,6 +68,7 @@ def test_whatever_is_raised_is_the_jobs_error(crew: Crew, kind: type[BaseExcepti
         assert (good.result, good.error, good.message) == (1, None, "")
 
 
+@pytest.mark.usefixtures("patient")
 def test_an_error_that_hangs_when_shown_overruns(crew: Crew) -> None:
     """An author's ``__str__`` is foreign code, so it runs inside the guard."""
     with Gate() as gate:
@@ -79,7 +80,7 @@ def test_an_error_that_hangs_when_shown_overruns(crew: Crew) -> None:
         def call() -> None:
             raise Slow
 
-        bad, good = run(crew, call, lambda: 1, deadline=0.1)
+        bad, good = run(crew, call, lambda: 1, deadline=SHORT)
         assert (bad.reason, good.result) == ("deadline", 1)
 
 
@@ -87,18 +88,16 @@ def test_an_overrun_costs_its_own_deadline_only(crew: Crew) -> None:
     """What stood before it is kept, what stands behind it runs on another thread."""
     with Gate() as gate:
         idents: list[int] = []
-        began = time.monotonic()
         jobs = run(
             crew,
             lambda: idents.append(threading.get_ident()),
             lambda: list(gate.sample()),
             lambda: idents.append(threading.get_ident()),
-            deadline=0.1,
+            deadline=1.0,
         )
-        assert 0.1 <= time.monotonic() - began < 5.0
         assert [job.reason for job in jobs] == ["", "deadline", ""]
         assert jobs[1].overran is not None
-        assert jobs[1].seconds >= 0.1
+        assert jobs[1].seconds >= 1.0
         assert not jobs[1].overran.returned
         assert len(set(idents)) == 2
         assert abandoned() == 1
@@ -107,9 +106,9 @@ def test_an_overrun_costs_its_own_deadline_only(crew: Crew) -> None:
         assert jobs[1].result is None
 
 
-def test_each_job_has_the_whole_deadline(crew: Crew) -> None:
-    """Six of a fifth of it each are no overrun."""
-    jobs = run(crew, *[lambda: time.sleep(0.06)] * 6, deadline=0.3)
+def test_each_job_has_the_whole_deadline(crew: Crew, patient: PatientClock) -> None:
+    """Six that take nearly all of it are no overrun."""
+    jobs = run(crew, *[lambda: patient.pass_by(0.9)] * 6, deadline=1.0)
     assert [job.reason for job in jobs] == [""] * 6
 
 
@@ -121,7 +120,7 @@ def test_the_round_ends_at_its_own_limit(crew: Crew) -> None:
             lambda: 1,
             lambda: list(gate.sample()),
             lambda: 2,
-            until=time.monotonic() + 0.1,
+            until=time.monotonic() + 1.0,
         )
         assert [job.reason for job in jobs] == ["", "unreached", "unreached"]
         assert [job.started for job in jobs] == [True, True, False]
@@ -129,12 +128,13 @@ def test_the_round_ends_at_its_own_limit(crew: Crew) -> None:
         assert jobs[2].overran is None
 
 
+@pytest.mark.usefixtures("patient")
 def test_optional_jobs_wait_while_the_budget_is_spent(crew: Crew) -> None:
     """Also in the round that spends it: others go on."""
     with Gate() as gate:
         hanging = [Job(lambda: list(gate.sample()), optional=True) for _ in range(BUDGET + 4)]
         needed = Job(lambda: 1)
-        crew.run([*hanging, needed], 0.02)
+        crew.run([*hanging, needed], SHORT)
         assert Counter(job.reason for job in hanging) == {"deadline": BUDGET, "exhausted": 4}
         assert needed.result == 1
         assert abandoned() == BUDGET
@@ -177,7 +177,10 @@ def test_closing_ends_the_thread_and_a_closed_crew_may_start_again(crew: Crew) -
 
 
 def test_finishing_and_abandoning_at_the_same_moment_agree(crew: Crew) -> None:
-    """A job that ends just at its deadline either counts or is abandoned, never both."""
+    """A job that ends just at its deadline either counts or is abandoned, never both.
+
+    A thread that the machine gave no time to begin is abandoned, too, and not to blame.
+    """
     chance = random.Random(7)
     outcomes: Counter[str] = Counter()
     for n in range(150):
@@ -193,11 +196,13 @@ def test_finishing_and_abandoning_at_the_same_moment_agree(crew: Crew) -> None:
         if edge.overran is None:
             assert (edge.result, edge.reason) == (n, "")
         else:
-            assert (edge.result, edge.error, edge.reason) == (None, None, "deadline")
+            assert (edge.result, edge.error) == (None, None)
+            assert edge.reason in ("deadline", "unreached")
         assert behind.reason or behind.result == -n
         outcomes[edge.reason] += 1
     wait_for(lambda: abandoned() == 0)
-    assert set(outcomes) <= {"", "deadline"}
+    assert set(outcomes) <= {"", "deadline", "unreached"}
+    assert outcomes["unreached"] < 75, "it is the deadline that is tried here"
 
 
 @pytest.mark.parametrize("where", ["call", "between"])
@@ -222,7 +227,7 @@ def test_an_end_that_comes_late_harms_nothing(
             with job.overran.lock:
                 if not job.overran.returned:
                     raise_in(job.overran.ident)
-            wait_for(lambda job=job: job.overran.returned, 5.0, f"thread {n} to leave")
+            wait_for(lambda job=job: job.overran.returned, what=f"thread {n} to leave")
             stop.set()
     finally:
         sys.setswitchinterval(interval)
@@ -322,6 +327,7 @@ def test_an_interrupt_just_as_the_round_ends_leaves_no_thread(crew: Crew) -> Non
     assert run(crew, lambda: 2)[0].result == 2
 
 
+@pytest.mark.usefixtures("patient")
 def test_a_crew_knows_its_own_threads(crew: Crew) -> None:
     """Also the abandoned ones, until they have ended; nobody else's."""
     with Gate() as gate:
@@ -332,10 +338,10 @@ def test_a_crew_knows_its_own_threads(crew: Crew) -> None:
             return True
 
         answers: list[bool] = []
-        inside, _ = run(crew, crew.is_mine, late, deadline=0.1)
+        inside, _ = run(crew, crew.is_mine, late, deadline=SHORT)
         assert inside.result is True
         gate.open()
         wait_for(lambda: answers)
         assert answers == [True]
     assert not crew.is_mine()
-    assert in_thread(crew.is_mine)(5.0) is False
+    assert in_thread(crew.is_mine)() is False

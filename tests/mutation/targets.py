@@ -25,6 +25,15 @@ def _contract(*first: str) -> tuple[str, ...]:
     return tuple(f"tests/contract/test_{name}.py" for name in names)
 
 
+_GRAPHITE = ("paths", "pickles", "graphite_lines", "graphite_points", "turns")
+_STATSD = ("exact", "paths", "statsd", "turns")
+_PROMETHEUS = ("exact", "prometheus_text", "prometheus_openmetrics", "turns")
+
+
+def _adapters(*names: str) -> tuple[str, ...]:
+    return tuple(f"tests/adapters/test_{name}.py" for name in names)
+
+
 TARGETS = (
     Target(
         "sampler/agent/outbox.py",
@@ -58,4 +67,24 @@ TARGETS = (
     Target("sampler/_sample.py", _contract()),
     Target("sampler/_values.py", _contract("values")),
     Target("sampler/_histogram.py", _contract("histogram", "instruments")),
+    Target(
+        "sampler/_shared.py",
+        tuple(
+            f"tests/contract/test_{name}.py"
+            for name in ("shared_ages", "shared_reads", "async", "samples")
+        ),
+    ),
+    Target("sampler/cli/notify.py", ("tests/cli/test_notify.py",)),
+    *(
+        Target(f"adapters/sampler_graphite/_{name}.py", _adapters("exact", *_GRAPHITE))
+        for name in ("points", "formats", "layout")
+    ),
+    *(
+        Target(f"adapters/sampler_statsd/_{name}.py", _adapters(*_STATSD))
+        for name in ("texts", "names")
+    ),
+    *(
+        Target(f"adapters/sampler_prometheus/_{name}.py", _adapters(*_PROMETHEUS))
+        for name in ("text", "lines", "exposition")
+    ),
 )

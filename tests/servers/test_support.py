@@ -51,8 +51,9 @@ def test_wait_for_returns_the_first_true_value():
     assert wait_for(lambda: next(values)) == "here"
 
 
-def test_wait_for_names_what_did_not_come():
+def test_wait_for_names_what_did_not_come(monkeypatch):
     """The error says what was waited for and what was last seen."""
+    monkeypatch.setattr("tests.support.waiting.SLACK", 0.0)
     with pytest.raises(AssertionError, match=r"the bus; last: \[\]"):
         wait_for(list, limit=0.05, what="the bus")
 

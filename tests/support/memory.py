@@ -57,7 +57,7 @@ class Memory:
         if fault == "broken":
             raise ZeroDivisionError("a defect")
         if fault == "hang":
-            self.release.wait(30)
+            self.release.wait(60)
         self.received.update(batch.note or ())
         if fault == "muted":
             raise Unavailable("no answer")

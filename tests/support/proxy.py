@@ -27,6 +27,7 @@ class _Half:
         self.given = given  # what the server got, for the tap
         self.forth = forth  # from the client to the server
         self.passed = 0
+        self.swallowed = False
         self.rest = b""
 
 
@@ -46,7 +47,8 @@ class Proxy(Double):
         latency: seconds by which each chunk is late.
         bandwidth: bytes a second; 0: no limit.
         reset_after: reset the client's connection once so many of its bytes were passed on.
-        swallow: read everything and pass nothing on, and no end either.
+        swallow: read everything and pass nothing on, and no end either; once a connection has
+            lost something so, all that follows on it.
         hold_close: seconds by which the server's end is late.
         accepted: connections so far.
         most: the largest number of clients at one time.
@@ -135,7 +137,8 @@ class Proxy(Double):
         except OSError:
             self._drop(half)
             return
-        if half.forth and self.swallow:
+        if half.forth and (self.swallow or half.swallowed):
+            half.swallowed = True
             if not data:
                 self._unwatch(half.source)  # its end is swallowed, too
             return

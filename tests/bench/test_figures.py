@@ -1,0 +1,159 @@
+"""Figures in prose are those of the data: each sentence is made of the numbers, and has to stand.
+
+When a benchmark has been run anew, a failure says how the sentence goes now.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sampler import _turns
+from sampler._bounds import UPPERS
+from tests.bench import hot, population, report
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+README, PERFORMANCE, INSTRUMENTS = "README.md", "docs/performance.md", "docs/instruments.md"
+RUNS = {
+    file.stem.removeprefix("python"): json.loads(file.read_text())["numbers"]
+    for file in sorted(ROOT.glob("docs/bench/*.json"))
+}
+RESULTS = {
+    python: {result.row.title: result for result in report.results(numbers)}
+    for python, numbers in RUNS.items()
+}
+ALL_NEW = "all change", "100% change"
+"""Ends of the titles of rows in which every value is new."""
+
+
+def results(title: str) -> list[report.Result]:
+    """Return what a row came to, on each Python."""
+    return [found[title] for found in RESULTS.values()]
+
+
+def ratios(*titles: str) -> list[float]:
+    """Return how many times as much the best peer took, on each Python."""
+    return [result.ratio or 0.0 for title in titles for result in results(title)]
+
+
+def over(title: str) -> list[float]:
+    """Return by how much a row is missed, on each Python on which it is."""
+    found = [each for each in results(title) if not each.met]
+    return [float(each.verdict.removeprefix("missed by ").partition("%")[0]) for each in found]
+
+
+def missed() -> dict[str, list[str]]:
+    """Return the rows that are missed though not every value is new, and where."""
+    found: dict[str, list[str]] = {}
+    for python, rows in RESULTS.items():
+        for title, result in rows.items():
+            if not result.met and not title.endswith(ALL_NEW):
+                found.setdefault(title, []).append(python)
+    return found
+
+
+def pages(change: str) -> list[str]:
+    """Return the rows of pages for Prometheus, of every size."""
+    sizes = "1,000", "10,000", "100,000"
+    return [f"{kind}, {size}, {change}" for kind in ("text", "openmetrics") for size in sizes]
+
+
+def growth(who: str) -> float:
+    """Return the most that a sample's cost grows by from 1,000 to 100,000 series."""
+    return max(
+        numbers[name.replace("/1000/", "/100000/")] / small
+        for numbers in RUNS.values()
+        for name, small in numbers.items()
+        if "/1000/" in name and name.split("/")[-1].startswith(who) and "/churn/" not in name
+    )
+
+
+def up(number: float) -> str:
+    """Return a number of two decimals that is not less."""
+    return f"{math.ceil(number * 100) / 100:.2f}"
+
+
+def spread(numbers: list[float], digits: int = 0) -> str:
+    """Return from where to where numbers go."""
+    return f"{min(numbers):.{digits}f} to {max(numbers):.{digits}f}"
+
+
+PICKLE = "Graphite pickle over TCP, {}, 10% change"
+KEYWORDS, DECORATOR = "inc(route='buy')", "timer as decorator"
+PASS = "pass beside requests, 100,000"
+
+
+def sentences() -> Iterator[tuple[str, str]]:
+    """Yield a page and what it has to say."""
+    inc = [result.ours for result in results("counter inc")]
+    times = f"{spread(inc)} ns"
+    yield README, f"An `inc()` costs {times} on a slow virtual machine"
+    yield INSTRUMENTS, f"{times} an `inc()` on a slow virtual machine"
+    least = math.floor(min(ratios("counter inc")))
+    yield README, f"the fastest peer's at least {least} times as much"
+    some, every = (math.floor(min(ratios(*pages(x)))) for x in ("10% change", "all change"))
+    yield (
+        README,
+        (
+            f"`prometheus_client` takes at least {some} times as long where a tenth of the "
+            f"values is new, and {every} times where all are"
+        ),
+    )
+    yield (
+        PERFORMANCE,
+        (
+            f'`inc(route="buy")`, at {spread(ratios(KEYWORDS), 1)} times `prometheus_client` '
+            f"instead of five, and {spread(over(KEYWORDS))} % over its limit in time"
+        ),
+    )
+    yield PERFORMANCE, f"the decorator, by {spread(over(DECORATOR))} %"
+    ten = PICKLE.format("10,000")
+    yield PERFORMANCE, f"Graphite's pickle of 10,000 series, by {spread(over(ten))} %"
+    (pickle,), (passing,) = over(PICKLE.format("1,000")), over(PASS)
+    yield (
+        PERFORMANCE,
+        (
+            f"On 3.11 also the pickle of 1,000 series, by {pickle:.0f} %, and the pass beside "
+            f"requests, by {passing:.0f} %"
+        ),
+    )
+    yield PERFORMANCE, f"within {up(growth('ours'))}x for each row of ours on each Python"
+    yield PERFORMANCE, f"samplers' own part (up to {up(growth('samplers alone'))}x"
+    yield PERFORMANCE, f"one `bisect` over {len(UPPERS)} bounds"
+    yield PERFORMANCE, f"A peer's histogram has {len(hot.BOUNDS)} bounds here"
+    yield (
+        PERFORMANCE,
+        (
+            f"{population.COUNTERS} are counters with two labels, {population.GAUGES} gauges, "
+            f"{population.FUNCTIONS} gauges with a function, and 200 the lines of "
+            f"{population.HISTOGRAMS} histograms"
+        ),
+    )
+    turn, pause = _turns._SECONDS * 1e3, _turns._PAUSE * 1e6
+    yield (
+        PERFORMANCE,
+        f"every {_turns.ENTRIES:,} samples or {turn:g} ms, with a pause of {pause:g} µs",
+    )
+    adapter = ROOT / "examples/adapter/sampler_jsonl/__init__.py"
+    yield README, f"a whole one in {len(adapter.read_text().splitlines())} lines"
+
+
+def test_pages_say_what_the_numbers_say() -> None:
+    """Line breaks aside."""
+    texts = {page: " ".join((ROOT / page).read_text().split()) for page, _ in sentences()}
+    assert [(page, said) for page, said in sentences() if said not in texts[page]] == []
+
+
+def test_what_is_missed_is_what_the_page_says_is_missed() -> None:
+    """Rows in which every value is new aside: they are named together."""
+    everywhere = {KEYWORDS, DECORATOR, PICKLE.format("10,000")}
+    assert missed() == {
+        **{key: list(RUNS) for key in everywhere},
+        PICKLE.format("1,000"): ["3.11"],
+        PASS: ["3.11"],
+    }
