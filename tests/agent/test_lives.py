@@ -31,7 +31,7 @@ import sampler, sampler.agent
 file, sink, page = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 def configured(*names, flush=2):
     with open(file, "w") as out:
-        out.write(f'interval = 0.2\\nservice = "s"\\nflush_timeout = {flush}\\n'
+        out.write(f'interval = 0.2\\nservice = "s{os.getpid()}"\\nflush_timeout = {flush}\\n'
                   f'[samplers]\\nenable = {json.dumps(names)}\\n'
                   f'[adapters.graphite]\\nport = {sink}\\n'
                   f'[adapters.prometheus]\\nlisten = "127.0.0.1:{page}"\\n')
