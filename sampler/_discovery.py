@@ -60,10 +60,9 @@ def discover(registry: Registry, names: tuple[str, ...], deadline: float) -> tup
         package = entry.value.partition(":")[0].partition(".")[0].strip()
         if package in sys.modules and package != "sampler":  # ours only when named
             wanted.setdefault(name, entry.load)
-    crew = Crew("sampler-discovery")
     jobs = [Job(load) for load in wanted.values()]
-    crew.run(jobs, deadline)
-    crew.close()
+    with Crew("sampler-discovery") as crew:
+        crew.run(jobs, deadline)
     for name, job in zip(wanted, jobs, strict=True):
         if failure := _publish(registry, name, job, deadline):
             failures.append(failure)

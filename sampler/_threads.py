@@ -104,7 +104,7 @@ class Thread:
                 from sampler._named import NamedThread
 
                 NamedThread(target=self._run, name=self.name, daemon=True).start()
-        except BaseException:
+        except Exception:  # else it has begun, and Ctrl-C has struck its starter
             _running.discard(self)
             self._ended.release()
             raise

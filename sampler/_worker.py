@@ -23,7 +23,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from _thread import LockType
     from collections.abc import Callable, Sequence
-    from typing import Any
+    from typing import Any, Self
 
 __all__ = ("Crew", "Job", "Shift", "abandoned")
 
@@ -160,7 +160,10 @@ class Shift:
 
 
 class Crew:
-    """Runs rounds of jobs on one daemon thread, replaced when it hangs. One caller at a time."""
+    """Runs rounds of jobs on one daemon thread, replaced when it hangs. One caller at a time.
+
+    A context manager that lets the thread end.
+    """
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -194,6 +197,12 @@ class Crew:
             if late is None:
                 return
             jobs = jobs[late + 1 :]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def is_mine(self) -> bool:
         """Tell whether the calling thread is, or was, one of this crew's."""
@@ -245,8 +254,12 @@ class Crew:
     def _queue(self) -> SimpleQueue[Shift | None]:
         if self._tasks is None:
             tasks: SimpleQueue[Shift | None] = SimpleQueue()
-            Thread(self._serve, self._name, (tasks,)).start()
-            self._tasks = tasks
+            self._tasks = tasks  # before anything may interrupt: close() ends the thread
+            try:
+                Thread(self._serve, self._name, (tasks,)).start()
+            except Exception:
+                self._tasks = None
+                raise
         return self._tasks
 
     def _serve(self, tasks: SimpleQueue[Shift | None]) -> None:

@@ -58,9 +58,9 @@ class Entry:
         # A module that starts the agent while it is imported itself holds what another thread's
         # import would wait for.
         if not _importing():
-            crew, job = Crew("sampler-load"), Job(self._point.load)
-            crew.run([job], LOADING)
-            crew.close()
+            job = Job(self._point.load)
+            with Crew("sampler-load") as crew:
+                crew.run([job], LOADING)
             if job.overran is not None:
                 raise TimeoutError(f"no end of it within {LOADING:g} s")
             if job.started and job.error is None:
