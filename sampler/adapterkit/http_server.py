@@ -15,7 +15,7 @@ import math
 import selectors
 import socket
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from sampler.adapterkit.http_access import Access
@@ -146,16 +146,14 @@ class Server:
         self._let_go()
 
     def _let_go(self) -> None:
-        self._selector.close()
-        for each in (self._listener, self._bell, self._ear):
-            each.close()
-        for client in self._clients.values():
-            client.connection.close()
+        clients = [client.connection for client in self._clients.values()]
+        for each in (self._selector, self._listener, self._bell, self._ear, *clients):
+            let_go(each)
 
     def _wake(self) -> None:
         with self._bell_lock:  # it is not closed meanwhile: its number may be another's at once
             if not self._over:
-                with contextlib.suppress(BlockingIOError):  # so it rings already
+                with contextlib.suppress(OSError):  # it rings already, or nobody hears it
                     self._bell.send(b"!")
 
     def _serve(self) -> None:
@@ -168,14 +166,18 @@ class Server:
 
     def _watch_anew(self) -> None:
         """Wait for everything that is open, whatever was waited for before."""
-        self._selector.close()
+        let_go(self._selector)
         self._selector = Selector()
         self._selector.register(self._ear, _READ)
         pending = self._making.pending()
         for client in list(self._clients.values()):
-            if client.connection.fileno() < 0 or (client.waits and client not in pending):
+            if client.waits and client not in pending:
                 client.leave()
-            self._follow(client)
+            try:
+                self._follow(client)
+            except (OSError, ValueError):  # its descriptor has been closed behind our back
+                client.leave()
+                self._forget(client)
         self._accept_again = math.inf
         if not self.ends:
             self._selector.register(self._listener, _READ)
@@ -205,7 +207,7 @@ class Server:
         if self._listener.fileno() >= 0:
             if self._listener in (self._selector.get_map() or ()):
                 self._selector.unregister(self._listener)
-            self._listener.close()
+            let_go(self._listener)
             self._accept_again = math.inf
             grace = time.monotonic() + GRACE
             for client in self._clients.values():
@@ -261,6 +263,9 @@ class Server:
             raise
         if before := self._clients.pop(client.number, None):  # closed behind our back
             before.leave()
+            before.connection.detach()
+            if client.number in self._selector.get_map():
+                self._selector.unregister(client.number)
         self._clients[client.number] = client
         self._follow(client)
         return client
@@ -315,7 +320,7 @@ class Server:
             return
         if client.number in (self._selector.get_map() or ()):
             self._selector.unregister(client.number)
-        client.connection.close()
+        let_go(client.connection)
         del self._clients[client.number]
 
     def _read(self, client: Client) -> None:
@@ -348,10 +353,9 @@ class Server:
         self._making.end()
         with self._bell_lock:
             self._over = True
-            self._bell.close()
-        self._listener.close()
-        self._ear.close()
-        self._selector.close()
+            let_go(self._bell)
+        for each in (self._listener, self._ear, self._selector):
+            let_go(each)
 
     def _say_unmade(self, error: BaseException) -> None:
         self._say_once(error, "an answer could not be made")
@@ -361,6 +365,12 @@ class Server:
         if type(error).__name__ not in self._said:
             self._said.add(type(error).__name__)
             log.exception("%s: %s", self._name, what)
+
+
+def let_go(what: Any) -> None:
+    """Close something, also where the program has closed its descriptor already."""
+    with contextlib.suppress(OSError):
+        what.close()
 
 
 _servers: WeakSet[Server] = WeakSet()

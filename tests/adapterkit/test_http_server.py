@@ -8,6 +8,7 @@ import http.client
 import logging
 import socket
 import struct
+import subprocess
 import sys
 import termios
 import threading
@@ -366,6 +367,57 @@ def test_idle_clients_that_hold_every_descriptor_make_room(monkeypatch):
         monkeypatch.undo()
         for client in half:
             client.close()
+
+
+CLOSES = """
+import os, socket, sys, time
+from sampler.adapterkit.http_server import Answer, Server, listening
+from sampler.agent.threads import ailing
+
+server = Server(
+    listening(socket.AF_INET, ("127.0.0.1", 0)), lambda requests: [Answer(200)] * len(requests)
+)
+clients = [socket.create_connection(server.address) for _ in range(3)]
+for client in clients[1:]:
+    client.sendall(b"GET / HTTP/1.1\\r\\n")
+while len(server._clients) < 3:
+    time.sleep(0.01)
+kept = {1: server._listener, 2: next(iter(server._clients.values())).connection}.get(%(kept)d)
+for each in sorted(os.listdir("/proc/self/fd"), key=int):
+    number = int(each)
+    if number > 2 and kept is not None and number == kept.fileno():
+        continue
+    if number > 2 and number not in [client.fileno() for client in clients]:
+        try:
+            os.close(number)
+        except OSError:
+            pass
+clients[0].close()
+until = time.monotonic() + 10
+while not ailing() and time.monotonic() < until:
+    try:
+        socket.create_connection(server.address, timeout=0.2).close()
+    except OSError:
+        time.sleep(0.05)
+print(bool(ailing()))
+server.close(1.0)
+print("closed")
+os._exit(0)
+"""
+
+
+@pytest.mark.scenario(42)
+@pytest.mark.skipif(sys.platform != "linux", reason="descriptors are found as on Linux")
+@pytest.mark.parametrize("kept", [0, 1, 2], ids=["none", "listener", "client"])
+def test_descriptors_that_a_program_closes_are_said_and_harm_no_end(kept):
+    """Some programs close all they do not know: the thread says so, and close() raises nothing."""
+    done = subprocess.run(
+        [sys.executable, "-c", CLOSES % {"kept": kept}],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stdout == "True\nclosed\n", done.stderr
 
 
 def test_descriptors_that_run_out_cost_a_pause(monkeypatch):
