@@ -66,7 +66,7 @@ def _configured(folder: Path, sink: LineSink) -> str:
         service = "forks"
         flush_timeout = 2
         [samplers]
-        enable = ["shop", "window", "plain", "value", "later", "bad"]
+        enable = ["shop", "window", "plain", "value", "later"]
         deadline = 30
         [adapters.graphite]
         host = "127.0.0.1"
@@ -103,7 +103,7 @@ FOREIGN = (
     "close",
     "log",
 )
-WAYS = ("forkpty", "process", "pool", "executor", "preexec", "loop", "twice")
+WAYS = ("context", "forkpty", "process", "pool", "executor", "preexec", "loop", "twice")
 
 
 @pytest.mark.scenario(49)
@@ -128,7 +128,7 @@ def test_however_a_sampler_forks(tmp_path: Path, how: str) -> None:
 
 
 @pytest.mark.scenario(49)
-@pytest.mark.parametrize("how", ["coming_back", "raising", "exiting"])
+@pytest.mark.parametrize("how", ["coming_back", "grandchild", "raising", "exiting"])
 @pytest.mark.parametrize("who", ["sampler", "encode", "send", "split", "close"])
 def test_a_child_that_comes_back_ends(tmp_path: Path, who: str, how: str) -> None:
     """It does not go on with its parent's work: nothing is pulled or delivered twice."""
