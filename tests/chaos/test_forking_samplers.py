@@ -17,6 +17,7 @@ from sampler.agent.running import GENERATIONS
 from tests.chaos.law import check
 from tests.support.command import environment
 from tests.support.doubles import LineSink
+from tests.support.unique import service
 
 if not hasattr(os, "fork"):
     pytest.skip("this platform has no fork", allow_module_level=True)
@@ -63,7 +64,7 @@ def _configured(folder: Path, sink: LineSink) -> str:
     file = folder / "sampler.toml"
     file.write_text(f"""
         interval = 0.2
-        service = "forks"
+        service = "{service(folder)}"
         flush_timeout = 2
         [samplers]
         enable = ["shop", "window", "plain", "value", "later"]
@@ -145,7 +146,7 @@ def test_such_a_child_may_start_an_agent_itself(tmp_path: Path) -> None:
     (child,) = told.children
     assert (child["agent"], child["instance"]) == (True, "1")
     assert told.by == {told.said["pid"], child["pid"]}
-    mine = f"forks.{child['pid']}.shop.asked 1 "
+    mine = f"{service(tmp_path)}.{child['pid']}.shop.asked 1 "
     assert any(line.startswith(mine) for line in told.lines)
 
 
