@@ -10,6 +10,7 @@ import attrs
 from sampler.adapterkit.http_hosts import host_fault
 from sampler.adapterkit.http_server import Answer, Server, listening
 from sampler.agent import log, option
+from sampler.agent.sockets import getaddrinfo
 from sampler_prometheus._exposition import Exposition
 from sampler_prometheus._paths import at_once, vary
 from sampler_prometheus._secure import basic, on_loopback, server_context
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from sampler.adapterkit.http_server import Request
     from sampler.agent import Law, Snapshot
+    from sampler.agent.sockets import Socket
     from sampler_prometheus._exposition import Page
 
 
@@ -127,7 +129,7 @@ class Prometheus:
             OSError: the address cannot be bound.
         """
         host, _, port = self.listen.rpartition(":")
-        found = socket.getaddrinfo(
+        found = getaddrinfo(
             host.strip("[]"), int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
         family, *_, address = found[0]
@@ -155,7 +157,7 @@ class Prometheus:
         if server is not None:
             server.close(timeout)
 
-    def _serve(self, listener: socket.socket, collect: Callable[[], Snapshot], law: Law) -> None:
+    def _serve(self, listener: Socket, collect: Callable[[], Snapshot], law: Law) -> None:
         exposition = Exposition(collect, law, self.reply_timeout)
         named = self.listen.rpartition(":")[0].strip("[]")
         self._server = Server(

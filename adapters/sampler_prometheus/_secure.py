@@ -5,38 +5,8 @@ from __future__ import annotations
 import base64
 import ssl
 from ipaddress import ip_address
-from typing import Any
 
 from sampler.agent.files import contents
-
-
-class Channel(ssl.SSLSocket):
-    """One side of a connection; waits as a plain non-blocking socket does.
-
-    The handshake is part of the first ``recv``, so a client that dawdles over it is one that
-    dawdles over its request. A reply ends by its length, without TLS' own word for an end: a
-    client that has closed with that word unread resets the connection, as one does that has not
-    taken its reply.
-    """
-
-    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
-        """Receive what is there.
-
-        Raises:
-            BlockingIOError: nothing is, or the handshake has not ended.
-            OSError: the client has gone, or speaks something else.
-        """
-        try:
-            return super().recv(buflen, flags)
-        except ssl.SSLWantReadError:
-            raise BlockingIOError from None
-
-    def send(self, data: Any, flags: int = 0) -> int:
-        """Send what fits; as of :meth:`recv`."""
-        try:
-            return super().send(data, flags)
-        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            raise BlockingIOError from None
 
 
 def server_context(certificate: str, key: str | None) -> ssl.SSLContext:
@@ -51,7 +21,6 @@ def server_context(certificate: str, key: str | None) -> ssl.SSLContext:
     """
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.options |= ssl.OP_NO_RENEGOTIATION
-    context.sslsocket_class = Channel
     for name, file in (("tls_cert", certificate), ("tls_key", key)):
         _readable(name, file)
     try:

@@ -26,11 +26,14 @@ from sampler.adapterkit.http_head import BadMessage, Head
 from sampler.adapterkit.retry_after import retry_after
 from sampler.agent.resolve import resolve
 from sampler.agent.streams import connected as stream
+from sampler.agent.tls import Secured
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Mapping
     from urllib.parse import SplitResult
+
+    from sampler.agent.sockets import Socket
 
 MAX_TEXT = 2000
 """Bytes of a body that are read; what follows is not waited for."""
@@ -78,7 +81,7 @@ class Connection:
     """
 
     def __init__(
-        self, channel: socket.socket, host: str, deadline: float, prefix: str = ""
+        self, channel: Socket | Secured, host: str, deadline: float, prefix: str = ""
     ) -> None:
         self._channel = channel
         self._host = host
@@ -221,13 +224,15 @@ def connected(
         addresses = resolve(parts.hostname, port, socket.SOCK_STREAM, _left(deadline) / 2)
     else:
         addresses = [(int(socket.AF_UNIX), path)]
-    channel = stream(addresses, deadline)
+    connection = stream(addresses, deadline)
+    channel: Socket | Secured = connection
     try:
-        channel.settimeout(_left(deadline))
+        connection.settimeout(_left(deadline))
         if tls is not None:
-            channel = tls.wrap_socket(channel, server_hostname=parts.hostname)
+            channel = Secured(connection, tls, server_hostname=parts.hostname)
+            channel.handshake()
     except BaseException as error:
-        channel.close()
+        connection.close()
         if isinstance(error, ValueError) and not isinstance(error, OSError):
             # A name that no certificate can be for.
             raise OSError(f"TLS cannot be spoken with it: {error}") from None

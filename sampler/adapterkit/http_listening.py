@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import socket
+from socket import AF_UNIX, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET
+
+from sampler.agent.sockets import Socket
 
 _BACKLOG = 1024
 
 
-def listening(family: int, address: tuple[object, ...] | str) -> socket.socket:
+def listening(family: int, address: tuple[object, ...] | str) -> Socket:
     """Return a listening socket.
 
     Args:
@@ -17,10 +19,10 @@ def listening(family: int, address: tuple[object, ...] | str) -> socket.socket:
     Raises:
         OSError: the address cannot be bound.
     """
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener = Socket(family, SOCK_STREAM)
     try:
-        if family != socket.AF_UNIX:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family != AF_UNIX:
+            listener.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
         listener.bind(address)
         listener.listen(_BACKLOG)
     except OSError:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from sampler.adapterkit.http_request import Answer, Request
+    from sampler.agent.sockets import Socket
+    from sampler.agent.tls import Secured
 
 HEAD_LIMIT = 5.0
 """Seconds a client has to send its request's head, from the moment it connects."""
@@ -45,7 +47,7 @@ class Client:
         deadline: monotonic moment at which it has to leave.
     """
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: Socket | Secured) -> None:
         self.connection = connection
         self.number: int = connection.fileno()
         self.waits: bool = False

@@ -13,7 +13,6 @@ import contextlib
 import errno
 import math
 import selectors
-import socket
 import time
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
@@ -25,11 +24,15 @@ from sampler.adapterkit.http_making import Making
 from sampler.adapterkit.http_request import Answer, Request, plain
 from sampler.adapterkit.http_served import Client, makes_room
 from sampler.agent import log
+from sampler.agent.sockets import socketpair
 from sampler.agent.threads import Lock, Selector, Service, in_child
+from sampler.agent.tls import Secured
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Collection
+
+    from sampler.agent.sockets import Socket
 
 __all__ = ["Answer", "Request", "Server", "listening", "plain"]
 
@@ -64,8 +67,7 @@ class Server:
         authorization: what clients have to send under that name; None: nothing.
         max_connections: clients served at once; whoever dawdles over a request makes room.
         patience: seconds a client has to take a reply and to end the connection.
-        tls: wraps every connection, with a class of sockets that wait as plain ones do; None:
-            plain HTTP.
+        tls: what every connection is secured with; None: plain HTTP.
         name: of the thread that serves; the one that makes answers has ``-page`` behind it.
 
     Attributes:
@@ -74,7 +76,7 @@ class Server:
 
     def __init__(
         self,
-        listener: socket.socket,
+        listener: Socket,
         make: Callable[[list[Request]], list[Answer]],
         at_once: Callable[[Request], Answer | None] | None = None,
         *,
@@ -108,7 +110,7 @@ class Server:
                 where[:2] if isinstance(where, tuple) else (str(where), 0)
             )
             listener.setblocking(False)
-            self._bell, self._ear = socket.socketpair()
+            self._bell, self._ear = socketpair()
             self._bell.setblocking(False)
             self._ear.setblocking(False)
             _servers.add(self)
@@ -125,7 +127,7 @@ class Server:
         """Whether it has been told to end."""
         return self._until is not None
 
-    def share(self) -> socket.socket:
+    def share(self) -> Socket:
         """Return the listening socket once more, for a server that takes this one's place."""
         return self._listener.dup()
 
@@ -247,14 +249,11 @@ class Server:
         self._selector.unregister(self._listener)
         self._accept_again = time.monotonic() + seconds
 
-    def _welcome(self, connection: socket.socket) -> Client | None:
+    def _welcome(self, connection: Socket) -> Client | None:
         try:
             connection.setblocking(False)
-            if self._tls is not None:
-                connection = self._tls.wrap_socket(
-                    connection, server_side=True, do_handshake_on_connect=False
-                )
-            client = Client(connection)
+            tls = self._tls
+            client = Client(Secured(connection, tls, server_side=True) if tls else connection)
         except OSError:  # it left meanwhile
             connection.close()
             return None

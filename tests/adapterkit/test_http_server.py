@@ -336,7 +336,7 @@ def test_a_server_that_cannot_begin_leaves_nothing(monkeypatch):
     def full(*_):
         raise OSError(24, "Too many open files")
 
-    monkeypatch.setattr(socket, "socketpair", full)
+    monkeypatch.setattr("sampler.adapterkit.http_server.socketpair", full)
     before = threading.active_count()
     with pytest.raises(OSError, match="Too many"):
         Server(listener, Pages().make)

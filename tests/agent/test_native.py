@@ -62,10 +62,6 @@ FINE = {
 }
 ROOM = {"sampler/_native.py", "sampler/agent/threads.py"}
 APART = {
-    "adapters/sampler_prometheus/_adapter.py": "looks up where to listen, before any of that",
-    "adapters/sampler_prometheus/_http.py": "gives way to the shared server",
-    "adapters/sampler_prometheus/_push.py": "gives way to the shared client",
-    "adapters/sampler_prometheus/_secure.py": "gives way with them",
     "sampler/_named.py": "what it makes is only started where there are no greenlets",
     "sampler/_threads.py": "the queue is a fallback of interpreters without _queue",
     "sampler/samplers/cpython.py": "counts the program's threads, as it sees them",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
+import contextvars
 import json
 import logging
 import multiprocessing
@@ -111,6 +112,24 @@ def by_twice(call: Any = note) -> None:
     by_fork(child)
 
 
+def by_context(call: Any = note) -> None:
+    """Fork in a context that knows nothing of the thread's."""
+    contextvars.Context().run(by_fork, call)
+
+
+def by_grandchild(call: Any = note) -> None:
+    """Let a child of the child go back to whoever has called."""
+    pid = os.fork()
+    if pid:
+        os.waitpid(pid, 0)
+        return
+    pid = os.fork()
+    if pid:
+        os.waitpid(pid, 0)
+        os._exit(0)
+    call()
+
+
 def by_coming_back(call: Any = note) -> None:
     """Let the child go back to whoever has called."""
     pid = os.fork()
@@ -173,7 +192,7 @@ def by_thread(call: Any = note) -> None:
 
 def fork(who: str) -> None:
     """Fork if it is this one's turn: once in a process, once it has an agent to hand down."""
-    if who == WHO and who not in forked and (HOW != "thread" or running._wanted is not None):
+    if who == WHO and who not in forked and running._wanted is not None:
         forked.append(who)
         globals()[f"by_{HOW}"]()
 
@@ -182,12 +201,16 @@ shop = sampler.Instruments("shop")
 orders = shop.counter("orders")
 
 
+made: list[Any] = []
+
+
 class Window:
     def __init__(self, environ: Any) -> None:
         del environ
         fork("factory")
 
     def __call__(self) -> Any:
+        made.append(self)
         fork("instance")
         yield "a", 1
 
@@ -252,23 +275,31 @@ class Handler(logging.Handler):
         fork("log")
 
 
-def bad() -> Any:
-    raise ValueError("for the log")
-
-
 def main() -> None:
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, daemon=True).start()
-    sampler.register({"name": "window", "factory": Window})
     sampler.register({"name": "plain", "sample": sample, "start": start})
     sampler.register({"name": "value", "sample": lambda: [("a", Value())]})
     if WHO == "async sampler":  # in a child that has an agent its loop does not run
         sampler.register({"name": "later", "sample": on_loop, "loop": lambda: loop})
     if WHO == "log":
         logging.getLogger("sampler").addHandler(Handler())
-        sampler.register({"name": "bad", "sample": bad})
     agent = sampler.agent.start(FILE)
+    window = sampler.register({"name": "window", "factory": Window})
     orders.inc(3)
+    configuration = Path(FILE).read_text()
+    if WHO == "constructor":
+        Path(FILE).write_text(configuration + "[adapters.other]\ntype = 'forking'\n")
+        sampler.agent.reload(FILE)
+    if WHO == "close":
+        Path(FILE).write_text(configuration.replace("[adapters.forking]", ""))
+        sampler.agent.reload(FILE)
+    if WHO == "log":
+        sampler.agent.log.warning("as for a sampler that fails")
+    if WHO == "instance's close":
+        while not made:
+            time.sleep(0.02)
+        window.unregister()
     web = {w.name: w.adapter for w in agent.settings.adapters}["prometheus"]
     if WHO == "scrape of prometheus":
         urllib.request.urlopen(f"http://{web.address}/metrics", timeout=20).read()
@@ -276,8 +307,7 @@ def main() -> None:
         with contextlib.closing(WSGIApp()) as app:
             list(app({"REQUEST_METHOD": "GET"}, lambda *_: None))
     until = time.monotonic() + 60
-    expected = 1 if WHO not in ("close", "instance's close") else 0
-    while len(Path(LOG).read_text().splitlines()) < expected and time.monotonic() < until:
+    while not Path(LOG).read_text() and time.monotonic() < until:
         time.sleep(0.02)
     sampler.agent.stop()
     accounts = {name: attrs.asdict(each) for name, each in agent.accounts().items()}

@@ -83,7 +83,7 @@ both(spin, spin)
 page = ""
 for wiring in agent.settings.adapters:
     if wiring.name == "prometheus":
-        url = f"http://{wiring.adapter.address}/metrics"
+        url = f"https://{wiring.adapter.address}/metrics"
         (page,) = both(lambda url=url: urllib.request.urlopen(url, timeout=20).read().decode())
 beats = both(lambda: [time.sleep(0.01) for _ in range(20)])
 pulls = len(times)

@@ -17,6 +17,7 @@ from sampler.agent.running import GENERATIONS
 from tests.chaos.law import check
 from tests.support.command import environment
 from tests.support.doubles import LineSink
+from tests.support.unique import service
 
 if not hasattr(os, "fork"):
     pytest.skip("this platform has no fork", allow_module_level=True)
@@ -63,10 +64,10 @@ def _configured(folder: Path, sink: LineSink) -> str:
     file = folder / "sampler.toml"
     file.write_text(f"""
         interval = 0.2
-        service = "forks"
+        service = "{service(folder)}"
         flush_timeout = 2
         [samplers]
-        enable = ["shop", "window", "plain", "value", "later", "bad"]
+        enable = ["shop", "window", "plain", "value", "later"]
         deadline = 30
         [adapters.graphite]
         host = "127.0.0.1"
@@ -103,7 +104,7 @@ FOREIGN = (
     "close",
     "log",
 )
-WAYS = ("forkpty", "process", "pool", "executor", "preexec", "loop", "twice")
+WAYS = ("context", "forkpty", "process", "pool", "executor", "preexec", "loop", "twice")
 
 
 @pytest.mark.scenario(49)
@@ -128,7 +129,7 @@ def test_however_a_sampler_forks(tmp_path: Path, how: str) -> None:
 
 
 @pytest.mark.scenario(49)
-@pytest.mark.parametrize("how", ["coming_back", "raising", "exiting"])
+@pytest.mark.parametrize("how", ["coming_back", "grandchild", "raising", "exiting"])
 @pytest.mark.parametrize("who", ["sampler", "encode", "send", "split", "close"])
 def test_a_child_that_comes_back_ends(tmp_path: Path, who: str, how: str) -> None:
     """It does not go on with its parent's work: nothing is pulled or delivered twice."""
@@ -145,7 +146,7 @@ def test_such_a_child_may_start_an_agent_itself(tmp_path: Path) -> None:
     (child,) = told.children
     assert (child["agent"], child["instance"]) == (True, "1")
     assert told.by == {told.said["pid"], child["pid"]}
-    mine = f"forks.{child['pid']}.shop.asked 1 "
+    mine = f"{service(tmp_path)}.{child['pid']}.shop.asked 1 "
     assert any(line.startswith(mine) for line in told.lines)
 
 

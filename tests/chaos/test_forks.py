@@ -16,6 +16,7 @@ from sampler.agent import Account
 from tests.chaos.law import check
 from tests.support.command import environment
 from tests.support.doubles import LineSink
+from tests.support.unique import service
 from tests.support.waiting import timely
 
 if not hasattr(os, "fork"):
@@ -28,7 +29,7 @@ def configured(folder: Path, sink: LineSink, top: str = "") -> Path:
     file = folder / "sampler.toml"
     file.write_text(f"""
         interval = 0.1
-        service = "forks"
+        service = "{service(folder)}"
         flush_timeout = 30
         {top}
         [samplers]
@@ -193,15 +194,15 @@ def other():
     before = running._agent
     file = os.environ["SAMPLER_CONFIG"]
     with open(file) as old, open(file + ".new", "w") as new:
-        new.write(old.read().replace("forks", "other"))
+        new.write(old.read().replace('service = "', 'service = "other_'))
     agent = sampler.agent.start(file + ".new")
-    return [agent.identity["service"], before.alive(), sampler.agent.start() is agent]
+    return [agent.identity["service"][:6], before.alive(), sampler.agent.start() is agent]
 for each in (early, late, other):
     child(each)
 """
     with LineSink() as sink:
         said = asked(script, configured(tmp_path, sink))
-    assert said == [True, True, ["other", False, True]]
+    assert said == [True, True, ["other_", False, True]]
 
 
 def test_a_child_may_stop_its_parents_agent(tmp_path) -> None:

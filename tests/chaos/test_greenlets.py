@@ -12,9 +12,11 @@ import pytest
 
 from sampler.agent import Account
 from tests.chaos.law import check
+from tests.support.certificates import issue, trust
 from tests.support.command import environment
 from tests.support.doubles import LineSink
 from tests.support.pushgateway import Pushgateway
+from tests.support.unique import service
 from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -32,12 +34,14 @@ THEIRS = ("RLock(s) were not greened", "before importing any other modules")
 """What eventlet says itself when it comes late."""
 
 
-def told(folder: Path, adapters: str, library: str, order: str) -> dict[str, Any]:
+def told(
+    folder: Path, adapters: str, library: str, order: str, **variables: str
+) -> dict[str, Any]:
     """Run the program; return what it says, and insist that nothing was complained of."""
     file = folder / "sampler.toml"
     file.write_text(f"""
         interval = 0.1
-        service = "s"
+        service = "{service(folder)}"
         host = "h"
         instance = "0"
         flush_timeout = 20
@@ -48,7 +52,7 @@ def told(folder: Path, adapters: str, library: str, order: str) -> dict[str, Any
     """)
     done = subprocess.run(
         [sys.executable, Path(__file__).with_name("greenlets.py"), file, library, order],
-        env=environment(PYTHONPATH=str(ROOT)),
+        env=environment(PYTHONPATH=str(ROOT), **variables),
         capture_output=True,
         text=True,
         timeout=110,
@@ -72,6 +76,7 @@ def test_an_agent_ticks_while_a_greenlet_computes(
     tmp_path: Path, library: str, order: str
 ) -> None:
     """Its threads, locks and sockets are the operating system's, whenever somebody patches."""
+    certificate, key = issue(tmp_path, "127.0.0.1")
     with LineSink() as sink:
         adapters = f"""
             [adapters.graphite]
@@ -79,11 +84,13 @@ def test_an_agent_ticks_while_a_greenlet_computes(
             host = "localhost"
             [adapters.prometheus]
             listen = "127.0.0.1:0"
+            tls_cert = "{certificate}"
+            tls_key = "{key}"
         """
-        said = told(tmp_path, adapters, library, order)
+        said = told(tmp_path, adapters, library, order, SSL_CERT_FILE=str(trust(tmp_path)))
         values = [float(line.split()[1]) for line in sink.lines if b".shop.orders " in line]
         check(Account(**said["accounts"]["graphite"]), len(sink.lines))
-    assert said["seen"], "the page answers, too"
+    assert said["seen"], "the page answers, too, by TLS"
     assert values[-1] == said["total"]
     assert said["accounts"]["graphite"]["unconfirmed"] == 0
 
@@ -113,14 +120,14 @@ def test_real_servers_get_every_number(
         delete_on_stop = false
     """
     said = told(tmp_path, adapters, library, order)
-    total = said["total"]
+    total, path = said["total"], f"{service(tmp_path)}.h.0.shop.orders"
 
     def stored() -> bool:
-        file = carbon.file("s.h.0.shop.orders")
-        return file.exists() and total in carbon.series("s.h.0.shop.orders").values()
+        file = carbon.file(path)
+        return file.exists() and total in carbon.series(path).values()
 
     wait_for(stored, what="carbon to store the last value")
     counters = statsd.counters_total()
-    assert counters["s.h.0.shop.orders"] == counters["stream.shop.orders"] == total
+    assert counters[path] == counters["stream.shop.orders"] == total
     (pushed,) = [n for (name, _), n in gateway.samples().items() if name == "shop_orders_total"]
     assert pushed == total
