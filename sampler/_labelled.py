@@ -135,7 +135,7 @@ class Labelled(Generic[Cell]):
 
     def _keep(self, known: dict[Any, Cell], key: tuple[object, ...], child: Cell) -> None:
         """Remember how a child was asked for: a child has few ways, unless they are random."""
-        if child in self._surplus.values():
+        if self._surplus and child in self._surplus.values():
             return
         if len(known) >= 2 * self.max_children:
             known.clear()

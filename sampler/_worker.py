@@ -217,8 +217,10 @@ class Crew:
     def _wait(self, shift: Shift, deadline: float, until: float) -> int | None:
         """Wait for the shift; return the index of the job that overran, or None."""
         try:
-            left = min(_allowed(shift.jobs[0], deadline), until - time.monotonic())
-            while not shift.finished.acquire(timeout=max(left, 0.0)):
+            # Whatever job is under way by then, none is overdue before.
+            shortest = min(_allowed(job, deadline) for job in shift.jobs)
+            left = min(shortest, until - time.monotonic())
+            while not shift.finished.acquire(timeout=min(max(left, 0.0), shortest)):
                 with shift.lock:
                     if shift.index == len(shift.jobs):
                         return None

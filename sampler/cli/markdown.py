@@ -32,6 +32,8 @@ of `sampler config schema` is saved beside it as `sampler.schema.json` and the f
 * `${NAME}` in a text is a variable of the environment; `$${` is a plain `${`. A number or a switch
   may be a variable, too.
 * `file:/path` in a secret stands for the first line of that file. Secrets are never shown.
+* The file, and each that it names, is a plain file of at most 1 MiB; texts have at most 16,384
+  characters, lists and tables 1,000 entries, and numbers the ranges below.
 * A file with a secret in it, or a private key, is refused when others than its owner can read it:
   `chmod 600 FILE`, or `allow_readable_secrets = true` at the top.
 * `SAMPLER_DISABLE=a,b` keeps samplers from being touched at all, `*` all of them.

@@ -53,9 +53,9 @@ class Pull:
         if not isinstance(item, tuple):
             self.items.append(item)
             return item
-        copy = item
-        with suppress(Exception):  # an author's own mapping may raise: the consumer will see
-            copy = copied((item,), 1)[0][0]
+        copy = copied((item,), 1)[0][0]
+        if not isinstance(copy, tuple):  # an author's own mapping raised: the consumer will see
+            copy = item
         self.items.append(copy)
         metric = str(item[0]) if item and isinstance(item[0], str) else short(item)
         return tuple(

@@ -1,12 +1,17 @@
 """Attack a program with an agent for minutes, and print what became of it.
 
 ``uv run python -m tests.fuzz --requests 100000 --replies 10000 --seed 1``
+
+Or read configurations by the thousand, and start ``sampler run`` with some of them:
+
+``uv run python -m tests.fuzz --configurations 10000 --through-run 200``
 """
 
 from __future__ import annotations
 
 import argparse
 
+from tests.fuzz import configurations
 from tests.fuzz.run import attack
 
 ALLOWED = 0.05
@@ -18,10 +23,21 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("--requests", type=int, default=0, help="to the page")
     parser.add_argument("--replies", type=int, default=0, help="of a gateway")
+    parser.add_argument("--configurations", type=int, default=0, help="read in this process")
+    parser.add_argument("--through-run", type=int, default=0, help="given to `sampler run`")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
+    if options.configurations:
+        print("configurations:", configurations.run(options.configurations, options.seed))
+    if options.through_run:
+        print(
+            "exits of 'sampler run':",
+            configurations.through_run(options.through_run, options.seed),
+        )
     if not (options.requests or options.replies):
-        parser.error("nothing to do: give --requests or --replies")
+        if options.configurations or options.through_run:
+            return 0
+        parser.error("nothing to do: give --requests, --replies or --configurations")
     result = attack(options.requests, options.replies, options.seed)
     print(f"{result.requests} requests and {result.replies} replies in {result.seconds:.0f} s")
     print("the page answered:", ", ".join(f"{k} {n}" for k, n in result.statuses.items()))

@@ -1,12 +1,11 @@
 """Configurations that nobody would write: settings or problems, no traceback, flat memory.
 
-``python -m tests.fuzz.configurations --configurations 10000 --through-run 200`` reads so many in
-this process, and starts ``sampler run`` with so many.
+``python -m tests.fuzz --configurations 10000 --through-run 200`` reads so many in one process, and
+starts ``sampler run`` with so many.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import random
 import signal
@@ -262,18 +261,3 @@ def _ran(file: Path, *arguments: str, told_after: float | None = None) -> tuple[
 def _resident() -> int:
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") // 1024
-
-
-def main() -> None:
-    """Run as a command."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--configurations", type=int, default=10_000)
-    parser.add_argument("--through-run", type=int, default=0)
-    parser.add_argument("--seed", type=int, default=20121117)
-    given = parser.parse_args()
-    print(run(given.configurations, given.seed))
-    print(through_run(given.through_run, given.seed))
-
-
-if __name__ == "__main__":
-    main()
