@@ -5,12 +5,14 @@ Small on purpose: what hypothesis finds out in other files takes seconds, and th
 
 from __future__ import annotations
 
+import gzip
 import pickle
 
 import pytest
 
-from sampler.agent import ABSENT, Histogram
+from sampler.agent import ABSENT, Histogram, Law
 from sampler_graphite import Graphite
+from sampler_prometheus._exposition import Exposition
 from sampler_prometheus._lines import bound
 from sampler_prometheus._text import OPENMETRICS, TEXT, Text
 from sampler_statsd import StatsD
@@ -157,6 +159,15 @@ def test_graphite_refuses_what_a_file_cannot_be_named() -> None:
         assert bool(frames) == fits
         if fits:
             assert len(frames[0].split()[0]) == 3000
+
+
+def test_graphite_refuses_a_histogram_that_no_datagram_holds() -> None:
+    """All of its lines together; each alone would do."""
+    for value, fits in (("v" * 170, True), ("v" * 200, False)):
+        shot = snapshot((histogram("pool.wait", k=value), WAIT))
+        [(frames, samples, refused)] = said(Graphite(protocol="udp"), shot)
+        assert (samples, refused) == ((1, {}) if fits else (0, {"too_long": 1}))
+        assert sum(frame.count(b"\n") for frame in frames) == (5 if fits else 0)
 
 
 def test_a_batch_is_full_when_the_next_entry_does_not_fit(monkeypatch) -> None:
@@ -358,3 +369,41 @@ def test_openmetrics_has_a_sum_that_only_grows(value, in_openmetrics) -> None:
 def test_bounds_are_written_as_go_writes_them(upper, text) -> None:
     """OpenMetrics asks for one spelling of each."""
     assert bound(upper) == text
+
+
+def exposed(*shots):
+    """Return what answers scrapes with these snapshots, and its account."""
+    law, pulled = Law(), iter(shots)
+    return Exposition(lambda: next(pulled), law), law
+
+
+def test_a_page_is_what_the_client_can_read() -> None:
+    """Compressed alike for all who ask for the same; made once for those who ask together."""
+    asked = [
+        (None, None),
+        (None, "gzip"),
+        ("application/openmetrics-text", "gzip"),
+        (None, "gzip"),
+    ]
+    made, _ = exposed(SHOT, SHOT)
+    plain, zipped, other, again = made.answers(asked)
+    assert (plain.encoding, zipped.encoding, other.encoding) == ("", "gzip", "gzip")
+    assert plain.body == Text().render(SHOT, TEXT).body == gzip.decompress(zipped.body)
+    assert zipped.body == gzip.compress(plain.body, 5, mtime=0)
+    assert gzip.decompress(other.body) == Text().render(SHOT, OPENMETRICS).body
+    assert (plain.content_type, other.content_type) == (TEXT, OPENMETRICS)
+    assert again.body is zipped.body
+    assert made.answer(None, "gzip").body is zipped.body, "the same pull"
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_an_answer_is_accounted_for_once_it_is_settled(taken) -> None:
+    """What was left out is dropped whether the client took the rest or not."""
+    shot = snapshot((gauge("a.b_x"), 9), (gauge("a.b.x"), 9), (gauge("a.c"), 1))
+    made, law = exposed(shot)
+    page = made.answer()
+    assert law.account().collected == 0
+    page.settle(taken)
+    account = law.account()
+    assert (account.collected, account.dropped["collision"], account.queued) == (3, 1, 0)
+    assert (account.delivered, account.unconfirmed) == ((2, 0) if taken else (0, 2))
