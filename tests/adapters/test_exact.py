@@ -129,6 +129,15 @@ def test_graphite_writes_a_reading_once_and_counts_it_twice() -> None:
     assert said(adapter, snapshot_of(kept)) == [((), 1, {})]
 
 
+def test_graphite_writes_a_difference_anew_when_either_side_has_moved() -> None:
+    """The value may be the same object, and what it is compared with another."""
+    adapter = Graphite(counters="deltas", quantiles=())
+    value = 7_000_000
+    for before, change in ((0, value), (0, value), (value - 5, 5), (value - 5, 5), (value, 0)):
+        [(frames, _, _)] = said(adapter, snapshot((SERIES[1], value)), {SERIES[1]: before})
+        assert frames == lines(f"pool.outs {change}", end=f" {T}")
+
+
 def test_graphite_templates_lay_single_metrics_out() -> None:
     """The first that matches; what it does not name is left out, a missing label is ``none``."""
     paths = {"pool.size": "{name}.at.{x}", "pool.*": "all.{labels}.{y}", "pool.low": "never"}
@@ -271,6 +280,17 @@ def test_a_datagram_is_full_when_the_next_text_does_not_fit() -> None:
         assert written[0][0] == ("\n".join(texts[: counts[0]]).encode(),)
 
 
+def test_buckets_fill_a_datagram_to_its_last_byte() -> None:
+    """One byte more, and the histogram is refused with all of its lines."""
+    bounds = tuple((float(n), n) for n in range(1, 9))
+    shot = snapshot((histogram("pool.wait"), Histogram(9, 1.0, bounds)))
+    [((whole,), _, _)] = said(StatsD(histograms="buckets"), shot)
+    full = StatsD(histograms="buckets", max_datagram=len(whole))
+    assert said(full, shot) == [((whole,), 1, {})]
+    less = StatsD(histograms="buckets", max_datagram=len(whole) - 1)
+    assert said(less, shot) == [((), 0, {"too_long": 1})]
+
+
 HEAD = "# HELP pool_wait_seconds Time waited.\n# TYPE pool_wait_seconds histogram\n"
 BUCKETS = (
     'pool_wait_seconds_bucket{a="b",le="1.0"} 1\n'
@@ -327,6 +347,16 @@ def test_prometheus_gathers_a_family_and_refuses_what_collides() -> None:
         "# TYPE a_c gauge\na_c 2\n# TYPE a_b_x gauge\na_b_x 1\n"
     )
     assert (written.entries, written.refused) == (6, {"collision": 2})
+
+
+@pytest.mark.parametrize("joined", [1, 3, 4, 5, 100])
+def test_a_page_is_the_same_however_many_lines_are_joined_at_once(joined, monkeypatch) -> None:
+    """None is lost, doubled or out of its place."""
+    monkeypatch.setattr("sampler_prometheus._text._JOINED", joined)
+    entries = [(gauge("a.b", n=str(n)), n) for n in range(8)]
+    body = Text().render(snapshot(*entries, (gauge("a.c"), 1)), OPENMETRICS).body.decode()
+    rows = "".join(f'a_b{{n="{n}"}} {n}\n' for n in range(8))
+    assert body == f"# TYPE a_b gauge\n{rows}# TYPE a_c gauge\na_c 1\n# EOF\n"
 
 
 @pytest.mark.parametrize(
