@@ -5,12 +5,14 @@ Small on purpose: what hypothesis finds out in other files takes seconds, and th
 
 from __future__ import annotations
 
+import gzip
 import pickle
 
 import pytest
 
-from sampler.agent import ABSENT, Histogram
+from sampler.agent import ABSENT, Histogram, Law
 from sampler_graphite import Graphite
+from sampler_prometheus._exposition import Exposition
 from sampler_prometheus._lines import bound
 from sampler_prometheus._text import OPENMETRICS, TEXT, Text
 from sampler_statsd import StatsD
@@ -127,6 +129,15 @@ def test_graphite_writes_a_reading_once_and_counts_it_twice() -> None:
     assert said(adapter, snapshot_of(kept)) == [((), 1, {})]
 
 
+def test_graphite_writes_a_difference_anew_when_either_side_has_moved() -> None:
+    """The value may be the same object, and what it is compared with another."""
+    adapter = Graphite(counters="deltas", quantiles=())
+    value = 7_000_000
+    for before, change in ((0, value), (0, value), (value - 5, 5), (value - 5, 5), (value, 0)):
+        [(frames, _, _)] = said(adapter, snapshot((SERIES[1], value)), {SERIES[1]: before})
+        assert frames == lines(f"pool.outs {change}", end=f" {T}")
+
+
 def test_graphite_templates_lay_single_metrics_out() -> None:
     """The first that matches; what it does not name is left out, a missing label is ``none``."""
     paths = {"pool.size": "{name}.at.{x}", "pool.*": "all.{labels}.{y}", "pool.low": "never"}
@@ -157,6 +168,15 @@ def test_graphite_refuses_what_a_file_cannot_be_named() -> None:
         assert bool(frames) == fits
         if fits:
             assert len(frames[0].split()[0]) == 3000
+
+
+def test_graphite_refuses_a_histogram_that_no_datagram_holds() -> None:
+    """All of its lines together; each alone would do."""
+    for value, fits in (("v" * 170, True), ("v" * 200, False)):
+        shot = snapshot((histogram("pool.wait", k=value), WAIT))
+        [(frames, samples, refused)] = said(Graphite(protocol="udp"), shot)
+        assert (samples, refused) == ((1, {}) if fits else (0, {"too_long": 1}))
+        assert sum(frame.count(b"\n") for frame in frames) == (5 if fits else 0)
 
 
 def test_a_batch_is_full_when_the_next_entry_does_not_fit(monkeypatch) -> None:
@@ -260,6 +280,17 @@ def test_a_datagram_is_full_when_the_next_text_does_not_fit() -> None:
         assert written[0][0] == ("\n".join(texts[: counts[0]]).encode(),)
 
 
+def test_buckets_fill_a_datagram_to_its_last_byte() -> None:
+    """One byte more, and the histogram is refused with all of its lines."""
+    bounds = tuple((float(n), n) for n in range(1, 9))
+    shot = snapshot((histogram("pool.wait"), Histogram(9, 1.0, bounds)))
+    [((whole,), _, _)] = said(StatsD(histograms="buckets"), shot)
+    full = StatsD(histograms="buckets", max_datagram=len(whole))
+    assert said(full, shot) == [((whole,), 1, {})]
+    less = StatsD(histograms="buckets", max_datagram=len(whole) - 1)
+    assert said(less, shot) == [((), 0, {"too_long": 1})]
+
+
 HEAD = "# HELP pool_wait_seconds Time waited.\n# TYPE pool_wait_seconds histogram\n"
 BUCKETS = (
     'pool_wait_seconds_bucket{a="b",le="1.0"} 1\n'
@@ -318,6 +349,16 @@ def test_prometheus_gathers_a_family_and_refuses_what_collides() -> None:
     assert (written.entries, written.refused) == (6, {"collision": 2})
 
 
+@pytest.mark.parametrize("joined", [1, 3, 4, 5, 100])
+def test_a_page_is_the_same_however_many_lines_are_joined_at_once(joined, monkeypatch) -> None:
+    """None is lost, doubled or out of its place."""
+    monkeypatch.setattr("sampler_prometheus._text._JOINED", joined)
+    entries = [(gauge("a.b", n=str(n)), n) for n in range(8)]
+    body = Text().render(snapshot(*entries, (gauge("a.c"), 1)), OPENMETRICS).body.decode()
+    rows = "".join(f'a_b{{n="{n}"}} {n}\n' for n in range(8))
+    assert body == f"# TYPE a_b gauge\n{rows}# TYPE a_c gauge\na_c 1\n# EOF\n"
+
+
 @pytest.mark.parametrize(
     ("value", "in_openmetrics"),
     [
@@ -358,3 +399,41 @@ def test_openmetrics_has_a_sum_that_only_grows(value, in_openmetrics) -> None:
 def test_bounds_are_written_as_go_writes_them(upper, text) -> None:
     """OpenMetrics asks for one spelling of each."""
     assert bound(upper) == text
+
+
+def exposed(*shots):
+    """Return what answers scrapes with these snapshots, and its account."""
+    law, pulled = Law(), iter(shots)
+    return Exposition(lambda: next(pulled), law), law
+
+
+def test_a_page_is_what_the_client_can_read() -> None:
+    """Compressed alike for all who ask for the same; made once for those who ask together."""
+    asked = [
+        (None, None),
+        (None, "gzip"),
+        ("application/openmetrics-text", "gzip"),
+        (None, "gzip"),
+    ]
+    made, _ = exposed(SHOT, SHOT)
+    plain, zipped, other, again = made.answers(asked)
+    assert (plain.encoding, zipped.encoding, other.encoding) == ("", "gzip", "gzip")
+    assert plain.body == Text().render(SHOT, TEXT).body == gzip.decompress(zipped.body)
+    assert zipped.body == gzip.compress(plain.body, 5, mtime=0)
+    assert gzip.decompress(other.body) == Text().render(SHOT, OPENMETRICS).body
+    assert (plain.content_type, other.content_type) == (TEXT, OPENMETRICS)
+    assert again.body is zipped.body
+    assert made.answer(None, "gzip").body is zipped.body, "the same pull"
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_an_answer_is_accounted_for_once_it_is_settled(taken) -> None:
+    """What was left out is dropped whether the client took the rest or not."""
+    shot = snapshot((gauge("a.b_x"), 9), (gauge("a.b.x"), 9), (gauge("a.c"), 1))
+    made, law = exposed(shot)
+    page = made.answer()
+    assert law.account().collected == 0
+    page.settle(taken)
+    account = law.account()
+    assert (account.collected, account.dropped["collision"], account.queued) == (3, 1, 0)
+    assert (account.delivered, account.unconfirmed) == ((2, 0) if taken else (0, 2))

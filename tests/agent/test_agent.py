@@ -13,7 +13,7 @@ from sampler.agent import Agent, Batch
 from sampler.agent.config import Program, Samplers, Settings, Wiring
 from sampler.agent.sender import FIRST_PAUSE
 from tests.support.memory import Memory, Tally
-from tests.support.waiting import wait_for, within
+from tests.support.waiting import SLACK, wait_for, within
 
 
 class Shop:
@@ -33,7 +33,12 @@ class Shop:
 
 
 def agent_with(
-    shop: Shop, interval: float = 0.1, flush: float = 5.0, outbox: int = 200_000, **adapters
+    shop: Shop,
+    interval: float = 0.1,
+    flush: float = 5.0 + SLACK,
+    outbox: int = 200_000,
+    deadline: float = 20.0,
+    **adapters,
 ) -> Agent:
     registry = Registry()
     registry.register(shop.mapping())
@@ -42,7 +47,8 @@ def agent_with(
         for name, adapter in adapters.items()
     )
     program = Program(interval=interval, service="test", instance="0", flush_timeout=flush)
-    return Agent(Settings("test", program, Samplers(enable=("shop",)), wirings), registry)
+    samplers = Samplers(enable=("shop",), deadline=deadline)
+    return Agent(Settings("test", program, samplers, wirings), registry)
 
 
 def assert_law(agent: Agent) -> None:
@@ -168,7 +174,7 @@ def test_one_destination_down_leaves_the_other_alone() -> None:
     """Destination B gets every tick while A is away."""
     away, here = Memory(), Memory()
     away.fault = "unavailable"
-    agent = agent_with(Shop(), away=away, here=here)
+    agent = agent_with(Shop(), flush=5.0, away=away, here=here)
     agent.start()
     wait_for(lambda: agent.accounts()["here"].delivered > 300, what="B to receive")
     agent.stop()
@@ -251,7 +257,7 @@ def test_a_hanging_sampler_costs_the_final_flush_no_more_than_its_share() -> Non
         yield "never", 1
 
     memory = Memory()
-    agent = agent_with(Shop(), interval=0.2, flush=2.0, memory=memory)
+    agent = agent_with(Shop(), interval=0.2, flush=2.0, deadline=0.2, memory=memory)
     agent.start()
     wait_for(lambda: memory.received, what="a first delivery")
     agent.registry.register({"name": "shop.hang", "sample": hang})
@@ -308,7 +314,7 @@ def test_once_says_which_endpoint_does_not_answer() -> None:
     """once() ends at the first failure and names it."""
     memory = Memory()
     memory.fault = "unavailable"
-    agent = agent_with(Shop(), memory=memory)
+    agent = agent_with(Shop(), flush=2.0, memory=memory)
     agent.once()
     assert agent.troubles() == {"memory": "no one is there"}
     assert_law(agent)

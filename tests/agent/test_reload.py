@@ -36,7 +36,7 @@ def settings(adapters, *, interval=0.1, tables=None, program=None, **samplers) -
         for name, adapter in adapters.items()
     )
     who = {"service": "test", "instance": "0", **(program or {})}
-    limits = {"enable": ("shop",), **samplers}
+    limits = {"enable": ("shop",), "deadline": 20.0, **samplers}
     return Settings("test", Program(interval=interval, **who), Samplers(**limits), wirings)
 
 

@@ -154,7 +154,7 @@ def test_an_outage_longer_than_the_buffer_loses_the_oldest_and_counts_them(
     tracemalloc.stop()
     (channel,) = [each for each in rig.agent._pushed if each.name == "graphite"]
     assert channel.bytes <= BOUND
-    assert grown < 2**18 + sum(map(len, rig.truth.lines)) * 2
+    assert grown < 2**20 + sum(map(len, rig.truth.lines)) * 2
     sink.listen()
     rig.settled("graphite")
     rig.stop()

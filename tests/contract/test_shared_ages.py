@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from sampler._shared import Read, Shared, _wait
+from sampler import _shared
+from sampler._shared import Read, Shared, _wait, iterable
 from tests.contract.build import in_thread
 
 pytestmark = pytest.mark.usefixtures("no_thread_is_left")
@@ -76,3 +77,19 @@ def test_who_has_no_patience_is_told_that_the_read_goes_on() -> None:
         shared.get(never, 5, 0.0, 10.0)
     end.set()
     assert reader() is found
+
+
+def test_a_child_has_a_lock_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that was held at the fork is held for ever: nobody waits for it."""
+    with _shared._lock:
+        monkeypatch.setattr(_shared, "_lock", _shared._lock)  # as it was, afterwards
+        _shared.renew_lock()
+        found = reading(10.0)
+        assert in_thread(lambda: Shared(1.0).get(lambda: found, 5, 0.0, 10.0))() is found
+
+
+@pytest.mark.parametrize("given", ["text", b"bytes", {"a": 1}, 7, None])
+def test_what_is_no_iterable_of_samples_is_told_by_its_type(given: Any) -> None:
+    """A text or a mapping would be gone through, and is none."""
+    with pytest.raises(TypeError, match=rf"tuples, got {type(given).__name__}\Z"):
+        iterable(given)

@@ -34,6 +34,15 @@ def _adapters(*names: str) -> tuple[str, ...]:
     return tuple(f"tests/adapters/test_{name}.py" for name in names)
 
 
+_HTTP = ("hosts", "head", "server")
+"""Of the page: what is asked, and what serves."""
+
+
+def _kit(first: str, *names: str) -> tuple[str, ...]:
+    ordered = dict.fromkeys((first, *names) if first in names else names)
+    return tuple(f"tests/adapterkit/test_http_{name}.py" for name in ordered)
+
+
 TARGETS = (
     Target(
         "sampler/agent/outbox.py",
@@ -86,5 +95,9 @@ TARGETS = (
     *(
         Target(f"adapters/sampler_prometheus/_{name}.py", _adapters(*_PROMETHEUS))
         for name in ("text", "lines", "exposition")
+    ),
+    *(
+        Target(f"sampler/adapterkit/http_{name}.py", _kit(name, *_HTTP))
+        for name in ("head", "hosts", "request", "served", "server")
     ),
 )
