@@ -61,8 +61,8 @@ class _Emitter:
 
     def __init__(self, log: Log) -> None:
         self.since: float = 0.0
-        self._log = log
-        self.thread = Thread(self._run, "sampler-log")
+        self._log: Log = log
+        self.thread: Thread = Thread(self._run, "sampler-log")
 
     def hangs(self) -> bool:
         """Tell whether it has been busy with one record for too long."""
@@ -265,6 +265,6 @@ def _at_exit() -> None:
             handler.createLock()
 
 
-log = Log()
+log: Log = Log()
 """The one of this process."""
 in_child(log.begin)

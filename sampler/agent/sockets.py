@@ -11,13 +11,14 @@ import _socket
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
     from typing import Self
 
 __all__ = ["Socket", "getaddrinfo", "gethostname", "socketpair"]
 
-getaddrinfo = _socket.getaddrinfo
-gethostname = _socket.gethostname
+getaddrinfo: Callable[..., list[Any]] = _socket.getaddrinfo
+gethostname: Callable[[], str] = _socket.gethostname
 
 
 class Socket(_socket.socket):
