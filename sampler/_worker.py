@@ -218,7 +218,7 @@ class Crew:
         """Wait for the shift; return the index of the job that overran, or None."""
         try:
             # Whatever job is under way by then, none is overdue before.
-            shortest = min(_allowed(job, deadline) for job in shift.jobs)
+            shortest = min((_allowed(job, deadline) for job in shift.jobs), default=deadline)
             left = min(shortest, until - time.monotonic())
             while not shift.finished.acquire(timeout=min(max(left, 0.0), shortest)):
                 with shift.lock:
