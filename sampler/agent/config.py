@@ -14,7 +14,7 @@ from sampler._told import line, printable
 from sampler.agent.catalogue import Unusable, catalogue, did_you_mean
 from sampler.agent.expansion import expanded, fitted, plain
 from sampler.agent.files import state
-from sampler.agent.limits import faults
+from sampler.agent.limits import faults, name_fault
 from sampler.agent.options import option, options, parameters
 from sampler.agent.secrecy import Secrecy, described, masked, readable_mode, remember
 from sampler.agent.toml import read_toml
@@ -34,14 +34,6 @@ _LONGEST = 1_000
 """Characters of a problem."""
 
 
-def _name_fault(name: str) -> str | None:
-    try:
-        name.encode()
-    except UnicodeEncodeError:  # a variable of the environment
-        return "no UTF-8 text"
-    return None
-
-
 @attrs.frozen
 class Program:
     """The keys at the top of the file: the program and its rhythm."""
@@ -50,17 +42,17 @@ class Program:
         10.0, "Seconds between pulls, aligned to the wall clock.", minimum=0.1, maximum=86_400
     )
     service: str | None = option(
-        None, "What runs here; default: the program's name.", kind=str, check=_name_fault
+        None, "What runs here; default: the program's name.", kind=str, check=name_fault
     )
     host: str | None = option(
-        None, "Where it runs; default: the host's name.", kind=str, check=_name_fault
+        None, "Where it runs; default: the host's name.", kind=str, check=name_fault
     )
     instance: str | None = option(
         None,
         "Which of several; default: the lowest free slot number on this host. One that another "
         "process of the service has gets a number behind it.",
         kind=str,
-        check=_name_fault,
+        check=name_fault,
     )
     flush_timeout: float = option(
         5.0, "Seconds that the final flush may take.", minimum=0, maximum=600

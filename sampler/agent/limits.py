@@ -83,3 +83,12 @@ def text_fault(text: str) -> str | None:
     if len(text) > MAX_TEXT:
         return f"more than {MAX_TEXT:,} characters"
     return "a text with a NUL character" if "\0" in text else None
+
+
+def name_fault(name: str) -> str | None:
+    """Say that a name cannot be written as UTF-8, or return None."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:  # a variable of the environment
+        return "no UTF-8 text"
+    return None
