@@ -65,6 +65,7 @@ class Secured:
         self._until: float | None = None
         self.fileno = connection.fileno
         self.close = connection.close
+        self.detach = connection.detach
         self.shutdown = connection.shutdown
         self.settimeout = connection.settimeout
         self.gettimeout = connection.gettimeout
