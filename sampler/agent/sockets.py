@@ -11,13 +11,16 @@ import _socket
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
     from typing import Self
 
 __all__ = ["Socket", "getaddrinfo", "gethostname", "socketpair"]
 
-getaddrinfo = _socket.getaddrinfo
-gethostname = _socket.gethostname
+getaddrinfo: Callable[..., list[Any]] = _socket.getaddrinfo
+"""As :func:`socket.getaddrinfo`; families and kinds are plain numbers."""
+gethostname: Callable[[], str] = _socket.gethostname
+"""As :func:`socket.gethostname`."""
 
 
 class Socket(_socket.socket):

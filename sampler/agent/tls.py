@@ -63,16 +63,16 @@ class Secured:
         self._owed = 0  # bytes of data in it
         self._shaken = False
         self._until: float | None = None
-        self.fileno = connection.fileno
-        self.close = connection.close
-        self.detach = connection.detach
-        self.shutdown = connection.shutdown
-        self.settimeout = connection.settimeout
-        self.gettimeout = connection.gettimeout
-        self.setblocking = connection.setblocking
-        self.getsockopt = connection.getsockopt
-        self.setsockopt = connection.setsockopt
-        self.getpeername = connection.getpeername
+        self.fileno: Callable[[], int] = connection.fileno
+        self.close: Callable[[], None] = connection.close
+        self.detach: Callable[[], int] = connection.detach
+        self.shutdown: Callable[[int], None] = connection.shutdown
+        self.settimeout: Callable[[float | None], None] = connection.settimeout
+        self.gettimeout: Callable[[], float | None] = connection.gettimeout
+        self.setblocking: Callable[[bool], None] = connection.setblocking
+        self.getsockopt: Callable[..., Any] = connection.getsockopt
+        self.setsockopt: Callable[..., None] = connection.setsockopt
+        self.getpeername: Callable[[], Any] = connection.getpeername
         self.family: int = connection.family
 
     def __enter__(self) -> Self:
