@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 __all__ = ["Socket", "getaddrinfo", "gethostname", "socketpair"]
 
 getaddrinfo: Callable[..., list[Any]] = _socket.getaddrinfo
+"""As :func:`socket.getaddrinfo`; families and kinds are plain numbers."""
 gethostname: Callable[[], str] = _socket.gethostname
+"""As :func:`socket.gethostname`."""
 
 
 class Socket(_socket.socket):

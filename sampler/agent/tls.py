@@ -64,8 +64,8 @@ class Secured:
         self._shaken = False
         self._until: float | None = None
         self.fileno: Callable[[], int] = connection.fileno
-        self.detach: Callable[[], int] = connection.detach
         self.close: Callable[[], None] = connection.close
+        self.detach: Callable[[], int] = connection.detach
         self.shutdown: Callable[[int], None] = connection.shutdown
         self.settimeout: Callable[[float | None], None] = connection.settimeout
         self.gettimeout: Callable[[], float | None] = connection.gettimeout
