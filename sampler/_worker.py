@@ -184,6 +184,8 @@ class Crew:
             if abandoned() >= BUDGET:
                 _give_up([job for job in jobs if job.optional], "exhausted")
                 jobs = [job for job in jobs if not job.optional]
+                if not jobs:
+                    return
             if time.monotonic() >= until:
                 _give_up(jobs, "unreached")
                 return

@@ -271,13 +271,22 @@ def test_statsd_bounds_are_segments_without_dots() -> None:
 
 def test_a_datagram_is_full_when_the_next_text_does_not_fit() -> None:
     """To the byte: lines and the ends between them."""
-    texts = [f"{P}pool.n{i}:1|g" for i in range(9)]
+    texts = [f"{P}pool.n{i}:1|g" for i in range(10)]
     size = len("\n".join(texts[:5]))
-    entries = [(gauge(f"pool.n{i}"), 1) for i in range(9)]
-    for limit, counts in ((size - 1, [4, 4, 1]), (size, [5, 4])):
+    entries = [(gauge(f"pool.n{i}"), 1) for i in range(10)]
+    for limit, counts in ((size - 1, [4, 4, 2]), (size, [5, 5])):
         written = said(StatsD(max_datagram=limit), snapshot(*entries))
         assert [samples for _, samples, _ in written] == counts
         assert written[0][0] == ("\n".join(texts[: counts[0]]).encode(),)
+
+
+@pytest.mark.parametrize(("series", "limit"), [(counter, 128), (gauge, 256)])
+def test_a_name_leaves_room_for_any_value(series, limit) -> None:
+    """32 bytes; a gauge may take two lines."""
+    for length, fits in ((96, True), (97, False)):
+        name = "pool." + "n" * (length - len(P) - 5)
+        [(frames, _, refused)] = said(StatsD(max_datagram=limit), snapshot((series(name), 1)))
+        assert (bool(frames), refused) == ((True, {}) if fits else (False, {"too_long": 1}))
 
 
 def test_buckets_fill_a_datagram_to_its_last_byte() -> None:

@@ -50,7 +50,7 @@ if [[ ! -x $environment/bin/sampler ]]; then
     "$folder/python/bin/python3" -m venv "$environment"
     # The newest that need no compiler: hypothesis has parts in Rust by now.
     "$environment/bin/pip" install --quiet --only-binary :all: \
-        attrs psutil numpy prometheus-client statsd \
+        attrs h11 psutil numpy prometheus-client statsd \
         pytest pytest-timeout pytest-xdist hypothesis
     # The project itself, as it stands in this repository, without what its extras need.
     "$environment/bin/pip" install --quiet --no-deps --editable .
