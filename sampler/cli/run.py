@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from sampler.agent import Account
     from sampler.agent.config import Wiring
 
+_ONE_WISH = 0.5
+"""Seconds within which signals are one: a terminal and a supervisor may both send theirs."""
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -84,8 +86,14 @@ def _forever(agent: Agent, config: str | None) -> int:
         _reload(agent, config)
     notify("STOPPING=1")
     log.info("stopping: sending what waits, %g s at most", agent.settings.program.flush_timeout)
-    for number in _SIGNALS:  # whoever says it again has no more patience
-        signal.signal(number, lambda *_: agent.stop(0.0))
+    impatient = time.monotonic() + _ONE_WISH
+
+    def hurry(*_: object) -> None:
+        if time.monotonic() > impatient:  # whoever says it again has no more patience
+            agent.stop(0.0)
+
+    for number in _SIGNALS:
+        signal.signal(number, hurry)
     for name, account in agent.stop().items():
         log.info("%s: %s", printable(name), law(account))
     for number in _SIGNALS:  # the interpreter's end gives a handler up, and not this
