@@ -16,8 +16,8 @@ WHOLE = dict.fromkeys(SCENARIOS, ONE)
 
 
 def test_every_scenario_has_a_test_and_every_mark_a_scenario():
-    """All forty-one."""
-    assert list(SCENARIOS) == list(range(1, 42))
+    """Without a gap."""
+    assert list(SCENARIOS) == list(range(1, max(SCENARIOS) + 1))
     assert faults(TESTS) == []
 
 
@@ -25,8 +25,8 @@ def test_a_scenario_without_a_test_and_a_mark_without_a_scenario_are_faults():
     """Each is named."""
     less = {number: tests for number, tests in WHOLE.items() if number != 7}
     assert faults(less) == ["scenario 7 has no test"]
-    (said,) = faults({**WHOLE, 42: ONE})
-    assert "test_one is marked with scenario 42" in said
+    (said,) = faults({**WHOLE, 99: ONE})
+    assert "test_one is marked with scenario 99" in said
 
 
 def test_the_table_is_what_results_marks_and_scenarios_say():
