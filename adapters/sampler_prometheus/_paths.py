@@ -53,4 +53,4 @@ def _healthy() -> Answer:
     ill = ailing()
     if not ill:
         return plain(200)
-    return plain(503, "; ".join(shown(f"{name}: {why}") for name, why in sorted(ill.items())))
+    return plain(503, f"does not serve: {', '.join(map(shown, sorted(ill)))}; the log says why")

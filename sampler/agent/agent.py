@@ -16,6 +16,7 @@ from sampler._threads import Lock, uninterrupted
 from sampler.agent.accounts import accounts
 from sampler.agent.channel import Channel, Pushed, Scraped, channel
 from sampler.agent.config import Settings, default_settings
+from sampler.agent.ending import SHORT, calmly, close, end, flush, last_ticks
 from sampler.agent.identity import identity, release
 from sampler.agent.ports import bind_problem
 from sampler.agent.pulse import Pulse
@@ -26,7 +27,7 @@ from sampler.agent.selection import Selection
 from sampler.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from sampler._snapshot import Failure, Snapshot
     from sampler.agent.adapter import ScrapedAdapter
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
 
 _FIRST_PULL = 1.0
 """Seconds that start() waits for the first pulls."""
-_SHORT = 0.05
-"""Seconds between two looks whether a wait has become pointless."""
 
 
 class Agent:
@@ -128,7 +127,7 @@ class Agent:
             self._begins_at_fork = False
         until = time.monotonic() + _FIRST_PULL
         for pulse in tuple(self._pulses):
-            while time.monotonic() < until and not (self._stopped or pulse.ticker.wait(_SHORT)):
+            while time.monotonic() < until and not (self._stopped or pulse.ticker.wait(SHORT)):
                 pass
 
     def reload(self, settings: Settings) -> None:
@@ -171,7 +170,7 @@ class Agent:
         pulses, self._pulses = self._pulses, []
         free = [pulse.collector for pulse in pulses if stopped(pulse, deadline)]
         hung = [pulse.collector for pulse in pulses if pulse.collector not in free]
-        self._end(gone, deadline, last_try=True)
+        end(gone, deadline, last_try=True)
         for each in new:
             if isinstance(each, Pushed):
                 each.carry(before.get(each.name))
@@ -211,7 +210,7 @@ class Agent:
             each.start(self.identity)
         snapshot = pulse.tick()
         # Adapters stay open: closing one may take back what it has delivered.
-        self._flush(self._pushed, max(deadline, time.monotonic() + 1.0), close=False)
+        flush(self._pushed, max(deadline, time.monotonic() + 1.0), close=False)
         pulse.collector.close()
         pulse.close()
         return snapshot
@@ -238,14 +237,14 @@ class Agent:
         if mine not in self._stopping:  # else a signal handler interrupts that very call
             self._stopping.add(mine)
             try:
-                uninterrupted(self._finish)
+                calmly(uninterrupted, self._finish)
             finally:
                 self._stopping.discard(mine)
         return self.accounts()
 
     def _finish(self) -> None:
-        while not self._change.acquire(timeout=_SHORT):
-            if self._running and self._flushing:
+        while not self._change.acquire(timeout=SHORT):
+            if self._flushing:
                 for each in self._pushed:
                     each.finish(self._until)
             if time.monotonic() > self._until + _FIRST_PULL:  # somebody's open() hangs
@@ -255,34 +254,15 @@ class Agent:
             if self._running:
                 self._running = False
                 self._tear_down()
-            _calmly(self._give_back)
+            calmly(self._give_back)
         finally:
             self._change.release()
 
     def _tear_down(self) -> None:
-        """End everything, each step whatever became of the one before."""
-        begun = time.monotonic()
-        hung: list[Collector] = []
-        for pulse in self._pulses:
-            # A tick that hangs may take half of the time; the rest belongs to what is queued.
-            while not (ended := pulse.ticker.stop(time.monotonic() + _SHORT)):
-                if time.monotonic() > min(self._until, begun + (self._until - begun) / 2):
-                    break
-            if not ended:
-                hung.append(pulse.collector)  # closing it would wait for that tick
-            elif (left := self._until - time.monotonic()) > 0:
-                _calmly(pulse.tick, left / 3)
+        hung = last_ticks(self._pulses, lambda: self._until)
         self._flushing = True
-        _calmly(self._end, self._channels, self._until)
-        for collector in self._collectors:
-            if collector not in hung:
-                within = max(0.1, self._until - time.monotonic())
-                _calmly(lambda each=collector, within=within: each.close(within=within))
-        for pulse in self._pulses:
-            if pulse.collector in hung:
-                _calmly(pulse.close_later, pulse.collector)
-            else:
-                _calmly(pulse.close)
+        calmly(end, self._channels, self._until)
+        close(self._pulses, self._collectors, hung, lambda: self._until)
 
     def accounts(self) -> dict[str, Account]:
         """Return the law of every adapter by name."""
@@ -412,39 +392,9 @@ class Agent:
         for pulse in self._pulses:
             pulse.ticker.start()
 
-    def _end(
-        self, channels: Sequence[Channel], deadline: float, *, last_try: bool = False
-    ) -> None:
-        pushed = [each for each in channels if isinstance(each, Pushed)]
-        self._flush(pushed, deadline, last_try=last_try)
-        for each in channels:
-            if isinstance(each, Scraped):
-                _calmly(each.close, max(0.1, deadline - time.monotonic()))
-
-    def _flush(
-        self,
-        pushed: Sequence[Pushed],
-        deadline: float,
-        *,
-        close: bool = True,
-        last_try: bool = False,
-    ) -> None:
-        for each in pushed:
-            each.finish(deadline, close=close, last_try=last_try)
-        for each in pushed:
-            _calmly(each.join)
-
 
 def cannot_open(error: Exception, adapter: ScrapedAdapter) -> str:
     """Say, behind an adapter's key, why it cannot be opened, and what to do."""
     if isinstance(error, OSError):
         return f".listen: {bind_problem(error, getattr(adapter, 'listen', ''))}"
     return f": cannot be opened: {described(error)}"  # foreign code
-
-
-def _calmly(step: Callable[..., object], *arguments: object) -> None:
-    """Take a step of the end: what it raises must not keep the others from theirs."""
-    try:
-        step(*arguments)
-    except BaseException:
-        log.exception("a step of the agent's end failed")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from sampler.agent.locks import Held
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 ASIDE = 4
@@ -89,14 +90,14 @@ class Folder:
         """False once the program has closed what holds it, as some close all they find."""
         return all(each is not None and each.there for each in (self._folder, self._lock))
 
-    def names(self, pattern: re.Pattern[str]) -> list[str]:
-        """Return the names that match, in order.
+    def names(self, wanted: Callable[[str], object]) -> list[str]:
+        """Return the names for which ``wanted`` returns something true, in order.
 
         Raises:
             OSError: it cannot be read.
         """
         with os.scandir(self._at) as entries:
-            return sorted(entry.name for entry in entries if pattern.fullmatch(entry.name))
+            return sorted(entry.name for entry in entries if wanted(entry.name))
 
     def create(self, name: str) -> int:
         """Make a file and open it for writing; return its descriptor.
@@ -153,7 +154,7 @@ class Folder:
             OSError: the folder cannot be read.
         """
         self.aside = kept = 0
-        for name in reversed(self.names(_ASIDE)):
+        for name in reversed(self.names(_ASIDE.fullmatch)):
             with suppress(OSError):  # somebody is faster, or it is a folder with something in it
                 found = os.lstat(name, dir_fd=self._at)
                 if kept < ASIDE and self.aside + found.st_size <= self._max_aside:

@@ -26,13 +26,13 @@ from sampler._threads import Event
 from sampler._who_forked import childless
 from sampler.agent.adapter import ScrapedAdapter
 from sampler.agent.agent import Agent
-from sampler.agent.config import settings
+from sampler.agent.config import Settings, settings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from sampler._registry import Registry
-    from sampler.agent.config import Settings, Wiring
+    from sampler.agent.config import Wiring
     from sampler.agent.law import Account
 
 SETTLING = 0.1
@@ -51,8 +51,12 @@ _wanted: tuple[Settings, Registry | None] | None = None
 """What the agent of this process was started with; of a child until it stops: its parent's."""
 _inherited = False
 """Nobody has asked for this agent: it came with a fork."""
+_starting = False
+"""A thread reads the configuration to start with: only its signal handlers see this."""
 _reloads: list[str | Path | None] = []
 """The configuration that is being read, and the next one."""
+_ROUNDS = 8
+"""Reloads that one call does for itself and for the signal handlers that interrupt it."""
 _stops = 0
 """Calls of stop(): one that comes while the configuration is read must not be forgotten."""
 _restart: Service | None = None
@@ -75,30 +79,42 @@ def start(config: str | Path | None = None, registry: Registry | None = None) ->
         registry: where samplers are found; default: the default registry.
 
     Returns:
-        The agent; it is stopped already if a signal handler has said so meanwhile.
+        The agent; it is stopped already if a signal handler has said so meanwhile. A handler that
+        interrupts a start while its configuration is read gets an agent that does nothing.
 
     Raises:
         ConfigurationError: the configuration has problems.
     """
-    global _agent, _wanted, _inherited  # noqa: PLW0603 - one agent per process is the point
+    global _starting  # noqa: PLW0603
     with _lock, no_fork():  # what an entry point or an adapter forks is none of the program's
         if _agent is not None and not _inherited:
             return _agent
-        stops = _stops
-        wanted = settings(config), registry
-        if _agent is not None:
-            _inherited = False
-            if wanted == _wanted:
-                return _agent
-            given_up, _agent = _agent, None
-            given_up.stop()
-        chain_uwsgi()
-        agent = Agent(*wanted)
-        if stops != _stops:
-            agent.stop(0.0)
-        elif _begin(agent):
-            _wanted = wanted
-        return _agent or agent
+        if _starting:
+            return Agent(Settings())
+        _starting = True
+        try:
+            return _start(config, registry)
+        finally:
+            _starting = False
+
+
+def _start(config: str | Path | None, registry: Registry | None) -> Agent:
+    global _agent, _wanted, _inherited  # noqa: PLW0603 - one agent per process is the point
+    stops = _stops
+    wanted = settings(config), registry
+    if _agent is not None:
+        _inherited = False
+        if wanted == _wanted:
+            return _agent
+        given_up, _agent = _agent, None
+        given_up.stop()
+    chain_uwsgi()
+    agent = Agent(*wanted)
+    if stops != _stops:
+        agent.stop(0.0)
+    elif _begin(agent):
+        _wanted = wanted
+    return _agent or agent
 
 
 def reload(config: str | Path | None = None) -> Agent:
@@ -122,11 +138,17 @@ def reload(config: str | Path | None = None) -> Agent:
         if len(_reloads) > 1:
             return agent
         try:
-            while _reloads and _agent is agent:
+            for _ in range(_ROUNDS):
                 new = settings(_reloads[0])
                 agent.reload(new)
                 _wanted = new, _wanted[1] if _wanted is not None else None
                 _reloads = _reloads[1:]
+                if not _reloads or _agent is not agent:
+                    break
+            else:
+                log.warning(
+                    "signals ask for reloads faster than one is done: the last is left out"
+                )
         finally:
             _reloads = []
         return agent
@@ -188,9 +210,9 @@ def _stop_at_exit() -> None:
 
 def _after_fork() -> None:
     """Have an agent like the parent's soon, if it had one."""
-    global _lock, _agent, _wanted, _inherited, _restart, _hurry, _reloads, _forks  # noqa: PLW0603
+    global _lock, _agent, _wanted, _inherited, _restart, _hurry, _reloads, _forks, _starting  # noqa: PLW0603
     _lock, _agent, _inherited, _restart, _hurry = RLock(), None, False, None, Event()
-    _reloads = []
+    _starting, _reloads = False, []
     if childless():
         _wanted = None
     if _wanted is None or not _wanted[0].program.fork:

@@ -248,7 +248,7 @@ class Segments:
 
     def _recover(self) -> list[tuple[Place, int]]:
         waiting: list[tuple[Place, int]] = []
-        for name in self._folder.names(_NAME):
+        for name in self._folder.names(_NAME.fullmatch):
             segment = Segment(int(name[:10]))
             try:
                 data = self._folder.read(name, LONGEST + LARGEST)

@@ -120,8 +120,18 @@ NAMED = {
     for name, value in vars(module).items()
     if isinstance(value, re.Pattern)
 }
+INSIDE = {
+    f"{module.__name__}.{name}.{field}": value
+    for module in MODULES
+    for name, held in vars(module).items()
+    if type(owner := getattr(held, "__self__", held)).__module__ in {m.__name__ for m in MODULES}
+    for field, value in getattr(owner, "__dict__", {}).items()
+    if isinstance(value, re.Pattern)
+}
+"""Of objects that a module holds, or whose method it holds: they are used by their class."""
 PATTERNS = {
     **{name: (value, {u.way for u in USES if u.owner is value}) for name, value in NAMED.items()},
+    **{name: (value, {"fullmatch", "sub"}) for name, value in INSIDE.items()},
     **{
         use.where: (re.compile(use.literal), {use.way})
         for use in USES
@@ -183,9 +193,10 @@ def refuse_quadratic(call, encode=lambda text: text, *which):
 
 @pytest.mark.scenario(44)
 def test_every_pattern_of_the_product_is_known():
-    """Each is a name of its module, or stands where it is used; none hides in a class."""
+    """Each is a name of its module or of an object there, or stands where it is used."""
     compiled = [use for use in USES if use.owner is re and use.way == "compile"]
-    assert len(compiled) == len(NAMED) > 15
+    fields = {name.rpartition(".")[2] for name in INSIDE}
+    assert len(compiled) == len(NAMED) + len(fields) > 15
     for use in USES:
         if use.owner is re and use.way in WAYS:
             assert use.literal or use.where.split(":")[0] in OURS, f"{use.where}: made at run time"

@@ -424,7 +424,7 @@ def test_a_program_that_closes_our_descriptors_gets_no_error_from_a_stop(tmp_pat
 def command(tmp_path, sink: int) -> subprocess.Popen:
     file = tmp_path / "sampler.toml"
     file.write_text(
-        'flush_timeout = 60\n[samplers]\nenable = ["process"]\n'
+        'flush_timeout = 600\n[samplers]\nenable = ["process"]\n'
         f"[adapters.graphite]\nport = {sink}\n"
     )
     return subprocess.Popen(
