@@ -233,6 +233,9 @@ class Agent:
         seconds = self.settings.program.flush_timeout if timeout is None else timeout
         self._until = min(self._until, time.monotonic() + seconds)
         self._stopped = True
+        if self._flushing:  # it has less time than it was told
+            for each in self._pushed:
+                each.finish(self._until)
         mine = get_ident()
         if mine not in self._stopping:  # else a signal handler interrupts that very call
             self._stopping.add(mine)
@@ -244,9 +247,6 @@ class Agent:
 
     def _finish(self) -> None:
         while not self._change.acquire(timeout=SHORT):
-            if self._flushing:
-                for each in self._pushed:
-                    each.finish(self._until)
             if time.monotonic() > self._until + _FIRST_PULL:  # somebody's open() hangs
                 log.error("the agent is left as it is: a change of it has not ended")
                 return

@@ -27,6 +27,7 @@ from sampler._who_forked import childless
 from sampler.agent.adapter import ScrapedAdapter
 from sampler.agent.agent import Agent
 from sampler.agent.config import Settings, settings
+from sampler.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,7 +86,7 @@ def start(config: str | Path | None = None, registry: Registry | None = None) ->
     Raises:
         ConfigurationError: the configuration has problems.
     """
-    global _starting  # noqa: PLW0603
+    global _starting, _reloads  # noqa: PLW0603
     with _lock, no_fork():  # what an entry point or an adapter forks is none of the program's
         if _agent is not None and not _inherited:
             return _agent
@@ -93,9 +94,16 @@ def start(config: str | Path | None = None, registry: Registry | None = None) ->
             return Agent(Settings())
         _starting = True
         try:
-            return _start(config, registry)
+            agent = _start(config, registry)
         finally:
             _starting = False
+            wished, _reloads = _reloads[-1:], []
+        if wished and _agent is agent:
+            try:
+                reload(wished[0])
+            except ConfigurationError as error:
+                log.error("%s\nnot reloaded: running on as before", error)
+        return agent
 
 
 def _start(config: str | Path | None, registry: Registry | None) -> Agent:
@@ -120,7 +128,7 @@ def _start(config: str | Path | None, registry: Registry | None) -> Agent:
 def reload(config: str | Path | None = None) -> Agent:
     """Let the agent of this process go on with another configuration: :meth:`Agent.reload`.
 
-    In a signal handler that interrupts another reload, it is done right after that one.
+    In a signal handler that interrupts a start, or another reload, it is done right after that.
 
     Args:
         config: as of :func:`start`.
@@ -135,12 +143,17 @@ def reload(config: str | Path | None = None) -> Agent:
         if agent is None:
             raise RuntimeError("no agent runs in this process: call sampler.agent.start() first")
         _reloads = [*_reloads[:1], config]  # of those that wait, the newest
-        if len(_reloads) > 1:
+        if len(_reloads) > 1 or _starting:
             return agent
         try:
             for _ in range(_ROUNDS):
                 new = settings(_reloads[0])
-                agent.reload(new)
+                try:
+                    agent.reload(new)
+                except RuntimeError:
+                    if _agent is agent:
+                        raise
+                    break  # a signal handler has stopped it
                 _wanted = new, _wanted[1] if _wanted is not None else None
                 _reloads = _reloads[1:]
                 if not _reloads or _agent is not agent:
