@@ -1,7 +1,8 @@
 """Runs the tests that carry scenarios, and makes the table of docs/reliability.md.
 
 ``uv run python -m tests.chaos.scorecard`` runs levels A and B on every Python found, ``--long``
-also level C on this one; the results go to docs/reliability/results.json. ``--write`` then makes
+also level C on this one, which is kept otherwise; the results go to
+docs/reliability/results.json. ``--write`` then makes
 the table, too; ``--table`` only makes it, from the results there are; ``--only 7,8`` runs these
 scenarios at all levels, and writes nothing.
 """
@@ -52,7 +53,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     wrong = faults(tests)
     if not options.table:
         lines = everything(tests, long=options.long)
-        RESULTS.write_text(json.dumps(results(lines), indent=1) + "\n", "utf-8")
+        new = results(lines)
+        if not options.long:
+            keep_long(new, json.loads(RESULTS.read_text("utf-8")), tests)
+        RESULTS.write_text(json.dumps(new, indent=1) + "\n", "utf-8")
         wrong += ["a test failed: see the table"] * failed(lines)
     made = table(
         json.loads(RESULTS.read_text("utf-8")), json.loads(PEERS.read_text("utf-8")), tests
@@ -120,6 +124,18 @@ def results(lines: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+def keep_long(
+    new: dict[str, Any], before: Mapping[str, Any], tests: Mapping[int, list[Marked]]
+) -> None:
+    """Take the outcomes of level C from an earlier run, and its date."""
+    new["long"] = before.get("long", before["date"])
+    for number, carried in tests.items():
+        then = before["scenarios"].get(str(number), {})
+        kept = {t.name: then[t.name] for t in carried if "long" in t.marks and t.name in then}
+        if kept:
+            new["scenarios"].setdefault(str(number), {}).update(kept)
+
+
 def outcomes(lines: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, dict[str, str]]]:
     """Return scenario to test to Python to outcome; of several cases, the worst one's."""
     found: dict[int, dict[str, dict[str, str]]] = {}
@@ -146,8 +162,10 @@ def table(
     done: Mapping[str, Any], peers: Mapping[str, Any], tests: Mapping[int, list[Marked]]
 ) -> str:
     """Return the table: what is promised, whether it holds, what proves it, what peers do."""
+    long = f", level C on {done['long']}" if "long" in done else ""
     measured = (
-        f"Measured {done['date']} on {done['machine']}; Python {', '.join(done['pythons'])}."
+        f"Measured {done['date']}{long} on {done['machine']}; "
+        f"Python {', '.join(done['pythons'])}."
     )
     rows = [
         f"{measured} Peers: {', '.join(peers['versions'])}.",
