@@ -246,10 +246,12 @@ def test_threads_end_with_their_adapters(start) -> None:
     """Ten reloads leave as many threads as one."""
     import threading
 
+    before = set(threading.enumerate())
     agent = start(settings({"a": Memory(), "b": Tally()}))
 
     def ours() -> int:
-        return sum(thread.name.startswith("sampler-") for thread in threading.enumerate())
+        since = set(threading.enumerate()) - before
+        return sum(thread.name.startswith("sampler-") for thread in since)
 
     agent.reload(settings({"a": Memory(), "b": Tally()}, tables={"a": {"n": 0}, "b": {"n": 0}}))
     wait_for(lambda: ours() <= 7, what=f"the threads to settle, {ours()}")

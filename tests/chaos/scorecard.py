@@ -164,8 +164,7 @@ def table(
     """Return the table: what is promised, whether it holds, what proves it, what peers do."""
     long = f", level C on {done['long']}" if "long" in done else ""
     measured = (
-        f"Measured {done['date']}{long} on {done['machine']}; "
-        f"Python {', '.join(done['pythons'])}."
+        f"Measured {done['date']}{long} on {done['machine']}; Python {', '.join(done['pythons'])}."
     )
     rows = [
         f"{measured} Peers: {', '.join(peers['versions'])}.",

@@ -221,7 +221,8 @@ def test_whatever_call_of_a_loop_raises_its_thread_goes_on(tmp_path, watch, capl
 
 
 @pytest.mark.scenario(48)
-def test_whatever_call_of_a_loop_raises_at_its_end_it_ends(tmp_path, watch) -> None:
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # as above
+def test_whatever_call_of_a_loop_raises_at_its_end_it_ends(tmp_path, watch, caplog) -> None:
     """The sites that come with the end of an agent, each in a life of its own."""
     first = Program(tmp_path / "first")
     first.goes_on()
@@ -236,6 +237,8 @@ def test_whatever_call_of_a_loop_raises_at_its_end_it_ends(tmp_path, watch) -> N
         program.end()
         watch.wanted = None
         wait_for(all_ended, what="all threads to end")
+    caplog.clear()
+    gc.collect()
 
 
 @pytest.mark.scenario(48)

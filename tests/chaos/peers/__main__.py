@@ -58,6 +58,8 @@ MEASURED = {
     38: (scraped.bound,),
     39: (further.secret,),
     40: (pushed.log,),
+    42: (scraped.any_bytes,),
+    46: (scraped.other_host,),
 }
 MEANINGLESS = {
     5: "as 3: a push this small fits the kernel's buffers",
@@ -69,6 +71,13 @@ MEANINGLESS = {
     33: "no spool",
     34: "no spool",
     41: "does not outlive its faults one by one: see above",
+    49: "no agent of its own in a child: see 25",
+    50: "no identity of its own",
+    51: "writes nothing",
+    52: "see 19",
+    57: "no marks: see 22",
+    61: "no spool",
+    **dict.fromkeys((43, 44, 45, 47, 48, 53, 54, 55, 56, 58, 59, 60, 62, 63), "not tried"),
 }
 
 

@@ -41,6 +41,44 @@ def slow_clients(peer: str) -> str:
     )
 
 
+def any_bytes(peer: str) -> str:
+    """Scenario 42: a head of spaces with a NUL, and how long a thread of the program stands."""
+    if peer != BRIDGE:
+        return SAME
+    _, port, _ = _server()
+    longest = [0.0]
+
+    def tick() -> None:
+        last = time.monotonic()
+        while True:
+            time.sleep(0.005)
+            now = time.monotonic()
+            longest[0], last = max(longest[0], now - last), now
+
+    threading.Thread(target=tick, daemon=True).start()
+    for spaces in (1_400, 8_000, 60_000):
+        with socket.create_connection((HOST, port)) as client, suppress(OSError):
+            client.settimeout(10)
+            client.sendall(b"GET /metrics HTTP/1.1\r\nA:" + b" " * spaces + b"\0\r\n\r\n")
+            client.recv(100)
+    status, *_ = _get(port, "/metrics")
+    return (
+        "spaces by the thousand, and a NUL: a thread that ticks every 5 ms stands for "
+        f"{longest[0] * 1e3:.0f} ms at most; a scrape afterwards: {status}"
+    )
+
+
+def other_host(peer: str) -> str:
+    """Scenario 46."""
+    if peer != BRIDGE:
+        return SAME
+    _, port, _ = _server()
+    with socket.create_connection((HOST, port)) as client:
+        client.sendall(b"GET /metrics HTTP/1.1\r\nHost: evil.example\r\n\r\n")
+        said = client.recv(100).split(b"\r\n")[0].decode()
+    return f"Host: evil.example: {said}"
+
+
 def at_once(peer: str) -> str:
     """Scenario 36."""
     if peer != BRIDGE:
