@@ -135,12 +135,18 @@ class Thread:
             self._ended.release()
 
 
-def uninterrupted(call: Callable[[], Any]) -> Any:
+def uninterrupted(call: Callable[[], Any], *, here: bool = False) -> Any:
     """Call on a thread of its own, and return what the call does; it may raise, too.
 
     Signal handlers strike the main thread only: what interrupts this wait, as ``Ctrl-C`` does,
-    interrupts no work half-way. At the interpreter's end, where no thread can start, the call is
-    made here.
+    interrupts no work half-way.
+
+    Args:
+        call: what to do.
+        here: make the call on this thread where no other can start, as at the interpreter's end.
+
+    Raises:
+        RuntimeError: no thread can start.
     """
     outcome: list[Any] = []
     fault: list[BaseException] = []
@@ -155,7 +161,9 @@ def uninterrupted(call: Callable[[], Any]) -> Any:
     try:
         thread.start()
     except RuntimeError:
-        return call()
+        if here:
+            return call()
+        raise
     thread.join()
     if fault:
         raise fault.pop()

@@ -240,7 +240,7 @@ class Agent:
         if mine not in self._stopping:  # else a signal handler interrupts that very call
             self._stopping.add(mine)
             try:
-                calmly(uninterrupted, self._finish)
+                calmly(lambda: uninterrupted(self._finish, here=True))
             finally:
                 self._stopping.discard(mine)
         return self.accounts()

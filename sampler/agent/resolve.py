@@ -38,13 +38,16 @@ class _Lookup:
     def _run(self) -> None:
         try:
             self.found = _look_up(self._key)
+        except UnicodeError:
+            self.fault = "no host can have that name"
         except (OSError, ValueError) as error:
             self.fault = str(error)
-        with _lock:
-            if self.found:
-                _good[self._key] = self.found
-            _busy.pop(self._key, None)
-        self.done.set()
+        finally:  # whatever it was, the next one looks again
+            with _lock:
+                if self.found:
+                    _good[self._key] = self.found
+                _busy.pop(self._key, None)
+            self.done.set()
 
 
 _lock = Lock()
