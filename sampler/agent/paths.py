@@ -58,8 +58,12 @@ class Alphabet:
         return stem[: limit - _MARK_LENGTH] + _mark(text)
 
 
-segment = Alphabet("_-").write
-"""Write a text as one path segment."""
+_SEGMENTS = Alphabet("_-")
+
+
+def segment(text: str, limit: int = MAX_SEGMENT) -> str:
+    """Return ``text`` as one path segment; see :meth:`Alphabet.write`."""
+    return _SEGMENTS.write(text, limit)
 
 
 def label_segments(labels: Mapping[str, str]) -> str:
