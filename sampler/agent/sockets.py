@@ -39,6 +39,10 @@ class Socket(_socket.socket):
     ) -> None:
         self.close()
 
+    def __del__(self) -> None:
+        """Close one that an error has left behind: no warning of ours comes out elsewhere."""
+        self.close()
+
     def accept(self) -> tuple[Socket, Any]:
         """Return the next connection and the address it comes from."""
         number, address = self._accept()  # type: ignore[attr-defined]
