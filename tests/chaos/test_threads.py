@@ -24,8 +24,9 @@ from tests.support.waiting import wait_for
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-# A lock that is not let go of, because letting go of it has raised, is no case.
-_NEVER = {"release", "__exit__", "_release_save", "_acquire_restore", "setprofile"}
+# A lock that is not let go of, because letting go of it has raised, is no case; nor is what
+# a finalizer raises: nobody gets it.
+_NEVER = {"__del__", "release", "__exit__", "_release_save", "_acquire_restore", "setprofile"}
 _KINDS = (RuntimeError, OSError, SystemExit, KeyboardInterrupt, MemoryError)
 
 
