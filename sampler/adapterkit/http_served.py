@@ -12,6 +12,7 @@ import time
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from sampler.adapterkit.http_head import MAX_HEAD
 from sampler.adapterkit.http_request import Exchange
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ UNSENT = 1 << 18
 """Bytes of a reply that the kernel holds for a client beside what is on its way: the page itself
 is held once, and a client that reads slowly must not have a copy of it there."""
 
-_CHUNK = 65536
+_CHUNK = MAX_HEAD
+"""Bytes read at once. A larger buffer, cut to what came, leaves holes that a heap grows by."""
 _NOTSENT_LOWAT: int | None = getattr(socket, "TCP_NOTSENT_LOWAT", None)
 
 

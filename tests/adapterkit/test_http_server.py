@@ -23,7 +23,7 @@ from sampler.adapterkit import http_served
 from sampler.adapterkit.http_server import Answer, Server, listening, plain
 from sampler.agent import log
 from sampler.agent.threads import ailing
-from tests.support.waiting import wait_for
+from tests.support.waiting import wait_for, within
 
 HALF = b"GET /page HTTP/1.1\r\n"
 WHOLE = b"GET /page HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -367,6 +367,130 @@ def test_idle_clients_that_hold_every_descriptor_make_room(monkeypatch):
         monkeypatch.undo()
         for client in half:
             client.close()
+
+
+def at(server):
+    """Connect to a server."""
+    return socket.create_connection(server.address, timeout=40)
+
+
+def rest(client):
+    """Return what still comes, to the end."""
+    return b"".join(iter(lambda: client.recv(65536), b""))
+
+
+class Held(Pages):
+    """Pages whose thread makes none before it may, and which say `/held` when they may, too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may = threading.Event()
+        self.number = lambda answers: self.may.wait(60) and answers
+
+    def at_once(self, request):
+        if request.path == "/held":
+            self.may.wait(60)
+            return plain(404)
+        return super().at_once(request)
+
+
+@pytest.mark.scenario(42)
+def test_a_request_that_came_just_before_a_newcomer_keeps_its_place():
+    """It is read before its client is told that there is no room."""
+    pages = Held()
+    with serving(pages, max_connections=2) as server, at(server) as early, at(server) as holds:
+        early.sendall(HALF)
+        wait_for(lambda: len(server._clients) == 2, what="both to be there")
+        holds.sendall(WHOLE.replace(b"page", b"held"))
+        with at(server) as late:
+            late.sendall(WHOLE)
+            early.sendall(WHOLE[len(HALF) :])
+            pages.may.set()
+            assert rest(early).endswith(b"page\n")
+            assert rest(late).endswith(b"page\n")
+
+
+@pytest.mark.scenario(42)
+def test_who_finds_no_place_while_all_wait_is_told_so():
+    """A client whose answer is being made loses its place to nobody."""
+    pages = Held()
+    with serving(pages, max_connections=1) as server, at(server) as waits:
+        waits.sendall(WHOLE)
+        wait_for(lambda: [c for c in server._clients.values() if c.waits], what="its request")
+        assert ask(server).startswith(b"HTTP/1.1 503 ")
+        pages.may.set()
+        assert rest(waits).endswith(b"page\n")
+
+
+@pytest.mark.scenario(42)
+def test_a_client_that_only_listens_gets_its_answer_and_the_end():
+    """Nothing is waited for meanwhile, and nothing once the answer has left."""
+    pages = Held()
+    with serving(pages, patience=600) as server, at(server) as client:
+        client.sendall(WHOLE)
+        client.shutdown(socket.SHUT_WR)
+        (served,) = wait_for(lambda: [c for c in server._clients.values() if c.ended])
+        wait_for(lambda: served.number not in server._selector.get_map(), what="quiet")
+        pages.may.set()
+        assert rest(client).endswith(b"page\n")
+
+
+@pytest.mark.scenario(42)
+def test_a_new_start_of_the_loop_costs_no_clients(monkeypatch, caplog):
+    """Neither those who are about to ask nor those who wait."""
+    pages = Held()
+    pause = Server._pause
+    faults = []
+
+    def fails(server):
+        if faults:
+            raise faults.pop()
+        return pause(server)
+
+    monkeypatch.setattr(Server, "_pause", fails)
+    with serving(pages) as server, at(server) as waits, at(server) as half:
+        waits.sendall(WHOLE)
+        half.sendall(HALF)
+        wait_for(lambda: [c for c in server._clients.values() if c.waits], what="its request")
+        wait_for(lambda: len(server._clients) == 2, what="both to be there")
+        faults.append(ZeroDivisionError("a bug"))
+        assert wait_for(lambda: ask(server, WHOLE.replace(b"page", b"none")))
+        assert not faults
+        pages.may.set()
+        half.sendall(WHOLE[len(HALF) :])
+        assert rest(waits).endswith(b"page\n")
+        assert rest(half).endswith(b"page\n")
+    assert "a bug" in caplog.text
+
+
+@pytest.mark.scenario(42)
+def test_half_a_request_does_not_hold_the_end(monkeypatch, caplog):
+    """Whoever has connected has a moment to ask."""
+    monkeypatch.setattr(http_served, "HEAD_LIMIT", 600)
+    with serving(Pages()) as server, at(server) as half:
+        half.sendall(HALF)
+        wait_for(lambda: server._clients, what="a client")
+        with within(1, "the end"):
+            server.close(300)
+        assert rest(half) == b""
+    assert not caplog.records
+
+
+def test_a_page_that_is_read_slowly_arrives_whole():
+    """It leaves in parts."""
+    pages = Pages()
+    pages.page = lambda body=b"x" * 2**24: Answer(200, body)
+    with serving(pages) as server, at(server) as slow:
+        slow.sendall(WHOLE)
+        wait_for(lambda: [c for c in server._clients.values() if c.stalled], what="no progress")
+        assert len(rest(slow).partition(b"\r\n\r\n")[2]) == 2**24
+
+
+def test_a_whole_url_may_be_asked_for():
+    """RFC 9112, 3.2.2."""
+    with serving(Pages()) as server:
+        whole = WHOLE.replace(b"/page", b"http://localhost/page")
+        assert ask(server, whole).endswith(b"page\n")
 
 
 CLOSES = """
