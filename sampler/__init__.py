@@ -8,17 +8,17 @@ Importing this package loads nothing else; each name below is resolved when it i
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sampler import agent as agent
-    from sampler._collector import Collector as Collector
-    from sampler._histogram import Histogram as Histogram
-    from sampler._instruments import Instruments as Instruments
-    from sampler._registry import Registration as Registration
-    from sampler._registry import Registry as Registry
-    from sampler._registry import register as register
-    from sampler._snapshot import ABSENT as ABSENT
-    from sampler._snapshot import Block as Block
-    from sampler._snapshot import Failure as Failure
-    from sampler._snapshot import Series as Series
-    from sampler._snapshot import Snapshot as Snapshot
+    from sampler._contract.histogram import Histogram as Histogram
+    from sampler._contract.snapshot import ABSENT as ABSENT
+    from sampler._contract.snapshot import Block as Block
+    from sampler._contract.snapshot import Failure as Failure
+    from sampler._contract.snapshot import Series as Series
+    from sampler._contract.snapshot import Snapshot as Snapshot
+    from sampler._instruments.group import Instruments as Instruments
+    from sampler._pull.collector import Collector as Collector
+    from sampler._registry.registry import Registration as Registration
+    from sampler._registry.registry import Registry as Registry
+    from sampler._registry.registry import register as register
     from sampler.exceptions import CollectorBusy as CollectorBusy
     from sampler.exceptions import ConfigurationError as ConfigurationError
     from sampler.exceptions import InvalidSampler as InvalidSampler
@@ -46,22 +46,22 @@ __all__ = (
 )
 
 _HOME = {
-    "ABSENT": "_snapshot",
-    "Block": "_snapshot",
-    "Collector": "_collector",
+    "ABSENT": "_contract.snapshot",
+    "Block": "_contract.snapshot",
+    "Collector": "_pull.collector",
     "CollectorBusy": "exceptions",
     "ConfigurationError": "exceptions",
-    "Failure": "_snapshot",
-    "Histogram": "_histogram",
-    "Instruments": "_instruments",
+    "Failure": "_contract.snapshot",
+    "Histogram": "_contract.histogram",
+    "Instruments": "_instruments.group",
     "InvalidSampler": "exceptions",
-    "Registration": "_registry",
-    "Registry": "_registry",
+    "Registration": "_registry.registry",
+    "Registry": "_registry.registry",
     "SamplerConflict": "exceptions",
     "SamplerError": "exceptions",
-    "Series": "_snapshot",
-    "Snapshot": "_snapshot",
-    "register": "_registry",
+    "Series": "_contract.snapshot",
+    "Snapshot": "_contract.snapshot",
+    "register": "_registry.registry",
 }
 
 

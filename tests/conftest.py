@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import pytest
 from hypothesis import HealthCheck, settings
 
-from sampler._log import log
+from sampler._runtime.log import log
 from tests.adapters.corpus import corpus
 from tests.support.installed import NotInstallableError, install
 from tests.support.scope import scope
@@ -32,8 +32,8 @@ from tests.support.waiting import patience
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
 
+    from sampler._runtime.lockfile import Held
     from sampler.agent import Series
-    from sampler.agent.locks import Held
     from tests.support.waiting import PatientClock
 
 S = TypeVar("S", bound=Server)
@@ -201,7 +201,7 @@ def _instances(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no test mask what another one called a secret."""
-    monkeypatch.setattr("sampler.agent.secrecy._known", set())
+    monkeypatch.setattr("sampler.agent.config.secrets._known", set())
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 import attrs
 
+from sampler.adapterkit.dotted_paths import template_fault
+from sampler.adapterkit.endpoint import Endpoint
+from sampler.adapterkit.tcp import Unanswered, connected, converse
+from sampler.adapterkit.udp import Datagrams
 from sampler.agent import UNCONFIRMED, Unavailable, option
-from sampler.agent.datagrams import Datagrams
-from sampler.agent.endpoint import Endpoint
-from sampler.agent.paths import template_fault
-from sampler.agent.streams import Unanswered, connected, converse
 from sampler_graphite._formats import MAX_BATCH, MAX_DATAGRAM, Pickle, Plaintext
 from sampler_graphite._layout import templates_fault
 from sampler_graphite._points import Points
@@ -22,8 +22,8 @@ from sampler_graphite._points import Points
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from sampler.adapterkit.sockets import Socket
     from sampler.agent import Batch, Outcome, Since, Snapshot
-    from sampler.agent.sockets import Socket
 
 _PORTS = {"plaintext": 2003, "pickle": 2004, "udp": 2003}
 _RESENDS = 2

@@ -12,7 +12,13 @@ from fnmatch import fnmatchcase
 from string import Formatter
 from typing import TYPE_CHECKING
 
-from sampler.agent.paths import Alphabet, label_segments, segment, series_path, shape_fault
+from sampler.adapterkit.dotted_paths import (
+    Alphabet,
+    label_segments,
+    segment,
+    series_path,
+    shape_fault,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from sampler.adapterkit.dotted_paths import expand, quantile_name
+from sampler.adapterkit.render_cache import Refused, Rendered, Unencodable, in_turns
 from sampler.agent import ABSENT, Batch, Histogram, difference, step
-from sampler.agent.paths import expand, quantile_name
-from sampler.agent.rendered import Refused, Rendered, Unencodable, in_turns
 from sampler_graphite._layout import Layout
 
 if TYPE_CHECKING:

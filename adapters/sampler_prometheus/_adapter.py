@@ -9,8 +9,8 @@ import attrs
 
 from sampler.adapterkit.http_hosts import host_fault
 from sampler.adapterkit.http_server import Answer, Server, listening
+from sampler.adapterkit.sockets import getaddrinfo
 from sampler.agent import log, option
-from sampler.agent.sockets import getaddrinfo
 from sampler_prometheus._exposition import Exposition
 from sampler_prometheus._paths import at_once, vary
 from sampler_prometheus._secure import basic, on_loopback, server_context
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from sampler.adapterkit.http_server import Request
+    from sampler.adapterkit.sockets import Socket
     from sampler.agent import Law, Snapshot
-    from sampler.agent.sockets import Socket
     from sampler_prometheus._exposition import Page
 
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from prometheus_client import Metric
 from prometheus_client.registry import Collector as PrometheusCollector
 
+from sampler.adapterkit.render_cache import Refused, Rendered, in_turns
+from sampler.adapterkit.threads import Lock
 from sampler.agent import ABSENT, Histogram, at_shared_bounds
-from sampler.agent.rendered import Refused, Rendered, in_turns
-from sampler.agent.threads import Lock
 from sampler_prometheus._exposition import consumer
 from sampler_prometheus._lines import bound, line, names, sum_and_count
 from sampler_prometheus._names import label_name, unit_name

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from sampler.agent.rendered import Unencodable
+from sampler.adapterkit.render_cache import Unencodable
 from sampler_prometheus._names import base_name, label_name, unit_name
 
 if TYPE_CHECKING:

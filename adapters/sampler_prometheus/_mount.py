@@ -7,8 +7,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sampler.adapterkit.http_request import PLAIN
+from sampler.adapterkit.threads import Thread
 from sampler.agent import Law, log
-from sampler.agent.threads import Thread
 from sampler_prometheus._exposition import Exposition, consumer
 from sampler_prometheus._negotiate import content_type
 from sampler_prometheus._paths import vary

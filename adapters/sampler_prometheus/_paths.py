@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sampler.adapterkit.http_server import Answer, plain
-from sampler.agent.secrecy import shown
-from sampler.agent.threads import ailing
+from sampler.adapterkit.threads import ailing
+from sampler.agent.config.secrets import shown
 from sampler_prometheus._negotiate import content_type
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from urllib.parse import quote, urlsplit
 import attrs
 
 from sampler.adapterkit import http
+from sampler.adapterkit.dotted_paths import PLACEHOLDERS
 from sampler.agent import DELIVERED, Batch, Rejected, Unavailable, log, option
-from sampler.agent.paths import PLACEHOLDERS
-from sampler.agent.secrecy import shown
+from sampler.agent.config.secrets import shown
 from sampler_prometheus._secure import basic, client_context, on_loopback
 from sampler_prometheus._text import TEXT, Text
 

@@ -6,7 +6,7 @@ import base64
 import ssl
 from ipaddress import ip_address
 
-from sampler.agent.files import contents
+from sampler.agent.config.files import contents
 
 
 def server_context(certificate: str, key: str | None) -> ssl.SSLContext:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from sampler.adapterkit.render_cache import Refused, Rendered, in_turns
+from sampler.adapterkit.threads import Lock
 from sampler.agent import ABSENT, Histogram, at_shared_bounds, give_way
-from sampler.agent.rendered import Refused, Rendered, in_turns
-from sampler.agent.threads import Lock
 from sampler_prometheus._lines import bound, line, names, sum_and_count
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 import attrs
 
+from sampler.adapterkit.dotted_paths import template_fault
+from sampler.adapterkit.endpoint import Endpoint
+from sampler.adapterkit.tcp import connected, converse, ended
+from sampler.adapterkit.udp import Datagrams
 from sampler.agent import UNCONFIRMED, Unavailable, option
-from sampler.agent.datagrams import Datagrams
-from sampler.agent.endpoint import Endpoint
-from sampler.agent.paths import template_fault
-from sampler.agent.streams import connected, converse, ended
 from sampler_statsd._texts import BUCKETS, QUANTILES, SUMS, Texts
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from sampler.agent.paths import Alphabet, quantile_name, series_path
+from sampler.adapterkit.dotted_paths import Alphabet, quantile_name, series_path
 
 if TYPE_CHECKING:
     from sampler.agent import Series

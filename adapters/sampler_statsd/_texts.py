@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import attrs
 from statsd.client.base import StatsClientBase
 
+from sampler.adapterkit.dotted_paths import expand
+from sampler.adapterkit.render_cache import Refused, Rendered, Unencodable, in_turns
 from sampler.agent import ABSENT, Batch, Histogram, at_shared_bounds, difference
-from sampler.agent.paths import expand
-from sampler.agent.rendered import Refused, Rendered, Unencodable, in_turns
 from sampler_statsd._names import Name, Namer, parts
 
 if TYPE_CHECKING:

@@ -21,19 +21,19 @@ from urllib.parse import urlsplit
 import attrs
 import h11
 
-from sampler._told import line, printable
+from sampler._runtime.printable import line, printable
+from sampler.adapterkit.dns import resolve
 from sampler.adapterkit.http_head import BadMessage, Head
 from sampler.adapterkit.retry_after import retry_after
-from sampler.agent.resolve import resolve
-from sampler.agent.streams import connected as stream
-from sampler.agent.tls import Secured
+from sampler.adapterkit.tcp import connected as stream
+from sampler.adapterkit.tls import Secured
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Mapping
     from urllib.parse import SplitResult
 
-    from sampler.agent.sockets import Socket
+    from sampler.adapterkit.sockets import Socket
 
 MAX_TEXT = 2000
 """Bytes of a body that are read; what follows is not waited for."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from socket import AF_UNIX, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET
 
-from sampler.agent.sockets import Socket
+from sampler.adapterkit.sockets import Socket
 
 _BACKLOG = 1024
 

@@ -6,9 +6,9 @@ from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from sampler._threads import SimpleQueue
+from sampler._runtime.threads import SimpleQueue
 from sampler.adapterkit.http_request import Answer, Request, plain
-from sampler.agent.threads import Service
+from sampler.adapterkit.threads import Service
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from sampler.adapterkit.http_request import Answer, Request
-    from sampler.agent.sockets import Socket
-    from sampler.agent.tls import Secured
+    from sampler.adapterkit.sockets import Socket
+    from sampler.adapterkit.tls import Secured
 
 HEAD_LIMIT = 5.0
 """Seconds a client has to send its request's head, from the moment it connects."""

@@ -23,16 +23,16 @@ from sampler.adapterkit.http_listening import listening
 from sampler.adapterkit.http_making import Making
 from sampler.adapterkit.http_request import Answer, Request, plain
 from sampler.adapterkit.http_served import Client, makes_room
+from sampler.adapterkit.sockets import socketpair
+from sampler.adapterkit.threads import Lock, Selector, Service, in_child
+from sampler.adapterkit.tls import Secured
 from sampler.agent import log
-from sampler.agent.sockets import socketpair
-from sampler.agent.threads import Lock, Selector, Service, in_child
-from sampler.agent.tls import Secured
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Collection
 
-    from sampler.agent.sockets import Socket
+    from sampler.adapterkit.sockets import Socket
 
 __all__ = ["Answer", "Request", "Server", "listening", "plain"]
 

@@ -1,12 +1,14 @@
 """The agent: schedules pulls and runs adapters inside a process."""
 
-from sampler._histogram import Histogram, difference
-from sampler._log import log
-from sampler._no_fork import no_fork
-from sampler._snapshot import ABSENT, Block, Series, Snapshot
-from sampler._turns import give_way
-from sampler.agent.accounted import step
-from sampler.agent.adapter import (
+from sampler._contract.histogram import Histogram, difference
+from sampler._contract.snapshot import ABSENT, Block, Series, Snapshot
+from sampler._runtime.gil_yield import give_way
+from sampler._runtime.log import log
+from sampler._runtime.no_fork import no_fork
+from sampler.adapterkit.shared_bounds import at_shared_bounds
+from sampler.agent.agent import Agent
+from sampler.agent.config.options import Option, option, options
+from sampler.agent.delivery.adapter import (
     DELIVERED,
     LOSSES,
     UNCONFIRMED,
@@ -16,11 +18,9 @@ from sampler.agent.adapter import (
     ScrapedAdapter,
     Since,
 )
-from sampler.agent.agent import Agent
-from sampler.agent.law import Account, Law
-from sampler.agent.options import Option, option, options
-from sampler.agent.resolution import at_shared_bounds
-from sampler.agent.running import reload, start, stop
+from sampler.agent.delivery.baselines import step
+from sampler.agent.delivery.ledger import Account, Law
+from sampler.agent.singleton import reload, start, stop
 from sampler.exceptions import Rejected, Unavailable
 
 __all__ = [

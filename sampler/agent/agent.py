@@ -6,33 +6,33 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from sampler import _registry
-from sampler._collector import Collector
-from sampler._log import log
-from sampler._native import get_ident
-from sampler._registry import Registry
-from sampler._service import ailing
-from sampler._threads import Lock, uninterrupted
-from sampler.agent.accounts import accounts
+from sampler._pull.collector import Collector
+from sampler._registry import registry as _registry
+from sampler._registry.registry import Registry
+from sampler._runtime.log import log
+from sampler._runtime.native import get_ident
+from sampler._runtime.service import ailing
+from sampler._runtime.threads import Lock, uninterrupted
 from sampler.agent.channel import Channel, Pushed, Scraped, channel
-from sampler.agent.config import Settings, default_settings
+from sampler.agent.config.secrets import described
+from sampler.agent.config.settings import Settings, default_settings
 from sampler.agent.ending import SHORT, calmly, close, end, flush, last_ticks
 from sampler.agent.identity import identity, release
+from sampler.agent.interval_loop import Pulse
 from sampler.agent.ports import bind_problem
-from sampler.agent.pulse import Pulse
-from sampler.agent.replacing import consumers, kept_or_new, stopped, who
+from sampler.agent.reloading import consumers, kept_or_new, stopped, who
 from sampler.agent.schedule import Schedule, phase
-from sampler.agent.secrecy import described
 from sampler.agent.selection import Selection
+from sampler.agent.self_metrics import accounts
 from sampler.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sampler._snapshot import Failure, Snapshot
-    from sampler.agent.adapter import ScrapedAdapter
-    from sampler.agent.config import Program
-    from sampler.agent.law import Account
+    from sampler._contract.snapshot import Failure, Snapshot
+    from sampler.agent.config.settings import Program
+    from sampler.agent.delivery.adapter import ScrapedAdapter
+    from sampler.agent.delivery.ledger import Account
 
 _FIRST_PULL = 1.0
 """Seconds that start() waits for the first pulls."""
@@ -275,7 +275,7 @@ class Agent:
     def alive(self) -> bool:
         """Tell whether it runs and every thread of ours in this process serves.
 
-        :func:`sampler.agent.threads.ailing` says which one does not, and why.
+        :func:`sampler.adapterkit.threads.ailing` says which one does not, and why.
         """
         return self._running and not ailing()
 

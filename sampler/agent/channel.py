@@ -5,27 +5,27 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from sampler._log import log
-from sampler._service import Service
-from sampler._threads import Event
-from sampler.agent.accounted import Stepped
-from sampler.agent.adapter import ScrapedAdapter
-from sampler.agent.encoding import Encoder, encode_all
-from sampler.agent.law import Account, Law
-from sampler.agent.outbox import NewestOnly, Outbox
-from sampler.agent.secrecy import described, shown
-from sampler.agent.sender import Sender
-from sampler.agent.spool import Spool
-from sampler.agent.spooled import SpooledOutbox
+from sampler._runtime.log import log
+from sampler._runtime.service import Service
+from sampler._runtime.threads import Event
+from sampler.agent.config.secrets import described, shown
+from sampler.agent.delivery.adapter import ScrapedAdapter
+from sampler.agent.delivery.baselines import Stepped
+from sampler.agent.delivery.encoding import Encoder, encode_all
+from sampler.agent.delivery.ledger import Account, Law
+from sampler.agent.delivery.outbox import NewestOnly, Outbox
+from sampler.agent.delivery.sender import Sender
+from sampler.agent.spool.spooled_outbox import SpooledOutbox
+from sampler.agent.spool.writer import Spool
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sampler._collector import Collector
-    from sampler._snapshot import Snapshot
-    from sampler._worker import Crew
-    from sampler.agent.adapter import Adapter, Since
-    from sampler.agent.config import Wiring
+    from sampler._contract.snapshot import Snapshot
+    from sampler._pull.collector import Collector
+    from sampler._runtime.worker import Crew
+    from sampler.agent.config.settings import Wiring
+    from sampler.agent.delivery.adapter import Adapter, Since
 
 
 OPEN_AGAIN = 1.0

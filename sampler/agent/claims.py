@@ -14,7 +14,7 @@ import stat
 import sys
 from typing import TYPE_CHECKING
 
-from sampler.agent.locks import Held
+from sampler._runtime.lockfile import Held
 
 if TYPE_CHECKING:
     from collections.abc import Callable

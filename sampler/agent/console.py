@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 
-from sampler._histogram import Histogram
-from sampler._told import printable
-from sampler.agent.adapter import DELIVERED, Batch
-from sampler.agent.options import option
+from sampler._contract.histogram import Histogram
+from sampler._runtime.printable import printable
+from sampler.agent.config.options import option
+from sampler.agent.delivery.adapter import DELIVERED, Batch
 from sampler.exceptions import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import TextIO
 
-    from sampler._snapshot import Block, Series, Snapshot, Value
-    from sampler.agent.adapter import Outcome, Since
+    from sampler._contract.snapshot import Block, Series, Snapshot, Value
+    from sampler.agent.delivery.adapter import Outcome, Since
 
 _PREFIXES = ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from sampler._log import log
+from sampler._runtime.log import log
 from sampler.agent.channel import Pushed, Scraped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from sampler._collector import Collector
+    from sampler._pull.collector import Collector
     from sampler.agent.channel import Channel
-    from sampler.agent.pulse import Pulse
+    from sampler.agent.interval_loop import Pulse
 
 SHORT = 0.05
 """Seconds between two looks whether a wait has become pointless."""

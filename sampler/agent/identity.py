@@ -14,11 +14,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sampler._log import log
-from sampler._threads import Event
+from sampler._runtime.log import log
+from sampler._runtime.safe_text import segment
+from sampler._runtime.threads import Event
 from sampler.agent.claims import claim
 from sampler.agent.claims import release as _release
-from sampler.agent.paths import segment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 
-from sampler._told import line
+from sampler._runtime.printable import line
 
 
 def bind_problem(error: OSError, address: str = "") -> str:

@@ -6,8 +6,8 @@ import hashlib
 import time
 from typing import TYPE_CHECKING
 
-from sampler._service import Service
-from sampler._threads import Event
+from sampler._runtime.service import Service
+from sampler._runtime.threads import Event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from sampler._registry import Registration, Registry
+    from sampler._registry.registry import Registration, Registry
 
 VARIABLE = "SAMPLER_DISABLE"
 """Of the environment: names of samplers not to touch, separated by commas; ``*`` for all."""

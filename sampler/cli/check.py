@@ -8,22 +8,22 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sampler._mapping import oddities
-from sampler._told import printable
-from sampler.agent.adapter import Batch, ScrapedAdapter
+from sampler._contract.declaration import oddities
+from sampler._runtime.printable import printable
 from sampler.agent.agent import cannot_open
 from sampler.agent.channel import exposure
-from sampler.agent.law import Law
-from sampler.agent.secrecy import described, shown
+from sampler.agent.config.secrets import described, shown
+from sampler.agent.delivery.adapter import Batch, ScrapedAdapter
+from sampler.agent.delivery.ledger import Law
 from sampler.cli.exits import OK, UNAVAILABLE
 from sampler.cli.losses import concerned
 from sampler.cli.run import prepare
 from sampler.exceptions import ConfigurationError, Rejected, Unavailable
 
 if TYPE_CHECKING:
-    from sampler._snapshot import Snapshot
+    from sampler._contract.snapshot import Snapshot
     from sampler.agent import Agent
-    from sampler.agent.config import Wiring
+    from sampler.agent.config.settings import Wiring
 
 _SHOWN = 3
 

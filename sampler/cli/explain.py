@@ -8,12 +8,13 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sampler._discovery import GROUP as SAMPLERS
-from sampler._mapping import Declaration, short
-from sampler._names import RESERVED
-from sampler.agent.accounts import METRICS
-from sampler.agent.catalogue import Unusable, catalogue, did_you_mean
-from sampler.agent.rules import REMEDIES, RULES
+from sampler._contract.declaration import Declaration, short
+from sampler._contract.names import RESERVED
+from sampler._registry.discovery import GROUP as SAMPLERS
+from sampler._runtime.printable import did_you_mean
+from sampler.agent.config.plugins import Unusable, catalogue
+from sampler.agent.delivery.rules import REMEDIES, RULES
+from sampler.agent.self_metrics import METRICS
 from sampler.cli.exits import OK, USAGE
 from sampler.cli.keys import ANY, sections
 from sampler.cli.reasons import LOST, REASONS
@@ -23,9 +24,9 @@ from sampler.exceptions import Fault, InvalidSampler
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sampler._mapping import Description
-    from sampler.agent.catalogue import Entry
-    from sampler.agent.options import Option
+    from sampler._contract.declaration import Description
+    from sampler.agent.config.options import Option
+    from sampler.agent.config.plugins import Entry
     from sampler.cli.keys import Section
 
 _CLAUSE = re.compile(r"[SRC]-\d+", re.IGNORECASE)

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from sampler.agent.catalogue import OURS, Unusable, catalogue
-from sampler.agent.config import Delivery, Program, Samplers
-from sampler.agent.options import Option, options, parameters
+from sampler.agent.config.options import Option, options, parameters
+from sampler.agent.config.plugins import OURS, Unusable, catalogue
+from sampler.agent.config.settings import Delivery, Program, Samplers
 from sampler.cli.losses import losses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from sampler.agent.catalogue import Entry
+    from sampler.agent.config.plugins import Entry
 
 ANY = "adapters.NAME"
 """The table that stands for every adapter's."""

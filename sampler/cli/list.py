@@ -6,10 +6,10 @@ import json
 import textwrap
 from typing import Any
 
-from sampler._discovery import GROUP as SAMPLERS
-from sampler._mapping import short
-from sampler.agent.catalogue import GROUP as ADAPTERS
-from sampler.agent.catalogue import Entry, Unusable, catalogue
+from sampler._contract.declaration import short
+from sampler._registry.discovery import GROUP as SAMPLERS
+from sampler.agent.config.plugins import GROUP as ADAPTERS
+from sampler.agent.config.plugins import Entry, Unusable, catalogue
 from sampler.cli.keys import section
 
 

@@ -9,7 +9,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from sampler._mapping import short
+from sampler._contract.declaration import short
 
 if TYPE_CHECKING:
     from types import TracebackType

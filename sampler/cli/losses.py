@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sampler._histogram import Histogram
-from sampler._names import is_reserved
+from sampler._contract.histogram import Histogram
+from sampler._contract.names import is_reserved
 from sampler.agent import LOSSES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from sampler._snapshot import Series, Snapshot
+    from sampler._contract.snapshot import Series, Snapshot
 
 EXACT = 2**53
 """Above it not every integer is a double."""

@@ -8,7 +8,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from sampler._log import log
+from sampler._runtime.log import log
 from sampler.cli.exits import CONFIG, OK, UNAVAILABLE, USAGE
 from sampler.cli.logs import FORMATS, log_to_stderr, tell
 from sampler.exceptions import ConfigurationError
@@ -203,7 +203,7 @@ def _config(arguments: argparse.Namespace) -> int:
         from sampler.cli.markdown import markdown as text
     else:
         from sampler.cli.sample import sample as text
-    from sampler.agent.catalogue import Unusable
+    from sampler.agent.config.plugins import Unusable
 
     try:
         print(text(), end="")

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from sampler.agent.catalogue import Unusable, catalogue
+from sampler.agent.config.plugins import Unusable, catalogue
 from sampler.cli.keys import ANY, sections
 from sampler.cli.sample import toml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sampler.agent.options import Option
+    from sampler.agent.config.options import Option
     from sampler.cli.keys import Section
 
 _HEAD = """\

@@ -6,7 +6,7 @@ import os
 import socket
 import time
 
-from sampler._told import printable
+from sampler._runtime.printable import printable
 
 _DIGITS = 18
 """Of a number that is believed."""

@@ -9,20 +9,21 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from sampler._log import log
-from sampler._told import printable
-from sampler.agent import Agent, options
-from sampler.agent.config import DEFAULTS, Settings, settings
+from sampler._runtime.log import log
+from sampler._runtime.printable import printable
+from sampler.adapterkit.threads import ailing
+from sampler.agent import Agent
+from sampler.agent.config import options
+from sampler.agent.config.settings import DEFAULTS, Settings, settings
 from sampler.agent.console import Console
-from sampler.agent.threads import ailing
 from sampler.cli.exits import OK, UNAVAILABLE
 from sampler.cli.notify import notify, reloading, watchdog
 from sampler.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
-    from sampler._snapshot import Snapshot
+    from sampler._contract.snapshot import Snapshot
     from sampler.agent import Account
-    from sampler.agent.config import Wiring
+    from sampler.agent.config.settings import Wiring
 
 _ONE_WISH = 0.5
 """Seconds within which signals are one: a terminal and a supervisor may both send theirs."""

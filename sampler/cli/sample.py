@@ -11,7 +11,7 @@ from sampler.cli.keys import ANY, sections
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sampler.agent.options import Option
+    from sampler.agent.config.options import Option
     from sampler.cli.keys import Section
 
 _HEAD = """\

@@ -16,7 +16,7 @@ from sampler.cli.keys import ANY, sections
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sampler.agent.options import Option
+    from sampler.agent.config.options import Option
     from sampler.cli.keys import Section
 
 _TYPES = {str: "string", int: "integer", float: "number", bool: "boolean"}

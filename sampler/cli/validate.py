@@ -10,9 +10,10 @@ import sys
 import textwrap
 from typing import TYPE_CHECKING, Any
 
-from sampler._discovery import GROUP
-from sampler._mapping import short
-from sampler.agent.catalogue import Unusable, catalogue, did_you_mean
+from sampler._contract.declaration import short
+from sampler._registry.discovery import GROUP
+from sampler._runtime.printable import did_you_mean
+from sampler.agent.config.plugins import Unusable, catalogue
 from sampler.cli.exits import BREACHES, OK, USAGE
 from sampler.validate import examine
 

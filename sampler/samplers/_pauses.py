@@ -22,9 +22,9 @@ from operator import is_
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from sampler._kinds import Histogram
-from sampler._labelled import samples
-from sampler._native import allocate_lock
+from sampler._instruments.instruments import Histogram
+from sampler._instruments.labelled import samples
+from sampler._runtime.native import allocate_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,9 +10,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from sampler._kinds import Histogram
-from sampler._native import sleep
-from sampler._service import Service
+from sampler._instruments.instruments import Histogram
+from sampler._runtime.native import sleep
+from sampler._runtime.service import Service
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

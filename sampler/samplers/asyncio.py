@@ -15,11 +15,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
-from sampler._fork import in_child
-from sampler._kinds import Histogram
-from sampler._labelled import samples
-from sampler._mapping import label_text
-from sampler._names import MAX_LABEL_VALUE
+from sampler._contract.declaration import label_text
+from sampler._contract.names import MAX_LABEL_VALUE
+from sampler._instruments.instruments import Histogram
+from sampler._instruments.labelled import samples
+from sampler._runtime.fork import in_child
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -13,7 +13,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from sampler._fork import in_child
+from sampler._runtime.fork import in_child
 from sampler.samplers._pauses import GENERATIONS, Pauses
 from sampler.samplers._wakeups import Wakeups
 

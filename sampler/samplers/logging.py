@@ -17,9 +17,9 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from sampler._fork import in_child
-from sampler._kinds import Counter
-from sampler._labelled import samples
+from sampler._instruments.instruments import Counter
+from sampler._instruments.labelled import samples
+from sampler._runtime.fork import in_child
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

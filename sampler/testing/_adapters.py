@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sampler.agent import LOSSES, Batch, Law, Outcome, Rejected, Unavailable
-from sampler.agent.rules import REMEDIES
+from sampler.agent.delivery.rules import REMEDIES
 from sampler.testing._audit import audited
 from sampler.testing._require import require
 from sampler.testing._snapshots import later, plain, snapshots, wide

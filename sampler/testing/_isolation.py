@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from sampler import _registry
+from sampler._registry import registry as _registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

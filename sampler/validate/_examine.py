@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from sampler._collector import Collector
-from sampler._histogram import Histogram
-from sampler._registry import Registry
+from sampler._contract.histogram import Histogram
+from sampler._pull.collector import Collector
+from sampler._registry.registry import Registry
 from sampler.validate._breach import Breach, Report
 from sampler.validate._validator import mapping_of, validator
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
     from sampler import Instruments
-    from sampler._snapshot import Snapshot
+    from sampler._contract.snapshot import Snapshot
 
     Read: TypeAlias = "tuple[int, float]"
     """Which consumer read, and what."""

@@ -9,11 +9,11 @@ from contextlib import suppress
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from sampler._mapping import short
+from sampler._contract.declaration import short
 from sampler.validate._sample import Sample
 
 if TYPE_CHECKING:
-    from sampler._mapping import Declaration
+    from sampler._contract.declaration import Declaration
     from sampler.validate._breach import Report
 
 _ENVIRON: Mapping[str, tuple[type, ...]] = {

@@ -6,20 +6,20 @@ import re
 import time
 from typing import TYPE_CHECKING
 
-from sampler._intake import Intake
-from sampler._mapping import Declaration
-from sampler._names import SURPLUS
-from sampler._snapshot import ABSENT
-from sampler._values import fell
+from sampler._contract.declaration import Declaration
+from sampler._contract.names import SURPLUS
+from sampler._contract.snapshot import ABSENT
+from sampler._contract.values import fell
+from sampler._pull.intake import Intake
 from sampler.exceptions import InvalidSampler
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from sampler._reading import Key, Slot
-    from sampler._snapshot import Value
-    from sampler._values import Refused
+    from sampler._contract.snapshot import Value
+    from sampler._contract.values import Refused
+    from sampler._pull.reading import Key, Slot
     from sampler.validate._breach import Report
     from sampler.validate._pull import Pull
 

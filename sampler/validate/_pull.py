@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from sampler._mapping import short
-from sampler._shared import copied
+from sampler._contract.declaration import short
+from sampler._registry.shared_read import copied
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,15 +6,15 @@ import time
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from sampler._mapping import short
-from sampler._source import is_async, running_loop
+from sampler._contract.declaration import short
+from sampler._pull.source import is_async, running_loop
 from sampler.validate._history import History
 from sampler.validate._pull import Pull
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 
-    from sampler._mapping import Declaration
+    from sampler._contract.declaration import Declaration
     from sampler.validate._breach import Report
 
 

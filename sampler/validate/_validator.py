@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sampler._mapping import DESCRIPTION_KEYS, Declaration, oddities, short
-from sampler._registry import Registration
+from sampler._contract.declaration import DESCRIPTION_KEYS, Declaration, oddities, short
+from sampler._registry.registry import Registration
 from sampler.exceptions import InvalidSampler
 from sampler.validate._breach import Report
 from sampler.validate._factory import Factory

@@ -21,8 +21,8 @@ import pytest
 
 from sampler.adapterkit import http_served
 from sampler.adapterkit.http_server import Answer, Server, listening, plain
+from sampler.adapterkit.threads import ailing
 from sampler.agent import log
-from sampler.agent.threads import ailing
 from tests.support.waiting import wait_for, within
 
 HALF = b"GET /page HTTP/1.1\r\n"
@@ -496,7 +496,7 @@ def test_a_whole_url_may_be_asked_for():
 CLOSES = """
 import os, socket, sys, time
 from sampler.adapterkit.http_server import Answer, Server, listening
-from sampler.agent.threads import ailing
+from sampler.adapterkit.threads import ailing
 
 server = Server(
     listening(socket.AF_INET, ("127.0.0.1", 0)), lambda requests: [Answer(200)] * len(requests)

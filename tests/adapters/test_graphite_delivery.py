@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
+from sampler.adapterkit.sockets import Socket
 from sampler.agent import DELIVERED, UNCONFIRMED, Batch, Unavailable
-from sampler.agent.sockets import Socket
 from sampler_graphite import Graphite
 from tests.support.doubles import LineSink
 from tests.support.ports import HOST, hold_ports
@@ -172,7 +172,7 @@ def test_the_first_address_that_accepts_is_taken(sink, monkeypatch, absence):
         found = [
             (socket.AF_INET, socket.SOCK_STREAM, 6, "", peer.address) for peer in (absent, sink)
         ]
-        monkeypatch.setattr("sampler.agent.resolve.getaddrinfo", lambda *_args, **_options: found)
+        monkeypatch.setattr("sampler.adapterkit.dns.getaddrinfo", lambda *_args, **_options: found)
         assert Graphite(host="two.test", port=1).send(BATCH, 2.0) is DELIVERED
     assert sink.lines == LINES
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sampler.adapterkit.dotted_paths import segment
 from sampler.agent import ABSENT, Histogram, Series
-from sampler.agent.paths import segment
 from sampler_graphite import Graphite
 from tests.adapters.shapes import (
     NOW,

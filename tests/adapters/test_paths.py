@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sampler.agent.paths import (
+from sampler.adapterkit.dotted_paths import (
     MAX_SEGMENT,
     Alphabet,
     expand,

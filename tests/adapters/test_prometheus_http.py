@@ -15,8 +15,8 @@ from contextlib import ExitStack
 import pytest
 
 from sampler.adapterkit import http_served
+from sampler.adapterkit.threads import Service
 from sampler.agent import Law, Series
-from sampler.agent.threads import Service
 from sampler_prometheus import Prometheus
 from tests.adapters.shapes import gauge, snapshot
 from tests.support.waiting import wait_for

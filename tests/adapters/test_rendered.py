@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from sampler.agent.rendered import Refused, Rendered, Unencodable
+from sampler.adapterkit.render_cache import Refused, Rendered, Unencodable
 from tests.adapters.shapes import block, counter, gauge, snapshot, snapshot_of
 
 COLLISION = Refused("collision")

@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
+from sampler.adapterkit.dns import resolve
 from sampler.agent import Unavailable
-from sampler.agent.resolve import resolve
 from tests.support.waiting import wait_for, within
 
 ANSWER = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 80))]
@@ -38,7 +38,7 @@ class NameServer:
 def server(monkeypatch):
     """A name server under the test's control; no thread of it outlives the test."""
     server = NameServer()
-    monkeypatch.setattr("sampler.agent.resolve.getaddrinfo", server)
+    monkeypatch.setattr("sampler.adapterkit.dns.getaddrinfo", server)
     yield server
     server.open.set()
     wait_for(lambda: not threads(), what="the resolver threads to end")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sampler.agent import Block, Series, Snapshot
-from sampler.agent.accounted import Accounted, Stepped, step
+from sampler.agent.delivery.baselines import Accounted, Stepped, step
 
 HITS = Series("db.hits", {}, "counter")
 SIZE = Series("db.size", {}, "gauge")

@@ -10,8 +10,8 @@ import pytest
 
 from sampler import ConfigurationError, Registry
 from sampler.agent import Agent, Batch
-from sampler.agent.config import Program, Samplers, Settings, Wiring
-from sampler.agent.sender import FIRST_PAUSE
+from sampler.agent.config.settings import Program, Samplers, Settings, Wiring
+from sampler.agent.delivery.sender import FIRST_PAUSE
 from tests.support.memory import Memory, Tally
 from tests.support.waiting import SLACK, wait_for, within
 
@@ -126,8 +126,8 @@ def test_start_and_stop_are_idempotent() -> None:
 @pytest.mark.parametrize("fault", ["unavailable", "muted", "broken"])
 def test_an_outage_delays_and_loses_nothing(fault, monkeypatch) -> None:
     """After an outage shorter than the outbox, every entry has arrived at least once."""
-    monkeypatch.setattr("sampler.agent.sender.FIRST_PAUSE", 0.02)
-    monkeypatch.setattr("sampler.agent.sender.TRIES_AFTER_ERRORS", 10_000)
+    monkeypatch.setattr("sampler.agent.delivery.sender.FIRST_PAUSE", 0.02)
+    monkeypatch.setattr("sampler.agent.delivery.sender.TRIES_AFTER_ERRORS", 10_000)
     memory, tally = Memory(size=1000), Tally()
     shop = Shop()
     agent = agent_with(shop, memory=memory, tally=tally)
@@ -200,7 +200,7 @@ def test_a_rejected_entry_costs_itself_only() -> None:
 
 def test_a_defect_in_send_does_not_block_what_is_behind(monkeypatch, caplog) -> None:
     """After a few attempts a batch that breaks its adapter is dropped{error}, and said so."""
-    monkeypatch.setattr("sampler.agent.sender.FIRST_PAUSE", 0.005)
+    monkeypatch.setattr("sampler.agent.delivery.sender.FIRST_PAUSE", 0.005)
     memory = Memory()
     memory.fault = "broken"
     agent = agent_with(Shop(), memory=memory)
@@ -271,8 +271,8 @@ def test_a_hanging_sampler_costs_the_final_flush_no_more_than_its_share() -> Non
 
 def test_random_faults_never_break_the_law(monkeypatch) -> None:
     """A seeded hail of faults: the law holds at each look and against what the endpoint holds."""
-    monkeypatch.setattr("sampler.agent.sender.FIRST_PAUSE", 0.01)
-    monkeypatch.setattr("sampler.agent.sender.LONGEST_PAUSE", 0.05)
+    monkeypatch.setattr("sampler.agent.delivery.sender.FIRST_PAUSE", 0.01)
+    monkeypatch.setattr("sampler.agent.delivery.sender.LONGEST_PAUSE", 0.05)
     rng = random.Random(20261123)
     memory, tally = Memory(size=4), Tally()
     shop = Shop()
@@ -382,8 +382,8 @@ def test_a_batch_without_frames_counts_as_handed_over() -> None:
 
 def test_pauses_double_and_stay_in_their_bounds() -> None:
     """Retries back off with jitter and honour what the endpoint asks for."""
-    from sampler.agent.outbox import Outbox
-    from sampler.agent.sender import LONGEST_PAUSE, Sender
+    from sampler.agent.delivery.outbox import Outbox
+    from sampler.agent.delivery.sender import LONGEST_PAUSE, Sender
 
     sender = Sender("x", Memory(), Outbox(10), 1.0)
     pauses = [sender._unavailable("away") for _ in range(12)]

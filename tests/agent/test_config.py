@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sampler import ConfigurationError
-from sampler.agent.config import default_settings, parse, read
+from sampler.agent.config.settings import default_settings, parse, read
 from tests.support.command import sampler
 
 

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sampler import ConfigurationError
-from sampler.agent import options
-from sampler.agent.catalogue import catalogue
-from sampler.agent.config import Delivery, Program, Samplers, Settings, parse
+from sampler.agent.config import options
+from sampler.agent.config.plugins import catalogue
+from sampler.agent.config.settings import Delivery, Program, Samplers, Settings, parse
 from tests.fuzz import configurations
 
 TABLES = {name: entry.load() for name, entry in catalogue().items()}

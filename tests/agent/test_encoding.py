@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from sampler._worker import Crew
+from sampler._runtime.worker import Crew
 from sampler.agent import Batch
-from sampler.agent.encoding import Encoder, encode_all
+from sampler.agent.delivery.encoding import Encoder, encode_all
 from tests.adapters.shapes import gauge, snapshot
 
 SHOT = snapshot((gauge("a.b"), 1), (gauge("a.c"), 2))
@@ -47,7 +47,7 @@ def test_an_encoder_that_needs_long_has_what_its_interval_leaves(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A million series take more than five seconds: nothing is dropped within the interval."""
-    monkeypatch.setattr("sampler.agent.encoding.ENCODE_DEADLINE", 0.05)
+    monkeypatch.setattr("sampler.agent.delivery.encoding.ENCODE_DEADLINE", 0.05)
     assert encoded(Encoder("a", Slow(0.4), interval=TIME)) == [2]
     assert encoded(Encoder("a", Slow(0.4), timeout=TIME)) == [2]
 
@@ -55,7 +55,7 @@ def test_an_encoder_that_needs_long_has_what_its_interval_leaves(
 @pytest.mark.scenario(63)
 def test_each_encoder_of_a_round_has_its_own_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that takes longer than it may costs its own entries; those beside it have theirs."""
-    monkeypatch.setattr("sampler.agent.encoding.ENCODE_DEADLINE", TIME)
+    monkeypatch.setattr("sampler.agent.delivery.encoding.ENCODE_DEADLINE", TIME)
     stuck = Slow(TIME)
     try:
         found = encoded(

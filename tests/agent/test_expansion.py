@@ -7,7 +7,7 @@ import pytest
 
 from sampler import ConfigurationError
 from sampler.agent import DELIVERED, option
-from sampler.agent.config import parse
+from sampler.agent.config.settings import parse
 
 
 @attrs.define(eq=False)
@@ -40,7 +40,7 @@ class Entry:
 @pytest.fixture(autouse=True)
 def announced(monkeypatch):
     """The only adapter there is."""
-    monkeypatch.setattr("sampler.agent.config.catalogue", lambda: {"vault": Entry()})
+    monkeypatch.setattr("sampler.agent.config.settings.catalogue", lambda: {"vault": Entry()})
 
 
 def vault(**keys) -> Vault:

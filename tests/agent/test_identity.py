@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from sampler.agent import Agent, claims
-from sampler.agent.config import Program, Settings, parse
+from sampler.agent.config.settings import Program, Settings, parse
 from sampler.agent.identity import identity, release
 from sampler.exceptions import ConfigurationError
 from tests.support.command import environment

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import pytest
 
-from sampler.agent.law import REASONS, Account, Law
+from sampler.agent.delivery.ledger import REASONS, Account, Law
 from tests.contract.build import in_thread
 from tests.support.waiting import wait_for
 

@@ -14,12 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sampler import ConfigurationError
-from sampler.agent import option, options
-from sampler.agent.catalogue import catalogue
-from sampler.agent.config import Delivery, Program, Samplers, parse, read
-from sampler.agent.encoding import Encoder
-from sampler.agent.files import MAX_BYTES, contents
-from sampler.agent.limits import MAX_DEPTH, MAX_ITEMS, MAX_TEXT, MAX_VALUES
+from sampler.agent import option
+from sampler.agent.config import options
+from sampler.agent.config.files import MAX_BYTES, contents
+from sampler.agent.config.limits import MAX_DEPTH, MAX_ITEMS, MAX_TEXT, MAX_VALUES
+from sampler.agent.config.plugins import catalogue
+from sampler.agent.config.settings import Delivery, Program, Samplers, parse, read
+from sampler.agent.delivery.encoding import Encoder
 from sampler.exceptions import MAX_PROBLEMS
 from tests.support.certificates import issue
 

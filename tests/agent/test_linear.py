@@ -23,14 +23,14 @@ import sampler_graphite
 import sampler_prometheus
 import sampler_statsd
 from sampler import ConfigurationError
-from sampler._told import line, printable
+from sampler._runtime.printable import line, printable
 from sampler.adapterkit.http import Connection
 from sampler.adapterkit.http_head import BadMessage, Head
 from sampler.adapterkit.http_hosts import answers_to, host_fault
 from sampler.adapterkit.http_request import Exchange
 from sampler.adapterkit.retry_after import retry_after
-from sampler.agent import secrecy
-from sampler.agent.config import parse
+from sampler.agent.config import secrets as secrecy
+from sampler.agent.config.settings import parse
 from sampler_prometheus._adapter import listen_fault
 from sampler_prometheus._negotiate import content_type, wants_gzip
 from sampler_prometheus._push import group_fault, url_fault

@@ -17,7 +17,7 @@ import pytest
 
 from sampler import Registry
 from sampler.agent import Agent
-from sampler.agent.config import parse
+from sampler.agent.config.settings import parse
 from sampler.exceptions import ConfigurationError
 from tests.support.command import environment
 from tests.support.doubles import LineSink
@@ -412,7 +412,7 @@ def test_a_program_that_closes_our_descriptors_gets_no_error_from_a_stop(tmp_pat
         until = time.monotonic() + 20
         while agent.alive() and time.monotonic() < until:
             time.sleep(0.01)
-        told = sorted(sampler.agent.threads.ailing()) if not agent.alive() else []
+        told = sorted(sampler.adapterkit.threads.ailing()) if not agent.alive() else []
         accounts = sampler.agent.stop()
         print(json.dumps([told, {k: v.holds for k, v in accounts.items()}]))
         """,

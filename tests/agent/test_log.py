@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from sampler import Registry
-from sampler._log import MOST, SPARE, Log, log
+from sampler._runtime.log import MOST, SPARE, Log, log
+from sampler.adapterkit.threads import ailing
 from sampler.agent import Agent
-from sampler.agent.config import parse
-from sampler.agent.threads import ailing
+from sampler.agent.config.settings import parse
 from tests.support.command import environment
 from tests.support.doubles import LineSink
 from tests.support.waiting import wait_for
@@ -133,7 +133,7 @@ def test_a_handler_that_logs_with_our_logger_again_ends_nothing(caplog) -> None:
 
 def test_a_handler_that_hangs_holds_its_record_and_the_next_ones_come_out(monkeypatch) -> None:
     """In a filter nobody holds a lock: another thread goes on at once."""
-    monkeypatch.setattr("sampler._log.HANGS", 0.05)
+    monkeypatch.setattr("sampler._runtime.log.HANGS", 0.05)
     mine, hang, seen = Log(), threading.Event(), []
 
     def filter_(record: logging.LogRecord) -> bool:
@@ -156,7 +156,7 @@ def test_a_handler_that_always_hangs_takes_a_bounded_number_of_threads_and_recor
     monkeypatch,
 ) -> None:
     """What is beyond is counted."""
-    monkeypatch.setattr("sampler._log.HANGS", 0.01)
+    monkeypatch.setattr("sampler._runtime.log.HANGS", 0.01)
     mine, hang = Log(), threading.Event()
     with handling(handler=Handler(lambda _: hang.wait(60))):
         for _ in range(MOST + 200):
@@ -247,7 +247,7 @@ def test_what_is_logged_at_the_very_end_comes_out() -> None:
     """Also where no thread can start any more, and from a forked child."""
     program = """
 import atexit, os, sampler, sampler.agent
-from sampler._log import log
+from sampler._runtime.log import log
 atexit.register(lambda: log.warning("at exit"))
 if not os.fork():
     log.warning("a child")
@@ -267,7 +267,7 @@ else:
 
 def test_secrets_are_masked_whoever_logs() -> None:
     """The filter sits on the logger, where records come out."""
-    from sampler.agent.secrecy import remember
+    from sampler.agent.config.secrets import remember
 
     remember("hunter2hunter2")
     out = io.StringIO()

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import sampler.agent.sockets
-import sampler.agent.threads
-from sampler import _native, _threads
+import sampler.adapterkit.sockets
+import sampler.adapterkit.threads
+from sampler._runtime import native as _native
+from sampler._runtime import threads as _threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,10 +61,10 @@ FINE = {
     },
     "socket": {"gaierror", "gethostname"},
 }
-ROOM = {"sampler/_native.py", "sampler/agent/threads.py"}
+ROOM = {"sampler/_runtime/native.py", "sampler/adapterkit/threads.py"}
 APART = {
-    "sampler/_named.py": "what it makes is only started where there are no greenlets",
-    "sampler/_threads.py": "the queue is a fallback of interpreters without _queue",
+    "sampler/_runtime/named_thread.py": "what it makes is only started where there are no greenlets",
+    "sampler/_runtime/threads.py": "the queue is a fallback of interpreters without _queue",
     "sampler/samplers/cpython.py": "counts the program's threads, as it sees them",
 }
 """Files that may name such a module, and why."""
@@ -175,5 +176,5 @@ def test_what_the_room_hands_out_is_native() -> None:
 
     assert _native.get_ident is _thread.get_ident
     assert _threads.Lock is _thread.allocate_lock
-    assert sampler.agent.threads.Selector is selectors.DefaultSelector
+    assert sampler.adapterkit.threads.Selector is selectors.DefaultSelector
     assert "gevent" not in sys.modules or _native.green()

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from sampler.agent import Batch
-from sampler.agent.encoding import Encoder
-from sampler.agent.outbox import NewestOnly, Outbox
+from sampler.agent.delivery.encoding import Encoder
+from sampler.agent.delivery.outbox import NewestOnly, Outbox
 from tests.support.snapshots import Feed
 from tests.support.waiting import wait_for
 

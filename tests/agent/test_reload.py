@@ -9,7 +9,7 @@ import pytest
 
 from sampler import ConfigurationError, Registry
 from sampler.agent import Agent
-from sampler.agent.config import Program, Samplers, Settings, Wiring, parse
+from sampler.agent.config.settings import Program, Samplers, Settings, Wiring, parse
 from tests.support.doubles import LineSink
 from tests.support.memory import Memory, Tally
 from tests.support.waiting import wait_for

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from sampler import _service
-from sampler._service import Service, ailing
-from sampler._threads import Thread, failures
-from sampler.agent.threads import Event
+from sampler._runtime import service as _service
+from sampler._runtime.service import Service, ailing
+from sampler._runtime.threads import Thread, failures
+from sampler.adapterkit.threads import Event
 from tests.support.waiting import wait_for
 
 

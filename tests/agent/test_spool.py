@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from sampler.agent import Batch
-from sampler.agent.folder import Folder
-from sampler.agent.outbox import Outbox
-from sampler.agent.segments import Segments
-from sampler.agent.spool import Slot
-from sampler.agent.spooled import OnDisk
+from sampler.agent.delivery.outbox import Outbox
+from sampler.agent.spool.directory import Folder
+from sampler.agent.spool.segments import Segments
+from sampler.agent.spool.spooled_outbox import OnDisk
+from sampler.agent.spool.writer import Slot
 from tests.support.spools import abandon, batch, drain, folder, number, outbox, segments
 
 MEMORY = 20_000

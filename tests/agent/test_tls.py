@@ -13,9 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sampler.agent.sockets import Socket, socketpair
-from sampler.agent.threads import Selector
-from sampler.agent.tls import Secured
+from sampler.adapterkit.sockets import Socket, socketpair
+from sampler.adapterkit.threads import Selector
+from sampler.adapterkit.tls import Secured
 from tests.support.certificates import issue, trust
 
 if TYPE_CHECKING:

@@ -161,7 +161,7 @@ def background(contender: str) -> Numbers:
 
 def _agent(port: int, interval: float) -> None:
     from sampler.agent import Agent
-    from sampler.agent.config import parse
+    from sampler.agent.config.settings import parse
 
     graphite = {"host": "127.0.0.1", "port": port}
     registry, _ = population.ours(10_000)
@@ -240,7 +240,7 @@ def _rounds() -> int:
 def busy(contender: str) -> Numbers:
     """Milliseconds of a round of 100 samplers beside one thread that never rests."""
     import sampler
-    from sampler._worker import Crew, Job
+    from sampler._runtime.worker import Crew, Job
 
     def sample() -> list[Any]:
         return [("value", 1)]

@@ -10,8 +10,8 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sampler import _turns
-from sampler._bounds import UPPERS
+from sampler._contract.bounds import UPPERS
+from sampler._runtime import gil_yield as _turns
 from tests.bench import hot, population, report
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sampler import Collector, Registry
 from sampler.agent import DELIVERED, Agent
-from sampler.agent.config import Program, Samplers, Settings, Wiring
+from sampler.agent.config.settings import Program, Samplers, Settings, Wiring
 from sampler_graphite import Graphite
 from sampler_statsd import StatsD
 from tests.support.waiting import SLACK, wait_for
@@ -117,8 +117,8 @@ class Rig:
         beside: str = "",
         **adapters: Any,
     ) -> None:
-        monkeypatch.setattr("sampler.agent.sender.FIRST_PAUSE", 0.05)
-        monkeypatch.setattr("sampler.agent.sender.LONGEST_PAUSE", 0.2)
+        monkeypatch.setattr("sampler.agent.delivery.sender.FIRST_PAUSE", 0.05)
+        monkeypatch.setattr("sampler.agent.delivery.sender.LONGEST_PAUSE", 0.2)
         monkeypatch.setattr("sampler.agent.agent.Collector", partial(Collector, clock=Hurried()))
         self.truth = Recorder(quantiles=())
         self._gates = [each.gate for each in adapters.values() if isinstance(each, Gated)]

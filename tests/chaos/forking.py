@@ -28,7 +28,8 @@ import attrs
 
 import sampler
 import sampler.agent
-from sampler.agent import DELIVERED, Batch, running
+from sampler.agent import DELIVERED, Batch
+from sampler.agent import singleton as running
 from sampler_prometheus import WSGIApp
 
 warnings.simplefilter("ignore", DeprecationWarning)  # fork beside threads, from 3.12

@@ -19,7 +19,7 @@ from collections import Counter
 import attrs
 
 import sampler
-from sampler.agent import running
+from sampler.agent import singleton as running
 from tests.support.scope import apart
 
 warnings.simplefilter("ignore", DeprecationWarning)  # fork beside threads, from 3.12

@@ -10,8 +10,8 @@ from collections import Counter
 
 import pytest
 
+from sampler.adapterkit.dns import resolve
 from sampler.agent import Unavailable
-from sampler.agent.resolve import resolve
 from tests.chaos.delivering import Rig, graphite
 from tests.chaos.law import check
 from tests.chaos.test_destinations import PROGRAM, resolvers

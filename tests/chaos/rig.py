@@ -7,7 +7,7 @@ from typing import Any
 
 from sampler import Registry
 from sampler.agent import Agent
-from sampler.agent.config import Program, Samplers, Settings, Wiring
+from sampler.agent.config.settings import Program, Samplers, Settings, Wiring
 from tests.chaos.law import check
 from tests.support.memory import Memory
 from tests.support.waiting import SLACK, wait_for

@@ -15,8 +15,8 @@ import time
 
 from sampler import Registry
 from sampler.agent import Agent
-from sampler.agent.config import parse
-from sampler.agent.spooled import SpooledOutbox
+from sampler.agent.config.settings import parse
+from sampler.agent.spool.spooled_outbox import SpooledOutbox
 from tests.support.scope import apart
 
 

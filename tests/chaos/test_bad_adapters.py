@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from sampler import ConfigurationError
-from sampler._abandoned import abandoned
+from sampler._runtime.abandoned import abandoned
 from sampler.agent import Batch, Rejected, Unavailable
-from sampler.agent.config import parse
+from sampler.agent.config.settings import parse
 from tests.chaos.law import check
 from tests.chaos.rig import Rig
 from tests.chaos.test_bad_samplers import Own
@@ -51,7 +51,7 @@ def test_an_encoder_that_hangs_costs_its_own_adapter_only(
     how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is under the samplers' guard: one thread, its own entries, counted as its own."""
-    monkeypatch.setattr("sampler.agent.encoding.ENCODE_DEADLINE", SHORT)
+    monkeypatch.setattr("sampler.agent.delivery.encoding.ENCODE_DEADLINE", SHORT)
     stuck = Stuck(how)
     with Rig(beside=stuck) as rig:
         rig.run(4)
@@ -144,7 +144,7 @@ def test_an_adapter_whose_import_hangs_is_a_problem_of_its_table(tmp_path, monke
     )
     announce(tmp_path, "hanging_adapter")
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setattr("sampler.agent.catalogue.LOADING", 0.1)
+    monkeypatch.setattr("sampler.agent.config.plugins.LOADING", 0.1)
     with pytest.raises(ConfigurationError) as caught:
         parse({"adapters": {"own": {}}}, "sampler.toml")
     (problem,) = caught.value.problems
@@ -161,7 +161,7 @@ def test_a_package_may_start_an_agent_with_its_own_adapter_while_it_is_imported(
     package = tmp_path / "starting_package"
     package.mkdir()
     (package / "__init__.py").write_text(
-        "from sampler.agent.config import parse\n"
+        "from sampler.agent.config.settings import parse\n"
         'settings = parse({"adapters": {"own": {}}}, "sampler.toml")\n'
     )
     (package / "adapter.py").write_text(f"from . import __name__\n{OWN}")

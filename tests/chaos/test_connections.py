@@ -88,10 +88,10 @@ def test_connecting_is_given_up_after_five_seconds_however_long_an_attempt_may_t
     sink, monkeypatch
 ):
     """Over all addresses of a name together."""
-    monkeypatch.setattr("sampler.agent.streams.CONNECT_LIMIT", 0.4)
+    monkeypatch.setattr("sampler.adapterkit.tcp.CONNECT_LIMIT", 0.4)
     sink.blackhole()
     found = [(2, 1, 6, "", sink.address)] * 3
-    monkeypatch.setattr("sampler.agent.resolve.getaddrinfo", lambda *_, **__: found)
+    monkeypatch.setattr("sampler.adapterkit.dns.getaddrinfo", lambda *_, **__: found)
     begun = time.monotonic()
     with within(0.4), pytest.raises(Unavailable):
         graphite(1, host="three.test").send(Batch((b"a 1 1\n",), 1), 60.0)

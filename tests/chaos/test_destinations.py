@@ -45,8 +45,8 @@ def name_server(monkeypatch):
             assert answers.wait(60)
         return real(host, port, **options)
 
-    monkeypatch.setattr("sampler.agent.resolve.getaddrinfo", look_up)
-    monkeypatch.setattr("sampler.agent.resolve._good", {})
+    monkeypatch.setattr("sampler.adapterkit.dns.getaddrinfo", look_up)
+    monkeypatch.setattr("sampler.adapterkit.dns._good", {})
     yield answers
     answers.set()
     wait_for(lambda: not resolvers(), what="the look-ups to end")
@@ -97,7 +97,7 @@ def test_a_name_server_that_was_always_dead_delays_and_loses_nothing(
 PROGRAM = """\
 import atexit, time
 import sampler.agent
-from sampler.agent.config import parse
+from sampler.agent.config.settings import parse
 agent = sampler.agent.Agent(parse(
     {"interval": 0.2, "service": "s",
      "adapters": {"graphite": {"host": "dead.test", "timeout": 1}}}, "t"))
@@ -112,7 +112,7 @@ atexit.register(lambda: print(time.monotonic() - begun, flush=True))
 """Stops once a look-up of a name has not been answered; prints how long that and the end took."""
 STUCK = """\
 import threading
-from sampler.agent import resolve
+from sampler.adapterkit import dns as resolve
 real = resolve.getaddrinfo
 def look_up(host, port, **options):
     return real(host, port, **options) if options.get("flags") else threading.Event().wait()

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from sampler import Collector, Registry
-from sampler._abandoned import abandoned
+from sampler._runtime.abandoned import abandoned
 from tests.chaos.rig import Rig
 from tests.contract.build import none_abandoned, values
 from tests.support.waiting import SHORT, hangs, wait_for

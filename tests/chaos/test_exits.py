@@ -16,7 +16,7 @@ import pytest
 import sampler
 from sampler import Collector, Registry
 from sampler.agent import Account, Agent
-from sampler.agent.config import Program, Samplers, Settings, Wiring
+from sampler.agent.config.settings import Program, Samplers, Settings, Wiring
 from sampler_prometheus import Prometheus
 from tests.chaos.law import check
 from tests.support.command import environment, running

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from sampler.agent import Account
-from sampler.agent.running import GENERATIONS
+from sampler.agent.singleton import GENERATIONS
 from tests.chaos.law import check
 from tests.support.command import environment
 from tests.support.doubles import LineSink

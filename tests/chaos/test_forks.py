@@ -126,7 +126,7 @@ CHILD = """
 import json, os, sys, time, warnings
 warnings.simplefilter("ignore", DeprecationWarning)
 import sampler
-from sampler.agent import running
+from sampler.agent import singleton as running
 from tests.support.scope import apart
 apart()
 shop = sampler.Instruments("shop")
@@ -248,7 +248,7 @@ uwsgi.post_fork_hook = lambda: called.append(1)
 hooks = []
 os.register_at_fork = lambda **_: None  # uWSGI forks in C: Python is not told
 import sampler
-from sampler.agent import running
+from sampler.agent import singleton as running
 from tests.support.scope import apart
 apart()
 orders = sampler.Instruments("shop").counter("orders")

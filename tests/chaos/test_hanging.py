@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from sampler._abandoned import BUDGET, abandoned
+from sampler._runtime.abandoned import BUDGET, abandoned
 from tests.chaos.rig import Rig
 from tests.contract.build import Gate, Spin
 from tests.support.waiting import SHORT, hangs, timely, wait_for

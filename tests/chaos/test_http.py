@@ -12,8 +12,8 @@ import pytest
 
 from sampler.adapterkit.retry_after import retry_after
 from sampler.agent import DELIVERED, Batch, Rejected, Unavailable
-from sampler.agent.outbox import Outbox
-from sampler.agent.sender import LONGEST_RETRY_AFTER, Sender
+from sampler.agent.delivery.outbox import Outbox
+from sampler.agent.delivery.sender import LONGEST_RETRY_AFTER, Sender
 from sampler.testing import FakeClock
 from sampler_prometheus import Pushgateway
 from tests.chaos.delivering import Rig

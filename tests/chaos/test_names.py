@@ -17,9 +17,9 @@ import pytest
 
 from sampler import Registry
 from sampler.agent import Agent, Batch
-from sampler.agent.catalogue import catalogue
-from sampler.agent.config import Settings, parse
-from sampler.agent.options import options
+from sampler.agent.config.options import options
+from sampler.agent.config.plugins import catalogue
+from sampler.agent.config.settings import Settings, parse
 from sampler.agent.schedule import phase
 from sampler.cli.notify import notify, watchdog
 from sampler.exceptions import ConfigurationError, Rejected, Unavailable

@@ -278,10 +278,10 @@ def test_where_no_thread_can_start_a_child_has_no_agent(tmp_path: Path) -> None:
     script = """
         sampler.agent.start()
         real = os.fork
-        import sampler._threads
+        import sampler._runtime.threads
         def refuse(*_):
             raise RuntimeError("can't start new thread")
-        sampler._threads.start_new_thread = refuse
+        sampler._runtime.threads.start_new_thread = refuse
         forked()
     """
     assert said(tmp_path, script) == [False]
@@ -290,7 +290,8 @@ def test_where_no_thread_can_start_a_child_has_no_agent(tmp_path: Path) -> None:
 BREEDS = """
 import os, sys
 import attrs, sampler, sampler.agent
-from sampler.agent import DELIVERED, running
+from sampler.agent import DELIVERED
+from sampler.agent import singleton as running
 @attrs.define(eq=False)
 class Breeds:
     def __attrs_post_init__(self):
@@ -344,7 +345,7 @@ def test_a_fork_server_forks_nothing_of_ours(tmp_path: Path) -> None:
     program.write_text(
         "import multiprocessing, sys\n"
         "import sampler.agent\n"
-        "from sampler.agent import running\n"
+        "from sampler.agent import singleton as running\n"
         "def child():\n"
         "    sys.exit(3 if running._restart is None and running._agent is None else 4)\n"
         "if __name__ == '__main__':\n"

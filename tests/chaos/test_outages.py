@@ -9,7 +9,7 @@ import pytest
 
 from sampler import Registry
 from sampler.agent import Agent
-from sampler.agent.config import Program, Samplers, Settings, Wiring
+from sampler.agent.config.settings import Program, Samplers, Settings, Wiring
 from sampler_graphite import Graphite
 from sampler_prometheus import Prometheus
 from sampler_statsd import StatsD

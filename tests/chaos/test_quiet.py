@@ -9,14 +9,14 @@ from functools import partial
 import pytest
 
 from sampler import Collector, Registry
-from sampler._worker import Crew
+from sampler._runtime.worker import Crew
 from sampler.agent import Batch
 from sampler.agent.channel import Pushed, fan_out
-from sampler.agent.config import Wiring
-from sampler.agent.journal import HOUR, SETTLED, Journal
-from sampler.agent.law import Law
-from sampler.agent.outbox import Outbox
-from sampler.agent.sender import LONGEST_PAUSE, Sender
+from sampler.agent.config.settings import Wiring
+from sampler.agent.delivery.delivery_log import HOUR, SETTLED, Journal
+from sampler.agent.delivery.ledger import Law
+from sampler.agent.delivery.outbox import Outbox
+from sampler.agent.delivery.sender import LONGEST_PAUSE, Sender
 from sampler.testing import FakeClock
 from sampler_prometheus import Pushgateway
 from tests.chaos.delivering import Source, counted, graphite, statsd

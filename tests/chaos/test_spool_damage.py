@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from sampler.agent import Batch
-from sampler.agent.records import record
+from sampler.agent.spool.records import record
 from tests.chaos.law import check
 from tests.support.spools import abandon, batch, drain, folder, number, outbox, segments
 

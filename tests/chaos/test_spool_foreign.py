@@ -19,8 +19,8 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
-from sampler.agent.folder import ASIDE, Folder, HeldError
-from sampler.agent.records import payload, record
+from sampler.agent.spool.directory import ASIDE, Folder, HeldError
+from sampler.agent.spool.records import payload, record
 from tests.support.command import environment
 from tests.support.spools import abandon, batch, drain, folder, number, outbox, segments
 
@@ -277,14 +277,14 @@ def test_a_program_that_closes_what_it_finds_gets_no_byte_of_ours(tmp_path) -> N
 SUBINTERPRETER = """
 import sys
 from pathlib import Path
-from sampler.agent.folder import Folder, HeldError
+from sampler.agent.spool.directory import Folder, HeldError
 import _xxsubinterpreters as interpreters
 path = sys.argv[1]
 mine = Folder(Path(path), 1_000)
 mine.take()
 code = f'''
 from pathlib import Path
-from sampler.agent.folder import Folder, HeldError
+from sampler.agent.spool.directory import Folder, HeldError
 try:
     Folder(Path({path!r}), 1_000).take()
 except HeldError:

@@ -14,7 +14,7 @@ import json, locale, os, signal, sys, tempfile
 
 answer = int(sys.argv[2])
 from tests.chaos.rig import Rig
-import sampler._async, sampler.agent.config  # what is imported late must be found, too
+import sampler._pull.async_call, sampler.agent.config.settings  # what is imported late must be found, too
 
 class Comma(float):
     def __repr__(self):

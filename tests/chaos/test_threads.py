@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from sampler import Registry, _service
-from sampler._log import log
-from sampler._service import Service, ailing
-from sampler._threads import Thread, failures, running
+from sampler import Registry
+from sampler._runtime import service as _service
+from sampler._runtime.log import log
+from sampler._runtime.service import Service, ailing
+from sampler._runtime.threads import Thread, failures, running
 from sampler.agent import Agent
-from sampler.agent.config import parse
+from sampler.agent.config.settings import parse
 from tests.support.doubles import LineSink
 from tests.support.waiting import wait_for
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sampler.agent import LOSSES
-from sampler.agent.law import REASONS as LAW
+from sampler.agent.delivery.ledger import REASONS as LAW
 from sampler.cli import explain as module
 from sampler.cli.keys import sections
 from sampler.cli.reasons import DROPPED, FAILED, LOST, REASONS, REFUSED

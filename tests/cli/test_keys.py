@@ -11,10 +11,10 @@ import attrs
 import jsonschema
 import pytest
 
-from sampler.agent import options
-from sampler.agent.catalogue import catalogue
-from sampler.agent.config import Delivery, Program, Samplers
-from sampler.agent.law import REASONS as DROPS
+from sampler.agent.config import options
+from sampler.agent.config.plugins import catalogue
+from sampler.agent.config.settings import Delivery, Program, Samplers
+from sampler.agent.delivery.ledger import REASONS as DROPS
 from sampler.cli.explain import REASONS
 from sampler.cli.keys import sections
 from sampler.cli.markdown import markdown

@@ -8,7 +8,7 @@ import tomllib
 import jsonschema
 import pytest
 
-from sampler.agent import config
+from sampler.agent.config import settings as config
 from tests.cli.foreign import install
 from tests.support.command import sampler
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-from sampler._abandoned import abandoned
+from sampler._runtime.abandoned import abandoned
 from tests.support.waiting import SLACK, hangs
 
 if TYPE_CHECKING:

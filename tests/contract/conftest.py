@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sampler import Registry
-from sampler._abandoned import abandoned
+from sampler._runtime.abandoned import abandoned
 from tests.contract.lab import Lab
 from tests.support.waiting import wait_for
 

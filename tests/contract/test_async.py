@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from sampler import Collector, Registry
-from sampler._source import running_loop
+from sampler._pull.source import running_loop
 from sampler.testing._loop import LoopThread as Loop
 from tests.contract.build import mapping, reasons, values
 from tests.support.waiting import SHORT, hangs, wait_for

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from sampler import Collector, CollectorBusy, Registry
-from sampler._abandoned import abandoned
+from sampler._runtime.abandoned import abandoned
 from tests.contract.build import Busy, Gate, counting, in_thread, mapping, reasons, values
 from tests.support.waiting import SHORT, hangs, wait_for, within
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sampler import Collector, Registry, _registry
+from sampler import Collector, Registry
+from sampler._registry import registry as _registry
 from tests.contract.build import mapping, values
 from tests.support.waiting import SHORT, PatientClock, hangs, wait_for
 

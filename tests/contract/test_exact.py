@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
-from sampler import Collector, Instruments, Registry, _locked
+from sampler import Collector, Instruments, Registry
 from sampler import Histogram as Value
-from sampler._kinds import Counter, Gauge, Histogram
+from sampler._instruments import free_threading as _locked
+from sampler._instruments.instruments import Counter, Gauge, Histogram
 
 ROOT = Path(__file__).parents[2]
 THREADS, EACH = 8, 1_000_000
@@ -258,8 +259,8 @@ LOCKED = """
 import sys, threading
 sys._is_gil_enabled = lambda: False
 import sampler
-from sampler import _locked
-from sampler._kinds import Counter, Gauge, Histogram
+from sampler._instruments import free_threading as _locked
+from sampler._instruments.instruments import Counter, Gauge, Histogram
 assert _locked.NEEDED
 assert Counter.inc.__wrapped__ is not None
 sys.setswitchinterval(1e-6)

@@ -22,7 +22,7 @@ import json, os, signal, sys, threading, time, warnings
 warnings.simplefilter("ignore", DeprecationWarning)  # fork beside threads, from 3.12
 import sampler
 from sampler import Collector, Registry
-from sampler._abandoned import abandoned
+from sampler._runtime.abandoned import abandoned
 
 signal.alarm(60)
 
@@ -359,7 +359,9 @@ def test_every_consumer_of_a_child_sees_all_of_its_abandoned_threads() -> None:
 def test_a_fork_while_another_thread_holds_the_locks_leaves_a_free_child() -> None:
     """Registering, pulling and giving up work in a child that was forked at the worst moment."""
     assert run("""
-        from sampler import _abandoned, _health, _registry
+        from sampler._runtime import abandoned as _abandoned
+        from sampler._registry import backoff as _health
+        from sampler._registry import registry as _registry
         sampler.register(SAMPLER)
         consumer = Collector(deadline=1.0)
         consumer.collect()

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sampler import Histogram
-from sampler._histogram import difference, merge
+from sampler._contract.histogram import difference, merge
 
 observations = st.lists(st.integers(0, 20), max_size=25)
 bounds = st.lists(st.integers(0, 20), max_size=8, unique=True).map(sorted)

@@ -74,4 +74,4 @@ def test_the_name_of_the_shapes_costs_nothing_until_it_is_imported() -> None:
     """``sampler.types`` is for annotation and not loaded by registering."""
     modules, _ = loaded_by(REGISTER)
     assert "sampler.types" not in modules
-    assert "sampler._collector" not in modules
+    assert "sampler._pull.collector" not in modules

@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sampler import Collector, Instruments, InvalidSampler, Registry, SamplerConflict
-from sampler._bounds import RELATIVE_ERROR
-from sampler._histogram import difference, merge
-from sampler._kinds import Histogram
-from sampler.agent.resolution import OTHERS, SECONDS
+from sampler._contract.bounds import RELATIVE_ERROR
+from sampler._contract.histogram import difference, merge
+from sampler._instruments.instruments import Histogram
+from sampler.adapterkit.shared_bounds import OTHERS, SECONDS
 
 
 @pytest.fixture

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from sampler import ABSENT, Collector, Registry, _health
-from sampler._abandoned import BUDGET, abandoned
+from sampler import ABSENT, Collector, Registry
+from sampler._registry import backoff as _health
+from sampler._runtime.abandoned import BUDGET, abandoned
 from sampler.testing import FakeClock
 from tests.contract.build import (
     Busy,

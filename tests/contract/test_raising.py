@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sampler import Collector, Instruments, Registry
-from sampler._abandoned import Ended, foreign
+from sampler._runtime.abandoned import Ended, foreign
 from tests.contract.build import reasons, values
 
 

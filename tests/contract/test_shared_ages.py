@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from sampler import _shared
-from sampler._shared import Read, Shared, _wait, iterable
+from sampler._registry import shared_read as _shared
+from sampler._registry.shared_read import Read, Shared, _wait, iterable
 from tests.contract.build import in_thread
 
 pytestmark = pytest.mark.usefixtures("no_thread_is_left")

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from sampler import Histogram, Series
-from sampler._histogram import difference, merge
-from sampler._values import Refused, add, fell, fits, plain, subtract, table
+from sampler._contract.histogram import difference, merge
+from sampler._contract.values import Refused, add, fell, fits, plain, subtract, table
 
 BIG = 2**63
 HISTOGRAM = Series("m.h", {}, "histogram")

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from sampler._abandoned import BUDGET, Ended, abandoned, end_spinning, raise_in
-from sampler._worker import Crew, Job, Shift
+from sampler._runtime.abandoned import BUDGET, Ended, abandoned, end_spinning, raise_in
+from sampler._runtime.worker import Crew, Job, Shift
 from tests.contract.build import Busy, Gate, in_thread
 from tests.support.waiting import SHORT, PatientClock, wait_for
 

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sampler import ConfigurationError
-from sampler.agent import options
-from sampler.agent.catalogue import catalogue
-from sampler.agent.config import Delivery, Program, Samplers, Settings, read
+from sampler.agent.config import options
+from sampler.agent.config.plugins import catalogue
+from sampler.agent.config.settings import Delivery, Program, Samplers, Settings, read
 from sampler.cli.sample import sample
 from tests.support.command import environment
 

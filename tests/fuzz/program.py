@@ -15,9 +15,9 @@ from collections import Counter
 import psutil
 
 from sampler import Registry
+from sampler.adapterkit.threads import ailing
 from sampler.agent import Agent, Batch, Rejected, Unavailable
-from sampler.agent.config import parse
-from sampler.agent.threads import ailing
+from sampler.agent.config.settings import parse
 from sampler_prometheus import Pushgateway
 
 TICK = 0.005

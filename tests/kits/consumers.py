@@ -8,8 +8,8 @@ from sybil.document import Document
 from sybil.parsers.rest import PythonCodeBlockParser
 
 from sampler import Collector, Histogram, Registry
-from sampler._values import subtract
-from sampler.agent.accounted import Accounted
+from sampler._contract.values import subtract
+from sampler.agent.delivery.baselines import Accounted
 from tests.pep.clauses import DRAFT
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import pytest
 
 from sampler.agent import DELIVERED, UNCONFIRMED, Batch, Rejected, Unavailable
 from sampler.agent.console import Console
-from sampler.agent.rules import REMEDIES, RULES
+from sampler.agent.delivery.rules import REMEDIES, RULES
 from sampler.testing import AdapterContract, Memory, ScrapedAdapterContract
 from sampler_graphite import Graphite
 from sampler_prometheus import Prometheus, Pushgateway

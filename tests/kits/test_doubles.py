@@ -9,9 +9,9 @@ import pytest
 
 import sampler
 from sampler import Collector, Instruments, Registry
-from sampler._registry import default
+from sampler._registry.registry import default
 from sampler.agent import Agent
-from sampler.agent.config import Program, Samplers, Settings, Wiring
+from sampler.agent.config.settings import Program, Samplers, Settings, Wiring
 from sampler.exceptions import Unavailable
 from sampler.testing import Entry, FakeClock, Memory, isolated
 from tests.support.command import environment

@@ -45,7 +45,7 @@ def _kit(first: str, *names: str) -> tuple[str, ...]:
 
 TARGETS = (
     Target(
-        "sampler/agent/outbox.py",
+        "sampler/agent/delivery/outbox.py",
         (
             "tests/agent/test_outbox.py",
             "tests/agent/test_agent.py",
@@ -53,11 +53,11 @@ TARGETS = (
         ),
     ),
     Target(
-        "sampler/agent/law.py",
+        "sampler/agent/delivery/ledger.py",
         ("tests/agent/test_law.py", "tests/agent/test_outbox.py", "tests/agent/test_agent.py"),
     ),
     Target(
-        "sampler/agent/accounted.py",
+        "sampler/agent/delivery/baselines.py",
         (
             "tests/agent/test_accounted.py",
             "tests/agent/test_outbox.py",
@@ -72,12 +72,12 @@ TARGETS = (
         )
         for name in ("records", "segments")
     ),
-    Target("sampler/_intake.py", _contract()),
-    Target("sampler/_sample.py", _contract()),
-    Target("sampler/_values.py", _contract("values")),
-    Target("sampler/_histogram.py", _contract("histogram", "instruments")),
+    Target("sampler/_pull/intake.py", _contract()),
+    Target("sampler/_pull/sample.py", _contract()),
+    Target("sampler/_contract/values.py", _contract("values")),
+    Target("sampler/_contract/histogram.py", _contract("histogram", "instruments")),
     Target(
-        "sampler/_shared.py",
+        "sampler/_registry/shared_read.py",
         tuple(
             f"tests/contract/test_{name}.py"
             for name in ("shared_ages", "shared_reads", "async", "samples")

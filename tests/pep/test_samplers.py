@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from sampler import Collector, Registry, register
-from sampler._discovery import announced
-from sampler._registry import default
+from sampler._registry.discovery import announced
+from sampler._registry.registry import default
 from tests.contract.build import values
 
 BUILT_IN = sorted(announced())
@@ -98,7 +98,7 @@ def test_a_sub_interpreter_has_a_registry_of_its_own():
             f"sys.path[:] = {sys.path!r}",
             "import sampler",
             "sampler.register({'name': 'pep.sub', 'sample': list})",
-            "from sampler._registry import default",
+            "from sampler._registry.registry import default",
             f"os.write({write}, ','.join(r.name for r in default).encode())",
         ]
     )

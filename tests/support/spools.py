@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sampler.agent import Batch
-from sampler.agent.spool import Spool
-from sampler.agent.spooled import SpooledOutbox
+from sampler.agent.spool.spooled_outbox import SpooledOutbox
+from sampler.agent.spool.writer import Spool
 
 if TYPE_CHECKING:
     from sampler.agent import Law

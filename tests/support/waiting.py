@@ -149,9 +149,9 @@ _clocks: list[PatientClock] = []
 def patience(patch: pytest.MonkeyPatch) -> Iterator[PatientClock]:
     """Measure the deadlines of samplers on a clock of the test's, for as long as a block lasts."""
     clock = PatientClock()
-    patch.setattr("sampler._worker.time", clock)
-    patch.setattr("sampler._worker.allocate_lock", lambda: _Lock(clock))
-    patch.setattr("sampler._async.Event", lambda: _Event(clock))
+    patch.setattr("sampler._runtime.worker.time", clock)
+    patch.setattr("sampler._runtime.worker.allocate_lock", lambda: _Lock(clock))
+    patch.setattr("sampler._pull.async_call.Event", lambda: _Event(clock))
     _clocks.append(clock)
     try:
         yield clock

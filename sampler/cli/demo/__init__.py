@@ -75,7 +75,7 @@ def _agent(workshop: Mapping[str, Any], graphite: int, statsd: int, recorder: Re
 
     from sampler import Registry
     from sampler.agent import Agent
-    from sampler.agent.config import Wiring, parse
+    from sampler.agent.config.settings import Wiring, parse
     from sampler.cli.demo.verdict import PREFIX
 
     settings = parse(

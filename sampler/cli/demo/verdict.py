@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from sampler.adapterkit.dotted_paths import series_path
 from sampler.agent import DELIVERED, Batch, Histogram
-from sampler.agent.paths import series_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from sampler.agent import resolve
+from sampler.adapterkit import dns as resolve
 from tests.chaos.peers.rigs import BRIDGE, HOST, INTERVAL, TIMEOUT, Collected, Rig
 from tests.support.waiting import wait_for
 

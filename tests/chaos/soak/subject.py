@@ -17,7 +17,7 @@ import attrs
 
 from sampler import Registry
 from sampler.agent import Agent
-from sampler.agent.config import settings
+from sampler.agent.config.settings import settings
 from tests.chaos.soak.load import SAMPLERS, SERIES, weight
 
 CHURN = 500

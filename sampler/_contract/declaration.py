@@ -1,0 +1,335 @@
+"""A sampler mapping, read once: every fault found, every default filled in."""
+
+from __future__ import annotations
+
+from sampler._contract.names import (
+    GRAMMAR,
+    KINDS,
+    MAX_LABEL_VALUE,
+    MAX_NAME,
+    MERGES,
+    OVERFLOW,
+    RESERVED,
+    SCOPES,
+    exact,
+    is_name,
+    is_reserved,
+)
+from sampler._runtime.abandoned import foreign
+from sampler.exceptions import Fault, InvalidSampler
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any
+
+API = 1
+KEYS = ("api", "factory", "labels", "loop", "metrics", "min_interval", "name", "sample", "start")
+DESCRIPTION_KEYS = ("help", "kind", "labels", "merge", "scope", "unit")
+
+
+class Description:
+    """A metric's description with its defaults filled in."""
+
+    __slots__ = ("help", "kind", "labels", "merge", "scope", "unit")
+
+    def __init__(
+        self,
+        kind: str = "gauge",
+        unit: str = "",
+        help: str = "",  # noqa: A002 - the contract's word
+        labels: tuple[str, ...] = (),
+        scope: str = "process",
+        merge: str | None = None,
+    ) -> None:
+        self.kind = kind
+        self.unit = unit
+        self.help = help
+        self.labels = labels
+        self.scope = scope
+        self.merge = merge
+
+    def same(self, other: Description) -> bool:
+        """Tell whether both say the same."""
+        return all(getattr(self, key) == getattr(other, key) for key in DESCRIPTION_KEYS)
+
+
+UNDECLARED = Description()
+
+
+class Declaration:
+    """What a sampler mapping says.
+
+    Attributes:
+        name: the sampler's name.
+        sample: the shared callable, or None.
+        factory: the callable that makes an instance per consumer, or None.
+        metrics: metric name to :class:`Description`.
+        labels: constant labels, as text.
+        start: epoch seconds, a callable returning them, or None.
+        min_interval: seconds within which one read of ``sample`` serves all consumers, or None.
+        loop: the callable that returns the event loop of an async sampler, or None.
+    """
+
+    __slots__ = (
+        "factory",
+        "labels",
+        "loop",
+        "metrics",
+        "min_interval",
+        "name",
+        "sample",
+        "start",
+    )
+
+    def __init__(self, sampler: Mapping[str, Any], *, reserved: bool = False) -> None:
+        """Read ``sampler``.
+
+        Args:
+            sampler: the mapping.
+            reserved: it may use a consumer's reserved name.
+
+        Raises:
+            InvalidSampler: with one sentence per fault.
+        """
+        if not _is_mapping(sampler):
+            raise InvalidSampler(
+                sampler,
+                [Fault("S-01", f"expected a mapping, got {type(sampler).__name__}")],
+            )
+        faults: list[Fault] = []
+        self.name: str = _read_name(sampler.get("name"), faults, reserved=reserved)
+        self.sample: Callable[[], Any] | None = sampler.get("sample")
+        self.factory: Callable[[Mapping[str, Any]], Any] | None = sampler.get("factory")
+        self.start: float | Callable[[], float] | None = sampler.get("start")
+        self.min_interval: float | None = sampler.get("min_interval")
+        self.loop: Callable[[], Any] | None = sampler.get("loop")
+        self.labels: dict[str, str] = _read_constant_labels(sampler.get("labels"), faults)
+        self.metrics: dict[str, Description] = _read_metrics(
+            self.name, sampler.get("metrics"), faults
+        )
+        _check_calls(sampler, faults)
+        if (api := sampler.get("api", API)) != API:
+            faults.append(Fault("S-02", f"'api' is {short(api)}; this consumer speaks {API}"))
+        if faults:
+            raise InvalidSampler(sampler, faults)
+
+
+def oddities(sampler: Mapping[str, Any]) -> list[Fault]:
+    """Say what consumers pass over: undotted keys and kinds that the specification has not."""
+    found = [_unknown(key, KEYS) for key in _foreign(sampler, KEYS)]
+    metrics: Any = sampler.get("metrics")
+    for metric, description in metrics.items() if hasattr(metrics, "items") else ():
+        if hasattr(description, "keys"):
+            odd = [
+                _unknown(key, DESCRIPTION_KEYS) for key in _foreign(description, DESCRIPTION_KEYS)
+            ]
+            if (kind := description.get("kind", "gauge")) not in KINDS:
+                odd.append(Fault("S-26", f"kind {short(kind)} is taken for a gauge"))
+            found += [Fault(fault.clause, f"metric {metric!r}: {fault}") for fault in odd]
+    return found
+
+
+def _foreign(mapping: Mapping[Any, Any], known: Iterable[str]) -> list[Any]:
+    return [key for key in mapping if key not in known and "." not in str(key)]
+
+
+def _unknown(key: object, known: Iterable[str]) -> Fault:
+    from difflib import get_close_matches
+
+    near = get_close_matches(str(key), list(known), 1)
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    return Fault("S-02", f"unknown key {key!r}{hint} is ignored")
+
+
+def _read_name(name: object, faults: list[Fault], *, reserved: bool) -> str:
+    if name is None:
+        faults.append(Fault("S-01", "'name' is missing: give the metric source a name"))
+    elif not is_name(name):
+        faults.append(Fault("S-03", f"'name' {short(name)} is not a name: use {GRAMMAR}"))
+    elif isinstance(name, str) and is_reserved(name) and not reserved:
+        sentence = f"'name' {name!r} is reserved: {RESERVED!r} is a consumer's own account"
+        faults.append(Fault("S-05", sentence))
+    elif isinstance(name, str) and len(name) >= MAX_NAME:
+        sentence = f"'name' has {len(name)} characters: a full name has at most {MAX_NAME}"
+        faults.append(Fault("S-04", sentence))
+    return exact(name) if isinstance(name, str) else ""
+
+
+def _check_calls(sampler: Mapping[str, Any], faults: list[Fault]) -> None:
+    calls = [key for key in ("sample", "factory") if sampler.get(key) is not None]
+    if len(calls) != 1:
+        both = "both of them are" if calls else "neither is"
+        sentence = f"exactly one of 'sample' and 'factory' is required, {both} given"
+        faults.append(Fault("S-01", sentence))
+    faults += [
+        Fault("S-01", f"{key!r} must be callable, got {short(sampler[key])}")
+        for key in calls
+        if not callable(sampler[key])
+    ]
+    start = sampler.get("start")
+    if start is not None and not callable(start) and not is_number(start):
+        sentence = f"'start' must be epoch seconds or a callable, got {short(start)}"
+        faults.append(Fault("S-10", sentence))
+    interval = sampler.get("min_interval")
+    if interval is not None:
+        if not is_number(interval) or interval <= 0:
+            sentence = f"'min_interval' must be seconds above 0, got {short(interval)}"
+            faults.append(Fault("S-11", sentence))
+        if "factory" in calls:
+            sentence = "'min_interval' goes with 'sample' only: an instance owns its window"
+            faults.append(Fault("S-11", sentence))
+    loop = sampler.get("loop")
+    if loop is not None and not callable(loop):
+        sentence = f"'loop' must be a callable that returns the loop, got {short(loop)}"
+        faults.append(Fault("S-12", sentence))
+
+
+def _read_constant_labels(labels: Any, faults: list[Fault]) -> dict[str, str]:
+    if labels is None:
+        return {}
+    if not _is_mapping(labels):
+        faults.append(Fault("S-09", f"'labels' must be a mapping, got {short(labels)}"))
+        return {}
+    read: dict[str, str] = {}
+    for key, value in labels.items():
+        if not is_name(key) or len(key) > MAX_NAME or key == OVERFLOW:
+            faults.append(Fault("S-03", f"label {short(key)} is not a label name: use {GRAMMAR}"))
+        elif (text := label_text(value)) is None:
+            sentence = f"{short(value)} is no text of up to {MAX_LABEL_VALUE} characters"
+            faults.append(Fault("S-23", f"label {key!r}: {sentence}"))
+        elif text:
+            read[exact(key)] = text
+    return read
+
+
+class Bounded(dict[str, object]):
+    """A sampler's mapping, of one that bounds itself: no consumer has to cut it."""
+
+    __slots__ = ()
+
+
+class FixedLabels(dict[str, str]):
+    """Labels that nobody changes: they may be kept, and are known again by identity."""
+
+    __slots__ = ()
+
+
+def label_text(value: object) -> str | None:
+    """Return a label value as text, or None when it is none (S: Names)."""
+    if isinstance(value, int):
+        number = int.__int__(value)
+        return str(number) if -(2**63) <= number < 2**63 else None
+    if not isinstance(value, str):
+        return None
+    text = exact(value)
+    return text if len(text) <= MAX_LABEL_VALUE and _is_text(text) else None
+
+
+def _is_text(text: str) -> bool:
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:  # a lone surrogate
+            return False
+    return True
+
+
+def _read_metrics(sampler: str, metrics: Any, faults: list[Fault]) -> dict[str, Description]:
+    if metrics is None:
+        return {}
+    if not _is_mapping(metrics):
+        sentence = f"'metrics' must map names to descriptions, got {short(metrics)}"
+        faults.append(Fault("S-26", sentence))
+        return {}
+    read: dict[str, Description] = {}
+    for metric, description in metrics.items():
+        if not is_name(metric):
+            faults.append(Fault("S-03", f"metric {short(metric)} is not a name: use {GRAMMAR}"))
+        elif len(sampler) + 1 + len(metric) > MAX_NAME:
+            sentence = f"a full name has at most {MAX_NAME} characters"
+            faults.append(Fault("S-04", f"metric {short(metric)}: {sentence}"))
+        elif not _is_mapping(description):
+            sentence = f"expected a mapping, got {short(description)}"
+            faults.append(Fault("S-26", f"metric {metric!r}: {sentence}"))
+        else:
+            read[exact(metric)] = _read_description(metric, description, faults)
+    return read
+
+
+def _read_description(
+    metric: str, description: Mapping[str, Any], faults: list[Fault]
+) -> Description:
+    def fault(clause: str, sentence: str) -> None:
+        faults.append(Fault(clause, f"metric {metric!r}: {sentence}"))
+
+    def text(key: str) -> str:
+        value = description.get(key, "")
+        if isinstance(value, str) and _is_text(exact(value)):
+            return exact(value)
+        fault("S-27", f"{key!r} must be text, got {short(value)}")
+        return ""
+
+    kind = description.get("kind", "gauge")
+    if not isinstance(kind, str):
+        fault("S-26", f"'kind' must be one of {', '.join(KINDS)}, got {short(kind)}")
+    if kind not in KINDS:  # a later version's kind: a gauge to us
+        kind = "gauge"
+    labels = _read_label_names(description.get("labels", ()))
+    if labels is None:
+        fault(
+            "S-30", f"'labels' must be a list of label names, got {short(description['labels'])}"
+        )
+        labels = ()
+    scope = description.get("scope", "process")
+    if not isinstance(scope, str) or scope not in SCOPES:
+        fault("S-28", f"'scope' must be one of {', '.join(SCOPES)}, got {short(scope)}")
+        scope = "process"
+    merge = description.get("merge")
+    if merge is not None and kind != "gauge":
+        fault("S-29", f"'merge' is for gauges only: a {exact(kind)} always adds")
+        merge = None
+    elif merge is not None and (not isinstance(merge, str) or merge not in MERGES):
+        fault("S-29", f"'merge' must be one of {', '.join(MERGES)}, got {short(merge)}")
+        merge = None
+    return Description(
+        exact(kind),
+        text("unit"),
+        text("help"),
+        labels,
+        exact(scope),
+        merge and exact(merge),
+    )
+
+
+def _read_label_names(names: Any) -> tuple[str, ...] | None:
+    if isinstance(names, str | bytes | type) or not hasattr(names, "__iter__"):
+        return None
+    read = tuple(names)
+    return tuple(map(exact, read)) if all(map(is_name, read)) else None
+
+
+def is_number(value: object) -> bool:
+    """Tell whether ``value`` is a finite number such as seconds; a bool is none."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**63
+
+
+def _is_mapping(value: object) -> bool:
+    return not isinstance(value, type) and hasattr(value, "get") and hasattr(value, "items")
+
+
+def kind(value: object) -> str:
+    """Return the name of an object's class, whatever that says of itself."""
+    name: str = type.__dict__["__name__"].__get__(type(value))
+    return name
+
+
+def short(value: object) -> str:
+    """Show a foreign object in at most 60 characters, whatever its ``__repr__`` does."""
+    try:
+        text = exact(repr(value))
+    except BaseException as error:  # an author's own __repr__
+        if not foreign(error):
+            raise
+        text = f"<{kind(value)}>"
+    return text if len(text) <= 60 else text[:57] + "..."

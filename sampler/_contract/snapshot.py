@@ -1,0 +1,200 @@
+"""What one pull by one consumer produced: snapshot, blocks, series.
+
+Beyond the Collector every value is an ``int`` in ±2**63, a finite ``float`` or a
+:class:`~sampler._contract.histogram.Histogram`; nothing in a snapshot refers to an author's object.
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any, TypeAlias
+
+    from sampler._contract.histogram import Histogram
+
+    Value: TypeAlias = int | float | Histogram
+
+
+class Absent:
+    """The type of :data:`ABSENT`."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "ABSENT"
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __reduce__(self) -> str:
+        return "ABSENT"  # a copy is the same object
+
+
+ABSENT = Absent()
+"""Stands for the value of a series that could not be read in this pull."""
+
+
+class Series:
+    """One metric with one set of labels. Compared by identity; a reset makes a new one.
+
+    Attributes:
+        name: full name, ``<sampler>.<metric>``.
+        labels: label name to text, sorted by name, never empty text.
+        kind: ``counter``, ``gauge`` or ``histogram``.
+        unit: UCUM code such as ``s`` or ``By``, or ``""``.
+        help: one sentence, or ``""``.
+        scope: ``interpreter``, ``process``, ``server`` or ``host``.
+        merge: ``sum``, ``max``, ``min`` or None (gauges only).
+        start: epoch seconds at which the cumulative value was zero; None when unknown.
+        cumulative: True for counters and histograms.
+    """
+
+    __slots__ = ("cumulative", "help", "kind", "labels", "merge", "name", "scope", "start", "unit")
+
+    def __init__(
+        self,
+        name: str,
+        labels: Mapping[str, str],
+        kind: str = "gauge",
+        unit: str = "",
+        help: str = "",  # noqa: A002 - the contract's word
+        scope: str = "process",
+        merge: str | None = None,
+        start: float | None = None,
+    ) -> None:
+        self.name: str = name
+        self.labels: Mapping[str, str] = labels
+        self.kind: str = kind
+        self.unit: str = unit
+        self.help: str = help
+        self.scope: str = scope
+        self.merge: str | None = merge
+        self.start: float | None = start
+        self.cumulative: bool = kind != "gauge"
+
+    def restarted(self, start: float | None) -> Series:
+        """Return the series that follows this one after a reset at ``start``."""
+        return Series(
+            self.name, self.labels, self.kind, self.unit, self.help, self.scope, self.merge, start
+        )
+
+    def __str__(self) -> str:
+        labels = ",".join(f'{key}="{text}"' for key, text in self.labels.items())
+        return f"{self.name}{{{labels}}}" if labels else self.name
+
+    def __repr__(self) -> str:
+        return f"<Series {self} {self.kind}>"
+
+
+class Block:
+    """One sampler's part of a snapshot.
+
+    Attributes:
+        sampler: the sampler's name.
+        series: a tuple; the same object from pull to pull until the set of series changes.
+        values: aligned with ``series``; :data:`ABSENT` where nothing could be read.
+        time: epoch seconds at which these values were read.
+    """
+
+    __slots__ = ("_entries", "sampler", "series", "time", "values")
+
+    def __init__(
+        self,
+        sampler: str,
+        series: tuple[Series, ...],
+        values: list[Value | Absent],
+        time: float,
+        entries: int | None = None,
+    ) -> None:
+        """Make one.
+
+        Args:
+            sampler: the sampler's name.
+            series: what was read.
+            values: aligned with it.
+            time: epoch seconds.
+            entries: how many values are there; default: counted.
+        """
+        self.sampler: str = sampler
+        self.series: tuple[Series, ...] = series
+        self.values: list[Value | Absent] = values
+        self.time: float = time
+        self._entries = len(values) - values.count(ABSENT) if entries is None else entries
+
+    def __iter__(self) -> Iterator[tuple[Series, Value]]:
+        values: list[Any] = self.values
+        pairs = zip(self.series, values, strict=True)
+        if self._entries == len(values):
+            return pairs
+        return (pair for pair in pairs if pair[1] is not ABSENT)
+
+    def __len__(self) -> int:
+        return self._entries
+
+    def __repr__(self) -> str:
+        return f"<Block {self.sampler}: {len(self)} of {len(self.series)} entries>"
+
+
+class Failure:
+    """Why one sampler contributed nothing to a pull.
+
+    Attributes:
+        sampler: the sampler's name.
+        reason: ``raised``, ``deadline``, ``hung``, ``parked``, ``exhausted`` or ``unreached``.
+        message: a sentence for people.
+    """
+
+    __slots__ = ("message", "reason", "sampler")
+
+    def __init__(self, sampler: str, reason: str, message: str) -> None:
+        self.sampler: str = sampler
+        self.reason: str = reason
+        self.message: str = message
+
+    def __repr__(self) -> str:
+        return f"<Failure {self.sampler}: {self.reason}: {self.message}>"
+
+
+class Snapshot:
+    """All blocks of one pull.
+
+    Iterating gives ``(series, value)`` for every entry, in a stable order; ``len`` counts them.
+
+    Attributes:
+        blocks: one per sampler.
+        time: epoch seconds at which the pull began.
+        start: epoch seconds at which the consumer began.
+        identity: who measured (``service``, ``host``, ``instance``, ``pid``, ``start``, ``role``).
+        failures: samplers that contributed nothing.
+        interval: seconds between this consumer's pulls; None when there is no rhythm.
+    """
+
+    __slots__ = ("blocks", "failures", "identity", "interval", "start", "time")
+
+    def __init__(
+        self,
+        blocks: tuple[Block, ...],
+        time: float,
+        start: float,
+        identity: Mapping[str, str],
+        failures: tuple[Failure, ...] = (),
+        interval: float | None = None,
+    ) -> None:
+        self.blocks: tuple[Block, ...] = blocks
+        self.time: float = time
+        self.start: float = start
+        self.identity: Mapping[str, str] = identity
+        self.failures: tuple[Failure, ...] = failures
+        self.interval: float | None = interval
+
+    def __iter__(self) -> Iterator[tuple[Series, Value]]:
+        return chain.from_iterable(self.blocks)
+
+    def __len__(self) -> int:
+        return sum(map(len, self.blocks))
+
+    def __repr__(self) -> str:
+        return f"<Snapshot of {len(self)} entries, {len(self.failures)} failures>"

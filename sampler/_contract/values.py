@@ -1,0 +1,236 @@
+"""One value: what an author yields becomes a plain number or histogram, or is refused."""
+
+from __future__ import annotations
+
+from itertools import islice
+from operator import index
+
+from sampler._contract.declaration import kind as kind_of
+from sampler._contract.declaration import short
+from sampler._contract.histogram import Histogram, difference, merge
+from sampler._contract.names import MAX_BUCKETS
+from sampler._contract.snapshot import ABSENT
+from sampler._runtime.abandoned import foreign
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from sampler._contract.snapshot import Absent, Series, Value
+
+
+_INFINITE = float("inf")
+_NO_NUMBERS = (str, bytes, bytearray, complex)
+_NO_KINDS = ("c", "m", "M", "O", "S", "T", "U")
+"""Of numpy's types: complex, times, objects, texts."""
+
+
+class Refused(Exception):
+    """A sample that cannot be taken.
+
+    Attributes:
+        reason: one word for the ``refused`` counter.
+        message: what was wrong with it.
+        clause: the PEP's clause that it breaks.
+    """
+
+    def __init__(self, clause: str, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.clause = clause
+        self.reason = reason
+        self.message = message
+
+
+class Lost:
+    """What stands for the surplus of a gauge, which nobody can add up.
+
+    Attributes:
+        recordings: how many were refused so far.
+    """
+
+    __slots__ = ("recordings",)
+
+    def __init__(self, recordings: int) -> None:
+        self.recordings: int = recordings
+
+
+def plain(value: Any, series: Series) -> Value | Absent:
+    """Turn a value into a plain one of the series' kind (S: Values).
+
+    Returns:
+        :data:`ABSENT` for ``None`` and NaN: nothing to report.
+
+    Raises:
+        Refused: with the reason ``type``, ``not_finite``, ``out_of_range``, ``negative``,
+            ``histogram`` or ``too_many_buckets``.
+    """
+    if series.kind == "histogram":
+        silent = value is None or (isinstance(value, float) and value != value)  # noqa: PLR0124
+        return ABSENT if silent else _histogram(value, series)
+    read = number(value, series)
+    if series.kind == "counter" and read is not ABSENT and read < 0:  # type: ignore[operator]
+        raise Refused("S-20", "negative", f"{series}: a counter cannot be {read}")
+    return read
+
+
+def number(value: Any, series: Series) -> int | float | Absent:
+    """Turn a value into an ``int`` in ±2**63 or a finite ``float``; see :func:`plain`."""
+    if value is None:
+        return ABSENT
+    kind = type(value)
+    if kind is not int and kind is not float:
+        value = _converted(value, series)
+    if isinstance(value, int):
+        if not -(2**63) <= value < 2**63:
+            raise Refused(_clause(series), "out_of_range", f"{series}: an integer beyond ±2**63")
+        return value
+    if value != value:  # noqa: PLR0124 - NaN
+        return ABSENT
+    if value - value != 0.0:
+        raise Refused(_clause(series), "not_finite", f"{series}: {value}")
+    return float(value)
+
+
+def table(mapping: Any, most: int) -> dict[Any, Any]:
+    """Copy an author's mapping, of which ``most`` keys are taken: one more tells that it has more.
+
+    Nothing else is asked of one that may have keys without end.
+    """
+    if isinstance(mapping, dict) and type(mapping).__iter__ is dict.__iter__:
+        if dict.__len__(mapping) <= most:
+            return dict(mapping)  # at one moment, whatever other threads do to it
+        return {key: dict.get(mapping, key) for key in islice(dict.keys(mapping), most + 1)}
+    return {key: mapping[key] for key in islice(mapping.keys(), most + 1)}
+
+
+def _clause(series: Series) -> str:
+    return "S-21" if series.kind == "histogram" else "S-19"
+
+
+def real(value: Any) -> int | float | None:
+    """Return a number as a plain one, and None for what is none. Runs foreign code.
+
+    Complex numbers, texts, times and arrays are none, though some of them convert: numpy's complex
+    numbers lose their imaginary part, its texts are parsed, its times lose their unit.
+    """
+    cls = type(value)
+    if issubclass(cls, _NO_NUMBERS):
+        return None
+    dtype = getattr(value, "dtype", None)  # as of numpy's scalars and arrays
+    dimensions = getattr(value, "ndim", 0)
+    if getattr(dtype, "kind", None) in _NO_KINDS or (type(dimensions) is int and dimensions):
+        return None
+    convertible = hasattr(cls, "__float__")
+    if hasattr(cls, "__index__"):
+        try:
+            return int.__int__(index(value))
+        except TypeError:  # of arrays, which have both
+            if not convertible:
+                raise
+    return float(value) if convertible else None
+
+
+def _converted(value: Any, series: Series) -> int | float:
+    try:
+        converted = real(value)
+    except BaseException as error:
+        if not foreign(error):
+            raise
+        raise Refused(
+            _clause(series), "type", f"{series}: {kind_of(value)} fails: {short(error)}"
+        ) from None
+    if converted is not None:
+        return converted
+    raised = issubclass(type(value), BaseException)  # by a gauge's function
+    got = short(value) if raised else kind_of(value)
+    raise Refused(_clause(series), "type", f"{series}: expected a number, got {got}")
+
+
+def _histogram(value: Any, series: Series) -> Histogram:
+    def torn(what: str) -> Refused:
+        return Refused("S-21", "histogram", f"{series}: {what}")
+
+    if type(value) is Histogram:  # immutable, and checked when an instrument made it
+        return value
+    if not hasattr(value, "get"):
+        raise Refused(
+            _clause(series), "type", f"{series}: expected a histogram, got {kind_of(value)}"
+        )
+    count = number(value.get("count"), series)
+    if not isinstance(count, int) or count < 0:
+        raise torn("'count' must be an integer of at least 0")
+    total = number(value.get("sum"), series)
+    pairs = value.get("buckets") or {}
+    if not hasattr(pairs, "keys"):
+        raise torn("'buckets' must map upper bounds to cumulative counts")
+    read = table(pairs, MAX_BUCKETS + 1)  # infinity may be among them
+    if len(read) - (_INFINITE in read) > MAX_BUCKETS:
+        raise Refused("C-14", "too_many_buckets", f"{series} has more than {MAX_BUCKETS} buckets")
+    buckets = []
+    for upper, cumulative in read.items():
+        bound, at = _bound(upper, series), number(cumulative, series)
+        if not isinstance(at, int):
+            raise torn(f"the count at {short(upper)} is no integer")
+        if bound == _INFINITE:
+            if at != count:
+                raise torn("the count at infinity is not 'count'")
+        else:
+            buckets.append((bound, at))
+    buckets.sort()
+    below, before = 0, None
+    for upper, at in buckets:
+        if at < below or upper == before:
+            raise torn(f"the count falls, or is given twice, at {upper!r}")
+        below, before = at, upper
+    if below > count:
+        raise torn("more observations in buckets than 'count'")
+    scale, zero = value.get("scale"), value.get("zero_threshold")
+    return Histogram(
+        count,
+        None if total is ABSENT else total,  # type: ignore[arg-type]
+        tuple(buckets),
+        scale if type(scale) is int and abs(scale) < 2**31 else None,
+        float(zero) if type(zero) in {int, float} and 0 <= zero < 2**63 else None,
+    )
+
+
+def _bound(upper: Any, series: Series) -> float:
+    bound = upper if type(upper) is float else float(_converted(upper, series))
+    if bound != bound or bound == -_INFINITE:  # noqa: PLR0124 - NaN
+        raise Refused("S-21", "histogram", f"{series}: {bound} is no upper bound")
+    return bound + 0.0  # -0.0 and 0.0 are one bound
+
+
+def add(one: Value, other: Value) -> Value:
+    """Add two values of one cumulative metric."""
+    if isinstance(one, Histogram) or isinstance(other, Histogram):
+        return merge(_is_histogram(one), _is_histogram(other))
+    return one + other
+
+
+def subtract(later: Value, earlier: Value) -> Value:
+    """Return the increase between two readings of one series, without a reset between them."""
+    if isinstance(later, Histogram) or isinstance(earlier, Histogram):
+        return difference(_is_histogram(later), _is_histogram(earlier))
+    return later - earlier
+
+
+def fell(later: Value, earlier: Value) -> bool:
+    """Tell whether ``later`` cannot follow ``earlier`` without a reset."""
+    if not isinstance(later, Histogram):
+        return later < earlier  # type: ignore[operator]
+    return later.fell_since(_is_histogram(earlier))
+
+
+def fits(value: Value) -> bool:
+    """Tell whether a sum of values is still one that a snapshot may hold."""
+    if isinstance(value, Histogram):
+        return value.count < 2**63 and (value.sum is None or fits(value.sum))
+    if isinstance(value, int):
+        return -(2**63) <= value < 2**63
+    return value - value == 0.0
+
+
+def _is_histogram(value: Value) -> Histogram:
+    assert isinstance(value, Histogram)  # noqa: S101 - one series has one kind
+    return value

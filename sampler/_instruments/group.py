@@ -1,0 +1,305 @@
+"""Instruments: a named group of counters, gauges and histograms that is itself a sampler.
+
+One plain mapping is registered when the group is made; its metrics are declared as they come.
+"""
+
+from __future__ import annotations
+
+import time
+from itertools import chain
+from math import isfinite
+
+from sampler._contract.declaration import Bounded, short
+from sampler._contract.names import MAX_BUCKETS, OVERFLOW, is_name
+from sampler._instruments.free_threading import renew_lock
+from sampler._instruments.instruments import Counter, Gauge, Histogram
+from sampler._instruments.labelled import (
+    MAX_CHILDREN,
+    Labelled,
+    LabelledCounter,
+    LabelledGauge,
+    LabelledHistogram,
+)
+from sampler._runtime.typing_stubs import overload
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import Any, TypeAlias, TypeVar
+    from weakref import WeakSet
+
+    from sampler._registry.registry import Registration, Registry
+
+    Instrument: TypeAlias = Counter | Gauge | Histogram | Labelled[Any]
+    Made = TypeVar("Made", bound=Instrument)
+
+
+class Instruments:
+    """A named group of instruments; it registers itself as a sampler.
+
+    Args:
+        name: the sampler's name.
+        registry: where; default: the default registry.
+        max_children: sets of label values that each of its instruments holds, unless the
+            instrument says otherwise; what is recorded for others is labelled
+            ``overflow="true"``, of a gauge it is refused and counted.
+
+    Attributes:
+        registration: how it is published; discovery finds a group by it.
+
+    Raises:
+        InvalidSampler: the name is none.
+        SamplerConflict: it is taken.
+        ValueError: ``max_children`` is no count.
+    """
+
+    def __init__(
+        self, name: str, registry: Registry | None = None, *, max_children: int = MAX_CHILDREN
+    ) -> None:
+        from sampler._registry import registry as _registry
+
+        self.name: str = name
+        self._max_children = _count(max_children)
+        self._start = time.time()
+        self._instruments: dict[str, tuple[Instrument, object]] = {}
+        home = _registry.default if registry is None else registry
+        self.registration: Registration = home.register(
+            Bounded({"name": name, "sample": self._sample, "start": self._started})
+        )
+        _remember(self)
+
+    @overload
+    def counter(
+        self, name: str, *, help: str = "", unit: str = "", scope: str = ""
+    ) -> Counter: ...
+    @overload
+    def counter(
+        self,
+        name: str,
+        *,
+        labels: Iterable[str],
+        help: str = "",
+        unit: str = "",
+        scope: str = "",
+        max_children: int | None = None,
+    ) -> LabelledCounter: ...
+    def counter(
+        self,
+        name: str,
+        *,
+        help: str = "",
+        unit: str = "",
+        scope: str = "",
+        labels: Iterable[str] = (),
+        max_children: int | None = None,
+    ) -> Counter | LabelledCounter:
+        """Return the counter ``name``, a new one or the one made alike before.
+
+        Args:
+            name: the metric's name.
+            help: one sentence.
+            unit: UCUM code.
+            scope: ``interpreter``, ``process``, ``server`` or ``host``; default: ``process``.
+            labels: label names; with them it makes a counter for each set of label values.
+            max_children: how many of them, at most; default: what the group says.
+
+        Raises:
+            InvalidSampler: a name that is none, or another scope.
+            ValueError: ``name`` is another instrument already; or ``max_children`` is no count.
+        """
+        names, most = _names(labels), self._most(max_children)
+        made = LabelledCounter(names, Counter, most) if names else Counter()
+        described = {"kind": "counter", "help": help, "unit": unit, "scope": scope}
+        return self._get(made, name, names, max_children, **described)
+
+    @overload
+    def gauge(
+        self,
+        name: str,
+        *,
+        help: str = "",
+        unit: str = "",
+        scope: str = "",
+        merge: str | None = None,
+    ) -> Gauge: ...
+    @overload
+    def gauge(
+        self,
+        name: str,
+        *,
+        labels: Iterable[str],
+        help: str = "",
+        unit: str = "",
+        scope: str = "",
+        merge: str | None = None,
+        max_children: int | None = None,
+    ) -> LabelledGauge: ...
+    def gauge(
+        self,
+        name: str,
+        *,
+        help: str = "",
+        unit: str = "",
+        scope: str = "",
+        labels: Iterable[str] = (),
+        merge: str | None = None,
+        max_children: int | None = None,
+    ) -> Gauge | LabelledGauge:
+        """Return the gauge ``name``; see :meth:`counter`.
+
+        ``merge`` (``sum``, ``max``, ``min``) says how the values of several processes combine.
+        """
+        names, most = _names(labels), self._most(max_children)
+        made = LabelledGauge(names, Gauge, most) if names else Gauge()
+        described = {"kind": "gauge", "help": help, "unit": unit, "scope": scope, "merge": merge}
+        return self._get(made, name, names, max_children, **described)
+
+    @overload
+    def histogram(
+        self,
+        name: str,
+        *,
+        help: str = "",
+        unit: str = "",
+        scope: str = "",
+        buckets: Iterable[float] | None = None,
+    ) -> Histogram: ...
+    @overload
+    def histogram(
+        self,
+        name: str,
+        *,
+        labels: Iterable[str],
+        help: str = "",
+        unit: str = "",
+        scope: str = "",
+        buckets: Iterable[float] | None = None,
+        max_children: int | None = None,
+    ) -> LabelledHistogram: ...
+    def histogram(
+        self,
+        name: str,
+        *,
+        help: str = "",
+        unit: str = "",
+        scope: str = "",
+        labels: Iterable[str] = (),
+        buckets: Iterable[float] | None = None,
+        max_children: int | None = None,
+    ) -> Histogram | LabelledHistogram:
+        """Return the histogram ``name``; see :meth:`counter`.
+
+        Args:
+            name: the metric's name.
+            help: one sentence.
+            unit: UCUM code; ``s`` for a timer.
+            scope: as of a counter.
+            labels: label names.
+            buckets: upper bounds; default: exponential ones, eight for each power of two, so that
+                quantiles are within 9.1 %.
+            max_children: as of a counter.
+
+        Raises:
+            InvalidSampler: a name that is none, or another scope.
+            ValueError: ``name`` is another instrument already; bounds are not finite and rising,
+                or more than a consumer takes.
+        """
+        names, most = _names(labels), self._most(max_children)
+        bounds = None if buckets is None else tuple(float(bound) for bound in buckets)
+        if bounds is not None and (
+            sorted(set(bounds)) != list(bounds) or not all(map(isfinite, bounds))
+        ):
+            raise ValueError(f"histogram {name!r}: buckets must be finite and rising: {bounds}")
+        if bounds is not None and len(bounds) > MAX_BUCKETS:
+            raise ValueError(f"histogram {name!r}: at most {MAX_BUCKETS} buckets are taken")
+
+        def make(texts: tuple[str, ...]) -> Histogram:
+            return Histogram(texts, bounds)
+
+        made = LabelledHistogram(names, make, most) if names else make(())
+        described = {"kind": "histogram", "help": help, "unit": unit, "scope": scope}
+        return self._get(made, name, names, max_children, bounds, **described)
+
+    def unregister(self) -> None:
+        """Withdraw the group; its instruments go on counting for nobody."""
+        self.registration.unregister()
+
+    def _most(self, max_children: int | None) -> int:
+        return self._max_children if max_children is None else _count(max_children)
+
+    def _get(
+        self,
+        made: Made,
+        name: str,
+        names: tuple[str, ...],
+        max_children: int | None,
+        *more: object,
+        **given: object,
+    ) -> Made:
+        description = {key: value for key, value in given.items() if value} | {"labels": names}
+        alike = (type(made), tuple(sorted(description.items(), key=str)), *more)
+        if name not in self._instruments:
+            self.registration.declare(name, description)
+        known, as_declared = self._instruments.setdefault(name, (made, alike))
+        bound = getattr(known, "max_children", max_children)
+        if as_declared != alike or (max_children is not None and max_children != bound):
+            raise ValueError(f"instrument '{self.name}.{name}' exists and is described otherwise")
+        return known  # type: ignore[return-value]
+
+    def _started(self) -> float:
+        return self._start
+
+    def _sample(self) -> Iterable[tuple[Any, ...]]:
+        return chain.from_iterable(self._samples())
+
+    def _samples(self) -> Iterator[list[tuple[Any, ...]]]:
+        for name, (instrument, _) in list(self._instruments.items()):
+            if isinstance(instrument, Labelled):
+                yield instrument.samples(name)
+            elif (value := instrument.read()) is not None:
+                yield [(name, value)]
+
+    def _restart(self) -> None:
+        self._start = time.time()
+        for instrument, _ in list(self._instruments.values()):
+            for cell in (
+                instrument.children() if isinstance(instrument, Labelled) else (instrument,)
+            ):
+                cell.restart()
+
+
+def _names(labels: Iterable[str]) -> tuple[str, ...]:
+    names = tuple(labels)
+    if isinstance(labels, str) or not all(map(is_name, names)) or len(set(names)) < len(names):
+        raise ValueError(f"labels must be distinct label names in a tuple, got {short(labels)}")
+    if OVERFLOW in names:
+        raise ValueError(f"the label {OVERFLOW!r} marks what there is no room for: rename yours")
+    return names
+
+
+def _count(max_children: int) -> int:
+    if type(max_children) is not int or max_children < 1:
+        raise ValueError(f"max_children must be an integer of at least 1, got {max_children!r}")
+    return max_children
+
+
+_groups: WeakSet[Instruments] | None = None
+
+
+def _remember(group: Instruments) -> None:
+    """Let a forked child start the group at zero: what the parent counted is the parent's."""
+    global _groups  # noqa: PLW0603 - weakref is loaded when it is first needed
+    if _groups is None:
+        from weakref import WeakSet
+
+        from sampler._runtime.fork import in_child
+
+        _groups = WeakSet()
+        in_child(_restart_all)
+    _groups.add(group)
+
+
+def _restart_all() -> None:
+    renew_lock()
+    for group in list(_groups or ()):
+        group._restart()  # noqa: SLF001

@@ -1,0 +1,141 @@
+"""``async def`` samplers: scheduled on the loop they belong to, and waited for on the worker."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from sampler._pull.source import Overdue
+from sampler._registry.shared_read import copied, iterable
+from sampler._runtime.threads import Event
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Call:
+    """One call of an async sampler.
+
+    Args:
+        loop: the loop it belongs to, running.
+        given: what the sampler returned, closed at the end: it may never have begun.
+        work: what to await there.
+
+    Attributes:
+        over: it has ended, one way or the other.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, given: Any, work: Any) -> None:
+        self._loop = loop
+        self._given = given
+        self._work = work
+        self._task: asyncio.Task[Any] | None = None
+        self._ended = Event()
+
+    @property
+    def over(self) -> bool:
+        """True once nothing of it runs any more; a loop that stopped runs nothing."""
+        return self._ended.is_set() or not self._loop.is_running()
+
+    def result(self, timeout: float) -> Any:
+        """Run it, and return what it returned.
+
+        Raises:
+            Overdue: it did not end within ``timeout`` seconds.
+            Exception: whatever it raised.
+        """
+        try:
+            self._loop.call_soon_threadsafe(self._start)
+            if not self._ended.wait(timeout):
+                self._loop.call_soon_threadsafe(self._cancel)
+                raise Overdue(f"no answer within {timeout:g} s")
+        finally:
+            if not self._loop.is_running() and self._task is None:
+                _discard(self._work)
+                _discard(self._given)
+        assert self._task is not None  # noqa: S101 - it has ended
+        if self._task.cancelled():
+            raise RuntimeError("the sampler was cancelled on its loop")
+        return self._task.result()
+
+    def _start(self) -> None:
+        self._task = self._loop.create_task(self._work, name="sampler")
+        self._task.add_done_callback(self._end)
+
+    def _cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    def _end(self, task: asyncio.Task[Any]) -> None:
+        if not task.cancelled():
+            task.exception()  # somebody has seen it: nothing is logged for it
+        _discard(self._given)
+        self._ended.set()
+
+
+def call(samples: Any, loop: Callable[[], Any] | None, limit: int, caller: object) -> Call:
+    """Return the call that gathers ``samples`` as a private copy, and whether it was cut.
+
+    Args:
+        samples: an awaitable of samples, or an async iterable of them.
+        loop: the sampler's ``loop``.
+        limit: samples to take, at most.
+        caller: the loop that waits for the pull, if one does.
+
+    Raises:
+        TypeError: the sampler has no ``loop``, or that gives none.
+        RuntimeError: the loop is not running, or waits for this pull.
+    """
+    try:
+        found = _running(loop)
+        if found is caller:
+            raise RuntimeError("collect() was called on its event loop, which waits for itself")
+        return Call(found, samples, _gathered(samples, limit))
+    except BaseException:
+        _discard(samples)
+        raise
+
+
+def closing(work: Any, loop: Callable[[], Any] | None) -> Call:
+    """Return the call that awaits what an instance's ``close`` returned."""
+    try:
+        return Call(_running(loop), work, _awaited(work))
+    except BaseException:
+        _discard(work)
+        raise
+
+
+def _discard(given: Any) -> None:
+    """Close a coroutine that was never awaited, which would say so at its end."""
+    if hasattr(given, "cr_frame"):
+        given.close()
+
+
+def _running(loop: Callable[[], Any] | None) -> asyncio.AbstractEventLoop:
+    if loop is None:
+        raise TypeError("an async sampler needs 'loop': a callable that returns its event loop")
+    found = loop()
+    if not isinstance(found, asyncio.AbstractEventLoop):
+        raise TypeError(f"'loop' returned {type(found).__name__}, not an event loop")
+    if not found.is_running():
+        raise RuntimeError("its event loop is not running")
+    return found
+
+
+async def _gathered(samples: Any, limit: int) -> tuple[list[Any], bool]:
+    if hasattr(samples, "__await__"):
+        samples = await samples
+    if not hasattr(samples, "__aiter__"):
+        return copied(iterable(samples), limit)
+    kept: list[Any] = []
+    async for item in samples:
+        if len(kept) == limit:
+            if (close := getattr(samples, "aclose", None)) is not None:
+                await close()
+            return kept, True
+        kept += copied((item,), 1)[0]
+    return kept, False
+
+
+async def _awaited(work: Any) -> None:
+    await work

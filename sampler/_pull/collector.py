@@ -1,0 +1,318 @@
+"""Rounds of pulls: every sampler of a registry, isolated from each other, into one snapshot."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from sampler._contract.snapshot import Failure, Snapshot
+from sampler._pull.failure_log import report_failure, report_refused
+from sampler._pull.intake import Intake
+from sampler._pull.source import Overdue, Source, running_loop
+from sampler._registry import registry as _registry
+from sampler._runtime import worker as _worker
+from sampler._runtime.abandoned import BUDGET
+from sampler._runtime.fork import moment
+from sampler._runtime.gil_yield import Turns
+from sampler._runtime.log import log
+from sampler._runtime.threads import Condition
+from sampler.exceptions import CollectorBusy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from types import TracebackType
+    from typing import Self
+
+    from sampler._contract.snapshot import Block
+    from sampler._pull.source import Statistics
+    from sampler._registry.registry import Registration
+    from sampler._runtime.clock import Clock
+
+
+class Collector:
+    """A consumer: pulls samplers, with baselines and instances of its own.
+
+    A context manager that closes itself. ``collect`` may be called from any thread; calls that
+    overlap share one pull.
+
+    Args:
+        registry: what is pulled, an iterable of registrations; default: the default registry.
+        name: the consumer's name, told to factories.
+        interval: seconds between pulls, told to factories; None when there is no rhythm.
+        deadline: seconds each sampler has; default: the interval, at most 5.
+        reuse: seconds within which an instance's last block stands instead of a new read, so that
+            a window is never shorter than this.
+        max_samples: samples taken from one sampler in one pull; a group of instruments bounds
+            itself.
+        max_series: series of one metric; the surplus is folded into ``overflow="true"``.
+        identity: who measures; travels in :attr:`Snapshot.identity`.
+        clock: what time it is: anything with ``time`` and ``monotonic``. Deadlines do not ask it.
+        forked: it takes over from a parent's consumer, in a forked child: it begins at the fork.
+    """
+
+    def __init__(
+        self,
+        registry: Iterable[Registration] | None = None,
+        *,
+        name: str = "collector",
+        interval: float | None = None,
+        deadline: float | None = None,
+        reuse: float = 0.0,
+        max_samples: int = 10_000,
+        max_series: int = 2_000,
+        identity: Mapping[str, str] | None = None,
+        clock: Clock = time,
+        forked: bool = False,
+    ) -> None:
+        self.name = name
+        self._clock = clock
+        self.interval = interval
+        self.deadline: float = min(interval or 5.0, 5.0) if deadline is None else deadline
+        self._registry = _registry.default if registry is None else registry
+        self._reuse = reuse
+        self._max_samples = max_samples
+        self._max_series = max_series
+        self._identity = dict(identity or {})
+        self._closed = False
+        self._begin_forked() if forked else self._begin(clock.time(), None)
+
+    def _begin(self, start: float, empty_at: float | None) -> None:
+        """Become a new consumer of this process.
+
+        Args:
+            start: epoch seconds at which it begins.
+            empty_at: epoch seconds at which nothing had been counted, when that is known.
+        """
+        self.start: float = start
+        self._rounds_at = empty_at
+        self._turn = Condition()
+        self._pulling = False
+        self._turns = 0
+        self._last: Snapshot | None = None
+        self._crew = _worker.Crew(f"sampler-{self.name}")
+        self._sources: dict[Registration, Source] = {}
+        self._pid = os.getpid()
+        self._identity = {**self._identity, "pid": str(self._pid)}
+
+    def _begin_forked(self) -> None:
+        fork = moment() or self._clock.time()
+        self._begin(fork, fork)
+
+    def collect(self, *, within: float | None = None) -> Snapshot:
+        """Pull every sampler once.
+
+        On the thread of an event loop the async samplers of that loop fail: it would wait for
+        itself.
+
+        Args:
+            within: seconds for the whole pull; samplers it does not reach fail. Default: as many
+                deadlines as there are samplers.
+
+        Returns:
+            A snapshot; the running pull's, when another thread is pulling.
+
+        Raises:
+            CollectorBusy: called from inside a sampler of this consumer, or after ``close``; or
+                another thread's pull did not end ``within``.
+        """
+        if self._pid != os.getpid():
+            self._begin_forked()
+        self._refuse_samplers("collect")
+        until = float("inf") if within is None else time.monotonic() + within
+        with self._turn:
+            while self._pulling:
+                turn = self._turns
+                if not self._wait(lambda turn=turn: self._turns != turn, until):  # type: ignore[misc]
+                    raise CollectorBusy(self.name, f"a pull did not end within {within:g} s")
+                if self._last is not None:
+                    return self._last
+            if self._closed:
+                raise CollectorBusy(self.name, "collect() was called after close()")
+            self._pulling = True
+            self._last = None
+        try:
+            self._last = self._pull(until)
+            return self._last
+        finally:
+            with self._turn:
+                self._pulling = False
+                self._turns += 1
+                self._turn.notify_all()
+
+    @property
+    def longest(self) -> float:
+        """Seconds that a pull may take: a deadline for each sampler that comes or goes."""
+        return self.deadline * (len(tuple(self._registry)) + len(self._sources))
+
+    def close(self, *, within: float | None = None) -> None:
+        """Close the instances, each within the deadline, and end the worker; twice is harmless.
+
+        Args:
+            within: seconds for all of it, a pull under way included; what is not closed by then
+                stays open. Default: as long as it takes.
+        """
+        until = float("inf") if within is None else time.monotonic() + within
+        if self._pid != os.getpid():  # the parent's instances are the parent's to close
+            self._closed = True
+            return
+        self._refuse_samplers("close")
+        with self._turn:
+            free = self._wait(lambda: not self._pulling, until)
+            already, self._closed = self._closed, True
+            if already or not free:
+                return
+        self._close_all(list(self._sources.values()), until)
+        self._sources = {}
+        self._crew.close()
+
+    def _refuse_samplers(self, method: str) -> None:
+        if self._crew.is_mine():  # it would wait for itself
+            raise CollectorBusy(self.name, f"{method}() was called by one of its samplers")
+
+    def _wait(self, condition: Callable[[], bool], until: float) -> bool:
+        if until == float("inf"):
+            return self._turn.wait_for(condition)
+        return self._turn.wait_for(condition, max(0.0, until - time.monotonic()))
+
+    def statistics(self) -> list[Statistics]:
+        """Return the account of each sampler pulled, in the order of the registry."""
+        return [source.statistics for source in list(self._sources.values())]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Collector {self.name}>"
+
+    def _pull(self, until: float) -> Snapshot:
+        began = self._clock.time()
+        sources = self._follow(tuple(self._registry), until)
+        self._rounds_at = max(began, self.start)
+        blocks: dict[Source, Block] = {}
+        failures: dict[Source, Failure] = {}
+        due: list[Source] = []
+        now = self._clock.monotonic()
+        for source in sources:
+            if (last := source.standing(self._reuse)) is not None:
+                blocks[source] = last
+            elif failure := _kept_back(source, now):
+                failures[source] = failure
+            else:
+                due.append(source)
+        # Those that have answered before run first: one that hangs cannot starve them.
+        caller = running_loop()
+        for source in due:
+            source.caller = caller
+        due.sort(key=lambda source: not source.registration.health.proven)
+        jobs = [
+            _worker.Job(source.pull, optional=not source.registration.health.proven)
+            for source in due
+        ]
+        self._run(due, jobs, until)
+        turns = Turns()
+        for source, job in zip(due, jobs, strict=True):
+            turns.end()
+            failure = self._judge(source, job)
+            if failure is None:
+                blocks[source] = source.keep(job.result, job.seconds)
+                report_refused(source.registration.health, source.name, job.result.examples)
+            else:
+                failures[source] = failure
+        for source, failure in failures.items():
+            source.statistics.fail(failure.reason)
+            if (block := source.absent()) is not None:
+                blocks[source] = block
+            report_failure(source.registration.health, failure)
+        return Snapshot(
+            tuple(blocks[source] for source in sources if source in blocks),
+            began,
+            self.start,
+            self._identity,
+            tuple(failures[source] for source in sources if source in failures),
+            self.interval,
+        )
+
+    def _run(self, sources: list[Source], jobs: list[_worker.Job], until: float) -> None:
+        try:
+            self._crew.run(jobs, self.deadline, until)
+        finally:  # after KeyboardInterrupt, too: what still runs must not be called meanwhile
+            for source, job in zip(sources, jobs, strict=True):
+                if job.overran is not None:
+                    source.left(job.overran)
+
+    def _judge(self, source: Source, job: _worker.Job) -> Failure | None:
+        health = source.registration.health
+        if job.reason == "deadline":
+            health.overran(self._clock.monotonic(), self.deadline)
+            return Failure(source.name, job.reason, f"no answer within {self.deadline:g} s")
+        if job.reason == "exhausted":
+            message = f"{BUDGET} threads hang already, and it has never answered"
+            return Failure(source.name, job.reason, message)
+        if job.reason:
+            return Failure(source.name, job.reason, "the pull ended before it did")
+        if isinstance(job.error, Overdue):
+            health.overran(self._clock.monotonic(), self.deadline)
+            return Failure(source.name, "deadline", str(job.error))
+        if job.error is not None:
+            health.failed(self._clock.monotonic())
+            return Failure(source.name, "raised", job.message)
+        health.answered()
+        return None
+
+    def _follow(self, registrations: tuple[Registration, ...], until: float) -> list[Source]:
+        """Let sources come and go with their registrations."""
+        gone = [self._sources.pop(r) for r in self._sources.keys() - set(registrations)]
+        self._close_all(gone, until)
+        for registration in registrations:
+            if registration not in self._sources:
+                self._sources[registration] = self._source(registration)
+        return [self._sources[registration] for registration in registrations]
+
+    def _source(self, registration: Registration) -> Source:
+        environ = {
+            "api": 1,
+            "consumer": self.name,
+            "interval": self.interval,
+            "deadline": self.deadline,
+        }
+        inherited = registration.pid != self._pid
+        max_samples = sys.maxsize - 1 if registration.bounded else self._max_samples
+        intake = Intake(
+            registration.declaration,
+            max_samples,
+            self._max_series,
+            since=self.start,
+            absent_at=self._rounds_at,
+            inherited_at=(moment() or self.start) if inherited else None,
+        )
+        return Source(registration, environ, intake, max_samples, self._clock)
+
+    def _close_all(self, sources: list[Source], until: float = float("inf")) -> None:
+        closable = [source for source in sources if source.windowed and not source.busy]
+        jobs = [_worker.Job(source.close) for source in closable]
+        self._crew.run(jobs, self.deadline, until)
+        for source, job in zip(closable, jobs, strict=True):
+            if trouble := job.message or job.reason:
+                log.warning("sampler %r: close() failed: %s", source.name, trouble)
+
+
+def _kept_back(source: Source, now: float) -> Failure | None:
+    """Return why a sampler is not called in this pull, or None."""
+    health = source.registration.health
+    if health.hung() or source.busy:
+        return Failure(source.name, "hung", "its last call has not returned yet")
+    if (seconds := health.parked(now)) > 0:
+        return Failure(
+            source.name, "parked", f"failed repeatedly; called again in {seconds:.1f} s"
+        )
+    return None

@@ -1,0 +1,85 @@
+"""What a metric with too many series becomes: the surplus, folded into one series.
+
+The surplus that a sampler has folded itself, as instruments do, is part of it.
+Folding is sticky: once a metric overflows, no new series of it is admitted until a pull folds
+none; else a series counted inside the surplus could come out of it and count a second time.
+The folded total never falls: of the surplus, only what it grew by is added.
+"""
+
+from __future__ import annotations
+
+from sampler._contract.values import add, fell, subtract
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Container
+
+    from sampler._contract.snapshot import Value
+
+
+class Overflow:
+    """The folded metrics of one sampler, as one consumer sees them."""
+
+    __slots__ = ("_before", "_folded", "_holding", "_lost", "_sums")
+
+    def __init__(
+        self,
+        before: dict[str, tuple[Value, Value]] | None = None,
+        lost: dict[str, int] | None = None,
+        holding: frozenset[str] = frozenset(),
+    ) -> None:
+        self._before = before or {}
+        self._lost = lost or {}
+        self._holding = holding
+        self._sums: dict[str, Value] = {}
+        self._folded: dict[str, int] = {}
+
+    def begin(self) -> Overflow:
+        """Return the state for the next pull; this one stays as it is."""
+        return Overflow(dict(self._before), dict(self._lost), self._holding)
+
+    def holds(self, metric: str) -> bool:
+        """Tell whether the last pull folded series of this metric."""
+        return metric in self._holding
+
+    def fold(self, metric: str, value: Value, samples: int = 1) -> None:
+        """Add one sample of the surplus.
+
+        Args:
+            metric: whose.
+            value: what it counts.
+            samples: 0 for what the sampler has folded itself.
+        """
+        known = self._sums.get(metric)
+        self._sums[metric] = value if known is None else add(known, value)
+        self._folded[metric] = self._folded.get(metric, 0) + samples
+
+    def lose(self, metric: str, recordings: int) -> int:
+        """Return how many recordings a gauge has refused since the last pull, and remember."""
+        before, self._lost[metric] = self._lost.get(metric, 0), recordings
+        return recordings if recordings < before else recordings - before
+
+    def finish(self, own: Container[str]) -> list[tuple[str, Value, int]]:
+        """End the pull.
+
+        Args:
+            own: metrics whose sampler yielded a surplus itself.
+
+        Returns:
+            ``(metric, total, samples that are in it but are no entry)`` for each metric with a
+            surplus.
+        """
+        after: dict[str, tuple[Value, Value]] = {}
+        for metric, now in self._sums.items():
+            total, then = self._before.get(metric, (now, now))
+            if total is then:  # exact: nothing has ever left the surplus
+                after[metric] = (total, now) if fell(now, then) else (now, now)
+            else:
+                grown = total if fell(now, then) else add(total, subtract(now, then))
+                after[metric] = (grown, now)
+        self._before = after
+        self._holding = frozenset(metric for metric, folded in self._folded.items() if folded)
+        return [
+            (metric, total, self._folded[metric] - (metric not in own))
+            for metric, (total, _) in after.items()
+        ]

@@ -1,0 +1,113 @@
+"""What one pull of one sampler gave, before anybody has taken it over."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeAlias
+
+    from sampler._contract.snapshot import Series, Value
+    from sampler._contract.values import Refused
+    from sampler._pull.overflow import Overflow
+
+    Key: TypeAlias = tuple[str, tuple[tuple[str, str], ...]]
+
+
+class Slot:
+    """The place of one series in its sampler's order.
+
+    Attributes:
+        metric: the metric's name, as the author writes it.
+        raw: a private copy of the labels, as the author writes them.
+        key: metric and full labels, by which the slot is found when the order changes.
+        series: what stands for it in snapshots.
+        cumulative: its values are compared with the last one: a counter or a histogram.
+        histogram: its values are histograms.
+        offset: what the value was when a forked child took over; subtracted until a reset.
+    """
+
+    __slots__ = ("cumulative", "histogram", "key", "metric", "offset", "raw", "series")
+
+    def __init__(
+        self, metric: str, raw: Any, key: Key, series: Series, offset: Value | None = None
+    ) -> None:
+        self.metric = metric
+        self.raw = raw
+        self.key = key
+        self.series = series
+        self.offset = offset
+        self.cumulative = series.cumulative
+        self.histogram = series.kind == "histogram"
+
+
+class Reading:
+    """What one pull of one sampler gave.
+
+    Attributes:
+        slots: a list, the same object as before when no series came, went or restarted.
+        raw: values as read, aligned with ``slots``.
+        taken: samples taken from the sampler.
+        cut: more were to come.
+        silent: those of them that had nothing to report; less what a gauge has refused since the
+            last pull: each of those recordings counts as a sample.
+        refused: reason to number of samples.
+        examples: reason to the first complaint.
+        time: epoch seconds at which the reading began.
+        start: what the source says about its zero, or None.
+        overflow: the state of folded metrics.
+        new: series that the last pull did not have, by key, with their values.
+        folded: keys of series that went into an overflow.
+        report: called with each complaint, or None.
+    """
+
+    __slots__ = (
+        "counts",
+        "cut",
+        "examples",
+        "folded",
+        "new",
+        "overflow",
+        "raw",
+        "refused",
+        "report",
+        "silent",
+        "slots",
+        "start",
+        "taken",
+        "time",
+    )
+
+    def __init__(
+        self,
+        time: float,
+        start: float | None,
+        overflow: Overflow,
+        report: Callable[[Refused], None] | None = None,
+    ) -> None:
+        self.report = report
+        self.time = time
+        self.start = start
+        self.overflow = overflow
+        self.slots: list[Slot] = []
+        self.raw: list[Any] = []
+        self.new: dict[Key, tuple[Slot, Value]] = {}
+        self.folded: set[Key] = set()
+        self.counts: dict[str, int] = {}
+        self.taken = self.silent = 0
+        self.cut = False
+        self.refused: dict[str, int] = {}
+        self.examples: dict[str, str] = {}
+
+    def refuse(self, refused: Refused, samples: int = 1) -> None:
+        """Count refused samples and keep the first complaint of their kind."""
+        reason = refused.reason
+        self.refused[reason] = self.refused.get(reason, 0) + samples
+        self.examples.setdefault(reason, refused.message)
+        if self.report is not None:
+            self.report(refused)
+
+    def add(self, slot: Slot, value: Value) -> None:
+        """Take a series that the last pull did not have."""
+        self.new[slot.key] = slot, value
+        self.counts[slot.metric] = self.counts.get(slot.metric, 0) + 1

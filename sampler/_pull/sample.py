@@ -1,0 +1,68 @@
+"""One sample: its parts, and what names its series."""
+
+from __future__ import annotations
+
+from sampler._contract.declaration import FixedLabels, label_text, short
+from sampler._contract.names import GRAMMAR, MAX_LABELS, MAX_NAME, OVERFLOW, exact, is_name
+from sampler._contract.values import Refused, table
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from sampler._contract.declaration import Declaration
+    from sampler._pull.reading import Key
+
+
+def parted(item: Any) -> tuple[Any, Any, Any]:
+    """Return a sample's name, value and labels."""
+    size = len(item) if isinstance(item, tuple) else 0
+    if size == 2:
+        metric, value = item
+        return metric, value, None
+    if size < 2:
+        raise Refused("S-14", "shape", f"expected (name, value[, labels]), got {short(item)}")
+    metric, value, labels = item[:3]
+    return metric, value, labels
+
+
+def keyed(
+    declaration: Declaration, metric: Any, labels: Any
+) -> tuple[Key, Mapping[str, str | int] | None]:
+    """Return what names a series, and its labels as yielded; both of plain objects."""
+    if not isinstance(metric, str):
+        raise Refused("S-03", "name", f"{short(metric)} is not a metric name")
+    metric = exact(metric)
+    if len(declaration.name) + 1 + len(metric) > MAX_NAME:
+        limit = f"{short(metric)}: a full name has at most {MAX_NAME} characters"
+        raise Refused("S-04", "name", limit)
+    if not is_name(metric):
+        raise Refused("S-03", "name", f"{short(metric)} is not a metric name: use {GRAMMAR}")
+    if labels is None:
+        return (metric, ()), None
+    if not hasattr(labels, "keys"):
+        raise Refused("S-14", "labels", f"{metric}: labels {short(labels)} are no mapping")
+    yielded = table(labels, MAX_LABELS)
+    if len(yielded) > MAX_LABELS:
+        limit = f"{metric}: a sample has at most {MAX_LABELS} labels"
+        raise Refused("C-14", "too_many_labels", limit)
+    raw: dict[str, str | int] = {}
+    read: dict[str, str] = {}
+    for given, value in yielded.items():
+        name = exact(given) if is_name(given) else ""
+        surplus = name == OVERFLOW and not (len(yielded) == 1 and label_text(value) == "true")
+        if not name or len(name) > MAX_NAME or surplus:
+            what = f"{metric}: {short(given)} is not a label name"
+            raise Refused("S-03", "label_name", what)
+        if name in declaration.labels:
+            what = f"{metric}: {name!r} is a constant label already"
+            raise Refused("S-24", "label_name", what)
+        if (text := label_text(value)) is None:
+            what = f"{metric}: label {name!r} has {short(value)}"
+            raise Refused("S-23", "label_value", what)
+        raw[name] = text if isinstance(value, str) else int(text)
+        if text:
+            read[name] = text
+    kept = labels if type(labels) is FixedLabels else raw
+    return (metric, tuple(sorted(read.items()))), kept

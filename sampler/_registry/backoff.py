@@ -1,0 +1,79 @@
+"""How a sampler has been answering, over all consumers: when it may be called again."""
+
+from __future__ import annotations
+
+from sampler._runtime.native import allocate_lock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sampler._runtime.worker import Shift
+
+FREE_FAILURES = 2
+"""Failures in a row that cost no pause: most failures pass by themselves."""
+LONGEST_PAUSE = 60.0
+"""Seconds; the longest pause after failures. One of them costs next to nothing."""
+LONGEST_HANG_PAUSE = 300.0
+"""Seconds; the longest pause after overruns. One of them costs a thread and a deadline."""
+
+
+_lock = allocate_lock()  # one for all: it is never held for long
+
+
+def renew_lock() -> None:
+    """Start over in a forked child: the lock may have been held at the fork."""
+    global _lock  # noqa: PLW0603
+    _lock = allocate_lock()
+
+
+class Health:
+    """The state that all consumers of one registration share.
+
+    Attributes:
+        proven: it has answered at least once, so it runs before those that never have.
+        said: the reason last written to the log, so that only a change of state is.
+    """
+
+    __slots__ = ("_calls", "_failures", "_overruns", "_until", "proven", "said")
+
+    def __init__(self) -> None:
+        self._calls: list[Shift] = []
+        self._failures = self._overruns = 0
+        self._until = 0.0
+        self.proven: bool = False
+        self.said: str = ""
+
+    def hung(self) -> bool:
+        """Tell whether an abandoned call has not returned yet."""
+        with _lock:
+            self._calls = [call for call in self._calls if not call.returned]
+            return bool(self._calls)
+
+    def parked(self, now: float) -> float:
+        """Return the seconds until it may be called again, 0 or less when it may (monotonic)."""
+        return self._until - now
+
+    def answered(self) -> None:
+        """Note a good pull."""
+        with _lock:
+            self.proven = True
+            self._failures = self._overruns = 0
+            self._until = 0.0
+
+    def failed(self, now: float) -> None:
+        """Note a pull that raised: pause after several in a row, twice as long each time."""
+        with _lock:
+            self._failures = min(self._failures + 1, 32)
+            beyond = self._failures - FREE_FAILURES
+            if beyond > 0:
+                self._until = now + min(2.0 ** (beyond - 1), LONGEST_PAUSE)
+
+    def left(self, call: Shift) -> None:
+        """Note a call that was abandoned and may still run."""
+        with _lock:
+            self._calls.append(call)
+
+    def overran(self, now: float, deadline: float) -> None:
+        """Note a missed deadline: pause at once, twice as long each time."""
+        with _lock:
+            self._overruns = min(self._overruns + 1, 32)
+            self._until = now + min(deadline * 2.0 ** (self._overruns - 1), LONGEST_HANG_PAUSE)

@@ -1,0 +1,209 @@
+"""One read of a sampler for every consumer within its ``min_interval``.
+
+The read is kept as a private copy, with the time it was taken. Who asks first reads; who asks
+meanwhile waits for that read. No lock is held while the sampler runs.
+"""
+
+from __future__ import annotations
+
+from sampler._contract.declaration import short
+from sampler._contract.names import MAX_BUCKETS
+from sampler._contract.values import table
+from sampler._runtime.abandoned import foreign
+from sampler._runtime.native import allocate_lock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from _thread import LockType
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+_lock = allocate_lock()  # one for all: it is never held for long
+
+
+def renew_lock() -> None:
+    """Start over in a forked child: the lock may have been held at the fork."""
+    global _lock  # noqa: PLW0603
+    _lock = allocate_lock()
+
+
+class Read:
+    """What one call of a sampler gave.
+
+    Attributes:
+        samples: a private copy of what it yielded.
+        time: epoch seconds at which the read began.
+        start: what the source said about its zero, or None.
+        cut: more was to come than the reader wanted.
+        pid: the process that read.
+        began: monotonic moment at which the read began.
+    """
+
+    __slots__ = ("began", "cut", "pid", "samples", "start", "time")
+
+    def __init__(
+        self,
+        samples: list[Any],
+        time: float,
+        start: float | None,
+        began: float,
+        *,
+        cut: bool,
+    ) -> None:
+        self.samples: list[Any] = samples
+        self.time: float = time
+        self.start: float | None = start
+        self.began: float = began
+        self.cut: bool = cut
+        self.pid: int = _process()
+
+
+class _Turn:
+    """A read under way, and whoever waits for it.
+
+    Attributes:
+        gate: held until the read has ended.
+        read: what came of it; None while it runs, and when it failed.
+    """
+
+    __slots__ = ("gate", "pid", "read")
+
+    def __init__(self) -> None:
+        self.gate: LockType = allocate_lock()
+        self.gate.acquire()
+        self.read: Read | None = None
+        self.pid: int = _process()
+
+
+class Shared:
+    """The last read of one registration.
+
+    Args:
+        min_interval: seconds for which a read stands.
+    """
+
+    __slots__ = ("_last", "_min_interval", "_turn")
+
+    def __init__(self, min_interval: float) -> None:
+        self._min_interval = min_interval
+        self._last: Read | None = None
+        self._turn: _Turn | None = None
+
+    def stands(self, read: Read | None, now: float) -> bool:
+        """Tell whether ``read`` is the last one and still young enough at the moment ``now``."""
+        return read is not None and read is self._last and self._young(read, now)
+
+    def get(self, take: Callable[[], Read], limit: int, patience: float, now: float) -> Read:
+        """Return the read that stands, or a new one.
+
+        Args:
+            take: calls the sampler.
+            limit: samples the caller wants; a read that was cut below it does not do.
+            patience: seconds to wait for a read that another consumer has begun.
+            now: the monotonic moment.
+
+        Raises:
+            TimeoutError: that read did not end.
+            RuntimeError: that read failed.
+        """
+        with _lock:
+            last, turn = self._last, self._turn
+            if last is not None and self._young(last, now):
+                if not last.cut or len(last.samples) >= limit:
+                    return last
+                turn = None
+            mine = turn is None or turn.pid != _process()
+            if mine:
+                self._turn = turn = _Turn()
+        assert turn is not None  # noqa: S101 - one of both
+        return self._take(turn, take) if mine else _wait(turn, patience)
+
+    def _take(self, turn: _Turn, take: Callable[[], Read]) -> Read:
+        try:
+            turn.read = self._last = read = take()
+            return read
+        finally:
+            with _lock:
+                if self._turn is turn:
+                    self._turn = None
+            turn.gate.release()
+
+    def _young(self, read: Read, now: float) -> bool:
+        age = now - read.began
+        return age < self._min_interval and read.pid == _process()
+
+
+def _wait(turn: _Turn, patience: float) -> Read:
+    if not turn.gate.acquire(timeout=patience):
+        raise TimeoutError("the read that another consumer has begun has not ended")
+    turn.gate.release()  # for whoever waits, too
+    if turn.read is None:
+        raise RuntimeError("the read that another consumer had begun failed")
+    return turn.read
+
+
+def copied(samples: Iterable[Any], limit: int) -> tuple[list[Any], bool]:
+    """Return a private copy of at most ``limit`` samples, and whether there were more.
+
+    What is no sample is kept as it is: the intake refuses it and says why.
+    """
+    kept: list[Any] = []
+    for item in samples:
+        if len(kept) == limit:
+            if (close := getattr(samples, "close", None)) is not None:
+                close()
+            return kept, True
+        kept.append(_copied(item))
+    return kept, False
+
+
+def iterable(samples: Any) -> Any:
+    """Return ``samples``, which must be an iterable of samples.
+
+    Raises:
+        TypeError: they are not.
+    """
+    if isinstance(samples, str | bytes | dict) or not hasattr(samples, "__iter__"):
+        kind = type(samples).__name__
+        raise TypeError(f"expected an iterable of (name, value[, labels]) tuples, got {kind}")
+    return samples
+
+
+def _copied(item: Any) -> Any:
+    try:
+        return _copy(item) if isinstance(item, tuple) else item
+    except BaseException as error:  # an author's own mapping: it costs its sample
+        if not foreign(error):
+            raise
+        return Unreadable(short(error))
+
+
+class Unreadable:
+    """Stands for a sample that could not be copied; shows why."""
+
+    def __init__(self, why: str) -> None:
+        self._why = why
+
+    def __repr__(self) -> str:
+        return self._why
+
+
+def _copy(item: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Copy the mappings in a sample: labels, and a histogram with its buckets.
+
+    Of each, one key more than an intake takes.
+    """
+    parts = [_table(part) for part in item]
+    if len(parts) > 1 and isinstance(parts[1], dict) and "buckets" in parts[1]:
+        parts[1]["buckets"] = _table(parts[1]["buckets"])
+    return tuple(parts)
+
+
+def _table(part: Any) -> Any:
+    return table(part, MAX_BUCKETS + 1) if hasattr(part, "keys") else part
+
+
+def _process() -> int:
+    from os import getpid  # loaded by every interpreter that has a site, but not by -S
+
+    return getpid()

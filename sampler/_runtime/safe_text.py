@@ -1,0 +1,58 @@
+"""Text written with few characters, so that two texts never read alike.
+
+What names a file, a path's segment or a label's value may hold letters, digits and little more.
+Text that must change keeps a readable stem and gets a mark: 128 bits of its SHA-256, so that
+nobody can find two texts with one mark. Text that already ends like that gets one, too: the
+mapping is injective.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+
+MAX_SEGMENT = 200
+"""Bytes; file systems allow 255 with carbon's ``.wsp``, graphite-web's tag tables 255."""
+MARK_BITS = 128
+MARK_LENGTH = 1 + -(-MARK_BITS // 5)
+"""Bytes: ``-`` and base32, five bits a character."""
+_MARK = re.compile(rf"-[a-z2-7]{{{MARK_LENGTH - 1}}}\Z")
+
+
+class Alphabet:
+    """How any text is written with letters, digits and a few more characters.
+
+    Args:
+        more: what may stand beside letters and digits; has ``_`` and ``-``.
+    """
+
+    def __init__(self, more: str) -> None:
+        allowed = f"A-Za-z0-9{re.escape(more)}"
+        self._more = more
+        self._safe = re.compile(f"[{allowed}]+")
+        self._unsafe = re.compile(f"[^{allowed}]+")
+
+    def write(self, text: str, limit: int = MAX_SEGMENT) -> str:
+        """Return ``text`` in at most ``limit`` bytes (at least 27, which a mark takes).
+
+        Safe text is unchanged; of two different texts the results differ.
+        """
+        if len(text) <= limit and self._safe.fullmatch(text) and not _MARK.search(text):
+            return text
+        stem = self._unsafe.sub("_", text).strip(self._more)
+        return stem[: limit - MARK_LENGTH] + mark(text)
+
+
+_SEGMENTS = Alphabet("_-")
+
+
+def segment(text: str, limit: int = MAX_SEGMENT) -> str:
+    """Return ``text`` as one path segment; see :meth:`Alphabet.write`."""
+    return _SEGMENTS.write(text, limit)
+
+
+def mark(text: str) -> str:
+    """Return what tells ``text`` apart from every other: ``-`` and 26 characters."""
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+    return "-" + base64.b32encode(digest[: MARK_BITS // 8]).decode().rstrip("=").lower()

@@ -1,0 +1,305 @@
+"""Foreign code with a deadline: one hand-off per round, never one per call.
+
+A crew owns one daemon thread that works off a whole round of jobs. Between two jobs, under the
+round's lock, it commits one result and announces the next; the caller waits for the round with
+the time left to the announced job. On overrun the caller keeps what is committed, abandons the
+thread, and a new one goes on behind the job that hung. Python code cannot be killed, so an
+abandoned thread stays until its call returns; one that still burns CPU is ended by an
+asynchronous exception.
+"""
+
+from __future__ import annotations
+
+import time
+
+from sampler._runtime.abandoned import BUDGET, Ended, abandoned, end_spinning, give_up
+from sampler._runtime.gil_yield import Turns
+from sampler._runtime.native import allocate_lock, get_ident
+from sampler._runtime.printable import told
+from sampler._runtime.threads import SimpleQueue, Thread
+from sampler._runtime.who_forked import come_back
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from _thread import LockType
+    from collections.abc import Callable, Sequence
+    from typing import Any, Self
+
+__all__ = ("Crew", "Job", "Shift", "abandoned")
+
+
+class Job:
+    """One call of foreign code and what became of it.
+
+    Attributes:
+        optional: it is not started while the budget of abandoned threads is spent.
+        deadline: seconds that it has; None: what its round gives each.
+        result: what it returned.
+        error: what it raised, ``SystemExit`` and ``KeyboardInterrupt`` included.
+        message: what that says; asked on the worker, because a ``__str__`` is foreign code too.
+        overran: the abandoned shift, when it did not end in time.
+        started: False when the round ended before it, or no thread can start (interpreter exit).
+        reason: why it did not end: ``deadline``, ``unreached``, ``exhausted``; or empty.
+        seconds: how long it took.
+    """
+
+    __slots__ = (
+        "call",
+        "deadline",
+        "error",
+        "message",
+        "optional",
+        "overran",
+        "reason",
+        "result",
+        "seconds",
+        "started",
+    )
+
+    def __init__(
+        self, call: Callable[[], Any], *, optional: bool = False, deadline: float | None = None
+    ) -> None:
+        self.call: Callable[[], Any] = call
+        self.deadline: float | None = deadline
+        self.optional: bool = optional
+        self.result: Any = None
+        self.error: BaseException | None = None
+        self.message: str = ""
+        self.reason: str = ""
+        self.overran: Shift | None = None
+        self.started: bool = True
+        self.seconds: float = 0.0
+
+
+class Shift:
+    """The part of a round that one thread works off.
+
+    Attributes:
+        ident: the thread; 0 until it has announced its first job.
+        returned: the thread has left; for an abandoned shift, the hung call is over.
+        failed: what the thread itself has raised, at the announced job.
+    """
+
+    __slots__ = (
+        "abandoned",
+        "began",
+        "failed",
+        "finished",
+        "ident",
+        "index",
+        "jobs",
+        "lock",
+        "returned",
+    )
+
+    def __init__(self, jobs: Sequence[Job]) -> None:
+        self.jobs: Sequence[Job] = jobs
+        self.lock: LockType = allocate_lock()
+        self.finished: LockType = allocate_lock()
+        self.finished.acquire()
+        self.index: int = 0
+        self.began: float = time.monotonic()
+        self.abandoned: bool = False
+        self.returned: bool = False
+        self.failed: BaseException | None = None
+        self.ident: int = 0
+
+    def serve(self) -> bool:
+        """Run the jobs; False when the caller has given up on this thread meanwhile."""
+        going = False
+        while not self.returned:  # until that is noted, Ended may be raised at any point
+            try:
+                going = self._work()
+                with self.lock:
+                    self.returned = True
+            except Ended:
+                going = False
+        return going
+
+    def fail(self, error: BaseException) -> None:
+        """Note that its thread has raised, which costs the announced job; the caller goes on."""
+        with self.lock:
+            self.returned = True
+            if not self.abandoned and self.failed is None and self.index < len(self.jobs):
+                self.failed = error
+                self.finished.release()
+
+    def _work(self) -> bool:
+        jobs, lock, clock, ident = self.jobs, self.lock, time.monotonic, get_ident()
+        result: Any = None
+        error: BaseException | None = None
+        message = ""
+        index = 0
+        turns = Turns()
+        while True:
+            with lock:
+                if self.abandoned:
+                    return False
+                self.ident = ident
+                now = clock()
+                if index:
+                    job = jobs[index - 1]
+                    job.result, job.error, job.message = result, error, message
+                    job.seconds = now - self.began
+                self.index, self.began = index, now
+                if index == len(jobs):
+                    self.finished.release()
+                    return True
+            turns.end()
+            call = jobs[index].call
+            result, error, message = None, None, ""
+            try:
+                result = call()
+            except BaseException as raised:
+                come_back(raised)
+                error, message = raised, told(raised)
+                _cut(raised)
+            else:
+                come_back()
+            index += 1
+
+
+class Crew:
+    """Runs rounds of jobs on one daemon thread, replaced when it hangs. One caller at a time.
+
+    A context manager that lets the thread end.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._tasks: SimpleQueue[Shift | None] | None = None
+        self._members: set[int] = set()
+
+    def run(self, jobs: Sequence[Job], deadline: float, until: float = float("inf")) -> None:
+        """Run ``jobs`` in order; results are in the jobs.
+
+        Args:
+            jobs: what to call.
+            deadline: seconds each of them has that does not say it itself.
+            until: monotonic moment at which the round ends in any case; jobs that were not
+                reached are not ``started``.
+        """
+        end_spinning()
+        while jobs:
+            if abandoned() >= BUDGET:
+                _give_up([job for job in jobs if job.optional], "exhausted")
+                jobs = [job for job in jobs if not job.optional]
+                if not jobs:
+                    return
+            if time.monotonic() >= until:
+                _give_up(jobs, "unreached")
+                return
+            shift = Shift(jobs)
+            try:
+                self._queue().put(shift)
+            except RuntimeError:  # no new thread at interpreter exit (3.12)
+                _give_up(jobs, "unreached")
+                return
+            late = self._wait(shift, deadline, until)
+            if late is None:
+                return
+            jobs = jobs[late + 1 :]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def is_mine(self) -> bool:
+        """Tell whether the calling thread is, or was, one of this crew's."""
+        return get_ident() in self._members
+
+    def close(self) -> None:
+        """Let the thread end."""
+        if self._tasks is not None:
+            self._tasks.put(None)
+            self._tasks = None
+
+    def _wait(self, shift: Shift, deadline: float, until: float) -> int | None:
+        """Wait for the shift; return the index of the job that overran, or None."""
+        try:
+            # Whatever job is under way by then, none is overdue before.
+            shortest = min((_allowed(job, deadline) for job in shift.jobs), default=deadline)
+            left = min(shortest, until - time.monotonic())
+            while not shift.finished.acquire(timeout=min(max(left, 0.0), shortest)):
+                with shift.lock:
+                    if shift.index == len(shift.jobs):
+                        return None
+                    now, overdue_at = time.monotonic(), shift.began
+                    overdue_at += _allowed(shift.jobs[shift.index], deadline)
+                    left = min(overdue_at, until) - now
+                    if left <= 0:
+                        # A thread that has not got round to its first job is not to blame.
+                        overdue = shift.ident and now >= overdue_at
+                        self._abandon(shift, "deadline" if overdue else "unreached")
+                        return shift.index
+        except BaseException:  # KeyboardInterrupt in the waiting thread
+            with shift.lock:
+                self._abandon(shift, "unreached")
+            raise
+        if shift.failed is None:
+            return None
+        job = shift.jobs[shift.index]
+        job.error, job.message = shift.failed, told(shift.failed)
+        self.close()
+        return shift.index
+
+    def _abandon(self, shift: Shift, reason: str) -> None:
+        """Give up on the thread; the shift's lock is held."""
+        if shift.index < len(shift.jobs):
+            job = shift.jobs[shift.index]
+            job.overran, job.reason = shift, reason
+            job.seconds = time.monotonic() - shift.began
+        shift.abandoned = True
+        self.close()  # a thread that has finished just now ends as well
+        give_up(shift)
+
+    def _queue(self) -> SimpleQueue[Shift | None]:
+        if self._tasks is None:
+            tasks: SimpleQueue[Shift | None] = SimpleQueue()
+            self._tasks = tasks  # before anything may interrupt: close() ends the thread
+            try:
+                Thread(self._serve, self._name, (tasks,)).start()
+            except Exception:
+                self._tasks = None
+                raise
+        return self._tasks
+
+    def _serve(self, tasks: SimpleQueue[Shift | None]) -> None:
+        ident = get_ident()
+        shift: Shift | None = None
+        try:
+            self._members.add(ident)
+            while (shift := tasks.get()) is not None:
+                if not shift.serve():
+                    return
+                shift = None  # waiting for the next one must not keep what the samplers gave
+        except BaseException as error:  # ours: what an author raises ends in the job
+            if self._tasks is tasks:
+                self._tasks = None
+            if shift is not None:
+                shift.fail(error)
+            while not tasks.empty():
+                if (left := tasks.get()) is not None:
+                    left.fail(error)
+            raise
+        finally:
+            self._members.discard(ident)
+
+
+def _allowed(job: Job, deadline: float) -> float:
+    return deadline if job.deadline is None else job.deadline
+
+
+def _give_up(jobs: Sequence[Job], reason: str) -> None:
+    for job in jobs:
+        job.started, job.reason = False, reason
+
+
+def _cut(error: BaseException) -> None:
+    """Cut the circle from an error's traceback to the jobs."""
+    try:
+        error.__traceback__ = None
+    except BaseException:  # an author's own attribute
+        return

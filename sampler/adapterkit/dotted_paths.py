@@ -1,0 +1,120 @@
+"""Names for backends whose series are dotted paths: Graphite, StatsD.
+
+A segment is what stands between two dots. Only letters, digits, ``_`` and ``-`` survive carbon,
+carbon-c-relay, graphite-web and statsd alike, so :func:`segment` writes nothing else.
+"""
+
+from __future__ import annotations
+
+import re
+from string import Formatter
+from typing import TYPE_CHECKING
+
+from sampler._runtime.printable import did_you_mean
+from sampler._runtime.safe_text import MARK_LENGTH, MAX_SEGMENT, Alphabet, mark, segment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = (
+    "MAX_SEGMENT",
+    "PLACEHOLDERS",
+    "Alphabet",
+    "expand",
+    "label_segments",
+    "quantile_name",
+    "segment",
+    "series_path",
+    "shape_fault",
+    "template_fault",
+)
+
+PLACEHOLDERS = ("service", "host", "instance", "pid", "role")
+"""What a prefix template may name: keys of ``Snapshot.identity``."""
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
+_LITERAL = re.compile(r"[A-Za-z0-9_.-]*")
+_LONGEST_KEY = 80
+_UNKNOWN = "unknown"
+
+
+def label_segments(labels: Mapping[str, str]) -> str:
+    """Return labels as one ``key-value`` segment each, keys sorted, joined by dots.
+
+    A dot in a key is written ``__`` and a very long key ends in ``_``: the grammar of label
+    names keeps both free, and ``-``, so the first ``-`` always ends the key.
+    """
+    return ".".join(_pair(key, labels[key]) for key in sorted(labels))
+
+
+def series_path(name: str, labels: Mapping[str, str], suffix: str = "") -> str:
+    """Return a series' path without prefix: ``name[.suffix][.key-value]...``."""
+    parts = (name, suffix, label_segments(labels))
+    return ".".join(part for part in parts if part)
+
+
+def expand(template: str, identity: Mapping[str, str]) -> str:
+    """Fill a prefix template in.
+
+    Args:
+        template: text that :func:`template_fault` has nothing to say about.
+        identity: ``Snapshot.identity``; what it lacks reads ``unknown``.
+
+    Returns:
+        Safe segments joined by dots; a host's own dots read ``_``, which hosts have not.
+    """
+    values = {key: segment(identity.get(key) or _UNKNOWN) for key in PLACEHOLDERS}
+    values["host"] = segment((identity.get("host") or _UNKNOWN).replace(".", "_"))
+    filled = template.format_map(values)
+    return ".".join(p if len(p) <= MAX_SEGMENT else segment(p) for p in filled.split("."))
+
+
+def template_fault(template: str) -> str | None:
+    """Say what is wrong with a prefix template, or return None. Empty means no prefix."""
+    return shape_fault(template, _placeholder_fault) if template else None
+
+
+def shape_fault(template: str, field_fault: Callable[[str], str | None]) -> str | None:
+    """Say what is wrong with a template of segments, or return None.
+
+    Args:
+        template: text with placeholders in braces.
+        field_fault: says what is wrong with what stands in braces, or returns None.
+    """
+    try:
+        parts = list(Formatter().parse(template))
+    except ValueError:
+        return f"a brace without its partner in {template!r}"
+    shape = ""
+    for literal, field, spec, conversion in parts:
+        if not _LITERAL.fullmatch(literal):
+            wrong = _UNSAFE.findall(literal.replace(".", ""))[0]
+            return f"{wrong!r} is not allowed: use letters, digits, '_', '-' and '.'"
+        shape += literal
+        if field is None:
+            continue
+        if fault := field_fault(f"{field}:{spec}" if spec or conversion else field):
+            return fault
+        shape += "x"
+    if "" in shape.split("."):
+        return f"an empty segment in {template!r}: dots only between words"
+    return None
+
+
+def quantile_name(q: float) -> str:
+    """Return what a quantile's part of a histogram is called: ``p50``, ``p99_9``."""
+    return f"p{q * 100:g}".replace(".", "_")
+
+
+def _placeholder_fault(field: str) -> str | None:
+    if field in PLACEHOLDERS:
+        return None
+    known = ", ".join(f"{{{key}}}" for key in PLACEHOLDERS)
+    return f"unknown placeholder {{{field}}}{did_you_mean(field, PLACEHOLDERS)} (known: {known})"
+
+
+def _pair(key: str, value: str) -> str:
+    word = key.replace(".", "__")
+    if len(word) > _LONGEST_KEY:
+        word = word[: _LONGEST_KEY - MARK_LENGTH] + mark(key).replace("-", "_") + "_"
+    return f"{word}-{segment(value, MAX_SEGMENT - len(word) - 1)}"

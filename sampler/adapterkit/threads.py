@@ -1,0 +1,36 @@
+"""Daemon threads, and what they wait for, that stay the operating system's beside greenlets."""
+
+import selectors
+import sys
+
+from sampler._runtime.fork import in_child
+from sampler._runtime.native import original, sleep
+from sampler._runtime.service import Service, ailing
+from sampler._runtime.threads import Condition, Event, Lock, Thread, foreign
+
+__all__ = [
+    "Condition",
+    "Event",
+    "Lock",
+    "Selector",
+    "Service",
+    "Thread",
+    "ailing",
+    "foreign",
+    "in_child",
+    "sleep",
+]
+
+Selector: type[selectors.BaseSelector]
+"""The best selector there is."""
+if "gevent.monkey" not in sys.modules and "eventlet.patcher" in sys.modules:
+    # It takes all good ones away and changes the one that it leaves.
+
+    class _Polling(selectors._PollLikeSelector):  # noqa: SLF001
+        _selector_cls = original("select", "poll")
+        _EVENT_READ = original("select", "POLLIN")
+        _EVENT_WRITE = original("select", "POLLOUT")
+
+    Selector = _Polling
+else:
+    Selector = original("selectors", "DefaultSelector")

@@ -1,0 +1,203 @@
+"""A setting: one field of an attrs class, one key of ``sampler.toml``, one line of help."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from sampler._contract.declaration import short
+from sampler.agent.config.limits import HIGHEST, LOWEST, size_fault, text_fault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+_KEY = "sampler.option"
+_WORDS: dict[type, str] = {
+    str: "a string",
+    int: "an integer",
+    float: "a number",
+    bool: "true or false",
+    tuple: "a list of strings",
+    dict: "a table of strings",
+}
+_ENORMOUS = 10_000_000
+"""A number that nobody reads as the end of a range."""
+_LISTS: dict[type, str] = {str: "strings", float: "numbers", int: "integers"}
+
+
+@attrs.frozen
+class Option:
+    """What may stand for one setting.
+
+    Attributes:
+        default: the value when nothing is said.
+        help: one sentence, with the unit where there is one.
+        kind: the type that TOML must give.
+        items: for a list: the type of its items; ``minimum``, ``maximum`` and ``choices`` hold for
+            each.
+        minimum: lowest number allowed.
+        maximum: highest number allowed.
+        choices: the only values allowed.
+        check: returns a sentence on what is wrong with a value of the right type, or None.
+        optional: None means "not set".
+        secret: it is never shown; ``file:/path`` stands for the first line of a file.
+        private: it names a file that nobody else may read.
+    """
+
+    default: Any
+    help: str
+    kind: type
+    items: type = str
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[Any, ...] = ()
+    check: Callable[[Any], str | None] | None = None
+    optional: bool = False
+    secret: bool = False
+    private: bool = False
+
+    def fault(self, value: Any) -> str | None:
+        """Say what is wrong with ``value``, or return None."""
+        if value is None and self.optional:
+            return None
+        if not self._has_type(value):
+            return f"expected {self.expected}, got {self._shown(value)}"
+        items = tuple(_items(value))
+        if len(items) > 1 and (fault := size_fault(items)):
+            return fault
+        for item in items:
+            if isinstance(item, str) and (fault := text_fault(item)):
+                return fault
+            if self.choices and item not in self.choices:
+                known = ", ".join(map(repr, self.choices))
+                return f"expected one of {known}, got {self._shown(item)}"
+            if wrong := self._out_of_range(item):
+                return wrong
+        return self.check(value) if self.check else None
+
+    @property
+    def expected(self) -> str:
+        """The type in words: ``an integer``, ``a list of numbers``."""
+        return f"a list of {_LISTS[self.items]}" if self.kind is tuple else _WORDS[self.kind]
+
+    @property
+    def range(self) -> str:
+        """Between which numbers a value lies, in words; nothing when it does not matter."""
+        low, high = self.minimum, self.maximum
+        if low is None or high is None:
+            return f"at least {low:.15g}" if low else f"at most {high:.15g}" if high else ""
+        if high < _ENORMOUS:
+            return f"{low:.15g} to {high:.15g}"
+        return f"at least {low:.15g}, at most {high:,}"
+
+    def _shown(self, value: Any) -> str:
+        return "something else" if self.secret else short(value)
+
+    def _out_of_range(self, value: Any) -> str | None:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return None
+        if isinstance(value, float) and not math.isfinite(value):
+            return f"must be a finite number, got {value!r}"
+        low = LOWEST if self.minimum is None else self.minimum
+        high = HIGHEST if self.maximum is None else self.maximum
+        if value < low:
+            return f"must be at least {low}, got {short(value)}"
+        if value > high:
+            return f"must be at most {high}, got {short(value)}"
+        return None
+
+    def _has_type(self, value: Any) -> bool:
+        if self.kind is tuple:
+            return isinstance(value, list | tuple) and all(_is(v, self.items) for v in value)
+        if self.kind is dict:
+            return isinstance(value, dict) and all(isinstance(v, str) for v in value.values())
+        return _is(value, self.kind)
+
+
+def _items(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return (*value, *value.values())
+    return value if isinstance(value, list | tuple) else (value,)
+
+
+def _is(value: Any, kind: type) -> bool:
+    if isinstance(value, bool):
+        return kind is bool
+    return isinstance(value, (int, float) if kind is float else kind)
+
+
+def option(
+    default: Any,
+    help: str,  # noqa: A002 - the field's documentation
+    *,
+    kind: type | None = None,
+    items: type = str,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    choices: tuple[Any, ...] = (),
+    check: Callable[[Any], str | None] | None = None,
+    secret: bool = False,
+    private: bool = False,
+) -> Any:
+    """Declare a setting as a field of an attrs class.
+
+    Args:
+        default: the value when nothing is said; None needs ``kind`` and means "not set".
+        help: one sentence, with the unit.
+        kind: ``str``, ``int``, ``float``, ``bool``, ``tuple`` (a list) or ``dict`` (a table of
+            strings); default: as the default.
+        items: type of a list's items: ``str``, ``float`` or ``int``.
+        minimum: lowest number allowed.
+        maximum: highest number allowed.
+        choices: the only values allowed.
+        check: returns a sentence on what is wrong with a value, or None.
+        secret: never shown in a repr, log or error.
+        private: it names a file that nobody else may read, such as a key.
+
+    Returns:
+        An attrs field. Constructing the class with a bad value raises ``ValueError`` naming it.
+    """
+    described = Option(
+        default,
+        help,
+        kind or type(default),
+        items,
+        minimum,
+        maximum,
+        choices,
+        check,
+        optional=default is None,
+        secret=secret,
+        private=private,
+    )
+
+    def validate(_instance: object, field: attrs.Attribute[Any], value: Any) -> None:
+        fault = described.fault(value)
+        if fault:
+            raise ValueError(f"{field.name}: {fault}")
+
+    given = attrs.Factory(lambda: dict(default)) if isinstance(default, dict) else default
+    return attrs.field(
+        default=given, validator=validate, metadata={_KEY: described}, repr=not secret
+    )
+
+
+def options(cls: type) -> dict[str, Option]:
+    """Return the settings of an attrs class by name, in order."""
+    if not attrs.has(cls):
+        return {}
+    return {f.name: f.metadata[_KEY] for f in attrs.fields(cls) if _KEY in f.metadata}
+
+
+def parameters(cls: Any) -> tuple[str, ...] | None:
+    """Return the keys that a class without declared options takes; None: any."""
+    try:
+        parameters = inspect.signature(cls).parameters.values()
+    except (TypeError, ValueError):
+        return None
+    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+        return None
+    return tuple(p.name for p in parameters)

@@ -1,0 +1,250 @@
+"""One ordered sender per destination: take a batch, send it, settle it, or wait and try again."""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import TYPE_CHECKING
+
+from sampler._runtime.log import log
+from sampler._runtime.service import Service
+from sampler._runtime.threads import Event, foreign
+from sampler.agent.config.secrets import described, shown
+from sampler.agent.delivery.adapter import DELIVERED, UNCONFIRMED
+from sampler.agent.delivery.delivery_log import Journal
+from sampler.exceptions import Rejected, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sampler._runtime.clock import Clock
+    from sampler.agent.delivery.adapter import Adapter, Batch, Outcome
+    from sampler.agent.delivery.outbox import Outbox
+
+FIRST_PAUSE = 0.5
+"""Seconds before the second attempt."""
+LONGEST_PAUSE = 30.0
+"""Seconds; pauses double up to here."""
+LONGEST_RETRY_AFTER = 300.0
+"""Seconds; an endpoint may ask for no longer pause."""
+LAST_PAUSE = 0.5
+"""Seconds; the longest pause in the final flush, unless the endpoint asks for more."""
+TRIES_AFTER_ERRORS = 5
+"""Attempts at a batch whose send raises something no adapter should raise."""
+FAREWELL = 0.2
+"""Seconds past the end of the flush that an adapter's last call has to return."""
+_LOOK_AGAIN = 0.1
+"""Seconds between two looks whether the flush is to end sooner."""
+
+
+class Sender:
+    """Sends one adapter's batches on a daemon thread of its own.
+
+    Args:
+        name: the adapter's name in the configuration.
+        adapter: the adapter.
+        outbox: where batches come from and where their outcome goes.
+        timeout: seconds one attempt may take.
+        clock: what time it is.
+        wait: waits for so many seconds; default: until the final flush begins, or is to end
+            sooner, at most.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        adapter: Adapter,
+        outbox: Outbox,
+        timeout: float,
+        *,
+        clock: Clock = time,
+        wait: Callable[[float], object] | None = None,
+    ) -> None:
+        self.name = name
+        self._adapter = adapter
+        self._outbox = outbox
+        self._timeout = timeout
+        self._idempotent: bool = getattr(adapter, "idempotent", getattr(adapter, "stamped", True))
+        self._service = Service(self._run, f"sampler-send-{name}")
+        self._stopping = self._closing = self._ending = self._last_try = False
+        self._hurried = Event()
+        self._deadline = float("inf")
+        self._given_up = 0  # entries, before the final flush
+        self._pauses = 0
+        self._errors = 0
+        self._clock = clock
+        self._wait = wait or self._hurried.wait
+        self._journal = Journal(name, outbox.law, clock)
+        self._sibling: Batch | None = None
+        """The second half of a batch that was refused, while its first one is asked about."""
+        self._suspect: Batch | None = None
+        """A second half whose first one was taken: what was refused must be in it."""
+        self.trouble: str = ""
+        """What the last attempt failed with; empty when it succeeded."""
+
+    def start(self) -> None:
+        """Begin to send."""
+        self._service.start()
+
+    def finish(self, deadline: float, *, close: bool = True, last_try: bool = False) -> None:
+        """Send what waits, trying again while there is time. A second call may shorten it.
+
+        Args:
+            deadline: monotonic moment at which to stop in any case.
+            close: close the adapter afterwards, which has to return as its last call does.
+            last_try: give up at the first failure.
+        """
+        if not self._stopping:
+            self._closing, self._last_try, self._stopping = close, last_try, True
+            self._given_up = self._at_end()
+            self._pauses = 0
+            self._journal.ending = True
+        self._deadline = min(self._deadline, deadline)
+        self._hurried.set()
+        self._outbox.hurry()
+
+    def join(self) -> None:
+        """Wait for the end of :meth:`finish`, then account for what could not be sent."""
+        while not (ended := self._service.join(min(_LOOK_AGAIN, self._left() + FAREWELL))):
+            if self._left() + FAREWELL <= 0:
+                break
+        self._outbox.close()
+        if lost := self._at_end() - self._given_up:
+            why = self.trouble or "it has not answered"
+            log.warning("adapter %r: at the end %d entries are dropped: %s", self.name, lost, why)
+        if ended:
+            self._close()  # of a thread that never began, or died
+            return
+        self._closing = False  # later on it may be another agent's endpoint that it closes
+        if self._ending:
+            log.warning("adapter %r: close has not returned, and is left alone", self.name)
+
+    def _run(self) -> None:
+        self._deliver()
+        self._close()
+
+    def _close(self) -> None:
+        """Close the adapter, once, if that is wanted."""
+        ends = getattr(self._adapter, "close", None)
+        if not self._closing or ends is None:
+            return
+        self._closing, self._ending = False, True
+        try:
+            foreign(ends)
+        except (Exception, SystemExit):
+            log.exception("adapter %r: close failed", self.name)
+
+    def _deliver(self) -> None:
+        while self._left() > 0:
+            batch = self._outbox.take()
+            if batch is None:
+                if self._stopping and self._outbox.empty():
+                    return
+                continue
+            self._hurried.clear()
+            pause = self._attempt(batch)
+            if pause is not None:
+                hopeless = pause >= self._left() and not self._hurried.is_set()
+                if self._stopping and (self._last_try or hopeless):
+                    return
+                self._wait(pause)
+
+    def _at_end(self) -> int:
+        """Return how many entries were dropped so far for reasons that an end may bring."""
+        dropped = self._outbox.law.account().dropped
+        return dropped["shutdown"] + dropped["superseded"]
+
+    def _left(self) -> float:
+        """Return the seconds until the final flush ends."""
+        return self._deadline - self._clock.monotonic()
+
+    def _attempt(self, batch: Batch) -> float | None:
+        """Try once; return the seconds to pause when the batch has to wait."""
+        try:
+            return self._send(batch)
+        except BaseException as error:  # SystemExit, or an error that cannot be shown
+            return self._broken(batch, error)
+
+    def _send(self, batch: Batch) -> float | None:
+        if batch is self._suspect and self._halved(batch):
+            return None
+        timeout = min(self._timeout, max(0.001, self._left()))
+        try:
+            with self._service.within(timeout):
+                outcome = foreign(self._adapter.send, batch, timeout)
+        except Unavailable as error:
+            return self._unavailable(shown(str(error)), error.retry_after)
+        except Rejected as error:
+            self._rejected(batch, error)
+        else:
+            self._settled(batch, outcome)
+        return None
+
+    def _settled(self, batch: Batch, outcome: Outcome) -> None:
+        if outcome is DELIVERED:
+            self._outbox.landed(delivered=batch.samples)
+            self._suspect, self._sibling = self._sibling, None
+        else:
+            if outcome is not UNCONFIRMED:
+                self._journal.complain("outcome", f"send returned {outcome!r}, no Outcome")
+            self._outbox.landed(unconfirmed=batch.samples)
+        self._over_it(confirmed=outcome is DELIVERED)
+
+    def _over_it(self, *, confirmed: bool) -> None:
+        self.trouble = ""
+        self._pauses = self._errors = 0
+        self._journal.succeeded(confirmed=confirmed)
+
+    def _unavailable(self, trouble: str, retry_after: float | None = None) -> float:
+        self.trouble = trouble
+        self._outbox.came_back()
+        self._journal.failed(trouble)
+        self._pauses = min(self._pauses + 1, 16)
+        pause = min(FIRST_PAUSE * 2.0 ** (self._pauses - 1), LONGEST_PAUSE)
+        if self._stopping:
+            pause = min(pause, LAST_PAUSE)
+        if pause < LONGEST_PAUSE:  # by the time they are that long, a herd has been spread
+            pause *= random.uniform(0.5, 1.0)  # noqa: S311 - it hides nothing
+        return max(pause, min(retry_after or 0.0, LONGEST_RETRY_AFTER))
+
+    def _rejected(self, batch: Batch, error: Rejected) -> None:
+        if error.samples is None and self._halved(batch):
+            return
+        self._sibling = None
+        refused = batch.samples if error.samples is None else min(error.samples, batch.samples)
+        self._outbox.landed(delivered=batch.samples - refused, rejected=error.reason)
+        self._journal.complain(error.reason, f"{shown(str(error))}: such entries are dropped")
+        self._over_it(confirmed=True)
+
+    def _halved(self, batch: Batch) -> bool:
+        """Replace a batch by its halves; tell whether it could be split."""
+        self._suspect = self._sibling = None
+        split = getattr(self._adapter, "split", None)
+        if split is None or batch.samples < 2:
+            return False
+        try:
+            halves: tuple[Batch, ...] = foreign(lambda: tuple(split(batch)))
+            samples = [half.samples for half in halves]
+            if len(samples) != 2 or min(samples) < 1 or sum(samples) != batch.samples:
+                raise ValueError(f"expected two halves of {batch.samples} entries, got {samples}")
+        except BaseException as error:  # foreign code
+            self._journal.complain("split", f"split raised {described(error)}", error)
+            return False
+        self._sibling = halves[1]
+        self._outbox.split(halves)
+        return True
+
+    def _broken(self, batch: Batch, error: BaseException) -> float | None:
+        """Handle what no adapter should raise: a defect must not stop the batches behind it."""
+        self._errors += 1
+        trouble = f"send raised {described(error)}"
+        if self._idempotent and self._errors < TRIES_AFTER_ERRORS:
+            return self._unavailable(trouble)
+        if self._idempotent:
+            self._outbox.landed(rejected="error")
+        else:
+            self._outbox.landed(unconfirmed=batch.samples)
+        self._journal.complain("error", trouble, error)
+        self._errors = 0
+        self.trouble = trouble
+        return None

@@ -1,0 +1,64 @@
+"""One interval: a Collector, its ticks, and the adapters that get its snapshots."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from sampler._runtime.threads import Thread
+from sampler._runtime.worker import Crew
+from sampler.agent.channel import fan_out
+from sampler.agent.schedule import Ticker
+
+if TYPE_CHECKING:
+    from sampler._contract.snapshot import Snapshot
+    from sampler._pull.collector import Collector
+    from sampler.agent.channel import Pushed
+    from sampler.agent.schedule import Schedule
+
+
+class Pulse:
+    """Pulls on schedule and hands each snapshot out.
+
+    Attributes:
+        collector: what is pulled.
+        channels: who gets the snapshots.
+        ticker: when.
+    """
+
+    def __init__(self, collector: Collector, schedule: Schedule, channels: list[Pushed]) -> None:
+        self.collector: Collector = collector
+        self.channels: list[Pushed] = channels
+        name = f"sampler-tick-{collector.name}"
+        self.ticker: Ticker = Ticker(name, schedule, self.tick, self._longest)
+        self._crew = Crew(f"sampler-encode-{collector.name}")
+
+    def tick(self, within: float | None = None) -> Snapshot:
+        """Pull once and hand the snapshot out.
+
+        Args:
+            within: seconds for the pull, and as many for encoding; default: their deadlines.
+        """
+        snapshot = self.collector.collect(within=within)
+        until = float("inf") if within is None else time.monotonic() + within
+        fan_out(self._crew, self.channels, snapshot, until)
+        return snapshot
+
+    def _longest(self) -> float:
+        """Return the seconds that a tick may take: the deadlines of all that it calls."""
+        return self.collector.longest + sum(each.encoder.deadline for each in self.channels)
+
+    def close(self) -> None:
+        """Let the encoding thread end; the Collector is its agent's to close."""
+        self._crew.close()
+
+    def close_later(self, *collectors: Collector) -> None:
+        """Close that, and ``collectors``, once a tick has ended that hangs now."""
+
+        def late() -> None:
+            self.ticker.stop()
+            for each in collectors:
+                each.close()
+            self.close()
+
+        Thread(late, f"sampler-end-{self.collector.name}").start()

@@ -1,0 +1,128 @@
+"""The agent's own numbers: the law of every adapter, under the reserved sampler name."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from sampler._contract.names import RESERVED
+from sampler._runtime.log import log
+from sampler._runtime.threads import failures, running
+from sampler._runtime.worker import abandoned
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from sampler._pull.collector import Collector
+    from sampler._pull.source import Statistics
+    from sampler.agent.channel import Channel
+    from sampler.agent.schedule import Ticker
+
+_ENTRY, _SAMPLE, _PULL = "{entry}", "{sample}", "{pull}"
+
+
+def _counter(unit: str, text: str, *labels: str) -> dict[str, Any]:
+    return {"kind": "counter", "unit": unit, "help": text, "labels": labels}
+
+
+def _gauge(unit: str, text: str, *labels: str) -> dict[str, Any]:
+    return {"kind": "gauge", "unit": unit, "help": text, "labels": labels}
+
+
+METRICS: Mapping[str, Mapping[str, Any]] = {
+    "entries.collected": _counter(_ENTRY, "Entries collected for an adapter.", "adapter"),
+    "entries.recovered": _counter(_ENTRY, "Entries an earlier process left.", "adapter"),
+    "entries.delivered": _counter(_ENTRY, "Entries that arrived for certain.", "adapter"),
+    "entries.unconfirmed": _counter(_ENTRY, "Entries sent without an answer.", "adapter"),
+    "entries.dropped": _counter(_ENTRY, "Entries given up, by reason.", "adapter", "reason"),
+    "entries.queued": _gauge(_ENTRY, "Entries that wait or are in flight.", "adapter"),
+    "outbox.size": _gauge("By", "Encoded bytes that wait.", "adapter"),
+    "spool.size": _gauge("By", "Bytes of a spool's files.", "adapter"),
+    "spool.works": _gauge("1", "1 while what waits is on the disk, 0 in memory only.", "adapter"),
+    "spool.damaged": _counter(
+        "{place}", "Places in a spool's files that could not be read.", "adapter"
+    ),
+    "samples.yielded": _counter(_SAMPLE, "Samples taken.", "consumer", "sampler"),
+    "samples.collected": _counter(_SAMPLE, "Samples that became entries.", "consumer", "sampler"),
+    "samples.refused": _counter(
+        _SAMPLE, "Samples refused, by reason.", "consumer", "sampler", "reason"
+    ),
+    "pulls": _counter(_PULL, "Pulls that succeeded.", "consumer", "sampler"),
+    "pulls.failed": _counter(
+        _PULL, "Pulls that did not, by reason.", "consumer", "sampler", "reason"
+    ),
+    "pull.duration": _gauge("s", "Duration of the last pull.", "consumer", "sampler"),
+    "ticks": _counter("{tick}", "Rounds of pulls.", "consumer"),
+    "ticks.skipped": _counter("{tick}", "Rounds that found one still running.", "consumer"),
+    "tick.lag": _gauge("s", "How late the last round began.", "consumer"),
+    "threads": _gauge("{thread}", "Threads the agent uses, abandoned ones included."),
+    "threads.abandoned": _gauge("{thread}", "Threads held by samplers that hang."),
+    "thread.failures": _counter("{failure}", "What a thread of ours has raised.", "thread"),
+    "log.lost": _counter("{record}", "Records of ours that no handler has taken."),
+}
+
+
+def accounts(
+    channels: Callable[[], Iterable[Channel]],
+    collectors: Callable[[], Iterable[Collector]],
+    tickers: Callable[[], Mapping[str, Ticker]],
+) -> dict[str, Any]:
+    """Return the sampler through which an agent accounts for itself."""
+
+    def sample() -> Iterator[tuple[Any, ...]]:
+        for channel in channels():
+            yield from _law(channel)
+        for collector in collectors():
+            yield from _pulls(collector)
+        for consumer, ticker in tickers().items():
+            labels = {"consumer": consumer}
+            yield "ticks", ticker.ticks, labels
+            yield "ticks.skipped", ticker.schedule.skipped, labels
+            yield "tick.lag", ticker.lag, labels
+        yield "threads", len(running())
+        yield "threads.abandoned", abandoned()
+        for thread, times in failures.copy().items():
+            yield "thread.failures", times, {"thread": thread}
+        yield "log.lost", log.lost
+
+    return {"name": RESERVED, "sample": sample, "metrics": METRICS}
+
+
+def _law(channel: Channel) -> Iterator[tuple[Any, ...]]:
+    labels = {"adapter": channel.name}
+    account = channel.account()
+    yield "entries.collected", account.collected, labels
+    yield "entries.recovered", account.recovered, labels
+    yield "entries.delivered", account.delivered, labels
+    yield "entries.unconfirmed", account.unconfirmed, labels
+    for reason, entries in account.dropped.items():
+        yield "entries.dropped", entries, {**labels, "reason": reason}
+    yield "entries.queued", account.queued, labels
+    yield "outbox.size", channel.bytes, labels
+    if channel.spool is not None:
+        yield "spool.size", channel.spool.size, labels
+        yield "spool.works", not channel.spool.trouble, labels
+        yield "spool.damaged", channel.spool.damaged, labels
+
+
+def _pulls(collector: Collector) -> Iterator[tuple[Any, ...]]:
+    groups: dict[str, list[Statistics]] = {}
+    for account in collector.statistics():  # several of one name differ in constant labels
+        groups.setdefault(account.sampler, []).append(account)
+    for sampler, alike in groups.items():
+        labels = {"consumer": collector.name, "sampler": sampler}
+        yield "samples.yielded", sum(each.yielded for each in alike), labels
+        yield "samples.collected", sum(each.collected for each in alike), labels
+        for reason, samples in _added(each.refused for each in alike).items():
+            yield "samples.refused", samples, {**labels, "reason": reason}
+        yield "pulls", sum(each.pulls for each in alike), labels
+        for reason, pulls in _added(each.failures for each in alike).items():
+            yield "pulls.failed", pulls, {**labels, "reason": reason}
+        yield "pull.duration", max(each.seconds for each in alike), labels
+
+
+def _added(counts: Iterable[Mapping[str, int]]) -> Counter[str]:
+    total: Counter[str] = Counter()
+    for each in counts:
+        total.update(each)
+    return total
