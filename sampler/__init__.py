@@ -8,7 +8,7 @@ Importing this package loads nothing else; each name below is resolved when it i
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sampler import agent as agent
-    from sampler._contract.histogram import Histogram as Histogram
+    from sampler._contract.histogram import HistogramValue as HistogramValue
     from sampler._contract.snapshot import ABSENT as ABSENT
     from sampler._contract.snapshot import Block as Block
     from sampler._contract.snapshot import Failure as Failure
@@ -32,7 +32,7 @@ __all__ = (
     "CollectorBusy",
     "ConfigurationError",
     "Failure",
-    "Histogram",
+    "HistogramValue",
     "Instruments",
     "InvalidSampler",
     "Registration",
@@ -52,7 +52,7 @@ _HOME = {
     "CollectorBusy": "exceptions",
     "ConfigurationError": "exceptions",
     "Failure": "_contract.snapshot",
-    "Histogram": "_contract.histogram",
+    "HistogramValue": "_contract.histogram",
     "Instruments": "_instruments.group",
     "InvalidSampler": "exceptions",
     "Registration": "_registry.registry",

@@ -39,7 +39,7 @@ class Graphite:
     """
 
     stamped = True
-    losses: ClassVar[Mapping[str, str]] = {
+    unsupported: ClassVar[Mapping[str, str]] = {
         "unit": "left out: a path has no place for it",
         "help": "left out: a path has no place for it",
         "kind": "left out: a path is a number over time; a query says nonNegativeDerivative",

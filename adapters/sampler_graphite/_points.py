@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from sampler.adapterkit.dotted_paths import expand, quantile_name
-from sampler.adapterkit.render_cache import Refused, Rendered, Unencodable, in_turns
-from sampler.agent import ABSENT, Batch, Histogram, difference, step
+from sampler.adapterkit.render_cache import NotRendered, Rendered, Unencodable, in_turns
+from sampler.agent import ABSENT, Batch, HistogramValue, difference, step
 from sampler_graphite._layout import Layout
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _AFTER_PATH = 48
 
 
 @attrs.define(eq=False)
-class Place:
+class SeriesPoints:
     """Where the points of a series go, and what they last were.
 
     Attributes:
@@ -78,7 +78,7 @@ class Points:
         self._quantiles = quantiles
         self._prefix: str | None = None
         self._layout = Layout("", tags=tags, templates=self._templates)
-        self._rendered: Rendered[Place] = Rendered(self._render, _names)
+        self._rendered: Rendered[SeriesPoints] = Rendered(self._render, _names)
         self._blocks: tuple[Block, ...] = ()
 
     def batches(self, snapshot: Snapshot, since: Since) -> Iterator[Batch]:
@@ -103,7 +103,7 @@ class Points:
             for place, series, value in entries:
                 if value is ABSENT:
                     continue
-                if type(place) is Refused:
+                if type(place) is NotRendered:
                     refused[place.reason] = refused.get(place.reason, 0) + 1
                     continue
                 before = None if place.alone else since.get(series)
@@ -133,16 +133,16 @@ class Points:
             self._layout = Layout(prefix, tags=self._tags, templates=self._templates)
             self._rendered = Rendered(self._render, _names)
 
-    def _render(self, series: Series) -> Place:
+    def _render(self, series: Series) -> SeriesPoints:
         head = self._form.head
         if series.kind != "histogram":
             alone = not (self._deltas and series.cumulative)
-            return Place(head(self._path(series)), alone=alone)
+            return SeriesPoints(head(self._path(series)), alone=alone)
         quantiles = map(quantile_name, self._quantiles)
         paths = tuple(self._path(series, part) for part in ("count", "sum", *quantiles))
         if sum(map(len, paths)) + _AFTER_PATH * len(paths) > self._form.limit:
             raise Unencodable("too_long")
-        return Place(head(paths[0]), tuple(map(head, paths[1:])))
+        return SeriesPoints(head(paths[0]), tuple(map(head, paths[1:])))
 
     def _path(self, series: Series, suffix: str = "") -> str:
         path = self._layout.path(series, suffix)
@@ -151,12 +151,12 @@ class Points:
             raise Unencodable("too_long")
         return path
 
-    def _parts(self, place: Place, value: Any, before: Any) -> tuple[Any, ...]:
+    def _parts(self, place: SeriesPoints, value: Any, before: Any) -> tuple[Any, ...]:
         """Return the items of a histogram or a difference; none for what they cannot tell."""
         write = self._form.item
-        if not isinstance(value, Histogram):
+        if not isinstance(value, HistogramValue):
             return (write(place.head, value - (before or 0)),)
-        recent = difference(value, before) if isinstance(before, Histogram) else value
+        recent = difference(value, before) if isinstance(before, HistogramValue) else value
         whole = recent if self._deltas else value
         numbers = (whole.count, whole.sum, *map(recent.quantile, self._quantiles))
         heads = (place.head, *place.more)
@@ -167,6 +167,6 @@ class Points:
         )
 
 
-def _names(place: Place) -> Iterator[tuple[Any, None]]:
+def _names(place: SeriesPoints) -> Iterator[tuple[Any, None]]:
     for head in (place.head, *place.more):
         yield head, None

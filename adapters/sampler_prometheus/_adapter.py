@@ -13,7 +13,7 @@ from sampler.adapterkit.sockets import getaddrinfo
 from sampler.agent import log, option
 from sampler_prometheus._exposition import Exposition
 from sampler_prometheus._paths import at_once, vary
-from sampler_prometheus._secure import basic, on_loopback, server_context
+from sampler_prometheus._security import basic, on_loopback, server_context
 
 if TYPE_CHECKING:
     import ssl
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from sampler.adapterkit.http_server import Request
     from sampler.adapterkit.sockets import Socket
-    from sampler.agent import Law, Snapshot
+    from sampler.agent import Ledger, Snapshot
     from sampler_prometheus._exposition import Page
 
 
@@ -45,7 +45,7 @@ def _hosts_fault(hosts: Sequence[str]) -> str | None:
 class Prometheus:
     """Serve ``/metrics`` for Prometheus to scrape, as text 0.0.4 or OpenMetrics 1.0."""
 
-    losses: ClassVar[Mapping[str, str]] = {
+    unsupported: ClassVar[Mapping[str, str]] = {
         "precision": "numbers are read as doubles: integers above 2**53 are rounded",
         "timestamps": "left out: the time of the scrape stands for all",
     }
@@ -118,12 +118,12 @@ class Prometheus:
         host, port = self._server.address
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
-    def open(self, collect: Callable[[], Snapshot], law: Law) -> None:
+    def open(self, collect: Callable[[], Snapshot], ledger: Ledger) -> None:
         """Bind and begin to answer scrapes.
 
         Args:
             collect: makes a snapshot; called once for all who wait.
-            law: filled with every answer.
+            ledger: filled with every answer.
 
         Raises:
             OSError: the address cannot be bound.
@@ -133,23 +133,23 @@ class Prometheus:
             host.strip("[]"), int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
         family, *_, address = found[0]
-        self._serve(listening(family, address), collect, law)
+        self._serve(listening(family, address), collect, ledger)
 
-    def succeed(self, before: Prometheus, collect: Callable[[], Snapshot], law: Law) -> None:
+    def succeed(self, before: Prometheus, collect: Callable[[], Snapshot], ledger: Ledger) -> None:
         """Take the place of a running adapter; where both listen alike, no client notices.
 
         Args:
             before: the running one, which is closed afterwards.
             collect: as of :meth:`open`.
-            law: as of :meth:`open`.
+            ledger: as of :meth:`open`.
 
         Raises:
             OSError: another address, which cannot be bound.
         """
         if before.listen == self.listen and before._server is not None:
-            self._serve(before._server.share(), collect, law)
+            self._serve(before._server.share(), collect, ledger)
         else:
-            self.open(collect, law)
+            self.open(collect, ledger)
 
     def close(self, timeout: float) -> None:
         """Answer no more; what is under way has ``timeout`` seconds to end."""
@@ -157,8 +157,8 @@ class Prometheus:
         if server is not None:
             server.close(timeout)
 
-    def _serve(self, listener: Socket, collect: Callable[[], Snapshot], law: Law) -> None:
-        exposition = Exposition(collect, law, self.reply_timeout)
+    def _serve(self, listener: Socket, collect: Callable[[], Snapshot], ledger: Ledger) -> None:
+        exposition = Exposition(collect, ledger, self.reply_timeout)
         named = self.listen.rpartition(":")[0].strip("[]")
         self._server = Server(
             listener,

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from prometheus_client import Metric
 from prometheus_client.registry import Collector as PrometheusCollector
 
-from sampler.adapterkit.render_cache import Refused, Rendered, in_turns
+from sampler.adapterkit.render_cache import NotRendered, Rendered, in_turns
+from sampler.adapterkit.shared_bounds import at_shared_bounds
 from sampler.adapterkit.threads import Lock
-from sampler.agent import ABSENT, Histogram, at_shared_bounds
+from sampler.agent import ABSENT, HistogramValue
 from sampler_prometheus._exposition import consumer
 from sampler_prometheus._lines import bound, line, names, sum_and_count
 from sampler_prometheus._names import label_name, unit_name
@@ -58,7 +59,7 @@ class SamplerCollector(PrometheusCollector):
             blocks = self._rendered.of(snapshot)
         for _, entries in in_turns(blocks):
             for begun, series, value in entries:
-                if value is ABSENT or isinstance(begun, Refused):
+                if value is ABSENT or isinstance(begun, NotRendered):
                     continue
                 family = families.get(begun.family)
                 if family is None:
@@ -75,7 +76,7 @@ class SamplerCollector(PrometheusCollector):
 
 def _add(family: Metric, series: Series, value: object) -> None:
     labels = {label_name(name): text for name, text in series.labels.items()}
-    if isinstance(value, Histogram):
+    if isinstance(value, HistogramValue):
         value = at_shared_bounds(value, series)
         for upper, count in value.buckets:
             family.add_sample(f"{family.name}_bucket", {**labels, "le": bound(upper)}, count)

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 import attrs
 
 from sampler import Collector
-from sampler_prometheus._held import Held
 from sampler_prometheus._negotiate import content_type, wants_gzip
+from sampler_prometheus._shared_pages import SharedPages
 from sampler_prometheus._text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from sampler import Registry
-    from sampler.agent import Law, Snapshot
+    from sampler.agent import Ledger, Snapshot
 
 _LEVEL = 5
 """Of gzip: beyond it pages get hardly smaller and much slower."""
@@ -51,7 +51,7 @@ class Page:
     encoding: str
     entries: int
     refused: Mapping[str, int]
-    _law: Law = attrs.field(repr=False)
+    _ledger: Ledger = attrs.field(repr=False)
     _mark: object = attrs.field(repr=False)
 
     def settle(self, taken: bool) -> None:
@@ -61,7 +61,7 @@ class Page:
             taken: the client took it whole; else it left early.
         """
         carried = self.entries - sum(self.refused.values())
-        self._law.count(
+        self._ledger.count(
             collected=self.entries,
             delivered=carried if taken else 0,
             unconfirmed=0 if taken else carried,
@@ -74,13 +74,15 @@ class Exposition:
 
     Args:
         collect: makes a snapshot.
-        law: filled with every answer that is settled.
+        ledger: filled with every answer that is settled.
         patience: seconds that a client may take over a page.
     """
 
-    def __init__(self, collect: Callable[[], Snapshot], law: Law, patience: float = 10.0) -> None:
-        self._held = Held(collect, patience)
-        self._law = law
+    def __init__(
+        self, collect: Callable[[], Snapshot], ledger: Ledger, patience: float = 10.0
+    ) -> None:
+        self._pages = SharedPages(collect, patience)
+        self._ledger = ledger
         self._text = Text()
         self._zipped: dict[str, tuple[bytes, bytes]] = {}
 
@@ -95,7 +97,7 @@ class Exposition:
 
     def answers(self, wanted: Sequence[tuple[str | None, str | None]]) -> list[Page]:
         """Pull once, and return a page for each ``(Accept, Accept-Encoding)``."""
-        snapshot, mark = self._held.snapshot()
+        snapshot, mark = self._pages.snapshot()
         return [self._page(snapshot, mark, *each) for each in wanted]
 
     def _page(
@@ -106,7 +108,7 @@ class Exposition:
         body, encoding = written.body, ""
         if wants_gzip(accept_encoding):
             body, encoding = self._compressed(kind, body), "gzip"
-        return Page(body, kind, encoding, written.entries, written.refused, self._law, mark)
+        return Page(body, kind, encoding, written.entries, written.refused, self._ledger, mark)
 
     def _compressed(self, kind: str, body: bytes) -> bytes:
         plain, zipped = self._zipped.get(kind, (None, b""))

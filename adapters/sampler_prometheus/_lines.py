@@ -18,7 +18,7 @@ from sampler_prometheus._names import base_name, label_name, unit_name
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sampler.agent import Histogram, Series
+    from sampler.agent import HistogramValue, Series
 
 _QUOTED = str.maketrans({"\\": "\\\\", "\n": "\\n", '"': '\\"'})
 _HELP = str.maketrans({"\\": "\\\\", "\n": "\\n"})
@@ -99,7 +99,7 @@ def bound(upper: float) -> str:
     return text
 
 
-def sum_and_count(value: Histogram) -> bool:
+def sum_and_count(value: HistogramValue) -> bool:
     """Tell whether OpenMetrics has them: not where negative values may make the sum fall."""
     below = bool(value.buckets) and value.buckets[0][0] < 0
     return value.sum is not None and value.sum >= 0 and not below

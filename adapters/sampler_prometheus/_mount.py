@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sampler.adapterkit.http_request import PLAIN
 from sampler.adapterkit.threads import Thread
-from sampler.agent import Law, log
+from sampler.agent import Ledger, log
 from sampler_prometheus._exposition import Exposition, consumer
 from sampler_prometheus._negotiate import content_type
 from sampler_prometheus._paths import vary
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping
 
     from sampler import Registry
-    from sampler.agent import Account
+    from sampler.agent import Balance
     from sampler_prometheus._exposition import Page
 
     Message: TypeAlias = "MutableMapping[str, Any]"
@@ -40,12 +40,12 @@ class _Mounted:
         deadline: float = 5.0,
     ) -> None:
         self._collector = consumer(registry, "metrics", interval, deadline)
-        self._law = Law()
-        self._exposition = Exposition(self._collector.collect, self._law)
+        self._ledger = Ledger()
+        self._exposition = Exposition(self._collector.collect, self._ledger)
 
-    def account(self) -> Account:
+    def balance(self) -> Balance:
         """Return what became of every entry served so far."""
-        return self._law.account()
+        return self._ledger.balance()
 
     def close(self) -> None:
         """End the Collector behind it."""

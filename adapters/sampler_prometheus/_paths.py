@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sampler.adapterkit.http_server import Answer, plain
-from sampler.adapterkit.threads import ailing
+from sampler.adapterkit.threads import unhealthy
 from sampler.agent.config.secrets import shown
 from sampler_prometheus._negotiate import content_type
 
@@ -50,7 +50,7 @@ def at_once(request: Request, *, ready: bool) -> Answer | None:
 
 def _healthy() -> Answer:
     """Say whether every thread of this process that ought to serve does."""
-    ill = ailing()
+    ill = unhealthy()
     if not ill:
         return plain(200)
     return plain(503, f"does not serve: {', '.join(map(shown, sorted(ill)))}; the log says why")

@@ -16,7 +16,7 @@ from sampler.adapterkit import http
 from sampler.adapterkit.dotted_paths import PLACEHOLDERS
 from sampler.agent import DELIVERED, Batch, Rejected, Unavailable, log, option
 from sampler.agent.config.secrets import shown
-from sampler_prometheus._secure import basic, client_context, on_loopback
+from sampler_prometheus._security import basic, client_context, on_loopback
 from sampler_prometheus._text import TEXT, Text
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Pushgateway:
     stamped = False
     idempotent = True
     relative = False
-    losses: ClassVar[Mapping[str, str]] = {
+    unsupported: ClassVar[Mapping[str, str]] = {
         "precision": "numbers are read as doubles: integers above 2**53 are rounded",
         "timestamps": "left out: a gateway refuses them; the time of its scrape stands",
         "histograms": "a sum that is not known is served as 0",

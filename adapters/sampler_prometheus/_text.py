@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from sampler.adapterkit.render_cache import Refused, Rendered, in_turns
+from sampler.adapterkit.render_cache import NotRendered, Rendered, in_turns
+from sampler.adapterkit.shared_bounds import at_shared_bounds
 from sampler.adapterkit.threads import Lock
-from sampler.agent import ABSENT, Histogram, at_shared_bounds, give_way
+from sampler.agent import ABSENT, HistogramValue, give_way
 from sampler_prometheus._lines import bound, line, names, sum_and_count
 
 if TYPE_CHECKING:
@@ -73,12 +74,12 @@ class Text:
             for begun, series, value in entries:
                 if value is ABSENT:
                     continue
-                if isinstance(begun, Refused):
+                if isinstance(begun, NotRendered):
                     refused[begun.reason] = refused.get(begun.reason, 0) + 1
                     continue
                 if value is not begun.value:
                     begun.value = value
-                    if isinstance(value, Histogram):
+                    if isinstance(value, HistogramValue):
                         _write_histogram(begun, at_shared_bounds(value, series))
                     else:
                         begun.in_text = begun.in_openmetrics = f"{begun.start}{value!r}\n"
@@ -109,7 +110,7 @@ def _let_go(families: Iterable[list[str]]) -> Iterator[list[str]]:
             yield part
 
 
-def _write_histogram(begun: Line, value: Histogram) -> None:
+def _write_histogram(begun: Line, value: HistogramValue) -> None:
     start = begun.start
     text = "".join([f'{start}"{bound(upper)}"}} {count}\n' for upper, count in value.buckets])
     text += f'{start}"+Inf"}} {value.count}\n'

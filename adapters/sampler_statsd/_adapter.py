@@ -37,7 +37,7 @@ class StatsD:
 
     stamped = False
     idempotent = False
-    losses: ClassVar[Mapping[str, str]] = {
+    unsupported: ClassVar[Mapping[str, str]] = {
         "unit": "left out: a name has no place for it",
         "help": "left out: a name has no place for it",
         "precision": "the daemon counts in doubles: integers above 2**53 are rounded",

@@ -17,8 +17,9 @@ import attrs
 from statsd.client.base import StatsClientBase
 
 from sampler.adapterkit.dotted_paths import expand
-from sampler.adapterkit.render_cache import Refused, Rendered, Unencodable, in_turns
-from sampler.agent import ABSENT, Batch, Histogram, at_shared_bounds, difference
+from sampler.adapterkit.render_cache import NotRendered, Rendered, Unencodable, in_turns
+from sampler.adapterkit.shared_bounds import at_shared_bounds
+from sampler.agent import ABSENT, Batch, HistogramValue, difference
 from sampler_statsd._names import Name, Namer, parts
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ SUMS, BUCKETS, QUANTILES = "sums", "buckets", "quantiles"
 
 
 @attrs.define(eq=False)
-class Place:
+class SeriesText:
     """What the texts of a series are made of, and what they last were.
 
     Attributes:
@@ -52,7 +53,7 @@ class Place:
     text: str = ""
 
 
-class Pen(StatsClientBase):  # type: ignore[misc]  # the package has no types
+class CapturingClient(StatsClientBase):  # type: ignore[misc]  # the package has no types
     """A client of the ``statsd`` package that keeps what it would send."""
 
     def __init__(self) -> None:
@@ -118,8 +119,8 @@ class Texts:
         self._quantiles = quantiles if histograms == QUANTILES else ()
         self._prefix: str | None = None
         self._namer = Namer("", tags=tags, buckets=self._buckets)
-        self._rendered: Rendered[Place] = Rendered(self._render, _taken)
-        self._pen = Pen()
+        self._rendered: Rendered[SeriesText] = Rendered(self._render, _taken)
+        self._client = CapturingClient()
 
     def batches(self, snapshot: Snapshot, since: Since) -> Iterator[Batch]:
         """Yield batches of whole entries, in the snapshot's order."""
@@ -132,7 +133,7 @@ class Texts:
             for place, series, value in entries:
                 if value is ABSENT:
                     continue
-                if isinstance(place, Refused):
+                if isinstance(place, NotRendered):
                     refused[place.reason] = refused.get(place.reason, 0) + 1
                     continue
                 if place.kind == "gauge":
@@ -141,8 +142,8 @@ class Texts:
                         if value >= 0:  # + 0: -0.0 becomes 0.0
                             place.text = f"{place.start}{value + 0!r}{place.end}"
                         else:
-                            self._pen.show(place.names[0], value)
-                            place.text = self._pen.written()
+                            self._client.show(place.names[0], value)
+                            place.text = self._client.written()
                     text = place.text
                 elif place.kind == "counter":
                     change = value - since.get(series, 0)
@@ -174,25 +175,25 @@ class Texts:
 
     def _histogram(self, names: tuple[Name, ...], series: Series, value: Any, before: Any) -> str:
         """Return a histogram's lines; none for what did not move."""
-        pen = self._pen
-        recent = difference(value, before) if isinstance(before, Histogram) else value
-        pen.count(names[0], recent.count)
+        client = self._client
+        recent = difference(value, before) if isinstance(before, HistogramValue) else value
+        client.count(names[0], recent.count)
         if recent.sum is not None:
             # Falls where negative values were observed: a daemon subtracts it all the same.
-            pen.count(names[1], recent.sum)
+            client.count(names[1], recent.sum)
         for name, q in zip(names[2:], self._quantiles, strict=True):
             estimate = recent.quantile(q)
             if estimate is not None:
-                pen.show(name, estimate)
+                client.show(name, estimate)
         if self._buckets:
             below = 0
             for upper, count in at_shared_bounds(recent, series).buckets:
-                pen.count(self._namer.bucket(series, upper), count - below)
+                client.count(self._namer.bucket(series, upper), count - below)
                 below = count
-            pen.count(self._namer.bucket(series, None), recent.count - below)
-        return pen.written()
+            client.count(self._namer.bucket(series, None), recent.count - below)
+        return client.written()
 
-    def _render(self, series: Series) -> Place:
+    def _render(self, series: Series) -> SeriesText:
         if series.kind == "histogram":
             names = parts(self._namer, series, self._quantiles)
         else:
@@ -202,8 +203,8 @@ class Texts:
             raise Unencodable("too_long")
         letter = "g" if series.kind == "gauge" else "c"
         first = names[0]
-        return Place(names, series.kind, f"{first.path}:", f"|{letter}{first.tags}")
+        return SeriesText(names, series.kind, f"{first.path}:", f"|{letter}{first.tags}")
 
 
-def _taken(place: Place) -> list[tuple[str, None]]:
+def _taken(place: SeriesText) -> list[tuple[str, None]]:
     return [(name.path + name.tags, None) for name in place.names]

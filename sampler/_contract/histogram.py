@@ -21,7 +21,7 @@ else:
     _Mapping = object
 
 
-class Histogram(_Mapping):
+class HistogramValue(_Mapping):
     """An immutable, checked histogram, and the mapping that a sampler yields for it.
 
     It is a ``Mapping`` by registration: what inherits from one is slow to tell from a number.
@@ -84,7 +84,7 @@ class Histogram(_Mapping):
         known = self.resampled((bound,)).buckets
         return known[0][1] if known else None
 
-    def resampled(self, bounds: Sequence[float]) -> Histogram:
+    def resampled(self, bounds: Sequence[float]) -> HistogramValue:
         """Return the same observations at other bounds, those that are known here.
 
         Args:
@@ -100,9 +100,9 @@ class Histogram(_Mapping):
             above = buckets[index][1] if index < size else self.count
             if below == above or (index < size and buckets[index][0] == bound):
                 known.append((bound, above))
-        return Histogram(self.count, self.sum, tuple(known))
+        return HistogramValue(self.count, self.sum, tuple(known))
 
-    def fell_since(self, before: Histogram) -> bool:
+    def fell_since(self, before: HistogramValue) -> bool:
         """Tell whether this cannot be a later reading of ``before``: a reset.
 
         Observations never leave any of the ranges that both have.
@@ -133,7 +133,7 @@ class Histogram(_Mapping):
         return self.buckets[-1][0]
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Histogram):
+        if not isinstance(other, HistogramValue):
             return NotImplemented
         return self._key() == other._key()
 
@@ -141,18 +141,18 @@ class Histogram(_Mapping):
         return hash(self._key())
 
     def __repr__(self) -> str:
-        return f"Histogram(count={self.count}, sum={self.sum}, buckets={dict(self.buckets)})"
+        return f"HistogramValue(count={self.count}, sum={self.sum}, buckets={dict(self.buckets)})"
 
     def _key(self) -> tuple[object, ...]:
         return (self.count, self.sum, self.buckets, self.scale, self.zero_threshold)
 
 
-def merge(one: Histogram, other: Histogram) -> Histogram:
+def merge(one: HistogramValue, other: HistogramValue) -> HistogramValue:
     """Add two histograms of distinct observations, keeping the bounds known in both."""
     return _combine(one, other, add, add)
 
 
-def difference(later: Histogram, earlier: Histogram) -> Histogram:
+def difference(later: HistogramValue, earlier: HistogramValue) -> HistogramValue:
     """Return what ``later`` observed since ``earlier``, keeping the bounds known in both.
 
     Both must be readings of one series without a reset between them.
@@ -160,7 +160,7 @@ def difference(later: Histogram, earlier: Histogram) -> Histogram:
     return _combine(later, earlier, sub, sub)
 
 
-def _grown(later: Histogram, earlier: Histogram) -> list[int]:
+def _grown(later: HistogramValue, earlier: HistogramValue) -> list[int]:
     """Return by how much the counts grew, at the bounds known in both."""
     if _same_bounds(later, earlier):
         pairs = zip(later.buckets, earlier.buckets, strict=True)
@@ -168,16 +168,16 @@ def _grown(later: Histogram, earlier: Histogram) -> list[int]:
     return [count for _, count in difference(later, earlier).buckets]
 
 
-def _same_bounds(one: Histogram, other: Histogram) -> bool:
+def _same_bounds(one: HistogramValue, other: HistogramValue) -> bool:
     return [upper for upper, _ in one.buckets] == [upper for upper, _ in other.buckets]
 
 
 def _combine(
-    one: Histogram,
-    other: Histogram,
+    one: HistogramValue,
+    other: HistogramValue,
     counts: Callable[[int, int], int],
     sums: Callable[[float, float], float],
-) -> Histogram:
+) -> HistogramValue:
     if _same_bounds(one, other):
         buckets = tuple(
             (upper, counts(a, b))
@@ -191,7 +191,7 @@ def _combine(
         known = one.resampled(uppers).buckets
         buckets = tuple((u, counts(a, of_other[u])) for u, a in known if u in of_other)
     same_scale = one.scale == other.scale and one.zero_threshold == other.zero_threshold
-    return Histogram(
+    return HistogramValue(
         counts(one.count, other.count),
         None if one.sum is None or other.sum is None else sums(one.sum, other.sum),
         buckets,
@@ -200,4 +200,4 @@ def _combine(
     )
 
 
-Mapping.register(Histogram)  # pyright: ignore[reportAttributeAccessIssue]
+Mapping.register(HistogramValue)  # pyright: ignore[reportAttributeAccessIssue]

@@ -1,7 +1,7 @@
 """What one pull by one consumer produced: snapshot, blocks, series.
 
-Beyond the Collector every value is an ``int`` in ±2**63, a finite ``float`` or a
-:class:`~sampler._contract.histogram.Histogram`; nothing in a snapshot refers to an author's object.
+Beyond the Collector every value is an ``int`` in ±2**63, a finite ``float`` or a :class:`~sampler.HistogramValue`;
+nothing in a snapshot refers to an author's object.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any, TypeAlias
 
-    from sampler._contract.histogram import Histogram
+    from sampler._contract.histogram import HistogramValue
 
-    Value: TypeAlias = int | float | Histogram
+    Value: TypeAlias = int | float | HistogramValue
 
 
 class Absent:

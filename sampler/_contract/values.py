@@ -7,7 +7,7 @@ from operator import index
 
 from sampler._contract.declaration import kind as kind_of
 from sampler._contract.declaration import short
-from sampler._contract.histogram import Histogram, difference, merge
+from sampler._contract.histogram import HistogramValue, difference, merge
 from sampler._contract.names import MAX_BUCKETS
 from sampler._contract.snapshot import ABSENT
 from sampler._runtime.abandoned import foreign
@@ -25,7 +25,7 @@ _NO_KINDS = ("c", "m", "M", "O", "S", "T", "U")
 """Of numpy's types: complex, times, objects, texts."""
 
 
-class Refused(Exception):
+class RefusedSample(Exception):
     """A sample that cannot be taken.
 
     Attributes:
@@ -69,7 +69,7 @@ def plain(value: Any, series: Series) -> Value | Absent:
         return ABSENT if silent else _histogram(value, series)
     read = number(value, series)
     if series.kind == "counter" and read is not ABSENT and read < 0:  # type: ignore[operator]
-        raise Refused("S-20", "negative", f"{series}: a counter cannot be {read}")
+        raise RefusedSample("S-20", "negative", f"{series}: a counter cannot be {read}")
     return read
 
 
@@ -82,12 +82,14 @@ def number(value: Any, series: Series) -> int | float | Absent:
         value = _converted(value, series)
     if isinstance(value, int):
         if not -(2**63) <= value < 2**63:
-            raise Refused(_clause(series), "out_of_range", f"{series}: an integer beyond ±2**63")
+            raise RefusedSample(
+                _clause(series), "out_of_range", f"{series}: an integer beyond ±2**63"
+            )
         return value
     if value != value:  # noqa: PLR0124 - NaN
         return ABSENT
     if value - value != 0.0:
-        raise Refused(_clause(series), "not_finite", f"{series}: {value}")
+        raise RefusedSample(_clause(series), "not_finite", f"{series}: {value}")
     return float(value)
 
 
@@ -136,24 +138,24 @@ def _converted(value: Any, series: Series) -> int | float:
     except BaseException as error:
         if not foreign(error):
             raise
-        raise Refused(
+        raise RefusedSample(
             _clause(series), "type", f"{series}: {kind_of(value)} fails: {short(error)}"
         ) from None
     if converted is not None:
         return converted
     raised = issubclass(type(value), BaseException)  # by a gauge's function
     got = short(value) if raised else kind_of(value)
-    raise Refused(_clause(series), "type", f"{series}: expected a number, got {got}")
+    raise RefusedSample(_clause(series), "type", f"{series}: expected a number, got {got}")
 
 
-def _histogram(value: Any, series: Series) -> Histogram:
-    def torn(what: str) -> Refused:
-        return Refused("S-21", "histogram", f"{series}: {what}")
+def _histogram(value: Any, series: Series) -> HistogramValue:
+    def torn(what: str) -> RefusedSample:
+        return RefusedSample("S-21", "histogram", f"{series}: {what}")
 
-    if type(value) is Histogram:  # immutable, and checked when an instrument made it
+    if type(value) is HistogramValue:  # immutable, and checked when an instrument made it
         return value
     if not hasattr(value, "get"):
-        raise Refused(
+        raise RefusedSample(
             _clause(series), "type", f"{series}: expected a histogram, got {kind_of(value)}"
         )
     count = number(value.get("count"), series)
@@ -165,7 +167,9 @@ def _histogram(value: Any, series: Series) -> Histogram:
         raise torn("'buckets' must map upper bounds to cumulative counts")
     read = table(pairs, MAX_BUCKETS + 1)  # infinity may be among them
     if len(read) - (_INFINITE in read) > MAX_BUCKETS:
-        raise Refused("C-14", "too_many_buckets", f"{series} has more than {MAX_BUCKETS} buckets")
+        raise RefusedSample(
+            "C-14", "too_many_buckets", f"{series} has more than {MAX_BUCKETS} buckets"
+        )
     buckets = []
     for upper, cumulative in read.items():
         bound, at = _bound(upper, series), number(cumulative, series)
@@ -185,7 +189,7 @@ def _histogram(value: Any, series: Series) -> Histogram:
     if below > count:
         raise torn("more observations in buckets than 'count'")
     scale, zero = value.get("scale"), value.get("zero_threshold")
-    return Histogram(
+    return HistogramValue(
         count,
         None if total is ABSENT else total,  # type: ignore[arg-type]
         tuple(buckets),
@@ -197,40 +201,40 @@ def _histogram(value: Any, series: Series) -> Histogram:
 def _bound(upper: Any, series: Series) -> float:
     bound = upper if type(upper) is float else float(_converted(upper, series))
     if bound != bound or bound == -_INFINITE:  # noqa: PLR0124 - NaN
-        raise Refused("S-21", "histogram", f"{series}: {bound} is no upper bound")
+        raise RefusedSample("S-21", "histogram", f"{series}: {bound} is no upper bound")
     return bound + 0.0  # -0.0 and 0.0 are one bound
 
 
 def add(one: Value, other: Value) -> Value:
     """Add two values of one cumulative metric."""
-    if isinstance(one, Histogram) or isinstance(other, Histogram):
+    if isinstance(one, HistogramValue) or isinstance(other, HistogramValue):
         return merge(_is_histogram(one), _is_histogram(other))
     return one + other
 
 
 def subtract(later: Value, earlier: Value) -> Value:
     """Return the increase between two readings of one series, without a reset between them."""
-    if isinstance(later, Histogram) or isinstance(earlier, Histogram):
+    if isinstance(later, HistogramValue) or isinstance(earlier, HistogramValue):
         return difference(_is_histogram(later), _is_histogram(earlier))
     return later - earlier
 
 
 def fell(later: Value, earlier: Value) -> bool:
     """Tell whether ``later`` cannot follow ``earlier`` without a reset."""
-    if not isinstance(later, Histogram):
+    if not isinstance(later, HistogramValue):
         return later < earlier  # type: ignore[operator]
     return later.fell_since(_is_histogram(earlier))
 
 
 def fits(value: Value) -> bool:
     """Tell whether a sum of values is still one that a snapshot may hold."""
-    if isinstance(value, Histogram):
+    if isinstance(value, HistogramValue):
         return value.count < 2**63 and (value.sum is None or fits(value.sum))
     if isinstance(value, int):
         return -(2**63) <= value < 2**63
     return value - value == 0.0
 
 
-def _is_histogram(value: Value) -> Histogram:
-    assert isinstance(value, Histogram)  # noqa: S101 - one series has one kind
+def _is_histogram(value: Value) -> HistogramValue:
+    assert isinstance(value, HistogramValue)  # noqa: S101 - one series has one kind
     return value

@@ -56,13 +56,13 @@ class Instruments:
     def __init__(
         self, name: str, registry: Registry | None = None, *, max_children: int = MAX_CHILDREN
     ) -> None:
-        from sampler._registry import registry as _registry
+        from sampler._registry import registry as registries
 
         self.name: str = name
         self._max_children = _count(max_children)
         self._start = time.time()
         self._instruments: dict[str, tuple[Instrument, object]] = {}
-        home = _registry.default if registry is None else registry
+        home = registries.default if registry is None else registry
         self.registration: Registration = home.register(
             Bounded({"name": name, "sample": self._sample, "start": self._started})
         )

@@ -14,9 +14,9 @@ from itertools import accumulate
 
 from sampler._contract.bounds import SCALE, UPPERS
 from sampler._contract.declaration import short
-from sampler._contract.histogram import Histogram as Value
+from sampler._contract.histogram import HistogramValue as Value
 from sampler._contract.values import Lost, real
-from sampler._instruments import free_threading as _locked
+from sampler._instruments import free_threading
 from sampler._instruments.timers import Exceptions, InProgress, Timer
 from sampler._runtime.abandoned import foreign
 
@@ -317,5 +317,5 @@ def plain(n: Any) -> int | float:
     return number
 
 
-if _locked.NEEDED:
-    _locked.guard(Counter, Gauge, RefusingGauge, Histogram)
+if free_threading.NEEDED:
+    free_threading.guard(Counter, Gauge, RefusingGauge, Histogram)

@@ -11,8 +11,8 @@ from sampler._contract.snapshot import Failure, Snapshot
 from sampler._pull.failure_log import report_failure, report_refused
 from sampler._pull.intake import Intake
 from sampler._pull.source import Overdue, Source, running_loop
-from sampler._registry import registry as _registry
-from sampler._runtime import worker as _worker
+from sampler._registry import registry as registries
+from sampler._runtime import worker
 from sampler._runtime.abandoned import BUDGET
 from sampler._runtime.fork import moment
 from sampler._runtime.gil_yield import Turns
@@ -70,7 +70,7 @@ class Collector:
         self._clock = clock
         self.interval = interval
         self.deadline: float = min(interval or 5.0, 5.0) if deadline is None else deadline
-        self._registry = _registry.default if registry is None else registry
+        self._registry = registries.default if registry is None else registry
         self._reuse = reuse
         self._max_samples = max_samples
         self._max_series = max_series
@@ -91,7 +91,7 @@ class Collector:
         self._pulling = False
         self._turns = 0
         self._last: Snapshot | None = None
-        self._crew = _worker.Crew(f"sampler-{self.name}")
+        self._worker = worker.Worker(f"sampler-{self.name}")
         self._sources: dict[Registration, Source] = {}
         self._pid = os.getpid()
         self._identity = {**self._identity, "pid": str(self._pid)}
@@ -165,10 +165,10 @@ class Collector:
                 return
         self._close_all(list(self._sources.values()), until)
         self._sources = {}
-        self._crew.close()
+        self._worker.close()
 
     def _refuse_samplers(self, method: str) -> None:
-        if self._crew.is_mine():  # it would wait for itself
+        if self._worker.is_mine():  # it would wait for itself
             raise CollectorBusy(self.name, f"{method}() was called by one of its samplers")
 
     def _wait(self, condition: Callable[[], bool], until: float) -> bool:
@@ -215,7 +215,7 @@ class Collector:
             source.caller = caller
         due.sort(key=lambda source: not source.registration.health.proven)
         jobs = [
-            _worker.Job(source.pull, optional=not source.registration.health.proven)
+            worker.Job(source.pull, optional=not source.registration.health.proven)
             for source in due
         ]
         self._run(due, jobs, until)
@@ -242,15 +242,15 @@ class Collector:
             self.interval,
         )
 
-    def _run(self, sources: list[Source], jobs: list[_worker.Job], until: float) -> None:
+    def _run(self, sources: list[Source], jobs: list[worker.Job], until: float) -> None:
         try:
-            self._crew.run(jobs, self.deadline, until)
+            self._worker.run(jobs, self.deadline, until)
         finally:  # after KeyboardInterrupt, too: what still runs must not be called meanwhile
             for source, job in zip(sources, jobs, strict=True):
                 if job.overran is not None:
                     source.left(job.overran)
 
-    def _judge(self, source: Source, job: _worker.Job) -> Failure | None:
+    def _judge(self, source: Source, job: worker.Job) -> Failure | None:
         health = source.registration.health
         if job.reason == "deadline":
             health.overran(self._clock.monotonic(), self.deadline)
@@ -299,8 +299,8 @@ class Collector:
 
     def _close_all(self, sources: list[Source], until: float = float("inf")) -> None:
         closable = [source for source in sources if source.windowed and not source.busy]
-        jobs = [_worker.Job(source.close) for source in closable]
-        self._crew.run(jobs, self.deadline, until)
+        jobs = [worker.Job(source.close) for source in closable]
+        self._worker.run(jobs, self.deadline, until)
         for source, job in zip(closable, jobs, strict=True):
             if trouble := job.message or job.reason:
                 log.warning("sampler %r: close() failed: %s", source.name, trouble)

@@ -13,9 +13,9 @@ from itertools import chain
 from sampler._contract.declaration import UNDECLARED, Declaration, short
 from sampler._contract.names import OVERFLOW, SURPLUS
 from sampler._contract.snapshot import ABSENT, Absent, Block, Series
-from sampler._contract.values import Lost, Refused, fell, fits, plain, subtract
+from sampler._contract.values import Lost, RefusedSample, fell, fits, plain, subtract
 from sampler._pull.overflow import Overflow
-from sampler._pull.reading import Reading, Slot
+from sampler._pull.reading import Reading, Row
 from sampler._pull.sample import keyed, parted
 from sampler._runtime.abandoned import foreign
 from sampler._runtime.gil_yield import ENTRIES, give_way
@@ -54,7 +54,7 @@ class Intake:
         since: float = 0.0,
         absent_at: float | None = None,
         inherited_at: float | None = None,
-        report: Callable[[Refused], None] | None = None,
+        report: Callable[[RefusedSample], None] | None = None,
     ) -> None:
         self._declaration = declaration
         self._max_samples = max_samples
@@ -63,7 +63,7 @@ class Intake:
         self._absent_at = absent_at
         self._inherited_at = inherited_at
         self._report = report
-        self._slots: list[Slot] = []
+        self._slots: list[Row] = []
         self._series: tuple[Series, ...] = ()
         self._last: list[Any] = []
         self._index: dict[Key, int] = {}
@@ -82,12 +82,12 @@ class Intake:
             start: epoch seconds at which the source says its cumulative values were zero.
         """
         reading = Reading(time, start, self._overflow.begin(), self._report)
-        slots = self._slots
+        rows = self._slots
         last: list[Any] = self._last
-        count = len(slots)
+        count = len(rows)
         restarted: list[int] = []
         if start is not None and self._start is not None and start != self._start:
-            restarted = [i for i, slot in enumerate(slots) if slot.series.cumulative]
+            restarted = [i for i, row in enumerate(rows) if row.series.cumulative]
             last = [_MISSING] * count
             reading.overflow = Overflow()
         rest = iter(samples)
@@ -103,7 +103,7 @@ class Intake:
             if reading.taken > turn:
                 if reading.taken > self._max_samples:
                     what = f"more than {self._max_samples} samples in one pull"
-                    reading.refuse(Refused("C-14", "too_many_samples", what))
+                    reading.refuse(RefusedSample("C-14", "too_many_samples", what))
                     _close(samples)
                     reading.cut = True
                     if count <= self._max_samples:  # it ends no series, but nothing piles up
@@ -116,8 +116,8 @@ class Intake:
                 index = position
                 if (
                     position == count
-                    or metric != (slot := slots[position]).metric
-                    or (labels is not slot.raw and labels != slot.raw)
+                    or metric != (row := rows[position]).metric
+                    or (labels is not row.raw and labels != row.raw)
                 ):
                     as_before = False
                     key, raw = keyed(self._declaration, metric, labels)
@@ -128,21 +128,23 @@ class Intake:
                     if index < 0:
                         self._admit(key, raw, value, reading)
                         continue
-                    slot = slots[index]
+                    row = rows[index]
                 if values[index] is not _MISSING:
-                    raise Refused("S-25", "duplicate", f"{slot.series} occurs twice in one pull")
+                    raise RefusedSample(
+                        "S-25", "duplicate", f"{row.series} occurs twice in one pull"
+                    )
                 position = index + 1
                 before = last[index]
                 if value is not before:
                     values[index] = ABSENT  # a refused value keeps its series' place
-                    value = _checked(value, before, slot, index, reading, restarted)
+                    value = _checked(value, before, row, index, reading, restarted)
                 values[index] = value
-            except Refused as refused:
+            except RefusedSample as refused:
                 reading.refuse(refused)
             except BaseException as error:  # an author's own __eq__, __hash__, __iter__ ...
                 if not foreign(error):
                     raise
-                reading.refuse(Refused("S-14", "shape", f"{short(item)}: {short(error)}"))
+                reading.refuse(RefusedSample("S-14", "shape", f"{short(item)}: {short(error)}"))
         as_before = as_before and position == count
         self._settle(reading, values, restarted, as_before=as_before)
         return reading
@@ -156,27 +158,27 @@ class Intake:
             Their values, and the first sample that is another one, if there is one.
         """
         values: list[Any] = []
-        slots = self._slots
-        most = min(len(slots), self._max_samples)  # places kept behind a cut may be more
+        rows = self._slots
+        most = min(len(rows), self._max_samples)  # places kept behind a cut may be more
         for first in range(0, most, ENTRIES):
             if first:
                 give_way()
             until = min(first + ENTRIES, most)
-            for slot, before, item in zip(
-                slots[first:until], last[first:until], samples, strict=False
+            for row, before, item in zip(
+                rows[first:until], last[first:until], samples, strict=False
             ):
                 try:
                     if type(item) is not tuple:
                         return values, item
                     if len(item) == 3:
                         metric, value, labels = item
-                        if labels is not slot.raw and labels != slot.raw:
+                        if labels is not row.raw and labels != row.raw:
                             return values, item
-                    elif len(item) == 2 and slot.raw is None:
+                    elif len(item) == 2 and row.raw is None:
                         metric, value = item
                     else:
                         return values, item
-                    if metric != slot.metric:
+                    if metric != row.metric:
                         return values, item
                 except BaseException as error:  # an author's own __eq__: again, where it is told
                     if not foreign(error):
@@ -185,16 +187,16 @@ class Intake:
                 if value is not before:  # which is plain
                     kind = type(value)
                     if (
-                        slot.histogram
+                        row.histogram
                         or not (
                             (kind is int and 0 <= value < _HIGH)
                             or (kind is float and 0.0 <= value < _INFINITE)
                         )
-                        or (slot.cumulative and (before is _MISSING or value < before))
+                        or (row.cumulative and (before is _MISSING or value < before))
                     ):
                         try:
-                            value = _checked(value, before, slot, len(values), reading, restarted)
-                        except Refused as refused:
+                            value = _checked(value, before, row, len(values), reading, restarted)
+                        except RefusedSample as refused:
                             reading.refuse(refused)
                             value = ABSENT  # a refused value keeps its series' place
                 values.append(value)
@@ -205,20 +207,20 @@ class Intake:
         last = reading.raw
         whole = not (reading.silent or reading.refused)
         if not whole and ABSENT in last:  # what is not there now is compared with what it was
-            old = {slot.series: value for slot, value in zip(self._slots, self._last, strict=True)}
+            old = {row.series: value for row, value in zip(self._slots, self._last, strict=True)}
             last = [
-                old.get(slot.series, _MISSING) if value is ABSENT else value
-                for slot, value in zip(reading.slots, last, strict=True)
+                old.get(row.series, _MISSING) if value is ABSENT else value
+                for row, value in zip(reading.rows, last, strict=True)
             ]
         self._last = last
-        if reading.slots is not self._slots:
-            self._slots = reading.slots
-            self._series = tuple(slot.series for slot in reading.slots)
-            self._index = {slot.key: i for i, slot in enumerate(reading.slots)}
+        if reading.rows is not self._slots:
+            self._slots = reading.rows
+            self._series = tuple(row.series for row in reading.rows)
+            self._index = {row.key: i for i, row in enumerate(reading.rows)}
             self._counts = {}
-            for slot in reading.slots:
-                self._counts[slot.metric] = self._counts.get(slot.metric, 0) + 1
-            self._offsets = any(slot.offset is not None for slot in reading.slots)
+            for row in reading.rows:
+                self._counts[row.metric] = self._counts.get(row.metric, 0) + 1
+            self._offsets = any(row.offset is not None for row in reading.rows)
         self._time, self._start, self._cut = reading.time, reading.start, reading.cut
         self._overflow, self._inherited_at = reading.overflow, None
         values = self._reported(reading) if self._offsets else reading.raw
@@ -233,9 +235,9 @@ class Intake:
     def _reported(self, reading: Reading) -> list[Value | Absent]:
         return [
             value
-            if slot.offset is None or isinstance(value, Absent)
-            else subtract(value, slot.offset)
-            for slot, value in zip(reading.slots, reading.raw, strict=True)
+            if row.offset is None or isinstance(value, Absent)
+            else subtract(value, row.offset)
+            for row, value in zip(reading.rows, reading.raw, strict=True)
         ]
 
     def _admit(self, key: Key, raw: Any, value: Any, reading: Reading) -> None:
@@ -243,26 +245,26 @@ class Intake:
         metric = key[0]
         series = self._name(key, reading.start)
         if key in reading.new or key in reading.folded:
-            raise Refused("S-25", "duplicate", f"{series} occurs twice in one pull")
+            raise RefusedSample("S-25", "duplicate", f"{series} occurs twice in one pull")
         first = plain(value, series)
         if isinstance(first, Absent):
             reading.silent += 1
             return
         live = self._counts.get(metric, 0) + reading.counts.get(metric, 0)
         if live < self._max_series and not self._overflow.holds(metric):
-            reading.add(Slot(metric, raw, key, series), first)
+            reading.add(Row(metric, raw, key, series), first)
         elif series.cumulative:
             reading.overflow.fold(metric, first)
             reading.folded.add(key)
         else:
             limit = f"{series.name} has more than {self._max_series} series"
-            raise Refused("C-14", "too_many_series", limit)
+            raise RefusedSample("C-14", "too_many_series", limit)
 
     def _add_surplus(self, key: Key, value: Any, reading: Reading) -> None:
         """Take what a sampler has folded itself; of a gauge, what it has refused."""
         series, metric = self._name(key, reading.start), key[0]
         if key in reading.folded:
-            raise Refused("S-25", "duplicate", f"{series} occurs twice in one pull")
+            raise RefusedSample("S-25", "duplicate", f"{series} occurs twice in one pull")
         if series.cumulative:
             total = plain(value, series)
             if isinstance(total, Absent):
@@ -276,10 +278,10 @@ class Intake:
             reading.silent += 1 - lost  # each of them counts as a sample
             if lost:
                 what = f"{series.name}: recordings for more label sets than its max_children"
-                reading.refuse(Refused("C-14", OVERFLOW, what), lost)
+                reading.refuse(RefusedSample("C-14", OVERFLOW, what), lost)
         else:
             what = f"{metric}: {OVERFLOW!r} is not a label name"
-            raise Refused("S-03", "label_name", what)
+            raise RefusedSample("S-03", "label_name", what)
 
     def _name(self, key: Key, start: float | None) -> Series:
         metric, pairs = key
@@ -312,22 +314,22 @@ class Intake:
     ) -> None:
         """Turn what was read into slots and values; the old list of slots stays when it can."""
         self._fold(reading, values)
-        slots = self._slots
+        rows = self._slots
         if restarted:
-            slots = list(slots)
+            rows = list(rows)
             for index in restarted:
-                old = slots[index]
+                old = rows[index]
                 series = old.series.restarted(self._started(reading.start))
-                slots[index] = Slot(old.metric, old.raw, old.key, series)
+                rows[index] = Row(old.metric, old.raw, old.key, series)
         if not as_before and _MISSING in values:
             here = [i for i, value in enumerate(values) if value is not _MISSING]
-            slots, values = [slots[i] for i in here], [values[i] for i in here]
+            rows, values = [rows[i] for i in here], [values[i] for i in here]
         if reading.new:
-            slots = [*slots, *(slot for slot, _ in reading.new.values())]
+            rows = [*rows, *(row for row, _ in reading.new.values())]
             values = [*values, *(value for _, value in reading.new.values())]
         if self._inherited_at is not None:
-            self._inherit(slots, values, reading.start, self._inherited_at)
-        reading.slots, reading.raw = slots, values
+            self._inherit(rows, values, reading.start, self._inherited_at)
+        reading.rows, reading.raw = rows, values
 
     def _fold(self, reading: Reading, values: list[Any]) -> None:
         """Give each metric with a surplus its overflow series."""
@@ -335,45 +337,45 @@ class Intake:
         for metric, total, beyond in reading.overflow.finish(own):
             if beyond:
                 what = f"{metric}: folded into one series"
-                reading.refuse(Refused("C-14", OVERFLOW, what), beyond)
+                reading.refuse(RefusedSample("C-14", OVERFLOW, what), beyond)
             key: Key = (metric, SURPLUS)
             index = self._index.get(key, -1)
             value = total if fits(total) else ABSENT
             if isinstance(value, Absent):
                 what = f"{metric}: the sum of its surplus"
-                reading.refuse(Refused("C-14", "out_of_range", what))
+                reading.refuse(RefusedSample("C-14", "out_of_range", what))
             if index >= 0:
                 values[index] = value
             elif not isinstance(value, Absent):
                 series = self._name(key, reading.start)
-                reading.add(Slot(metric, _MISSING, key, series), value)
+                reading.add(Row(metric, _MISSING, key, series), value)
 
     @staticmethod
-    def _inherit(slots: list[Slot], values: list[Any], start: float | None, fork: float) -> None:
+    def _inherit(rows: list[Row], values: list[Any], start: float | None, fork: float) -> None:
         """Make what a parent process counted the baseline of its forked child (S: Fork)."""
         if start is not None and start >= fork:
             return  # the source itself started over
-        for slot, value in zip(slots, values, strict=True):
-            if slot.series.cumulative and value is not ABSENT:
-                slot.offset = value
-                slot.series.start = fork
+        for row, value in zip(rows, values, strict=True):
+            if row.series.cumulative and value is not ABSENT:
+                row.offset = value
+                row.series.start = fork
 
 
 def _checked(
-    value: Any, before: Any, slot: Slot, index: int, reading: Reading, restarted: list[int]
+    value: Any, before: Any, row: Row, index: int, reading: Reading, restarted: list[int]
 ) -> Any:
     """Return a value that is not the last one as a plain one; note a reset."""
     try:
-        value = plain(value, slot.series)
-    except Refused:
+        value = plain(value, row.series)
+    except RefusedSample:
         raise
     except BaseException as error:  # an author's own mapping
         if not foreign(error):
             raise
-        raise Refused("S-14", "shape", f"{slot.series}: {short(error)}") from None
+        raise RefusedSample("S-14", "shape", f"{row.series}: {short(error)}") from None
     if value is ABSENT:
         reading.silent += 1
-    elif slot.cumulative and before is not _MISSING and fell(value, before):
+    elif row.cumulative and before is not _MISSING and fell(value, before):
         restarted.append(index)
     return value
 

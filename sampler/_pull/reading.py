@@ -8,13 +8,13 @@ if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
     from sampler._contract.snapshot import Series, Value
-    from sampler._contract.values import Refused
+    from sampler._contract.values import RefusedSample
     from sampler._pull.overflow import Overflow
 
     Key: TypeAlias = tuple[str, tuple[tuple[str, str], ...]]
 
 
-class Slot:
+class Row:
     """The place of one series in its sampler's order.
 
     Attributes:
@@ -71,8 +71,8 @@ class Reading:
         "raw",
         "refused",
         "report",
+        "rows",
         "silent",
-        "slots",
         "start",
         "taken",
         "time",
@@ -83,15 +83,15 @@ class Reading:
         time: float,
         start: float | None,
         overflow: Overflow,
-        report: Callable[[Refused], None] | None = None,
+        report: Callable[[RefusedSample], None] | None = None,
     ) -> None:
         self.report = report
         self.time = time
         self.start = start
         self.overflow = overflow
-        self.slots: list[Slot] = []
+        self.rows: list[Row] = []
         self.raw: list[Any] = []
-        self.new: dict[Key, tuple[Slot, Value]] = {}
+        self.new: dict[Key, tuple[Row, Value]] = {}
         self.folded: set[Key] = set()
         self.counts: dict[str, int] = {}
         self.taken = self.silent = 0
@@ -99,7 +99,7 @@ class Reading:
         self.refused: dict[str, int] = {}
         self.examples: dict[str, str] = {}
 
-    def refuse(self, refused: Refused, samples: int = 1) -> None:
+    def refuse(self, refused: RefusedSample, samples: int = 1) -> None:
         """Count refused samples and keep the first complaint of their kind."""
         reason = refused.reason
         self.refused[reason] = self.refused.get(reason, 0) + samples
@@ -107,7 +107,7 @@ class Reading:
         if self.report is not None:
             self.report(refused)
 
-    def add(self, slot: Slot, value: Value) -> None:
+    def add(self, row: Row, value: Value) -> None:
         """Take a series that the last pull did not have."""
-        self.new[slot.key] = slot, value
-        self.counts[slot.metric] = self.counts.get(slot.metric, 0) + 1
+        self.new[row.key] = row, value
+        self.counts[row.metric] = self.counts.get(row.metric, 0) + 1

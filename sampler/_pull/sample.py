@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sampler._contract.declaration import FixedLabels, label_text, short
 from sampler._contract.names import GRAMMAR, MAX_LABELS, MAX_NAME, OVERFLOW, exact, is_name
-from sampler._contract.values import Refused, table
+from sampler._contract.values import RefusedSample, table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +22,9 @@ def parted(item: Any) -> tuple[Any, Any, Any]:
         metric, value = item
         return metric, value, None
     if size < 2:
-        raise Refused("S-14", "shape", f"expected (name, value[, labels]), got {short(item)}")
+        raise RefusedSample(
+            "S-14", "shape", f"expected (name, value[, labels]), got {short(item)}"
+        )
     metric, value, labels = item[:3]
     return metric, value, labels
 
@@ -32,21 +34,21 @@ def keyed(
 ) -> tuple[Key, Mapping[str, str | int] | None]:
     """Return what names a series, and its labels as yielded; both of plain objects."""
     if not isinstance(metric, str):
-        raise Refused("S-03", "name", f"{short(metric)} is not a metric name")
+        raise RefusedSample("S-03", "name", f"{short(metric)} is not a metric name")
     metric = exact(metric)
     if len(declaration.name) + 1 + len(metric) > MAX_NAME:
         limit = f"{short(metric)}: a full name has at most {MAX_NAME} characters"
-        raise Refused("S-04", "name", limit)
+        raise RefusedSample("S-04", "name", limit)
     if not is_name(metric):
-        raise Refused("S-03", "name", f"{short(metric)} is not a metric name: use {GRAMMAR}")
+        raise RefusedSample("S-03", "name", f"{short(metric)} is not a metric name: use {GRAMMAR}")
     if labels is None:
         return (metric, ()), None
     if not hasattr(labels, "keys"):
-        raise Refused("S-14", "labels", f"{metric}: labels {short(labels)} are no mapping")
+        raise RefusedSample("S-14", "labels", f"{metric}: labels {short(labels)} are no mapping")
     yielded = table(labels, MAX_LABELS)
     if len(yielded) > MAX_LABELS:
         limit = f"{metric}: a sample has at most {MAX_LABELS} labels"
-        raise Refused("C-14", "too_many_labels", limit)
+        raise RefusedSample("C-14", "too_many_labels", limit)
     raw: dict[str, str | int] = {}
     read: dict[str, str] = {}
     for given, value in yielded.items():
@@ -54,13 +56,13 @@ def keyed(
         surplus = name == OVERFLOW and not (len(yielded) == 1 and label_text(value) == "true")
         if not name or len(name) > MAX_NAME or surplus:
             what = f"{metric}: {short(given)} is not a label name"
-            raise Refused("S-03", "label_name", what)
+            raise RefusedSample("S-03", "label_name", what)
         if name in declaration.labels:
             what = f"{metric}: {name!r} is a constant label already"
-            raise Refused("S-24", "label_name", what)
+            raise RefusedSample("S-24", "label_name", what)
         if (text := label_text(value)) is None:
             what = f"{metric}: label {name!r} has {short(value)}"
-            raise Refused("S-23", "label_value", what)
+            raise RefusedSample("S-23", "label_value", what)
         raw[name] = text if isinstance(value, str) else int(text)
         if text:
             read[name] = text

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sampler._pull.reading import Reading
     from sampler._registry.registry import Registration
     from sampler._runtime.clock import Clock
-    from sampler._runtime.worker import Shift
+    from sampler._runtime.worker import JobBatch
 
 
 _MARGIN = 0.05
@@ -105,7 +105,7 @@ class Source:
         self._limit = max_samples + 1  # one more: the intake refuses it
         self._sample: Callable[[], Any] | None = registration.declaration.sample
         self._block: Block | None = None
-        self._call: Shift | None = None
+        self._call: JobBatch | None = None
         self._awaited: Call | None = None
         self._taken: Read | None = None
         self._kept: Read | None = None
@@ -153,7 +153,7 @@ class Source:
             return True
         return self._call is not None and not self._call.returned
 
-    def left(self, call: Shift) -> None:
+    def left(self, call: JobBatch) -> None:
         """Note that a call was abandoned and may still run."""
         self._call = call
         self.registration.health.left(call)

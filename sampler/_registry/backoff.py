@@ -6,7 +6,7 @@ from sampler._runtime.native import allocate_lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sampler._runtime.worker import Shift
+    from sampler._runtime.worker import JobBatch
 
 FREE_FAILURES = 2
 """Failures in a row that cost no pause: most failures pass by themselves."""
@@ -36,7 +36,7 @@ class Health:
     __slots__ = ("_calls", "_failures", "_overruns", "_until", "proven", "said")
 
     def __init__(self) -> None:
-        self._calls: list[Shift] = []
+        self._calls: list[JobBatch] = []
         self._failures = self._overruns = 0
         self._until = 0.0
         self.proven: bool = False
@@ -67,7 +67,7 @@ class Health:
             if beyond > 0:
                 self._until = now + min(2.0 ** (beyond - 1), LONGEST_PAUSE)
 
-    def left(self, call: Shift) -> None:
+    def left(self, call: JobBatch) -> None:
         """Note a call that was abandoned and may still run."""
         with _lock:
             self._calls.append(call)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sampler._contract.declaration import Declaration, short
 from sampler._contract.snapshot import Failure
 from sampler._registry.registry import Registration
-from sampler._runtime.worker import Crew, Job
+from sampler._runtime.worker import Job, Worker
 from sampler.exceptions import SamplerError
 
 if TYPE_CHECKING:
@@ -61,8 +61,8 @@ def discover(registry: Registry, names: tuple[str, ...], deadline: float) -> tup
         if package in sys.modules and package != "sampler":  # ours only when named
             wanted.setdefault(name, entry.load)
     jobs = [Job(load) for load in wanted.values()]
-    with Crew("sampler-discovery") as crew:
-        crew.run(jobs, deadline)
+    with Worker("sampler-discovery") as worker:
+        worker.run(jobs, deadline)
     for name, job in zip(wanted, jobs, strict=True):
         if failure := _publish(registry, name, job, deadline):
             failures.append(failure)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 
 from sampler._contract.declaration import Bounded, Declaration
-from sampler._registry import backoff as _health
-from sampler._registry import shared_read as _shared
+from sampler._registry import backoff, shared_read
 from sampler._registry.backoff import Health
 from sampler._registry.shared_read import Shared
-from sampler._runtime import fork as _fork
+from sampler._runtime import fork
 from sampler._runtime.native import allocate_lock
 from sampler.exceptions import SamplerConflict
 
@@ -265,15 +264,15 @@ def _process() -> int:
     global _watching  # noqa: PLW0603
     if not _watching:
         _watching = True
-        _fork.in_child(_renew_locks)
+        fork.in_child(_renew_locks)
     return os.getpid()
 
 
 def _renew_locks() -> None:
     global _lock  # noqa: PLW0603
     _lock = allocate_lock()
-    _health.renew_lock()
-    _shared.renew_lock()
+    backoff.renew_lock()
+    shared_read.renew_lock()
 
 
 default = Registry()

@@ -10,7 +10,7 @@ from sampler._runtime.native import allocate_lock, get_ident
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sampler._runtime.worker import Shift
+    from sampler._runtime.worker import JobBatch
 
 BUDGET = 16
 """Abandoned threads a process may hold before samplers that never answered have to wait."""
@@ -41,23 +41,23 @@ def foreign(error: BaseException) -> bool:
 class _Watched:
     """An abandoned shift and what its thread had burnt when it was last looked at."""
 
-    __slots__ = ("cpu", "seen", "shift")
+    __slots__ = ("batch", "cpu", "seen")
 
-    def __init__(self, shift: Shift) -> None:
-        self.shift = shift
+    def __init__(self, batch: JobBatch) -> None:
+        self.batch = batch
         self.cpu = self.seen = 0.0
 
     def end_if_spinning(self) -> None:
         """Raise :class:`Ended` inside the thread when it burns CPU."""
-        shift = self.shift
-        with shift.lock:  # held, the thread cannot leave: its ident stays its own
-            if shift.returned or not shift.ident:
+        batch = self.batch
+        with batch.lock:  # held, the thread cannot leave: its ident stays its own
+            if batch.returned or not batch.ident:
                 return
-            now, cpu = time.monotonic(), _cpu_seconds(shift.ident)
+            now, cpu = time.monotonic(), _cpu_seconds(batch.ident)
             if self.seen and now - self.seen < _PATIENCE:
                 return
             if self.seen and cpu - self.cpu > _BURNING * (now - self.seen):
-                raise_in(shift.ident)
+                raise_in(batch.ident)
             self.seen, self.cpu = now, cpu
 
 
@@ -65,16 +65,16 @@ _watched: list[_Watched] = []
 _lock = allocate_lock()
 
 
-def give_up(shift: Shift) -> None:
+def give_up(batch: JobBatch) -> None:
     """Take over an abandoned shift."""
     with _lock:
-        _watched.append(_Watched(shift))
+        _watched.append(_Watched(batch))
 
 
 def abandoned() -> int:
     """Count the threads of this process that were abandoned and have not returned."""
     with _lock:
-        _watched[:] = [each for each in _watched if not each.shift.returned]
+        _watched[:] = [each for each in _watched if not each.batch.returned]
         return len(_watched)
 
 
@@ -103,7 +103,7 @@ def _forget_after_fork() -> None:
     global _lock  # noqa: PLW0603 - it may have been held at the fork
     _lock = allocate_lock()
     for each in _watched:
-        each.shift.returned = True
+        each.batch.returned = True
     _watched.clear()
 
 

@@ -1,6 +1,6 @@
 """Threads that serve: what their loop raises is said, counted, and they go on.
 
-Every thread of ours that lives as long as its agent is a :class:`Service`, so :func:`ailing` is
+Every thread of ours that lives as long as its agent is a :class:`Service`, so :func:`unhealthy` is
 the truth about all of them.
 """
 
@@ -27,7 +27,7 @@ _wanted: set[Service] = set()
 in_child(_wanted.clear)
 
 
-def ailing() -> dict[str, str]:
+def unhealthy() -> dict[str, str]:
     """Return the threads of this process that should serve and do not: name to reason."""
     return {each.name: why for each in _wanted.copy() if (why := each.trouble)}
 
@@ -78,7 +78,7 @@ class Service(Thread):
 
     @contextmanager
     def within(self, seconds: float) -> Iterator[None]:
-        """Have a piece of work that should end in time; one that does not is told by `ailing`.
+        """Have a piece of work that should end in time; one that does not is told by `unhealthy`.
 
         Args:
             seconds: how long it may take; :data:`GRACE` is added.

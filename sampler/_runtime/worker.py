@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any, Self
 
-__all__ = ("Crew", "Job", "Shift", "abandoned")
+__all__ = ("Job", "JobBatch", "Worker", "abandoned")
 
 
 class Job:
@@ -66,12 +66,12 @@ class Job:
         self.error: BaseException | None = None
         self.message: str = ""
         self.reason: str = ""
-        self.overran: Shift | None = None
+        self.overran: JobBatch | None = None
         self.started: bool = True
         self.seconds: float = 0.0
 
 
-class Shift:
+class JobBatch:
     """The part of a round that one thread works off.
 
     Attributes:
@@ -159,7 +159,7 @@ class Shift:
             index += 1
 
 
-class Crew:
+class Worker:
     """Runs rounds of jobs on one daemon thread, replaced when it hangs. One caller at a time.
 
     A context manager that lets the thread end.
@@ -167,7 +167,7 @@ class Crew:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._tasks: SimpleQueue[Shift | None] | None = None
+        self._tasks: SimpleQueue[JobBatch | None] | None = None
         self._members: set[int] = set()
 
     def run(self, jobs: Sequence[Job], deadline: float, until: float = float("inf")) -> None:
@@ -189,13 +189,13 @@ class Crew:
             if time.monotonic() >= until:
                 _give_up(jobs, "unreached")
                 return
-            shift = Shift(jobs)
+            batch = JobBatch(jobs)
             try:
-                self._queue().put(shift)
+                self._queue().put(batch)
             except RuntimeError:  # no new thread at interpreter exit (3.12)
                 _give_up(jobs, "unreached")
                 return
-            late = self._wait(shift, deadline, until)
+            late = self._wait(batch, deadline, until)
             if late is None:
                 return
             jobs = jobs[late + 1 :]
@@ -216,48 +216,48 @@ class Crew:
             self._tasks.put(None)
             self._tasks = None
 
-    def _wait(self, shift: Shift, deadline: float, until: float) -> int | None:
+    def _wait(self, batch: JobBatch, deadline: float, until: float) -> int | None:
         """Wait for the shift; return the index of the job that overran, or None."""
         try:
             # Whatever job is under way by then, none is overdue before.
-            shortest = min((_allowed(job, deadline) for job in shift.jobs), default=deadline)
+            shortest = min((_allowed(job, deadline) for job in batch.jobs), default=deadline)
             left = min(shortest, until - time.monotonic())
-            while not shift.finished.acquire(timeout=min(max(left, 0.0), shortest)):
-                with shift.lock:
-                    if shift.index == len(shift.jobs):
+            while not batch.finished.acquire(timeout=min(max(left, 0.0), shortest)):
+                with batch.lock:
+                    if batch.index == len(batch.jobs):
                         return None
-                    now, overdue_at = time.monotonic(), shift.began
-                    overdue_at += _allowed(shift.jobs[shift.index], deadline)
+                    now, overdue_at = time.monotonic(), batch.began
+                    overdue_at += _allowed(batch.jobs[batch.index], deadline)
                     left = min(overdue_at, until) - now
                     if left <= 0:
                         # A thread that has not got round to its first job is not to blame.
-                        overdue = shift.ident and now >= overdue_at
-                        self._abandon(shift, "deadline" if overdue else "unreached")
-                        return shift.index
+                        overdue = batch.ident and now >= overdue_at
+                        self._abandon(batch, "deadline" if overdue else "unreached")
+                        return batch.index
         except BaseException:  # KeyboardInterrupt in the waiting thread
-            with shift.lock:
-                self._abandon(shift, "unreached")
+            with batch.lock:
+                self._abandon(batch, "unreached")
             raise
-        if shift.failed is None:
+        if batch.failed is None:
             return None
-        job = shift.jobs[shift.index]
-        job.error, job.message = shift.failed, told(shift.failed)
+        job = batch.jobs[batch.index]
+        job.error, job.message = batch.failed, told(batch.failed)
         self.close()
-        return shift.index
+        return batch.index
 
-    def _abandon(self, shift: Shift, reason: str) -> None:
+    def _abandon(self, batch: JobBatch, reason: str) -> None:
         """Give up on the thread; the shift's lock is held."""
-        if shift.index < len(shift.jobs):
-            job = shift.jobs[shift.index]
-            job.overran, job.reason = shift, reason
-            job.seconds = time.monotonic() - shift.began
-        shift.abandoned = True
+        if batch.index < len(batch.jobs):
+            job = batch.jobs[batch.index]
+            job.overran, job.reason = batch, reason
+            job.seconds = time.monotonic() - batch.began
+        batch.abandoned = True
         self.close()  # a thread that has finished just now ends as well
-        give_up(shift)
+        give_up(batch)
 
-    def _queue(self) -> SimpleQueue[Shift | None]:
+    def _queue(self) -> SimpleQueue[JobBatch | None]:
         if self._tasks is None:
-            tasks: SimpleQueue[Shift | None] = SimpleQueue()
+            tasks: SimpleQueue[JobBatch | None] = SimpleQueue()
             self._tasks = tasks  # before anything may interrupt: close() ends the thread
             try:
                 Thread(self._serve, self._name, (tasks,)).start()
@@ -266,20 +266,20 @@ class Crew:
                 raise
         return self._tasks
 
-    def _serve(self, tasks: SimpleQueue[Shift | None]) -> None:
+    def _serve(self, tasks: SimpleQueue[JobBatch | None]) -> None:
         ident = get_ident()
-        shift: Shift | None = None
+        batch: JobBatch | None = None
         try:
             self._members.add(ident)
-            while (shift := tasks.get()) is not None:
-                if not shift.serve():
+            while (batch := tasks.get()) is not None:
+                if not batch.serve():
                     return
-                shift = None  # waiting for the next one must not keep what the samplers gave
+                batch = None  # waiting for the next one must not keep what the samplers gave
         except BaseException as error:  # ours: what an author raises ends in the job
             if self._tasks is tasks:
                 self._tasks = None
-            if shift is not None:
-                shift.fail(error)
+            if batch is not None:
+                batch.fail(error)
             while not tasks.empty():
                 if (left := tasks.get()) is not None:
                     left.fail(error)

@@ -40,7 +40,7 @@ class Unencodable(Exception):
 
 @final
 @attrs.frozen
-class Refused:
+class NotRendered:
     """Stands where a rendering would, for a series that is not carried.
 
     Attributes:
@@ -50,7 +50,7 @@ class Refused:
     reason: str
 
 
-COLLISION = Refused("collision")
+COLLISION = NotRendered("collision")
 
 
 @attrs.define
@@ -81,13 +81,13 @@ class Rendered(Generic[R]):
     ) -> None:
         self._render = render
         self._names = names or _itself
-        self._kept: dict[int, tuple[tuple[Series, ...], list[R | Refused]]] = {}
-        self._made: dict[Series, R | Refused] = {}
+        self._kept: dict[int, tuple[tuple[Series, ...], list[R | NotRendered]]] = {}
+        self._made: dict[Series, R | NotRendered] = {}
         self._claims: dict[Hashable, _Claim] = {}
         self._waiting: dict[Series, int] = {}
         self._wanted: set[Hashable] = set()
 
-    def of(self, snapshot: Snapshot) -> list[tuple[Block, list[R | Refused]]]:
+    def of(self, snapshot: Snapshot) -> list[tuple[Block, list[R | NotRendered]]]:
         """Return each block with a list aligned with ``block.series``."""
         tuples = {id(block.series): block.series for block in snapshot.blocks}
         if tuples.keys() != self._kept.keys():
@@ -127,15 +127,15 @@ class Rendered(Generic[R]):
         self._wanted = {n for s in self._waiting for n, _ in self._taken(s)}
         self._say([s for s in self._waiting if str(s) not in said])
 
-    def _rendering(self, series: Series) -> R | Refused:
+    def _rendering(self, series: Series) -> R | NotRendered:
         try:
             return self._render(series)
         except Unencodable as error:
-            return Refused(error.reason)
+            return NotRendered(error.reason)
 
     def _taken(self, series: Series) -> Iterable[tuple[Hashable, Hashable]]:
         made = self._made[series]
-        return () if isinstance(made, Refused) else self._names(made)
+        return () if isinstance(made, NotRendered) else self._names(made)
 
     def _free(
         self, leaving: set[Series], made: Iterable[Series]

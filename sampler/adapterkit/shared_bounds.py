@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sampler._contract.histogram import Histogram
+    from sampler._contract.histogram import HistogramValue
     from sampler._contract.snapshot import Series
 
 SECONDS: tuple[float, ...] = tuple(2.0**i for i in range(-13, 8))
@@ -19,7 +19,7 @@ OTHERS: tuple[float, ...] = tuple(4.0**i for i in range(-5, 16))
 """Of all others: powers of four, from 2**-10 to 2**30."""
 
 
-def at_shared_bounds(value: Histogram, series: Series) -> Histogram:
+def at_shared_bounds(value: HistogramValue, series: Series) -> HistogramValue:
     """Return an exponential histogram at the bounds that all processes share.
 
     One with bounds of its author's choice is returned as it is.

@@ -5,7 +5,7 @@ import sys
 
 from sampler._runtime.fork import in_child
 from sampler._runtime.native import original, sleep
-from sampler._runtime.service import Service, ailing
+from sampler._runtime.service import Service, unhealthy
 from sampler._runtime.threads import Condition, Event, Lock, Thread, foreign
 
 __all__ = [
@@ -15,10 +15,10 @@ __all__ = [
     "Selector",
     "Service",
     "Thread",
-    "ailing",
     "foreign",
     "in_child",
     "sleep",
+    "unhealthy",
 ]
 
 Selector: type[selectors.BaseSelector]

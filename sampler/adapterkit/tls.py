@@ -28,7 +28,7 @@ _HEADER = 5
 
 
 class Secured:
-    """One side of a connection: sends and receives as a :class:`~sampler.adapterkit.sockets.Socket`.
+    """One side of a connection, which sends and receives as a ``Socket`` does.
 
     The handshake is part of the first call that sends or receives. A socket that does not wait
     (``setblocking(False)``) raises ``BlockingIOError`` where it would; a send that did is repeated

@@ -1,17 +1,16 @@
 """The agent: schedules pulls and runs adapters inside a process."""
 
-from sampler._contract.histogram import Histogram, difference
+from sampler._contract.histogram import HistogramValue, difference
 from sampler._contract.snapshot import ABSENT, Block, Series, Snapshot
 from sampler._runtime.gil_yield import give_way
 from sampler._runtime.log import log
 from sampler._runtime.no_fork import no_fork
-from sampler.adapterkit.shared_bounds import at_shared_bounds
 from sampler.agent.agent import Agent
 from sampler.agent.config.options import Option, option, options
 from sampler.agent.delivery.adapter import (
     DELIVERED,
-    LOSSES,
     UNCONFIRMED,
+    UNSUPPORTED,
     Adapter,
     Batch,
     Outcome,
@@ -19,22 +18,22 @@ from sampler.agent.delivery.adapter import (
     Since,
 )
 from sampler.agent.delivery.baselines import step
-from sampler.agent.delivery.ledger import Account, Law
+from sampler.agent.delivery.ledger import Balance, Ledger
 from sampler.agent.singleton import reload, start, stop
 from sampler.exceptions import Rejected, Unavailable
 
 __all__ = [
     "ABSENT",
     "DELIVERED",
-    "LOSSES",
     "UNCONFIRMED",
-    "Account",
+    "UNSUPPORTED",
     "Adapter",
     "Agent",
+    "Balance",
     "Batch",
     "Block",
-    "Histogram",
-    "Law",
+    "HistogramValue",
+    "Ledger",
     "Option",
     "Outcome",
     "Rejected",
@@ -43,7 +42,6 @@ __all__ = [
     "Since",
     "Snapshot",
     "Unavailable",
-    "at_shared_bounds",
     "difference",
     "give_way",
     "log",

@@ -7,23 +7,23 @@ import time
 from typing import TYPE_CHECKING
 
 from sampler._pull.collector import Collector
-from sampler._registry import registry as _registry
+from sampler._registry import registry as registries
 from sampler._registry.registry import Registry
 from sampler._runtime.log import log
 from sampler._runtime.native import get_ident
-from sampler._runtime.service import ailing
+from sampler._runtime.service import unhealthy
 from sampler._runtime.threads import Lock, uninterrupted
-from sampler.agent.channel import Channel, Pushed, Scraped, channel
+from sampler.agent.channel import Channel, PushChannel, ScrapeChannel, channel
 from sampler.agent.config.secrets import described
 from sampler.agent.config.settings import Settings, default_settings
 from sampler.agent.ending import SHORT, calmly, close, end, flush, last_ticks
 from sampler.agent.identity import identity, release
-from sampler.agent.interval_loop import Pulse
+from sampler.agent.interval_loop import IntervalLoop
 from sampler.agent.ports import bind_problem
 from sampler.agent.reloading import consumers, kept_or_new, stopped, who
 from sampler.agent.schedule import Schedule, phase
 from sampler.agent.selection import Selection
-from sampler.agent.self_metrics import accounts
+from sampler.agent.self_metrics import self_metrics
 from sampler.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from sampler._contract.snapshot import Failure, Snapshot
     from sampler.agent.config.settings import Program
     from sampler.agent.delivery.adapter import ScrapedAdapter
-    from sampler.agent.delivery.ledger import Account
+    from sampler.agent.delivery.ledger import Balance
 
 _FIRST_PULL = 1.0
 """Seconds that start() waits for the first pulls."""
@@ -56,19 +56,21 @@ class Agent:
         forked: bool = False,
     ) -> None:
         self.settings: Settings = settings or default_settings()
-        self.registry: Registry = _registry.default if registry is None else registry
+        self.registry: Registry = registries.default if registry is None else registry
         self._forked = self._begins_at_fork = forked
         self.identity: Mapping[str, str] = self._who(self.settings.program, claimed=False)
         self._own = Registry(reserved=True)
         self._selection = Selection(self.registry, self.settings.samplers.enable, self._own)
-        self._channels: list[Pushed | Scraped] = [channel(w) for w in self.settings.adapters]
+        self._channels: list[PushChannel | ScrapeChannel] = [
+            channel(w) for w in self.settings.adapters
+        ]
         self._collectors: list[Collector] = []
-        self._pulses: list[Pulse] = []
+        self._loops: list[IntervalLoop] = []
         self._own.register(
-            accounts(
+            self_metrics(
                 lambda: self._channels,
                 lambda: self._collectors,
-                lambda: {p.collector.name: p.ticker for p in self._pulses if p.ticker.ticks},
+                lambda: {p.collector.name: p.ticker for p in self._loops if p.ticker.ticks},
             )
         )
         self._running = self._stopped = self._flushing = self._claimed = False
@@ -126,8 +128,8 @@ class Agent:
             self._beat({})
             self._begins_at_fork = False
         until = time.monotonic() + _FIRST_PULL
-        for pulse in tuple(self._pulses):
-            while time.monotonic() < until and not (self._stopped or pulse.ticker.wait(SHORT)):
+        for loop in tuple(self._loops):
+            while time.monotonic() < until and not (self._stopped or loop.ticker.wait(SHORT)):
                 pass
 
     def reload(self, settings: Settings) -> None:
@@ -162,29 +164,31 @@ class Agent:
         waiting = {each.name for each in self._scraped if each.waits}
         for insist in (True, False):  # what waits for its address already may go on waiting
             scraped = [
-                e for e in new if isinstance(e, Scraped) and insist == (e.name not in waiting)
+                e
+                for e in new
+                if isinstance(e, ScrapeChannel) and insist == (e.name not in waiting)
             ]
             self._open(scraped, before, settings, insist=insist)
-        patience = min((each.wiring.interval for each in self._channels), default=0.0) / 2
+        patience = min((each.settings.interval for each in self._channels), default=0.0) / 2
         deadline = time.monotonic() + min(patience, settings.program.flush_timeout)
-        pulses, self._pulses = self._pulses, []
-        free = [pulse.collector for pulse in pulses if stopped(pulse, deadline)]
-        hung = [pulse.collector for pulse in pulses if pulse.collector not in free]
+        loops, self._loops = self._loops, []
+        free = [loop.collector for loop in loops if stopped(loop, deadline)]
+        hung = [loop.collector for loop in loops if loop.collector not in free]
         end(gone, deadline, last_try=True)
         for each in new:
-            if isinstance(each, Pushed):
-                each.carry(before.get(each.name))
+            if isinstance(each, PushChannel):
+                each.inherit(before.get(each.name))
         unused, self._collectors = self._collectors, []
         self._take_over(settings, channels, same=same)
         for each in new:
-            if isinstance(each, Pushed):
+            if isinstance(each, PushChannel):
                 each.start(self.identity)
-        self._beat({p.collector.interval: p.collector for p in pulses if same})
-        for pulse in pulses:
-            if pulse.collector in hung:
-                pulse.close_later(*{pulse.collector}.difference(self._collectors))
+        self._beat({p.collector.interval: p.collector for p in loops if same})
+        for loop in loops:
+            if loop.collector in hung:
+                loop.close_later(*{loop.collector}.difference(self._collectors))
             else:
-                pulse.close()
+                loop.close()
         for collector in unused:
             if collector not in self._collectors and collector not in hung:
                 collector.close()
@@ -193,7 +197,7 @@ class Agent:
         """Pull exactly once, deliver, and stop; scraped adapters take no part.
 
         Returns:
-            What was pulled; :meth:`accounts` and :meth:`troubles` say what became of it.
+            What was pulled; :meth:`balances` and :meth:`troubles` say what became of it.
         """
         self.discover()
         self._claim(self.settings.program)
@@ -205,17 +209,17 @@ class Agent:
     def _deliver_once(self) -> Snapshot:
         deadline = time.monotonic() + self.settings.program.flush_timeout
         interval = self.settings.program.interval
-        pulse = Pulse(self.collector("once", interval), Schedule(interval), self._pushed)
+        loop = IntervalLoop(self.collector("once", interval), Schedule(interval), self._pushed)
         for each in self._pushed:
             each.start(self.identity)
-        snapshot = pulse.tick()
+        snapshot = loop.tick()
         # Adapters stay open: closing one may take back what it has delivered.
         flush(self._pushed, max(deadline, time.monotonic() + 1.0), close=False)
-        pulse.collector.close()
-        pulse.close()
+        loop.collector.close()
+        loop.close()
         return snapshot
 
-    def stop(self, timeout: float | None = None) -> dict[str, Account]:
+    def stop(self, timeout: float | None = None) -> dict[str, Balance]:
         """Pull a last time, send what waits, and end. Nothing is raised, whatever fails.
 
         Doing it twice is harmless, and may shorten the first time; a forked child's call leaves
@@ -226,7 +230,7 @@ class Agent:
             timeout: seconds for all of it; default: ``flush_timeout``.
 
         Returns:
-            The account of each adapter, as of :meth:`accounts`.
+            The account of each adapter, as of :meth:`balances`.
         """
         if self._pid != os.getpid():  # its threads are the parent's
             return {}
@@ -243,7 +247,7 @@ class Agent:
                 calmly(lambda: uninterrupted(self._finish, here=True))
             finally:
                 self._stopping.discard(mine)
-        return self.accounts()
+        return self.balances()
 
     def _finish(self) -> None:
         while not self._change.acquire(timeout=SHORT):
@@ -259,14 +263,14 @@ class Agent:
             self._change.release()
 
     def _tear_down(self) -> None:
-        hung = last_ticks(self._pulses, lambda: self._until)
+        hung = last_ticks(self._loops, lambda: self._until)
         self._flushing = True
         calmly(end, self._channels, self._until)
-        close(self._pulses, self._collectors, hung, lambda: self._until)
+        close(self._loops, self._collectors, hung, lambda: self._until)
 
-    def accounts(self) -> dict[str, Account]:
+    def balances(self) -> dict[str, Balance]:
         """Return the law of every adapter by name."""
-        return {each.name: each.account() for each in self._channels}
+        return {each.name: each.balance() for each in self._channels}
 
     def troubles(self) -> dict[str, str]:
         """Return, by adapter, what the last attempt to send failed with."""
@@ -275,9 +279,9 @@ class Agent:
     def alive(self) -> bool:
         """Tell whether it runs and every thread of ours in this process serves.
 
-        :func:`sampler.adapterkit.threads.ailing` says which one does not, and why.
+        :func:`sampler.adapterkit.threads.unhealthy` says which one does not, and why.
         """
-        return self._running and not ailing()
+        return self._running and not unhealthy()
 
     def collector(self, name: str, interval: float, reuse: float = 0.0) -> Collector:
         """Return a new consumer of what the configuration enables."""
@@ -300,12 +304,12 @@ class Agent:
         return identity(*words, forked=self._forked, claimed=claimed)
 
     @property
-    def _pushed(self) -> list[Pushed]:
-        return [each for each in self._channels if isinstance(each, Pushed)]
+    def _pushed(self) -> list[PushChannel]:
+        return [each for each in self._channels if isinstance(each, PushChannel)]
 
     @property
-    def _scraped(self) -> list[Scraped]:
-        return [each for each in self._channels if isinstance(each, Scraped)]
+    def _scraped(self) -> list[ScrapeChannel]:
+        return [each for each in self._channels if isinstance(each, ScrapeChannel)]
 
     def _consumer(
         self, settings: Settings, name: str, interval: float, reuse: float = 0.0
@@ -335,7 +339,7 @@ class Agent:
 
     def _open(
         self,
-        scraped: Sequence[Scraped],
+        scraped: Sequence[ScrapeChannel],
         before: Mapping[str, Channel],
         settings: Settings,
         *,
@@ -343,14 +347,14 @@ class Agent:
     ) -> None:
         """Open all of them or none; or, without insisting, each as soon as that is possible."""
         problems = []
-        opened: list[Scraped] = []
+        opened: list[ScrapeChannel] = []
         for each in scraped:
-            interval = each.wiring.interval
+            interval = each.settings.interval
             each.collector = self._consumer(settings, each.name, interval, reuse=interval)
             try:
                 each.open(before.get(each.name))
             except Exception as error:
-                problem = cannot_open(error, each.wiring.adapter)
+                problem = cannot_open(error, each.settings.adapter)
                 problems.append(f"adapters.{each.name}{problem}")
                 if not insist:
                     each.open_later(problem.partition(": ")[2])
@@ -362,7 +366,7 @@ class Agent:
             raise ConfigurationError(settings.file, problems)
 
     def _take_over(
-        self, settings: Settings, channels: list[Pushed | Scraped], *, same: bool
+        self, settings: Settings, channels: list[PushChannel | ScrapeChannel], *, same: bool
     ) -> None:
         """Make another configuration this agent's."""
         if who(settings.program) != who(self.settings.program):
@@ -373,24 +377,24 @@ class Agent:
         self._channels = channels
         for each in self._scraped:
             if not same:
-                interval = each.wiring.interval
+                interval = each.settings.interval
                 each.collector = self._consumer(settings, each.name, interval, reuse=interval)
             self._collectors.append(each.collector)
         self._load()
 
     def _beat(self, collectors: Mapping[float | None, Collector]) -> None:
         """Begin to tick, each interval with the Collector that is given for it, or a new one."""
-        for interval in sorted({each.wiring.interval for each in self._pushed}):
-            channels = [each for each in self._pushed if each.wiring.interval == interval]
+        for interval in sorted({each.settings.interval for each in self._pushed}):
+            channels = [each for each in self._pushed if each.settings.interval == interval]
             schedule = Schedule(interval, phase(self.identity) * interval)
             collector = collectors.get(interval)
             if collector is None:
                 collector = self.collector(f"{interval:g}s", interval)
             else:
                 self._collectors.append(collector)
-            self._pulses.append(Pulse(collector, schedule, channels))
-        for pulse in self._pulses:
-            pulse.ticker.start()
+            self._loops.append(IntervalLoop(collector, schedule, channels))
+        for loop in self._loops:
+            loop.ticker.start()
 
 
 def cannot_open(error: Exception, adapter: ScrapedAdapter) -> str:

@@ -10,9 +10,9 @@ from sampler._runtime.service import Service
 from sampler._runtime.threads import Event
 from sampler.agent.config.secrets import described, shown
 from sampler.agent.delivery.adapter import ScrapedAdapter
-from sampler.agent.delivery.baselines import Stepped
+from sampler.agent.delivery.baselines import Baselines, IntervalBaselines
 from sampler.agent.delivery.encoding import Encoder, encode_all
-from sampler.agent.delivery.ledger import Account, Law
+from sampler.agent.delivery.ledger import Balance, Ledger
 from sampler.agent.delivery.outbox import NewestOnly, Outbox
 from sampler.agent.delivery.sender import Sender
 from sampler.agent.spool.spooled_outbox import SpooledOutbox
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from sampler._contract.snapshot import Snapshot
     from sampler._pull.collector import Collector
-    from sampler._runtime.worker import Crew
-    from sampler.agent.config.settings import Wiring
+    from sampler._runtime.worker import Worker
+    from sampler.agent.config.settings import AdapterSettings
     from sampler.agent.delivery.adapter import Adapter, Since
 
 
@@ -37,49 +37,51 @@ class Channel:
 
     Attributes:
         name: the adapter's name in the configuration.
-        wiring: its settings.
-        law: its account.
+        settings: its settings.
+        ledger: its account.
         spool: where what waits is kept on disk, if it is.
     """
 
     spool: Spool | None = None
 
-    def __init__(self, wiring: Wiring, law: Law) -> None:
-        self.name: str = wiring.name
-        self.wiring = wiring
-        self.law = law
+    def __init__(self, settings: AdapterSettings, ledger: Ledger) -> None:
+        self.name: str = settings.name
+        self.settings = settings
+        self.ledger = ledger
 
     @property
     def bytes(self) -> int:
         """Encoded bytes that wait."""
         return 0
 
-    def account(self) -> Account:
+    def balance(self) -> Balance:
         """Return the law's numbers, read at one moment."""
-        return self.law.account()
+        return self.ledger.balance()
 
     def warn(self) -> None:
         """Say at the start who else can read what leaves here, if anybody can."""
-        if said := exposure(self.wiring.adapter):
+        if said := exposure(self.settings.adapter):
             log.warning("adapter %r %s", self.name, said)
 
 
-class Pushed(Channel):
+class PushChannel(Channel):
     """The channel of an adapter that pushes."""
 
-    def __init__(self, wiring: Wiring, adapter: Adapter, law: Law | None = None) -> None:
+    def __init__(
+        self, settings: AdapterSettings, adapter: Adapter, ledger: Ledger | None = None
+    ) -> None:
         self.encoder: Encoder = Encoder(
-            wiring.name, adapter, wiring.interval, wiring.encode_timeout
+            settings.name, adapter, settings.interval, settings.encode_timeout
         )
         self.stamped: bool = getattr(adapter, "stamped", True)
         self.relative: bool = getattr(adapter, "relative", not self.stamped)
-        self._stepped = Stepped()
-        self._outbox: Outbox = self._queue(wiring, law)
-        self._sender = Sender(wiring.name, adapter, self._outbox, wiring.timeout)
-        super().__init__(wiring, self._outbox.law)
+        self._baselines = IntervalBaselines() if self.stamped else Baselines()
+        self._outbox: Outbox[Any] = self._queue(settings, ledger)
+        self._sender = Sender(settings.name, adapter, self._outbox, settings.timeout)
+        super().__init__(settings, self._outbox.ledger)
 
     @property
-    def outbox(self) -> Outbox:
+    def outbox(self) -> Outbox[Any]:
         """Where batches and snapshots wait."""
         return self._outbox
 
@@ -95,13 +97,14 @@ class Pushed(Channel):
 
     def since(self, snapshot: Snapshot) -> Since:
         """Return what a stamped adapter's differences start from, if it takes any."""
-        return self._stepped.since(snapshot) if self.relative else {}
+        if self.relative and isinstance(self._baselines, IntervalBaselines):
+            return self._baselines.since(snapshot)
+        return {}
 
-    def carry(self, before: Channel | None) -> None:
+    def inherit(self, before: Channel | None) -> None:
         """Take differences from where a channel of the same name had arrived when it ended."""
-        if isinstance(before, Pushed) and before.stamped == self.stamped:
-            mine, other = self._baselines(), before._baselines()  # noqa: SLF001 - of one class
-            mine.carry(other.carried())
+        if isinstance(before, PushChannel) and before.stamped == self.stamped:
+            self._baselines.inherit(before._baselines.inheritance())  # noqa: SLF001 - of one class
 
     def start(self, identity: Mapping[str, str]) -> None:
         """Begin to send; a spool is found by the identity."""
@@ -117,19 +120,16 @@ class Pushed(Channel):
         """Wait for the end of the flush, and settle what is left."""
         self._sender.join()
 
-    def _queue(self, wiring: Wiring, law: Law | None) -> Outbox:
-        if not self.stamped:
-            return NewestOnly(self.encoder, law)
-        if wiring.spool is None:
-            return Outbox(wiring.outbox, law)
-        self.spool: Spool | None = Spool(wiring.name, wiring.spool_bytes, wiring.interval)
-        return SpooledOutbox(wiring.outbox, self.spool, wiring.spool, wiring.name, law)
-
-    def _baselines(self) -> Stepped | NewestOnly:
-        return self._outbox if isinstance(self._outbox, NewestOnly) else self._stepped
+    def _queue(self, settings: AdapterSettings, ledger: Ledger | None) -> Outbox[Any]:
+        if isinstance(self._baselines, Baselines):
+            return NewestOnly(self.encoder, self._baselines, ledger)
+        if settings.spool is None:
+            return Outbox(settings.outbox, ledger)
+        self.spool: Spool | None = Spool(settings.name, settings.spool_bytes, settings.interval)
+        return SpooledOutbox(settings.outbox, self.spool, settings.spool, settings.name, ledger)
 
 
-class Scraped(Channel):
+class ScrapeChannel(Channel):
     """The channel of an adapter that is asked.
 
     Attributes:
@@ -138,8 +138,10 @@ class Scraped(Channel):
 
     collector: Collector
 
-    def __init__(self, wiring: Wiring, adapter: ScrapedAdapter, law: Law | None = None) -> None:
-        super().__init__(wiring, law or Law())
+    def __init__(
+        self, settings: AdapterSettings, adapter: ScrapedAdapter, ledger: Ledger | None = None
+    ) -> None:
+        super().__init__(settings, ledger or Ledger())
         self._adapter = adapter
         self._closed = Event()
         self._waits: Service | None = None
@@ -151,10 +153,14 @@ class Scraped(Channel):
             OSError: the address cannot be bound.
         """
         succeed = getattr(self._adapter, "succeed", None)
-        if isinstance(before, Scraped) and before.wiring.type == self.wiring.type and succeed:
-            succeed(before._adapter, self._collect, self.law)  # noqa: SLF001 - of one class
+        if (
+            isinstance(before, ScrapeChannel)
+            and before.settings.type == self.settings.type
+            and succeed
+        ):
+            succeed(before._adapter, self._collect, self.ledger)  # noqa: SLF001 - of one class
         else:
-            self._adapter.open(self._collect, self.law)
+            self._adapter.open(self._collect, self.ledger)
         self.warn()
 
     def open_later(self, problem: str) -> None:
@@ -189,7 +195,7 @@ class Scraped(Channel):
     def _wait(self) -> None:
         while not self._closed.wait(OPEN_AGAIN):
             with suppress(Exception):  # it was said why: it lasts
-                self._adapter.open(self._collect, self.law)
+                self._adapter.open(self._collect, self.ledger)
                 break
         else:
             return
@@ -200,12 +206,14 @@ class Scraped(Channel):
         self.warn()
 
 
-def channel(wiring: Wiring, law: Law | None = None) -> Pushed | Scraped:
+def channel(
+    settings: AdapterSettings, ledger: Ledger | None = None
+) -> PushChannel | ScrapeChannel:
     """Return the channel that suits an adapter; its account goes on with ``law``."""
-    adapter = wiring.adapter
+    adapter = settings.adapter
     if isinstance(adapter, ScrapedAdapter):
-        return Scraped(wiring, adapter, law)
-    return Pushed(wiring, adapter, law)
+        return ScrapeChannel(settings, adapter, ledger)
+    return PushChannel(settings, adapter, ledger)
 
 
 def exposure(adapter: Any) -> str | None:
@@ -218,7 +226,7 @@ def exposure(adapter: Any) -> str | None:
 
 
 def fan_out(
-    crew: Crew, channels: list[Pushed], snapshot: Snapshot, until: float = float("inf")
+    worker: Worker, channels: list[PushChannel], snapshot: Snapshot, until: float = float("inf")
 ) -> None:
     """Hand one snapshot to every pushing adapter of an interval.
 
@@ -226,7 +234,7 @@ def fan_out(
     """
     stamped = [each for each in channels if each.stamped]
     encoded = encode_all(
-        crew, [(each.encoder, snapshot, each.since(snapshot)) for each in stamped], until
+        worker, [(each.encoder, snapshot, each.since(snapshot)) for each in stamped], until
     )
     for each, batches in zip(stamped, encoded, strict=True):
         each.outbox.add(batches)

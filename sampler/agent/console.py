@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 
-from sampler._contract.histogram import Histogram
+from sampler._contract.histogram import HistogramValue
 from sampler._runtime.printable import printable
 from sampler.agent.config.options import option
 from sampler.agent.delivery.adapter import DELIVERED, Batch
@@ -29,7 +29,7 @@ class Console:
     """Print every pull as a table, a block for each sampler."""
 
     stamped = True
-    losses: ClassVar[Mapping[str, str]] = {
+    unsupported: ClassVar[Mapping[str, str]] = {
         "help": "left out: a line is a number, its unit and its name",
         "kind": "left out: a total and a state look alike",
         "precision": "six digits of a fraction, one of a size in bytes",
@@ -70,7 +70,7 @@ def _table(block: Block) -> list[str]:
 
 
 def _shown(series: Series, value: Value) -> tuple[str, str]:
-    if isinstance(value, Histogram):
+    if isinstance(value, HistogramValue):
         mean = value.sum / value.count if value.count and value.sum is not None else 0.0
         return f"{value.count:,}", f"observations, mean {mean:.4g} {series.unit}"
     if series.unit == "By":

@@ -6,14 +6,14 @@ import time
 from typing import TYPE_CHECKING
 
 from sampler._runtime.log import log
-from sampler.agent.channel import Pushed, Scraped
+from sampler.agent.channel import PushChannel, ScrapeChannel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from sampler._pull.collector import Collector
     from sampler.agent.channel import Channel
-    from sampler.agent.interval_loop import Pulse
+    from sampler.agent.interval_loop import IntervalLoop
 
 SHORT = 0.05
 """Seconds between two looks whether a wait has become pointless."""
@@ -27,29 +27,29 @@ def calmly(step: Callable[..., object], *arguments: object) -> None:
         log.exception("a step of the agent's end failed")
 
 
-def last_ticks(pulses: Iterable[Pulse], until: Callable[[], float]) -> list[Collector]:
+def last_ticks(loops: Iterable[IntervalLoop], until: Callable[[], float]) -> list[Collector]:
     """End the ticks, each interval with a last one; return the Collectors whose tick hangs.
 
     Args:
-        pulses: whose ticks.
+        loops: whose ticks.
         until: returns the monotonic moment at which everything ends; it may come nearer.
     """
     begun = time.monotonic()
     hung: list[Collector] = []
-    for pulse in pulses:
+    for loop in loops:
         # A tick that hangs may take half of the time; the rest belongs to what is queued.
-        while not (ended := pulse.ticker.stop(time.monotonic() + SHORT)):
+        while not (ended := loop.ticker.stop(time.monotonic() + SHORT)):
             if time.monotonic() > min(until(), begun + (until() - begun) / 2):
                 break
         if not ended:
-            hung.append(pulse.collector)  # closing it would wait for that tick
+            hung.append(loop.collector)  # closing it would wait for that tick
         elif (left := until() - time.monotonic()) > 0:
-            calmly(pulse.tick, left / 3)
+            calmly(loop.tick, left / 3)
     return hung
 
 
 def flush(
-    pushed: Sequence[Pushed], deadline: float, *, close: bool = True, last_try: bool = False
+    pushed: Sequence[PushChannel], deadline: float, *, close: bool = True, last_try: bool = False
 ) -> None:
     """Let adapters send what waits, all at once, and wait for them.
 
@@ -68,14 +68,16 @@ def flush(
 def end(channels: Iterable[Channel], deadline: float, *, last_try: bool = False) -> None:
     """Flush what is pushed, and close what is scraped; see :func:`flush`."""
     channels = list(channels)
-    flush([each for each in channels if isinstance(each, Pushed)], deadline, last_try=last_try)
+    flush(
+        [each for each in channels if isinstance(each, PushChannel)], deadline, last_try=last_try
+    )
     for each in channels:
-        if isinstance(each, Scraped):
+        if isinstance(each, ScrapeChannel):
             calmly(each.close, max(0.1, deadline - time.monotonic()))
 
 
 def close(
-    pulses: Iterable[Pulse],
+    loops: Iterable[IntervalLoop],
     collectors: Iterable[Collector],
     hung: Sequence[Collector],
     until: Callable[[], float],
@@ -85,8 +87,8 @@ def close(
         if collector not in hung:
             within = max(0.1, until() - time.monotonic())
             calmly(lambda each=collector, within=within: each.close(within=within))
-    for pulse in pulses:
-        if pulse.collector in hung:
-            calmly(pulse.close_later, pulse.collector)
+    for loop in loops:
+        if loop.collector in hung:
+            calmly(loop.close_later, loop.collector)
         else:
-            calmly(pulse.close)
+            calmly(loop.close)

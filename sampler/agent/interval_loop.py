@@ -6,18 +6,18 @@ import time
 from typing import TYPE_CHECKING
 
 from sampler._runtime.threads import Thread
-from sampler._runtime.worker import Crew
+from sampler._runtime.worker import Worker
 from sampler.agent.channel import fan_out
 from sampler.agent.schedule import Ticker
 
 if TYPE_CHECKING:
     from sampler._contract.snapshot import Snapshot
     from sampler._pull.collector import Collector
-    from sampler.agent.channel import Pushed
+    from sampler.agent.channel import PushChannel
     from sampler.agent.schedule import Schedule
 
 
-class Pulse:
+class IntervalLoop:
     """Pulls on schedule and hands each snapshot out.
 
     Attributes:
@@ -26,12 +26,14 @@ class Pulse:
         ticker: when.
     """
 
-    def __init__(self, collector: Collector, schedule: Schedule, channels: list[Pushed]) -> None:
+    def __init__(
+        self, collector: Collector, schedule: Schedule, channels: list[PushChannel]
+    ) -> None:
         self.collector: Collector = collector
-        self.channels: list[Pushed] = channels
+        self.channels: list[PushChannel] = channels
         name = f"sampler-tick-{collector.name}"
         self.ticker: Ticker = Ticker(name, schedule, self.tick, self._longest)
-        self._crew = Crew(f"sampler-encode-{collector.name}")
+        self._worker = Worker(f"sampler-encode-{collector.name}")
 
     def tick(self, within: float | None = None) -> Snapshot:
         """Pull once and hand the snapshot out.
@@ -41,7 +43,7 @@ class Pulse:
         """
         snapshot = self.collector.collect(within=within)
         until = float("inf") if within is None else time.monotonic() + within
-        fan_out(self._crew, self.channels, snapshot, until)
+        fan_out(self._worker, self.channels, snapshot, until)
         return snapshot
 
     def _longest(self) -> float:
@@ -50,7 +52,7 @@ class Pulse:
 
     def close(self) -> None:
         """Let the encoding thread end; the Collector is its agent's to close."""
-        self._crew.close()
+        self._worker.close()
 
     def close_later(self, *collectors: Collector) -> None:
         """Close that, and ``collectors``, once a tick has ended that hangs now."""

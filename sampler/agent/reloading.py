@@ -5,27 +5,29 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from sampler.agent.channel import Channel, Pushed, Scraped, channel
+from sampler.agent.channel import Channel, PushChannel, ScrapeChannel, channel
 
 if TYPE_CHECKING:
-    from sampler.agent.config.settings import Program, Settings, Wiring
-    from sampler.agent.interval_loop import Pulse
+    from sampler.agent.config.settings import AdapterSettings, Program, Settings
+    from sampler.agent.interval_loop import IntervalLoop
 
 
-def kept_or_new(wiring: Wiring, before: Channel | None, *, same: bool) -> Pushed | Scraped:
+def kept_or_new(
+    settings: AdapterSettings, before: Channel | None, *, same: bool
+) -> PushChannel | ScrapeChannel:
     """Return the channel that runs already, where nothing that concerns it has changed."""
-    if isinstance(before, Scraped) and before.wiring == wiring:
+    if isinstance(before, ScrapeChannel) and before.settings == settings:
         return before
-    if isinstance(before, Pushed) and before.wiring == wiring and same:
+    if isinstance(before, PushChannel) and before.settings == settings and same:
         return before
-    return channel(wiring, before.law if before is not None else None)
+    return channel(settings, before.ledger if before is not None else None)
 
 
-def stopped(pulse: Pulse, deadline: float) -> bool:
+def stopped(loop: IntervalLoop, deadline: float) -> bool:
     """End a pulse with a last tick; tell whether its Collector is free."""
-    if not pulse.ticker.stop(deadline):
+    if not loop.ticker.stop(deadline):
         return False
-    pulse.tick(within=max(0.1, deadline - time.monotonic()))
+    loop.tick(within=max(0.1, deadline - time.monotonic()))
     return True
 
 

@@ -62,7 +62,7 @@ METRICS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-def accounts(
+def self_metrics(
     channels: Callable[[], Iterable[Channel]],
     collectors: Callable[[], Iterable[Collector]],
     tickers: Callable[[], Mapping[str, Ticker]],
@@ -71,7 +71,7 @@ def accounts(
 
     def sample() -> Iterator[tuple[Any, ...]]:
         for channel in channels():
-            yield from _law(channel)
+            yield from _ledger(channel)
         for collector in collectors():
             yield from _pulls(collector)
         for consumer, ticker in tickers().items():
@@ -88,16 +88,16 @@ def accounts(
     return {"name": RESERVED, "sample": sample, "metrics": METRICS}
 
 
-def _law(channel: Channel) -> Iterator[tuple[Any, ...]]:
+def _ledger(channel: Channel) -> Iterator[tuple[Any, ...]]:
     labels = {"adapter": channel.name}
-    account = channel.account()
-    yield "entries.collected", account.collected, labels
-    yield "entries.recovered", account.recovered, labels
-    yield "entries.delivered", account.delivered, labels
-    yield "entries.unconfirmed", account.unconfirmed, labels
-    for reason, entries in account.dropped.items():
+    balance = channel.balance()
+    yield "entries.collected", balance.collected, labels
+    yield "entries.recovered", balance.recovered, labels
+    yield "entries.delivered", balance.delivered, labels
+    yield "entries.unconfirmed", balance.unconfirmed, labels
+    for reason, entries in balance.dropped.items():
         yield "entries.dropped", entries, {**labels, "reason": reason}
-    yield "entries.queued", account.queued, labels
+    yield "entries.queued", balance.queued, labels
     yield "outbox.size", channel.bytes, labels
     if channel.spool is not None:
         yield "spool.size", channel.spool.size, labels
@@ -107,8 +107,8 @@ def _law(channel: Channel) -> Iterator[tuple[Any, ...]]:
 
 def _pulls(collector: Collector) -> Iterator[tuple[Any, ...]]:
     groups: dict[str, list[Statistics]] = {}
-    for account in collector.statistics():  # several of one name differ in constant labels
-        groups.setdefault(account.sampler, []).append(account)
+    for balance in collector.statistics():  # several of one name differ in constant labels
+        groups.setdefault(balance.sampler, []).append(balance)
     for sampler, alike in groups.items():
         labels = {"consumer": collector.name, "sampler": sampler}
         yield "samples.yielded", sum(each.yielded for each in alike), labels

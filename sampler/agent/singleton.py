@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sampler._registry.registry import Registry
-    from sampler.agent.config.settings import Wiring
-    from sampler.agent.delivery.ledger import Account
+    from sampler.agent.config.settings import AdapterSettings
+    from sampler.agent.delivery.ledger import Balance
 
 SETTLING = 0.1
 """Seconds after a fork until the child's agent starts; sooner when the child ends before."""
@@ -167,7 +167,7 @@ def reload(config: str | Path | None = None) -> Agent:
         return agent
 
 
-def stop(timeout: float | None = None) -> dict[str, Account]:
+def stop(timeout: float | None = None) -> dict[str, Balance]:
     """Stop the agent of this process, if one runs: :meth:`Agent.stop`.
 
     A signal handler may call this at any moment.
@@ -275,16 +275,16 @@ def _inherit() -> None:
 
 def _heritage(parents: Settings) -> Settings:
     """Return what a child runs: new adapters that push; ports are the parent's."""
-    wirings = (
-        attrs.evolve(wiring, adapter=wiring.make())
-        for wiring in parents.adapters
-        if wiring.make is not None and _pushes(wiring)
+    adapters = (
+        attrs.evolve(each, adapter=each.make())
+        for each in parents.adapters
+        if each.make is not None and _pushes(each)
     )
-    return attrs.evolve(parents, adapters=tuple(wirings))
+    return attrs.evolve(parents, adapters=tuple(adapters))
 
 
-def _pushes(wiring: Wiring) -> bool:
-    return wiring.make is not None and not isinstance(wiring.adapter, ScrapedAdapter)
+def _pushes(each: AdapterSettings) -> bool:
+    return each.make is not None and not isinstance(each.adapter, ScrapedAdapter)
 
 
 in_child(_after_fork)

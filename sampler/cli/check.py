@@ -14,16 +14,16 @@ from sampler.agent.agent import cannot_open
 from sampler.agent.channel import exposure
 from sampler.agent.config.secrets import described, shown
 from sampler.agent.delivery.adapter import Batch, ScrapedAdapter
-from sampler.agent.delivery.ledger import Law
+from sampler.agent.delivery.ledger import Ledger
 from sampler.cli.exits import OK, UNAVAILABLE
-from sampler.cli.losses import concerned
 from sampler.cli.run import prepare
+from sampler.cli.unsupported import concerned
 from sampler.exceptions import ConfigurationError, Rejected, Unavailable
 
 if TYPE_CHECKING:
     from sampler._contract.snapshot import Snapshot
     from sampler.agent import Agent
-    from sampler.agent.config.settings import Wiring
+    from sampler.agent.config.settings import AdapterSettings
 
 _SHOWN = 3
 
@@ -44,32 +44,32 @@ def check(config: str | None, *, network: bool = True) -> int:
     agent = prepare(config)
     print(f"{printable(agent.settings.file)}: fine")
     snapshot = _pull(agent)
-    for wiring in agent.settings.adapters:
-        _warn(wiring, snapshot)
-        if wiring.spool is not None and not _writable(Path(wiring.spool)):
+    for each in agent.settings.adapters:
+        _warn(each, snapshot)
+        if each.spool is not None and not _writable(Path(each.spool)):
             print(
-                f"adapter {wiring.name!r}: this user cannot write to {wiring.spool}: without a "
+                f"adapter {each.name!r}: this user cannot write to {each.spool}: without a "
                 "spool what waits is kept in memory only",
                 file=sys.stderr,
             )
     if not network:
         return OK
-    wirings = agent.settings.adapters
-    problems = [problem for wiring in wirings if (problem := _listen(wiring))]
+    adapters = agent.settings.adapters
+    problems = [problem for each in adapters if (problem := _listen(each))]
     if problems:
         raise ConfigurationError(agent.settings.file, problems)
-    answers = [_ask(w) for w in wirings if not isinstance(w.adapter, ScrapedAdapter)]
+    answers = [_ask(w) for w in adapters if not isinstance(w.adapter, ScrapedAdapter)]
     return OK if all(answers) else UNAVAILABLE
 
 
-def _warn(wiring: Wiring, snapshot: Snapshot) -> None:
+def _warn(each: AdapterSettings, snapshot: Snapshot) -> None:
     """Say who else can read what leaves an adapter, and what its backend cannot carry."""
-    if said := exposure(wiring.adapter):
-        print(f"adapter {wiring.name!r} {said}", file=sys.stderr)
-    for word, metrics, sentence in concerned(wiring.adapter, snapshot):
+    if said := exposure(each.adapter):
+        print(f"adapter {each.name!r} {said}", file=sys.stderr)
+    for word, metrics, sentence in concerned(each.adapter, snapshot):
         shown = ", ".join(metrics[:_SHOWN]) + (", ..." if len(metrics) > _SHOWN else "")
         print(
-            f"adapter {wiring.name!r} does not carry {word} ({len(metrics)} metrics: {shown}): "
+            f"adapter {each.name!r} does not carry {word} ({len(metrics)} metrics: {shown}): "
             f"{sentence}",
             file=sys.stderr,
         )
@@ -101,29 +101,32 @@ def _writable(folder: Path) -> bool:
     return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
 
 
-def _listen(wiring: Wiring) -> str | None:
+def _listen(each: AdapterSettings) -> str | None:
     """Try to bind what is scraped; return the problem, if there is one."""
-    if not isinstance(wiring.adapter, ScrapedAdapter):
+    if not isinstance(each.adapter, ScrapedAdapter):
         return None
     try:
-        wiring.adapter.open(_nothing, Law())
+        each.adapter.open(_nothing, Ledger())
     except Exception as error:
-        return f"adapters.{wiring.name}{cannot_open(error, wiring.adapter)}"
-    wiring.adapter.close(1.0)
-    print(f"adapter {wiring.name!r}: can listen")
+        return f"adapters.{each.name}{cannot_open(error, each.adapter)}"
+    each.adapter.close(1.0)
+    print(f"adapter {each.name!r}: can listen")
     return None
 
 
-def _ask(wiring: Wiring) -> bool:
+def _ask(each: AdapterSettings) -> bool:
     try:
-        wiring.adapter.send(Batch((), 0), wiring.timeout)
+        each.adapter.send(Batch((), 0), each.timeout)
     except (Unavailable, Rejected) as error:
-        print(f"adapter {wiring.name!r}: does not answer: {shown(str(error))}", file=sys.stderr)
+        print(
+            f"adapter {each.name!r}: does not answer: {shown(str(error))}",
+            file=sys.stderr,
+        )
         return False
     except Exception as error:  # foreign code
-        print(f"adapter {wiring.name!r}: send raised {described(error)}", file=sys.stderr)
+        print(f"adapter {each.name!r}: send raised {described(error)}", file=sys.stderr)
         return False
-    print(f"adapter {wiring.name!r}: answers")
+    print(f"adapter {each.name!r}: answers")
     return True
 
 

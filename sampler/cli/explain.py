@@ -130,7 +130,10 @@ def _tables(word: str, tables: list[Section]) -> Iterator[list[str]]:
             yield [
                 f"{name}: {section.unusable or section.summary or 'no description'}",
                 *([f"  keys: {keys}"] if keys else []),
-                *(f"  does not carry {lost}: {text}" for lost, text in section.losses.items()),
+                *(
+                    f"  does not carry {lost}: {text}"
+                    for lost, text in section.unsupported.items()
+                ),
             ]
 
 
@@ -200,7 +203,11 @@ def _words(word: str, tables: list[Section]) -> Iterator[list[str]]:
     if word in LOST:
         yield [
             f"{word}, that a backend may not carry: {LOST[word]}",
-            *(f"  {each.adapter}: {each.losses[word]}" for each in tables if word in each.losses),
+            *(
+                f"  {each.adapter}: {each.unsupported[word]}"
+                for each in tables
+                if word in each.unsupported
+            ),
         ]
 
 

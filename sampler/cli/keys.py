@@ -9,7 +9,7 @@ import attrs
 from sampler.agent.config.options import Option, options, parameters
 from sampler.agent.config.plugins import OURS, Unusable, catalogue
 from sampler.agent.config.settings import Delivery, Program, Samplers
-from sampler.cli.losses import losses
+from sampler.cli.unsupported import unsupported
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,7 +29,7 @@ class Section:
         summary: one sentence.
         keys: its own keys and what may stand for each.
         undeclared: keys of which no more than the name is known; None: any key may stand there.
-        losses: what its adapter's backend cannot carry, with what happens instead.
+        unsupported: what its adapter's backend cannot carry, with what happens instead.
         unusable: why its adapter cannot be loaded, or nothing.
         ours: it is this distribution's.
     """
@@ -38,7 +38,7 @@ class Section:
     summary: str
     keys: Mapping[str, Option]
     undeclared: tuple[str, ...] | None = ()
-    losses: Mapping[str, str] = attrs.field(factory=dict)
+    unsupported: Mapping[str, str] = attrs.field(factory=dict)
     unusable: str = ""
     ours: bool = True
 
@@ -77,7 +77,7 @@ def section(entry: Entry) -> Section:
         _or(_summary, cls, ""),
         {key: each for key, each in every.items() if key not in common},
         () if every else _or(parameters, cls, None),
-        _or(losses, cls, {}),
+        _or(unsupported, cls, {}),
         ours=ours,
     )
 

@@ -68,7 +68,7 @@ def _adapter(entry: Entry) -> dict[str, Any]:
             **dict.fromkeys(found.undeclared or (), ""),
             **{key: option.help for key, option in found.keys.items()},
         },
-        "losses": dict(found.losses),
+        "unsupported": dict(found.unsupported),
     }
 
 
@@ -77,5 +77,5 @@ def _text(kind: str, row: dict[str, Any]) -> str:
         return f"unavailable: {row['reason']}"
     if kind == "samplers":
         return f"{len(row['metrics'])} metrics"
-    lost = f" Does not carry: {', '.join(row['losses'])}." if row["losses"] else ""
+    lost = f" Does not carry: {', '.join(row['unsupported'])}." if row["unsupported"] else ""
     return f"{row['help']}{lost}".strip()

@@ -79,11 +79,11 @@ def _lines(section: Section) -> Iterator[str]:
         default = "" if option.default is None or option.secret else f"`{toml(option)}`"
         cells = (f"`{key}`", _shape(option), default, _escaped(option.help))
         yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
-    if section.losses:
+    if section.unsupported:
         yield ""
         yield "What this backend does not carry, and what happens instead:"
         yield ""
-        for word, sentence in section.losses.items():
+        for word, sentence in section.unsupported.items():
             yield f"* {word}: {_escaped(sentence)}"
 
 

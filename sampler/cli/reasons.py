@@ -72,4 +72,4 @@ LOST: Mapping[str, str] = {
     "timestamps": "when a sampler was read",
     "histograms": "a histogram as a whole, with its buckets",
 }
-"""What a backend may be unable to carry, by the words of :data:`sampler.agent.LOSSES`."""
+"""What a backend may be unable to carry, by the words of :data:`sampler.agent.UNSUPPORTED`."""

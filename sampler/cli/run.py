@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 
 from sampler._runtime.log import log
 from sampler._runtime.printable import printable
-from sampler.adapterkit.threads import ailing
-from sampler.agent import Agent
-from sampler.agent.config import options
+from sampler.adapterkit.threads import unhealthy
+from sampler.agent import Agent, options
 from sampler.agent.config.settings import DEFAULTS, Settings, settings
 from sampler.agent.console import Console
 from sampler.cli.exits import OK, UNAVAILABLE
@@ -22,8 +21,8 @@ from sampler.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
     from sampler._contract.snapshot import Snapshot
-    from sampler.agent import Account
-    from sampler.agent.config.settings import Wiring
+    from sampler.agent import Balance
+    from sampler.agent.config.settings import AdapterSettings
 
 _ONE_WISH = 0.5
 """Seconds within which signals are one: a terminal and a supervisor may both send theirs."""
@@ -75,8 +74,8 @@ def _forever(agent: Agent, config: str | None) -> int:
     told = _told()
     agent.start()
     log.info("running with %s", agent.settings.file)
-    for wiring in agent.settings.adapters:
-        log.info("adapter %r: %s", wiring.name, _describe(wiring))
+    for each in agent.settings.adapters:
+        log.info("adapter %r: %s", each.name, _describe(each))
     if agent.settings.file == DEFAULTS:
         log.info(
             "no configuration: serving http://127.0.0.1:9464/metrics; to add an adapter: "
@@ -89,14 +88,14 @@ def _forever(agent: Agent, config: str | None) -> int:
     log.info("stopping: sending what waits, %g s at most", agent.settings.program.flush_timeout)
     impatient = time.monotonic() + _ONE_WISH
 
-    def hurry(*_: object) -> None:
+    def drain(*_: object) -> None:
         if time.monotonic() > impatient:  # whoever says it again has no more patience
             agent.stop(0.0)
 
     for number in _SIGNALS:
-        signal.signal(number, hurry)
-    for name, account in agent.stop().items():
-        log.info("%s: %s", printable(name), law(account))
+        signal.signal(number, drain)
+    for name, balance in agent.stop().items():
+        log.info("%s: %s", printable(name), ledger(balance))
     for number in _SIGNALS:  # the interpreter's end gives a handler up, and not this
         signal.signal(number, signal.SIG_IGN)
     return OK
@@ -105,7 +104,7 @@ def _forever(agent: Agent, config: str | None) -> int:
 def _reload(agent: Agent, config: str | None) -> None:
     """Go on with the configuration as it is now; a bad one changes nothing and says why."""
     reloading()
-    before = {wiring.name: wiring for wiring in agent.settings.adapters}
+    before = {each.name: each for each in agent.settings.adapters}
     try:
         wanted = settings(config)
         _insist(agent, wanted)
@@ -114,9 +113,9 @@ def _reload(agent: Agent, config: str | None) -> None:
         log.error("%s\nnot reloaded: running on as before", error)
     else:
         log.info("reloaded %s", agent.settings.file)
-        for wiring in agent.settings.adapters:
-            if before.pop(wiring.name, None) != wiring:
-                log.info("adapter %r: %s", wiring.name, _describe(wiring))
+        for each in agent.settings.adapters:
+            if before.pop(each.name, None) != each:
+                log.info("adapter %r: %s", each.name, _describe(each))
         for name in before:
             log.info("adapter %r: gone", name)
     notify("READY=1", f"STATUS=running with {agent.settings.file}")
@@ -129,7 +128,7 @@ def _wait(told: int, agent: Agent) -> int:
     while not select.select([told], [], [], pause)[0]:
         if agent.alive():
             notify("WATCHDOG=1")
-        elif said != (said := "; ".join(f"{name}: {why}" for name, why in ailing().items())):
+        elif said != (said := "; ".join(f"{name}: {why}" for name, why in unhealthy().items())):
             log.error("the watchdog is told nothing, as not every thread serves: %s", said)
     numbers = os.read(told, 64)
     # Whatever else came, being told to stop comes first.
@@ -151,24 +150,24 @@ def _told() -> int:
     return told
 
 
-def _describe(wiring: Wiring) -> str:
-    described = options(type(wiring.adapter))
-    keys = {name: getattr(wiring.adapter, name) for name in described}
+def _describe(each: AdapterSettings) -> str:
+    described = options(type(each.adapter))
+    keys = {name: getattr(each.adapter, name) for name in described}
     shown = ", ".join(
         f"{name} = {'(secret)' if described[name].secret and value else repr(value)}"
         for name, value in keys.items()
-        if value != described[name].default or name in wiring.table
+        if value != described[name].default or name in each.table
     )
-    return f"{wiring.type}, every {wiring.interval:g} s" + (f": {shown}" if shown else "")
+    return f"{each.type}, every {each.interval:g} s" + (f": {shown}" if shown else "")
 
 
 def _once(agent: Agent) -> int:
     snapshot = agent.once()
-    accounts = agent.accounts()
-    pushed = {name: account for name, account in accounts.items() if account.collected}
-    for name, account in pushed.items():
-        print(f"{printable(name)}: {law(account)}")
-    for name in accounts.keys() - pushed.keys():
+    balances = agent.balances()
+    pushed = {name: balance for name, balance in balances.items() if balance.collected}
+    for name, balance in pushed.items():
+        print(f"{printable(name)}: {ledger(balance)}")
+    for name in balances.keys() - pushed.keys():
         print(f"{printable(name)}: is scraped, takes no part in --once")
     _say_failures(snapshot)
     for name, trouble in agent.troubles().items():
@@ -190,15 +189,15 @@ def _test(agent: Agent) -> int:
     return OK
 
 
-def law(account: Account) -> str:
+def ledger(balance: Balance) -> str:
     """Show an account as the law reads."""
-    dropped = {reason: n for reason, n in account.dropped.items() if n}
+    dropped = {reason: n for reason, n in balance.dropped.items() if n}
     reasons = "".join(f" {reason} {n}" for reason, n in dropped.items())
-    recovered = f" + {account.recovered} recovered" if account.recovered else ""
+    recovered = f" + {balance.recovered} recovered" if balance.recovered else ""
     return (
-        f"{account.collected} collected{recovered} = {account.delivered} delivered + "
-        f"{account.unconfirmed} unconfirmed + {sum(dropped.values())} dropped"
-        f"{f' ({reasons.strip()})' if reasons else ''} + {account.queued} queued"
+        f"{balance.collected} collected{recovered} = {balance.delivered} delivered + "
+        f"{balance.unconfirmed} unconfirmed + {sum(dropped.values())} dropped"
+        f"{f' ({reasons.strip()})' if reasons else ''} + {balance.queued} queued"
     )
 
 

@@ -6,7 +6,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from sampler.agent import LOSSES, Batch, Law, Outcome, Rejected, Unavailable
+from sampler.agent import UNSUPPORTED, Batch, Ledger, Outcome, Rejected, Unavailable
 from sampler.agent.delivery.rules import REMEDIES
 from sampler.testing._audit import audited
 from sampler.testing._require import require
@@ -147,9 +147,9 @@ class AdapterContract:
             _require(sum(entries) == batch.entries, "A-11", f"{batch.entries} became {entries}")
             _require(all(0 < n < batch.entries for n in entries), "A-11", f"halves of {entries}")
 
-    def test_losses_are_words_with_a_sentence(self) -> None:
+    def test_unsupported_are_words_with_a_sentence(self) -> None:
         """As ``sampler list`` shows them."""
-        _check_losses(self.adapter())
+        _check_unsupported(self.adapter())
 
     def test_it_may_be_closed_twice(self) -> None:
         """And leaves no thread behind."""
@@ -216,32 +216,32 @@ class ScrapedAdapterContract:
 
     def test_each_response_is_accounted_for(self) -> None:
         """Its entries are collected, and have one outcome."""
-        adapter, law, pulls = self.adapter(), Law(), []
+        adapter, ledger, pulls = self.adapter(), Ledger(), []
 
         def collect() -> Snapshot:
             pulls.append(1)
             return plain()
 
-        adapter.open(collect, law)
+        adapter.open(collect, ledger)
         try:
             for _ in range(3):
                 self.scrape(adapter)
         finally:
             adapter.close(5.0)
-        account, wanted = law.account(), 3 * len(pulls)
+        balance, wanted = ledger.balance(), 3 * len(pulls)
         _require(pulls, "A-14", "an answer did not pull")
-        _require(account.holds, "A-14", f"the account does not add up: {account}")
-        _require(account.collected >= wanted, "A-14", f"{account.collected} of {wanted} counted")
-        _require(account.queued == 0, "A-14", f"{account.queued} entries are left without outcome")
+        _require(balance.holds, "A-14", f"the account does not add up: {balance}")
+        _require(balance.collected >= wanted, "A-14", f"{balance.collected} of {wanted} counted")
+        _require(balance.queued == 0, "A-14", f"{balance.queued} entries are left without outcome")
 
     def test_an_address_that_is_taken_is_an_error(self) -> None:
         """Before anything has been started."""
         adapter = self.adapter()
-        adapter.open(plain, Law())
+        adapter.open(plain, Ledger())
         try:
             other = self.taken(adapter)
             try:
-                other.open(plain, Law())
+                other.open(plain, Ledger())
             except OSError:
                 return
             except Exception as error:
@@ -255,7 +255,7 @@ class ScrapedAdapterContract:
         """And leaves no thread behind."""
         before = set(threading.enumerate())
         adapter = self.adapter()
-        adapter.open(plain, Law())
+        adapter.open(plain, Ledger())
         self.scrape(adapter)
         adapter.close(5.0)
         try:
@@ -264,9 +264,9 @@ class ScrapedAdapterContract:
             _require(False, "A-13", f"close() raised {error!r}")
         _wait_for_threads(before)
 
-    def test_losses_are_words_with_a_sentence(self) -> None:
+    def test_unsupported_are_words_with_a_sentence(self) -> None:
         """As ``sampler list`` shows them."""
-        _check_losses(self.adapter())
+        _check_unsupported(self.adapter())
 
 
 def _wait_for_threads(before: set[threading.Thread]) -> None:
@@ -276,10 +276,14 @@ def _wait_for_threads(before: set[threading.Thread]) -> None:
     _require(not left, "A-13", f"threads are left: {left}")
 
 
-def _check_losses(adapter: Any) -> None:
-    losses = dict(getattr(adapter, "losses", {}))
-    _require(losses.keys() <= set(LOSSES), "A-12", f"{set(losses)} are not all of {LOSSES}")
-    _require(all(losses.values()), "A-12", "a loss has no sentence")
+def _check_unsupported(adapter: Any) -> None:
+    unsupported = dict(getattr(adapter, "unsupported", {}))
+    _require(
+        unsupported.keys() <= set(UNSUPPORTED),
+        "A-12",
+        f"{set(unsupported)} are not all of {UNSUPPORTED}",
+    )
+    _require(all(unsupported.values()), "A-12", "a loss has no sentence")
 
 
 def _close(adapter: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from sampler._registry import registry as _registry
+from sampler._registry import registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,8 +21,8 @@ def isolated() -> Iterator[Registry]:
     collectors and agents made meanwhile pull the empty one. It is the whole process' registry:
     tests on other threads see it, too.
     """
-    before, _registry.default = _registry.default, _registry.Registry()
+    before, registry.default = registry.default, registry.Registry()
     try:
-        yield _registry.default
+        yield registry.default
     finally:
-        _registry.default = before
+        registry.default = before

@@ -21,7 +21,7 @@ class Entry:
     Attributes:
         name: the metric's full name.
         labels: label names to values.
-        value: a number, or a :class:`sampler.Histogram`.
+        value: a number, or a :class:`sampler.HistogramValue`.
         kind: ``counter``, ``gauge`` or ``histogram``.
         unit: UCUM code, or empty.
         time: epoch seconds at which it was read.

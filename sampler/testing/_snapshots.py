@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sampler import ABSENT, Block, Histogram, Series, Snapshot
+from sampler import ABSENT, Block, HistogramValue, Series, Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,9 +46,9 @@ def snapshots() -> Iterator[Snapshot]:
     counters = tuple(Series(f"contract.c{i}", {}, "counter") for i in range(len(_COUNTS)))
     yield _snapshot(counters, list(_COUNTS))
     histograms: list[Any] = [
-        Histogram(0, None, ()),
-        Histogram(3, 1.5, ((0.5, 1), (1.0, 3))),
-        Histogram(2**53 + 1, -1e300, ((-1e300, 0), (1e300, 2**53 + 1))),
+        HistogramValue(0, None, ()),
+        HistogramValue(3, 1.5, ((0.5, 1), (1.0, 3))),
+        HistogramValue(2**53 + 1, -1e300, ((-1e300, 0), (1e300, 2**53 + 1))),
     ]
     lat = tuple(Series(f"contract.h{i}", {"a": "b"}, "histogram", "s") for i in range(3))
     yield _snapshot(lat, histograms)

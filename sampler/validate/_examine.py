@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from sampler._contract.histogram import Histogram
+from sampler._contract.histogram import HistogramValue
 from sampler._pull.collector import Collector
 from sampler._registry.registry import Registry
 from sampler.validate._breach import Breach, Report
@@ -132,7 +132,7 @@ class _Watch:
         """Remember what a consumer has read."""
         self.fail(snapshot, "S-15", "")
         for series, value in snapshot:
-            number = value.count if isinstance(value, Histogram) else value
+            number = value.count if isinstance(value, HistogramValue) else value
             self.reads.setdefault(str(series), []).append((index, number))
             self._metrics[str(series)] = series.name
             if series.cumulative:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sampler._contract.snapshot import Value
-    from sampler._contract.values import Refused
-    from sampler._pull.reading import Key, Slot
+    from sampler._contract.values import RefusedSample
+    from sampler._pull.reading import Key, Row
     from sampler.validate._breach import Report
     from sampler.validate._pull import Pull
 
@@ -82,12 +82,12 @@ class History:
         declared = self._declaration
         intake = Intake(declared, len(pull.items) + 1, len(pull.items) + 1, report=self._refused)
         reading = intake.read(pull.items, pull.time, start)
-        for slot in reading.slots:
-            self._check_declared(slot)
+        for row in reading.rows:
+            self._check_declared(row)
         values = {
-            slot.key: value
-            for slot, value in zip(reading.slots, reading.raw, strict=True)
-            if slot.cumulative and value is not ABSENT
+            row.key: value
+            for row, value in zip(reading.rows, reading.raw, strict=True)
+            if row.cumulative and value is not ABSENT
         }
         fallen = self._fallen(before, values, start)
         moved = None not in (start, before.start) and start != before.start and not fallen
@@ -102,22 +102,22 @@ class History:
         if isinstance(start, int | float) and start > time.time() + _SLACK:
             self._report.add("S-10", "start", f"its start {start} lies in the future", start)
 
-    def _refused(self, refused: Refused) -> None:
+    def _refused(self, refused: RefusedSample) -> None:
         about = re.split("[:{ ]", refused.message, maxsplit=1)[0]
         self._report.add(refused.clause, about, refused.message)
 
-    def _check_declared(self, slot: Slot) -> None:
+    def _check_declared(self, row: Row) -> None:
         declared = self._declaration.metrics
-        described = declared.get(slot.metric)
+        described = declared.get(row.metric)
         if declared and described is None:
-            self._report.add("S-08", slot.metric, f"metric {slot.metric!r} is not described")
-        if slot.key[1] == SURPLUS:  # of the metric, whatever its labels
+            self._report.add("S-08", row.metric, f"metric {row.metric!r} is not described")
+        if row.key[1] == SURPLUS:  # of the metric, whatever its labels
             return
-        foreign = {name for name, _ in slot.key[1]} - set(described.labels if described else ())
+        foreign = {name for name, _ in row.key[1]} - set(described.labels if described else ())
         if described and described.labels and foreign:
             names = ", ".join(sorted(foreign))
-            message = f"metric {slot.metric!r} has labels that its description does not: {names}"
-            self._report.add("S-30", slot.metric, message, slot.raw)
+            message = f"metric {row.metric!r} has labels that its description does not: {names}"
+            self._report.add("S-30", row.metric, message, row.raw)
 
     def _fallen(self, before: Last, values: dict[Key, Value], start: float | None) -> set[Key]:
         fallen = {

@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from sampler.adapterkit.http_hosts import answers_to, own_names
-from sampler.agent import Law
+from sampler.agent import Ledger
 from sampler_prometheus import Prometheus, WSGIApp
 from tests.adapters.shapes import gauge, snapshot
 
@@ -50,7 +50,7 @@ def test_other_names_are_not(host):
 def asked(head: bytes, **options) -> bytes:
     """Return the answer of a page to raw bytes."""
     page = Prometheus(listen="127.0.0.1:0", **options)
-    page.open(lambda: snapshot((gauge("a.b"), 1)), Law())
+    page.open(lambda: snapshot((gauge("a.b"), 1)), Ledger())
     host, _, port = page.address.rpartition(":")
     try:
         with socket.create_connection((host, int(port)), timeout=10) as client:
@@ -102,7 +102,7 @@ def test_this_hosts_own_names_are_good():
 def test_the_name_that_is_listened_on_is_good():
     """Whoever wrote it there means it."""
     page = Prometheus(listen="localhost:0")
-    page.open(lambda: snapshot((gauge("a.b"), 1)), Law())
+    page.open(lambda: snapshot((gauge("a.b"), 1)), Ledger())
     try:
         host, _, port = page.address.rpartition(":")
         connection = http.client.HTTPConnection(host.strip("[]"), int(port), timeout=10)
@@ -116,7 +116,7 @@ def test_the_name_that_is_listened_on_is_good():
 def test_the_first_refused_names_are_a_line_each_in_the_log(caplog):
     """One may be the page's own, in a container: the line says what to add; it is printable."""
     page = Prometheus(listen="127.0.0.1:0")
-    page.open(lambda: snapshot((gauge("a.b"), 1)), Law())
+    page.open(lambda: snapshot((gauge("a.b"), 1)), Ledger())
     host, _, port = page.address.rpartition(":")
     names = [b"app\xff" + b"a" * 3000, b"", *[b"n%d" % number for number in range(20)]]
     try:

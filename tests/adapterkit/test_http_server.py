@@ -21,7 +21,7 @@ import pytest
 
 from sampler.adapterkit import http_served
 from sampler.adapterkit.http_server import Answer, Server, listening, plain
-from sampler.adapterkit.threads import ailing
+from sampler.adapterkit.threads import unhealthy
 from sampler.agent import log
 from tests.support.waiting import wait_for, within
 
@@ -226,7 +226,7 @@ def struck(site):
         with serving(pages, max_connections=2) as server:
             crowd(server, armed)
             wait_for(lambda: serves(server), limit=30, what=f"a page after {site}")
-            wait_for(lambda: not ailing(), limit=30, what=f"health after {site}")
+            wait_for(lambda: not unhealthy(), limit=30, what=f"health after {site}")
             wait_for(lambda: not server._clients, what=f"an end after {site}")
     finally:
         threading.setprofile(None)
@@ -496,7 +496,7 @@ def test_a_whole_url_may_be_asked_for():
 CLOSES = """
 import os, socket, sys, time
 from sampler.adapterkit.http_server import Answer, Server, listening
-from sampler.adapterkit.threads import ailing
+from sampler.adapterkit.threads import unhealthy
 
 server = Server(
     listening(socket.AF_INET, ("127.0.0.1", 0)), lambda requests: [Answer(200)] * len(requests)
@@ -518,12 +518,12 @@ for each in sorted(os.listdir("/proc/self/fd"), key=int):
             pass
 clients[0].close()
 until = time.monotonic() + 10
-while not ailing() and time.monotonic() < until:
+while not unhealthy() and time.monotonic() < until:
     try:
         socket.create_connection(server.address, timeout=0.2).close()
     except OSError:
         time.sleep(0.05)
-print(bool(ailing()))
+print(bool(unhealthy()))
 server.close(1.0)
 print("closed")
 os._exit(0)

@@ -6,7 +6,7 @@ import math
 import random
 import struct
 
-from sampler.agent import Histogram, Series
+from sampler.agent import HistogramValue, Series
 
 CODES = (*range(0x21), 0x7F, 0x85, 0xA0, 0xAD, 0xFEFF, 0x2028, 0x202E, 0xFFFF)
 PIECES = [
@@ -66,7 +66,7 @@ def _value(chance, kind):
     if kind == "histogram":
         counts = sorted(chance.randrange(2**40) for _ in range(3))
         uppers = sorted(chance.uniform(-5, 5) for _ in range(3))
-        return Histogram(
+        return HistogramValue(
             counts[-1] + chance.randrange(9),
             _float(chance),
             tuple(zip(uppers, counts, strict=True)),

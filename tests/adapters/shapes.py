@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from sampler.agent import ABSENT, Block, Histogram, Series, Snapshot
+from sampler.agent import ABSENT, Block, HistogramValue, Series, Snapshot
 
 IDENTITY = {"service": "shop", "host": "web.example", "instance": "0", "pid": "7", "role": "x"}
 PREFIX = "shop.web_example.0"
@@ -95,7 +95,7 @@ def histograms(draw):
         draw(st.lists(st.integers(0, 2**62), min_size=len(uppers), max_size=len(uppers)))
     )
     count = draw(st.integers(counts[-1] if counts else 0, 2**63 - 1))
-    return Histogram(count, draw(st.none() | floats), tuple(zip(uppers, counts, strict=True)))
+    return HistogramValue(count, draw(st.none() | floats), tuple(zip(uppers, counts, strict=True)))
 
 
 VALUES = {"gauge": gauge_values, "counter": counter_values, "histogram": histograms()}

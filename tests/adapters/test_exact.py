@@ -10,7 +10,7 @@ import pickle
 
 import pytest
 
-from sampler.agent import ABSENT, Histogram, Law
+from sampler.agent import ABSENT, HistogramValue, Ledger
 from sampler_graphite import Graphite
 from sampler_prometheus._exposition import Exposition
 from sampler_prometheus._lines import bound
@@ -18,8 +18,8 @@ from sampler_prometheus._text import OPENMETRICS, TEXT, Text
 from sampler_statsd import StatsD
 from tests.adapters.shapes import block, counter, gauge, histogram, snapshot, snapshot_of
 
-WAIT = Histogram(4, 10.0, ((1.0, 1), (2.0, 3)))
-EARLIER = Histogram(1, 1.0, ((1.0, 1), (2.0, 1)))
+WAIT = HistogramValue(4, 10.0, ((1.0, 1), (2.0, 3)))
+EARLIER = HistogramValue(1, 1.0, ((1.0, 1), (2.0, 1)))
 SERIES = (
     gauge("pool.size", x="1"),
     counter("pool.outs"),
@@ -261,7 +261,9 @@ def test_statsd_writes_nothing_for_what_did_not_move() -> None:
 
 def test_statsd_bounds_are_segments_without_dots() -> None:
     """Where labels are segments, a bound's dot is ``_``; a program's own ``le`` is ``le_``."""
-    shot = snapshot((histogram("pool.wait", le="x"), Histogram(2, 2e7, ((0.5, 1), (1e22, 2)))))
+    shot = snapshot(
+        (histogram("pool.wait", le="x"), HistogramValue(2, 2e7, ((0.5, 1), (1e22, 2))))
+    )
     [((frame,), _, _)] = said(StatsD(histograms="buckets"), shot)
     assert frame.decode().splitlines()[2:] == [
         f"{P}pool.wait.bucket.le-0_5.le_-x:1|c",
@@ -292,7 +294,7 @@ def test_a_name_leaves_room_for_any_value(series, limit) -> None:
 def test_buckets_fill_a_datagram_to_its_last_byte() -> None:
     """One byte more, and the histogram is refused with all of its lines."""
     bounds = tuple((float(n), n) for n in range(1, 9))
-    shot = snapshot((histogram("pool.wait"), Histogram(9, 1.0, bounds)))
+    shot = snapshot((histogram("pool.wait"), HistogramValue(9, 1.0, bounds)))
     [((whole,), _, _)] = said(StatsD(histograms="buckets"), shot)
     full = StatsD(histograms="buckets", max_datagram=len(whole))
     assert said(full, shot) == [((whole,), 1, {})]
@@ -371,12 +373,12 @@ def test_a_page_is_the_same_however_many_lines_are_joined_at_once(joined, monkey
 @pytest.mark.parametrize(
     ("value", "in_openmetrics"),
     [
-        (Histogram(2, 1.0, ((0.0, 1), (1.0, 2))), True),
-        (Histogram(2, 1.0, ((-1.0, 1), (1.0, 2))), False),
-        (Histogram(2, -1.0, ((1.0, 2),)), False),
-        (Histogram(2, 0.0, ((1.0, 2),)), True),
-        (Histogram(2, 0.0, ()), True),
-        (Histogram(2, None, ((1.0, 2),)), False),
+        (HistogramValue(2, 1.0, ((0.0, 1), (1.0, 2))), True),
+        (HistogramValue(2, 1.0, ((-1.0, 1), (1.0, 2))), False),
+        (HistogramValue(2, -1.0, ((1.0, 2),)), False),
+        (HistogramValue(2, 0.0, ((1.0, 2),)), True),
+        (HistogramValue(2, 0.0, ()), True),
+        (HistogramValue(2, None, ((1.0, 2),)), False),
     ],
 )
 def test_openmetrics_has_a_sum_that_only_grows(value, in_openmetrics) -> None:
@@ -412,8 +414,8 @@ def test_bounds_are_written_as_go_writes_them(upper, text) -> None:
 
 def exposed(*shots):
     """Return what answers scrapes with these snapshots, and its account."""
-    law, pulled = Law(), iter(shots)
-    return Exposition(lambda: next(pulled), law), law
+    ledger, pulled = Ledger(), iter(shots)
+    return Exposition(lambda: next(pulled), ledger), ledger
 
 
 def test_a_page_is_what_the_client_can_read() -> None:
@@ -439,10 +441,10 @@ def test_a_page_is_what_the_client_can_read() -> None:
 def test_an_answer_is_accounted_for_once_it_is_settled(taken) -> None:
     """What was left out is dropped whether the client took the rest or not."""
     shot = snapshot((gauge("a.b_x"), 9), (gauge("a.b.x"), 9), (gauge("a.c"), 1))
-    made, law = exposed(shot)
+    made, ledger = exposed(shot)
     page = made.answer()
-    assert law.account().collected == 0
+    assert ledger.balance().collected == 0
     page.settle(taken)
-    account = law.account()
-    assert (account.collected, account.dropped["collision"], account.queued) == (3, 1, 0)
-    assert (account.delivered, account.unconfirmed) == ((2, 0) if taken else (0, 2))
+    balance = ledger.balance()
+    assert (balance.collected, balance.dropped["collision"], balance.queued) == (3, 1, 0)
+    assert (balance.delivered, balance.unconfirmed) == ((2, 0) if taken else (0, 2))

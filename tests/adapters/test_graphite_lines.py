@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sampler.adapterkit.dotted_paths import segment
-from sampler.agent import ABSENT, Histogram, Series
+from sampler.agent import ABSENT, HistogramValue, Series
 from sampler_graphite import Graphite
 from tests.adapters.shapes import (
     NOW,
@@ -80,7 +80,8 @@ def test_a_histogram_is_a_count_and_a_sum_of_one_entry():
     """No sum where it is not known."""
     known = histogram("db.wait", pool="a")
     shot = snapshot(
-        (known, Histogram(3, 0.5, ((1.0, 2),))), (histogram("db.age"), Histogram(2, None))
+        (known, HistogramValue(3, 0.5, ((1.0, 2),))),
+        (histogram("db.age"), HistogramValue(2, None)),
     )
     batches, lines = encoded(Graphite(prefix="", quantiles=()), shot)
     assert lines == {
@@ -123,7 +124,7 @@ def test_a_line_too_long_for_carbon_is_refused():
 
 def test_a_histograms_count_collides_with_a_metric_of_that_name():
     """The first one stays."""
-    shot = snapshot((histogram("db.wait"), Histogram(1, 1)), (gauge("db.wait.count"), 1))
+    shot = snapshot((histogram("db.wait"), HistogramValue(1, 1)), (gauge("db.wait.count"), 1))
     (batch,), lines = encoded(Graphite(prefix=""), shot)
     assert (batch.samples, batch.refused) == (1, {"collision": 1})
     assert lines["db.wait.count"] == (1, int(NOW))
@@ -134,7 +135,7 @@ def test_batches_stay_below_512_kib_and_keep_the_order():
     entries = [
         (Series(f"m.n{i}", {"v": "x" * 200}, kind), value)
         for i in range(3000)
-        for kind, value in [("histogram", Histogram(i, 0.5)), ("gauge", i)][i % 2 :][:1]
+        for kind, value in [("histogram", HistogramValue(i, 0.5)), ("gauge", i)][i % 2 :][:1]
     ]
     batches = list(Graphite(prefix="").encode(snapshot(*entries), {}))
     assert len(batches) > 1
@@ -174,7 +175,7 @@ def test_every_entry_is_accounted_for_and_reads_back_exactly(shot, tags):
     for part in shot.blocks:
         for _, value in part:
             parts = [value]
-            if isinstance(value, Histogram):
+            if isinstance(value, HistogramValue):
                 parts = [value.count, *([] if value.sum is None else [value.sum])]
             wanted += [(struct.pack("d", float(number)), int(part.time)) for number in parts]
     got = [(struct.pack("d", number), time) for number, time in lines.values()]

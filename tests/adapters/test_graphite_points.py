@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sampler.agent import ABSENT, Batch, Histogram, Series
+from sampler.agent import ABSENT, Batch, HistogramValue, Series
 from sampler_graphite import Graphite
 from sampler_graphite._formats import Pickle
 from tests.adapters.shapes import NOW, counter, gauge, histogram, snapshot, snapshot_of, snapshots
@@ -84,9 +84,9 @@ def test_a_datagram_never_splits_an_entry():
     """A histogram's lines are of one datagram, or refused together."""
     labels = {f"k{i}": "v" * 100 for i in range(4)}
     shot = snapshot(
-        (histogram("db.wait", **labels), Histogram(1, 1.0)),
+        (histogram("db.wait", **labels), HistogramValue(1, 1.0)),
         (gauge("db.up", **labels), 1),
-        (histogram("db.age"), Histogram(1, 1.0)),
+        (histogram("db.age"), HistogramValue(1, 1.0)),
     )
     batches = list(Graphite(protocol="udp", prefix="").encode(shot, {}))
     assert sum((batch.refused.get("too_long", 0) for batch in batches), 0) == 1
@@ -102,8 +102,8 @@ def test_totals_are_what_a_counter_says():
 def test_deltas_are_what_came_since_the_last_pull():
     """Of counters and of a histogram's count and sum; a gauge is what it is."""
     hits, wait, size = counter("db.hits"), histogram("db.wait"), gauge("db.size")
-    since = {hits: 5, wait: Histogram(2, 1.0, ((1.0, 2),))}
-    shot = snapshot((hits, 7), (wait, Histogram(5, 2.5, ((1.0, 4),))), (size, 3))
+    since = {hits: 5, wait: HistogramValue(2, 1.0, ((1.0, 2),))}
+    shot = snapshot((hits, 7), (wait, HistogramValue(5, 2.5, ((1.0, 4),))), (size, 3))
     adapter = Graphite(prefix="", counters="deltas", quantiles=())
     assert lines(adapter, shot, since) == {
         "db.hits": 2,
@@ -122,8 +122,8 @@ def test_a_new_series_counts_whole_in_deltas():
 def test_quantiles_are_of_what_was_observed_since_the_last_pull():
     """Old observations do not weigh."""
     wait = histogram("db.wait", "s")
-    before = Histogram(100, 1000.0, ((1.0, 0), (10.0, 100)))
-    after = Histogram(104, 1002.0, ((1.0, 4), (10.0, 104)))
+    before = HistogramValue(100, 1000.0, ((1.0, 0), (10.0, 100)))
+    after = HistogramValue(104, 1002.0, ((1.0, 4), (10.0, 104)))
     adapter = Graphite(prefix="", quantiles=(0.5, 0.999))
     found = lines(adapter, snapshot((wait, after)), {wait: before})
     assert found == {
@@ -137,7 +137,7 @@ def test_quantiles_are_of_what_was_observed_since_the_last_pull():
 def test_without_an_observation_there_is_no_quantile():
     """The store keeps a gap rather than an old number."""
     wait = histogram("db.wait", "s")
-    same = Histogram(3, 1.0, ((1.0, 3),))
+    same = HistogramValue(3, 1.0, ((1.0, 3),))
     found = lines(Graphite(prefix=""), snapshot((wait, same)), {wait: same})
     assert found == {"db.wait.count": 3, "db.wait.sum": 1}
 
@@ -185,7 +185,7 @@ def test_the_first_pattern_that_matches_stands():
 
 def test_a_histogram_keeps_its_parts_apart_in_any_template():
     """Behind the name, or at the end where the template leaves the name out."""
-    shot = snapshot((histogram("db.wait", pool="a"), Histogram(2, 1.0, ((1.0, 2),))))
+    shot = snapshot((histogram("db.wait", pool="a"), HistogramValue(2, 1.0, ((1.0, 2),))))
     for template, wanted in [
         ("{pool}.{name}", ["a.db.wait.count", "a.db.wait.sum", "a.db.wait.p50"]),
         ("wait.{pool}", ["wait.a.count", "wait.a.sum", "wait.a.p50"]),
@@ -220,7 +220,7 @@ def test_labels_called_name_and_labels_have_a_trailing_underscore():
 
 @given(snapshots(), st.sampled_from(["{name}.{labels}", "{labels}.{name}", "x.{k}.{name}"]))
 def test_every_entry_of_a_template_is_accounted_for(shot, template):
-    """Carried or refused, with legal paths only."""
+    """Inheritance or refused, with legal paths only."""
     adapter = Graphite(prefix="", paths={"*": template})
     batches = list(adapter.encode(shot, {}))
     assert sum(batch.entries for batch in batches) == len(shot)

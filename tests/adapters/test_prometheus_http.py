@@ -16,7 +16,7 @@ import pytest
 
 from sampler.adapterkit import http_served
 from sampler.adapterkit.threads import Service
-from sampler.agent import Law, Series
+from sampler.agent import Ledger, Series
 from sampler_prometheus import Prometheus
 from tests.adapters.shapes import gauge, snapshot
 from tests.support.waiting import wait_for
@@ -40,13 +40,13 @@ class Source:
         return self.shot
 
 
-class Scraped:
+class ScrapeChannel:
     """An adapter that listens, what it collects and its law."""
 
     def __init__(self, listen="127.0.0.1:0", **options):
-        self.source, self.law = Source(), Law()
+        self.source, self.ledger = Source(), Ledger()
         self.adapter = Prometheus(listen=listen, **options)
-        self.adapter.open(self.source, self.law)
+        self.adapter.open(self.source, self.ledger)
         host, _, port = self.adapter.address.rpartition(":")
         self.address = (host.strip("[]"), int(port))
 
@@ -72,16 +72,16 @@ class Scraped:
 
     def settled(self, entries):
         """Wait until the law knows so many entries."""
-        wait_for(lambda: self.law.account().collected >= entries, what=f"{entries} entries")
-        account = self.law.account()
-        assert account.holds
-        return account
+        wait_for(lambda: self.ledger.balance().collected >= entries, what=f"{entries} entries")
+        balance = self.ledger.balance()
+        assert balance.holds
+        return balance
 
 
 @pytest.fixture
 def scraped():
     """A server of the test's own."""
-    scraped = Scraped()
+    scraped = ScrapeChannel()
     yield scraped
     scraped.source.open.set()
     scraped.adapter.close(5.0)
@@ -90,7 +90,7 @@ def scraped():
 @pytest.fixture
 def few():
     """A server with room for three clients."""
-    scraped = Scraped(max_connections=3)
+    scraped = ScrapeChannel(max_connections=3)
     yield scraped
     scraped.source.open.set()
     scraped.adapter.close(5.0)
@@ -103,8 +103,8 @@ def test_a_scrape_gets_one_consistent_page(scraped):
     assert headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
     assert int(headers["Content-Length"]) == len(body)
     assert body == b"# TYPE a_b gauge\na_b 1\n# TYPE a_c gauge\na_c 2\n"
-    account = scraped.settled(2)
-    assert (account.collected, account.delivered, account.unconfirmed) == (2, 2, 0)
+    balance = scraped.settled(2)
+    assert (balance.collected, balance.delivered, balance.unconfirmed) == (2, 2, 0)
 
 
 def test_what_the_format_cannot_carry_is_dropped_by_reason(scraped):
@@ -112,8 +112,8 @@ def test_what_the_format_cannot_carry_is_dropped_by_reason(scraped):
     scraped.source.shot = snapshot((gauge("a.b_c"), 1), (gauge("a_b.c"), 2))
     for _ in range(3):
         scraped.get()
-    account = scraped.settled(6)
-    assert (account.delivered, account.dropped["collision"]) == (3, 3)
+    balance = scraped.settled(6)
+    assert (balance.delivered, balance.dropped["collision"]) == (3, 3)
 
 
 @pytest.mark.parametrize(
@@ -273,13 +273,13 @@ def test_healthy_means_that_every_thread_serves(scraped):
 
 def test_a_successor_takes_the_port_over(scraped):
     """Connections made before, between and after the change are all answered."""
-    other = Scraped.__new__(Scraped)
-    other.source, other.law, other.address = Source(), Law(), scraped.address
+    other = ScrapeChannel.__new__(ScrapeChannel)
+    other.source, other.ledger, other.address = Source(), Ledger(), scraped.address
     # Room for all of them: which of the two accepts whom is the kernel's choice.
     other.adapter = Prometheus(listen="127.0.0.1:0", max_connections=10)
     with ExitStack() as stack:
         waiting = [stack.enter_context(scraped.connect()) for _ in range(5)]
-        other.adapter.succeed(scraped.adapter, other.source, other.law)
+        other.adapter.succeed(scraped.adapter, other.source, other.ledger)
         stack.callback(other.adapter.close, 5.0)
         assert other.adapter.address == scraped.adapter.address
         waiting += [stack.enter_context(scraped.connect()) for _ in range(5)]
@@ -343,8 +343,8 @@ def test_a_client_that_leaves_early_leaves_its_entries_unconfirmed(scraped):
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         client.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
         client.recv(1000)
-    account = scraped.settled(20_000)
-    assert (account.delivered, account.unconfirmed) == (0, 20_000)
+    balance = scraped.settled(20_000)
+    assert (balance.delivered, balance.unconfirmed) == (0, 20_000)
 
 
 def test_a_client_that_leaves_before_the_pull_ends_is_counted_too(scraped):
@@ -419,7 +419,7 @@ def test_more_scrapes_than_can_be_held_are_told_so(few):
 
 def test_closing_lets_an_answer_under_way_end():
     """And frees the port; nothing is accepted any more."""
-    scraped = Scraped()
+    scraped = ScrapeChannel()
     scraped.source.open.clear()
     with scraped.connect() as client:
         client.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -438,7 +438,7 @@ def test_closing_lets_an_answer_under_way_end():
 
 def test_closing_does_not_wait_for_idle_clients():
     """Their limit is not ours."""
-    scraped = Scraped()
+    scraped = ScrapeChannel()
     with scraped.connect() as idle:
         idle.sendall(b"GET")
         begun = time.monotonic()
@@ -463,7 +463,7 @@ def test_a_forked_child_does_not_keep_the_port(scraped):
         assert scraped.get()[0] == 200
         scraped.adapter.close(5.0)
         again = Prometheus(listen="{}:{}".format(*scraped.address))
-        again.open(scraped.source, scraped.law)
+        again.open(scraped.source, scraped.ledger)
         again.close(1.0)
     finally:
         os.write(release, b"!")
@@ -480,7 +480,7 @@ def test_only_loopback_is_bound_by_default():
 def test_ipv6_works_too():
     """The address stands in brackets."""
     try:
-        scraped = Scraped("[::1]:0")
+        scraped = ScrapeChannel("[::1]:0")
     except OSError:
         pytest.skip("no IPv6 here")
     assert scraped.adapter.address.startswith("[::1]:")
@@ -491,7 +491,7 @@ def test_ipv6_works_too():
 def test_a_port_in_use_is_an_error(scraped):
     """Which the agent explains."""
     with pytest.raises(OSError, match="in use"):
-        Prometheus(listen=scraped.adapter.address).open(scraped.source, scraped.law)
+        Prometheus(listen=scraped.adapter.address).open(scraped.source, scraped.ledger)
 
 
 @pytest.mark.parametrize(

@@ -98,8 +98,8 @@ def test_a_page_is_what_the_adapter_serves(mounted):
     assert headers["content-encoding"] == "gzip"
     assert headers["vary"] == "Accept, Accept-Encoding"
     assert samples(gzip.decompress(body).decode(), OPENMETRICS) == WANTED
-    wait_for(lambda: app.account().delivered == 6, what="two answers of three entries")
-    assert app.account().holds
+    wait_for(lambda: app.balance().delivered == 6, what="two answers of three entries")
+    assert app.balance().holds
 
 
 def test_head_costs_no_pull(mounted):
@@ -107,7 +107,7 @@ def test_head_costs_no_pull(mounted):
     _, app, port = mounted
     status, headers, body = ask(port, "HEAD", Accept="application/openmetrics-text")
     assert (status, headers["content-type"], body) == (200, OPENMETRICS, b"")
-    assert app.account().collected == 0
+    assert app.balance().collected == 0
 
 
 def test_other_methods_are_not_allowed(mounted):
@@ -182,10 +182,10 @@ def test_a_client_of_a_wsgi_server_that_leaves_has_not_got_the_page(reads, deliv
     body = app({"REQUEST_METHOD": "GET"}, lambda *_: None)
     reads(body)
     body.close()
-    account = app.account()
+    balance = app.balance()
     app.close()
-    assert account.holds
-    assert (account.delivered, account.unconfirmed) == ((1, 0) if delivered else (0, 1))
+    assert balance.holds
+    assert (balance.delivered, balance.unconfirmed) == ((1, 0) if delivered else (0, 1))
 
 
 def test_a_cancelled_request_is_accounted_for():
@@ -208,12 +208,12 @@ def test_a_cancelled_request_is_accounted_for():
         with pytest.raises(asyncio.CancelledError):
             await task
         opened.set()
-        settled = asyncio.to_thread(wait_for, lambda: app.account().collected, 10.0)
+        settled = asyncio.to_thread(wait_for, lambda: app.balance().collected, 10.0)
         await settled
 
     asyncio.run(cancelled())
-    account = app.account()
-    assert (account.collected, account.unconfirmed) == (1, 1)
+    balance = app.balance()
+    assert (balance.collected, balance.unconfirmed) == (1, 1)
     app.close()
 
 

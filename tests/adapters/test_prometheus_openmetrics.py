@@ -13,7 +13,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as text_format
 from prometheus_client.utils import floatToGoString
 
-from sampler.agent import ABSENT, Histogram
+from sampler.agent import ABSENT, HistogramValue
 from sampler_prometheus._lines import bound
 from sampler_prometheus._text import OPENMETRICS, TEXT, Text
 from tests.adapters.corpus import corpus
@@ -72,7 +72,9 @@ def test_a_page_has_type_unit_help_and_an_end():
 
 def test_a_histogram_is_its_buckets_its_sum_and_its_count():
     """Its last bucket is that of all."""
-    shot = snapshot((histogram("a.wait", "s", pool="x"), Histogram(3, 2.5, ((0.5, 1), (2.0, 3)))))
+    shot = snapshot(
+        (histogram("a.wait", "s", pool="x"), HistogramValue(3, 2.5, ((0.5, 1), (2.0, 3))))
+    )
     assert page(shot).splitlines()[2:] == [
         'a_wait_seconds_bucket{pool="x",le="0.5"} 1',
         'a_wait_seconds_bucket{pool="x",le="2.0"} 3',
@@ -86,9 +88,9 @@ def test_a_histogram_is_its_buckets_its_sum_and_its_count():
 @pytest.mark.parametrize(
     "value",
     [
-        Histogram(3, None, ((1.0, 3),)),
-        Histogram(3, -2.0, ((1.0, 3),)),
-        Histogram(3, 2.0, ((-1.0, 1), (1.0, 3))),
+        HistogramValue(3, None, ((1.0, 3),)),
+        HistogramValue(3, -2.0, ((1.0, 3),)),
+        HistogramValue(3, 2.0, ((-1.0, 1), (1.0, 3))),
     ],
 )
 def test_a_sum_that_may_fall_is_left_out_and_its_count_with_it(value):
@@ -120,7 +122,7 @@ def test_an_empty_page_is_a_page():
 @pytest.mark.parametrize("turned", [False, True])
 def test_what_one_format_refuses_is_refused_in_both(pair, turned):
     """A series does not come and go with the scraper's wish."""
-    values = {"histogram": Histogram(1, 1.0), "counter": 1, "gauge": 1}
+    values = {"histogram": HistogramValue(1, 1.0), "counter": 1, "gauge": 1}
     entries = [(series, values[series.kind]) for series in (pair[::-1] if turned else pair)]
     for kind in (TEXT, OPENMETRICS):
         written = Text().render(snapshot(*entries), kind)
@@ -192,7 +194,7 @@ def test_hostile_entries_are_as_many_when_parsed(kind, hostile):
     parsed = samples(written.body.decode(), kind)
     numbers = []
     for _, value in hostile:
-        if isinstance(value, Histogram):
+        if isinstance(value, HistogramValue):
             numbers += [count for _, count in value.buckets] + [value.count]
             if kind == TEXT or (value.sum >= 0 and value.buckets[0][0] >= 0):
                 numbers += [value.sum, value.count]

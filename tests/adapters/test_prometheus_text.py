@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from prometheus_client.parser import text_string_to_metric_families
 
-from sampler.agent import ABSENT, Histogram
+from sampler.agent import ABSENT, HistogramValue
 from sampler_prometheus._names import family_name, label_name
 from sampler_prometheus._text import Text
 from tests.adapters.shapes import (
@@ -77,7 +77,7 @@ def test_a_page_in_full():
     """HELP where there is one, TYPE, samples; cumulative buckets with float bounds."""
     shot = snapshot(
         (gauge("mypool.connections", text="By state.", state="idle"), 4),
-        (histogram("mypool.wait", "s", p="a"), Histogram(3, 0.5, ((0.1, 1), (1, 2)))),
+        (histogram("mypool.wait", "s", p="a"), HistogramValue(3, 0.5, ((0.1, 1), (1, 2)))),
         (gauge("mypool.connections", text="By state.", state="busy"), -2.5),
         (counter("mypool.checkouts"), 2**63 - 1),
     )
@@ -147,7 +147,7 @@ def test_a_family_of_two_samplers_is_contiguous():
 )
 def test_names_that_prometheus_would_merge_are_refused(first, second):
     """The first stays; a family has one kind."""
-    values = [Histogram(1, 1) if s.kind == "histogram" else 1 for s in (first, second)]
+    values = [HistogramValue(1, 1) if s.kind == "histogram" else 1 for s in (first, second)]
     page = Text().render(snapshot((first, values[0]), (second, values[1])))
     assert (page.entries, page.refused) == (2, {"collision": 1})
     assert len(list(text_string_to_metric_families(page.body.decode()))) == 1
@@ -194,7 +194,7 @@ def test_every_entry_is_accounted_for_and_reads_back_exactly(shot):
     found = sorted(struct.pack("d", value) for *_, value in samples(text))
     wanted = []
     for _, value in shot:
-        if isinstance(value, Histogram):
+        if isinstance(value, HistogramValue):
             wanted += [count for _, count in value.buckets]
             wanted += [value.count, value.count, *([] if value.sum is None else [value.sum])]
         else:

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import serialization
 
 from sampler import ConfigurationError, Registry
 from sampler.adapterkit import http_served
-from sampler.agent import Agent, Law
+from sampler.agent import Agent, Ledger
 from sampler.agent.config.settings import parse
 from sampler_prometheus import Prometheus
 from tests.adapters.shapes import gauge, snapshot
@@ -65,42 +65,42 @@ def get(adapter, context=None, path="/metrics", method="GET", credentials=None):
 @contextmanager
 def serving(**keys):
     """Serve two entries; yield the adapter, its source and its law."""
-    adapter, source, law = Prometheus(**keys), Source(), Law()
-    adapter.open(source, law)
+    adapter, source, ledger = Prometheus(**keys), Source(), Ledger()
+    adapter.open(source, ledger)
     try:
-        yield adapter, source, law
+        yield adapter, source, ledger
     finally:
         source.open.set()
         adapter.close(5.0)
-        assert law.account().holds
+        assert ledger.balance().holds
 
 
 def test_a_page_with_a_certificate_is_served_over_tls_only(tmp_path):
     """Verified by the client; who speaks plain HTTP there gets nothing."""
-    with serving(**secured(tmp_path)) as (adapter, _, law):
+    with serving(**secured(tmp_path)) as (adapter, _, ledger):
         status, headers, body = get(adapter, client_context(tmp_path))
         assert status == 200
         assert int(headers["Content-Length"]) == len(body)
         assert body.endswith(b"a_c 2\n")
-        wait_for(lambda: law.account().delivered == 2, what="the client's end")
+        wait_for(lambda: ledger.balance().delivered == 2, what="the client's end")
         with pytest.raises((http.client.BadStatusLine, ConnectionError)):
             get(adapter)
-        assert law.account().collected == 2
+        assert ledger.balance().collected == 2
 
 
 def test_a_large_page_arrives_whole_at_a_slow_reader(tmp_path):
     """In as many pieces as it likes."""
-    with serving(**secured(tmp_path)) as (adapter, source, law):
+    with serving(**secured(tmp_path)) as (adapter, source, ledger):
         source.shot = large()
         status, headers, body = get(adapter, client_context(tmp_path))
         assert (status, int(headers["Content-Length"])) == (200, len(body))
-        wait_for(lambda: law.account().delivered == 20_000, what="the client's end")
+        wait_for(lambda: ledger.balance().delivered == 20_000, what="the client's end")
 
 
 def test_old_versions_of_tls_are_refused(tmp_path):
     """1.2 is the least."""
     context = client_context(tmp_path)
-    with serving(**secured(tmp_path)) as (adapter, _, _law):
+    with serving(**secured(tmp_path)) as (adapter, _, _ledger):
         context.set_ciphers("ALL:@SECLEVEL=0")
         with pytest.warns(DeprecationWarning, match="TLSv1"):
             context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
@@ -112,7 +112,10 @@ def test_old_versions_of_tls_are_refused(tmp_path):
 def test_clients_that_dawdle_over_the_handshake_keep_nobody_out(tmp_path, monkeypatch):
     """They make room as those who dawdle over a head do, and are closed in time alike."""
     context = client_context(tmp_path)
-    with serving(**secured(tmp_path, max_connections=8)) as (adapter, _, _law), ExitStack() as on:
+    with (
+        serving(**secured(tmp_path, max_connections=8)) as (adapter, _, _ledger),
+        ExitStack() as on,
+    ):
         idle = [on.enter_context(socket.create_connection(place(adapter))) for _ in range(30)]
         idle[1].sendall(b"\x16\x03\x01")
         assert get(adapter, context)[0] == 200
@@ -126,7 +129,7 @@ def test_credentials_are_needed_for_every_path_and_method(tmp_path):
     """Nothing is told to those who have none, not even what there is."""
     keys = secured(tmp_path, username="prom", password="s3cret pass:word")
     context = client_context(tmp_path)
-    with serving(**keys) as (adapter, source, _law):
+    with serving(**keys) as (adapter, source, _ledger):
         for path in ("/metrics", "/", "/-/healthy", "/-/ready", "/other"):
             for method in ("GET", "HEAD", "POST"):
                 for wrong in (None, "prom:", "prom:s3cret", "prom:s3cret pass:word ", ":", "x:y"):
@@ -151,7 +154,7 @@ def test_credentials_are_needed_for_every_path_and_method(tmp_path):
 def test_a_header_of_credentials_is_read_as_http_has_it(header, status):
     """The scheme in any case; one header only."""
     with (
-        serving(listen="127.0.0.1:0", username="p", password="p") as (adapter, _, _law),
+        serving(listen="127.0.0.1:0", username="p", password="p") as (adapter, _, _ledger),
         socket.create_connection(place(adapter), timeout=10) as client,
     ):
         client.sendall(
@@ -163,7 +166,7 @@ def test_a_header_of_credentials_is_read_as_http_has_it(header, status):
 def test_closing_lets_an_answer_over_tls_end(tmp_path):
     """And the port is free then."""
     context = client_context(tmp_path)
-    with serving(**secured(tmp_path)) as (adapter, source, _law):
+    with serving(**secured(tmp_path)) as (adapter, source, _ledger):
         source.open.clear()
         got = []
         asking = threading.Thread(target=lambda: got.append(get(adapter, context)[0]))
@@ -218,12 +221,16 @@ def test_a_reload_takes_a_renewed_certificate_and_keeps_the_port(tmp_path):
         assert get(third, client_context(tmp_path))[0] == 401
     finally:
         agent.stop()
-    assert agent.accounts()["prometheus"].holds
+    assert agent.balances()["prometheus"].holds
 
 
 def test_a_real_client_verifies_and_authenticates(tmp_path):
     """As the manual says: curl, where there is one."""
-    with serving(**secured(tmp_path, username="prom", password="password")) as (adapter, _, _law):
+    with serving(**secured(tmp_path, username="prom", password="password")) as (
+        adapter,
+        _,
+        _ledger,
+    ):
         url = "https://{}:{}/metrics".format(*place(adapter))
         command = ["curl", "-sS", "--cacert", str(trust(tmp_path)), "-u", "prom:password", url]
         try:
@@ -334,7 +341,7 @@ def test_check_warns_of_an_open_page(tmp_path):
 def test_a_stalled_client_of_tls_delays_nobody(tmp_path):
     """It reads nothing of a page that fills every buffer."""
     context = client_context(tmp_path)
-    with serving(**secured(tmp_path)) as (adapter, source, _law):
+    with serving(**secured(tmp_path)) as (adapter, source, _ledger):
         source.shot = large()
         with (
             socket.create_connection(place(adapter)) as raw,

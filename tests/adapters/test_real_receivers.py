@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from sampler.agent import DELIVERED, UNCONFIRMED, Histogram, Law
+from sampler.agent import DELIVERED, UNCONFIRMED, HistogramValue, Ledger
 from sampler_graphite import Graphite
 from sampler_prometheus import Prometheus
 from sampler_prometheus._text import OPENMETRICS, Text
@@ -52,11 +52,11 @@ def hostile():
         entries.append((gauge("pool.up", n=number), value))
         entries.append((gauge("pool.down", n=number), -value))
         entries.append((counter("pool.count", n=number), value))
-    waits = Histogram(7, 0.25, ((-1.5, 1), (0.0, 2), (1e-9, 3), (0.1, 3), (1e21, 6)))
+    waits = HistogramValue(7, 0.25, ((-1.5, 1), (0.0, 2), (1e-9, 3), (0.1, 3), (1e21, 6)))
     entries.append((histogram("pool.wait", "s"), waits))
     entries.append((histogram("pool.wait", "s", le="1", quantile="0.5", job="j"), waits))
     entries += [(gauge(f"pool.help{n}", text=text), n) for n, text in enumerate(HOSTILE)]
-    entries.append((histogram("pool.age", "s"), Histogram(0, None)))
+    entries.append((histogram("pool.age", "s"), HistogramValue(0, None)))
     entries.append((gauge(LONG_NAME, name="n", instance="i", **{"a.b": "1", "k" * 150: "x"}), 1))
     for series, _ in entries:
         series.labels = {key: str(text) for key, text in series.labels.items()}
@@ -125,7 +125,7 @@ def test_statsd_counts_each_entry_and_nothing_else(statsd):
     assert sorted(map(float, statsd.gauges().values())) == sorted(gauges)
     counts = []
     for series, value in entries:
-        if isinstance(value, Histogram):
+        if isinstance(value, HistogramValue):
             counts += [value.count, value.sum or 0]
         elif series.kind == "counter":
             counts.append(value)
@@ -137,8 +137,8 @@ def test_statsd_counts_each_entry_and_nothing_else(statsd):
 def test_prometheus_stores_each_sample_and_nothing_else(prometheus_server):
     """The target is up, and every sample is the one that was served."""
     shot = snapshot_of(block(*hostile()))
-    law, adapter = Law(), Prometheus(listen="127.0.0.1:0")
-    adapter.open(lambda: shot, law)
+    ledger, adapter = Ledger(), Prometheus(listen="127.0.0.1:0")
+    adapter.open(lambda: shot, ledger)
     try:
         server = prometheus_server([adapter.address])
         server.wait_scraped()
@@ -146,7 +146,7 @@ def test_prometheus_stores_each_sample_and_nothing_else(prometheus_server):
         for item in server.query('{job="test",__name__!~"up|scrape_.*"}'):
             labels = {k: v for k, v in item["metric"].items() if k not in ("job", "instance")}
             stored[tuple(sorted(labels.items()))] = float(item["value"][1])
-        wait_for(lambda: law.account().delivered, what="a delivered scrape")
+        wait_for(lambda: ledger.balance().delivered, what="a delivered scrape")
     finally:
         adapter.close(5.0)
     text = Text().render(shot, OPENMETRICS).body.decode()
@@ -157,7 +157,7 @@ def test_prometheus_stores_each_sample_and_nothing_else(prometheus_server):
             served[tuple(sorted(labels.items()))] = sample.value
     assert stored.keys() == served.keys()
     assert all(same(value, stored[key]) for key, value in served.items())
-    account = law.account()
-    assert account.holds
-    assert account.collected == account.delivered + account.unconfirmed
-    assert account.collected % len(shot) == 0
+    balance = ledger.balance()
+    assert balance.holds
+    assert balance.collected == balance.delivered + balance.unconfirmed
+    assert balance.collected % len(shot) == 0

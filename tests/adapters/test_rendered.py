@@ -9,10 +9,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from sampler.adapterkit.render_cache import Refused, Rendered, Unencodable
+from sampler.adapterkit.render_cache import NotRendered, Rendered, Unencodable
 from tests.adapters.shapes import block, counter, gauge, snapshot, snapshot_of
 
-COLLISION = Refused("collision")
+COLLISION = NotRendered("collision")
 
 
 def flat(series):
@@ -70,7 +70,7 @@ def test_what_cannot_be_rendered_is_refused_with_its_reason():
         return flat(series)
 
     made = renderings(Rendered(render), block((gauge("pool.bad"), 1), (gauge("pool.good"), 1)))
-    assert made == [[Refused("too_long"), "pool_good"]]
+    assert made == [[NotRendered("too_long"), "pool_good"]]
 
 
 def test_of_two_series_with_one_name_the_first_owner_stays(caplog):
@@ -200,7 +200,7 @@ class Ownership(RuleBasedStateMachine):
             self.seen.update(map(id, each.series))
             for series, rendering in zip(each.series, made, strict=True):
                 here.add((each.sampler, series.name))
-                if isinstance(rendering, Refused):
+                if isinstance(rendering, NotRendered):
                     refused.append(series)
                     continue
                 for name, _ in self.names(rendering):

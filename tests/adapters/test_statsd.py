@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from statsd.client.base import StatsClientBase
 
-from sampler.agent import ABSENT, UNCONFIRMED, Batch, Histogram, Rejected, Unavailable
+from sampler.agent import ABSENT, UNCONFIRMED, Batch, HistogramValue, Rejected, Unavailable
 from sampler_statsd import StatsD
 from tests.adapters.shapes import (
     PREFIX,
@@ -129,7 +129,7 @@ def test_the_zero_before_a_negative_gauge_is_in_the_same_datagram():
 def test_a_histogram_is_a_count_and_a_sum():
     """As differences; a sum may fall, where values below zero were observed."""
     series = histogram("db.wait", pool="a")
-    before, after = Histogram(10, 5.0), Histogram(12, 2.5)
+    before, after = HistogramValue(10, 5.0), HistogramValue(12, 2.5)
     assert packets(StatsD(prefix=""), snapshot((series, after)), {series: before}) == [
         b"db.wait.count.pool-a:2|c\ndb.wait.sum.pool-a:-2.5|c"
     ]
@@ -137,7 +137,7 @@ def test_a_histogram_is_a_count_and_a_sum():
         b"db.wait.count.pool-a:10|c\ndb.wait.sum.pool-a:5.0|c"
     ]
     assert packets(
-        StatsD(prefix=""), snapshot((series, Histogram(12, None))), {series: before}
+        StatsD(prefix=""), snapshot((series, HistogramValue(12, None))), {series: before}
     ) == [b"db.wait.count.pool-a:2|c"]
     assert packets(StatsD(prefix=""), snapshot((series, after)), {series: after}) == []
 
@@ -145,7 +145,9 @@ def test_a_histogram_is_a_count_and_a_sum():
 def test_an_entry_that_fits_no_datagram_is_refused():
     """And counted, with the batch it falls into."""
     long = {f"k{i}": "v" * 190 for i in range(8)}
-    shot = snapshot((gauge("a.ok"), 1), (gauge(**long), 1), (histogram(**long), Histogram(1, 1)))
+    shot = snapshot(
+        (gauge("a.ok"), 1), (gauge(**long), 1), (histogram(**long), HistogramValue(1, 1))
+    )
     (batch,) = StatsD(prefix="").encode(shot, {})
     assert batch.frames == (b"a.ok:1|g",)
     assert (batch.samples, batch.refused) == (1, {"too_long": 2})
@@ -180,7 +182,7 @@ def test_every_entry_is_accounted_for_in_datagrams_that_fit(shot, limit):
         assert list(daemon.gauges.values()) == list(map(float, gauges))
         counts = []
         for series, value in shot:
-            if isinstance(value, Histogram):
+            if isinstance(value, HistogramValue):
                 counts += [value.count, value.sum or 0]
             elif series.kind == "counter":
                 counts.append(value)

@@ -10,7 +10,7 @@ import pytest
 
 from sampler import ConfigurationError, Registry
 from sampler.agent import Agent, Batch
-from sampler.agent.config.settings import Program, Samplers, Settings, Wiring
+from sampler.agent.config.settings import AdapterSettings, Program, Samplers, Settings
 from sampler.agent.delivery.sender import FIRST_PAUSE
 from tests.support.memory import Memory, Tally
 from tests.support.waiting import SLACK, wait_for, within
@@ -42,18 +42,18 @@ def agent_with(
 ) -> Agent:
     registry = Registry()
     registry.register(shop.mapping())
-    wirings = tuple(
-        Wiring(name, name, adapter, interval, timeout=2.0, outbox=outbox)
+    adapters = tuple(
+        AdapterSettings(name, name, adapter, interval, timeout=2.0, outbox=outbox)
         for name, adapter in adapters.items()
     )
     program = Program(interval=interval, service="test", instance="0", flush_timeout=flush)
     samplers = Samplers(enable=("shop",), deadline=deadline)
-    return Agent(Settings("test", program, samplers, wirings), registry)
+    return Agent(Settings("test", program, samplers, adapters), registry)
 
 
 def assert_law(agent: Agent) -> None:
-    for account in agent.accounts().values():
-        assert account.holds, account
+    for balance in agent.balances().values():
+        assert balance.holds, balance
 
 
 @pytest.mark.clause("C-01")
@@ -70,9 +70,11 @@ def test_what_is_counted_after_start_is_never_a_baseline() -> None:
             }
         )
         tally = Tally()
-        wiring = Wiring("tally", "tally", tally, 60.0)
+        adapter_settings = AdapterSettings("tally", "tally", tally, 60.0)
         program = Program(interval=60.0, service="test", instance="0")
-        agent = Agent(Settings("test", program, Samplers(enable=("shop",)), (wiring,)), registry)
+        agent = Agent(
+            Settings("test", program, Samplers(enable=("shop",)), (adapter_settings,)), registry
+        )
         agent.start()
         count[0] += 1
         agent.stop()
@@ -84,9 +86,11 @@ def test_a_sampler_that_hangs_does_not_hold_start_up() -> None:
     release = threading.Event()
     registry = Registry()
     registry.register({"name": "shop", "sample": lambda: release.wait(60) and []})
-    wiring = Wiring("memory", "memory", Memory(), 60.0)
+    adapter_settings = AdapterSettings("memory", "memory", Memory(), 60.0)
     program = Program(interval=60.0, service="test", instance="0")
-    agent = Agent(Settings("test", program, Samplers(enable=("shop",)), (wiring,)), registry)
+    agent = Agent(
+        Settings("test", program, Samplers(enable=("shop",)), (adapter_settings,)), registry
+    )
     with within(1.0):
         agent.start()
     release.set()
@@ -102,10 +106,10 @@ def test_everything_collected_is_delivered_and_the_law_says_so() -> None:
     wait_for(lambda: memory.sends > 20, what="twenty batches")
     assert_law(agent)
     agent.stop()
-    account = agent.accounts()["memory"]
-    assert account.collected == account.delivered == sum(memory.received.values())
+    balance = agent.balances()["memory"]
+    assert balance.collected == balance.delivered == sum(memory.received.values())
     assert set(memory.received.values()) == {1}
-    assert account.queued == agent.accounts()["tally"].queued == 0
+    assert balance.queued == agent.balances()["tally"].queued == 0
     assert any(name.startswith("sampler.entries.delivered") for name, *_ in memory.received)
     assert memory.closed
 
@@ -136,15 +140,15 @@ def test_an_outage_delays_and_loses_nothing(fault, monkeypatch) -> None:
     memory.fault, tally.fault = fault, "unavailable"
     sends = memory.sends
     wait_for(lambda: memory.sends > sends + 3, what="attempts during the outage")
-    wait_for(lambda: agent.accounts()["memory"].queued > 60, what="entries to pile up")
+    wait_for(lambda: agent.balances()["memory"].queued > 60, what="entries to pile up")
     assert_law(agent)
     memory.fault = tally.fault = None
-    wait_for(lambda: agent.accounts()["memory"].queued == 0, what="the queue to drain")
+    wait_for(lambda: agent.balances()["memory"].queued == 0, what="the queue to drain")
     agent.stop()
     assert_law(agent)
-    account = agent.accounts()["memory"]
-    assert account.delivered == account.collected == len(memory.received)
-    assert sum(account.dropped.values()) == 0
+    balance = agent.balances()["memory"]
+    assert balance.delivered == balance.collected == len(memory.received)
+    assert sum(balance.dropped.values()) == 0
     assert tally.sums["shop.orders"] == shop.orders - 1, "the first value is the baseline"
 
 
@@ -154,20 +158,22 @@ def test_at_the_bound_the_oldest_are_dropped_and_counted_exactly() -> None:
     shop = Shop()
     registry = Registry()
     registry.register(shop.mapping())
-    wiring = Wiring("memory", "memory", memory, 0.1, timeout=1.0, outbox=2_000)
+    adapter_settings = AdapterSettings("memory", "memory", memory, 0.1, timeout=1.0, outbox=2_000)
     program = Program(interval=0.1, service="t", instance="0")
-    agent = Agent(Settings("t", program, Samplers(enable=("shop",)), (wiring,)), registry)
+    agent = Agent(
+        Settings("t", program, Samplers(enable=("shop",)), (adapter_settings,)), registry
+    )
     memory.fault = "unavailable"
     agent.start()
-    wait_for(lambda: agent.accounts()["memory"].dropped["oldest"] > 100, what="drops")
+    wait_for(lambda: agent.balances()["memory"].dropped["oldest"] > 100, what="drops")
     assert_law(agent)
     memory.fault = None
-    wait_for(lambda: agent.accounts()["memory"].delivered > 0, what="recovery")
+    wait_for(lambda: agent.balances()["memory"].delivered > 0, what="recovery")
     agent.stop()
-    account = agent.accounts()["memory"]
-    assert account.holds
-    assert account.queued == 0
-    assert account.collected - len(memory.received) == sum(account.dropped.values())
+    balance = agent.balances()["memory"]
+    assert balance.holds
+    assert balance.queued == 0
+    assert balance.collected - len(memory.received) == sum(balance.dropped.values())
 
 
 def test_one_destination_down_leaves_the_other_alone() -> None:
@@ -176,11 +182,11 @@ def test_one_destination_down_leaves_the_other_alone() -> None:
     away.fault = "unavailable"
     agent = agent_with(Shop(), flush=5.0, away=away, here=here)
     agent.start()
-    wait_for(lambda: agent.accounts()["here"].delivered > 300, what="B to receive")
+    wait_for(lambda: agent.balances()["here"].delivered > 300, what="B to receive")
     agent.stop()
-    accounts = agent.accounts()
-    assert accounts["here"].delivered == accounts["here"].collected == len(here.received)
-    assert accounts["away"].dropped["shutdown"] == accounts["away"].collected
+    balances = agent.balances()
+    assert balances["here"].delivered == balances["here"].collected == len(here.received)
+    assert balances["away"].dropped["shutdown"] == balances["away"].collected
     assert_law(agent)
 
 
@@ -192,10 +198,10 @@ def test_a_rejected_entry_costs_itself_only() -> None:
     agent.start()
     wait_for(lambda: memory.sends > 5, what="some batches")
     agent.stop()
-    account = agent.accounts()["memory"]
-    assert account.dropped["poison"] == memory.sends
-    assert account.delivered == account.collected - memory.sends
-    assert account.holds
+    balance = agent.balances()["memory"]
+    assert balance.dropped["poison"] == memory.sends
+    assert balance.delivered == balance.collected - memory.sends
+    assert balance.holds
 
 
 def test_a_defect_in_send_does_not_block_what_is_behind(monkeypatch, caplog) -> None:
@@ -205,9 +211,9 @@ def test_a_defect_in_send_does_not_block_what_is_behind(monkeypatch, caplog) -> 
     memory.fault = "broken"
     agent = agent_with(Shop(), memory=memory)
     agent.start()
-    wait_for(lambda: agent.accounts()["memory"].dropped.get("error", 0) > 0, what="a drop")
+    wait_for(lambda: agent.balances()["memory"].dropped.get("error", 0) > 0, what="a drop")
     memory.fault = None
-    wait_for(lambda: agent.accounts()["memory"].delivered > 0, what="recovery")
+    wait_for(lambda: agent.balances()["memory"].delivered > 0, what="recovery")
     agent.stop()
     assert_law(agent)
     assert "ZeroDivisionError" in caplog.text
@@ -225,9 +231,9 @@ def test_a_broken_encoder_costs_its_own_adapter_only() -> None:
     agent.start()
     wait_for(lambda: good.sends > 5, what="the good one")
     agent.stop()
-    accounts = agent.accounts()
-    assert accounts["broken"].dropped["encode"] == accounts["broken"].collected > 0
-    assert accounts["good"].delivered == accounts["good"].collected
+    balances = agent.balances()
+    assert balances["broken"].dropped["encode"] == balances["broken"].collected > 0
+    assert balances["good"].delivered == balances["good"].collected
     assert_law(agent)
 
 
@@ -240,10 +246,10 @@ def test_stop_ends_within_its_limit_when_an_endpoint_hangs() -> None:
     wait_for(lambda: memory.sends == 1, what="the hanging attempt")
     with within(0.5):
         agent.stop()
-    account = agent.accounts()["memory"]
-    assert account.holds
-    assert account.unconfirmed == 3
-    assert account.dropped["shutdown"] == account.collected - 3
+    balance = agent.balances()["memory"]
+    assert balance.holds
+    assert balance.unconfirmed == 3
+    assert balance.dropped["shutdown"] == balance.collected - 3
     memory.release.set()
 
 
@@ -263,9 +269,9 @@ def test_a_hanging_sampler_costs_the_final_flush_no_more_than_its_share() -> Non
     agent.registry.register({"name": "shop.hang", "sample": hang})
     with within(2.0):
         agent.stop()
-    account = agent.accounts()["memory"]
-    assert account.holds
-    assert account.delivered == account.collected
+    balance = agent.balances()["memory"]
+    assert balance.holds
+    assert balance.delivered == balance.collected
     release.set()
 
 
@@ -286,15 +292,15 @@ def test_random_faults_never_break_the_law(monkeypatch) -> None:
         wait_for(lambda sends=sends: memory.sends > sends + 1, limit=40, what="traffic")
         assert_law(agent)
     memory.fault = tally.fault = None
-    wait_for(lambda: agent.accounts()["memory"].queued == 0, limit=60, what="the queue to drain")
+    wait_for(lambda: agent.balances()["memory"].queued == 0, limit=60, what="the queue to drain")
     wait_for(lambda: tally.sums["shop.orders"] >= shop.orders - 2, limit=60, what="the tally")
     agent.stop()
-    account = agent.accounts()["memory"]
+    balance = agent.balances()["memory"]
     assert_law(agent)
     arrived = len(memory.received)
-    certain = account.delivered + account.unconfirmed
-    assert certain <= arrived <= certain + account.dropped["poison"]
-    assert account.collected == certain + account.dropped["poison"]
+    certain = balance.delivered + balance.unconfirmed
+    assert certain <= arrived <= certain + balance.dropped["poison"]
+    assert balance.collected == certain + balance.dropped["poison"]
     assert tally.sums["shop.orders"] == shop.orders - 1
 
 
@@ -305,8 +311,8 @@ def test_once_pulls_exactly_once_and_delivers() -> None:
     agent = agent_with(shop, memory=memory)
     snapshot = agent.once()
     assert shop.orders == 1
-    account = agent.accounts()["memory"]
-    assert account.collected == account.delivered == len(snapshot) == len(memory.received)
+    balance = agent.balances()["memory"]
+    assert balance.collected == balance.delivered == len(snapshot) == len(memory.received)
     assert not agent.troubles()
 
 
@@ -338,9 +344,11 @@ def test_a_sampler_that_registers_later_is_collected() -> None:
     """The agent follows its registry."""
     memory = Memory()
     registry = Registry()
-    wiring = Wiring("memory", "memory", memory, 0.1)
+    adapter_settings = AdapterSettings("memory", "memory", memory, 0.1)
     program = Program(interval=0.1, service="t", instance="0")
-    agent = Agent(Settings("t", program, Samplers(enable=("late",)), (wiring,)), registry)
+    agent = Agent(
+        Settings("t", program, Samplers(enable=("late",)), (adapter_settings,)), registry
+    )
     agent.start()
     wait_for(lambda: memory.sends, what="a first batch")
     registry.register({"name": "late", "sample": lambda: [("here", 1)]})
@@ -353,15 +361,15 @@ def test_a_sampler_that_registers_later_is_collected() -> None:
 def test_a_scraped_adapter_that_cannot_bind_stops_the_start() -> None:
     """A port in use is a configuration error, and nothing has been started."""
 
-    class Scraped:
-        def open(self, collect, law):
+    class ScrapeChannel:
+        def open(self, collect, ledger):
             raise OSError(98, "Address already in use")
 
         def close(self, timeout):
             pass
 
     memory = Memory()
-    agent = agent_with(Shop(), memory=memory, web=Scraped())
+    agent = agent_with(Shop(), memory=memory, web=ScrapeChannel())
     with pytest.raises(ConfigurationError) as caught:
         agent.start()
     assert "adapters.web.listen" in caught.value.problems[0]
@@ -377,7 +385,7 @@ def test_a_batch_without_frames_counts_as_handed_over() -> None:
 
     agent = agent_with(Shop(), silent=Silent())
     snapshot = agent.once()
-    assert agent.accounts()["silent"].unconfirmed == len(snapshot)
+    assert agent.balances()["silent"].unconfirmed == len(snapshot)
 
 
 def test_pauses_double_and_stay_in_their_bounds() -> None:
@@ -437,6 +445,6 @@ def test_who_else_can_read_what_an_adapter_sends_is_one_warning_at_the_start(
     finally:
         agent.stop()
     assert_law(agent)
-    assert agent.accounts()["memory"].delivered > 0
+    assert agent.balances()["memory"].delivered > 0
     warnings = [r.getMessage() for r in caplog.records if r.getMessage().startswith("adapter")]
     assert [w.startswith(f"adapter 'memory' {said}") for w in warnings] == [True] * bool(said)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sampler import ConfigurationError
-from sampler.agent.config import options
+from sampler.agent import options
 from sampler.agent.config.plugins import catalogue
 from sampler.agent.config.settings import Delivery, Program, Samplers, Settings, parse
 from tests.fuzz import configurations
@@ -57,8 +57,8 @@ def test_any_configuration_is_settings_or_problems(whole, top):
         assert all(problem.strip() for problem in error.problems)
     else:
         assert isinstance(settings, Settings)
-        for wiring in settings.adapters:
-            assert wiring.adapter is not None
+        for adapter_settings in settings.adapters:
+            assert adapter_settings.adapter is not None
 
 
 @pytest.mark.scenario(56)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sampler._runtime.worker import Crew
+from sampler._runtime.worker import Worker
 from sampler.agent import Batch
 from sampler.agent.delivery.encoding import Encoder, encode_all
 from tests.adapters.shapes import gauge, snapshot
@@ -34,11 +34,11 @@ class Slow:
 
 def encoded(*encoders: Encoder) -> list[dict[str, int] | int]:
     """Return of each what it refused, or how many entries it encoded."""
-    crew = Crew("t")
+    worker = Worker("t")
     try:
-        found = encode_all(crew, [(encoder, SHOT, {}) for encoder in encoders])
+        found = encode_all(worker, [(encoder, SHOT, {}) for encoder in encoders])
     finally:
-        crew.close()
+        worker.close()
     return [dict(batch.refused) or batch.samples for (batch,) in found]
 
 

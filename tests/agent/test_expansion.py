@@ -136,13 +136,15 @@ def test_a_secret_comes_from_the_first_line_of_a_file(tmp_path) -> None:
 
 
 def test_a_secret_is_never_shown(tmp_path, monkeypatch) -> None:
-    """Not by the adapter, its wiring, or an error."""
+    """Not by the adapter, its adapter_settings, or an error."""
     monkeypatch.setenv("HIDDEN", "hunter2")
     file = private(tmp_path, "hunter2")
     for given in ("hunter2", "${HIDDEN}", f"file:{file}"):
-        (wiring,) = parse({"adapters": {"vault": {"password": given}}}).adapters
-        assert wiring.adapter.password == "hunter2"
-        assert "hunter2" not in repr(wiring) + str(wiring) + repr(wiring.adapter)
+        (adapter_settings,) = parse({"adapters": {"vault": {"password": given}}}).adapters
+        assert adapter_settings.adapter.password == "hunter2"
+        assert "hunter2" not in repr(adapter_settings) + str(adapter_settings) + repr(
+            adapter_settings.adapter
+        )
     assert not any("7777" in each for each in problems(password=7777))
 
 

@@ -14,8 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sampler import ConfigurationError
-from sampler.agent import option
-from sampler.agent.config import options
+from sampler.agent import option, options
 from sampler.agent.config.files import MAX_BYTES, contents
 from sampler.agent.config.limits import MAX_DEPTH, MAX_ITEMS, MAX_TEXT, MAX_VALUES
 from sampler.agent.config.plugins import catalogue
@@ -333,6 +332,11 @@ def test_an_encoder_has_what_its_interval_leaves(
     keys = {"type": "graphite", "interval": interval}
     if timeout is not None:
         keys["encode_timeout"] = timeout
-    (wiring,) = parse({"adapters": {"g": keys}}).adapters
-    encoder = Encoder(wiring.name, wiring.adapter, wiring.interval, wiring.encode_timeout)
+    (adapter_settings,) = parse({"adapters": {"g": keys}}).adapters
+    encoder = Encoder(
+        adapter_settings.name,
+        adapter_settings.adapter,
+        adapter_settings.interval,
+        adapter_settings.encode_timeout,
+    )
     assert encoder.deadline == seconds

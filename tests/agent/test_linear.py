@@ -29,7 +29,7 @@ from sampler.adapterkit.http_head import BadMessage, Head
 from sampler.adapterkit.http_hosts import answers_to, host_fault
 from sampler.adapterkit.http_request import Exchange
 from sampler.adapterkit.retry_after import retry_after
-from sampler.agent.config import secrets as secrecy
+from sampler.agent.config import secrets
 from sampler.agent.config.settings import parse
 from sampler_prometheus._adapter import listen_fault
 from sampler_prometheus._negotiate import content_type, wants_gzip
@@ -279,8 +279,8 @@ def dripped(text):
 
 def remembered(text):
     for secret in ("hunter2x", "aaaaaaaaab", "secret", "        x"):
-        secrecy.remember(secret)
-    return secrecy.masked(text)
+        secrets.remember(secret)
+    return secrets.masked(text)
 
 
 PARSERS = {
@@ -297,7 +297,7 @@ PARSERS = {
     "url": (url_fault, None),
     "job": (group_fault, None),
     "masked": (remembered, None),
-    "shown": (secrecy.shown, None),
+    "shown": (secrets.shown, None),
     "printable": (printable, None),
     "line": (line, None),
 }
@@ -334,8 +334,8 @@ def test_no_key_takes_longer_than_its_value_is_long(key):
 def test_masking_a_megabyte_takes_no_longer_than_it_must(unit):
     """With many secrets, too, as a program has that reloads for years."""
     for number in range(200):
-        secrecy.remember(f"password-{number}")
-    said = growth(secrecy.masked, lambda size: unit * (64 * size // len(unit)))
+        secrets.remember(f"password-{number}")
+    said = growth(secrets.masked, lambda size: unit * (64 * size // len(unit)))
     assert not said
 
 

@@ -109,8 +109,8 @@ def test_a_handler_that_stops_the_agent_while_it_starts_or_reloads_ends_it(
         """,
     )
     assert done.returncode == 7
-    accounts, left = json.loads(done.stdout.splitlines()[-1])
-    assert accounts in ({"graphite": True, "prometheus": True}, {})  # it had not begun
+    balances, left = json.loads(done.stdout.splitlines()[-1])
+    assert balances in ({"graphite": True, "prometheus": True}, {})  # it had not begun
     assert left in ([], ["sampler-load"])  # which the handler interrupts
 
 
@@ -364,9 +364,9 @@ def test_an_endpoint_that_comes_back_during_the_last_flush_gets_everything() -> 
         wait_for(lambda: channel._sender._stopping, what="the last flush")
         sink.listen()
         ended.join(60)
-        account = channel.account()
-        assert account.holds
-        assert account.delivered == account.collected == len(sink.lines) > 0
+        balance = channel.balance()
+        assert balance.holds
+        assert balance.delivered == balance.collected == len(sink.lines) > 0
 
 
 @pytest.mark.scenario(55)
@@ -374,11 +374,11 @@ def test_what_the_last_flush_drops_is_said_and_returned(caplog) -> None:
     """With the reason; nobody is told that nothing is lost."""
     running = agent_to(free_port(), flush=0.5)
     running.start()
-    accounts = running.stop()
-    account = accounts["graphite"]
-    assert account.holds
-    lost = account.dropped["shutdown"]
-    assert lost == account.collected > 0
+    balances = running.stop()
+    balance = balances["graphite"]
+    assert balance.holds
+    lost = balance.dropped["shutdown"]
+    assert lost == balance.collected > 0
     said = [r.getMessage() for r in caplog.records]
     assert said[-1].startswith(f"adapter 'graphite': at the end {lost} entries are dropped: ")
     assert "refused" in said[-1]
@@ -392,7 +392,7 @@ def test_an_attempt_that_begins_after_the_end_says_nothing_untrue(caplog) -> Non
         running = agent_to(sink.address[1], flush=0.3)
         running.start()
         (channel,) = running._pushed
-        wait_for(lambda: channel.account().delivered, what="a first delivery")
+        wait_for(lambda: channel.balance().delivered, what="a first delivery")
         caplog.clear()
         sink.refuse()
         running.stop()
@@ -412,13 +412,13 @@ def test_a_program_that_closes_our_descriptors_gets_no_error_from_a_stop(tmp_pat
         until = time.monotonic() + 20
         while agent.alive() and time.monotonic() < until:
             time.sleep(0.01)
-        told = sorted(sampler.adapterkit.threads.ailing()) if not agent.alive() else []
+        told = sorted(sampler.adapterkit.threads.unhealthy()) if not agent.alive() else []
         accounts = sampler.agent.stop()
         print(json.dumps([told, {k: v.holds for k, v in accounts.items()}]))
         """,
     )
-    _, accounts = said
-    assert accounts == {"graphite": True, "prometheus": True}
+    _, balances = said
+    assert balances == {"graphite": True, "prometheus": True}
 
 
 def command(tmp_path, sink: int) -> subprocess.Popen:

@@ -14,7 +14,7 @@ import pytest
 
 from sampler import Registry
 from sampler._runtime.log import MOST, SPARE, Log, log
-from sampler.adapterkit.threads import ailing
+from sampler.adapterkit.threads import unhealthy
 from sampler.agent import Agent
 from sampler.agent.config.settings import parse
 from tests.support.command import environment
@@ -208,12 +208,12 @@ def test_no_tick_send_or_stop_waits_for_logging(way, where) -> None:
         running = agent(sink, calls)
         running.start()
         wait_for(lambda: len(calls) >= 20, what="twenty pulls")
-        assert running.alive(), ailing()
-        accounts = running.stop()
+        assert running.alive(), unhealthy()
+        balances = running.stop()
         hang.set()
-        account = accounts["graphite"]
-        assert account.holds
-        assert account.delivered == account.collected == len(sink.lines)
+        balance = balances["graphite"]
+        assert balance.holds
+        assert balance.delivered == balance.collected == len(sink.lines)
         log.flush(10)
 
 

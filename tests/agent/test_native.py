@@ -16,8 +16,7 @@ import pytest
 
 import sampler.adapterkit.sockets
 import sampler.adapterkit.threads
-from sampler._runtime import native as _native
-from sampler._runtime import threads as _threads
+from sampler._runtime import native, threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +62,7 @@ FINE = {
 }
 ROOM = {"sampler/_runtime/native.py", "sampler/adapterkit/threads.py"}
 APART = {
-    "sampler/_runtime/named_thread.py": "what it makes is only started where there are no greenlets",
+    "sampler/_runtime/named_thread.py": "what it makes is started only without greenlets",
     "sampler/_runtime/threads.py": "the queue is a fallback of interpreters without _queue",
     "sampler/samplers/cpython.py": "counts the program's threads, as it sees them",
 }
@@ -174,7 +173,7 @@ def test_what_the_room_hands_out_is_native() -> None:
     import _thread
     import selectors
 
-    assert _native.get_ident is _thread.get_ident
-    assert _threads.Lock is _thread.allocate_lock
+    assert native.get_ident is _thread.get_ident
+    assert threads.Lock is _thread.allocate_lock
     assert sampler.adapterkit.threads.Selector is selectors.DefaultSelector
-    assert "gevent" not in sys.modules or _native.green()
+    assert "gevent" not in sys.modules or native.green()

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from sampler.agent import Batch
+from sampler.agent.delivery.baselines import Baselines
 from sampler.agent.delivery.encoding import Encoder
 from sampler.agent.delivery.outbox import NewestOnly, Outbox
 from tests.support.snapshots import Feed
@@ -71,7 +72,7 @@ class QueueMachine(RuleBasedStateMachine):
         samples = self.waiting.popleft().samples
         self.flying = False
         self.fate[outcome] += samples
-        self.outbox.landed(**{outcome: samples})
+        self.outbox.settle(**{outcome: samples})
 
     @precondition(lambda self: self.flying)
     @rule(data=st.data())
@@ -81,13 +82,13 @@ class QueueMachine(RuleBasedStateMachine):
         delivered = data.draw(st.integers(0, samples))
         self.fate["delivered"] += delivered
         self.drop("poison", samples - delivered)
-        self.outbox.landed(delivered=delivered, rejected="poison")
+        self.outbox.settle(delivered=delivered, rejected="poison")
 
     @precondition(lambda self: self.flying)
     @rule()
     def come_back(self) -> None:
         self.flying = False
-        self.outbox.came_back()
+        self.outbox.put_back()
 
     @precondition(lambda self: self.flying and self.waiting[0].samples > 1)
     @rule()
@@ -115,14 +116,14 @@ class QueueMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_law_holds_and_says_what_happened(self) -> None:
-        account = self.outbox.law.account()
-        assert account.holds
-        assert account.collected == self.collected
-        assert account.queued == sum(batch.samples for batch in self.waiting)
-        assert account.delivered == self.fate["delivered"]
-        assert account.unconfirmed == self.fate["unconfirmed"]
+        balance = self.outbox.ledger.balance()
+        assert balance.holds
+        assert balance.collected == self.collected
+        assert balance.queued == sum(batch.samples for batch in self.waiting)
+        assert balance.delivered == self.fate["delivered"]
+        assert balance.unconfirmed == self.fate["unconfirmed"]
         expected = {reason: n for reason, n in self.dropped.items() if n}
-        assert {reason: n for reason, n in account.dropped.items() if n} == expected
+        assert {reason: n for reason, n in balance.dropped.items() if n} == expected
 
     @invariant()
     def what_waits_is_bounded(self) -> None:
@@ -155,7 +156,7 @@ class NewestMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.feed = Feed({"hits": "counter", "level": "gauge", "errors": "counter"})
-        self.outbox = NewestOnly(Encoder("deltas", Deltas()))
+        self.outbox = NewestOnly(Encoder("deltas", Deltas()), Baselines())
         self.totals = [5, 0, 7]
         self.baseline: list[int] | None = None
         self.owed = False
@@ -165,8 +166,8 @@ class NewestMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self.outbox.close()
-        assert self.outbox.law.account().holds
-        assert self.outbox.law.account().queued == 0
+        assert self.outbox.ledger.balance().holds
+        assert self.outbox.ledger.balance().queued == 0
 
     @rule(hits=st.integers(0, 100), level=st.integers(-2, 5), errors=st.integers(0, 3))
     def put(self, hits: int, level: int, errors: int) -> None:
@@ -189,13 +190,13 @@ class NewestMachine(RuleBasedStateMachine):
         assert self.batch is not None
         self.receive(self.batch)
         self.fate[outcome] += self.batch.samples
-        self.outbox.landed(**{outcome: self.batch.samples})
+        self.outbox.settle(**{outcome: self.batch.samples})
         self.batch = None
 
     @precondition(lambda self: self.batch is not None)
     @rule()
     def come_back(self) -> None:
-        self.outbox.came_back()
+        self.outbox.put_back()
         self.batch = None
 
     def receive(self, batch: Batch) -> None:
@@ -213,16 +214,16 @@ class NewestMachine(RuleBasedStateMachine):
             if batch is not None:
                 self.receive(batch)
                 self.fate["unconfirmed"] += batch.samples
-                self.outbox.landed(unconfirmed=batch.samples)
+                self.outbox.settle(unconfirmed=batch.samples)
         assert self.baseline is not None
         grown = self.totals[0] + self.totals[2] - self.baseline[0] - self.baseline[2]
         assert self.received == grown
 
     @invariant()
     def the_law_holds(self) -> None:
-        account = self.outbox.law.account()
-        assert account.holds
-        assert (account.delivered, account.unconfirmed) == tuple(self.fate.values())
+        balance = self.outbox.ledger.balance()
+        assert balance.holds
+        assert (balance.delivered, balance.unconfirmed) == tuple(self.fate.values())
         in_flight = 0 if self.batch is None else self.batch.size
         assert self.outbox.bytes >= in_flight
         assert self.outbox.bytes == 0 or not self.outbox.empty()
@@ -236,21 +237,21 @@ TestNewestOnly = NewestMachine.TestCase
 def test_a_newer_snapshot_waits_while_the_endpoint_takes_the_older_one(failures: int) -> None:
     """Also after a failure that is over; while it lasts the newer one takes its place."""
     feed = Feed({"a": "gauge", "b": "gauge", "c": "gauge"})
-    outbox = NewestOnly(Encoder("deltas", Deltas()))
+    outbox = NewestOnly(Encoder("deltas", Deltas()), Baselines())
     outbox.put(feed.snapshot(1, 2, 3))
     for _ in range(failures):
         assert outbox.take() is not None
-        outbox.came_back()
+        outbox.put_back()
     for _ in range(2):
         outbox.take()
-        outbox.landed(delivered=1)
+        outbox.settle(delivered=1)
         outbox.put(feed.snapshot(4, 5, 6))
     assert outbox.take() is not None
-    account = outbox.law.account()
-    assert (account.delivered, account.dropped["superseded"]) == (2, 3)  # the second one's
-    outbox.came_back()
+    balance = outbox.ledger.balance()
+    assert (balance.delivered, balance.dropped["superseded"]) == (2, 3)  # the second one's
+    outbox.put_back()
     assert outbox.take() is not None
-    assert outbox.law.account().dropped["superseded"] == 4
+    assert outbox.ledger.balance().dropped["superseded"] == 4
     outbox.close()
 
 
@@ -265,18 +266,18 @@ def test_the_halves_of_a_batch_are_handed_over_one_by_one() -> None:
             yield Batch(tuple(each.encode() for each in grown), len(snapshot))
 
     feed = Feed({"a": "counter", "b": "counter"})
-    outbox = NewestOnly(Encoder("whole", Whole()))
+    outbox = NewestOnly(Encoder("whole", Whole()), Baselines())
     outbox.put(feed.snapshot(0, 0))
     outbox.take()
-    outbox.landed(delivered=2)
+    outbox.settle(delivered=2)
     outbox.put(feed.snapshot(3, 5))
     batch = outbox.take()
     assert batch == Batch((b"3", b"5"), 2)
     outbox.split([Batch((b"3",), 1), Batch((b"5",), 1)])
     assert outbox.take() == Batch((b"3",), 1)
-    outbox.landed(delivered=1)
+    outbox.settle(delivered=1)
     assert outbox.take() == Batch((b"5",), 1)
-    outbox.came_back()
+    outbox.put_back()
     outbox.put(feed.snapshot(4, 6))
     assert outbox.take() == Batch((b"1", b"6"), 2)
     outbox.close()
@@ -285,12 +286,12 @@ def test_the_halves_of_a_batch_are_handed_over_one_by_one() -> None:
 @pytest.mark.parametrize("stamped", [True, False])
 def test_an_empty_outbox_lets_its_sender_sleep(stamped: bool) -> None:
     """Until there is something, or until there never will be."""
-    outbox = Outbox(BOUND) if stamped else NewestOnly(Encoder("deltas", Deltas()))
+    outbox = Outbox(BOUND) if stamped else NewestOnly(Encoder("deltas", Deltas()), Baselines())
     for wake in (
         (lambda: outbox.add([Batch((b"g",), 1)]))
         if stamped
         else (lambda: outbox.put(Feed({"a": "gauge"}).snapshot(1))),
-        outbox.hurry,
+        outbox.drain,
     ):
         taken: list[Batch | None] = []
         sender = threading.Thread(target=lambda taken=taken: taken.append(outbox.take()))
@@ -298,9 +299,9 @@ def test_an_empty_outbox_lets_its_sender_sleep(stamped: bool) -> None:
         wait_for(lambda: outbox._changed._waiters, what="the sender to wait")
         wake()
         sender.join(10)
-        assert taken == ([None] if wake == outbox.hurry else [Batch((b"g",), 1)])
-        if wake != outbox.hurry:
-            outbox.landed(delivered=1)
+        assert taken == ([None] if wake == outbox.drain else [Batch((b"g",), 1)])
+        if wake != outbox.drain:
+            outbox.settle(delivered=1)
     outbox.close()
 
 
@@ -308,12 +309,12 @@ def test_a_series_that_began_after_the_consumer_counts_whole() -> None:
     """A counter first seen with a known start not before the consumer's is handed over whole."""
     feed = Feed({"old": "counter", "new": "counter"})
     feed.series[1].start = feed.start + 1
-    outbox = NewestOnly(Encoder("deltas", Deltas()))
+    outbox = NewestOnly(Encoder("deltas", Deltas()), Baselines())
     outbox.put(feed.snapshot(100, 3))
     frames = []
     while (batch := outbox.take()) is not None:
         frames += batch.frames
-        outbox.landed(delivered=batch.samples)
+        outbox.settle(delivered=batch.samples)
         if outbox.empty():
             break
     outbox.close()
@@ -329,10 +330,10 @@ def test_an_encoder_that_loses_an_entry_has_all_of_them_refused() -> None:
         def encode(self, snapshot, since):
             yield Batch((b"x",), len(snapshot) - 1)
 
-    outbox = NewestOnly(Encoder("forgetful", Forgetful()))
+    outbox = NewestOnly(Encoder("forgetful", Forgetful()), Baselines())
     outbox.put(Feed({"a": "gauge", "b": "gauge"}).snapshot(1, 2))
     assert outbox.take() is None
-    account = outbox.law.account()
+    balance = outbox.ledger.balance()
     outbox.close()
-    assert account.holds
-    assert account.dropped["encode"] == 2
+    assert balance.holds
+    assert balance.dropped["encode"] == 2

@@ -9,7 +9,7 @@ import pytest
 
 from sampler import ConfigurationError, Registry
 from sampler.agent import Agent
-from sampler.agent.config.settings import Program, Samplers, Settings, Wiring, parse
+from sampler.agent.config.settings import AdapterSettings, Program, Samplers, Settings, parse
 from tests.support.doubles import LineSink
 from tests.support.memory import Memory, Tally
 from tests.support.waiting import wait_for
@@ -31,13 +31,13 @@ class Shop:
 
 def settings(adapters, *, interval=0.1, tables=None, program=None, **samplers) -> Settings:
     """Return settings for adapters by name; ``tables`` tells two of one name apart."""
-    wirings = tuple(
-        Wiring(name, name, adapter, interval, 1.0, 200_000, (tables or {}).get(name, {}))
+    adapters = tuple(
+        AdapterSettings(name, name, adapter, interval, 1.0, 200_000, (tables or {}).get(name, {}))
         for name, adapter in adapters.items()
     )
     who = {"service": "test", "instance": "0", **(program or {})}
     limits = {"enable": ("shop",), "deadline": 20.0, **samplers}
-    return Settings("test", Program(interval=interval, **who), Samplers(**limits), wirings)
+    return Settings("test", Program(interval=interval, **who), Samplers(**limits), adapters)
 
 
 @pytest.fixture
@@ -74,17 +74,17 @@ def test_an_adapter_whose_table_is_the_same_runs_on(start) -> None:
     agent = start(settings({"a": memory}))
     wait_for(lambda: memory.sends > 3, what="four batches")
     memory.fault = "unavailable"
-    wait_for(lambda: agent.accounts()["a"].queued > 6, what="a queue")
+    wait_for(lambda: agent.balances()["a"].queued > 6, what="a queue")
     agent.reload(settings({"a": memory, "b": new}))
     wait_for(lambda: new.sends > 2, what="the new one")
     memory.fault = None
-    wait_for(lambda: not agent.accounts()["a"].queued, 20, what="the queue to empty")
+    wait_for(lambda: not agent.balances()["a"].queued, 20, what="the queue to empty")
     assert not memory.closed
     agent.stop()
     for name, each in (("a", memory), ("b", new)):
-        account = agent.accounts()[name]
-        assert account.holds
-        assert account.collected == account.delivered == sum(each.received.values())
+        balance = agent.balances()[name]
+        assert balance.holds
+        assert balance.collected == balance.delivered == sum(each.received.values())
         assert set(each.received.values()) == {1}
 
 
@@ -98,7 +98,7 @@ def test_one_that_is_gone_is_flushed_and_closed(start) -> None:
     had = memory.received.total()
     wait_for(lambda: stays.sends > 20, what="twenty batches")
     assert memory.received.total() == had
-    assert set(agent.accounts()) == {"b"}
+    assert set(agent.balances()) == {"b"}
 
 
 def test_a_replaced_adapters_account_goes_on(start) -> None:
@@ -110,9 +110,9 @@ def test_a_replaced_adapters_account_goes_on(start) -> None:
     assert old.closed
     wait_for(lambda: new.sends > 3, what="four batches")
     agent.stop()
-    account = agent.accounts()["a"]
-    assert account.holds
-    assert account.delivered == old.received.total() + new.received.total()
+    balance = agent.balances()["a"]
+    assert balance.holds
+    assert balance.delivered == old.received.total() + new.received.total()
     assert not old.received.keys() & new.received.keys()
 
 
@@ -140,7 +140,7 @@ def test_differences_go_on_where_they_had_arrived(start, shop, change, dead) -> 
     wait_for(lambda: new.sums.get("shop.orders", 0) > 6, what="some sums")
     agent.stop()
     assert old.sums["shop.orders"] + new.sums["shop.orders"] == shop.orders - 3
-    assert agent.accounts()["a"].holds
+    assert agent.balances()["a"].holds
 
 
 def test_many_reloads_in_a_row_lose_and_double_nothing(start, shop) -> None:
@@ -161,7 +161,7 @@ def test_many_reloads_in_a_row_lose_and_double_nothing(start, shop) -> None:
         )
     agent.stop()
     assert sum(tally.sums.get("shop.orders", 0) for tally in tallies) == shop.orders - 3
-    assert agent.accounts()["a"].holds
+    assert agent.balances()["a"].holds
 
 
 def test_samplers_come_and_go(start) -> None:
@@ -185,7 +185,7 @@ class Listener:
         self.port = port
         self.socket: socket.socket | None = None
 
-    def open(self, collect, law) -> None:
+    def open(self, collect, ledger) -> None:
         self.collect = collect
         self.socket = socket.socket()
         try:
@@ -219,7 +219,7 @@ def test_an_address_that_is_taken_changes_nothing(start) -> None:
     assert not memory.closed
     sends = memory.sends
     wait_for(lambda: memory.sends > sends + 3, what="more batches")
-    assert set(agent.accounts()) == {"a"}
+    assert set(agent.balances()) == {"a"}
     assert agent.settings.file == "test"
 
 
@@ -279,12 +279,12 @@ def test_what_waits_in_a_spool_goes_on_through_a_reload(start, tmp_path) -> None
     with LineSink() as away, LineSink() as sink:
         away.refuse()
         agent = start(spooled(away.port))
-        wait_for(lambda: agent.accounts()["graphite"].queued > 5, what="a backlog")
+        wait_for(lambda: agent.balances()["graphite"].queued > 5, what="a backlog")
         agent.reload(spooled(sink.port))
-        wait_for(lambda: agent.accounts()["graphite"].queued == 0, what="its delivery")
+        wait_for(lambda: agent.balances()["graphite"].queued == 0, what="its delivery")
         agent.stop()
-        account = agent.accounts()["graphite"]
-        assert account.holds
-        assert account.delivered == account.collected == len(sink.lines)
-        assert account.recovered == 0
+        balance = agent.balances()["graphite"]
+        assert balance.holds
+        assert balance.delivered == balance.collected == len(sink.lines)
+        assert balance.recovered == 0
         assert not list(tmp_path.glob("*/*.segment"))

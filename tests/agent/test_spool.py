@@ -97,7 +97,7 @@ class Lives(RuleBasedStateMachine):
     @precondition(lambda self: self.flying)
     @rule()
     def land(self) -> None:
-        self.box.landed(delivered=self.box._waiting[0].samples)
+        self.box.settle(delivered=self.box._waiting[0].batch.samples)
         done = self.waiting.pop(0)
         if self.disk.fault is not None and done in self.written:
             self.undeleted.add(done)
@@ -108,7 +108,7 @@ class Lives(RuleBasedStateMachine):
     @precondition(lambda self: self.flying)
     @rule()
     def come_back(self) -> None:
-        self.box.came_back()
+        self.box.put_back()
         self.flying = False
 
     @rule()
@@ -133,7 +133,7 @@ class Lives(RuleBasedStateMachine):
         """Stop, or be killed between two rounds; then live again."""
         if clean:
             self.box.close()
-            assert self.box.law.account().queued == len(self.waiting)
+            assert self.box.ledger.balance().queued == len(self.waiting)
         else:
             abandon(self.box)
         self.again()
@@ -154,29 +154,32 @@ class Lives(RuleBasedStateMachine):
         assert found == sorted(set(found)), "in order, none twice"
         self.waiting = found
         self.written, self.undeleted = set(found), set()
-        account = self.box.law.account()
-        assert account.recovered == account.queued == len(found)
+        balance = self.box.ledger.balance()
+        assert balance.recovered == balance.queued == len(found)
 
     def numbers(self) -> list[int]:
         spool = self.box.spool
-        return [number(spool._segments.read(slot.place)) for slot in self.box._slots]
+        return [
+            number(spool._segments.read(slot.place))
+            for slot in [item.stored for item in self.box._waiting]
+        ]
 
     @invariant()
     def the_law_holds(self) -> None:
-        account = self.box.law.account()
-        assert account.holds
-        assert account.queued == len(self.waiting)
-        assert not sum(account.dropped.values())
+        balance = self.box.ledger.balance()
+        assert balance.holds
+        assert balance.queued == len(self.waiting)
+        assert not sum(balance.dropped.values())
 
     @invariant()
     def what_is_on_the_disk_is_what_the_model_says(self) -> None:
-        slots = dict(zip(self.waiting, self.box._slots, strict=True))
+        slots = dict(zip(self.waiting, [item.stored for item in self.box._waiting], strict=True))
         assert {n for n, slot in slots.items() if slot.place is not None} == self.written
 
     @invariant()
     def memory_is_bounded(self) -> None:
-        in_flight = self.box._waiting[0].size if self.flying else 0
-        assert self.box.bytes == sum(b.size for b in self.box._waiting)
+        in_flight = self.box._waiting[0].batch.size if self.flying else 0
+        assert self.box.bytes == sum(item.batch.size for item in self.box._waiting)
         assert self.box.bytes <= MEMORY + in_flight
 
 
@@ -194,10 +197,10 @@ def test_more_may_wait_than_memory_holds_and_the_order_stays(tmp_path) -> None:
         box.add([batch(n, 10_000)])
         box.spool._round()
         assert box.bytes <= 100_000
-    assert sum(isinstance(each, OnDisk) for each in box._waiting) > 90
+    assert sum(isinstance(item.batch, OnDisk) for item in box._waiting) > 90
     assert [number(found) for found in drain(box)] == list(range(100))
-    account = box.law.account()
-    assert (account.holds, account.delivered) == (True, 100)
+    balance = box.ledger.balance()
+    assert (balance.holds, balance.delivered) == (True, 100)
     box.spool._round()
     assert segments(tmp_path) == []
     assert box.spool.size == 0
@@ -212,10 +215,10 @@ def test_the_files_are_bounded_and_the_oldest_go_first(tmp_path) -> None:
         box.spool._round()
         assert sum(file.stat().st_size for file in folder(tmp_path).iterdir()) <= 2**16
     left = [number(found) for found in drain(box)]
-    account = box.law.account()
+    balance = box.ledger.balance()
     assert left == list(range(200 - len(left), 200))
-    assert account.holds
-    assert account.dropped["oldest"] == 2 * (200 - len(left)) > 0
+    assert balance.holds
+    assert balance.dropped["oldest"] == 2 * (200 - len(left)) > 0
     box.close()
 
 
@@ -224,7 +227,10 @@ def test_a_batch_larger_than_the_spool_waits_in_memory(tmp_path) -> None:
     box = outbox(tmp_path, spool_bytes=2**16)
     box.add([batch(1, 100_000), batch(2)])
     box.spool._round()
-    assert [slot.place is not None for slot in box._slots] == [False, True]
+    assert [slot.place is not None for slot in [item.stored for item in box._waiting]] == [
+        False,
+        True,
+    ]
     assert [number(found) for found in drain(box)] == [1, 2]
     box.close()
 
@@ -252,15 +258,15 @@ def test_halves_of_a_batch_keep_its_record_until_both_have_an_outcome(tmp_path) 
     whole = box.take()
     box.split([Batch((frame,), 1) for frame in whole.frames])
     box.take()
-    box.landed(delivered=1)
+    box.settle(delivered=1)
     box.spool._round()
-    assert box.law.account().holds
+    assert box.ledger.balance().holds
     assert len(segments(tmp_path)) == 1
     box.take()
-    box.landed(rejected="poison")
+    box.settle(rejected="poison")
     box.spool._round()
     assert segments(tmp_path) == []
-    assert box.law.account().holds
+    assert box.ledger.balance().holds
     box.close()
 
 
@@ -269,17 +275,17 @@ def test_what_is_left_at_a_clean_stop_is_queued_and_then_recovered(tmp_path) -> 
     box = outbox(tmp_path)
     box.add([batch(n) for n in range(5)])
     box.take()
-    box.landed(delivered=1)
+    box.settle(delivered=1)
     box.take()
     box.close()
-    account = box.law.account()
-    assert account.holds
-    assert (account.collected, account.delivered, account.queued) == (5, 1, 4)
+    balance = box.ledger.balance()
+    assert balance.holds
+    assert (balance.collected, balance.delivered, balance.queued) == (5, 1, 4)
     again = outbox(tmp_path)
     assert [number(found) for found in drain(again)] == [1, 2, 3, 4]
-    account = again.law.account()
-    assert account.holds
-    assert (account.collected, account.recovered, account.delivered) == (0, 4, 4)
+    balance = again.ledger.balance()
+    assert balance.holds
+    assert (balance.collected, balance.recovered, balance.delivered) == (0, 4, 4)
     again.close()
 
 
@@ -288,19 +294,19 @@ def test_an_account_that_goes_on_counts_what_it_finds_again_once(tmp_path) -> No
     box = outbox(tmp_path)
     box.add([batch(n) for n in range(3)])
     box.close()
-    again = outbox(tmp_path, law=box.law)
-    account = again.law.account()
-    assert (account.holds, account.recovered, account.queued) == (True, 0, 3)
+    again = outbox(tmp_path, ledger=box.ledger)
+    balance = again.ledger.balance()
+    assert (balance.holds, balance.recovered, balance.queued) == (True, 0, 3)
     drain(again)
     again.close()
-    assert again.law.account().delivered == 3
+    assert again.ledger.balance().delivered == 3
     elsewhere = outbox(tmp_path)
     elsewhere.add([batch(9)])
     elsewhere.close()
     shutil.rmtree(folder(tmp_path))
-    lost = outbox(tmp_path, law=elsewhere.law)
-    assert lost.law.account().dropped["spool"] == 1
-    assert lost.law.account().holds
+    lost = outbox(tmp_path, ledger=elsewhere.ledger)
+    assert lost.ledger.balance().dropped["spool"] == 1
+    assert lost.ledger.balance().holds
     lost.close()
 
 
@@ -315,9 +321,9 @@ def test_a_record_that_breaks_while_it_waits_is_dropped_and_counted(tmp_path, ca
     data[len(data) // 3] ^= 0xFF
     file.write_bytes(data)
     assert [number(found) for found in drain(box)] == [0, 2, 3]
-    account = box.law.account()
-    assert account.holds
-    assert (account.delivered, account.dropped["spool"]) == (6, 2)
+    balance = box.ledger.balance()
+    assert balance.holds
+    assert (balance.delivered, balance.dropped["spool"]) == (6, 2)
     assert [r.message for r in caplog.records if r.levelname == "ERROR"] == [
         "adapter 'graphite': a batch of the spool is lost: it is damaged"
     ]
@@ -363,7 +369,7 @@ def test_no_symbolic_link_is_followed(tmp_path, caplog) -> None:
     assert box.spool.trouble
     assert list(target.iterdir()) == [precious]
     box.close()
-    assert box.law.account().dropped["shutdown"] == 1
+    assert box.ledger.balance().dropped["shutdown"] == 1
     folder(tmp_path).unlink()
 
     folder(tmp_path).mkdir()
@@ -418,7 +424,7 @@ def test_one_process_does_not_take_a_folder_twice(tmp_path) -> None:
     second.spool._round()
     assert not second.spool.trouble
     assert [number(found) for found in drain(second)] == [1, 2]
-    assert second.law.account().holds
+    assert second.ledger.balance().holds
     second.close()
 
 
@@ -432,7 +438,7 @@ def test_nothing_is_synced_that_has_left_and_the_rest_once_per_interval(
     box = outbox(tmp_path, interval=0.0)
     box.add([batch(1)])
     taken = box.take()
-    box.landed(delivered=taken.samples)
+    box.settle(delivered=taken.samples)
     box.spool._round()
     assert synced == []
     box.close()
@@ -453,11 +459,11 @@ def test_an_outbox_without_a_spool_does_not_wait_for_what_is_in_one(tmp_path) ->
     box = outbox(tmp_path)
     box.add([batch(1), batch(2)])
     box.close()
-    plain = Outbox(1_000, box.law)
+    plain = Outbox(1_000, box.ledger)
     plain.start({})
-    account = plain.law.account()
-    assert account.holds
-    assert (account.queued, account.dropped["shutdown"]) == (0, 2)
+    balance = plain.ledger.balance()
+    assert balance.holds
+    assert (balance.queued, balance.dropped["shutdown"]) == (0, 2)
     assert segments(tmp_path)
 
 
@@ -465,9 +471,9 @@ def test_what_is_recovered_after_the_end_is_left_for_the_next(tmp_path) -> None:
     """A disk that hung until then changes no account any more."""
     box = outbox(tmp_path)
     box.close()
-    before = box.law.account()
+    before = box.ledger.balance()
     box.recover([(Slot(None), 3)])
-    assert box.law.account() == before
+    assert box.ledger.balance() == before
     assert box.empty()
 
 

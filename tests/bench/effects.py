@@ -35,11 +35,11 @@ def threads(contender: str) -> Numbers:
     seconds = []
     for _ in range(5):
         before = value()
-        crew = [threading.Thread(target=count) for _ in range(crowd)]
+        worker = [threading.Thread(target=count) for _ in range(crowd)]
         began = time.perf_counter()
-        for each in crew:
+        for each in worker:
             each.start()
-        for each in crew:
+        for each in worker:
             each.join()
         seconds.append(time.perf_counter() - began)
         lost = total * crowd - (value() - before)
@@ -240,7 +240,7 @@ def _rounds() -> int:
 def busy(contender: str) -> Numbers:
     """Milliseconds of a round of 100 samplers beside one thread that never rests."""
     import sampler
-    from sampler._runtime.worker import Crew, Job
+    from sampler._runtime.worker import Job, Worker
 
     def sample() -> list[Any]:
         return [("value", 1)]
@@ -255,11 +255,11 @@ def busy(contender: str) -> Numbers:
     registry = sampler.Registry()
     for number, call in enumerate(calls):
         registry.register({"name": f"s{number}", "sample": call})
-    consumer, crew = sampler.Collector(registry, deadline=60.0), Crew("each")
+    consumer, worker = sampler.Collector(registry, deadline=60.0), Worker("each")
 
     def each() -> None:
         for call in calls:
-            crew.run([Job(call)], 60.0)
+            worker.run([Job(call)], 60.0)
 
     one_round = consumer.collect if contender == "ours" else each
     one_round()

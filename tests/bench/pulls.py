@@ -235,11 +235,11 @@ OPERATIONS: dict[str, dict[str, Callable[[int, float], Operation]]] = {
 
 def _ours_page(size: int, share: float, accept: str, *, exponential: bool = False) -> Operation:
     from sampler import Collector
-    from sampler.agent import Law
+    from sampler.agent import Ledger
     from sampler_prometheus._exposition import Exposition
 
     registry, changes = population.ours(size, exponential=exponential)
-    exposition = Exposition(Collector(registry, deadline=60.0).collect, Law())
+    exposition = Exposition(Collector(registry, deadline=60.0).collect, Ledger())
     return lambda: exposition.answer(accept), population.changing(changes, share)
 
 

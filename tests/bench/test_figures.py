@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sampler._contract.bounds import UPPERS
-from sampler._runtime import gil_yield as _turns
+from sampler._runtime import gil_yield
 from tests.bench import hot, population, report
 
 if TYPE_CHECKING:
@@ -134,10 +134,10 @@ def sentences() -> Iterator[tuple[str, str]]:
             f"{population.HISTOGRAMS} histograms"
         ),
     )
-    turn, pause = _turns._SECONDS * 1e3, _turns._PAUSE * 1e6
+    turn, pause = gil_yield._SECONDS * 1e3, gil_yield._PAUSE * 1e6
     yield (
         PERFORMANCE,
-        f"every {_turns.ENTRIES:,} samples or {turn:g} ms, with a pause of {pause:g} µs",
+        f"every {gil_yield.ENTRIES:,} samples or {turn:g} ms, with a pause of {pause:g} µs",
     )
     adapter = ROOT / "examples/adapter/sampler_jsonl/__init__.py"
     yield README, f"a whole one in {len(adapter.read_text().splitlines())} lines"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sampler import Collector, Registry
 from sampler.agent import DELIVERED, Agent
-from sampler.agent.config.settings import Program, Samplers, Settings, Wiring
+from sampler.agent.config.settings import AdapterSettings, Program, Samplers, Settings
 from sampler_graphite import Graphite
 from sampler_statsd import StatsD
 from tests.support.waiting import SLACK, wait_for
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from sampler.agent import Account, Batch, Outcome
+    from sampler.agent import Balance, Batch, Outcome
 
 INTERVAL = 0.1
 
@@ -125,17 +125,17 @@ class Rig:
         self.source = Source()
         registry = Registry()
         registry.register(self.source.mapping())
-        wirings = tuple(
-            Wiring(name, name, adapter, INTERVAL, timeout=timeout, outbox=outbox)
+        adapters = tuple(
+            AdapterSettings(name, name, adapter, INTERVAL, timeout=timeout, outbox=outbox)
             for name, adapter in {"truth": self.truth, **adapters}.items()
         )
         program = Program(INTERVAL, service="s", host="h", instance="0", flush_timeout=flush)
         samplers = Samplers(enable=("source", *filter(None, [beside])))
-        self.agent = Agent(Settings("t", program, samplers, wirings), registry)
+        self.agent = Agent(Settings("t", program, samplers, adapters), registry)
         self.agent.start()
 
-    def account(self, name: str) -> Account:
-        return self.agent.accounts()[name]
+    def balance(self, name: str) -> Balance:
+        return self.agent.balances()[name]
 
     @contextmanager
     def between(self) -> Iterator[None]:
@@ -156,14 +156,14 @@ class Rig:
 
     def settled(self, name: str) -> None:
         """Wait until nothing waits."""
-        wait_for(lambda: self.account(name).queued == 0, limit=30, what=f"{name} to catch up")
+        wait_for(lambda: self.balance(name).queued == 0, limit=30, what=f"{name} to catch up")
 
     def stop(self) -> None:
         """Stop the agent; every account is complete then."""
         self.agent.stop()
-        for name, account in self.agent.accounts().items():
-            assert account.holds, (name, account)
-            assert account.queued == 0, (name, account)
+        for name, balance in self.agent.balances().items():
+            assert balance.holds, (name, balance)
+            assert balance.queued == 0, (name, balance)
 
 
 def graphite(port: int, **options: Any) -> Graphite:

@@ -28,8 +28,7 @@ import attrs
 
 import sampler
 import sampler.agent
-from sampler.agent import DELIVERED, Batch
-from sampler.agent import singleton as running
+from sampler.agent import DELIVERED, Batch, singleton
 from sampler_prometheus import WSGIApp
 
 warnings.simplefilter("ignore", DeprecationWarning)  # fork beside threads, from 3.12
@@ -47,7 +46,7 @@ def note(**more: Any) -> None:
     """Say what this child has of an agent: all that it ever will is decided at the fork."""
     if os.getpid() == PARENT:
         return
-    agent = running._restart is not None or running._agent is not None
+    agent = singleton._restart is not None or singleton._agent is not None
     said = {"agent": agent, **more}
     line = json.dumps({"pid": os.getpid(), "parent": os.getppid(), **said})
     with Path(LOG).open("a") as log:
@@ -180,9 +179,9 @@ def by_thread(call: Any = note) -> None:
 
     def child() -> None:
         forked.clear()  # its sampler forks as well
-        if running._restart is not None:
-            running._restart.join()
-        note(agent=running._agent is not None)
+        if singleton._restart is not None:
+            singleton._restart.join()
+        note(agent=singleton._agent is not None)
         sampler.agent.stop()
         sampler.agent.log.flush(20)
 
@@ -193,7 +192,7 @@ def by_thread(call: Any = note) -> None:
 
 def fork(who: str) -> None:
     """Fork if it is this one's turn: once in a process, once it has an agent to hand down."""
-    if who == WHO and who not in forked and running._wanted is not None:
+    if who == WHO and who not in forked and singleton._wanted is not None:
         forked.append(who)
         globals()[f"by_{HOW}"]()
 
@@ -311,8 +310,8 @@ def main() -> None:
     while not Path(LOG).read_text() and time.monotonic() < until:
         time.sleep(0.02)
     sampler.agent.stop()
-    accounts = {name: attrs.asdict(each) for name, each in agent.accounts().items()}
-    print(json.dumps({"pid": PARENT, "accounts": accounts}))
+    balances = {name: attrs.asdict(each) for name, each in agent.balances().items()}
+    print(json.dumps({"pid": PARENT, "accounts": balances}))
 
 
 if __name__ == "__main__":

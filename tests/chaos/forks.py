@@ -19,7 +19,7 @@ from collections import Counter
 import attrs
 
 import sampler
-from sampler.agent import singleton as running
+from sampler.agent import singleton
 from tests.support.scope import apart
 
 warnings.simplefilter("ignore", DeprecationWarning)  # fork beside threads, from 3.12
@@ -55,14 +55,14 @@ def lives(pipe: int, n: int) -> None:
     signal.alarm(60)  # a child that hangs is seen by its status
     orders.inc(n)
     until = time.monotonic() + 50
-    while running._agent is None and time.monotonic() < until:
+    while singleton._agent is None and time.monotonic() < until:
         time.sleep(0.01)
-    agent = running._agent
+    agent = singleton._agent
     assert agent is not None
     orders.inc(2)
     sampler.agent.stop()
-    (account,) = agent.accounts().values()
-    said = {"pid": os.getpid(), "n": n + 2, "account": attrs.asdict(account)}
+    (balance,) = agent.balances().values()
+    said = {"pid": os.getpid(), "n": n + 2, "account": attrs.asdict(balance)}
     os.write(pipe, json.dumps({**said, "instance": agent.identity["instance"]}).encode() + b"\n")
 
 
@@ -130,8 +130,8 @@ def storm() -> dict[str, object]:
     }
     if agent is not None:
         sampler.agent.stop()
-        (account,) = agent.accounts().values()
-        result["account"] = attrs.asdict(account)
+        (balance,) = agent.balances().values()
+        result["account"] = attrs.asdict(balance)
     return result
 
 

@@ -81,14 +81,14 @@ if ORDER == "late":
     patch()
 both(spin, spin)
 page = ""
-for wiring in agent.settings.adapters:
-    if wiring.name == "prometheus":
-        url = f"https://{wiring.adapter.address}/metrics"
+for adapter_settings in agent.settings.adapters:
+    if adapter_settings.name == "prometheus":
+        url = f"https://{adapter_settings.adapter.address}/metrics"
         (page,) = both(lambda url=url: urllib.request.urlopen(url, timeout=20).read().decode())
 beats = both(lambda: [time.sleep(0.01) for _ in range(20)])
 pulls = len(times)
 sampler.agent.stop()
 total = int(orders.read())
-accounts = {name: attrs.asdict(each) for name, each in agent.accounts().items()}
+balances = {name: attrs.asdict(each) for name, each in agent.balances().items()}
 seen = f"shop_orders_total {total}" in page
-print(json.dumps({"pulls": pulls, "total": total, "seen": seen, "accounts": accounts}))
+print(json.dumps({"pulls": pulls, "total": total, "seen": seen, "accounts": balances}))

@@ -13,7 +13,7 @@ import pytest
 from sampler.adapterkit.dns import resolve
 from sampler.agent import Unavailable
 from tests.chaos.delivering import Rig, graphite
-from tests.chaos.law import check
+from tests.chaos.ledger import check
 from tests.chaos.test_destinations import PROGRAM, resolvers
 from tests.support.command import environment
 from tests.support.doubles import LineSink
@@ -44,10 +44,10 @@ def dropped() -> int:
 def complete(rig: Rig, sink: LineSink) -> None:
     """Stop, and insist that every line arrived and no other; what came twice is equal."""
     rig.stop()
-    account = rig.account("graphite")
-    check(account, len(set(sink.lines)))
-    assert account.unconfirmed == 0
-    assert account.delivered == account.collected
+    balance = rig.balance("graphite")
+    check(balance, len(set(sink.lines)))
+    assert balance.unconfirmed == 0
+    assert balance.delivered == balance.collected
     assert set(sink.lines) == set(rig.truth.lines)
 
 

@@ -13,7 +13,7 @@ import threading
 import time
 from contextlib import contextmanager, suppress
 
-from sampler.agent import Account
+from sampler.agent import Balance
 
 REQUEST = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
@@ -34,7 +34,7 @@ class Page:
 
     def close(self):
         """Close the page; return its account."""
-        return Account(**self.tell("close")["account"])
+        return Balance(**self.tell("close")["account"])
 
     def scrape(self, timeout=20.0):
         """Scrape as anybody does; return status, number of entries, and seconds."""

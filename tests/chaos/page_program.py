@@ -14,7 +14,7 @@ import attrs
 import psutil
 
 from sampler import Collector, Registry
-from sampler.agent import Law
+from sampler.agent import Ledger
 from sampler_prometheus import Prometheus
 
 TOUCHED: list[str] = []
@@ -39,10 +39,10 @@ def main(entries, size, seconds, keys):
 
     registry = Registry()
     registry.register({"name": "load", "sample": sample})
-    law, process = Law(), psutil.Process()
+    ledger, process = Ledger(), psutil.Process()
     page = Prometheus(listen="127.0.0.1:0", **keys)
     with Collector(registry, name="page", interval=0.1, deadline=5, reuse=0.1) as collector:
-        page.open(collector.collect, law)
+        page.open(collector.collect, ledger)
         print(json.dumps(page.address), flush=True)
         for line in sys.stdin:
             if line == "close\n":
@@ -55,7 +55,7 @@ def main(entries, size, seconds, keys):
                 "descriptors": process.num_fds(),
                 "pulls": len(pulls),
                 "touched": TOUCHED,
-                "account": attrs.asdict(law.account()),
+                "account": attrs.asdict(ledger.balance()),
             }
             print(json.dumps(said), flush=True)
 

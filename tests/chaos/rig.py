@@ -7,8 +7,8 @@ from typing import Any
 
 from sampler import Registry
 from sampler.agent import Agent
-from sampler.agent.config.settings import Program, Samplers, Settings, Wiring
-from tests.chaos.law import check
+from sampler.agent.config.settings import AdapterSettings, Program, Samplers, Settings
+from tests.chaos.ledger import check
 from tests.support.memory import Memory
 from tests.support.waiting import SLACK, wait_for
 
@@ -59,7 +59,7 @@ class Rig:
     ) -> None:
         limits.setdefault("deadline", GENEROUS)
         self._tight = limits["deadline"] < GENEROUS
-        self.accounts: dict[str, Any] = {}
+        self.balances: dict[str, Any] = {}
         """What became of each sampler's samples, the last pull's included; set at the end."""
         self.memory = Memory(size=100)
         self.goods = [Good(f"good.n{n}") for n in range(goods)]
@@ -67,12 +67,12 @@ class Rig:
         for each in (*samplers, *(good.mapping() for good in self.goods)):
             self.registry.register(each)
         adapters = {"memory": self.memory, **({} if beside is None else {"beside": beside})}
-        wirings = tuple(
-            Wiring(name, name, adapter, interval, timeout=2.0)
+        adapters = tuple(
+            AdapterSettings(name, name, adapter, interval, timeout=2.0)
             for name, adapter in adapters.items()
         )
         program = Program(service="t", host="h", instance="0", flush_timeout=5.0 + SLACK)
-        self.agent = Agent(Settings("t", program, Samplers(**limits), wirings), self.registry)
+        self.agent = Agent(Settings("t", program, Samplers(**limits), adapters), self.registry)
 
     def __enter__(self) -> Rig:
         self.agent.start()
@@ -81,24 +81,24 @@ class Rig:
     def stop(self, timeout: float | None = None) -> None:
         """Stop the agent, within so many seconds."""
         for collector in self.agent._collectors:
-            self.accounts |= {each.sampler: each for each in collector.statistics()}
+            self.balances |= {each.sampler: each for each in collector.statistics()}
         self.agent.stop(timeout)
 
     def __exit__(self, kind: object, *_: object) -> None:
         self.stop()
         if kind is None:
-            check(self.agent.accounts()["memory"], len(self.memory.received))
+            check(self.agent.balances()["memory"], len(self.memory.received))
             self.exact()
 
     @property
     def ticks(self) -> int:
         """Rounds so far."""
-        return sum(pulse.ticker.ticks for pulse in self.agent._pulses)
+        return sum(loop.ticker.ticks for loop in self.agent._loops)
 
     @property
     def skipped(self) -> int:
         """Rounds that found one still running."""
-        return sum(pulse.ticker.schedule.skipped for pulse in self.agent._pulses)
+        return sum(loop.ticker.schedule.skipped for loop in self.agent._loops)
 
     def failures(self, name: str) -> int:
         """How many pulls of a sampler have failed so far."""
@@ -125,7 +125,7 @@ class Rig:
         arrived = Counter(series for series, _, _ in self.memory.received)
         for good in self.goods:
             counted, minus = f"{good.name}.calls", f'{good.name}.minus{{sign="-"}}'
-            late = self.accounts[good.name].failures.get("deadline", 0)
+            late = self.balances[good.name].failures.get("deadline", 0)
             assert late <= self._tight
             assert good.calls > 1
             assert arrived[counted] == arrived[minus] == good.calls - late

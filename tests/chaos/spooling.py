@@ -60,13 +60,13 @@ def main(port: str, spool: str, first: str) -> None:
     assert isinstance(box, SpooledOutbox)
     assert box.spool.ready(10)
     print("recovered", time.monotonic() - begun, flush=True)
-    (pulse,) = agent._pulses
+    (loop,) = agent._loops
     while signal.SIGTERM not in told:
-        n, ticks = cell[0], pulse.ticker.ticks
-        while pulse.ticker.ticks == ticks and not told:
+        n, ticks = cell[0], loop.ticker.ticks
+        while loop.ticker.ticks == ticks and not told:
             time.sleep(0.005)
         with box._changed:
-            slots = list(box._slots)
+            slots = [item.stored for item in box._waiting]
         while any(slot.place is None and slot.parts for slot in slots) and not told:
             time.sleep(0.005)
         if not told:
@@ -74,10 +74,10 @@ def main(port: str, spool: str, first: str) -> None:
         elif signal.SIGUSR1 in told:
             os.execv(sys.executable, [sys.executable, "-m", __spec__.name, port, spool, str(n)])
     agent.stop()
-    account = agent.accounts()["graphite"]
+    balance = agent.balances()["graphite"]
     keys = ("collected", "recovered", "delivered", "unconfirmed", "queued", "holds")
-    said = {key: getattr(account, key) for key in keys}
-    print("account", json.dumps({**said, "dropped": sum(account.dropped.values())}), flush=True)
+    said = {key: getattr(balance, key) for key in keys}
+    print("account", json.dumps({**said, "dropped": sum(balance.dropped.values())}), flush=True)
 
 
 if __name__ == "__main__":

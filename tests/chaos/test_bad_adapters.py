@@ -13,7 +13,7 @@ from sampler import ConfigurationError
 from sampler._runtime.abandoned import abandoned
 from sampler.agent import Batch, Rejected, Unavailable
 from sampler.agent.config.settings import parse
-from tests.chaos.law import check
+from tests.chaos.ledger import check
 from tests.chaos.rig import Rig
 from tests.chaos.test_bad_samplers import Own
 from tests.support.memory import Memory
@@ -58,9 +58,9 @@ def test_an_encoder_that_hangs_costs_its_own_adapter_only(
         assert abandoned() <= 1
         if how == "hangs":
             assert (stuck.calls, abandoned()) == (1, 1)
-    account = rig.agent.accounts()["beside"]
-    assert account.holds
-    assert account.collected == account.dropped["encode"] > 0
+    balance = rig.agent.balances()["beside"]
+    assert balance.holds
+    assert balance.collected == balance.dropped["encode"] > 0
     stuck.release.set()
     wait_for(lambda: abandoned() == 0, what="the thread to end")
 
@@ -102,11 +102,11 @@ def test_a_sender_survives_whatever_its_adapter_raises(kind: Any) -> None:
     raising = Raising(kind)
     with Rig(beside=raising) as rig:
         wait_for(lambda: raising.sends >= 6, what="more attempts")
-    account = rig.agent.accounts()["beside"]
-    check(account, len(raising.received))
-    assert account.delivered > 0
-    assert account.unconfirmed > 0
-    assert account.delivered + account.unconfirmed == account.collected
+    balance = rig.agent.balances()["beside"]
+    check(balance, len(raising.received))
+    assert balance.delivered > 0
+    assert balance.unconfirmed > 0
+    assert balance.delivered + balance.unconfirmed == balance.collected
 
 
 @pytest.mark.parametrize("kind", [Unavailable, Rejected, ValueError])
@@ -167,8 +167,8 @@ def test_a_package_may_start_an_agent_with_its_own_adapter_while_it_is_imported(
     (package / "adapter.py").write_text(f"from . import __name__\n{OWN}")
     announce(tmp_path, "starting_package.adapter")
     monkeypatch.syspath_prepend(str(tmp_path))
-    (wiring,) = importlib.import_module("starting_package").settings.adapters
-    assert type(wiring.adapter).__name__ == "Own"
+    (adapter_settings,) = importlib.import_module("starting_package").settings.adapters
+    assert type(adapter_settings.adapter).__name__ == "Own"
 
 
 def test_an_adapter_whose_import_needs_the_main_thread_is_imported(tmp_path, monkeypatch) -> None:
@@ -178,5 +178,5 @@ def test_an_adapter_whose_import_needs_the_main_thread_is_imported(tmp_path, mon
     )
     announce(tmp_path, "main_adapter")
     monkeypatch.syspath_prepend(str(tmp_path))
-    (wiring,) = parse({"adapters": {"own": {}}}, "sampler.toml").adapters
-    assert type(wiring.adapter).__name__ == "Own"
+    (adapter_settings,) = parse({"adapters": {"own": {}}}, "sampler.toml").adapters
+    assert type(adapter_settings.adapter).__name__ == "Own"

@@ -84,10 +84,10 @@ def test_whatever_a_sampler_raises_costs_itself_only() -> None:
         wait_for(lambda: rig.points(published), what="the count at the endpoint")
     rounds = rig.goods[0].calls
     for each in bad:
-        account = rig.accounts[each.name]
-        assert account.failures["raised"] == each.calls, each.name
-        assert sum(account.failures.values()) == rounds
-        assert account.pulls == account.yielded == 0
+        balance = rig.balances[each.name]
+        assert balance.failures["raised"] == each.calls, each.name
+        assert sum(balance.failures.values()) == rounds
+        assert balance.pulls == balance.yielded == 0
     assert not [series for series, _, _ in rig.memory.received if series.startswith("bad")]
     assert rig.points(published)[-1] <= bad[0].calls
 
@@ -139,12 +139,12 @@ def test_rubbish_is_refused_and_counted_by_reason_exactly() -> None:
 
     with Rig({"name": "bad.rubbish", "sample": sample}) as rig:
         rig.run(5)
-    account = rig.accounts["bad.rubbish"]
+    balance = rig.balances["bad.rubbish"]
     pulls = rig.goods[0].calls
-    assert (account.pulls, account.failures) == (pulls, {})
+    assert (balance.pulls, balance.failures) == (pulls, {})
     groups = {**REFUSED, **ODD}
-    assert account.refused == {reason: pulls * len(group) for reason, group in groups.items()}
-    assert account.collected == pulls * len(TAKEN)
+    assert balance.refused == {reason: pulls * len(group) for reason, group in groups.items()}
+    assert balance.collected == pulls * len(TAKEN)
     for word, (_, value) in TAKEN.items():
         points = rig.points(f'bad.rubbish.v{{kind="{word}"}}')
         assert points == [value] * pulls
@@ -204,10 +204,10 @@ def test_texts_and_tuples_with_a_mind_of_their_own_stay_in_their_sampler() -> No
     with Rig(*samplers) as rig:
         rig.run(5)
     for each in samplers:
-        account = rig.accounts[each["name"]]
-        assert account.pulls + sum(account.failures.values()) == rig.goods[0].calls
-        assert account.yielded == account.collected + sum(account.refused.values())
-    assert rig.accounts["bad.pair"].refused == {"shape": rig.goods[0].calls}
+        balance = rig.balances[each["name"]]
+        assert balance.pulls + sum(balance.failures.values()) == rig.goods[0].calls
+        assert balance.yielded == balance.collected + sum(balance.refused.values())
+    assert rig.balances["bad.pair"].refused == {"shape": rig.goods[0].calls}
     for series, value, _ in rig.memory.received:
         assert (type(series), type(value) in {int, float}) == (str, True)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from sampler.agent.schedule import Schedule
-from tests.chaos.law import check
+from tests.chaos.ledger import check
 from tests.support.command import environment
 from tests.support.doubles import LineSink
 from tests.support.waiting import SLACK, wait_for
@@ -30,7 +30,7 @@ import sampler
 agent = sampler.agent.start(sys.argv[1])
 input()
 sampler.agent.stop()
-(account,) = agent.accounts().values()
+(account,) = agent.balances().values()
 print(json.dumps(attrs.asdict(account)))
 """
 
@@ -75,13 +75,13 @@ class Program:
         """Stop it, and look at the law."""
         import json
 
-        from sampler.agent import Account
+        from sampler.agent import Balance
 
         out, _ = self.process.communicate("\n", timeout=20)
         assert self.process.returncode == 0
-        account = Account(**json.loads(out))
-        check(account, len(self.sink.lines))
-        assert account.unconfirmed == account.queued == sum(account.dropped.values()) == 0
+        balance = Balance(**json.loads(out))
+        check(balance, len(self.sink.lines))
+        assert balance.unconfirmed == balance.queued == sum(balance.dropped.values()) == 0
 
 
 @pytest.mark.scenario(24)

@@ -9,7 +9,7 @@ import pytest
 
 from sampler.agent import DELIVERED, UNCONFIRMED, Batch, Unavailable
 from tests.chaos.delivering import Rig, counted, graphite, statsd
-from tests.chaos.law import check
+from tests.chaos.ledger import check
 from tests.support.doubles import LineSink
 from tests.support.proxy import Proxy
 from tests.support.waiting import wait_for, within
@@ -32,11 +32,11 @@ def proxy(sink):
 def complete(rig: Rig, sink: LineSink, *, twice: bool = False) -> None:
     """Stop; insist that every line pulled is at the sink, and none that was not."""
     rig.stop()
-    account = rig.account("graphite")
+    balance = rig.balance("graphite")
     received = Counter(sink.lines)
-    check(account, len(received))
-    assert account.unconfirmed == 0
-    assert account.delivered == account.collected
+    check(balance, len(received))
+    assert balance.unconfirmed == 0
+    assert balance.delivered == balance.collected
     assert received.keys() == set(rig.truth.lines)
     assert twice or set(received.values()) == {1}
 
@@ -62,8 +62,8 @@ def test_what_was_refused_arrives_exactly_once(sink, monkeypatch):
         rig.pulls(1)
         rig.stop()
         complete(rig, sink)
-        account = rig.account("statsd")
-        assert account.unconfirmed == 0
+        balance = rig.balance("statsd")
+        assert balance.unconfirmed == 0
         assert counted(daemon.lines) == rig.source.grown
 
 
@@ -76,7 +76,7 @@ def test_an_unanswered_connection_delays_and_loses_nothing(sink, monkeypatch):
         sink.blackhole()
     rig.fails("graphite")
     rig.pulls(8)
-    ticker = rig.agent._pulses[0].ticker
+    ticker = rig.agent._loops[0].ticker
     assert ticker.schedule.skipped < ticker.ticks, "an attempt takes five intervals"
     sink.listen()
     rig.settled("graphite")
@@ -119,13 +119,13 @@ def test_bytes_that_a_middlebox_acknowledges_and_drops_are_unconfirmed(sink, pro
     rig.settled("graphite")
     with rig.between():
         proxy.swallow = True
-    wait_for(lambda: rig.account("graphite").unconfirmed, what="an unconfirmed batch")
+    wait_for(lambda: rig.balance("graphite").unconfirmed, what="an unconfirmed batch")
     proxy.swallow = False
     rig.pulls(2)
     rig.stop()
-    check(rig.account("graphite"), len(set(sink.lines)))
+    check(rig.balance("graphite"), len(set(sink.lines)))
     missing = set(rig.truth.lines) - set(sink.lines)
-    assert 0 < len(missing) <= rig.account("graphite").unconfirmed
+    assert 0 < len(missing) <= rig.balance("graphite").unconfirmed
     assert set(sink.lines) <= set(rig.truth.lines)
 
 
@@ -203,9 +203,9 @@ def test_a_receiver_that_does_not_read_makes_increases_unconfirmed(sink, proxy, 
     rig = Rig(monkeypatch, statsd=statsd(proxy.port, transport="tcp"), timeout=0.3)
     rig.pulls(2)
     proxy.blackhole()
-    wait_for(lambda: rig.account("statsd").unconfirmed, what="an unconfirmed batch")
+    wait_for(lambda: rig.balance("statsd").unconfirmed, what="an unconfirmed batch")
     proxy.listen()
     rig.pulls(3)
     rig.stop()
     assert counted(sink.lines) <= rig.source.grown
-    assert rig.account("statsd").delivered > 0
+    assert rig.balance("statsd").delivered > 0

@@ -15,7 +15,7 @@ import pytest
 
 from sampler.agent import UNCONFIRMED, Batch, Rejected, Unavailable
 from tests.chaos.delivering import Rig, counted, graphite, statsd
-from tests.chaos.law import check
+from tests.chaos.ledger import check
 from tests.support.command import environment
 from tests.support.doubles import DatagramSink, LineSink
 from tests.support.waiting import timely, wait_for
@@ -70,9 +70,9 @@ def test_the_last_good_address_serves_while_the_name_server_is_dead(
     rig.settled("graphite")
     assert len(resolvers()) == 1
     rig.stop()
-    account = rig.account("graphite")
-    check(account, len(set(sink.lines)))
-    assert account.delivered == account.collected == len(sink.lines)
+    balance = rig.balance("graphite")
+    check(balance, len(set(sink.lines)))
+    assert balance.delivered == balance.collected == len(sink.lines)
 
 
 @pytest.mark.scenario(6)
@@ -89,9 +89,9 @@ def test_a_name_server_that_was_always_dead_delays_and_loses_nothing(
     name_server.set()
     rig.settled("graphite")
     rig.stop()
-    account = rig.account("graphite")
-    check(account, len(set(sink.lines)))
-    assert account.delivered == account.collected == len(sink.lines)
+    balance = rig.balance("graphite")
+    check(balance, len(set(sink.lines)))
+    assert balance.delivered == balance.collected == len(sink.lines)
 
 
 PROGRAM = """\
@@ -106,13 +106,13 @@ while not agent.troubles():
     time.sleep(0.01)
 begun = time.monotonic()
 agent.stop()
-print(time.monotonic() - begun, agent.accounts()["graphite"].holds, flush=True)
+print(time.monotonic() - begun, agent.balances()["graphite"].holds, flush=True)
 atexit.register(lambda: print(time.monotonic() - begun, flush=True))
 """
 """Stops once a look-up of a name has not been answered; prints how long that and the end took."""
 STUCK = """\
 import threading
-from sampler.adapterkit import dns as resolve
+from sampler.adapterkit import dns
 real = resolve.getaddrinfo
 def look_up(host, port, **options):
     return real(host, port, **options) if options.get("flags") else threading.Event().wait()
@@ -144,10 +144,10 @@ def test_an_outage_longer_than_the_buffer_loses_the_oldest_and_counts_them(
     """What is missing at the end is what was counted, and memory did not grow with the outage."""
     sink.refuse()
     rig = Rig(monkeypatch, graphite=graphite(sink.port), outbox=BOUND)
-    wait_for(lambda: rig.account("graphite").dropped["oldest"] > 200, limit=30, what="drops")
+    wait_for(lambda: rig.balance("graphite").dropped["oldest"] > 200, limit=30, what="drops")
     rig.truth.lines.clear()
     tracemalloc.start()
-    wait_for(lambda: rig.account("graphite").dropped["oldest"] > 400, limit=30, what="drops")
+    wait_for(lambda: rig.balance("graphite").dropped["oldest"] > 400, limit=30, what="drops")
     first = tracemalloc.get_traced_memory()[0]
     rig.pulls(20)
     grown = tracemalloc.get_traced_memory()[0] - first
@@ -158,10 +158,10 @@ def test_an_outage_longer_than_the_buffer_loses_the_oldest_and_counts_them(
     sink.listen()
     rig.settled("graphite")
     rig.stop()
-    account = rig.account("graphite")
-    check(account, len(set(sink.lines)))
-    assert account.collected - len(sink.lines) == account.dropped["oldest"]
-    assert sum(account.dropped.values()) == account.dropped["oldest"]
+    balance = rig.balance("graphite")
+    check(balance, len(set(sink.lines)))
+    assert balance.collected - len(sink.lines) == balance.dropped["oldest"]
+    assert sum(balance.dropped.values()) == balance.dropped["oldest"]
     assert rig.truth.lines[-len(sink.lines) :] == sink.lines, "the newest, in order"
     assert caplog.text.count("the outbox is full") == 1
 
@@ -180,12 +180,12 @@ def test_a_destination_that_is_away_costs_its_neighbour_nothing(sink, absence, m
             here=graphite(sink.port),
         )
         rig.pulls(15)
-        ticker = rig.agent._pulses[0].ticker
+        ticker = rig.agent._loops[0].ticker
         assert ticker.schedule.skipped < ticker.ticks, "an attempt takes five intervals"
         rig.stop()
-    account = rig.account("here")
-    check(account, len(set(sink.lines)))
-    assert account.delivered == account.collected
+    balance = rig.balance("here")
+    check(balance, len(set(sink.lines)))
+    assert balance.delivered == balance.collected
     assert Counter(sink.lines) == Counter(rig.truth.lines)
     assert sink.lines == rig.truth.lines, "in the same order"
     jobs = [int(line.split()[1]) for line in sink.lines if b".source.jobs " in line]
@@ -206,8 +206,8 @@ def test_datagrams_that_are_refused_cost_no_count(monkeypatch):
         rig.pulls(2)
         rig.settled("statsd")
         rig.stop()
-        account = rig.account("statsd")
-        assert account.delivered == 0
+        balance = rig.balance("statsd")
+        assert balance.delivered == 0
         wait_for(lambda: counted(sink.lines) == rig.source.grown, what="the sum of the counts")
 
 

@@ -15,10 +15,10 @@ import pytest
 
 import sampler
 from sampler import Collector, Registry
-from sampler.agent import Account, Agent
-from sampler.agent.config.settings import Program, Samplers, Settings, Wiring
+from sampler.agent import Agent, Balance
+from sampler.agent.config.settings import AdapterSettings, Program, Samplers, Settings
 from sampler_prometheus import Prometheus
-from tests.chaos.law import check
+from tests.chaos.ledger import check
 from tests.support.command import environment, running
 from tests.support.doubles import LineSink
 from tests.support.memory import Memory
@@ -51,13 +51,13 @@ def test_sigterm_ends_the_command_in_time_behind_a_black_hole(tmp_path) -> None:
             output, _ = process.communicate(timeout=60)
             seconds = time.monotonic() - begun
         assert process.returncode == 0, output
-        account = output.splitlines()[-1]
+        balance = output.splitlines()[-1]
         collected, lost, unconfirmed = (
-            int(account.partition(word)[2].split()[0])
+            int(balance.partition(word)[2].split()[0])
             for word in ("graphite: ", "unconfirmed + ", "delivered + ")
         )
         assert lost + unconfirmed == collected > 0
-        assert "shutdown" in account
+        assert "shutdown" in balance
         assert sink.lines == []
         timely(seconds, FLUSH, "the end")
 
@@ -65,7 +65,7 @@ def test_sigterm_ends_the_command_in_time_behind_a_black_hole(tmp_path) -> None:
 PROGRAM = """
 import atexit, attrs, json, os, sys, time
 import sampler
-account = lambda: [attrs.asdict(a) for a in agent.accounts().values()]
+account = lambda: [attrs.asdict(a) for a in agent.balances().values()]
 begun = None
 def write():
     with open(sys.argv[2], "w") as out:
@@ -94,10 +94,10 @@ def test_a_program_that_just_ends_delivers_its_last_batch(tmp_path, hole) -> Non
         )
         assert (done.returncode, done.stdout) == (0, "")
         seconds, fields = json.loads(said.read_text())
-        account = Account(**fields)
-        check(account, len(sink.lines))
-        assert account.queued == 0
-        lost = sum(account.dropped.values())
+        balance = Balance(**fields)
+        check(balance, len(sink.lines))
+        assert balance.queued == 0
+        lost = sum(balance.dropped.values())
         said = done.stderr.splitlines()
         assert len(said) == bool(lost)
         if lost:  # the last attempt is under way, or has just ended
@@ -107,17 +107,17 @@ def test_a_program_that_just_ends_delivers_its_last_batch(tmp_path, hole) -> Non
         if hole:
             timely(seconds, FLUSH, "the end")
         else:
-            assert account.delivered == account.collected == len(sink.lines)
-            assert account.collected > 0
+            assert balance.delivered == balance.collected == len(sink.lines)
+            assert balance.collected > 0
 
 
 def agent_with(memory: Memory, sampler_: dict, *more: dict) -> Agent:
     registry = Registry()
     for each in (sampler_, *more):
         registry.register(each)
-    wiring = Wiring("memory", "memory", memory, 60.0, timeout=30.0)
+    adapter_settings = AdapterSettings("memory", "memory", memory, 60.0, timeout=30.0)
     program = Program(interval=60.0, service="t", instance="0", flush_timeout=FLUSH)
-    return Agent(Settings("t", program, Samplers(enable=None), (wiring,)), registry)
+    return Agent(Settings("t", program, Samplers(enable=None), (adapter_settings,)), registry)
 
 
 def address(web: Prometheus) -> tuple[str, int]:
@@ -179,9 +179,9 @@ def test_what_hangs_does_not_hold_the_end_up(where) -> None:
         agent.stop()
     for each in hung.values():
         each.free.set()
-    (account,) = agent.accounts().values()
-    assert account.holds
-    assert account.queued == 0
+    (balance,) = agent.balances().values()
+    assert balance.holds
+    assert balance.queued == 0
 
 
 @pytest.mark.parametrize("where", ["send", "end"])
@@ -203,7 +203,7 @@ def test_an_adapter_that_is_left_alone_is_not_closed_later(where, caplog) -> Non
     agent = agent_with(Adapter(), {"name": "n", "sample": lambda: [("n", 1)]})
     agent.start()
     (channel,) = agent._pushed
-    wait_for(lambda: channel.account().delivered, what="a first delivery")
+    wait_for(lambda: channel.balance().delivered, what="a first delivery")
     hung.on = True
     agent.stop(0.2)
     assert hung.entered
@@ -221,7 +221,9 @@ def test_a_scrape_that_hangs_does_not_hold_the_end_up() -> None:
     registry.register({"name": "hung", "sample": lambda: hung.now() or []})
     web = Prometheus(listen="127.0.0.1:0")
     program = Program(service="t", instance="0", flush_timeout=FLUSH)
-    settings = Settings("t", program, Samplers(deadline=30.0), (Wiring("web", "web", web, 60.0),))
+    settings = Settings(
+        "t", program, Samplers(deadline=30.0), (AdapterSettings("web", "web", web, 60.0),)
+    )
     agent = Agent(settings, registry)
     agent.start()
     with socket.create_connection(address(web)) as client:

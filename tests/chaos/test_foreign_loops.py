@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from sampler.agent import Account
-from tests.chaos.law import check
+from sampler.agent import Balance
+from tests.chaos.ledger import check
 from tests.support.command import environment
 from tests.support.doubles import LineSink
 
@@ -63,7 +63,7 @@ async def main():
     tasks = len(asyncio.all_tasks())
     sampler.agent.stop()
     ours = [name for name in scheduled if "sampler" in name]
-    print(json.dumps([tasks, ours, attrs.asdict(agent.accounts()["graphite"])]))
+    print(json.dumps([tasks, ours, attrs.asdict(agent.balances()["graphite"])]))
 asyncio.run(main())
 """
 
@@ -71,8 +71,8 @@ asyncio.run(main())
 def test_a_running_event_loop_is_left_alone(tmp_path) -> None:
     """The agent schedules nothing on it and makes no task there."""
     with LineSink() as sink:
-        tasks, ours, account = run(COROUTINES, configured(tmp_path, sink))
-        check(Account(**account), len(sink.lines))
+        tasks, ours, balance = run(COROUTINES, configured(tmp_path, sink))
+        check(Balance(**balance), len(sink.lines))
     assert (tasks, ours) == (1, [])
 
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from sampler.agent import Account
+from sampler.agent import Balance
 from sampler.agent.singleton import GENERATIONS
-from tests.chaos.law import check
+from tests.chaos.ledger import check
 from tests.support.command import environment
 from tests.support.doubles import LineSink
 from tests.support.unique import service
@@ -54,10 +54,10 @@ class Told:
     def hold(self) -> None:
         """Insist that the parent delivered everything, once, and nobody else anything."""
         assert self.by == {self.said["pid"]}
-        for name, account in self.said["accounts"].items():
+        for name, balance in self.said["accounts"].items():
             if name == "graphite":
-                check(Account(**account), len(self.lines))
-            assert Account(**account).holds
+                check(Balance(**balance), len(self.lines))
+            assert Balance(**balance).holds
 
 
 def _configured(folder: Path, sink: LineSink) -> str:

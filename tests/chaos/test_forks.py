@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from sampler.agent import Account
-from tests.chaos.law import check
+from sampler.agent import Balance
+from tests.chaos.ledger import check
 from tests.support.command import environment
 from tests.support.doubles import LineSink
 from tests.support.unique import service
@@ -85,14 +85,14 @@ def test_two_hundred_forks_under_load(tmp_path) -> None:
         assert sink.torn == []
     assert said["statuses"] == {"0": 200}
     parent = found.pop(said["pid"])
-    check(Account(**said["account"]), lines(parent))
+    check(Balance(**said["account"]), lines(parent))
     assert said["account"]["unconfirmed"] == said["account"]["queued"] == 0
     assert sum(said["account"]["dropped"].values()) == 0
     assert parent["shop.orders"][-1] == said["orders"]
     assert len(said["children"]) == 80
     for child in said["children"]:
         paths = found.pop(child["pid"])
-        check(Account(**child["account"]), lines(paths))
+        check(Balance(**child["account"]), lines(paths))
         assert child["account"]["unconfirmed"] == 0
         assert max(paths["shop.orders"]) == child["n"]
         assert child["instance"] != "0", "a slot of its own"
@@ -126,7 +126,7 @@ CHILD = """
 import json, os, sys, time, warnings
 warnings.simplefilter("ignore", DeprecationWarning)
 import sampler
-from sampler.agent import singleton as running
+from sampler.agent import singleton
 from tests.support.scope import apart
 apart()
 shop = sampler.Instruments("shop")
@@ -143,9 +143,9 @@ def child(call):
         print(pipe.read())
     assert os.waitpid(pid, 0)[1] == 0
 def settled():
-    if running._restart is not None:
-        running._restart.join()
-    return running._agent and running._agent.identity["instance"]
+    if singleton._restart is not None:
+        singleton._restart.join()
+    return singleton._agent and singleton._agent.identity["instance"]
 """
 
 
@@ -183,15 +183,15 @@ def test_a_child_may_start_its_agent_itself(tmp_path) -> None:
 sampler.agent.start()
 def early():
     agent = sampler.agent.start()
-    running._restart.join()
-    return agent is running._agent
+    singleton._restart.join()
+    return agent is singleton._agent
 def late():
     settled()
-    before = running._agent
-    return before is sampler.agent.start() is running._agent
+    before = singleton._agent
+    return before is sampler.agent.start() is singleton._agent
 def other():
     settled()
-    before = running._agent
+    before = singleton._agent
     file = os.environ["SAMPLER_CONFIG"]
     with open(file) as old, open(file + ".new", "w") as new:
         new.write(old.read().replace('service = "', 'service = "other_'))
@@ -248,7 +248,7 @@ uwsgi.post_fork_hook = lambda: called.append(1)
 hooks = []
 os.register_at_fork = lambda **_: None  # uWSGI forks in C: Python is not told
 import sampler
-from sampler.agent import singleton as running
+from sampler.agent import singleton
 from tests.support.scope import apart
 apart()
 orders = sampler.Instruments("shop").counter("orders")
@@ -259,8 +259,8 @@ read, write = os.pipe()
 if not os.fork():
     uwsgi.post_fork_hook()
     orders.inc(3)
-    running._restart.join()
-    instance = running._agent.identity["instance"]
+    singleton._restart.join()
+    instance = singleton._agent.identity["instance"]
     sampler.agent.stop()
     os.write(write, json.dumps([os.getpid(), instance, called]).encode())
     os._exit(0)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sampler.agent import Account
-from tests.chaos.law import check
+from sampler.agent import Balance
+from tests.chaos.ledger import check
 from tests.support.certificates import issue, trust
 from tests.support.command import environment
 from tests.support.doubles import LineSink
@@ -62,10 +62,10 @@ def told(
     assert said == [], done.stderr
     answer: dict[str, Any] = json.loads(done.stdout)
     assert answer["pulls"] >= PULLS, "it ticked while greenlets computed"
-    for account in answer["accounts"].values():
-        assert Account(**account).holds
-        lost = {reason for reason, n in account["dropped"].items() if n}
-        assert account["queued"] == 0
+    for balance in answer["accounts"].values():
+        assert Balance(**balance).holds
+        lost = {reason for reason, n in balance["dropped"].items() if n}
+        assert balance["queued"] == 0
         assert lost <= {"superseded"}, "by a newer one, where only the newest is wanted"
     return answer
 
@@ -89,7 +89,7 @@ def test_an_agent_ticks_while_a_greenlet_computes(
         """
         said = told(tmp_path, adapters, library, order, SSL_CERT_FILE=str(trust(tmp_path)))
         values = [float(line.split()[1]) for line in sink.lines if b".shop.orders " in line]
-        check(Account(**said["accounts"]["graphite"]), len(sink.lines))
+        check(Balance(**said["accounts"]["graphite"]), len(sink.lines))
     assert said["seen"], "the page answers, too, by TLS"
     assert values[-1] == said["total"]
     assert said["accounts"]["graphite"]["unconfirmed"] == 0

@@ -17,7 +17,7 @@ from sampler.agent.delivery.sender import LONGEST_RETRY_AFTER, Sender
 from sampler.testing import FakeClock
 from sampler_prometheus import Pushgateway
 from tests.chaos.delivering import Rig
-from tests.chaos.law import check
+from tests.chaos.ledger import check
 from tests.support import scripted
 from tests.support.ports import HOST
 from tests.support.scripted import ScriptedHTTP, status
@@ -57,7 +57,7 @@ class Line:
         wait_for(self.outbox.empty, what="an empty outbox")
         self._sender.finish(self.clock.monotonic() + 1.0)
         self._sender.join()
-        return self.outbox.law.account()
+        return self.outbox.ledger.balance()
 
 
 @pytest.mark.scenario(9)
@@ -67,7 +67,7 @@ def test_errors_and_a_wish_for_patience_end_in_one_delivery():
     with ScriptedHTTP(*script, default=status(202)) as server:
         line = Line(gateway(server), PUSH)
         check(line.run(), 1)
-        assert line.outbox.law.account().delivered == 1
+        assert line.outbox.ledger.balance().delivered == 1
         assert len(server.requests) == 5
         assert {request.body for request in server.requests} == {b"up 1\n"}
     *growing, asked = line.pauses
@@ -168,10 +168,10 @@ def test_one_poisoned_entry_of_a_thousand_costs_itself(where):
     entries = [b"good %d" % i for i in range(1000)]
     entries[where] = b"poison"
     with Picky() as server:
-        account = Line(Posting(server), Batch(tuple(entries), 1000)).run()
-        check(account, len(set(server.taken)))
-        assert account.dropped["bad"] == 1
-        assert account.delivered == 999
+        balance = Line(Posting(server), Batch(tuple(entries), 1000)).run()
+        check(balance, len(set(server.taken)))
+        assert balance.dropped["bad"] == 1
+        assert balance.delivered == 999
         assert server.taken == [entry for entry in entries if entry != b"poison"], "in order"
         assert len(server.requests) <= 2 * math.log2(1000) + 1
 
@@ -181,9 +181,9 @@ def test_several_poisoned_entries_cost_themselves():
     """Also where both halves hold one."""
     entries = [b"poison" if i in (3, 4, 90) else b"good %d" % i for i in range(100)]
     with Picky() as server:
-        account = Line(Posting(server), Batch(tuple(entries), 100)).run()
-        check(account, len(server.taken))
-        assert (account.delivered, account.dropped["bad"]) == (97, 3)
+        balance = Line(Posting(server), Batch(tuple(entries), 100)).run()
+        check(balance, len(server.taken))
+        assert (balance.delivered, balance.dropped["bad"]) == (97, 3)
 
 
 @pytest.mark.parametrize(
@@ -201,9 +201,9 @@ def test_a_bad_split_costs_its_batch_and_not_the_sender(halves, caplog):
         adapter = Posting(server)
         adapter.split = halves
         poisoned = Batch((b"poison",) * 5, 5)
-        account = Line(adapter, poisoned, Batch((b"good",), 1)).run()
-        check(account, len(server.taken))
-        assert account.dropped["bad"] == 5
+        balance = Line(adapter, poisoned, Batch((b"good",), 1)).run()
+        check(balance, len(server.taken))
+        assert balance.dropped["bad"] == 5
     assert "split raised" in caplog.text
 
 
@@ -211,8 +211,8 @@ def test_a_bad_split_costs_its_batch_and_not_the_sender(halves, caplog):
 def test_wrong_credentials_are_loud(code, caplog):
     """A reason of their own, and a line with the remedy, also after another refusal; once."""
     with ScriptedHTTP(status(400), default=status(code)) as server:
-        account = Line(gateway(server), PUSH, PUSH, PUSH).run()
-    assert (account.dropped["rejected"], account.dropped["unauthorized"]) == (1, 2)
+        balance = Line(gateway(server), PUSH, PUSH, PUSH).run()
+    assert (balance.dropped["rejected"], balance.dropped["unauthorized"]) == (1, 2)
     assert caplog.text.count("set username and password") == 1
 
 
@@ -224,9 +224,9 @@ def test_a_redirect_is_not_followed(code):
         elsewhere = status(code, location=f"{other.url}/metrics/job/x")
         with ScriptedHTTP(default=elsewhere) as server:
             adapter = gateway(server, username="u", password="p")
-            account = Line(adapter, PUSH).run()
-            check(account, 0)
-            assert account.dropped["rejected"] == 1
+            balance = Line(adapter, PUSH).run()
+            check(balance, 0)
+            assert balance.dropped["rejected"] == 1
             assert len(server.requests) == 1
         assert other.requests == []
 
@@ -275,15 +275,15 @@ def test_an_agent_gets_over_every_such_answer(monkeypatch):
         rig.pulls(1)
         rig.settled("gateway")
         rig.stop()
-        account = rig.account("gateway")
-        assert account.delivered > 0
-        assert account.unconfirmed == 0
+        balance = rig.balance("gateway")
+        assert balance.delivered > 0
+        assert balance.unconfirmed == 0
         good = {r.body for r in server.requests[len(BAD_ANSWERS) :]}
         # Two of the bad answers began with 200: they were taken, too.
         extra = [
             server.requests[BAD_ANSWERS.index(a)].body for a in (scripted.endless, scripted.huge)
         ]
-        assert account.delivered == sum(entries(body) for body in good | set(extra))
+        assert balance.delivered == sum(entries(body) for body in good | set(extra))
 
 
 @pytest.mark.scenario(1, 2, 5)
@@ -299,11 +299,11 @@ def test_a_gateway_that_is_away_gets_the_newest_push_once(monkeypatch):
         rig.pulls(1)
         rig.settled("gateway")
         rig.stop()
-        account = rig.account("gateway")
-        assert account.unconfirmed == 0
-        assert account.dropped["superseded"] > 0
+        balance = rig.balance("gateway")
+        assert balance.unconfirmed == 0
+        assert balance.dropped["superseded"] > 0
         bodies = {request.body for request in server.requests}
-        check(account, sum(map(entries, bodies)))
+        check(balance, sum(map(entries, bodies)))
         assert b"source_jobs_total %d" % (7 * rig.source.pulls) in server.requests[-1].body
 
 

@@ -24,7 +24,7 @@ from sampler.agent.schedule import phase
 from sampler.cli.notify import notify, watchdog
 from sampler.exceptions import ConfigurationError, Rejected, Unavailable
 from tests.adapters.shapes import block, snapshot_of
-from tests.chaos.law import check
+from tests.chaos.ledger import check
 from tests.support.command import environment, sampler
 from tests.support.doubles import LineSink
 from tests.support.waiting import wait_for
@@ -78,9 +78,9 @@ def test_service_host_and_instance_may_be_anything(word, tmp_path, caplog) -> No
         agent = Agent(called(word, {"graphite": where}), shop())
         agent.start()
         agent.stop()
-        account = agent.accounts()["graphite"]
-        check(account, len(sink.lines))
-        assert account.delivered == account.collected > 0
+        balance = agent.balances()["graphite"]
+        check(balance, len(sink.lines))
+        assert balance.delivered == balance.collected > 0
         assert "encode raised" not in caplog.text
         assert "Traceback" not in caplog.text
     for key in ("service", "host", "instance"):
@@ -95,11 +95,13 @@ def test_service_host_and_instance_may_be_anything(word, tmp_path, caplog) -> No
 def test_an_adapters_name_may_be_anything(word, kind, caplog) -> None:
     """In threads, logs, labels and its account."""
     found = called("shop", {kind: NEEDED[kind]})
-    (wiring,) = found.adapters
-    agent = Agent(attrs.evolve(found, adapters=(attrs.evolve(wiring, name=word),)), shop())
+    (adapter_settings,) = found.adapters
+    agent = Agent(
+        attrs.evolve(found, adapters=(attrs.evolve(adapter_settings, name=word),)), shop()
+    )
     agent.start()
     agent.stop(0.0)
-    assert agent.accounts()[word].holds
+    assert agent.balances()[word].holds
     assert "Traceback" not in caplog.text
 
 
@@ -146,9 +148,9 @@ def test_real_servers_take_them(carbon, pushgateway) -> None:
         agent = Agent(called(word, wanted), shop())
         agent.start()
         agent.stop()
-        for account in agent.accounts().values():
-            assert account.delivered > 0
-            assert not sum(account.dropped.values()) - account.dropped["superseded"]
+        for balance in agent.balances().values():
+            assert balance.delivered > 0
+            assert not sum(balance.dropped.values()) - balance.dropped["superseded"]
     find = lambda: [path for path in carbon.paths() if path.endswith(".shop.orders")]
     wait_for(lambda: len(find()) == len(WORDS), what="a path for each")
     assert len(pushgateway.groups()) == len(WORDS)
@@ -231,7 +233,7 @@ PROGRAM = """
 import json, sampler.agent
 agent = sampler.agent.start()
 sampler.agent.stop()
-(account,) = agent.accounts().values()
+(account,) = agent.balances().values()
 print(json.dumps([agent.identity["service"].isprintable(), account.delivered > 0]))
 """
 

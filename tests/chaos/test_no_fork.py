@@ -21,7 +21,7 @@ import asyncio, contextvars, signal, threading
 signal.alarm(60)
 no_fork = sampler.agent.no_fork
 def inherits():
-    return running._restart is not None
+    return singleton._restart is not None
 def forked():
     child(inherits)
 """
@@ -208,7 +208,7 @@ def test_a_fork_while_an_agent_starts_or_stops(tmp_path: Path) -> None:
                 agent = sampler.agent.start()
                 orders.inc(1)
                 sampler.agent.stop()
-                account = agent.accounts()["graphite"]
+                account = agent.balances()["graphite"]
                 return [account.holds, account.queued, sum(account.dropped.values())]
             for _ in range(25):
                 child(lives)
@@ -291,7 +291,7 @@ BREEDS = """
 import os, sys
 import attrs, sampler, sampler.agent
 from sampler.agent import DELIVERED
-from sampler.agent import singleton as running
+from sampler.agent import singleton
 @attrs.define(eq=False)
 class Breeds:
     def __attrs_post_init__(self):
@@ -309,7 +309,7 @@ class Breeds:
 agent = sampler.agent.start(sys.argv[1])
 pid = os.fork()
 if not pid:
-    running._restart.join()
+    singleton._restart.join()
     sampler.agent.stop()
     os._exit(0)
 os.waitpid(pid, 0)
@@ -345,9 +345,9 @@ def test_a_fork_server_forks_nothing_of_ours(tmp_path: Path) -> None:
     program.write_text(
         "import multiprocessing, sys\n"
         "import sampler.agent\n"
-        "from sampler.agent import singleton as running\n"
+        "from sampler.agent import singleton\n"
         "def child():\n"
-        "    sys.exit(3 if running._restart is None and running._agent is None else 4)\n"
+        "    sys.exit(3 if singleton._restart is None and singleton._agent is None else 4)\n"
         "if __name__ == '__main__':\n"
         "    sampler.agent.start(sys.argv[1])\n"
         "    process = multiprocessing.get_context('forkserver').Process(target=child)\n"

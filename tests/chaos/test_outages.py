@@ -9,7 +9,7 @@ import pytest
 
 from sampler import Registry
 from sampler.agent import Agent
-from sampler.agent.config.settings import Program, Samplers, Settings, Wiring
+from sampler.agent.config.settings import AdapterSettings, Program, Samplers, Settings
 from sampler_graphite import Graphite
 from sampler_prometheus import Prometheus
 from sampler_statsd import StatsD
@@ -60,11 +60,14 @@ class Rig:
         registry = Registry()
         registry.register(self.source.mapping())
         # The first tick is at once, the next by schedule a day later: none in between is ours.
-        wirings = tuple(
-            Wiring(name, name, adapter, 86_400, timeout=2.0) for name, adapter in adapters.items()
+        adapters = tuple(
+            AdapterSettings(name, name, adapter, 86_400, timeout=2.0)
+            for name, adapter in adapters.items()
         )
         program = Program(service="t", host="h", instance="0", flush_timeout=10.0)
-        self.agent = Agent(Settings("t", program, Samplers(enable=("source",)), wirings), registry)
+        self.agent = Agent(
+            Settings("t", program, Samplers(enable=("source",)), adapters), registry
+        )
         self.agent.start()
         wait_for(lambda: self.memory.received, what="the first tick")
         self.second = int(time.time())
@@ -73,16 +76,16 @@ class Rig:
         """Pull once, in a second of its own, and look at the law."""
         wait_for(lambda: int(time.time()) > self.second, what="the next second")
         self.second = int(time.time())
-        (pulse,) = self.agent._pulses
-        pulse.tick()
-        for account in self.agent.accounts().values():
-            assert account.holds, account
+        (loop,) = self.agent._loops
+        loop.tick()
+        for balance in self.agent.balances().values():
+            assert balance.holds, balance
         self.settled("memory")
 
     def settled(self, adapter: str) -> None:
         """Wait until everything of an adapter has an outcome."""
         wait_for(
-            lambda: self.agent.accounts()[adapter].queued == 0,
+            lambda: self.agent.balances()[adapter].queued == 0,
             limit=60,
             what=f"{adapter} to catch up",
         )
@@ -146,7 +149,7 @@ def test_each_server_may_be_away_for_five_intervals(carbon, statsd, prometheus_s
     carbon.stop()
     for _ in range(OUTAGE):
         rig.tick()
-    waiting = rig.agent.accounts()["graphite"]
+    waiting = rig.agent.balances()["graphite"]
     assert waiting.queued > 0
     assert waiting.dropped["oldest"] == 0
     carbon.start()
@@ -159,7 +162,7 @@ def test_each_server_may_be_away_for_five_intervals(carbon, statsd, prometheus_s
     for _ in range(OUTAGE):
         rig.tick()
     wait_for(
-        lambda: rig.agent.accounts()["statsd"].dropped["superseded"] > 0, what="a newer snapshot"
+        lambda: rig.agent.balances()["statsd"].dropped["superseded"] > 0, what="a newer snapshot"
     )
     statsd.start()
     rig.tick()
@@ -186,9 +189,9 @@ def test_each_server_may_be_away_for_five_intervals(carbon, statsd, prometheus_s
 
     (stored,) = prometheus.query("last_over_time(source_jobs_total[10m])")
     assert float(stored["value"][1]) <= before * 7
-    for name, account in rig.agent.accounts().items():
-        assert account.holds
-        assert account.queued == 0
+    for name, balance in rig.agent.balances().items():
+        assert balance.holds
+        assert balance.queued == 0
         if name != "statsd":
-            assert sum(account.dropped.values()) == 0, (name, account)
-    assert rig.agent.accounts()["graphite"].delivered == sum(rig.memory.received.values())
+            assert sum(balance.dropped.values()) == 0, (name, balance)
+    assert rig.agent.balances()["graphite"].delivered == sum(rig.memory.received.values())

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.law import check
+from tests.chaos.ledger import check
 from tests.chaos.page import Crowd, Slow, entries, many_descriptors, page, replies
 from tests.support.command import environment
 from tests.support.waiting import wait_for
@@ -106,10 +106,10 @@ def test_readers_that_take_their_time_do_not_have_a_page_each(entries_):
         assert during["memory"] < before["memory"] + 12 * entries_ * 1100
         assert during["pulls"] - before["pulls"] < 50
         wait_for(lambda: served.tell()["descriptors"] <= before["descriptors"], what="their end")
-        account = served.close()
-        assert account.holds
-        assert account.delivered == received
-        assert account.unconfirmed == 100 * entries_
+        balance = served.close()
+        assert balance.holds
+        assert balance.delivered == received
+        assert balance.unconfirmed == 100 * entries_
 
 
 @pytest.mark.scenario(45)

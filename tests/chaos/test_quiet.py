@@ -9,18 +9,18 @@ from functools import partial
 import pytest
 
 from sampler import Collector, Registry
-from sampler._runtime.worker import Crew
+from sampler._runtime.worker import Worker
 from sampler.agent import Batch
-from sampler.agent.channel import Pushed, fan_out
-from sampler.agent.config.settings import Wiring
+from sampler.agent.channel import PushChannel, fan_out
+from sampler.agent.config.settings import AdapterSettings
 from sampler.agent.delivery.delivery_log import HOUR, SETTLED, Journal
-from sampler.agent.delivery.ledger import Law
+from sampler.agent.delivery.ledger import Ledger
 from sampler.agent.delivery.outbox import Outbox
 from sampler.agent.delivery.sender import LONGEST_PAUSE, Sender
 from sampler.testing import FakeClock
 from sampler_prometheus import Pushgateway
 from tests.chaos.delivering import Source, counted, graphite, statsd
-from tests.chaos.law import check
+from tests.chaos.ledger import check
 from tests.support.doubles import LineSink
 from tests.support.scripted import ScriptedHTTP
 from tests.support.waiting import wait_for
@@ -45,11 +45,13 @@ class Day:
         self.source = Source()
         self.attempts = 0
         self.memory: list[int] = []  # in objects, as tracing bytes takes thrice the time
-        self._crew = Crew("encode")
+        self._worker = Worker("encode")
         registry = Registry()
         registry.register(self.source.mapping())
         self._collector = Collector(registry, name="day", interval=INTERVAL, clock=self.clock)
-        self.channel = Pushed(Wiring("it", "it", adapter, INTERVAL, outbox=20_000), adapter)
+        self.channel = PushChannel(
+            AdapterSettings("it", "it", adapter, INTERVAL, outbox=20_000), adapter
+        )
         self._sender = Sender(
             "it", adapter, self.channel.outbox, 5.0, clock=self.clock, wait=self._pause
         )
@@ -59,7 +61,7 @@ class Day:
         self._over = False
 
     def tick(self) -> None:
-        fan_out(self._crew, [self.channel], self._collector.collect())
+        fan_out(self._worker, [self.channel], self._collector.collect())
 
     def _pause(self, seconds: float) -> None:
         self.attempts += 1
@@ -77,7 +79,7 @@ class Day:
             self._over = True
 
     def _settled(self) -> bool:
-        return self.channel.account().queued == 0
+        return self.channel.balance().queued == 0
 
     def run(self):
         """Live through it; return the account at its end."""
@@ -91,8 +93,8 @@ class Day:
         self._sender.finish(self.clock.monotonic() + 1.0)
         self._sender.join()
         self._collector.close()
-        self._crew.close()
-        return self.channel.account()
+        self._worker.close()
+        return self.channel.balance()
 
 
 @pytest.mark.scenario(40)
@@ -107,7 +109,7 @@ def test_an_outage_of_a_day_is_quiet(name, caplog):
         }[name]
         double.refuse()
         day = Day(adapter, DAY, double.listen)
-        account = day.run()
+        balance = day.run()
         lines = [record.getMessage() for record in caplog.records if record.name == "sampler"]
         assert 24 <= len(lines) <= 30, lines
         assert "retrying" in lines[0]
@@ -117,25 +119,25 @@ def test_an_outage_of_a_day_is_quiet(name, caplog):
         assert day.source.pulls >= DAY / INTERVAL
         settled = day.memory[2:]
         assert max(settled) - min(settled) < 2_000, day.memory
-        assert account.unconfirmed == 0
+        assert balance.unconfirmed == 0
         if name == "graphite":
-            check(account, len(set(sink.lines)))
-            assert account.dropped["oldest"] == account.collected - account.delivered > 0
+            check(balance, len(set(sink.lines)))
+            assert balance.dropped["oldest"] == balance.collected - balance.delivered > 0
             assert sum("the outbox is full" in line for line in lines) == 1
             assert sum("nothing is dropped any more" in line for line in lines) == 1
         elif name == "statsd":
             assert counted(sink.lines) == day.source.grown
         else:
-            assert account.dropped["superseded"] > 0
+            assert balance.dropped["superseded"] > 0
 
 
 class Told:
     """A journal, what it is told, and the lines that it writes."""
 
     def __init__(self, caplog) -> None:
-        self.law, self.clock = Law(), FakeClock()
+        self.ledger, self.clock = Ledger(), FakeClock()
         self._caplog = caplog
-        self.journal = Journal("it", self.law, self.clock)
+        self.journal = Journal("it", self.ledger, self.clock)
         self.failed = partial(self.journal.failed, "no one is there")
         self.sent = partial(self.journal.succeeded, confirmed=False)
         self.delivered = partial(self.journal.succeeded, confirmed=True)
@@ -154,11 +156,11 @@ def told(caplog):
 
 def test_an_outage_is_said_once_and_summed_up_every_hour(told):
     """What waits, what was dropped since, and how long it was."""
-    told.law.count(collected=9, dropped={"collision": 2}, queued=7)
+    told.ledger.count(collected=9, dropped={"collision": 2}, queued=7)
     told.failed()
     (line,) = told.lines()
     assert line == "adapter 'it': no one is there; retrying, nothing is lost yet"
-    told.law.count(collected=100, queued=95, dropped={"collision": 5})
+    told.ledger.count(collected=100, queued=95, dropped={"collision": 5})
     told.clock.advance(HOUR - 1)
     told.failed()
     assert told.lines() == []
@@ -192,21 +194,21 @@ def test_a_datagram_that_was_not_refused_is_no_end_of_an_outage(told):
 def test_drops_at_the_bound_are_said_when_they_begin_and_when_they_end(told):
     """Also without an outage, where the endpoint is slow; and again the next time."""
     for _ in range(2):
-        before = told.law.account().dropped["oldest"]
+        before = told.ledger.balance().dropped["oldest"]
         for _ in range(100):
-            told.law.count(collected=3, dropped={"oldest": 2}, delivered=1)
+            told.ledger.count(collected=3, dropped={"oldest": 2}, delivered=1)
             told.clock.advance(1.0)
             told.delivered()
         (line,) = told.lines()
         assert (
             line == "adapter 'it': the outbox is full: from now on the oldest entries are dropped"
         )
-        assert told.law.account().dropped["oldest"] == before + 200
-        told.law.count(collected=1, queued=1)
+        assert told.ledger.balance().dropped["oldest"] == before + 200
+        told.ledger.count(collected=1, queued=1)
         told.clock.advance(SETTLED)
         told.delivered()
         assert told.lines() == [], "something waits still"
-        told.law.count(delivered=1, queued=-1)
+        told.ledger.count(delivered=1, queued=-1)
         told.delivered()
         (line,) = told.lines()
         assert line == "adapter 'it': nothing is dropped any more: 200 entries were"

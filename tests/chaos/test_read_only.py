@@ -42,7 +42,7 @@ import sampler.agent
 agent = sampler.agent.start(sys.argv[1])
 assert agent.alive()
 sampler.agent.stop()
-(account,) = agent.accounts().values()
+(account,) = agent.balances().values()
 print(json.dumps([agent.identity["instance"], account.delivered > 0, account.holds, nowhere]))
 """
 

@@ -44,16 +44,16 @@ def test_carbon_has_every_point(launch, monkeypatch):
         rig = Rig(monkeypatch, timeout=0.5, graphite=graphite(proxy.port))
         fail_in_turn(rig, proxy, "graphite")
         rig.stop()
-        account = rig.account("graphite")
-        assert account.delivered + account.unconfirmed == account.collected
+        balance = rig.balance("graphite")
+        assert balance.delivered + balance.unconfirmed == balance.collected
         points = [line.decode().split() for line in rig.truth.lines]
 
         def stored() -> int:
             found = {path: carbon.series(path) for path in {path for path, *_ in points}}
             return sum(found[path].get(int(t)) == float(value) for path, value, t in points)
 
-        wait_for(lambda: stored() >= account.delivered, limit=30, what="carbon to write")
-        assert account.delivered <= stored() <= account.delivered + account.unconfirmed
+        wait_for(lambda: stored() >= balance.delivered, limit=30, what="carbon to write")
+        assert balance.delivered <= stored() <= balance.delivered + balance.unconfirmed
         written = {path for path in carbon.paths() if not path.startswith("carbon.")}
         assert written == {path for path, *_ in points}, "no foreign name"
 
@@ -65,9 +65,9 @@ def test_statsd_counts_nothing_twice(statsd_behind, monkeypatch):
     rig = Rig(monkeypatch, timeout=0.5, statsd=statsd(proxy.port, transport="tcp"))
     fail_in_turn(rig, proxy, "statsd")
     rig.stop()
-    account = rig.account("statsd")
-    assert account.unconfirmed > 0, "it was reset in the middle"
-    assert account.delivered > 0
+    balance = rig.balance("statsd")
+    assert balance.unconfirmed > 0, "it was reset in the middle"
+    assert balance.delivered > 0
     lines = [line.encode() for packet in daemon.packets() for line in packet.splitlines()]
     assert 0 < counted(lines) <= rig.source.grown
     assert daemon.own_counts()["bad_lines_seen"] == 0
@@ -90,9 +90,9 @@ def test_a_gateway_has_the_last_push(pushgateway, monkeypatch):
         rig = Rig(monkeypatch, timeout=0.5, gateway=adapter)
         fail_in_turn(rig, proxy, "gateway")
         rig.stop()
-        account = rig.account("gateway")
-        assert account.delivered > 0
-        assert account.unconfirmed == 0
+        balance = rig.balance("gateway")
+        assert balance.delivered > 0
+        assert balance.unconfirmed == 0
         found = {name: value for (name, _), value in pushgateway.samples().items()}
         assert found["source_jobs_total"] == 7 * rig.source.pulls
         assert found["source_level"] == rig.source.pulls

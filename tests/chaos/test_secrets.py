@@ -183,7 +183,7 @@ def test_a_file_that_is_no_toml_is_not_quoted(tmp_path):
 
 
 def test_no_repr_and_no_batch_has_it():
-    """Of settings, wirings, adapters, and of what may wait on a disk."""
+    """Of settings, adapters, adapters, and of what may wait on a disk."""
     keys = {"username": "me", "password": CANARY}
     settings = parse({"adapters": {"pushgateway": keys, "prometheus": keys}})
     push = Pushgateway(**keys, gzip=False)

@@ -54,11 +54,11 @@ def test_accounts_that_differ_from_what_arrived_are_seen(delivered, broken, tmp_
     """More than arrived, or less."""
     lines, (packets, pulls) = Lines(1000, ()), _packets(tmp_path, missing=0)
     lines.tap(f"{ONE} 2 1000\n{ONE} 4 1001\nsoak.other 1 1000\n".encode(), True)
-    account = {"collected": 10**9, "delivered": delivered, "unconfirmed": 0, "dropped": {}}
-    accounts = {name: {**account, "queued": 0, "holds": True} for name in ("carbon", "statsd")}
-    said = {"accounts": accounts, "pulls": pulls, "children": {"well": 0, "badly": 0, "hung": 0}}
+    balance = {"collected": 10**9, "delivered": delivered, "unconfirmed": 0, "dropped": {}}
+    balances = {name: {**balance, "queued": 0, "holds": True} for name in ("carbon", "statsd")}
+    said = {"accounts": balances, "pulls": pulls, "children": {"well": 0, "badly": 0, "hung": 0}}
     assert bool(judged(said, lines, packets)) == broken
-    accounts["statsd"]["holds"] = False
+    balances["statsd"]["holds"] = False
     assert "the law is broken" in judged(said, lines, packets)[0]
 
 

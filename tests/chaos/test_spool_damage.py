@@ -8,7 +8,7 @@ import pytest
 
 from sampler.agent import Batch
 from sampler.agent.spool.records import record
-from tests.chaos.law import check
+from tests.chaos.ledger import check
 from tests.support.spools import abandon, batch, drain, folder, number, outbox, segments
 
 
@@ -23,10 +23,10 @@ class Sample:
         for n, size in enumerate(sizes):
             box.add([batch(n, size, samples=n + 1)])
             box.spool._round()
-            places[n] = box._slots[-1].place
+            places[n] = [item.stored for item in box._waiting][-1].place
         for _ in range(2):  # two that are done stand in the file, too
             taken = box.take()
-            box.landed(delivered=taken.samples)
+            box.settle(delivered=taken.samples)
         box.spool._round()
         abandon(box)
         (self.file,) = segments(parent)
@@ -47,7 +47,7 @@ class Sample:
         numbers = [number(each) for each in found]
         assert found == [self.batches[n] for n in numbers], "no wrong sample"
         box.close()
-        check(box.law.account(), sum(each.samples for each in found))
+        check(box.ledger.balance(), sum(each.samples for each in found))
         assert not list(own.glob("*.segment")), "what is left is set aside"
         return numbers
 
@@ -105,4 +105,4 @@ def test_a_frame_that_holds_a_record_is_no_record(tmp_path) -> None:
     again = outbox(tmp_path)
     assert drain(again) == [batch(1)]
     again.close()
-    check(again.law.account(), 1)
+    check(again.ledger.balance(), 1)

@@ -16,7 +16,7 @@ import pytest
 from sampler import Registry
 from sampler.agent import Agent
 from sampler.agent.config.settings import parse
-from tests.chaos.law import check
+from tests.chaos.ledger import check
 from tests.chaos.spooling import configuration, counting
 from tests.support.command import environment
 from tests.support.doubles import LineSink
@@ -42,23 +42,25 @@ class Rig:
         """Wait for some more pulls, and look at the law."""
         enough = self.cell[0] + count
         wait_for(lambda: self.cell[0] >= enough, what="more pulls")
-        account = self.account()
-        assert account.holds
-        assert not sum(account.dropped.values())
+        balance = self.balance()
+        assert balance.holds
+        assert not sum(balance.dropped.values())
 
-    def account(self):
-        return self.agent.accounts()["graphite"]
+    def balance(self):
+        return self.agent.balances()["graphite"]
 
     def all_written(self) -> bool:
         with self.box._changed:
-            return all(slot.place is not None for slot in self.box._slots)
+            return all(
+                slot.place is not None for slot in [item.stored for item in self.box._waiting]
+            )
 
     def end(self) -> None:
         """Everything has arrived once the sink is back, and the spool is empty."""
         self.sink.listen()
-        wait_for(lambda: self.account().queued == 0, limit=30, what="the backlog")
+        wait_for(lambda: self.balance().queued == 0, limit=30, what="the backlog")
         self.agent.stop()
-        check(self.account(), len(self.sink.lines))
+        check(self.balance(), len(self.sink.lines))
         numbers = [int(float(x.split()[1])) for x in self.sink.lines if b"count.n " in x]
         assert numbers == list(range(1, self.cell[0] + 1)), "each once, in order"
 
@@ -89,7 +91,7 @@ def test_a_disk_that_fails_costs_nothing_but_safety(tmp_path, caplog, monkeypatc
     with LineSink() as sink:
         sink.refuse()
         rig = Rig(tmp_path, sink)
-        wait_for(lambda: rig.account().queued > 0 and rig.all_written(), what="the first batch")
+        wait_for(lambda: rig.balance().queued > 0 and rig.all_written(), what="the first batch")
         broken.append(FAULTS[fault])
         wait_for(lambda: rig.spool.trouble, what="the fault to be met")
         rig.ticks(5)
@@ -156,7 +158,7 @@ from pathlib import Path
 with LineSink() as sink:
     sink.refuse()
     rig = Rig(Path(sys.argv[1]), sink)
-    wait_for(lambda: rig.account().queued > 0 and rig.all_written())
+    wait_for(lambda: rig.balance().queued > 0 and rig.all_written())
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, hard))
     wait_for(lambda: rig.spool.trouble)
@@ -203,7 +205,7 @@ mount("-t", "tmpfs", "-o", "size=256k,mode=755", "tmpfs")
 with LineSink() as sink:
     sink.refuse()
     rig = Rig(disk / "spool", sink)
-    wait_for(lambda: rig.account().queued > 0 and rig.all_written())
+    wait_for(lambda: rig.balance().queued > 0 and rig.all_written())
     filler = disk / "filler"
     with filler.open("wb", buffering=0) as file:
         try:
@@ -218,14 +220,14 @@ with LineSink() as sink:
     wait_for(lambda: not rig.spool.trouble and rig.all_written())
     rig.ticks()
     rig.agent.stop()  # a file open for writing would forbid the next
-    assert rig.account().queued == rig.account().collected
+    assert rig.balance().queued == rig.balance().collected
     mount("-o", "remount,ro")
     rig = Rig(disk / "spool", sink, first=rig.cell[0])
     wait_for(lambda: rig.spool.trouble)
     assert "Read-only" in rig.spool.trouble, rig.spool.trouble
     rig.ticks()
     mount("-o", "remount,rw")
-    wait_for(lambda: rig.account().recovered and rig.all_written())
+    wait_for(lambda: rig.balance().recovered and rig.all_written())
     rig.ticks()
     rig.end()
     wait_for(lambda: not list(disk.glob("spool/*/*.segment")))
@@ -260,9 +262,9 @@ def test_two_programs_one_spool(tmp_path) -> None:
             second.ticks(5)
             assert files == {file: file.read_bytes() for file in segments(tmp_path)}
             second.agent.stop()
-            account = second.account()
-            assert account.holds
-            assert account.dropped["shutdown"] == account.collected > 0
+            balance = second.balance()
+            assert balance.holds
+            assert balance.dropped["shutdown"] == balance.collected > 0
         finally:
             first.kill()
             first.wait()
@@ -283,11 +285,11 @@ def test_whoever_comes_second_takes_over(tmp_path, caplog) -> None:
             first.kill()
             first.wait()
             first.stdout.close()
-        wait_for(lambda: second.account().recovered, what="what the first left")
+        wait_for(lambda: second.balance().recovered, what="what the first left")
         sink.listen()
-        wait_for(lambda: second.account().queued == 0, what="the backlog")
+        wait_for(lambda: second.balance().queued == 0, what="the backlog")
         second.agent.stop()
-        check(second.account(), len(sink.lines))
+        check(second.balance(), len(sink.lines))
         assert any(b"count.n 1001 " in line for line in sink.lines)
     assert len([line for line in caplog.messages if "kept in memory only" in line]) == 1
 
@@ -313,14 +315,14 @@ spool = Path(sys.argv[1])
 with LineSink() as sink:
     sink.refuse()
     rig = Rig(spool, sink)
-    wait_for(lambda: rig.account().queued > 0 and rig.all_written())
+    wait_for(lambda: rig.balance().queued > 0 and rig.all_written())
     read, write = os.pipe()
     pid = os.fork()
     if not pid:
         apart()  # the same instance, as in another container with the same disk
         mine = Rig(spool, sink)
         mine.ticks()
-        said = [mine.account().recovered, mine.spool.trouble, mine.box.spool.size]
+        said = [mine.balance().recovered, mine.spool.trouble, mine.box.spool.size]
         mine.agent.stop()
         os.write(write, json.dumps(said).encode())
         os._exit(0)
@@ -333,9 +335,9 @@ with LineSink() as sink:
     assert segments(spool)
     assert not rig.spool.trouble
     sink.listen()
-    wait_for(lambda: rig.account().queued == 0, limit=30)
+    wait_for(lambda: rig.balance().queued == 0, limit=30)
     rig.agent.stop()
-    assert rig.account().holds
+    assert rig.balance().holds
 print("ok")
 """
 
@@ -356,16 +358,16 @@ def test_a_disk_that_hangs_holds_neither_pulls_nor_the_stop(tmp_path, monkeypatc
     with LineSink() as sink:
         rig = Rig(tmp_path, sink)
         rig.ticks(5)
-        wait_for(lambda: rig.account().delivered > 0, what="a delivery")
+        wait_for(lambda: rig.balance().delivered > 0, what="a delivery")
         sink.refuse()
         rig.ticks(2)
         begun = time.monotonic()
         rig.agent.stop(timeout=1.0)
         assert time.monotonic() - begun < 5.0
-        account = rig.account()
-        assert account.holds
-        assert account.queued == 0
-        assert account.dropped["shutdown"] > 0
+        balance = rig.balance()
+        assert balance.holds
+        assert balance.queued == 0
+        assert balance.dropped["shutdown"] > 0
         release.set()
         rig.spool._service.join(10)
     shutil.rmtree(tmp_path)

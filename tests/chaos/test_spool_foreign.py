@@ -82,14 +82,19 @@ def live(parent: Path, n: int, *, deliver: bool = False) -> list[int]:
     box.add([batch(n)])
     box.spool._round()
     assert not box.spool.trouble
-    assert [slot.place is not None for slot in box._slots] == [True] * len(box._slots)
-    found = [number(box.spool._segments.read(slot.place)) for slot in box._slots]
+    assert [slot.place is not None for slot in [item.stored for item in box._waiting]] == [
+        True
+    ] * len([item.stored for item in box._waiting])
+    found = [
+        number(box.spool._segments.read(slot.place))
+        for slot in [item.stored for item in box._waiting]
+    ]
     if deliver:
         drain(box)
     box.close()
-    account = box.law.account()
-    assert account.holds
-    assert account.recovered == len(found) - 1
+    balance = box.ledger.balance()
+    assert balance.holds
+    assert balance.recovered == len(found) - 1
     return found
 
 
@@ -225,7 +230,7 @@ def test_a_folder_that_cannot_be_locked_is_not_used(tmp_path, monkeypatch, caplo
     box.spool._round()
     assert [number(each) for each in drain(box)] == [1, 2, 3]
     box.close()
-    assert box.law.account().holds
+    assert box.ledger.balance().holds
 
 
 @pytest.mark.scenario(61)
@@ -264,7 +269,10 @@ def test_a_program_that_closes_what_it_finds_gets_no_byte_of_ours(tmp_path) -> N
     assert sorted(others) == sorted(numbers)
     box.add([batch(2)])
     box.spool._round()
-    assert [slot.place is not None for slot in box._slots] == [True, True]
+    assert [slot.place is not None for slot in [item.stored for item in box._waiting]] == [
+        True,
+        True,
+    ]
     assert [number(each) for each in drain(box)] == [1, 2]
     box.spool._round()
     box.close()

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.law import check
+from tests.chaos.ledger import check
 from tests.support.command import environment
 from tests.support.doubles import LineSink
 from tests.support.spools import segments
@@ -30,7 +30,7 @@ class Program:
     def __init__(self, port: int, spool: Path, first: int) -> None:
         self.promised: list[int] = []
         self.starts: list[float] = []
-        self.account: dict = {}
+        self.balance: dict = {}
         self._rest = b""
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.chaos.spooling", str(port), str(spool), str(first)],
@@ -53,7 +53,7 @@ class Program:
             elif word == "recovered":
                 self.starts.append(float(said))
             else:
-                self.account = json.loads(said)
+                self.balance = json.loads(said)
         return bool(self.promised)
 
     def tell(self, number: int) -> None:
@@ -117,8 +117,8 @@ def kills(rounds: int, execs: int, parent: Path, seed: int) -> list[float]:
         starts += program.starts
         lines = sink.lines
         torn = sink.torn
-    assert program.account["holds"]
-    assert program.account["queued"] == program.account["dropped"] == 0
+    assert program.balance["holds"]
+    assert program.balance["queued"] == program.balance["dropped"] == 0
     values = defaultdict(set)
     for line in lines:
         found = LINE.fullmatch(line)
@@ -161,8 +161,8 @@ def test_a_full_spool_does_not_hold_the_start(tmp_path) -> None:
     begun = time.monotonic()
     again = outbox(tmp_path, max_bytes=8 * 2**20, spool_bytes=64 * 2**20)
     took = time.monotonic() - begun
-    print(f"recovered {again.law.account().recovered} batches in {took:.3f} s")
-    assert again.law.account().recovered == 1_200
+    print(f"recovered {again.ledger.balance().recovered} batches in {took:.3f} s")
+    assert again.ledger.balance().recovered == 1_200
     assert took < 1.0
     again.close()
 
@@ -181,13 +181,13 @@ def test_a_killed_program_s_account_goes_on(tmp_path) -> None:
             wait_for(lambda: last.listen() and not segments(tmp_path), limit=30)
         finally:
             last.stop()
-        assert last.account["recovered"] > 0
-        assert last.account["holds"]
-        assert last.account["collected"] + last.account["recovered"] == last.account["delivered"]
-        from sampler.agent import Account
+        assert last.balance["recovered"] > 0
+        assert last.balance["holds"]
+        assert last.balance["collected"] + last.balance["recovered"] == last.balance["delivered"]
+        from sampler.agent import Balance
 
-        found = last.account
-        account = Account(
+        found = last.balance
+        balance = Balance(
             found["collected"],
             found["recovered"],
             found["delivered"],
@@ -195,4 +195,4 @@ def test_a_killed_program_s_account_goes_on(tmp_path) -> None:
             {},
             found["queued"],
         )
-        check(account, len(sink.lines))
+        check(balance, len(sink.lines))

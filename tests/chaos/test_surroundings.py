@@ -14,7 +14,7 @@ import json, locale, os, signal, sys, tempfile
 
 answer = int(sys.argv[2])
 from tests.chaos.rig import Rig
-import sampler._pull.async_call, sampler.agent.config.settings  # what is imported late must be found, too
+import sampler._pull.async_call, sampler.agent.config.settings  # imported late, found too
 
 class Comma(float):
     def __repr__(self):
@@ -48,7 +48,7 @@ with LineSink() as sink:
               beside=Graphite(port=sink.address[1]))
     with rig:
         rig.run(6)
-    account = rig.agent.accounts()["beside"]
+    account = rig.agent.balances()["beside"]
     lines = sink.lines
 assert account.holds and account.queued == 0
 halves = [line for line in lines if b".half " in line]

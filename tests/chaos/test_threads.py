@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from sampler import Registry
-from sampler._runtime import service as _service
+from sampler._runtime import service as services
 from sampler._runtime.log import log
-from sampler._runtime.service import Service, ailing
+from sampler._runtime.service import Service, unhealthy
 from sampler._runtime.threads import Thread, failures, running
 from sampler.agent import Agent
 from sampler.agent.config.settings import parse
@@ -116,8 +116,8 @@ def watch(monkeypatch) -> Watch:
 
     monkeypatch.setattr(Thread, "__init__", new_thread)
     monkeypatch.setattr(Service, "__init__", new_service)
-    monkeypatch.setattr(_service, "FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(_service, "LONGEST_PAUSE", 0.05)
+    monkeypatch.setattr(services, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(services, "LONGEST_PAUSE", 0.05)
     log.flush()
     log.begin()  # its thread is watched, too
     return made
@@ -160,15 +160,15 @@ class Program:
             30,
             what="pulls, deliveries and scrapes to go on",
         )
-        wait_for(lambda: not ailing(), 30, what="every thread to serve")
+        wait_for(lambda: not unhealthy(), 30, what="every thread to serve")
         assert self.agent.alive()
 
     def end(self) -> None:
         self._over.set()
         self._scraper.join(30)
-        accounts = self.agent.stop()
-        assert all(account.holds for account in accounts.values()), accounts
-        graphite = accounts["graphite"]
+        balances = self.agent.stop()
+        assert all(balance.holds for balance in balances.values()), balances
+        graphite = balances["graphite"]
         assert graphite.queued == 0
         assert graphite.delivered <= len(self.sink.lines)  # a batch may come twice
         self.sink.__exit__(None, None, None)
@@ -249,13 +249,13 @@ def test_whatever_call_of_a_loop_raises_at_its_end_it_ends(tmp_path, watch, capl
 @pytest.mark.scenario(48)
 def test_a_dead_thread_is_told_by_alive(tmp_path, monkeypatch) -> None:
     """By its name, until it serves again."""
-    monkeypatch.setattr(_service, "FIRST_PAUSE", 3600.0)
+    monkeypatch.setattr(services, "FIRST_PAUSE", 3600.0)
     program = Program(tmp_path)
     program.goes_on()
-    ticker = program.agent._pulses[0].ticker
+    ticker = program.agent._loops[0].ticker
     whole, ticker._tick = ticker._tick, lambda: 1 / 0
     wait_for(lambda: not program.agent.alive(), what="it to be told")
-    assert list(ailing()) == ["sampler-tick-0.1s"]
+    assert list(unhealthy()) == ["sampler-tick-0.1s"]
     ticker._tick = whole
     ticker._service._ending.set()
     wait_for(program.agent.alive, what="it to serve again")

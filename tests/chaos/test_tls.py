@@ -16,7 +16,7 @@ from sampler.agent import Agent, Batch, Unavailable
 from sampler.agent.config.settings import parse
 from sampler_prometheus import Pushgateway
 from tests.adapters.shapes import gauge, snapshot
-from tests.chaos.law import check
+from tests.chaos.ledger import check
 from tests.support.certificates import issue, trust
 from tests.support.command import sampler
 from tests.support.waiting import wait_for
@@ -130,15 +130,15 @@ def test_a_bad_certificate_is_one_line_and_no_byte_until_it_is_mended(fault, tmp
             wait_for(lambda: gateway.pushes, limit=20, what="a push")
         finally:
             running.stop()
-        account = running.accounts()["pushgateway"]
+        balance = running.balances()["pushgateway"]
     assert b"job_rows 7" in gateway.heard
     warnings = [r.getMessage() for r in caplog.records if "not accepted" in r.getMessage()]
     (warning,) = warnings
     assert said in warning
     assert PASSWORD not in caplog.text
     received = sum(line_is_entry(line) for line in gateway.heard.splitlines())
-    check(account, received)
-    assert account.unconfirmed == 0
+    check(balance, received)
+    assert balance.unconfirmed == 0
 
 
 def line_is_entry(line):

@@ -14,7 +14,7 @@ from sampler.agent import option
 
 class Meta(type):
     def __getattribute__(cls, name):
-        if name in ("losses", "__doc__", "__attrs_attrs__", "__signature__"):
+        if name in ("unsupported", "__doc__", "__attrs_attrs__", "__signature__"):
             raise RuntimeError("not to be looked at\\\\nat all")
         return super().__getattribute__(name)
 
@@ -26,7 +26,7 @@ class Hostile(metaclass=Meta):
 class Plain:
     """A plain class."""
 
-    losses = {"unit": 3, 5: "x"}
+    unsupported = {"unit": 3, 5: "x"}
 
     def __init__(self, host="x", *, colour="red"):
         pass
@@ -38,7 +38,7 @@ class Any:
 
 
 class Broken:
-    losses = {"unit": None}.items()
+    unsupported = {"unit": None}.items()
 
 
 @attrs.define

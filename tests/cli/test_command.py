@@ -130,9 +130,9 @@ def test_a_signal_flushes_and_exits_0(tmp_path, number) -> None:
             process.send_signal(number)
             output, _ = process.communicate(timeout=20)
         assert process.returncode == 0, output
-        account = next(line for line in output.splitlines() if "graphite: " in line)
-        collected = int(account.split("graphite: ")[1].split()[0])
-        assert f"= {collected} delivered + 0 unconfirmed + 0 dropped + 0 queued" in account
+        balance = next(line for line in output.splitlines() if "graphite: " in line)
+        collected = int(balance.split("graphite: ")[1].split()[0])
+        assert f"= {collected} delivered + 0 unconfirmed + 0 dropped + 0 queued" in balance
         assert len(sink.lines) == collected
 
 

@@ -10,8 +10,8 @@ import socket
 import subprocess
 import sys
 
-from sampler import Histogram
-from sampler.agent import Account, Series
+from sampler import HistogramValue
+from sampler.agent import Balance, Series
 from sampler.cli.demo import verdict
 from sampler.cli.demo.receivers import GraphiteReceiver, StatsDReceiver
 from tests.support.command import environment, sampler
@@ -79,11 +79,11 @@ def test_a_missing_package_is_one_clear_line(tmp_path) -> None:
     assert done.stderr == "sampler demo needs 'rich': pip install 'sampler-api[demo]'\n"
 
 
-def account(collected: int, delivered: int) -> Account:
-    return Account(collected, 0, delivered, 0, {}, collected - delivered)
+def balance(collected: int, delivered: int) -> Balance:
+    return Balance(collected, 0, delivered, 0, {}, collected - delivered)
 
 
-def recorder(*values: tuple[Series, float | Histogram]) -> verdict.Recorder:
+def recorder(*values: tuple[Series, float | HistogramValue]) -> verdict.Recorder:
     made = verdict.Recorder()
     made.last.update(values)
     made.first.update(values)
@@ -96,13 +96,13 @@ def test_the_judge_finds_what_is_missing_wrong_or_queued() -> None:
     receiver = GraphiteReceiver()
     try:
         receiver.take("demo.a.b 3 1\n")
-        good = verdict.graphite(account(1, 1), receiver, recorder((series, 3)))
+        good = verdict.graphite(balance(1, 1), receiver, recorder((series, 3)))
         assert good.faults == ()
-        assert verdict.graphite(account(2, 2), receiver, recorder((series, 3))).faults
-        assert verdict.graphite(account(1, 1), receiver, recorder((series, 4))).faults
-        assert verdict.graphite(account(2, 1), receiver, recorder((series, 3))).faults
+        assert verdict.graphite(balance(2, 2), receiver, recorder((series, 3))).faults
+        assert verdict.graphite(balance(1, 1), receiver, recorder((series, 4))).faults
+        assert verdict.graphite(balance(2, 1), receiver, recorder((series, 3))).faults
         receiver.take("three fields only one\n")
-        assert verdict.graphite(account(1, 1), receiver, recorder((series, 3))).faults
+        assert verdict.graphite(balance(1, 1), receiver, recorder((series, 3))).faults
     finally:
         receiver.close()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sampler.agent import LOSSES
+from sampler.agent import UNSUPPORTED
 from sampler.agent.delivery.ledger import REASONS as LAW
 from sampler.cli import explain as module
 from sampler.cli.keys import sections
@@ -63,7 +63,7 @@ def literals(function: str, position: int, files: str = "_*.py") -> set[str]:
     ],
 )
 def test_a_word_is_explained_wherever_it_occurs(word, said) -> None:
-    """Keys, tables, adapters, samplers, metrics, reasons and losses; all places of one."""
+    """Keys, tables, adapters, samplers, metrics, reasons and unsupported; all places of one."""
     text = explained(word)
     for part in said:
         assert part in text
@@ -128,7 +128,7 @@ def test_every_reason_is_explained() -> None:
     assert literals("_give_up", 1) | literals("_abandon", 1) <= FAILED.keys()
     assert literals("Failure", 1, "_collector.py") <= FAILED.keys()
     assert len(REASONS) == len(DROPPED) + len(REFUSED) + len(FAILED)
-    assert tuple(LOST) == LOSSES
+    assert tuple(LOST) == UNSUPPORTED
 
 
 def test_every_key_is_explained_with_its_meaning() -> None:

@@ -11,7 +11,7 @@ import attrs
 import jsonschema
 import pytest
 
-from sampler.agent.config import options
+from sampler.agent import options
 from sampler.agent.config.plugins import catalogue
 from sampler.agent.config.settings import Delivery, Program, Samplers
 from sampler.agent.delivery.ledger import REASONS as DROPS
@@ -212,13 +212,13 @@ def test_sections_cover_what_is_installed():
     assert sorted(names) == sorted(catalogue())
 
 
-def test_list_shows_keys_and_losses():
+def test_list_shows_keys_and_unsupported():
     """For programs."""
     done = sampler("list", "adapters", "--json")
     rows = {row["name"]: row for row in json.loads(done.stdout)}
-    assert rows["graphite"]["losses"]["kind"].startswith("left out")
+    assert rows["graphite"]["unsupported"]["kind"].startswith("left out")
     assert rows["graphite"]["keys"]["port"].startswith("Its port")
-    assert set(rows["prometheus"]["losses"]) == {"precision", "timestamps"}
+    assert set(rows["prometheus"]["unsupported"]) == {"precision", "timestamps"}
 
 
 def test_a_log_may_be_json(tmp_path):

@@ -26,10 +26,10 @@ def rows(what: str, **env: str) -> dict[str, dict]:
 def test_keys_and_losses_are_listed_for_programs() -> None:
     """Each key with its meaning, each loss with what happens instead."""
     listed = rows("adapters")
-    assert listed["graphite"]["losses"]["kind"].startswith("left out")
+    assert listed["graphite"]["unsupported"]["kind"].startswith("left out")
     assert listed["graphite"]["keys"]["port"].startswith("Its port")
     assert "interval" not in listed["graphite"]["keys"]
-    assert set(listed["prometheus"]["losses"]) == {"precision", "timestamps"}
+    assert set(listed["prometheus"]["unsupported"]) == {"precision", "timestamps"}
 
 
 def test_an_adapter_without_options_is_listed_with_its_arguments(foreign) -> None:
@@ -41,12 +41,12 @@ def test_an_adapter_without_options_is_listed_with_its_arguments(foreign) -> Non
 
 
 def test_malformed_adapters_cost_only_themselves(foreign) -> None:
-    """Attributes that raise, losses that are none, an object that is no class, no metadata."""
+    """Attributes that raise, a mapping that is none, an object that is no class, no metadata."""
     listed = rows("adapters", PYTHONPATH=foreign)
     for name in ("hostile", "nothing", "broken"):
         assert listed[name]["available"]
-        assert listed[name]["losses"] == {}
-    assert listed["plain"]["losses"] == {"unit": "3"}
+        assert listed[name]["unsupported"] == {}
+    assert listed["plain"]["unsupported"] == {"unit": "3"}
     assert listed["plain"]["distribution"] == listed["plain"]["version"] == ""
     assert not listed["absent"]["available"]
     assert "'not_there'" in listed["absent"]["reason"]
@@ -63,7 +63,7 @@ def test_malformed_samplers_cost_only_themselves(foreign) -> None:
 
 
 def test_people_get_lines_that_fit_a_terminal(foreign) -> None:
-    """With the losses in words; a remedy stays on its line, to be copied."""
+    """With the unsupported in words; a remedy stays on its line, to be copied."""
     done = sampler("list", PYTHONPATH=foreign)
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()

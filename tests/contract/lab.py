@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sampler import ABSENT, Collector, Histogram, Registry
+from sampler import ABSENT, Collector, HistogramValue, Registry
 from tests.contract.build import reasons, values
 
 BIG = 2**63
@@ -56,7 +56,7 @@ class Lab:
         return block
 
     @property
-    def account(self) -> Any:
+    def balance(self) -> Any:
         """What became of the samples so far."""
         return self.consumer.statistics()[0]
 
@@ -108,4 +108,4 @@ def plain(thing: Any) -> bool:
         return type(thing) in {tuple, list} and all(map(plain, thing))
     if isinstance(thing, dict):
         return type(thing) is dict and all(plain(pair) for pair in thing.items())
-    return type(thing) in {int, float, str, type(None), type(ABSENT), Histogram}
+    return type(thing) in {int, float, str, type(None), type(ABSENT), HistogramValue}

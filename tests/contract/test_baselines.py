@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sampler import ABSENT, Collector, Histogram, Registry, Series
+from sampler import ABSENT, Collector, HistogramValue, Registry, Series
 from tests.contract.build import mapping, reasons, values
 from tests.contract.lab import EVIL, Lab
 
@@ -142,7 +142,7 @@ def test_series_live_and_start_as_the_contract_says(rounds: list[Any], late: boo
                 if not expected.get("shown", True):
                     assert value is ABSENT
                 else:
-                    number = value.count if isinstance(value, Histogram) else value
+                    number = value.count if isinstance(value, HistogramValue) else value
                     assert number == expected["value"]
             if set(found.values()) == set(previous.values()) and tuple_before:
                 assert block.series is tuple_before

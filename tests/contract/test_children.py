@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sampler import Collector, Histogram, Instruments, Registry
+from sampler import Collector, HistogramValue, Instruments, Registry
 from sampler.validate import examine
 from tests.contract.build import values
 
@@ -57,7 +57,7 @@ def test_the_surplus_of_an_instrument_is_counted_under_overflow(
         assert found[f"shop.hits{SURPLUS}"] == 14 * turn
         assert found['shop.hits{path="/0"}'] == 2 * turn
         folded = found[f"shop.sizes{SURPLUS}"]
-        assert isinstance(folded, Histogram)
+        assert isinstance(folded, HistogramValue)
         assert (folded.count, folded.sum) == (7 * turn, 42 * turn)
         assert len(found) == 8
     assert refused(consumer) == {}

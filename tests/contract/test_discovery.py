@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sampler import Collector, Registry
-from sampler._registry import registry as _registry
+from sampler._registry import registry as registries
 from tests.contract.build import mapping, values
 from tests.support.waiting import SHORT, PatientClock, hangs, wait_for
 
@@ -60,9 +60,9 @@ def test_a_group_of_instruments_is_found_as_any_sampler_is(install: Callable[...
     source = "import sampler\nzz_group = sampler.Instruments('zz_group')\n"
     install("zz_shop", source, "zz_group = zz_shop:zz_group")
     for name in ("zz_shop:zz_group", "zz_group"):
-        assert discover(name, registry=_registry.default) == {}
+        assert discover(name, registry=registries.default) == {}
     group = sys.modules["zz_shop"].zz_group
-    (registration,) = [r for r in _registry.default if r.name == "zz_group"]
+    (registration,) = [r for r in registries.default if r.name == "zz_group"]
     assert registration is group.registration
     assert registration.origin == "zz_shop:zz_group"
     group.unregister()

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from sampler import Collector, Instruments, Registry
-from sampler import Histogram as Value
-from sampler._instruments import free_threading as _locked
-from sampler._instruments.instruments import Counter, Gauge, Histogram
+from sampler import HistogramValue as Value
+from sampler._instruments import free_threading
+from sampler._instruments.instruments import Counter, Gauge, HistogramValue
 
 ROOT = Path(__file__).parents[2]
 THREADS, EACH = 8, 1_000_000
@@ -58,10 +58,10 @@ def polls(window: list[str]) -> list[str]:
     return [name for name in window if name.startswith(POLLS)]
 
 
-@pytest.mark.skipif(_locked.NEEDED, reason="this interpreter needs the lock")
+@pytest.mark.skipif(free_threading.NEEDED, reason="this interpreter needs the lock")
 @pytest.mark.parametrize(
     ("function", "stores"),
-    [(Counter.inc, 1), (Gauge.inc, 1), (Histogram.observe, 2), (Histogram._begin, 2)],
+    [(Counter.inc, 1), (Gauge.inc, 1), (HistogramValue.observe, 2), (HistogramValue._begin, 2)],
 )
 def test_nothing_can_come_between_a_load_and_its_store(function, stores) -> None:
     """No instruction there lets another thread, a handler or the collector of garbage run."""
@@ -71,7 +71,7 @@ def test_nothing_can_come_between_a_load_and_its_store(function, stores) -> None
     assert [polls(window) for window in found] == [[]] * len(found)
 
 
-@pytest.mark.skipif(_locked.NEEDED, reason="this interpreter needs the lock")
+@pytest.mark.skipif(free_threading.NEEDED, reason="this interpreter needs the lock")
 def test_the_guard_sees_an_unsafe_increment() -> None:
     """One call between the two is enough."""
     (window,) = windows(Unsafe.inc)
@@ -165,7 +165,7 @@ def test_eight_threads_and_a_storm_lose_nothing_of_a_counter() -> None:
     assert pulled == sorted(pulled)
 
 
-@pytest.mark.skipif(_locked.NEEDED, reason="there it is the lock that counts")
+@pytest.mark.skipif(free_threading.NEEDED, reason="there it is the lock that counts")
 def test_an_unsafe_increment_does_lose() -> None:
     """So the test above can fail."""
     assert lost(Unsafe(), 200_000) > 0
@@ -174,7 +174,7 @@ def test_an_unsafe_increment_does_lose() -> None:
 @pytest.mark.scenario(29)
 def test_eight_threads_and_a_storm_lose_nothing_of_gauge_and_histogram() -> None:
     """Finalizers and handlers count, too; each reading meanwhile has count and sum that agree."""
-    gauge, histogram = Gauge(), Histogram()
+    gauge, histogram = Gauge(), HistogramValue()
     handled, ended, made = [0], [0], [0]
     readings: list[Value] = []
 
@@ -213,7 +213,7 @@ def test_eight_threads_and_a_storm_lose_nothing_of_gauge_and_histogram() -> None
 @pytest.mark.scenario(29)
 def test_a_minute_of_signals_that_count_loses_nothing() -> None:
     """A signal each 0.1 ms and a collection at each allocation, whose finalizers count as well."""
-    counter, histogram = Counter(), Histogram()
+    counter, histogram = Counter(), HistogramValue()
     handled, ended, made, worked = [0], [0], [0], [0]
 
     def handler(*_: object) -> None:
@@ -243,10 +243,10 @@ def test_a_minute_of_signals_that_count_loses_nothing() -> None:
 def test_buckets_that_begin_in_many_threads_lose_nothing() -> None:
     """The first observation of a bucket takes another way."""
     for _ in range(30):
-        histogram = Histogram()
+        histogram = HistogramValue()
         barrier = threading.Barrier(THREADS)
 
-        def work(histogram: Histogram = histogram, barrier: Any = barrier) -> None:
+        def work(histogram: HistogramValue = histogram, barrier: Any = barrier) -> None:
             barrier.wait()
             for exponent in range(-20, 20):
                 histogram.observe(2.0**exponent)
@@ -259,7 +259,7 @@ LOCKED = """
 import sys, threading
 sys._is_gil_enabled = lambda: False
 import sampler
-from sampler._instruments import free_threading as _locked
+from sampler._instruments import free_threading
 from sampler._instruments.instruments import Counter, Gauge, Histogram
 assert _locked.NEEDED
 assert Counter.inc.__wrapped__ is not None
@@ -309,7 +309,7 @@ def test_nobody_pays_while_nobody_pulls() -> None:
     import tracemalloc
 
     threads = threading.active_count()
-    counter, gauge, histogram = Counter(), Gauge(), Histogram()
+    counter, gauge, histogram = Counter(), Gauge(), HistogramValue()
     for instrument in (counter.inc, lambda: gauge.set(3), lambda: histogram.observe(0.3)):
         for _ in range(1_000):
             instrument()

@@ -6,17 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sampler import Histogram
+from sampler import HistogramValue
 from sampler._contract.histogram import difference, merge
 
 observations = st.lists(st.integers(0, 20), max_size=25)
 bounds = st.lists(st.integers(0, 20), max_size=8, unique=True).map(sorted)
 
 
-def made(seen: list[int], uppers: list[int]) -> Histogram:
+def made(seen: list[int], uppers: list[int]) -> HistogramValue:
     """What a source with these bounds reports; bounds that do not matter may be left out."""
     pairs = tuple((float(u), sum(v <= u for v in seen)) for u in uppers)
-    return Histogram(len(seen), float(sum(seen)), pairs)
+    return HistogramValue(len(seen), float(sum(seen)), pairs)
 
 
 @given(seen=observations, uppers=bounds, at=st.integers(-1, 21))
@@ -75,27 +75,27 @@ def test_a_quantile_lies_in_the_bucket_of_its_rank(seen, uppers, q) -> None:
 
 def test_nothing_observed_has_no_quantile() -> None:
     """Without observations, or without bounds, there is nothing to say."""
-    assert Histogram(0, 0.0, ((1.0, 0),)).quantile(0.5) is None
-    assert Histogram(3, 1.0).quantile(0.5) is None
-    assert merge(Histogram(1, None), Histogram(1, 2.0)).sum is None
+    assert HistogramValue(0, 0.0, ((1.0, 0),)).quantile(0.5) is None
+    assert HistogramValue(3, 1.0).quantile(0.5) is None
+    assert merge(HistogramValue(1, None), HistogramValue(1, 2.0)).sum is None
 
 
 @pytest.mark.parametrize(
     "other",
     [
-        Histogram(3, 1.0, ((1.0, 1),), 3, 0.5),
-        Histogram(2, 2.0, ((1.0, 1),), 3, 0.5),
-        Histogram(2, None, ((1.0, 1),), 3, 0.5),
-        Histogram(2, 1.0, ((1.0, 2),), 3, 0.5),
-        Histogram(2, 1.0, ((2.0, 1),), 3, 0.5),
-        Histogram(2, 1.0, ((1.0, 1),), 4, 0.5),
-        Histogram(2, 1.0, ((1.0, 1),), 3, 0.25),
+        HistogramValue(3, 1.0, ((1.0, 1),), 3, 0.5),
+        HistogramValue(2, 2.0, ((1.0, 1),), 3, 0.5),
+        HistogramValue(2, None, ((1.0, 1),), 3, 0.5),
+        HistogramValue(2, 1.0, ((1.0, 2),), 3, 0.5),
+        HistogramValue(2, 1.0, ((2.0, 1),), 3, 0.5),
+        HistogramValue(2, 1.0, ((1.0, 1),), 4, 0.5),
+        HistogramValue(2, 1.0, ((1.0, 1),), 3, 0.25),
     ],
 )
 def test_histograms_are_equal_when_all_that_they_say_is(other) -> None:
     """Whatever they were read from; and nothing else is equal to one."""
-    one = Histogram(2, 1.0, ((1.0, 1),), 3, 0.5)
-    same = Histogram(2, 1.0, ((1.0, 1),), 3, 0.5, lineage=object())
+    one = HistogramValue(2, 1.0, ((1.0, 1),), 3, 0.5)
+    same = HistogramValue(2, 1.0, ((1.0, 1),), 3, 0.5, lineage=object())
     assert one == same
     assert hash(one) == hash(same)
     assert one != other

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sampler import ABSENT, Collector, Histogram, Registry
+from sampler import ABSENT, Collector, HistogramValue, Registry
 from tests.contract.build import mapping, values
 from tests.contract.lab import BIG, EVIL, ODD, Evil, Float, Index, Lab
 from tests.support.waiting import wait_for
@@ -287,7 +287,7 @@ def test_a_histogram_becomes_a_plain_one(lab: Lab) -> None:
         "acme.x": Evil(),
     }
     found = lab.pull(("h", yielded))["lab.h"]
-    assert found == Histogram(4, 7.5, ((0.5, 1), (5.0, 3)), None, 0.0)
+    assert found == HistogramValue(4, 7.5, ((0.5, 1), (5.0, 3)), None, 0.0)
     assert [type(upper) for upper, _ in found.buckets] == [float, float]
 
 

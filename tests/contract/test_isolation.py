@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from sampler import ABSENT, Collector, Registry
-from sampler._registry import backoff as _health
+from sampler._registry import backoff
 from sampler._runtime.abandoned import BUDGET, abandoned
 from sampler.testing import FakeClock
 from tests.contract.build import (
@@ -269,7 +269,7 @@ def test_failures_in_a_row_pause_and_one_answer_ends_the_pause(registry: Registr
 @pytest.mark.clause("C-09")
 def test_a_sampler_may_fail_for_ever(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     """Thousands of failures in a row overflow nothing, and the others go on."""
-    monkeypatch.setattr(_health, "LONGEST_PAUSE", 0.0)
+    monkeypatch.setattr(backoff, "LONGEST_PAUSE", 0.0)
     registry.register(raising("bad"))
     registry.register(counting("good"))
     with Collector(registry, deadline=5.0) as consumer:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sampler import Collector, Histogram, Instruments, Registry
+from sampler import Collector, HistogramValue, Instruments, Registry
 from tests.contract.build import mapping, reasons, values
 from tests.contract.lab import BIG, Lab
 
@@ -120,7 +120,7 @@ def test_a_metric_has_two_thousand_series() -> None:
         found = lab.pull()
         assert len(found) == 3 * 2_000 + 2
         assert found['lab.c{overflow="true"}'] == 500
-        assert found['lab.h{overflow="true"}'] == Histogram(1000, 1500, ((1.0, 500),))
+        assert found['lab.h{overflow="true"}'] == HistogramValue(1000, 1500, ((1.0, 500),))
         assert lab.account.refused == {"overflow": 2 * 499, "too_many_series": 500}
         series = lab.block.series
         lab.pull()
@@ -190,7 +190,7 @@ def test_the_surplus_never_falls_and_adds_only_what_it_grew_by(
                     total += now - then
                 then = now
             shown = found.pop(f'lab.{name}{{overflow="true"}}', None)
-            shown = shown.count if isinstance(shown, Histogram) else shown
+            shown = shown.count if isinstance(shown, HistogramValue) else shown
             assert shown == total
             assert len(found) == len(admitted)
             account = lab.account
@@ -330,7 +330,7 @@ def test_as_many_labels_and_buckets_as_a_consumer_takes() -> None:
     with Collector(registry, deadline=20.0) as consumer:
         (one, _), (_, histogram) = consumer.collect()
         assert len(one.labels) == 65
-        assert isinstance(histogram, Histogram)
+        assert isinstance(histogram, HistogramValue)
         assert len(histogram.buckets) == 1_000
 
 

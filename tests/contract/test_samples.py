@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sampler import ABSENT, Histogram
+from sampler import ABSENT, HistogramValue
 from tests.contract.build import reasons
 from tests.contract.lab import BIG, ODD, Evil, Float, Index, Lab, plain
 from tests.support.waiting import wait_for
@@ -51,7 +51,7 @@ def test_nothing_that_was_yielded_is_kept_by_reference(lab: Lab) -> None:
     assert (list(lab.block.values), [(str(s), dict(s.labels)) for s in lab.block.series]) == before
     for series, value in lab.block:
         assert plain([series.name, series.labels, series.kind, series.help, value])
-        assert plain(value.buckets) if isinstance(value, Histogram) else True
+        assert plain(value.buckets) if isinstance(value, HistogramValue) else True
 
 
 def test_objects_that_were_yielded_are_freed(lab: Lab) -> None:
@@ -193,8 +193,8 @@ def test_no_rubbish_gets_out_of_a_pull(rounds: list[list[Any]]) -> None:
             assert account.yielded == collected + sum(account.refused.values())
             for series, value in block:
                 assert plain([series.name, series.labels])
-                assert type(value) in {int, float, Histogram}
-                assert (type(value) is Histogram) == (series.kind == "histogram")
+                assert type(value) in {int, float, HistogramValue}
+                assert (type(value) is HistogramValue) == (series.kind == "histogram")
                 if type(value) is int:
                     assert -BIG <= value < BIG
                 elif type(value) is float:

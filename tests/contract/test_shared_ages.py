@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sampler._registry import shared_read as _shared
+from sampler._registry import shared_read
 from sampler._registry.shared_read import Read, Shared, _wait, iterable
 from tests.contract.build import in_thread
 
@@ -81,9 +81,9 @@ def test_who_has_no_patience_is_told_that_the_read_goes_on() -> None:
 
 def test_a_child_has_a_lock_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that was held at the fork is held for ever: nobody waits for it."""
-    with _shared._lock:
-        monkeypatch.setattr(_shared, "_lock", _shared._lock)  # as it was, afterwards
-        _shared.renew_lock()
+    with shared_read._lock:
+        monkeypatch.setattr(shared_read, "_lock", shared_read._lock)  # as it was, afterwards
+        shared_read.renew_lock()
         found = reading(10.0)
         assert in_thread(lambda: Shared(1.0).get(lambda: found, 5, 0.0, 10.0))() is found
 

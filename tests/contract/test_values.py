@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from sampler import Histogram, Series
+from sampler import HistogramValue, Series
 from sampler._contract.histogram import difference, merge
-from sampler._contract.values import Refused, add, fell, fits, plain, subtract, table
+from sampler._contract.values import RefusedSample, add, fell, fits, plain, subtract, table
 
 BIG = 2**63
 HISTOGRAM = Series("m.h", {}, "histogram")
@@ -29,12 +29,12 @@ HISTOGRAM = Series("m.h", {}, "histogram")
         (-1.7e308, True),
         (math.inf, False),
         (math.nan, False),
-        (Histogram(BIG - 1, None), True),
-        (Histogram(BIG, None), False),
-        (Histogram(1, 2.5), True),
-        (Histogram(1, BIG - 1), True),
-        (Histogram(1, BIG), False),
-        (Histogram(1, math.inf), False),
+        (HistogramValue(BIG - 1, None), True),
+        (HistogramValue(BIG, None), False),
+        (HistogramValue(1, 2.5), True),
+        (HistogramValue(1, BIG - 1), True),
+        (HistogramValue(1, BIG), False),
+        (HistogramValue(1, math.inf), False),
     ],
 )
 def test_a_sum_fits_as_far_as_a_snapshot_holds_numbers(value: Any, fitting: bool) -> None:
@@ -65,16 +65,16 @@ def test_what_only_describes_a_histogram_is_left_out_when_it_is_odd(
 ) -> None:
     """The counts stand."""
     taken = plain({"count": 1, "buckets": {1: 1}, **given}, HISTOGRAM)
-    assert taken == Histogram(1, None, ((1.0, 1),), scale, zero)
-    assert isinstance(taken, Histogram)
+    assert taken == HistogramValue(1, None, ((1.0, 1),), scale, zero)
+    assert isinstance(taken, HistogramValue)
     assert type(taken.zero_threshold) in {float, type(None)}
 
 
 @pytest.mark.parametrize("sum_", [None, math.nan])
 def test_a_sum_may_be_unknown(sum_: Any) -> None:
     """Then there is none; a sum of 0 is one."""
-    assert plain({"count": 1, "sum": sum_}, HISTOGRAM) == Histogram(1, None)
-    assert plain({"count": 1, "sum": 0}, HISTOGRAM) == Histogram(1, 0)
+    assert plain({"count": 1, "sum": sum_}, HISTOGRAM) == HistogramValue(1, None)
+    assert plain({"count": 1, "sum": 0}, HISTOGRAM) == HistogramValue(1, 0)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_a_sum_may_be_unknown(sum_: Any) -> None:
 )
 def test_a_torn_histogram_says_what_is_torn(value: Any, reason: str) -> None:
     """By the reason under which it is counted, and with the series' name."""
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefusedSample) as refused:
         plain(value, HISTOGRAM)
     assert refused.value.reason == reason
     assert "m.h" in refused.value.message
@@ -113,10 +113,10 @@ def test_a_torn_histogram_says_what_is_torn(value: Any, reason: str) -> None:
 def test_a_bound_is_given_once_however_it_is_written() -> None:
     """Minus zero is zero, an integer its float."""
     taken = plain({"count": 2, "buckets": {-0.0: 1, 2: 2, math.inf: 2}}, HISTOGRAM)
-    assert isinstance(taken, Histogram)
+    assert isinstance(taken, HistogramValue)
     assert taken.buckets == ((0.0, 1), (2.0, 2))
     assert math.copysign(1, taken.buckets[0][0]) == 1
-    with pytest.raises(Refused, match="twice"):
+    with pytest.raises(RefusedSample, match="twice"):
         plain({"count": 2, "buckets": {1: 1, Twin(1.0): 1}}, HISTOGRAM)
 
 
@@ -159,15 +159,15 @@ def test_a_table_is_copied_to_one_key_beyond_what_is_taken() -> None:
 )
 def test_a_quantile_is_found_within_its_bucket(q: float, expected: float) -> None:
     """From zero, or the first bound below it; above the last bound that bound stands."""
-    assert Histogram(8, None, ((10.0, 4), (20.0, 4), (30.0, 6))).quantile(q) == expected
-    shifted = Histogram(4, None, ((-5.0, 2), (5.0, 4)))
+    assert HistogramValue(8, None, ((10.0, 4), (20.0, 4), (30.0, 6))).quantile(q) == expected
+    shifted = HistogramValue(4, None, ((-5.0, 2), (5.0, 4)))
     assert (shifted.quantile(0.25), shifted.quantile(0.75)) == (-5.0, 0.0)
 
 
 def test_what_has_no_quantile() -> None:
     """No observation, or no bound."""
-    assert Histogram(0, 0.0, ((1.0, 0),)).quantile(0.5) is None
-    assert Histogram(3, 1.0).quantile(0.5) is None
+    assert HistogramValue(0, 0.0, ((1.0, 0),)).quantile(0.5) is None
+    assert HistogramValue(3, 1.0).quantile(0.5) is None
 
 
 @pytest.mark.parametrize("combine", [merge, difference])
@@ -179,15 +179,15 @@ def test_a_scale_stays_while_both_have_it(
     combine: Any, scale: int, zero: float, kept: Any
 ) -> None:
     """With the width of the zero bucket."""
-    one = Histogram(3, 3.0, ((1.0, 2),), 3, 0.5)
-    other = Histogram(1, 1.0, ((1.0, 1),), scale, zero)
+    one = HistogramValue(3, 3.0, ((1.0, 2),), 3, 0.5)
+    other = HistogramValue(1, 1.0, ((1.0, 1),), scale, zero)
     combined = combine(one, other)
     assert (combined.scale, combined.zero_threshold) == kept
 
 
 def test_a_histogram_is_a_mapping_and_never_false() -> None:
     """Of what is known of it."""
-    empty, whole = Histogram(0, None), Histogram(2, 3.0, ((1.0, 1),), 3, 0.5)
+    empty, whole = HistogramValue(0, None), HistogramValue(2, 3.0, ((1.0, 1),), 3, 0.5)
     assert bool(empty) is True
     assert dict(empty) == {"count": 0, "buckets": {}}
     assert (len(empty), len(whole)) == (2, 5)
@@ -208,11 +208,11 @@ def test_a_histogram_is_a_mapping_and_never_false() -> None:
         (0.5, 0.5, False),
         (5, 4, False),
         (4, 5, True),
-        (Histogram(2, 2.0), Histogram(2, 2.0), False),
-        (Histogram(1, 1.0), Histogram(2, 2.0), True),
-        (Histogram(2, 2.0, ((1.0, 1),)), Histogram(2, 2.0, ((1.0, 2),)), True),
-        (Histogram(3, 2.0, ((1.0, 1),)), Histogram(2, 2.0, ((1.0, 1),)), False),
-        (Histogram(3, 2.0, ((1.0, 3),)), Histogram(2, 2.0, ((1.0, 1),)), True),
+        (HistogramValue(2, 2.0), HistogramValue(2, 2.0), False),
+        (HistogramValue(1, 1.0), HistogramValue(2, 2.0), True),
+        (HistogramValue(2, 2.0, ((1.0, 1),)), HistogramValue(2, 2.0, ((1.0, 2),)), True),
+        (HistogramValue(3, 2.0, ((1.0, 1),)), HistogramValue(2, 2.0, ((1.0, 1),)), False),
+        (HistogramValue(3, 2.0, ((1.0, 3),)), HistogramValue(2, 2.0, ((1.0, 1),)), True),
     ],
 )
 def test_what_stays_has_not_fallen(later: Any, earlier: Any, fallen: bool) -> None:
@@ -223,16 +223,16 @@ def test_what_stays_has_not_fallen(later: Any, earlier: Any, fallen: bool) -> No
 def test_values_are_added_and_subtracted_as_what_they_are() -> None:
     """Numbers as numbers, histograms bucket by bucket."""
     assert (add(2, 3), subtract(3, 2)) == (5, 1)
-    one, other = Histogram(3, 4.0, ((1.0, 2),)), Histogram(1, 1.5, ((1.0, 1),))
-    assert add(one, other) == Histogram(4, 5.5, ((1.0, 3),))
-    assert subtract(one, other) == Histogram(2, 2.5, ((1.0, 1),))
-    assert add(one, Histogram(1, None, ((1.0, 1),))) == Histogram(4, None, ((1.0, 3),))
+    one, other = HistogramValue(3, 4.0, ((1.0, 2),)), HistogramValue(1, 1.5, ((1.0, 1),))
+    assert add(one, other) == HistogramValue(4, 5.5, ((1.0, 3),))
+    assert subtract(one, other) == HistogramValue(2, 2.5, ((1.0, 1),))
+    assert add(one, HistogramValue(1, None, ((1.0, 1),))) == HistogramValue(4, None, ((1.0, 3),))
 
 
 def test_a_value_that_is_an_exception_is_shown_and_another_named() -> None:
     """A gauge's function that failed is told by what it raised."""
     gauge = Series("m.g", {})
-    with pytest.raises(Refused, match=r"got ValueError\('full'\)"):
+    with pytest.raises(RefusedSample, match=r"got ValueError\('full'\)"):
         plain(ValueError("full"), gauge)
-    with pytest.raises(Refused, match=r"got list$"):
+    with pytest.raises(RefusedSample, match=r"got list$"):
         plain([], gauge)

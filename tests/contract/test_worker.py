@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from sampler._runtime.abandoned import BUDGET, Ended, abandoned, end_spinning, raise_in
-from sampler._runtime.worker import Crew, Job, Shift
+from sampler._runtime.worker import Job, JobBatch, Worker
 from tests.contract.build import Busy, Gate, in_thread
 from tests.support.waiting import SHORT, PatientClock, wait_for
 
@@ -20,19 +20,19 @@ pytestmark = pytest.mark.usefixtures("no_thread_is_left")
 
 
 @pytest.fixture
-def crew() -> Any:
-    crew = Crew("crew")
-    yield crew
-    crew.close()
+def worker() -> Any:
+    worker = Worker("crew")
+    yield worker
+    worker.close()
 
 
-def run(crew: Crew, *calls: Any, deadline: float = 20.0, **options: Any) -> list[Job]:
+def run(worker: Worker, *calls: Any, deadline: float = 20.0, **options: Any) -> list[Job]:
     jobs = [Job(call) for call in calls]
-    crew.run(jobs, deadline, **options)
+    worker.run(jobs, deadline, **options)
     return jobs
 
 
-def test_jobs_run_in_order_on_one_thread(crew: Crew) -> None:
+def test_jobs_run_in_order_on_one_thread(worker: Worker) -> None:
     """Results are in the jobs; the thread is the same for every round."""
     idents = set()
 
@@ -41,35 +41,35 @@ def test_jobs_run_in_order_on_one_thread(crew: Crew) -> None:
         return len(idents)
 
     for _ in range(3):
-        jobs = run(crew, call, lambda: 7, call)
+        jobs = run(worker, call, lambda: 7, call)
         assert [job.result for job in jobs] == [1, 7, 1]
         assert all(job.started and not job.reason and job.seconds >= 0 for job in jobs)
     assert idents != {threading.get_ident()}
 
 
-def test_no_jobs_start_no_thread(crew: Crew) -> None:
+def test_no_jobs_start_no_thread(worker: Worker) -> None:
     """An empty round is free."""
     before = threading.active_count()
-    run(crew)
+    run(worker)
     assert threading.active_count() == before
 
 
 @pytest.mark.parametrize("kind", [ValueError, SystemExit, KeyboardInterrupt, Ended, BaseException])
-def test_whatever_is_raised_is_the_jobs_error(crew: Crew, kind: type[BaseException]) -> None:
+def test_whatever_is_raised_is_the_jobs_error(worker: Worker, kind: type[BaseException]) -> None:
     """It ends neither the round nor the thread."""
 
     def call() -> None:
         raise kind("broken")
 
     for _ in range(2):
-        bad, good = run(crew, call, lambda: 1)
+        bad, good = run(worker, call, lambda: 1)
         assert type(bad.error) is kind
         assert bad.message == f"{kind.__name__}: broken"
         assert (good.result, good.error, good.message) == (1, None, "")
 
 
 @pytest.mark.usefixtures("patient")
-def test_an_error_that_hangs_when_shown_overruns(crew: Crew) -> None:
+def test_an_error_that_hangs_when_shown_overruns(worker: Worker) -> None:
     """An author's ``__str__`` is foreign code, so it runs inside the guard."""
     with Gate() as gate:
 
@@ -80,16 +80,16 @@ def test_an_error_that_hangs_when_shown_overruns(crew: Crew) -> None:
         def call() -> None:
             raise Slow
 
-        bad, good = run(crew, call, lambda: 1, deadline=SHORT)
+        bad, good = run(worker, call, lambda: 1, deadline=SHORT)
         assert (bad.reason, good.result) == ("deadline", 1)
 
 
-def test_an_overrun_costs_its_own_deadline_only(crew: Crew) -> None:
+def test_an_overrun_costs_its_own_deadline_only(worker: Worker) -> None:
     """What stood before it is kept, what stands behind it runs on another thread."""
     with Gate() as gate:
         idents: list[int] = []
         jobs = run(
-            crew,
+            worker,
             lambda: idents.append(threading.get_ident()),
             lambda: list(gate.sample()),
             lambda: idents.append(threading.get_ident()),
@@ -106,17 +106,17 @@ def test_an_overrun_costs_its_own_deadline_only(crew: Crew) -> None:
         assert jobs[1].result is None
 
 
-def test_each_job_has_the_whole_deadline(crew: Crew, patient: PatientClock) -> None:
+def test_each_job_has_the_whole_deadline(worker: Worker, patient: PatientClock) -> None:
     """Six that take nearly all of it are no overrun."""
-    jobs = run(crew, *[lambda: patient.pass_by(0.9)] * 6, deadline=1.0)
+    jobs = run(worker, *[lambda: patient.pass_by(0.9)] * 6, deadline=1.0)
     assert [job.reason for job in jobs] == [""] * 6
 
 
-def test_the_round_ends_at_its_own_limit(crew: Crew) -> None:
+def test_the_round_ends_at_its_own_limit(worker: Worker) -> None:
     """What runs then is abandoned and what was not reached is not started."""
     with Gate() as gate:
         jobs = run(
-            crew,
+            worker,
             lambda: 1,
             lambda: list(gate.sample()),
             lambda: 2,
@@ -129,32 +129,32 @@ def test_the_round_ends_at_its_own_limit(crew: Crew) -> None:
 
 
 @pytest.mark.usefixtures("patient")
-def test_optional_jobs_wait_while_the_budget_is_spent(crew: Crew) -> None:
+def test_optional_jobs_wait_while_the_budget_is_spent(worker: Worker) -> None:
     """Also in the round that spends it: others go on."""
     with Gate() as gate:
         hanging = [Job(lambda: list(gate.sample()), optional=True) for _ in range(BUDGET + 4)]
         needed = Job(lambda: 1)
-        crew.run([*hanging, needed], SHORT)
+        worker.run([*hanging, needed], SHORT)
         assert Counter(job.reason for job in hanging) == {"deadline": BUDGET, "exhausted": 4}
         assert needed.result == 1
         assert abandoned() == BUDGET
 
 
 def test_a_thread_that_is_slow_to_begin_is_not_to_blame(
-    crew: Crew, monkeypatch: pytest.MonkeyPatch
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On a starved machine a job that was not even called has not missed its deadline."""
     with Gate() as gate:
-        serve = Crew._serve
+        serve = Worker._serve
         monkeypatch.setattr(
-            Crew, "_serve", lambda self, tasks: (list(gate.sample()), serve(self, tasks))
+            Worker, "_serve", lambda self, tasks: (list(gate.sample()), serve(self, tasks))
         )
-        (job,) = run(crew, lambda: 1, deadline=0.05)
+        (job,) = run(worker, lambda: 1, deadline=0.05)
         assert (job.reason, job.result) == ("unreached", None)
 
 
 def test_a_crew_that_cannot_start_a_thread_gives_up(
-    crew: Crew, monkeypatch: pytest.MonkeyPatch
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At interpreter exit no thread can be started: nothing runs and nothing raises."""
 
@@ -162,21 +162,21 @@ def test_a_crew_that_cannot_start_a_thread_gives_up(
         raise RuntimeError("can't create new thread at interpreter shutdown")
 
     monkeypatch.setattr(threading.Thread, "start", start)
-    (job,) = run(crew, lambda: 1)
+    (job,) = run(worker, lambda: 1)
     assert (job.started, job.reason, job.result) == (False, "unreached", None)
 
 
-def test_closing_ends_the_thread_and_a_closed_crew_may_start_again(crew: Crew) -> None:
+def test_closing_ends_the_thread_and_a_closed_crew_may_start_again(worker: Worker) -> None:
     """close() is harmless at any time."""
-    crew.close()
+    worker.close()
     before = threading.active_count()
-    run(crew, lambda: 1)
-    crew.close()
+    run(worker, lambda: 1)
+    worker.close()
     wait_for(lambda: threading.active_count() == before)
-    assert run(crew, lambda: 2)[0].result == 2
+    assert run(worker, lambda: 2)[0].result == 2
 
 
-def test_finishing_and_abandoning_at_the_same_moment_agree(crew: Crew) -> None:
+def test_finishing_and_abandoning_at_the_same_moment_agree(worker: Worker) -> None:
     """A job that ends just at its deadline either counts or is abandoned, never both.
 
     A thread that the machine gave no time to begin is abandoned, too, and not to blame.
@@ -192,7 +192,7 @@ def test_finishing_and_abandoning_at_the_same_moment_agree(crew: Crew) -> None:
                 time.sleep(0.0002)
             return n
 
-        edge, behind = run(crew, call, lambda n=n: -n, deadline=0.004)
+        edge, behind = run(worker, call, lambda n=n: -n, deadline=0.004)
         if edge.overran is None:
             assert (edge.result, edge.reason) == (n, "")
         else:
@@ -207,7 +207,7 @@ def test_finishing_and_abandoning_at_the_same_moment_agree(crew: Crew) -> None:
 
 @pytest.mark.parametrize("where", ["call", "between"])
 def test_an_end_that_comes_late_harms_nothing(
-    crew: Crew, monkeypatch: pytest.MonkeyPatch, where: str
+    worker: Worker, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     """The exception may arrive when the call is over: the thread still says that it has left."""
     interval = sys.getswitchinterval()
@@ -220,7 +220,7 @@ def test_an_end_that_comes_late_harms_nothing(
                 while not stop.is_set():
                     pass
 
-            (job,) = run(crew, spin, deadline=0.002)
+            (job,) = run(worker, spin, deadline=0.002)
             assert job.overran is not None
             if where == "between":
                 stop.set()  # it is on its way out
@@ -234,7 +234,7 @@ def test_an_end_that_comes_late_harms_nothing(
     wait_for(lambda: abandoned() == 0)
 
 
-def test_ending_threads_while_they_leave_is_safe(crew: Crew) -> None:
+def test_ending_threads_while_they_leave_is_safe(worker: Worker) -> None:
     """Threads that finish by themselves while they are being watched: no error, none left."""
     stop = threading.Event()
 
@@ -242,7 +242,7 @@ def test_ending_threads_while_they_leave_is_safe(crew: Crew) -> None:
         while not stop.is_set():
             pass
 
-    jobs = run(crew, *[spin] * 4, deadline=0.01)
+    jobs = run(worker, *[spin] * 4, deadline=0.01)
     until = time.monotonic() + 0.25
     wait_for(lambda: end_spinning() or time.monotonic() > until)
     stop.set()
@@ -252,17 +252,17 @@ def test_ending_threads_while_they_leave_is_safe(crew: Crew) -> None:
     assert all(job.overran and job.overran.returned for job in jobs)
 
 
-def test_a_busy_thread_of_the_program_is_never_ended(crew: Crew) -> None:
+def test_a_busy_thread_of_the_program_is_never_ended(worker: Worker) -> None:
     """Only abandoned threads are."""
     with Busy() as busy, Gate() as gate:
-        run(crew, lambda: list(gate.sample()), deadline=0.02)
+        run(worker, lambda: list(gate.sample()), deadline=0.02)
         until = time.monotonic() + 0.4
         wait_for(lambda: end_spinning() or time.monotonic() > until)
         assert busy._thread.is_alive()
         assert gate.inside == 1
 
 
-def test_the_caller_is_woken_once_a_round(crew: Crew, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_caller_is_woken_once_a_round(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     """Structure of the hand-off: one task put, one lock released, for a hundred jobs."""
     released: list[str] = []
 
@@ -277,9 +277,9 @@ def test_the_caller_is_woken_once_a_round(crew: Crew, monkeypatch: pytest.Monkey
             released.append(threading.current_thread().name)
             self._lock.release()
 
-    queued: list[Shift] = []
-    run(crew, lambda: 1)
-    queue = crew._tasks
+    queued: list[JobBatch] = []
+    run(worker, lambda: 1)
+    queue = worker._tasks
     assert queue is not None
 
     class Queue:
@@ -290,14 +290,14 @@ def test_the_caller_is_woken_once_a_round(crew: Crew, monkeypatch: pytest.Monkey
                 shift.finished.acquire()
             queue.put(shift)
 
-    crew._tasks = Queue()  # type: ignore[assignment]
-    jobs = run(crew, *[lambda: 1] * 100)
+    worker._tasks = Queue()  # type: ignore[assignment]
+    jobs = run(worker, *[lambda: 1] * 100)
     assert sum(job.result for job in jobs) == 100
     assert len(queued) == 1
     assert released == ["crew"]
 
 
-def test_an_interrupt_just_as_the_round_ends_leaves_no_thread(crew: Crew) -> None:
+def test_an_interrupt_just_as_the_round_ends_leaves_no_thread(worker: Worker) -> None:
     """The thread has finished and waits for more: giving it up must end it."""
 
     class Interrupted:
@@ -311,8 +311,8 @@ def test_an_interrupt_just_as_the_round_ends_leaves_no_thread(crew: Crew) -> Non
         def release(self) -> None:
             self._lock.release()
 
-    run(crew, lambda: 1)
-    queue = crew._tasks
+    run(worker, lambda: 1)
+    queue = worker._tasks
     assert queue is not None
 
     class Queue:
@@ -321,27 +321,27 @@ def test_an_interrupt_just_as_the_round_ends_leaves_no_thread(crew: Crew) -> Non
                 shift.finished = Interrupted(shift.finished)
             queue.put(shift)
 
-    crew._tasks = Queue()  # type: ignore[assignment]
+    worker._tasks = Queue()  # type: ignore[assignment]
     with pytest.raises(KeyboardInterrupt):
-        run(crew, lambda: 1)
-    assert run(crew, lambda: 2)[0].result == 2
+        run(worker, lambda: 1)
+    assert run(worker, lambda: 2)[0].result == 2
 
 
 @pytest.mark.usefixtures("patient")
-def test_a_crew_knows_its_own_threads(crew: Crew) -> None:
+def test_a_crew_knows_its_own_threads(worker: Worker) -> None:
     """Also the abandoned ones, until they have ended; nobody else's."""
     with Gate() as gate:
 
         def late() -> bool:
             list(gate.sample())
-            answers.append(crew.is_mine())
+            answers.append(worker.is_mine())
             return True
 
         answers: list[bool] = []
-        inside, _ = run(crew, crew.is_mine, late, deadline=SHORT)
+        inside, _ = run(worker, worker.is_mine, late, deadline=SHORT)
         assert inside.result is True
         gate.open()
         wait_for(lambda: answers)
         assert answers == [True]
-    assert not crew.is_mine()
-    assert in_thread(crew.is_mine)() is False
+    assert not worker.is_mine()
+    assert in_thread(worker.is_mine)() is False

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sampler import ConfigurationError
-from sampler.agent.config import options
+from sampler.agent import options
 from sampler.agent.config.plugins import catalogue
 from sampler.agent.config.settings import Delivery, Program, Samplers, Settings, read
 from sampler.cli.sample import sample
@@ -215,14 +215,18 @@ def _read(file: Path, data: bytes) -> Settings | ConfigurationError:
 
 def _harmless(found: Settings) -> bool:
     """Tell whether what it says reaches nobody else and writes nowhere."""
-    for wiring in found.adapters:
-        host = getattr(wiring.adapter, "host", "127.0.0.1")
-        url = getattr(wiring.adapter, "url", "http://127.0.0.1:1")
-        listen = getattr(wiring.adapter, "listen", "127.0.0.1:0")
-        port = getattr(wiring.adapter, "port", 1)
+    for adapter_settings in found.adapters:
+        host = getattr(adapter_settings.adapter, "host", "127.0.0.1")
+        url = getattr(adapter_settings.adapter, "url", "http://127.0.0.1:1")
+        listen = getattr(adapter_settings.adapter, "listen", "127.0.0.1:0")
+        port = getattr(adapter_settings.adapter, "port", 1)
         if host not in _LOOPBACK or url != "http://127.0.0.1:1" or listen != "127.0.0.1:0":
             return False
-        if port != 1 or wiring.spool is not None or getattr(wiring.adapter, "path", None):
+        if (
+            port != 1
+            or adapter_settings.spool is not None
+            or getattr(adapter_settings.adapter, "path", None)
+        ):
             return False
     return True
 

@@ -15,7 +15,7 @@ from collections import Counter
 import psutil
 
 from sampler import Registry
-from sampler.adapterkit.threads import ailing
+from sampler.adapterkit.threads import unhealthy
 from sampler.agent import Agent, Batch, Rejected, Unavailable
 from sampler.agent.config.settings import parse
 from sampler_prometheus import Pushgateway
@@ -84,8 +84,8 @@ def main(gateway):
             "threads": names,
             "memory": process.memory_info().rss,
             "descriptors": process.num_fds(),
-            "alive": agent.alive() and not ailing(),
-            "holds": agent.accounts()["prometheus"].holds,
+            "alive": agent.alive() and not unhealthy(),
+            "holds": agent.balances()["prometheus"].holds,
             "pushes": outcomes,
         }
         print(json.dumps(said), flush=True)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from sampler.adapterkit.http_head import BadMessage
 from sampler.adapterkit.http_request import Exchange, plain
-from sampler.agent import Batch, Law, Rejected, Unavailable
+from sampler.agent import Batch, Ledger, Rejected, Unavailable
 from sampler_prometheus import Prometheus, Pushgateway
 from tests.adapters.shapes import gauge, snapshot
 from tests.fuzz import mutants
@@ -27,13 +27,13 @@ SEEDS = st.integers(0, 2**32).map(Random)
 @pytest.fixture(scope="module")
 def page():
     """A page with credentials, and where it is."""
-    law = Law()
+    ledger = Ledger()
     adapter = Prometheus(listen="127.0.0.1:0", username="p", password="p", max_connections=4)
-    adapter.open(lambda: snapshot((gauge("a.b"), 1)), law)
+    adapter.open(lambda: snapshot((gauge("a.b"), 1)), ledger)
     host, _, port = adapter.address.rpartition(":")
     yield host, int(port)
     adapter.close(5.0)
-    assert law.account().holds
+    assert ledger.balance().holds
 
 
 @pytest.mark.scenario(42)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from sybil.document import Document
 from sybil.parsers.rest import PythonCodeBlockParser
 
-from sampler import Collector, Histogram, Registry
+from sampler import Collector, HistogramValue, Registry
 from sampler._contract.values import subtract
-from sampler.agent.delivery.baselines import Accounted
+from sampler.agent.delivery.baselines import Baselines
 from tests.pep.clauses import DRAFT
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class Ours:
         self._wanted = samplers
         self._registrations: dict[int, Any] = {}
         self._registry = Registry()
-        self._accounted = Accounted()
+        self._accounted = Baselines()
         self._follow()
         self._collector = Collector(self._registry, name="ours", deadline=deadline)
         self.pull()
@@ -61,7 +61,7 @@ def key(series: Series) -> tuple[str, tuple[tuple[str, str], ...]]:
 
 
 def as_tuple(value: Any) -> Any:
-    return (value.count, value.sum, value.buckets) if isinstance(value, Histogram) else value
+    return (value.count, value.sum, value.buckets) if isinstance(value, HistogramValue) else value
 
 
 def drafted() -> dict[str, Any]:

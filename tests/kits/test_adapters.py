@@ -224,11 +224,11 @@ class Halves(Memory):
 
 
 class Unheard(Memory):
-    losses: ClassVar = {"colour": "left out"}
+    unsupported: ClassVar = {"colour": "left out"}
 
 
 class Wordless(Memory):
-    losses: ClassVar = {"unit": ""}
+    unsupported: ClassVar = {"unit": ""}
 
 
 class ClosesOnce(Memory):
@@ -300,13 +300,13 @@ class Page:
     def __init__(self, port=0):
         self.port = port
 
-    def open(self, collect, law):
+    def open(self, collect, ledger):
         adapter = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self):
                 entries = len(collect())
-                adapter.count(law, entries)
+                adapter.count(ledger, entries)
                 self.send_response(200)
                 self.end_headers()
                 self.wfile.write(b"%d\n" % entries)
@@ -326,8 +326,8 @@ class Page:
 
         return Server((HOST, self.port), handler)
 
-    def count(self, law, entries):
-        law.count(collected=entries, delivered=entries)
+    def count(self, ledger, entries):
+        ledger.count(collected=entries, delivered=entries)
 
     def close(self, timeout):
         if self.server is not None:
@@ -338,13 +338,13 @@ class Page:
 
 
 class Uncounted(Page):
-    def count(self, law, entries):
+    def count(self, ledger, entries):
         pass
 
 
 class HalfCounted(Page):
-    def count(self, law, entries):
-        law.count(collected=entries)
+    def count(self, ledger, entries):
+        ledger.count(collected=entries)
 
 
 class Elsewhere(Page):

@@ -11,7 +11,7 @@ import sampler
 from sampler import Collector, Instruments, Registry
 from sampler._registry.registry import default
 from sampler.agent import Agent
-from sampler.agent.config.settings import Program, Samplers, Settings, Wiring
+from sampler.agent.config.settings import AdapterSettings, Program, Samplers, Settings
 from sampler.exceptions import Unavailable
 from sampler.testing import Entry, FakeClock, Memory, isolated
 from tests.support.command import environment
@@ -81,21 +81,23 @@ def test_memory_keeps_what_an_agent_delivers():
             "metrics": {"orders": {"kind": "counter", "unit": "{order}"}},
         }
     )
-    wiring = Wiring("memory", "memory", memory, 0.1)
+    adapter_settings = AdapterSettings("memory", "memory", memory, 0.1)
     program = Program(interval=0.1, service="test", instance="0")
-    agent = Agent(Settings("test", program, Samplers(enable=("shop",)), (wiring,)), registry)
+    agent = Agent(
+        Settings("test", program, Samplers(enable=("shop",)), (adapter_settings,)), registry
+    )
     agent.start()
     total[0] = 5
-    wait_for(lambda: agent.accounts()["memory"].queued > 8, 10, "a queue")
+    wait_for(lambda: agent.balances()["memory"].queued > 8, 10, "a queue")
     assert memory.entries == []
     memory.fault = None
     wait_for(lambda: memory.values("shop.orders"), 10, "delivery")
     agent.stop()
     assert memory.value("shop.orders", route="buy") == 5
     assert isinstance(memory.entries[-1], Entry)
-    account = agent.accounts()["memory"]
-    assert account.holds
-    assert account.delivered == len(memory.entries)
+    balance = agent.balances()["memory"]
+    assert balance.holds
+    assert balance.delivered == len(memory.entries)
     with pytest.raises(LookupError, match=r"route=sell|'sell'.*has not arrived, but .*buy"):
         memory.value("shop.orders", route="sell")
     with pytest.raises(LookupError, match=r"shop\.orders"):

@@ -54,12 +54,12 @@ TARGETS = (
     ),
     Target(
         "sampler/agent/delivery/ledger.py",
-        ("tests/agent/test_law.py", "tests/agent/test_outbox.py", "tests/agent/test_agent.py"),
+        ("tests/agent/test_ledger.py", "tests/agent/test_outbox.py", "tests/agent/test_agent.py"),
     ),
     Target(
         "sampler/agent/delivery/baselines.py",
         (
-            "tests/agent/test_accounted.py",
+            "tests/agent/test_baselines.py",
             "tests/agent/test_outbox.py",
             "tests/agent/test_reload.py",
             "tests/agent/test_agent.py",

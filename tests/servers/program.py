@@ -25,8 +25,8 @@ def main(config: str) -> None:
             if turn % 5 == 0:
                 time.sleep(0.01)
     sampler.agent.stop()
-    for name, account in agent.accounts().items():
-        print(name, account.holds, account.queued, sum(account.dropped.values()), flush=True)
+    for name, balance in agent.balances().items():
+        print(name, balance.holds, balance.queued, sum(balance.dropped.values()), flush=True)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from sampler import Registry
-from sampler.agent import DELIVERED, UNCONFIRMED, Agent, Histogram, Unavailable
+from sampler.agent import DELIVERED, UNCONFIRMED, Agent, HistogramValue, Unavailable
 from sampler.agent.config.settings import parse
 from sampler_graphite import Graphite
 from tests.adapters.shapes import IDENTITY, block, counter, gauge, histogram, snapshot_of
@@ -50,7 +50,7 @@ def test_hostile_entries_arrive_by_every_protocol(carbon, protocol, tags):
         for _, value in entries
         for number in (
             [value.count, *([] if value.sum is None else [value.sum])]
-            if isinstance(value, Histogram)
+            if isinstance(value, HistogramValue)
             else [value]
         )
     )
@@ -106,9 +106,9 @@ def test_deltas_add_up_to_the_total(carbon_session):
     medians = carbon_session.series("deltas.work.wait.p50")
     assert medians
     assert all(0 < value <= 1 for value in medians.values())
-    account = agent.accounts()["graphite"]
-    assert account.holds
-    assert account.collected == account.delivered
+    balance = agent.balances()["graphite"]
+    assert balance.holds
+    assert balance.collected == balance.delivered
 
 
 def _registry():
@@ -164,7 +164,7 @@ def test_the_same_point_sent_twice_is_one(carbon_session):
     assert stored(carbon_session, "twice.a.b") == {when: 5}
 
 
-LOST = Graphite.losses
+LOST = Graphite.unsupported
 
 
 def test_every_loss_is_declared():
@@ -202,7 +202,7 @@ def test_times_are_whole_seconds(carbon_session):
 def test_of_a_histogram_count_sum_and_quantiles_are_stored(carbon_session):
     """Its buckets are not."""
     wait = histogram("a.wait", "s")
-    value = Histogram(4, 2.0, ((0.5, 2), (1.0, 4)))
+    value = HistogramValue(4, 2.0, ((0.5, 2), (1.0, 4)))
     deliver(graphite(carbon_session, prefix="hist", quantiles=(0.5, 0.999)), (wait, value))
     found = {
         name: list(stored(carbon_session, f"hist.a.wait.{name}").values())

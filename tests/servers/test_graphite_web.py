@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from sampler.agent import DELIVERED, Histogram
+from sampler.agent import DELIVERED, HistogramValue
 from sampler_graphite import Graphite
 from tests.adapters.shapes import IDENTITY, block, counter, gauge, histogram, snapshot_of
 from tests.adapters.test_real_receivers import hostile
@@ -50,7 +50,7 @@ def test_paths_are_rendered(graphite, protocol):
         carbon,
         (gauge("pool.size", state="idle"), 3),
         (gauge("pool.size", state="used"), 4),
-        (histogram("pool.wait", "s"), Histogram(4, 2.0, ((0.5, 2), (1.0, 4)))),
+        (histogram("pool.wait", "s"), HistogramValue(4, 2.0, ((0.5, 2), (1.0, 4)))),
         prefix=protocol,
         protocol=protocol,
         quantiles=(0.95,),

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from sampler.agent import Histogram, Law
+from sampler.agent import HistogramValue, Ledger
 from sampler_prometheus import Prometheus
 from sampler_prometheus._text import OPENMETRICS, TEXT
 from tests.adapters.corpus import corpus
@@ -26,12 +26,12 @@ def served(prometheus_server):
     opened = []
 
     def serve(shot):
-        law, adapter = Law(), Prometheus(listen="127.0.0.1:0")
-        adapter.open(lambda: shot, law)
+        ledger, adapter = Ledger(), Prometheus(listen="127.0.0.1:0")
+        adapter.open(lambda: shot, ledger)
         opened.append(adapter)
         server = prometheus_server([adapter.address])
         server.wait_scraped()
-        return server, law
+        return server, ledger
 
     yield serve
     for adapter in opened:
@@ -50,7 +50,7 @@ def stored(server):
 def test_hostile_entries_are_stored_one_by_one(served):
     """As OpenMetrics, which this Prometheus asks for."""
     shot = snapshot_of(block(*corpus(5_000)))
-    server, law = served(shot)
+    server, ledger = served(shot)
     expected = samples(page(shot, OPENMETRICS), OPENMETRICS)
     found = stored(server)
     assert found.keys() == expected.keys()
@@ -58,16 +58,16 @@ def test_hostile_entries_are_stored_one_by_one(served):
         math.isclose(value, expected[key], rel_tol=1e-12, abs_tol=0.0)
         for key, value in found.items()
     )
-    account = law.account()
-    assert account.holds
-    assert account.delivered % len(shot) == 0
+    balance = ledger.balance()
+    assert balance.holds
+    assert balance.delivered % len(shot) == 0
 
 
 def test_hostile_entries_are_as_many_when_scraped(prometheus_server, hostile):
     """Prometheus' own parser counts them, and its store keeps each apart."""
-    shot, law = snapshot_of(block(*hostile)), Law()
+    shot, ledger = snapshot_of(block(*hostile)), Ledger()
     adapter = Prometheus(listen="127.0.0.1:0")
-    adapter.open(lambda: shot, law)
+    adapter.open(lambda: shot, ledger)
     try:
         server = prometheus_server([adapter.address], scrape_interval="10s")
         server.wait_scraped(limit=60.0)
@@ -130,7 +130,7 @@ def test_openmetrics_and_text_make_the_same_series(served, prometheus_server):
         block(
             (counter("web.io", "By", dir="in"), 7),
             (gauge("web.load", "1"), 0.25),
-            (histogram("web.wait", "s"), Histogram(9, 3.0, ((1e-9, 1), (0.5, 4), (1e7, 9)))),
+            (histogram("web.wait", "s"), HistogramValue(9, 3.0, ((1e-9, 1), (0.5, 4), (1e7, 9)))),
         )
     )
     server, _ = served(shot)
@@ -146,7 +146,7 @@ def test_kind_unit_and_help_are_carried(served):
     assert found["help"] == "Bytes sent."
     assert found["unit"] in ("", "bytes")  # 2.42 reads it and does not always show it
     assert "web_io_bytes_total" in {name for name, _ in stored(server)}
-    assert set(Prometheus.losses) == {"precision", "timestamps"}
+    assert set(Prometheus.unsupported) == {"precision", "timestamps"}
 
 
 def test_large_integers_lose_their_last_digits(served):

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from sampler import ConfigurationError, Registry
-from sampler.agent import DELIVERED, Agent, Batch, Histogram, Rejected, Unavailable
+from sampler.agent import DELIVERED, Agent, Batch, HistogramValue, Rejected, Unavailable
 from sampler.agent.config.settings import parse
 from sampler_prometheus import Pushgateway
 from sampler_prometheus._text import TEXT
@@ -66,7 +66,7 @@ def test_a_push_is_the_whole_group(pushgateway, gzip):
     first = snapshot(
         (gauge("pool.size", "By", "Size.", state="idle"), 4),
         (counter("pool.hits"), 7),
-        (histogram("pool.wait", "s"), Histogram(3, 2.5, ((0.5, 1), (2.0, 3)))),
+        (histogram("pool.wait", "s"), HistogramValue(3, 2.5, ((0.5, 1), (2.0, 3)))),
     )
     assert push(adapter, first) is DELIVERED
     assert pushgateway.samples() == expected(first, **GROUP)
@@ -176,10 +176,10 @@ def test_an_agent_survives_an_outage_and_pushes_the_newest_only(pushgateway):
     pushgateway.start()
     wait_for(pushgateway.groups, limit=20, what="a push after the outage")
     agent.stop()
-    account = agent.accounts()["pushgateway"]
-    assert account.holds
-    assert account.queued == account.unconfirmed == 0
-    assert account.dropped["superseded"] > 0
+    balance = agent.balances()["pushgateway"]
+    assert balance.holds
+    assert balance.queued == balance.unconfirmed == 0
+    assert balance.dropped["superseded"] > 0
     found = {name: value for (name, _), value in pushgateway.samples().items()}
     assert found["job_reads"] == len(reads)
 
@@ -215,13 +215,13 @@ def test_check_asks_without_pushing(pushgateway):
 def test_losses_are_what_the_gateway_does_not_have(pushgateway):
     """Large integers are rounded, no time is told, a sum that is not known reads 0."""
     adapter = Pushgateway(url=pushgateway.url)
-    push(adapter, snapshot((histogram("a.wait"), Histogram(3, None, ((1.0, 3),)))))
+    push(adapter, snapshot((histogram("a.wait"), HistogramValue(3, None, ((1.0, 3),)))))
     assert pushgateway.samples()["a_wait_sum", tuple(sorted(GROUP.items()))] == 0
     push(adapter, snapshot((gauge("a.b"), 2**53 + 1)))
     assert list(pushgateway.samples().values()) == [float(2**53)]
     (group,) = pushgateway.groups()
     assert "timestamp" not in str(group["a_b"]["metrics"])
-    assert set(Pushgateway.losses) == {"precision", "timestamps", "histograms"}
+    assert set(Pushgateway.unsupported) == {"precision", "timestamps", "histograms"}
 
 
 @contextmanager

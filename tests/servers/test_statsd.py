@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import pytest
 
 from sampler import Registry
-from sampler.agent import DELIVERED, UNCONFIRMED, Agent, Batch, Histogram, Unavailable
+from sampler.agent import DELIVERED, UNCONFIRMED, Agent, Batch, HistogramValue, Unavailable
 from sampler.agent.config.settings import parse
 from sampler_statsd import StatsD
 from tests.adapters.shapes import block, counter, gauge, histogram, snapshot, snapshot_of
@@ -48,7 +48,7 @@ def numbers(entries, kind):
     """Return what entries of a kind add up to, each by itself."""
     found = []
     for series, value in entries:
-        if isinstance(value, Histogram) and kind == "counter":
+        if isinstance(value, HistogramValue) and kind == "counter":
             found += [value.count, value.sum or 0]
         elif series.kind == kind:
             found.append(value)
@@ -88,9 +88,9 @@ def test_a_histogram_is_counted_by_bucket(statsd):
     """Each observation in one bucket, the open one included; differences later."""
     wait = histogram("web.wait", "s", le="x")
     sender = adapter(statsd, histograms="buckets", prefix="p")
-    first = Histogram(5, 9.5, ((0.5, 1), (1.0, 3)))
+    first = HistogramValue(5, 9.5, ((0.5, 1), (1.0, 3)))
     deliver(sender, snapshot((wait, first)))
-    deliver(sender, snapshot((wait, Histogram(7, 10.5, ((0.5, 2), (1.0, 4))))), {wait: first})
+    deliver(sender, snapshot((wait, HistogramValue(7, 10.5, ((0.5, 2), (1.0, 4))))), {wait: first})
     assert statsd.counters_total() == {
         "p.web.wait.count.le_-x": 7,
         "p.web.wait.sum.le_-x": 10.5,
@@ -103,7 +103,7 @@ def test_a_histogram_is_counted_by_bucket(statsd):
 def test_buckets_may_be_tags(statsd):
     """With the bound as it is."""
     sender = adapter(statsd, histograms="buckets", tags=True, prefix="")
-    deliver(sender, snapshot((histogram("a.wait"), Histogram(2, 1.5, ((0.5, 1), (1e20, 2))))))
+    deliver(sender, snapshot((histogram("a.wait"), HistogramValue(2, 1.5, ((0.5, 1), (1e20, 2))))))
     found = {key for key in statsd.counters_total() if "bucket" in key}
     assert found == {"a.wait.bucket;le=0.5", "a.wait.bucket;le=1e20"}
 
@@ -111,8 +111,8 @@ def test_buckets_may_be_tags(statsd):
 def test_a_histogram_is_quantiles_of_what_was_observed_since(statsd):
     """Beside its count and sum; nothing new leaves the gauges as they are."""
     wait = histogram("web.wait", "s")
-    before = Histogram(100, 500.0, ((1.0, 0), (9.0, 100)))
-    after = Histogram(104, 502.0, ((1.0, 4), (9.0, 104)))
+    before = HistogramValue(100, 500.0, ((1.0, 0), (9.0, 100)))
+    after = HistogramValue(104, 502.0, ((1.0, 4), (9.0, 104)))
     sender = adapter(statsd, histograms="quantiles", quantiles=(0.5, 0.999), prefix="")
     deliver(sender, snapshot((wait, after)), {wait: before})
     wanted = {"web.wait.p50": 0.5, "web.wait.p99_9": 0.999}
@@ -178,10 +178,10 @@ def test_sums_survive_a_restart_of_the_daemon(statsd, transport):
     packets = len(statsd.packets())
     wait_for(lambda: len(statsd.packets()) > packets + 2, 20, what="packets after the outage")
     agent.stop()
-    account = agent.accounts()["statsd"]
-    assert account.holds
-    assert account.queued == 0
-    assert account.delivered > 0
+    balance = agent.balances()["statsd"]
+    assert balance.holds
+    assert balance.queued == 0
+    assert balance.delivered > 0
     received = sum(
         float(value)
         for line in lines(statsd)
@@ -211,7 +211,7 @@ def test_what_is_lost_is_declared(statsd):
     assert statsd.packets() == [f"a.b:{2**53 + 1}|g\n"]
     assert statsd.gauges() == {"a.b": float(2**53)}
     assert statsd.flushes()[-1]["time"] > 1_000_000_000
-    assert set(StatsD.losses) == {"unit", "help", "precision", "timestamps", "histograms"}
+    assert set(StatsD.unsupported) == {"unit", "help", "precision", "timestamps", "histograms"}
 
 
 @contextmanager

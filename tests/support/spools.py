@@ -10,7 +10,7 @@ from sampler.agent.spool.spooled_outbox import SpooledOutbox
 from sampler.agent.spool.writer import Spool
 
 if TYPE_CHECKING:
-    from sampler.agent import Law
+    from sampler.agent import Ledger
 
 IDENTITY = {"service": "shop", "instance": "0"}
 NAME = "graphite"
@@ -38,14 +38,14 @@ def outbox(
     spool_bytes: int = 2**16,
     *,
     interval: float = 60.0,
-    law: Law | None = None,
+    ledger: Ledger | None = None,
     by_hand: bool = True,
 ) -> SpooledOutbox:
     """Return a started outbox with a spool under `parent`."""
     spool = Spool(NAME, spool_bytes, interval)
     if by_hand:
         spool._service = _ByHand(spool)
-    made = SpooledOutbox(max_bytes, spool, str(parent), NAME, law)
+    made = SpooledOutbox(max_bytes, spool, str(parent), NAME, ledger)
     made.start(IDENTITY)
     return made
 
@@ -83,5 +83,5 @@ def drain(box: SpooledOutbox) -> list[Batch]:
     while not box.empty():
         if (taken := box.take()) is not None:
             found.append(taken)
-            box.landed(delivered=taken.samples)
+            box.settle(delivered=taken.samples)
     return found

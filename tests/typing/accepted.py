@@ -92,7 +92,7 @@ with Collector(registry, name="me", interval=10) as consumer:
     for series, value in consumer.collect():
         labels: Mapping[str, str] = series.labels
         start: float | None = series.start
-        if isinstance(value, sampler.Histogram):
+        if isinstance(value, sampler.HistogramValue):
             total: int = value.count
         else:
             number: float = value

@@ -9,7 +9,7 @@ import attrs
 from sampler.agent import (
     DELIVERED,
     Batch,
-    Histogram,
+    HistogramValue,
     Outcome,
     Since,
     Snapshot,
@@ -30,7 +30,7 @@ class JSONLines:
         for block in snapshot.blocks:
             lines = []
             for series, value in block:
-                if isinstance(value, Histogram):
+                if isinstance(value, HistogramValue):
                     value = {"count": value.count, "sum": value.sum, "buckets": value.buckets}
                 entry = {"name": series.name, "labels": series.labels, "value": value}
                 lines.append(json.dumps({**entry, "time": block.time, **snapshot.identity}))

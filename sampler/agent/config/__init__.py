@@ -1,0 +1,1 @@
+"""What ``sampler.toml`` says, and how it is read."""

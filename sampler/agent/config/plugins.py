@@ -9,7 +9,7 @@ import attrs
 
 from sampler._registry.discovery import announced
 from sampler._runtime.printable import told
-from sampler._runtime.worker import Crew, Job
+from sampler._runtime.worker import Job, Worker
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -56,8 +56,8 @@ class Entry:
         # import would wait for.
         if not _importing():
             job = Job(self._point.load)
-            with Crew("sampler-load") as crew:
-                crew.run([job], LOADING)
+            with Worker("sampler-load") as worker:
+                worker.run([job], LOADING)
             if job.overran is not None:
                 raise TimeoutError(f"no end of it within {LOADING:g} s")
             if job.started and job.error is None:

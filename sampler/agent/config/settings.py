@@ -151,7 +151,7 @@ class Delivery:
 
 
 @attrs.frozen
-class Wiring:
+class AdapterSettings:
     """One configured adapter.
 
     Attributes:
@@ -191,13 +191,13 @@ class Settings:
         file: where it came from.
         program: the keys at the top.
         samplers: the ``[samplers]`` table.
-        adapters: one wiring per ``[adapters.NAME]`` table.
+        adapters: one adapter_settings per ``[adapters.NAME]`` table.
     """
 
     file: str = DEFAULTS
     program: Program = attrs.field(factory=Program)
     samplers: Samplers = attrs.field(factory=Samplers)
-    adapters: tuple[Wiring, ...] = ()
+    adapters: tuple[AdapterSettings, ...] = ()
 
 
 def default_settings() -> Settings:
@@ -252,19 +252,19 @@ def parse(table: Mapping[str, Any], file: str = "configuration", readable: str =
     known = ("samplers", "adapters")
     program = _build(Program, own, "", problems, known) or Program()
     samplers = _build(Samplers, _table(table, "samplers", problems), "samplers", problems)
-    wirings = []
+    adapters = []
     entries = catalogue()
     secrecy = Secrecy(file, readable, program.allow_readable_secrets)
     for name, keys in _table(table, "adapters", problems).items():
         if not isinstance(keys, dict):
             problems.append(f"adapters.{name}: expected a table: write [adapters.{name}]")
             continue
-        wiring = _wire(name, keys, program, entries, problems, secrecy)
-        if wiring is not None:
-            wirings.append(wiring)
+        adapter_settings = _wire(name, keys, program, entries, problems, secrecy)
+        if adapter_settings is not None:
+            adapters.append(adapter_settings)
     if problems:
         raise ConfigurationError(file, map(_cut, map(masked, problems)))
-    return Settings(file, program, samplers or Samplers(), tuple(wirings))
+    return Settings(file, program, samplers or Samplers(), tuple(adapters))
 
 
 def _cut(problem: str) -> str:
@@ -287,7 +287,7 @@ def _wire(
     entries: Mapping[str, Entry],
     problems: list[str],
     secrecy: Secrecy,
-) -> Wiring | None:
+) -> AdapterSettings | None:
     where = f"adapters.{name}"
     common = {key: value for key, value in keys.items() if key in options(Delivery)}
     own = {key: value for key, value in keys.items() if key not in common}
@@ -312,7 +312,7 @@ def _wire(
     if adapter is None or delivery is None:
         return None
     interval = program.interval if delivery.interval is None else delivery.interval
-    return Wiring(
+    return AdapterSettings(
         name,
         str(kind),
         adapter,

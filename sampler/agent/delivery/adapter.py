@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from sampler._contract.snapshot import Series, Snapshot, Value
-    from sampler.agent.delivery.ledger import Law
+    from sampler.agent.delivery.ledger import Ledger
 
 Since: TypeAlias = "Mapping[Series, Value]"
 """Cumulative series to the value already handed over (or its baseline); absent means zero."""
@@ -32,8 +32,8 @@ class Outcome(enum.Enum):
     """It may have arrived, and sending it again could do harm or cannot help."""
 
 
-LOSSES = ("unit", "help", "kind", "precision", "timestamps", "histograms")
-"""What a backend may be unable to carry; keys of an adapter's ``losses``."""
+UNSUPPORTED = ("unit", "help", "kind", "precision", "timestamps", "histograms")
+"""What a backend may be unable to carry; keys of an adapter's ``unsupported``."""
 
 DELIVERED = Outcome.DELIVERED
 UNCONFIRMED = Outcome.UNCONFIRMED
@@ -78,8 +78,8 @@ class Adapter(Protocol):
       newest snapshot is kept, and ``encode`` runs at the moment of sending.
     - ``idempotent = stamped``: a resend of a whole batch does no harm.
     - ``relative = not stamped``: ``encode`` takes differences against ``since``.
-    - ``losses = {}``: words of :data:`LOSSES` that the backend cannot carry, each with a sentence
-      on what happens instead.
+    - ``unsupported = {}``: words of :data:`UNSUPPORTED` that the backend cannot carry, each with
+      a sentence on what happens instead.
     - ``split(batch) -> (Batch, Batch)``: halves a rejected batch, so that one bad entry costs only
       itself.
     - ``close()``: the last call.
@@ -121,10 +121,10 @@ class ScrapedAdapter(Protocol):
     Optional: ``succeed(before, collect, law)``, called instead of ``open`` when a configuration is
     read again: opens in the place of the running adapter ``before``, of the same type and name,
     sharing its listening socket where the address is the same. ``before`` is closed afterwards.
-    ``losses``, ``files`` and ``exposure`` as of :class:`Adapter`.
+    ``unsupported``, ``files`` and ``exposure`` as of :class:`Adapter`.
     """
 
-    def open(self, collect: Callable[[], Snapshot], law: Law) -> None:
+    def open(self, collect: Callable[[], Snapshot], ledger: Ledger) -> None:
         """Bind and begin to answer; each answer pulls through ``collect`` and fills ``law``.
 
         Raises:

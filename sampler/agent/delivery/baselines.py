@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sampler._contract.values import fell
+from sampler._runtime.threads import Lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
     from sampler._contract.snapshot import Block, Series, Snapshot, Value
 
-    Carried: TypeAlias = "dict[tuple[object, ...], Value | None]"
+    Inheritance: TypeAlias = "dict[tuple[object, ...], Value | None]"
     """Name, kind and labels to the value handed over; None: nothing was, it counts whole."""
 
 
@@ -26,30 +27,38 @@ def step(time: float, interval: float | None) -> float:
     return time // width * width
 
 
-class Accounted:
-    """Cumulative series to the value already handed over. The caller holds a lock."""
+class Baselines:
+    """What an unstamped adapter's differences start from: the last values handed over.
+
+    Safe to use from any thread.
+    """
 
     def __init__(self) -> None:
+        self._lock = Lock()
         self._since: dict[Series, Value] = {}
         self._known: dict[int, Block] = {}
-        self._carried: Carried = {}
+        self._inherited: Inheritance = {}
 
     def since(self) -> dict[Series, Value]:
         """Return a copy; a series that is not in it counts whole."""
-        return dict(self._since)
+        with self._lock:
+            return dict(self._since)
 
     def handed_over(self, entries: Iterable[tuple[Series, Value]]) -> None:
         """Take differences from these values from now on."""
-        self._since.update(entry for entry in entries if entry[0].cumulative)
+        with self._lock:
+            self._since.update(entry for entry in entries if entry[0].cumulative)
 
-    def carried(self) -> Carried:
+    def inheritance(self) -> Inheritance:
         """Return what is accounted for, for another consumer's series of the same names."""
-        series = [s for block in self._known.values() for s in block.series if s.cumulative]
-        return {**self._carried, **{_key(each): self._since.get(each) for each in series}}
+        with self._lock:
+            series = [s for block in self._known.values() for s in block.series if s.cumulative]
+            return {**self._inherited, **{_key(s): self._since.get(s) for s in series}}
 
-    def carry(self, values: Carried) -> None:
+    def inherit(self, values: Inheritance) -> None:
         """Start from another consumer's values instead of baselines of one's own."""
-        self._since, self._known, self._carried = {}, {}, values
+        with self._lock:
+            self._since, self._known, self._inherited = {}, {}, values
 
     def offer(self, snapshot: Snapshot) -> None:
         """Note the first value of each series that adds nothing by itself (C: Baselines).
@@ -57,6 +66,10 @@ class Accounted:
         Done when a snapshot is offered, not when it is sent: what happens during an outage right
         at the start is owed all the same.
         """
+        with self._lock:
+            self._offer(snapshot)
+
+    def _offer(self, snapshot: Snapshot) -> None:
         shapes = {id(block.series): block for block in snapshot.blocks}
         if shapes.keys() == self._known.keys():
             return
@@ -65,15 +78,15 @@ class Accounted:
                 if series.cumulative and series not in self._since:
                     self._begin(series, value, snapshot.start)
         if not snapshot.failures:
-            self._carried = {}
+            self._inherited = {}
         self._known = shapes  # blocks keep their tuples, and so their ids, alive
         live = {series for block in snapshot.blocks for series in block.series}
         self._since = {s: value for s, value in self._since.items() if s in live}
 
     def _begin(self, series: Series, value: Value, start: float) -> None:
         key = _key(series)
-        if key in self._carried:
-            before = self._carried.pop(key)
+        if key in self._inherited:
+            before = self._inherited.pop(key)
             if before is not None and not fell(value, before):  # else it has restarted meanwhile
                 self._since[series] = before
         elif series.start is None or series.start < start:
@@ -84,22 +97,22 @@ def _key(series: Series) -> tuple[object, ...]:
     return series.name, series.kind, *series.labels.items()
 
 
-class Stepped:
+class IntervalBaselines:
     """What a stamped adapter's differences start from: the last pull of an earlier interval."""
 
     def __init__(self) -> None:
-        self._accounted = Accounted()
+        self._baselines = Baselines()
         self._step = 0.0
         self._last: Iterable[tuple[Series, Value]] = ()
 
-    def carried(self) -> Carried:
+    def inheritance(self) -> Inheritance:
         """Return what is accounted for, for another consumer's series of the same names."""
-        self._accounted.handed_over(self._last)
-        return self._accounted.carried()
+        self._baselines.handed_over(self._last)
+        return self._baselines.inheritance()
 
-    def carry(self, values: Carried) -> None:
+    def inherit(self, values: Inheritance) -> None:
         """Start from another consumer's values."""
-        self._accounted.carry(values)
+        self._baselines.inherit(values)
         self._last = ()
 
     def since(self, snapshot: Snapshot) -> dict[Series, Value]:
@@ -109,7 +122,7 @@ class Stepped:
         """
         began = step(snapshot.time, snapshot.interval)
         if began != self._step:
-            self._accounted.handed_over(self._last)
-        self._accounted.offer(snapshot)
+            self._baselines.handed_over(self._last)
+        self._baselines.offer(snapshot)
         self._step, self._last = began, snapshot
-        return self._accounted.since()
+        return self._baselines.since()

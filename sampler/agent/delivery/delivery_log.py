@@ -8,7 +8,7 @@ from sampler._runtime.log import log
 
 if TYPE_CHECKING:
     from sampler._runtime.clock import Clock
-    from sampler.agent.delivery.ledger import Account, Law
+    from sampler.agent.delivery.ledger import Balance, Ledger
 
 HOUR = 3600.0
 """Seconds after which something that lasts is said again."""
@@ -23,51 +23,51 @@ class Journal:
 
     Args:
         name: the adapter's name in the configuration.
-        law: the account, for what waits and what was dropped.
+        ledger: the account, for what waits and what was dropped.
         clock: what time it is.
 
     Attributes:
         ending: the final flush has begun: whoever waits for it says what it could not send.
     """
 
-    def __init__(self, name: str, law: Law, clock: Clock) -> None:
+    def __init__(self, name: str, ledger: Ledger, clock: Clock) -> None:
         self.ending: bool = False
         self._name = name
-        self._law = law
+        self._ledger = ledger
         self._clock = clock
         self._away: float | None = None  # since when
         self._failed = self._summed = 0.0
         self._dropped = 0  # before it was away
-        self._oldest = law.account().dropped["oldest"]
+        self._oldest = ledger.balance().dropped["oldest"]
         self._spilling: int | None = None  # what had been dropped at the bound before
         self._spilled = 0.0
         self._said: dict[str, float] = {}
 
     def failed(self, trouble: str) -> None:
         """Note an attempt that has to be made again."""
-        now, account = self._clock.monotonic(), self._law.account()
+        now, balance = self._clock.monotonic(), self._ledger.balance()
         self._failed = now
         if self._away is None:
             self._away = self._summed = now
-            self._dropped = sum(account.dropped.values())
+            self._dropped = sum(balance.dropped.values())
             if not self.ending:
                 self._say("%s; retrying, nothing is lost yet", trouble)
         elif now - self._summed >= HOUR:
             self._summed = now
-            self._say("away for %s: %s; %s", _span(now - self._away), trouble, self._sum(account))
-        self._look(now, account)
+            self._say("away for %s: %s; %s", _span(now - self._away), trouble, self._sum(balance))
+        self._look(now, balance)
 
     def succeeded(self, *, confirmed: bool) -> None:
         """Note an attempt that needs no other; one without an answer proves little."""
-        now, account = self._clock.monotonic(), self._law.account()
+        now, balance = self._clock.monotonic(), self._ledger.balance()
         if self._away is not None and (confirmed or now - self._failed >= SETTLED):
             self._say(
                 "the endpoint answers again, after %s; %s",
                 _span(now - self._away),
-                self._sum(account),
+                self._sum(balance),
             )
             self._away = None
-        self._look(now, account)
+        self._look(now, balance)
 
     def complain(self, about: str, text: str, error: BaseException | None = None) -> None:
         """Log an error unless it was said, under the same keyword, within the last hour."""
@@ -76,21 +76,21 @@ class Journal:
             self._said[about] = now
             log.error("adapter %r: %s", self._name, text, error=error)
 
-    def _look(self, now: float, account: Account) -> None:
+    def _look(self, now: float, balance: Balance) -> None:
         """See whether the outbox is full, or has got over it."""
-        oldest = account.dropped["oldest"]
+        oldest = balance.dropped["oldest"]
         if oldest > self._oldest:
             if self._spilling is None:
                 self._spilling = self._oldest
                 self._say("the outbox is full: from now on the oldest entries are dropped")
             self._oldest, self._spilled = oldest, now
-        elif self._spilling is not None and not account.queued and now - self._spilled >= SETTLED:
+        elif self._spilling is not None and not balance.queued and now - self._spilled >= SETTLED:
             self._say("nothing is dropped any more: %d entries were", oldest - self._spilling)
             self._spilling = None
 
-    def _sum(self, account: Account) -> str:
-        dropped = sum(account.dropped.values()) - self._dropped
-        return f"{account.queued} entries wait, {dropped} were dropped meanwhile"
+    def _sum(self, balance: Balance) -> str:
+        dropped = sum(balance.dropped.values()) - self._dropped
+        return f"{balance.queued} entries wait, {dropped} were dropped meanwhile"
 
     def _say(self, text: str, *details: object) -> None:
         log.warning(f"adapter %r: {text}", self._name, *details)

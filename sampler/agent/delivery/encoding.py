@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from sampler._contract.snapshot import Snapshot
-    from sampler._runtime.worker import Crew
+    from sampler._runtime.worker import Worker
     from sampler.agent.delivery.adapter import Adapter, Since
 
 ENCODE_DEADLINE = 5.0
@@ -53,7 +53,7 @@ class Encoder:
         if self._hung is not None and not self._hung.returned:
             return Job(_still_hung)
         return Job(
-            lambda: _accounted(self._adapter.encode(snapshot, since), len(snapshot)),
+            lambda: _checked(self._adapter.encode(snapshot, since), len(snapshot)),
             deadline=self.deadline,
         )
 
@@ -87,18 +87,18 @@ class Encoder:
 
 
 def encode_all(
-    crew: Crew, wanted: Sequence[tuple[Encoder, Snapshot, Since]], until: float = float("inf")
+    worker: Worker, wanted: Sequence[tuple[Encoder, Snapshot, Since]], until: float = float("inf")
 ) -> list[list[Batch]]:
     """Encode for several adapters in one round, which ends at the monotonic ``until``."""
     jobs = [encoder.job(snapshot, since) for encoder, snapshot, since in wanted]
-    crew.run(jobs, ENCODE_DEADLINE, until)
+    worker.run(jobs, ENCODE_DEADLINE, until)
     return [
         encoder.batches(job, len(snapshot))
         for (encoder, snapshot, _), job in zip(wanted, jobs, strict=True)
     ]
 
 
-def _accounted(yielded: Iterable[Any], entries: int) -> tuple[list[Batch], str]:
+def _checked(yielded: Iterable[Any], entries: int) -> tuple[list[Batch], str]:
     """Take what ``encode`` yields, and say what is wrong with it. Runs foreign code."""
     batches: list[Batch] = []
     accounted = 0

@@ -30,7 +30,7 @@ REASONS = (
 
 
 @attrs.frozen
-class Account:
+class Balance:
     """One consistent reading of a :class:`Law`. All numbers are entries."""
 
     collected: int
@@ -48,7 +48,7 @@ class Account:
         )
 
 
-class Law:
+class Ledger:
     """The running account of one adapter. Safe to use from any thread.
 
     Attributes:
@@ -82,10 +82,10 @@ class Law:
             for reason, entries in (dropped or {}).items():
                 self._dropped[reason] = self._dropped.get(reason, 0) + entries
 
-    def account(self) -> Account:
+    def balance(self) -> Balance:
         """Return a consistent reading of all counts."""
         with self._lock:
-            return Account(
+            return Balance(
                 self._collected,
                 self._recovered,
                 self._delivered,

@@ -10,42 +10,59 @@ from __future__ import annotations
 
 from collections import deque
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
+
+import attrs
 
 from sampler._runtime.threads import Condition
-from sampler._runtime.worker import Crew
-from sampler.agent.delivery.baselines import Accounted
+from sampler._runtime.worker import Worker
 from sampler.agent.delivery.encoding import encode_all
-from sampler.agent.delivery.ledger import Law
+from sampler.agent.delivery.ledger import Ledger
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from sampler._contract.snapshot import Series, Snapshot, Value
     from sampler.agent.delivery.adapter import Batch
-    from sampler.agent.delivery.baselines import Carried
+    from sampler.agent.delivery.baselines import Baselines
     from sampler.agent.delivery.encoding import Encoder
 
 
-class Outbox:
+@attrs.define(eq=False)
+class Item:
+    """One batch that waits.
+
+    Attributes:
+        batch: what is sent.
+        entries: of an unstamped adapter: the entries that it hands over.
+    """
+
+    batch: Batch
+    entries: Sequence[tuple[Series, Value]] = ()
+
+
+I = TypeVar("I", bound=Item)  # noqa: E741 - an item
+
+
+class Outbox(Generic[I]):
     """The queue of a stamped adapter.
 
     Args:
         max_bytes: bound of what waits, in bytes of frames.
-        law: the account to go on with; default: a new one.
+        ledger: the ledger to go on with; default: a new one.
 
     Attributes:
-        law: the account of everything that was put in.
+        ledger: the account of everything that was put in.
     """
 
-    def __init__(self, max_bytes: int, law: Law | None = None) -> None:
-        self.law: Law = law or Law()
+    def __init__(self, max_bytes: int, ledger: Ledger | None = None) -> None:
+        self.ledger: Ledger = ledger or Ledger()
         self._max_bytes = max_bytes
         self._changed = Condition()
-        self._waiting: deque[Batch] = deque()
+        self._waiting: deque[I] = deque()
         self._bytes = 0
         self._flying = False
-        self._closed = self._hurried = False
+        self._closed = self._draining = False
 
     @property
     def bytes(self) -> int:
@@ -55,18 +72,18 @@ class Outbox:
     def start(self, identity: Mapping[str, str]) -> None:
         """Begin; what an earlier outbox of this account left in its spool is not waited for."""
         del identity
-        left, self.law.left = self.law.left, 0
-        self.law.count(dropped={"shutdown": left}, queued=-left)
+        left, self.ledger.left = self.ledger.left, 0
+        self.ledger.count(dropped={"shutdown": left}, queued=-left)
 
     def add(self, batches: Iterable[Batch]) -> None:
         """Queue the batches of one snapshot; the oldest that is not in flight makes room."""
         with self._changed:
             for batch in batches:
-                self.law.count(
+                self.ledger.count(
                     collected=batch.entries, dropped=batch.refused, queued=batch.samples
                 )
                 if batch.samples:
-                    self._push(batch)
+                    self._append(self._item(batch))
             self._make_room()
             if self._closed:
                 self._drop_all("shutdown")
@@ -79,17 +96,17 @@ class Outbox:
             if self._closed or not self._waiting:
                 return None
             self._flying = True
-            return self._waiting[0]
+            return self._waiting[0].batch
 
-    def landed(self, *, delivered: int = 0, unconfirmed: int = 0, rejected: str = "") -> None:
+    def settle(self, *, delivered: int = 0, unconfirmed: int = 0, rejected: str = "") -> None:
         """Settle the batch in flight: entries by outcome, what is left ``dropped{rejected}``."""
         with self._changed:
             if self._closed:
                 return  # it was settled when the outbox closed
             self._flying = False
-            batch = self._pop(0)
+            batch = self._pop(0).batch
             left = batch.samples - delivered - unconfirmed
-            self.law.count(
+            self.ledger.count(
                 delivered=delivered,
                 unconfirmed=unconfirmed,
                 dropped={rejected or "rejected": left} if left else None,
@@ -97,7 +114,7 @@ class Outbox:
             )
             self._changed.notify_all()
 
-    def came_back(self) -> None:
+    def put_back(self) -> None:
         """Put the batch in flight back: it is the next one again."""
         with self._changed:
             self._flying = False
@@ -109,26 +126,27 @@ class Outbox:
             if self._closed:
                 return
             self._flying = False
+            items = self._halves(self._waiting[0], list(halves))
             self._pop(0)
-            for batch in reversed(list(halves)):
-                self._waiting.appendleft(batch)
-                self._bytes += batch.size
+            for item in reversed(items):
+                self._waiting.appendleft(item)
+                self._bytes += item.batch.size
             self._changed.notify_all()
 
     def close(self) -> None:
         """Account for what is left: in flight ``unconfirmed``, the rest ``dropped{shutdown}``."""
         with self._changed:
             if self._flying and not self._closed:
-                batch = self._pop(0)
-                self.law.count(unconfirmed=batch.samples, queued=-batch.samples)
+                batch = self._pop(0).batch
+                self.ledger.count(unconfirmed=batch.samples, queued=-batch.samples)
             self._closed, self._flying = True, False
             self._drop_all("shutdown")
             self._changed.notify_all()
 
-    def hurry(self) -> None:
+    def drain(self) -> None:
         """Let :meth:`take` wait no longer, now and later."""
         with self._changed:
-            self._hurried = True
+            self._draining = True
             self._changed.notify_all()
 
     def empty(self) -> bool:
@@ -136,58 +154,66 @@ class Outbox:
         return not self._waiting
 
     def _ready(self) -> bool:
-        return bool(self._waiting) or self._closed or self._hurried
+        return bool(self._waiting) or self._closed or self._draining
 
-    def _push(self, batch: Batch) -> None:
-        self._waiting.append(batch)
-        self._bytes += batch.size
+    def _item(self, batch: Batch) -> I:
+        return cast("I", Item(batch))
+
+    def _halves(self, item: I, halves: Sequence[Batch]) -> list[I]:
+        del item
+        return [self._item(half) for half in halves]
+
+    def _append(self, item: I) -> None:
+        self._waiting.append(item)
+        self._bytes += item.batch.size
 
     def _make_room(self) -> None:
         while self._bytes > self._max_bytes and len(self._waiting) > self._flying:
             self._drop(self._flying, "oldest")
 
-    def _pop(self, index: int) -> Batch:
-        batch = self._waiting[index]
+    def _pop(self, index: int) -> I:
+        item = self._waiting[index]
         del self._waiting[index]
-        self._bytes -= batch.size
-        return batch
+        self._bytes -= item.batch.size
+        return item
 
     def _drop(self, index: int, reason: str) -> None:
-        batch = self._pop(index)
-        self.law.count(dropped={reason: batch.samples}, queued=-batch.samples)
+        batch = self._pop(index).batch
+        self.ledger.count(dropped={reason: batch.samples}, queued=-batch.samples)
 
     def _drop_all(self, reason: str) -> None:
         while self._waiting:
             self._drop(0, reason)
 
 
-class NewestOnly(Outbox):
+class NewestOnly(Outbox[Item]):
     """The outbox of an unstamped adapter: at most one snapshot waits behind the one being sent.
 
     Args:
         encoder: turns a snapshot into batches when its turn has come.
-        law: the account to go on with; default: a new one.
+        baselines: what the next differences start from.
+        ledger: the ledger to go on with; default: a new one.
     """
 
-    def __init__(self, encoder: Encoder, law: Law | None = None) -> None:
-        super().__init__(0, law)
+    def __init__(
+        self, encoder: Encoder, baselines: Baselines, ledger: Ledger | None = None
+    ) -> None:
+        super().__init__(0, ledger)
         self._encoder = encoder
-        self._crew = Crew("sampler-encode")
+        self._baselines = baselines
+        self._worker = Worker("sampler-encode")
         self._next: Snapshot | None = None
         self._failed = False
-        self._accounted = Accounted()
-        self._carried: deque[list[tuple[Series, Value]]] = deque()
-        """The entries of each waiting batch."""
 
     def put(self, snapshot: Snapshot) -> None:
         """Make ``snapshot`` the next; the one it replaces is ``dropped{superseded}``."""
         with self._changed:
             entries = len(snapshot)
-            self.law.count(collected=entries, queued=entries)
-            self._accounted.offer(snapshot)
+            self.ledger.count(collected=entries, queued=entries)
+            self._baselines.offer(snapshot)
             if self._next is not None:
                 superseded = len(self._next)
-                self.law.count(dropped={"superseded": superseded}, queued=-superseded)
+                self.ledger.count(dropped={"superseded": superseded}, queued=-superseded)
             self._next = snapshot
             if self._closed:
                 self._drop_all("shutdown")
@@ -199,46 +225,26 @@ class NewestOnly(Outbox):
             self._changed.wait_for(self._ready)
             if self._failed and self._next is not None:
                 self._drop_rest("superseded")
-            snapshot, since = None, self._accounted.since()
+            snapshot, since = None, self._baselines.since()
             if not self._waiting and not self._closed:
                 snapshot, self._next = self._next, None
         if snapshot is not None:
             self._encode(snapshot, since)
         return super().take() if self._waiting else None
 
-    def landed(self, *, delivered: int = 0, unconfirmed: int = 0, rejected: str = "") -> None:
+    def settle(self, *, delivered: int = 0, unconfirmed: int = 0, rejected: str = "") -> None:
         """Settle the batch in flight; later differences are taken from its entries."""
         with self._changed:
             if not self._closed:
-                self._accounted.handed_over(self._carried[0])
+                self._baselines.handed_over(self._waiting[0].entries)
                 self._failed = False
-            super().landed(delivered=delivered, unconfirmed=unconfirmed, rejected=rejected)
+            super().settle(delivered=delivered, unconfirmed=unconfirmed, rejected=rejected)
 
-    def came_back(self) -> None:
+    def put_back(self) -> None:
         """Keep the batch for another try, unless a newer snapshot supersedes it."""
         with self._changed:
             self._failed = True
-            super().came_back()
-
-    def split(self, halves: Iterable[Batch]) -> None:
-        """Replace the batch in flight by its halves, in order."""
-        with self._changed:
-            halves = list(halves)
-            entries = iter(self._carried[0] if self._carried else ())
-            super().split(halves)
-            if not self._closed:
-                carried = [list(islice(entries, half.entries)) for half in halves]
-                self._carried.extendleft(reversed(carried))
-
-    def carried(self) -> Carried:
-        """Return what is accounted for."""
-        with self._changed:
-            return self._accounted.carried()
-
-    def carry(self, values: Carried) -> None:
-        """Start from what another outbox, or another consumer, accounted for."""
-        with self._changed:
-            self._accounted.carry(values)
+            super().put_back()
 
     def empty(self) -> bool:
         """Tell whether everything has an outcome."""
@@ -247,31 +253,29 @@ class NewestOnly(Outbox):
     def close(self) -> None:
         """Account for what is left."""
         super().close()
-        self._crew.close()
+        self._worker.close()
 
     def _ready(self) -> bool:
         return self._next is not None or super()._ready()
 
     def _encode(self, snapshot: Snapshot, since: dict[Series, Value]) -> None:
-        (batches,) = encode_all(self._crew, [(self._encoder, snapshot, since)])
+        (batches,) = encode_all(self._worker, [(self._encoder, snapshot, since)])
         with self._changed:
             if self._closed:
                 left = len(snapshot)
-                self.law.count(dropped={"shutdown": left}, queued=-left)
+                self.ledger.count(dropped={"shutdown": left}, queued=-left)
                 return
             entries = iter(snapshot)
             for batch in batches:
                 refused = sum(batch.refused.values())
-                self.law.count(dropped=batch.refused, queued=-refused)
-                carried = list(islice(entries, batch.entries))
+                self.ledger.count(dropped=batch.refused, queued=-refused)
+                handed_over = list(islice(entries, batch.entries))
                 if batch.samples:
-                    self._waiting.append(batch)
-                    self._carried.append(carried)
-                    self._bytes += batch.size
+                    self._append(Item(batch, handed_over))
 
-    def _pop(self, index: int) -> Batch:
-        del self._carried[index]
-        return super()._pop(index)
+    def _halves(self, item: Item, halves: Sequence[Batch]) -> list[Item]:
+        entries = iter(item.entries)
+        return [Item(half, list(islice(entries, half.entries))) for half in halves]
 
     def _drop_rest(self, reason: str) -> None:
         """Drop what is left of the snapshot being sent: its entries stay owed."""
@@ -283,5 +287,5 @@ class NewestOnly(Outbox):
         super()._drop_all(reason)
         if self._next is not None:
             entries = len(self._next)
-            self.law.count(dropped={reason: entries}, queued=-entries)
+            self.ledger.count(dropped={reason: entries}, queued=-entries)
             self._next = None

@@ -24,7 +24,7 @@ RULES: Mapping[str, str] = {
     "datagram that the kernel took is UNCONFIRMED",
     "A-10": "a batch without frames asks send() whether the endpoint answers, and sends nothing",
     "A-11": "split() halves a batch; the halves account for all of it",
-    "A-12": "losses maps words of LOSSES to a sentence each",
+    "A-12": "unsupported maps words of UNSUPPORTED to a sentence each",
     "A-13": "close() may be called twice, and leaves no thread behind",
     "A-14": "a scraped adapter counts each response in its law: the entries as collected, and as "
     "one outcome",
@@ -44,7 +44,7 @@ REMEDIES: Mapping[str, str] = {
     "A-09": "turn refused and timed-out connections into Unavailable",
     "A-10": "connect and disconnect when batch.frames is empty",
     "A-11": "divide frames and samples, and give the refused to one of the halves",
-    "A-12": "use the words of sampler.agent.LOSSES only",
+    "A-12": "use the words of sampler.agent.UNSUPPORTED only",
     "A-13": "make close() harmless when there is nothing to close; join your threads in it",
     "A-14": "law.count(collected=n) before, law.count(delivered=n) or another outcome after",
     "A-15": "bind in open(), before a thread is started",

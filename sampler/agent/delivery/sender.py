@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sampler._runtime.log import log
 from sampler._runtime.service import Service
@@ -54,7 +54,7 @@ class Sender:
         self,
         name: str,
         adapter: Adapter,
-        outbox: Outbox,
+        outbox: Outbox[Any],
         timeout: float,
         *,
         clock: Clock = time,
@@ -67,14 +67,14 @@ class Sender:
         self._idempotent: bool = getattr(adapter, "idempotent", getattr(adapter, "stamped", True))
         self._service = Service(self._run, f"sampler-send-{name}")
         self._stopping = self._closing = self._ending = self._last_try = False
-        self._hurried = Event()
+        self._draining = Event()
         self._deadline = float("inf")
         self._given_up = 0  # entries, before the final flush
         self._pauses = 0
         self._errors = 0
         self._clock = clock
-        self._wait = wait or self._hurried.wait
-        self._journal = Journal(name, outbox.law, clock)
+        self._wait = wait or self._draining.wait
+        self._journal = Journal(name, outbox.ledger, clock)
         self._sibling: Batch | None = None
         """The second half of a batch that was refused, while its first one is asked about."""
         self._suspect: Batch | None = None
@@ -100,8 +100,8 @@ class Sender:
             self._pauses = 0
             self._journal.ending = True
         self._deadline = min(self._deadline, deadline)
-        self._hurried.set()
-        self._outbox.hurry()
+        self._draining.set()
+        self._outbox.drain()
 
     def join(self) -> None:
         """Wait for the end of :meth:`finish`, then account for what could not be sent."""
@@ -141,17 +141,17 @@ class Sender:
                 if self._stopping and self._outbox.empty():
                     return
                 continue
-            self._hurried.clear()
+            self._draining.clear()
             pause = self._attempt(batch)
             if pause is not None:
-                hopeless = pause >= self._left() and not self._hurried.is_set()
+                hopeless = pause >= self._left() and not self._draining.is_set()
                 if self._stopping and (self._last_try or hopeless):
                     return
                 self._wait(pause)
 
     def _at_end(self) -> int:
         """Return how many entries were dropped so far for reasons that an end may bring."""
-        dropped = self._outbox.law.account().dropped
+        dropped = self._outbox.ledger.balance().dropped
         return dropped["shutdown"] + dropped["superseded"]
 
     def _left(self) -> float:
@@ -182,12 +182,12 @@ class Sender:
 
     def _settled(self, batch: Batch, outcome: Outcome) -> None:
         if outcome is DELIVERED:
-            self._outbox.landed(delivered=batch.samples)
+            self._outbox.settle(delivered=batch.samples)
             self._suspect, self._sibling = self._sibling, None
         else:
             if outcome is not UNCONFIRMED:
                 self._journal.complain("outcome", f"send returned {outcome!r}, no Outcome")
-            self._outbox.landed(unconfirmed=batch.samples)
+            self._outbox.settle(unconfirmed=batch.samples)
         self._over_it(confirmed=outcome is DELIVERED)
 
     def _over_it(self, *, confirmed: bool) -> None:
@@ -197,7 +197,7 @@ class Sender:
 
     def _unavailable(self, trouble: str, retry_after: float | None = None) -> float:
         self.trouble = trouble
-        self._outbox.came_back()
+        self._outbox.put_back()
         self._journal.failed(trouble)
         self._pauses = min(self._pauses + 1, 16)
         pause = min(FIRST_PAUSE * 2.0 ** (self._pauses - 1), LONGEST_PAUSE)
@@ -212,7 +212,7 @@ class Sender:
             return
         self._sibling = None
         refused = batch.samples if error.samples is None else min(error.samples, batch.samples)
-        self._outbox.landed(delivered=batch.samples - refused, rejected=error.reason)
+        self._outbox.settle(delivered=batch.samples - refused, rejected=error.reason)
         self._journal.complain(error.reason, f"{shown(str(error))}: such entries are dropped")
         self._over_it(confirmed=True)
 
@@ -241,9 +241,9 @@ class Sender:
         if self._idempotent and self._errors < TRIES_AFTER_ERRORS:
             return self._unavailable(trouble)
         if self._idempotent:
-            self._outbox.landed(rejected="error")
+            self._outbox.settle(rejected="error")
         else:
-            self._outbox.landed(unconfirmed=batch.samples)
+            self._outbox.settle(unconfirmed=batch.samples)
         self._journal.complain("error", trouble, error)
         self._errors = 0
         self.trouble = trouble

@@ -58,7 +58,7 @@ class Segment:
         return f"{self.number:010}.segment"
 
 
-class Place(NamedTuple):
+class RecordPosition(NamedTuple):
     """Where a record is."""
 
     segment: Segment
@@ -97,7 +97,7 @@ class Segments:
         """Whether something was written since the last sync."""
         return bool(self._dirty)
 
-    def open(self) -> list[tuple[Place, int]]:
+    def open(self) -> list[tuple[RecordPosition, int]]:
         """Take the folder; return the records that wait, oldest first, with their entries.
 
         What cannot be read is counted, and set aside once the rest of its file is done.
@@ -123,7 +123,7 @@ class Segments:
         full = self.size + length(payload) > self._max_bytes
         return self._segments[0] if full and self._segments else None
 
-    def append(self, payload: bytes) -> Place:
+    def append(self, payload: bytes) -> RecordPosition:
         """Write a record at the end; it is not synced yet.
 
         Raises:
@@ -142,14 +142,14 @@ class Segments:
             with suppress(OSError):  # what stays is overwritten, or damage to whoever reads it
                 os.ftruncate(file, segment.size)
             raise
-        place = Place(segment, segment.size, len(data))
+        place = RecordPosition(segment, segment.size, len(data))
         segment.size += len(data)
         segment.waiting += 1
         if segment not in self._dirty:
             self._dirty.append(segment)
         return place
 
-    def read(self, place: Place) -> Batch | None:
+    def read(self, place: RecordPosition) -> Batch | None:
         """Return a record's batch, or None when it is damaged. Safe to call from any thread.
 
         Raises:
@@ -162,7 +162,7 @@ class Segments:
             os.close(file)
         return batch(data, place.segment.number, place.offset)
 
-    def done(self, place: Place) -> None:
+    def done(self, place: RecordPosition) -> None:
         """Note that a record needs to be sent no more; with its last one a file goes.
 
         Where that cannot be noted, the record is found, and sent, again.
@@ -246,8 +246,8 @@ class Segments:
             self._file.close()
             self._file = None
 
-    def _recover(self) -> list[tuple[Place, int]]:
-        waiting: list[tuple[Place, int]] = []
+    def _recover(self) -> list[tuple[RecordPosition, int]]:
+        waiting: list[tuple[RecordPosition, int]] = []
         for name in self._folder.names(_NAME.fullmatch):
             segment = Segment(int(name[:10]))
             try:
@@ -267,6 +267,8 @@ class Segments:
                 continue
             self._segments.append(segment)
             self._number = segment.number
-            waiting += [(Place(segment, each.offset, each.length), each.samples) for each in found]
+            waiting += [
+                (RecordPosition(segment, each.offset, each.length), each.samples) for each in found
+            ]
         self._folder.count_aside()
         return waiting

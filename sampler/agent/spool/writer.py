@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sampler.agent.delivery.adapter import Batch
-    from sampler.agent.spool.segments import Place, Segment
+    from sampler.agent.spool.segments import RecordPosition, Segment
 
 
-class Slot:
+class StoredBatch:
     """A batch on its way to the disk, or there.
 
     Attributes:
@@ -39,9 +39,9 @@ class Slot:
 
     __slots__ = ("batch", "parts", "place", "split")
 
-    def __init__(self, batch: Batch | None, place: Place | None = None) -> None:
+    def __init__(self, batch: Batch | None, place: RecordPosition | None = None) -> None:
         self.batch: Batch | None = batch
-        self.place: Place | None = place
+        self.place: RecordPosition | None = place
         self.parts: int = 1
         self.split: bool = False
 
@@ -49,7 +49,7 @@ class Slot:
 class Owner(Protocol):
     """What a spool tells."""
 
-    def recover(self, found: Sequence[tuple[Slot, int]]) -> None:
+    def recover(self, found: Sequence[tuple[StoredBatch, int]]) -> None:
         """Take what an earlier process left: slots with their entries, oldest first."""
         ...
 
@@ -75,8 +75,8 @@ class Spool:
         self._name = name
         self._max_bytes = max_bytes
         self._interval = interval
-        self._unwritten: deque[Slot] = deque()
-        self._finished: deque[Slot] = deque()
+        self._unwritten: deque[StoredBatch] = deque()
+        self._finished: deque[StoredBatch] = deque()
         self._bell = Event()
         self._begun = Event()
         self._ending = False
@@ -108,25 +108,25 @@ class Spool:
         """Stretches and files that could not be read."""
         return self._segments.damaged if self._opened else 0
 
-    def keep(self, batch: Batch) -> Slot:
+    def keep(self, batch: Batch) -> StoredBatch:
         """Write a batch when there is time."""
-        slot = Slot(batch)
-        self._unwritten.append(slot)
+        stored = StoredBatch(batch)
+        self._unwritten.append(stored)
         self._bell.set()
-        return slot
+        return stored
 
-    def release(self, slot: Slot) -> None:
+    def release(self, stored: StoredBatch) -> None:
         """Let go of one part of what a slot stands for; with the last one its record is done."""
-        slot.parts -= 1
-        if not slot.parts:
-            slot.batch = None
-            self._finished.append(slot)
+        stored.parts -= 1
+        if not stored.parts:
+            stored.batch = None
+            self._finished.append(stored)
             self._bell.set()
 
-    def read(self, slot: Slot) -> Batch | None:
+    def read(self, stored: StoredBatch) -> Batch | None:
         """Return a written batch, or None when it cannot be read any more."""
         trouble = "it is damaged"
-        place = slot.place
+        place = stored.place
         try:
             batch = None if place is None else self._segments.read(place)
         except OSError as error:
@@ -165,9 +165,9 @@ class Spool:
 
     def _work(self, *, ending: bool) -> None:
         while self._finished:
-            slot = self._finished.popleft()
-            if slot.place is not None:
-                self._segments.done(slot.place)
+            stored = self._finished.popleft()
+            if stored.place is not None:
+                self._segments.done(stored.place)
         while self._unwritten and self._unwritten[0].batch is None:
             self._unwritten.popleft()
         works = not self._opened
@@ -196,20 +196,20 @@ class Spool:
                 self._segments.damaged,
                 self._folder,
             )
-        self._owner.recover([(Slot(None, place), samples) for place, samples in found])
+        self._owner.recover([(StoredBatch(None, place), samples) for place, samples in found])
 
-    def _write(self, slot: Slot) -> bool:
+    def _write(self, stored: StoredBatch) -> bool:
         """Write a batch; False: that was not necessary, or it waits in memory only."""
-        batch = slot.batch
+        batch = stored.batch
         data = None if batch is None else payload(batch)
         if data is None or not self._segments.fits(data):
-            slot.batch = None
+            stored.batch = None
             return False
         while (oldest := self._segments.excess(data)) is not None:
             self._owner.shed(oldest)
             self._segments.delete(oldest)
-        slot.place = self._segments.append(data)
-        slot.batch = None
+        stored.place = self._segments.append(data)
+        stored.batch = None
         return True
 
     def _pause(self) -> float | None:

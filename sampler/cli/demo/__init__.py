@@ -57,11 +57,11 @@ def _run(seconds: float) -> int:
             agent.start()
             _watch(screen, agent, seconds, (graphite, statsd, scraper), recorder)
         agent.stop()
-    accounts = agent.accounts()
+    balances = agent.balances()
     verdicts = [
-        verdict.graphite(accounts["graphite"], graphite, recorder),
-        _settled(lambda: verdict.prometheus(agent.accounts()["prometheus"], scraper)),
-        _settled(lambda: verdict.statsd(accounts["statsd"], statsd, recorder)),
+        verdict.graphite(balances["graphite"], graphite, recorder),
+        _settled(lambda: verdict.prometheus(agent.balances()["prometheus"], scraper)),
+        _settled(lambda: verdict.statsd(balances["statsd"], statsd, recorder)),
     ]
     graphite.close()
     statsd.close()
@@ -75,7 +75,7 @@ def _agent(workshop: Mapping[str, Any], graphite: int, statsd: int, recorder: Re
 
     from sampler import Registry
     from sampler.agent import Agent
-    from sampler.agent.config.settings import Wiring, parse
+    from sampler.agent.config.settings import AdapterSettings, parse
     from sampler.cli.demo.verdict import PREFIX
 
     settings = parse(
@@ -91,10 +91,10 @@ def _agent(workshop: Mapping[str, Any], graphite: int, statsd: int, recorder: Re
         },
         "demo",
     )
-    wirings = (*settings.adapters, Wiring("recorder", "recorder", recorder, INTERVAL))
+    adapters = (*settings.adapters, AdapterSettings("recorder", "recorder", recorder, INTERVAL))
     registry = Registry()
     registry.register(workshop)
-    return Agent(attrs.evolve(settings, adapters=wirings), registry)
+    return Agent(attrs.evolve(settings, adapters=adapters), registry)
 
 
 def _watch(
@@ -107,7 +107,7 @@ def _watch(
     """Scrape once an interval and draw, until the time is over or Ctrl-C."""
     graphite, statsd, scraper = receivers
     (address,) = (
-        wiring.adapter.address for wiring in agent.settings.adapters if wiring.type == "prometheus"
+        each.adapter.address for each in agent.settings.adapters if each.type == "prometheus"
     )
     began = time.monotonic()
     scrape_at = INTERVAL / 2
@@ -116,17 +116,17 @@ def _watch(
             if elapsed >= scrape_at:
                 scraper.scrape(address)
                 scrape_at += INTERVAL
-            accounts = agent.accounts()
+            balances = agent.balances()
             rows = {
-                "graphite": (accounts["graphite"], f"{graphite.entries} entries"),
-                "prometheus": (accounts["prometheus"], f"{scraper.entries} entries"),
-                "statsd": (accounts["statsd"], f"{statsd.lines} lines"),
+                "graphite": (balances["graphite"], f"{graphite.entries} entries"),
+                "prometheus": (balances["prometheus"], f"{scraper.entries} entries"),
+                "statsd": (balances["statsd"], f"{statsd.lines} lines"),
             }
             screen.show(elapsed, dict(recorder.last), rows)
             time.sleep(_FRAME)
     except KeyboardInterrupt:
         pass
-    _settled(lambda: agent.accounts()["statsd"].queued == 0)
+    _settled(lambda: agent.balances()["statsd"].queued == 0)
 
 
 def _settled(judge: Callable[[], Any], limit: float = 2.0) -> Any:

@@ -12,13 +12,13 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from sampler.agent import Histogram
+from sampler.agent import HistogramValue
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Self
 
-    from sampler.agent import Account, Series
+    from sampler.agent import Balance, Series
     from sampler.cli.demo.verdict import Verdict
 
 _BARS = " ▁▂▃▄▅▆▇█"
@@ -52,8 +52,8 @@ class Screen:
     def show(
         self,
         elapsed: float,
-        last: Mapping[Series, float | Histogram],
-        rows: Mapping[str, tuple[Account, str]],
+        last: Mapping[Series, float | HistogramValue],
+        rows: Mapping[str, tuple[Balance, str]],
     ) -> None:
         """Draw the present state.
 
@@ -75,11 +75,11 @@ class Screen:
         """Print the law of each adapter beside its receiver's own count."""
         self._console.rule("[bold]the law, and what each receiver counted[/]")
         for verdict in verdicts:
-            account, dropped = verdict.account, sum(verdict.account.dropped.values())
+            balance, dropped = verdict.balance, sum(verdict.balance.dropped.values())
             self._console.print(
-                f"[bold]{verdict.adapter:<11}[/]{account.collected} collected = "
-                f"{account.delivered} delivered + {account.unconfirmed} unconfirmed + "
-                f"{dropped} dropped + {account.queued} queued",
+                f"[bold]{verdict.adapter:<11}[/]{balance.collected} collected = "
+                f"{balance.delivered} delivered + {balance.unconfirmed} unconfirmed + "
+                f"{dropped} dropped + {balance.queued} queued",
                 soft_wrap=True,
             )
             mark = "[red]✗[/]" if verdict.faults else "[green]✓[/]"
@@ -102,7 +102,7 @@ class Screen:
         )
 
     def _page(
-        self, elapsed: float, source: _Source, rows: Mapping[str, tuple[Account, str]]
+        self, elapsed: float, source: _Source, rows: Mapping[str, tuple[Balance, str]]
     ) -> Group:
         left = max(0.0, self._seconds - elapsed)
         progress = Table.grid(padding=(0, 2))
@@ -118,12 +118,12 @@ class Screen:
 class _Source:
     """The workshop's numbers, picked from a snapshot's."""
 
-    def __init__(self, last: Mapping[Series, float | Histogram]) -> None:
+    def __init__(self, last: Mapping[Series, float | HistogramValue]) -> None:
         numbers = {str(series): value for series, value in last.items()}
 
         def number(name: str) -> float:
             value = numbers.get(f"workshop.{name}", 0)
-            return 0 if isinstance(value, Histogram) else value
+            return 0 if isinstance(value, HistogramValue) else value
 
         self.backlog = number("backlog")
         self.busy = number('workers{state="busy"}')
@@ -131,7 +131,7 @@ class _Source:
         self.done = number('jobs{outcome="done"}')
         self.failed = number('jobs{outcome="failed"}')
         waits = numbers.get("workshop.queue.time")
-        self.waits = waits if isinstance(waits, Histogram) else Histogram(0, 0.0)
+        self.waits = waits if isinstance(waits, HistogramValue) else HistogramValue(0, 0.0)
         self.ticks = sum(1 for _ in last) and int(
             sum(v for n, v in numbers.items() if n.startswith("sampler.ticks{"))  # type: ignore[misc]
         )
@@ -159,23 +159,23 @@ class _Source:
         return table
 
 
-def _adapters(rows: Mapping[str, tuple[Account, str]]) -> Table:
+def _adapters(rows: Mapping[str, tuple[Balance, str]]) -> Table:
     table = Table.grid(padding=(0, 2), expand=True)
     table.add_column()
     for _ in range(5):
         table.add_column(justify="right")
     table.add_row("", "collected", "delivered", "unconfirmed", "dropped", "queued", "received")
-    for name, (account, counted) in rows.items():
-        table.add_row(f"[bold]{name}[/]", *_numbers(account), f"[green]{counted}[/]")
+    for name, (balance, counted) in rows.items():
+        table.add_row(f"[bold]{name}[/]", *_numbers(balance), f"[green]{counted}[/]")
     return table
 
 
-def _numbers(account: Account) -> tuple[str, ...]:
-    dropped = sum(account.dropped.values())
-    numbers = (account.collected, account.delivered, account.unconfirmed, dropped, account.queued)
+def _numbers(balance: Balance) -> tuple[str, ...]:
+    dropped = sum(balance.dropped.values())
+    numbers = (balance.collected, balance.delivered, balance.unconfirmed, dropped, balance.queued)
     return tuple(map(str, numbers))
 
 
-def _line(elapsed: float, source: _Source, rows: Mapping[str, tuple[Account, str]]) -> str:
+def _line(elapsed: float, source: _Source, rows: Mapping[str, tuple[Balance, str]]) -> str:
     received = ", ".join(f"{name} {counted.split()[0]}" for name, (_, counted) in rows.items())
     return f"{elapsed:5.1f} s  backlog {source.backlog:3g}  received: {received}"

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import attrs
 
 from sampler.adapterkit.dotted_paths import series_path
-from sampler.agent import DELIVERED, Batch, Histogram
+from sampler.agent import DELIVERED, Batch, HistogramValue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from sampler.agent import Account, Outcome, Series, Since, Snapshot
+    from sampler.agent import Balance, Outcome, Series, Since, Snapshot
     from sampler.cli.demo.receivers import GraphiteReceiver, Scraper, StatsDReceiver
 
 PREFIX = "demo"
@@ -28,8 +28,8 @@ class Recorder:
     """
 
     def __init__(self) -> None:
-        self.first: dict[Series, float | Histogram] = {}
-        self.last: dict[Series, float | Histogram] = {}
+        self.first: dict[Series, float | HistogramValue] = {}
+        self.last: dict[Series, float | HistogramValue] = {}
 
     def encode(self, snapshot: Snapshot, since: Since) -> Iterator[Batch]:
         """Remember every entry."""
@@ -59,35 +59,35 @@ class Verdict:
     """
 
     adapter: str
-    account: Account
+    balance: Balance
     counted: str
     faults: tuple[str, ...]
 
 
-def graphite(account: Account, receiver: GraphiteReceiver, recorder: Recorder) -> Verdict:
+def graphite(balance: Balance, receiver: GraphiteReceiver, recorder: Recorder) -> Verdict:
     """Compare entry counts, and every path's last value."""
-    faults = _law(account)
-    if receiver.entries != account.delivered:
-        faults.append(f"received {receiver.entries} entries, delivered {account.delivered}")
+    faults = _ledger(balance)
+    if receiver.entries != balance.delivered:
+        faults.append(f"received {receiver.entries} entries, delivered {balance.delivered}")
     for series, value in recorder.last.items():
         for name, number in _numbers(series, value):
             faults += _differs(name, receiver.last.get(name), number)
     counted = f"received {receiver.entries} entries, in {receiver.lines} lines"
-    return Verdict("graphite", account, counted, (*faults, *_bad(receiver.bad)))
+    return Verdict("graphite", balance, counted, (*faults, *_bad(receiver.bad)))
 
 
-def prometheus(account: Account, scraper: Scraper) -> Verdict:
+def prometheus(balance: Balance, scraper: Scraper) -> Verdict:
     """Compare entry counts."""
-    faults = _law(account)
-    if scraper.entries != account.delivered:
-        faults.append(f"scraped {scraper.entries} entries, delivered {account.delivered}")
+    faults = _ledger(balance)
+    if scraper.entries != balance.delivered:
+        faults.append(f"scraped {scraper.entries} entries, delivered {balance.delivered}")
     counted = f"received {scraper.entries} entries, in {scraper.scrapes} scrapes"
-    return Verdict("prometheus", account, counted, (*faults, *_bad(scraper.bad)))
+    return Verdict("prometheus", balance, counted, (*faults, *_bad(scraper.bad)))
 
 
-def statsd(account: Account, receiver: StatsDReceiver, recorder: Recorder) -> Verdict:
+def statsd(balance: Balance, receiver: StatsDReceiver, recorder: Recorder) -> Verdict:
     """Compare last gauges, and summed differences with last minus baseline."""
-    faults = _law(account)
+    faults = _ledger(balance)
     gauges = counters = 0
     for series, value in recorder.last.items():
         for name, number in _numbers(series, value):
@@ -100,11 +100,11 @@ def statsd(account: Account, receiver: StatsDReceiver, recorder: Recorder) -> Ve
                 faults += _differs(name, receiver.gauges.get(name), number)
     lines = f"received {receiver.lines} lines"
     counted = f"{lines}: {gauges} last gauges, {counters} sums of differences"
-    return Verdict("statsd", account, counted, (*faults, *_bad(receiver.bad)))
+    return Verdict("statsd", balance, counted, (*faults, *_bad(receiver.bad)))
 
 
-def _numbers(series: Series, value: float | Histogram) -> Iterator[tuple[str, float]]:
-    if isinstance(value, Histogram):
+def _numbers(series: Series, value: float | HistogramValue) -> Iterator[tuple[str, float]]:
+    if isinstance(value, HistogramValue):
         yield _name(series, "count"), value.count
         yield _name(series, "sum"), value.sum or 0.0
     else:
@@ -115,11 +115,11 @@ def _name(series: Series, suffix: str = "") -> str:
     return f"{PREFIX}.{series_path(series.name, series.labels, suffix)}"
 
 
-def _law(account: Account) -> list[str]:
-    faults = [] if account.holds else ["the law does not hold"]
-    lost: Mapping[str, int] = {reason: n for reason, n in account.dropped.items() if n}
-    if lost or account.queued:
-        faults.append(f"dropped {dict(lost)}, queued {account.queued}")
+def _ledger(balance: Balance) -> list[str]:
+    faults = [] if balance.holds else ["the law does not hold"]
+    lost: Mapping[str, int] = {reason: n for reason, n in balance.dropped.items() if n}
+    if lost or balance.queued:
+        faults.append(f"dropped {dict(lost)}, queued {balance.queued}")
     return faults
 
 

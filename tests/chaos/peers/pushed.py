@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from sampler.adapterkit import dns as resolve
+from sampler.adapterkit import dns
 from tests.chaos.peers.rigs import BRIDGE, HOST, INTERVAL, TIMEOUT, Collected, Rig
 from tests.support.waiting import wait_for
 
@@ -59,7 +59,7 @@ def reset(peer: str) -> str:
 
 def no_names(peer: str) -> str:
     """Scenario 6: every look-up takes a second, and fails."""
-    real, ours = socket.getaddrinfo, resolve.getaddrinfo
+    real, ours = socket.getaddrinfo, dns.getaddrinfo
     rig = Rig(peer, host="localhost")
 
     def dead(*_: Any, **__: Any) -> Any:
@@ -68,10 +68,10 @@ def no_names(peer: str) -> str:
 
     def begin(rig: Rig) -> None:
         rig.proxy.reset_all()  # no connection is kept
-        socket.getaddrinfo = resolve.getaddrinfo = dead
+        socket.getaddrinfo = dns.getaddrinfo = dead
 
     def end(_: Rig) -> None:
-        socket.getaddrinfo, resolve.getaddrinfo = real, ours
+        socket.getaddrinfo, dns.getaddrinfo = real, ours
 
     return outage(rig, begin, end)
 

@@ -85,8 +85,8 @@ def soak(
         watch.until(time.monotonic() + 5)  # the longest pause that these outages lead to
         said = program.stop()
         packets.read()
-        for name, account in said["accounts"].items():
-            say(f"{name}: {account}")
+        for name, balance in said["accounts"].items():
+            say(f"{name}: {balance}")
         say(f"entries in carbon: {lines.entries()}; lines of children: {lines.children}")
         return [
             *judged(said, lines, packets),
@@ -98,11 +98,11 @@ def soak(
 
 def judged(said: dict[str, Any], lines: Lines, packets: Packets) -> list[str]:
     """Say what is wrong with the accounts, on their own and beside what arrived."""
-    accounts, wrong = said["accounts"], list(lines.faults[:5])
-    for name, account in accounts.items():
-        if not account["holds"] or account["queued"]:
-            wrong.append(f"{name}: the law is broken, or not everything has an outcome: {account}")
-    carbon = accounts["carbon"]
+    balances, wrong = said["accounts"], list(lines.faults[:5])
+    for name, balance in balances.items():
+        if not balance["holds"] or balance["queued"]:
+            wrong.append(f"{name}: the law is broken, or not everything has an outcome: {balance}")
+    carbon = balances["carbon"]
     least, most = lines.entries()
     known = carbon["delivered"] + carbon["unconfirmed"]
     # What was given up may have arrived, where only the answer was lost.
@@ -117,7 +117,7 @@ def judged(said: dict[str, Any], lines: Lines, packets: Packets) -> list[str]:
         wrong.append(f"children: {ends}")
     if ends["well"] and not lines.children:
         wrong.append("no child has delivered its own")
-    return wrong + packets.against(said["pulls"], accounts["statsd"]["unconfirmed"])
+    return wrong + packets.against(said["pulls"], balances["statsd"]["unconfirmed"])
 
 
 def stored(carbon: Carbon, lines: Lines) -> list[str]:

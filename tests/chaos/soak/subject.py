@@ -96,12 +96,12 @@ def main() -> None:
         else:
             moody.told(order)
     agent.stop()
-    accounts = {
-        name: {**attrs.asdict(account), "holds": account.holds}
-        for name, account in agent.accounts().items()
+    balances = {
+        name: {**attrs.asdict(balance), "holds": balance.holds}
+        for name, balance in agent.balances().items()
     }
     pulls = {each.name: each.pulls for each in loads}
-    print(json.dumps({"accounts": accounts, "pulls": pulls, "children": _ended(children)}))
+    print(json.dumps({"accounts": balances, "pulls": pulls, "children": _ended(children)}))
 
 
 def _fork() -> int:

@@ -6,9 +6,9 @@ import io
 
 import attrs
 
-from sampler.agent import Batch, Block, Histogram, Series, Snapshot
+from sampler.agent import Batch, Block, HistogramValue, Series, Snapshot
 from sampler.agent.console import Console
-from sampler.cli.losses import concerned, losses
+from sampler.cli.unsupported import concerned, unsupported
 from tests.support.command import sampler
 
 
@@ -16,7 +16,7 @@ from tests.support.command import sampler
 class Lossy:
     """Declares what it is told to."""
 
-    losses: object
+    unsupported: object
 
 
 SERIES = (
@@ -25,7 +25,7 @@ SERIES = (
     Series("db.wait", {}, "histogram", "s"),
     Series("sampler.ticks", {}, "counter", "{tick}", "Reserved."),
 )
-VALUES = [2**53 + 1, 0.5, Histogram(1, 1.0), 2**60]
+VALUES = [2**53 + 1, 0.5, HistogramValue(1, 1.0), 2**60]
 
 
 def found(declared, *, late=False) -> dict[str, list[str]]:
@@ -54,7 +54,7 @@ def test_what_is_carried_is_no_warning() -> None:
     assert found({}) == {}
     assert found({"smell": "x"}) == {}
     for wrong in (None, 7, "unit"):
-        assert losses(Lossy(wrong)) == {}
+        assert unsupported(Lossy(wrong)) == {}
 
 
 def test_check_warns_of_what_the_samplers_in_use_lose(tmp_path) -> None:
@@ -80,7 +80,7 @@ def test_the_console_shows_what_it_declares(monkeypatch) -> None:
         Series("db.size", {}, "gauge", "By"),
         Series("db.wait", {}, "histogram", "s"),
     )
-    values = [7, 7, 0.123456789, 2**30 + 1, Histogram(4, 2.0, ((1.0, 4),))]
+    values = [7, 7, 0.123456789, 2**30 + 1, HistogramValue(4, 2.0, ((1.0, 4),))]
     shot = Snapshot((Block("db", series, values, 50.0),), 100.0, 0.0, {})
     console = Console()
     (batch,) = console.encode(shot, {})
@@ -97,4 +97,4 @@ def test_the_console_shows_what_it_declares(monkeypatch) -> None:
     import time
 
     assert time.strftime("%H:%M:%S", time.localtime(100.0)) in head
-    assert set(Console.losses) == {"help", "kind", "precision", "timestamps", "histograms"}
+    assert set(Console.unsupported) == {"help", "kind", "precision", "timestamps", "histograms"}

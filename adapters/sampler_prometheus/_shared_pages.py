@@ -22,13 +22,13 @@ OLDEST = 10.0
 """Seconds after which it never is."""
 
 
-class Mark:
+class PullMark:
     """Stands for the pages of one pull; whoever reads one keeps it alive."""
 
     __slots__ = ("__weakref__",)
 
 
-class Held:
+class SharedPages:
     """Pulls, unless too many pages are being read. Safe to use from any thread.
 
     Args:
@@ -40,8 +40,8 @@ class Held:
     def __init__(self, collect: Callable[[], Snapshot], patience: float) -> None:
         self._collect = collect
         self._age = min(patience / PAGES, OLDEST)
-        self._marks: WeakSet[Mark] = WeakSet()
-        self._newest: tuple[Snapshot, Mark, float] | None = None
+        self._marks: WeakSet[PullMark] = WeakSet()
+        self._newest: tuple[Snapshot, PullMark, float] | None = None
 
     def snapshot(self) -> tuple[Snapshot, object]:
         """Return a snapshot, and what has to be kept as long as a page of it is."""
@@ -51,7 +51,7 @@ class Held:
             if len(self._marks) > PAGES and time.monotonic() - made < self._age:
                 return snapshot, mark
         self._newest = newest = None  # its page goes now, unless it is being read
-        snapshot, mark = self._collect(), Mark()
+        snapshot, mark = self._collect(), PullMark()
         self._marks.add(mark)
         self._newest = snapshot, mark, time.monotonic()
         return snapshot, mark

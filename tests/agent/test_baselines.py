@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sampler.agent import Block, Series, Snapshot
-from sampler.agent.delivery.baselines import Accounted, Stepped, step
+from sampler.agent.delivery.baselines import Baselines, IntervalBaselines, step
 
 HITS = Series("db.hits", {}, "counter")
 SIZE = Series("db.size", {}, "gauge")
@@ -20,21 +20,21 @@ def snapshot(time, hits, new=0, interval=10.0):
 
 def test_a_baseline_is_accounted_for_before_anything_is_sent():
     """A first value adds nothing, unless its start is known and not before the consumer's."""
-    accounted = Accounted()
+    accounted = Baselines()
     accounted.offer(snapshot(1000.0, 7, 3))
     assert accounted.since() == {HITS: 7}
 
 
 def test_gauges_are_no_part_of_it():
     """They have no difference."""
-    accounted = Accounted()
+    accounted = Baselines()
     accounted.handed_over(snapshot(1000.0, 7, 3))
     assert accounted.since() == {HITS: 7, NEW: 3}
 
 
 def test_a_series_that_is_gone_is_forgotten():
     """Whatever comes later under its name is another one."""
-    accounted = Accounted()
+    accounted = Baselines()
     accounted.offer(snapshot(1000.0, 7))
     accounted.offer(Snapshot((Block("db", (SIZE,), [5], 1010.0),), 1010.0, 1000.0, {}))
     assert accounted.since() == {}
@@ -42,7 +42,7 @@ def test_a_series_that_is_gone_is_forgotten():
 
 def test_each_interval_starts_from_the_last_pull_of_the_one_before():
     """However many pulls fall into one."""
-    stepped = Stepped()
+    stepped = IntervalBaselines()
     assert stepped.since(snapshot(1001.0, 7, 3)) == {HITS: 7}
     assert stepped.since(snapshot(1009.0, 9, 4)) == {HITS: 7}
     assert stepped.since(snapshot(1011.0, 12, 5)) == {HITS: 9, NEW: 4}
@@ -52,7 +52,7 @@ def test_each_interval_starts_from_the_last_pull_of_the_one_before():
 
 def test_an_interval_below_a_second_steps_by_seconds():
     """Stores have no finer times."""
-    stepped = Stepped()
+    stepped = IntervalBaselines()
     stepped.since(snapshot(1000.1, 1, interval=0.1))
     assert stepped.since(snapshot(1000.9, 5, interval=0.1)) == {HITS: 1}
     assert stepped.since(snapshot(1001.0, 6, interval=0.1)) == {HITS: 5, NEW: 0}
@@ -69,22 +69,22 @@ def test_a_time_falls_into_one_interval(time, interval, began):
 
 def test_differences_go_on_from_what_another_destination_was_given():
     """Of the interval that was last encoded, too; what it never had counts whole."""
-    before = Stepped()
+    before = IntervalBaselines()
     before.since(snapshot(1010.0, 40, 2))
     before.since(snapshot(1020.0, 70, 5))
-    carried = before.carried()
-    assert set(carried.values()) == {70, 5}
-    after = Stepped()
+    inheritance = before.inheritance()
+    assert set(inheritance.values()) == {70, 5}
+    after = IntervalBaselines()
     after.since(snapshot(1020.0, 999, 999))
-    after.carry(carried)
+    after.inherit(inheritance)
     assert after.since(snapshot(1030.0, 90, 9)) == {HITS: 70, NEW: 5}
 
 
 def test_a_series_that_restarted_meanwhile_counts_whole():
     """What another destination was given is more than there is now; new ones were never given."""
-    before = Stepped()
+    before = IntervalBaselines()
     before.since(snapshot(1010.0, 40))
-    carried = before.carried()
-    after = Stepped()
-    after.carry({**carried, ("db.new", "counter"): None})
+    inheritance = before.inheritance()
+    after = IntervalBaselines()
+    after.inherit({**inheritance, ("db.new", "counter"): None})
     assert after.since(snapshot(1030.0, 3, 9)) == {}

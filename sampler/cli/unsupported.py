@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sampler._contract.histogram import Histogram
+from sampler._contract.histogram import HistogramValue
 from sampler._contract.names import is_reserved
-from sampler.agent import LOSSES
+from sampler.agent import UNSUPPORTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -21,20 +21,20 @@ _CONCERNS: Mapping[str, Callable[[Series, Any], bool]] = {
     "help": lambda series, _: bool(series.help),
     "kind": lambda series, _: series.kind == "counter",
     "precision": lambda _, value: isinstance(value, int) and abs(value) > EXACT,
-    "histograms": lambda _, value: isinstance(value, Histogram),
+    "histograms": lambda _, value: isinstance(value, HistogramValue),
 }
 
 
-def losses(adapter: Any) -> dict[str, str]:
+def unsupported(adapter: Any) -> dict[str, str]:
     """Return what an adapter, or its class, declares that its backend cannot carry.
 
     Returns:
-        Words of :data:`sampler.agent.LOSSES`, in their order, to a sentence each.
+        Words of :data:`sampler.agent.UNSUPPORTED`, in their order, to a sentence each.
     """
-    declared: Any = getattr(adapter, "losses", None)
+    declared: Any = getattr(adapter, "unsupported", None)
     if not hasattr(declared, "get"):
         return {}
-    return {word: str(declared[word]) for word in LOSSES if word in declared}
+    return {word: str(declared[word]) for word in UNSUPPORTED if word in declared}
 
 
 def concerned(adapter: Any, snapshot: Snapshot) -> Iterator[tuple[str, list[str], str]]:
@@ -43,7 +43,7 @@ def concerned(adapter: Any, snapshot: Snapshot) -> Iterator[tuple[str, list[str]
     Yields:
         The word, the metrics it concerns, and the adapter's sentence.
     """
-    for word, sentence in losses(adapter).items():
+    for word, sentence in unsupported(adapter).items():
         if word == "timestamps":
             late = [b for b in snapshot.blocks if b.time < snapshot.time]
             metrics = {series.name for block in late for series, _ in block}

@@ -6,41 +6,41 @@ from contextlib import suppress
 
 import pytest
 
-from sampler.agent.delivery.ledger import REASONS, Account, Law
+from sampler.agent.delivery.ledger import REASONS, Balance, Ledger
 from tests.contract.build import in_thread
 from tests.support.waiting import wait_for
 
 TERMS = ["collected", "recovered", "delivered", "unconfirmed", "queued"]
 
 
-def account(**terms: int) -> Account:
+def balance(**terms: int) -> Balance:
     """Return an account, of which some terms are not as they should be."""
     wanted = {"collected": 7, "recovered": 5, "delivered": 4, "unconfirmed": 3, "queued": 2}
     wanted = {term: value + terms.get(term, 0) for term, value in wanted.items()}
     dropped = {"oldest": 2 + terms.get("oldest", 0), "rejected": 1 + terms.get("rejected", 0)}
-    return Account(dropped=dropped, **wanted)
+    return Balance(dropped=dropped, **wanted)
 
 
 def test_an_account_holds_when_both_sides_are_equal() -> None:
     """What came in is what went out, was given up, or waits."""
-    assert account().holds
+    assert balance().holds
 
 
 @pytest.mark.parametrize("term", [*TERMS, "oldest", "rejected"])
 @pytest.mark.parametrize("by", [1, -1])
 def test_an_account_does_not_hold_when_one_term_is_off(term: str, by: int) -> None:
     """By one, in either direction; and it holds again when the other side is off as much."""
-    assert not account(**{term: by}).holds
+    assert not balance(**{term: by}).holds
     other = "delivered" if term in {"collected", "recovered"} else "collected"
-    assert account(**{term: by, other: by}).holds
+    assert balance(**{term: by, other: by}).holds
 
 
 def test_counts_add_up_each_for_itself() -> None:
     """Reasons that have never been seen are there with 0, others come when they occur."""
-    law = Law()
-    assert law.account() == Account(0, 0, 0, 0, dict.fromkeys(REASONS, 0), 0)
+    ledger = Ledger()
+    assert ledger.balance() == Balance(0, 0, 0, 0, dict.fromkeys(REASONS, 0), 0)
     for factor in (1, 2):
-        law.count(
+        ledger.count(
             collected=1 * factor,
             recovered=10 * factor,
             delivered=100 * factor,
@@ -48,27 +48,27 @@ def test_counts_add_up_each_for_itself() -> None:
             queued=10_000 * factor,
             dropped={"oldest": 5 * factor, "new": 7 * factor},
         )
-    law.count(queued=-1)
-    read = law.account()
-    assert read == Account(
+    ledger.count(queued=-1)
+    read = ledger.balance()
+    assert read == Balance(
         3, 30, 300, 3_000, {**dict.fromkeys(REASONS, 0), "oldest": 15, "new": 21}, 29_999
     )
-    law.count(dropped={"oldest": 1})
+    ledger.count(dropped={"oldest": 1})
     assert read.dropped["oldest"] == 15
 
 
 class Slow(int):
     """A number that is added while another thread gets half a second to count, too."""
 
-    def __new__(cls, value: int, law: Law) -> Slow:
+    def __new__(cls, value: int, ledger: Ledger) -> Slow:
         made = super().__new__(cls, value)
-        made.law = law
+        made.ledger = ledger
         return made
 
     def __radd__(self, other: int) -> int:
         if not self.started:
             self.started = True
-            self.other = in_thread(lambda: self.law.count(**dict.fromkeys(TERMS, 100)))
+            self.other = in_thread(lambda: self.ledger.count(**dict.fromkeys(TERMS, 100)))
             with suppress(AssertionError):
                 self.other(0.5)
         return other + int(self)
@@ -80,23 +80,23 @@ class Slow(int):
 def test_no_count_is_lost_to_another_thread(term: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who counts meanwhile waits, whatever the interpreter lets run at the same time."""
     monkeypatch.setattr("tests.contract.build.SLACK", 0.0)
-    law = Law()
-    slow = Slow(1, law)
-    law.count(**{term: slow})
-    wait_for(lambda: law.account().queued >= 100, what="the other thread")
-    assert getattr(law.account(), term) == 101
+    ledger = Ledger()
+    slow = Slow(1, ledger)
+    ledger.count(**{term: slow})
+    wait_for(lambda: ledger.balance().queued >= 100, what="the other thread")
+    assert getattr(ledger.balance(), term) == 101
 
 
 def test_many_threads_count_exactly() -> None:
     """Ten thousand times each, drops included; a reading at any moment is consistent."""
-    law = Law()
+    ledger = Ledger()
 
     def count() -> None:
         for _ in range(10_000):
-            law.count(collected=3, delivered=1, dropped={"oldest": 1}, queued=1)
-            assert law.account().holds
+            ledger.count(collected=3, delivered=1, dropped={"oldest": 1}, queued=1)
+            assert ledger.balance().holds
 
     for done in [in_thread(count) for _ in range(4)]:
         done(60)
     dropped = {**dict.fromkeys(REASONS, 0), "oldest": 40_000}
-    assert law.account() == Account(120_000, 0, 40_000, 0, dropped, 40_000)
+    assert ledger.balance() == Balance(120_000, 0, 40_000, 0, dropped, 40_000)
