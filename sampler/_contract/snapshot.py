@@ -1,7 +1,7 @@
 """What one pull by one consumer produced: snapshot, blocks, series.
 
-Beyond the Collector every value is an ``int`` in ±2**63, a finite ``float`` or a :class:`~sampler.HistogramValue`;
-nothing in a snapshot refers to an author's object.
+Beyond the Collector every value is an ``int`` in ±2**63, a finite ``float`` or a
+:class:`~sampler.HistogramValue`; nothing in a snapshot refers to an author's object.
 """
 
 from __future__ import annotations

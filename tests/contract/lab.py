@@ -56,7 +56,7 @@ class Lab:
         return block
 
     @property
-    def balance(self) -> Any:
+    def account(self) -> Any:
         """What became of the samples so far."""
         return self.consumer.statistics()[0]
 

@@ -17,7 +17,7 @@ import pytest
 from sampler import Collector, Instruments, Registry
 from sampler import HistogramValue as Value
 from sampler._instruments import free_threading
-from sampler._instruments.instruments import Counter, Gauge, HistogramValue
+from sampler._instruments.instruments import Counter, Gauge, Histogram
 
 ROOT = Path(__file__).parents[2]
 THREADS, EACH = 8, 1_000_000
@@ -61,7 +61,7 @@ def polls(window: list[str]) -> list[str]:
 @pytest.mark.skipif(free_threading.NEEDED, reason="this interpreter needs the lock")
 @pytest.mark.parametrize(
     ("function", "stores"),
-    [(Counter.inc, 1), (Gauge.inc, 1), (HistogramValue.observe, 2), (HistogramValue._begin, 2)],
+    [(Counter.inc, 1), (Gauge.inc, 1), (Histogram.observe, 2), (Histogram._begin, 2)],
 )
 def test_nothing_can_come_between_a_load_and_its_store(function, stores) -> None:
     """No instruction there lets another thread, a handler or the collector of garbage run."""
@@ -174,7 +174,7 @@ def test_an_unsafe_increment_does_lose() -> None:
 @pytest.mark.scenario(29)
 def test_eight_threads_and_a_storm_lose_nothing_of_gauge_and_histogram() -> None:
     """Finalizers and handlers count, too; each reading meanwhile has count and sum that agree."""
-    gauge, histogram = Gauge(), HistogramValue()
+    gauge, histogram = Gauge(), Histogram()
     handled, ended, made = [0], [0], [0]
     readings: list[Value] = []
 
@@ -213,7 +213,7 @@ def test_eight_threads_and_a_storm_lose_nothing_of_gauge_and_histogram() -> None
 @pytest.mark.scenario(29)
 def test_a_minute_of_signals_that_count_loses_nothing() -> None:
     """A signal each 0.1 ms and a collection at each allocation, whose finalizers count as well."""
-    counter, histogram = Counter(), HistogramValue()
+    counter, histogram = Counter(), Histogram()
     handled, ended, made, worked = [0], [0], [0], [0]
 
     def handler(*_: object) -> None:
@@ -243,10 +243,10 @@ def test_a_minute_of_signals_that_count_loses_nothing() -> None:
 def test_buckets_that_begin_in_many_threads_lose_nothing() -> None:
     """The first observation of a bucket takes another way."""
     for _ in range(30):
-        histogram = HistogramValue()
+        histogram = Histogram()
         barrier = threading.Barrier(THREADS)
 
-        def work(histogram: HistogramValue = histogram, barrier: Any = barrier) -> None:
+        def work(histogram: Histogram = histogram, barrier: Any = barrier) -> None:
             barrier.wait()
             for exponent in range(-20, 20):
                 histogram.observe(2.0**exponent)
@@ -309,7 +309,7 @@ def test_nobody_pays_while_nobody_pulls() -> None:
     import tracemalloc
 
     threads = threading.active_count()
-    counter, gauge, histogram = Counter(), Gauge(), HistogramValue()
+    counter, gauge, histogram = Counter(), Gauge(), Histogram()
     for instrument in (counter.inc, lambda: gauge.set(3), lambda: histogram.observe(0.3)):
         for _ in range(1_000):
             instrument()
