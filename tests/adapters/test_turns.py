@@ -14,7 +14,15 @@ from hypothesis import strategies as st
 from sampler_graphite import Graphite
 from sampler_prometheus._text import OPENMETRICS, TEXT, Text
 from sampler_statsd import StatsD
-from tests.adapters.shapes import Block, Histogram, block, counter, gauge, histogram, snapshot_of
+from tests.adapters.shapes import (
+    Block,
+    HistogramValue,
+    block,
+    counter,
+    gauge,
+    histogram,
+    snapshot_of,
+)
 
 SERIES = [maker(f"pool.m{i}", x=str(i)) for i, maker in enumerate((gauge, counter, histogram) * 2)]
 
@@ -79,7 +87,7 @@ def test_other_threads_run_while_a_large_snapshot_is_encoded(make):
 
 def shown(histogram_of):
     count = sum(histogram_of)
-    return Histogram(count, float(count), ((1.0, histogram_of[0]), (2.0, count)))
+    return HistogramValue(count, float(count), ((1.0, histogram_of[0]), (2.0, count)))
 
 
 scalars = st.sampled_from([0, 1, 1.0, 0.0, -0.0, 2.5, 10**6])

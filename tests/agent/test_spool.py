@@ -18,7 +18,7 @@ from sampler.agent.delivery.outbox import Outbox
 from sampler.agent.spool.directory import Folder
 from sampler.agent.spool.segments import Segments
 from sampler.agent.spool.spooled_outbox import OnDisk
-from sampler.agent.spool.writer import Slot
+from sampler.agent.spool.writer import StoredBatch
 from tests.support.spools import abandon, batch, drain, folder, number, outbox, segments
 
 MEMORY = 20_000
@@ -472,7 +472,7 @@ def test_what_is_recovered_after_the_end_is_left_for_the_next(tmp_path) -> None:
     box = outbox(tmp_path)
     box.close()
     before = box.ledger.balance()
-    box.recover([(Slot(None), 3)])
+    box.recover([(StoredBatch(None), 3)])
     assert box.ledger.balance() == before
     assert box.empty()
 
