@@ -114,12 +114,12 @@ def test_a_child_reports_what_happened_since_the_fork() -> None:
     assert first == {
         "app.hits": 0,
         "app.depth": 7,
-        "app.lat": "Histogram(count=0, sum=0.0, buckets={1.0: 0, 2.0: 0})",
+        "app.lat": "HistogramValue(count=0, sum=0.0, buckets={1.0: 0, 2.0: 0})",
     }
     assert second == {
         "app.hits": 3,
         "app.depth": 7,
-        "app.lat": "Histogram(count=2, sum=3.0, buckets={1.0: 1, 2.0: 2})",
+        "app.lat": "HistogramValue(count=2, sum=3.0, buckets={1.0: 1, 2.0: 2})",
     }
     assert (before, after) == (100, 101)
     forked, begun = fork
