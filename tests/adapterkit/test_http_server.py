@@ -394,7 +394,6 @@ class Held(Pages):
         return super().at_once(request)
 
 
-@pytest.mark.scenario(42)
 def test_a_request_that_came_just_before_a_newcomer_keeps_its_place():
     """It is read before its client is told that there is no room."""
     pages = Held()
@@ -410,7 +409,6 @@ def test_a_request_that_came_just_before_a_newcomer_keeps_its_place():
             assert rest(late).endswith(b"page\n")
 
 
-@pytest.mark.scenario(42)
 def test_who_finds_no_place_while_all_wait_is_told_so():
     """A client whose answer is being made loses its place to nobody."""
     pages = Held()
@@ -422,7 +420,6 @@ def test_who_finds_no_place_while_all_wait_is_told_so():
         assert rest(waits).endswith(b"page\n")
 
 
-@pytest.mark.scenario(42)
 def test_a_client_that_only_listens_gets_its_answer_and_the_end():
     """Nothing is waited for meanwhile, and nothing once the answer has left."""
     pages = Held()
@@ -435,7 +432,6 @@ def test_a_client_that_only_listens_gets_its_answer_and_the_end():
         assert rest(client).endswith(b"page\n")
 
 
-@pytest.mark.scenario(42)
 def test_a_new_start_of_the_loop_costs_no_clients(monkeypatch, caplog):
     """Neither those who are about to ask nor those who wait."""
     pages = Held()
@@ -463,7 +459,6 @@ def test_a_new_start_of_the_loop_costs_no_clients(monkeypatch, caplog):
     assert "a bug" in caplog.text
 
 
-@pytest.mark.scenario(42)
 def test_half_a_request_does_not_hold_the_end(monkeypatch, caplog):
     """Whoever has connected has a moment to ask."""
     monkeypatch.setattr(http_served, "HEAD_LIMIT", 600)

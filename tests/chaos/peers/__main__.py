@@ -14,7 +14,7 @@ import time
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from tests.chaos.peers import further, programs, pushed, reentrant, scraped
+from tests.chaos.peers import further, programs, pushed, reentrant, scraped, surroundings
 from tests.chaos.peers.rigs import BRIDGE, OTEL, PEERS
 from tests.chaos.scorecard import PEERS as FILE
 
@@ -59,7 +59,13 @@ MEASURED = {
     39: (further.secret,),
     40: (pushed.log,),
     42: (scraped.any_bytes,),
+    45: (surroundings.readers,),
     46: (scraped.other_host,),
+    47: (surroundings.handler,),
+    54: (surroundings.taken,),
+    55: (surroundings.away,),
+    58: (surroundings.converted,),
+    60: (surroundings.closed,),
 }
 MEANINGLESS = {
     5: "as 3: a push this small fits the kernel's buffers",
@@ -77,7 +83,14 @@ MEANINGLESS = {
     52: "see 19",
     57: "no marks: see 22",
     61: "no spool",
-    **dict.fromkeys((43, 44, 45, 47, 48, 53, 54, 55, 56, 58, 59, 60, 62, 63), "not tried"),
+    43: "see 9 and 12",
+    44: "parses requests only: see 42",
+    48: "no thread of its own is watched: see 15 and 42",
+    53: "no start or reload",
+    56: "no configuration file",
+    59: "not tried: made for threads",
+    62: "no names of its own: see 22",
+    63: "see docs/bench",
 }
 
 
