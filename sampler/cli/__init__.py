@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from sampler.cli.interrupts import INTERRUPTED, EndAtOnce
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-INTERRUPTED = 130
-"""As a shell has it: 128, and the number of SIGINT."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -19,8 +18,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit status.
     """
-    try:  # what takes its time to import is imported here: Ctrl-C is no traceback
-        from sampler.cli.main import main
+    try:
+        with EndAtOnce():  # what takes its time to import is imported here
+            from sampler.cli.main import main
 
         return main(argv)
     except KeyboardInterrupt:

@@ -16,6 +16,7 @@ from sampler.agent import Agent, options
 from sampler.agent.config.settings import DEFAULTS, Settings, settings
 from sampler.agent.console import Console
 from sampler.cli.exits import OK, UNAVAILABLE
+from sampler.cli.interrupts import EndAtOnce
 from sampler.cli.notify import notify, reloading, watchdog
 from sampler.exceptions import ConfigurationError
 
@@ -50,8 +51,9 @@ def run(config: str | None, *, once: bool = False, test: bool = False) -> int:
 
 def prepare(config: str | None) -> Agent:
     """Return an agent whose configuration and named samplers are known to be good."""
-    agent = Agent(settings(config))
-    _insist(agent, agent.settings)
+    with EndAtOnce():
+        agent = Agent(settings(config))
+        _insist(agent, agent.settings)
     if not agent.settings.adapters:
         log.warning(
             "%s: no adapter is configured, nothing will be delivered: "

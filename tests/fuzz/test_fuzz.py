@@ -19,6 +19,7 @@ from tests.adapters.shapes import gauge, snapshot
 from tests.fuzz import mutants
 from tests.fuzz.peers import GOOD, Gateway
 from tests.fuzz.run import attack
+from tests.support.waiting import timely
 
 STATUSES = {200, 400, 401, 404, 405, 414, 421, 431, 501, 503, 505}
 SEEDS = st.integers(0, 2**32).map(Random)
@@ -106,9 +107,7 @@ def test_a_program_with_an_agent_outlives_all_of_it():
     threads = threading.active_count()
     result = attack(requests=3000, replies=500, seed=14)
     assert result.faults == []
-    assert (
-        result.pause < result.control + 2.0
-    )  # seconds: a busy machine, and no pattern that backtracks
+    timely(result.pause, max(result.control, result.beside), "the longest pause")
     assert result.statuses["200"] > 100
     assert result.pushes["delivered"] > 5
     assert threading.active_count() == threads

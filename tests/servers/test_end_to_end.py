@@ -197,7 +197,7 @@ def prometheus_holds_what_it_was_served(prometheus, bodies) -> None:
 
     wait_for(
         lambda: sum(map(len, stored().values())) == sum(map(len, served.values())),
-        limit=30,
+        limit=60,
         what="Prometheus to store the last scrape",
     )
     kept = stored()
