@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING
 from sampler._contract.bounds import UPPERS
 from sampler._runtime import gil_yield
 from tests.bench import hot, population, report
+from tests.chaos.scenarios import SCENARIOS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
 README, PERFORMANCE, INSTRUMENTS = "README.md", "docs/performance.md", "docs/instruments.md"
+GUARANTEES = "docs/guarantees.md"
 RUNS = {
     file.stem.removeprefix("python"): json.loads(file.read_text())["numbers"]
     for file in sorted(ROOT.glob("docs/bench/*.json"))
@@ -168,6 +170,7 @@ def sentences() -> Iterator[tuple[str, str]]:
         PERFORMANCE,
         f"every {gil_yield.ENTRIES:,} samples or {turn:g} ms, with a pause of {pause:g} µs",
     )
+    yield GUARANTEES, f"{len(SCENARIOS)} scenarios"
     adapter = ROOT / "examples/adapter/sampler_jsonl/__init__.py"
     yield README, f"a whole one in {len(adapter.read_text().splitlines())} lines"
 

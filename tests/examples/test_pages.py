@@ -58,6 +58,10 @@ def test_a_door_can_be_walked_through(name, tmp_path):
             path = tmp_path / file[1]
             path.parent.mkdir(exist_ok=True)
             path.write_text(text.replace(":9464", ":0"))
+        elif language == "toml":  # more of the same file
+            with path.open("a") as settings:
+                settings.write(text)
+            run("-m", "sampler", "check", "--no-network", folder=tmp_path)
         for command, said in re.findall(
             r"^\$ sampler (.*)\n((?:[^$\n].*\n)*)", text, re.MULTILINE
         ):
@@ -65,6 +69,20 @@ def test_a_door_can_be_walked_through(name, tmp_path):
                 found = run("-m", "sampler", *command.split(), folder=tmp_path)
                 wanted = re.sub(r"\d+(?:\\\.\d+)?", r"[\\d.]+", re.escape(said))
                 assert re.match(wanted, found), (command, found)
+
+
+def test_every_page_can_be_reached_from_the_readme():
+    """By links, in as many steps as it takes."""
+    readme = ROOT / "README.md"
+    found, ahead = {readme}, [readme]
+    while ahead:
+        page = ahead.pop()
+        for file, _ in _LINK.findall(page.read_text("utf-8")):
+            target = (page.parent / file).resolve()
+            if target.suffix == ".md" and target not in found and target.exists():
+                found.add(target)
+                ahead.append(target)
+    assert set(ROOT.glob("docs/*.md")) - found == set()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
