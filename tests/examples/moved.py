@@ -5,6 +5,7 @@ Git finds a file that was moved; where too much of it has changed, the answer st
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -48,11 +49,18 @@ def moved() -> dict[str, str]:
         "*.py",
     ]
     done = subprocess.run(order, cwd=ROOT, capture_output=True, text=True, check=True)
+    known = {**shown(), **REWRITTEN}
     found = {}
     for line in done.stdout.splitlines():
         _, old, *new = line.split("\t")
-        found[old] = REWRITTEN[old] if old in REWRITTEN or not new else new[0]
+        found[old] = REWRITTEN.get(old) or (new[0] if new else known[old])
     return dict(sorted(found.items()))
+
+
+def shown() -> dict[str, str]:
+    """Return what the page says: git loses sight of a file that has changed too much since."""
+    rows = PAGE.read_text("utf-8").partition(BEGIN)[2]
+    return dict(re.findall(r"^\| `([^`]+)` \| `([^`]+)` \|$", rows, re.MULTILINE))
 
 
 def table(files: dict[str, str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tests.examples.moved import BEGIN, PAGE, REWRITTEN, ROOT, table
+from tests.examples.moved import BEGIN, PAGE, REWRITTEN, ROOT, shown, table
 
 TEXT = PAGE.read_text("utf-8")
 PROSE, _, TABLE = TEXT.partition(BEGIN)
@@ -14,9 +14,8 @@ _NAMED = re.compile(r"`([\w/.-]+\.py)`: ((?:`\w+`(?:, )?)+)")
 
 def test_every_file_that_the_page_names_is_there():
     """Where it sends a reader to; the old names in its last table aside."""
-    now = re.findall(r"^\| `[^`]+` \| `([^`]+)` \|$", TABLE, re.MULTILINE)
-    assert len(now) > 50
-    named = {*_FILE.findall(PROSE), *now, *REWRITTEN.values()}
+    assert len(shown()) > 50
+    named = {*_FILE.findall(PROSE), *shown().values(), *REWRITTEN.values()}
     assert len(named) > 100
     assert [file for file in sorted(named) if not (ROOT / file).exists()] == []
 
@@ -37,6 +36,5 @@ def test_every_name_is_in_the_file_that_it_is_said_to_be_in():
 
 def test_no_file_has_moved_twice_in_the_table():
     """Each old file once, none of them still there under that name with a new one beside it."""
-    rows = dict(re.findall(r"^\| `([^`]+)` \| `([^`]+)` \|$", TABLE, re.MULTILINE))
-    assert table(rows) in TABLE
-    assert [old for old in rows if (ROOT / old).exists()] == []
+    assert table(shown()) in TABLE
+    assert [old for old in shown() if (ROOT / old).exists()] == []
