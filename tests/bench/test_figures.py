@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING
 from sampler._contract.bounds import UPPERS
 from sampler._runtime import gil_yield
 from tests.bench import hot, population, report
+from tests.chaos.scenarios import SCENARIOS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
 README, PERFORMANCE, INSTRUMENTS = "README.md", "docs/performance.md", "docs/instruments.md"
+GUARANTEES = "docs/guarantees.md"
 RUNS = {
     file.stem.removeprefix("python"): json.loads(file.read_text())["numbers"]
     for file in sorted(ROOT.glob("docs/bench/*.json"))
@@ -83,6 +85,33 @@ def spread(numbers: list[float], digits: int = 0) -> str:
     return f"{min(numbers):.{digits}f} to {max(numbers):.{digits}f}"
 
 
+def measured(*names: str, unit: str = "ns") -> str:
+    """Return cells of a table, from the run on the oldest Python."""
+    return " | ".join(f"{RUNS['3.11'][name]:,.0f} {unit}" for name in names)
+
+
+def comparison() -> Iterator[str]:
+    """Yield the rows of the README's comparison that are measured."""
+    inc, pipeline = "hot/inc/{}", measured("hot/inc/statsd pipeline")
+    four = [inc.format(who) for who in ("ours", "prometheus_client", "opentelemetry", "statsd")]
+    yield f"| one `inc()` | {measured(*four)}; {pipeline} in a pipeline |"
+    ours, theirs, otel, statsd = (name.replace("hot/inc", "import") + "/ms" for name in four)
+    times = measured(ours, theirs, otel, unit="ms")
+    yield f"| import | {times} (API) | {measured(statsd, unit='ms')} |"
+    idle = measured("memory/ours/counter", "memory/prometheus_client/counter", unit="B")
+    yield f"| an idle counter | {idle} | | **none** |"
+    page = [f"pull/text/10000/0.1/{who}" for who in ("ours", "prometheus_client", "opentelemetry")]
+    yield f"| a page of 10,000 series, a tenth new, per sample | {measured(*page)} | |"
+    ours, theirs = (
+        "pull/statsd gauges/10000/1/ours",
+        "pull/statsd gauges/10000/0.1/statsd pipeline",
+    )
+    yield (
+        f"| 10,000 gauges over UDP, all new, each | {measured(ours)} | | | "
+        f"**{measured(theirs)}** |"
+    )
+
+
 PICKLE = "Graphite pickle over TCP, {}, 10% change"
 KEYWORDS, DECORATOR = "inc(route='buy')", "timer as decorator"
 PASS = "pass beside requests, 100,000"
@@ -93,6 +122,8 @@ def sentences() -> Iterator[tuple[str, str]]:
     inc = [result.ours for result in results("counter inc")]
     times = f"{spread(inc)} ns"
     yield README, f"An `inc()` costs {times} on a slow virtual machine"
+    for row in comparison():
+        yield README, row
     yield INSTRUMENTS, f"{times} an `inc()` on a slow virtual machine"
     least = math.floor(min(ratios("counter inc")))
     yield README, f"the fastest peer's at least {least} times as much"
@@ -139,6 +170,7 @@ def sentences() -> Iterator[tuple[str, str]]:
         PERFORMANCE,
         f"every {gil_yield.ENTRIES:,} samples or {turn:g} ms, with a pause of {pause:g} µs",
     )
+    yield GUARANTEES, f"{len(SCENARIOS)} scenarios"
     adapter = ROOT / "examples/adapter/sampler_jsonl/__init__.py"
     yield README, f"a whole one in {len(adapter.read_text().splitlines())} lines"
 

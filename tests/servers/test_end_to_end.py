@@ -43,7 +43,7 @@ class Recording:
 
 
 def path(name: str, labels: dict[str, str]) -> str:
-    """The README's rule for Graphite and StatsD; every label value in this test is safe."""
+    """docs/naming.md's rule for Graphite and StatsD; every label value in this test is safe."""
     segments = (f"{key.replace('.', '__')}-{text}" for key, text in sorted(labels.items()))
     return ".".join([PREFIX, name, *segments])
 

@@ -1,0 +1,64 @@
+"""docs/naming.md says what each adapter writes."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from sampler import Collector, Registry
+from sampler_graphite import Graphite
+from sampler_prometheus._text import TEXT, Text
+from sampler_statsd import StatsD
+from tests.examples.pages import ROOT
+
+IDENTITY = {"service": "shop", "host": "web1", "instance": "0", "pid": "1", "role": "standalone"}
+ROWS = re.findall(
+    r"^\| ([^|`]+(?:, `[^|]+`)?) \| (.+) \| (.+) \|$",
+    (ROOT / "docs/naming.md").read_text(),
+    re.MULTILINE,
+)
+ADAPTERS = {
+    "Graphite": Graphite,
+    "Graphite, `tags = true`": lambda: Graphite(tags=True),
+    'Graphite, `paths = { "mypool.*" = "{name}.{state}" }`': lambda: Graphite(
+        paths={"mypool.*": "{name}.{state}"}
+    ),
+    "StatsD": StatsD,
+    "StatsD, `tags = true`": lambda: StatsD(tags=True),
+}
+
+
+def snapshot():
+    """Return what a pool's sampler gives the second time."""
+    registry, checkouts = Registry(), iter((0, 3))
+    metrics = {"checkouts": {"kind": "counter"}, "connections": {"kind": "gauge"}}
+
+    def sample():
+        yield "checkouts", next(checkouts)
+        yield "connections", 4, {"state": "idle"}
+
+    registry.register({"name": "mypool", "sample": sample, "metrics": metrics})
+    with Collector(registry, identity=IDENTITY) as consumer:
+        consumer.collect()
+        return consumer.collect()
+
+
+def test_the_table_has_a_row_for_each():
+    """And for the page."""
+    assert [row[0].strip() for row in ROWS if row[0].strip()] == [*ADAPTERS, "Prometheus"]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row[0] for row in ROWS])
+def test_a_row_is_what_is_written(row):
+    """Each name stands at the beginning of a line, as far as it is given."""
+    what, *cells = row
+    taken = snapshot()
+    if what == "Prometheus":
+        written = Text().render(taken, TEXT).body.decode()
+    else:
+        batches = ADAPTERS[what]().encode(taken, {})
+        written = "\n".join(f.decode() for batch in batches for f in batch.frames)
+    for cell in cells:
+        name = re.search("`(.+?)`", cell)[1].replace("\\|", "|")
+        assert re.search(rf"^{re.escape(name)}(?=[ :;]|$)", written, re.MULTILINE), written
