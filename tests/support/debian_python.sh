@@ -54,7 +54,7 @@ if [[ ! -e $folder/installed ]]; then
     # Those that the project is tested with on other versions, and only such as need no compiler.
     uv pip install --quiet --target "$packages" --python-version "$version" \
         --only-binary :all: pip hatchling editables attrs h11 psutil prometheus-client statsd \
-        pytest pytest-timeout pytest-xdist hypothesis numpy trustme > "$folder/install.log" 2>&1 ||
+        pytest pytest-timeout pytest-xdist hypothesis numpy rich trustme > "$folder/install.log" 2>&1 ||
         left_out "packages cannot be installed: $(tail -n 1 "$folder/install.log")"
     touch "$folder/installed"
 fi
