@@ -10,7 +10,8 @@
 set -euo pipefail
 usage="tests/support/debian_python.sh VERSION FOLDER [PYTEST ARGUMENTS]"
 version=${1:?$usage}
-folder=${2:?$usage}
+mkdir -p "${2:?$usage}"
+folder=$(cd "$2" && pwd)
 shift 2
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 PATH=$PATH:/usr/sbin
@@ -25,6 +26,12 @@ left_out() { # REASON
     exit 77
 }
 
+fetch_debootstrap() { # into this folder
+    apt-get download -qq debootstrap && return
+    timeout "$PATIENCE" apt-get update -qq
+    apt-get download -qq debootstrap
+}
+
 make_debian() {
     local mirror tool
     mirror=$(apt-get indextargets --format '$(ORIGIN) $(COMPONENT) $(CODENAME) $(REPO_URI)' |
@@ -33,28 +40,28 @@ make_debian() {
     if ! command -v debootstrap > /dev/null; then  # a shell script: unpacked, not installed
         tool=$folder/debootstrap
         mkdir -p "$tool"
-        (cd "$tool" && { apt-get download -qq debootstrap || { apt-get update -qq &&
-            apt-get download -qq debootstrap; }; } && dpkg-deb -x debootstrap_*.deb .) \
+        (cd "$tool" && fetch_debootstrap && dpkg-deb -x debootstrap_*.deb .) \
             2> "$folder/debootstrap.log" || left_out "debootstrap cannot be downloaded"
         export DEBOOTSTRAP_DIR=$tool/usr/share/debootstrap PATH=$PATH:$tool/usr/sbin
     fi
     rm -rf "$root"
-    timeout "$PATIENCE" debootstrap --variant=minbase --include="$python" "$SUITE" "$root" \
-        "$mirror" > "$folder/debootstrap.log" 2>&1 ||
+    # What it mounts goes with it, also when it is cut.
+    timeout "$PATIENCE" unshare --mount debootstrap --variant=minbase --include="$python" \
+        "$SUITE" "$root" "$mirror" > "$folder/debootstrap.log" 2>&1 ||
         left_out "debootstrap failed: $(tail -n 1 "$folder/debootstrap.log")"
 }
 
 (( EUID == 0 )) || left_out "needs root"
 command -v apt-get > /dev/null || left_out "needs apt-get, of Debian or its kin"
 unshare --mount --pid --fork true 2> /dev/null || left_out "needs unshare, with namespaces"
-mkdir -p "$folder"
 if [[ ! -e $folder/installed ]]; then
     make_debian
     rm -rf "$packages"
     # Those that the project is tested with on other versions, and only such as need no compiler.
-    uv pip install --quiet --target "$packages" --python-version "$version" \
+    timeout "$PATIENCE" uv pip install --quiet --target "$packages" --python-version "$version" \
         --only-binary :all: pip hatchling editables attrs h11 psutil prometheus-client statsd \
-        pytest pytest-timeout pytest-xdist hypothesis numpy rich trustme > "$folder/install.log" 2>&1 ||
+        pytest pytest-timeout pytest-xdist hypothesis numpy rich trustme \
+        > "$folder/install.log" 2>&1 ||
         left_out "packages cannot be installed: $(tail -n 1 "$folder/install.log")"
     touch "$folder/installed"
 fi
