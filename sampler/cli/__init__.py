@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 INTERRUPTED = 130
-"""As a shell has it: 128, and the number of SIGINT."""
+"""What a shell reports: 128 plus the number of SIGINT."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -19,7 +19,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit status.
     """
-    try:  # what takes its time to import is imported here: Ctrl-C is no traceback
+    try:  # slow imports come late, so that Ctrl-C during them prints no traceback
         from sampler.cli.main import main
 
         return main(argv)
