@@ -69,8 +69,8 @@ def _warn(configured: AdapterSettings, snapshot: Snapshot) -> None:
         print(f"{start} does not carry {word} ({number}: {names}): {sentence}", file=sys.stderr)
     if configured.spool is not None and not _writable(Path(configured.spool)):
         print(
-            f"{start}: this user cannot write to its spool {configured.spool}: what waits is "
-            "kept in memory only, until that folder is made writable",
+            f"{start}: this user cannot write to {configured.spool}: entries that wait are kept "
+            "in memory only, until the spool can be written",
             file=sys.stderr,
         )
 

@@ -110,7 +110,7 @@ def _reload(agent: Agent, config: str | None) -> None:
         _require_samplers(agent, wanted)
         agent.reload(wanted)
     except ConfigurationError as error:
-        log.error("%s\nnot reloaded: running on as before", error)
+        log.error("%s\nnot reloaded: the previous configuration stays in use", error)
     else:
         log.info("reloaded %s", agent.settings.file)
         for configured in agent.settings.adapters:
@@ -170,7 +170,7 @@ def _once(agent: Agent) -> int:
     for name, balance in pushed.items():
         print(f"{printable(name)}: {ledger(balance)}")
     for name in balances.keys() - pushed.keys():
-        print(f"{printable(name)}: is scraped, takes no part in --once")
+        print(f"{printable(name)}: is scraped, so --once delivers nothing by it")
     _print_failures(snapshot)
     for name, trouble in agent.troubles().items():
         print(f"{printable(name)}: does not answer: {trouble}", file=sys.stderr)

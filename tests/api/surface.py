@@ -13,9 +13,24 @@ if TYPE_CHECKING:
 PACKAGES = ("sampler", "sampler_graphite", "sampler_prometheus", "sampler_statsd")
 PRIVATE = ("sampler.__main__", "sampler.agent.", "sampler.cli")
 """What has no underscore and yet is nobody's to import: the agent's rooms, and the command."""
+_OURS = tuple(f"{name}." for name in PACKAGES)
 _FOR_PEOPLE = {"__repr__", "__str__"}
 _FOLDED = {"__init__", "__new__", "__attrs_post_init__", "__slots__"}
 """The first two are shown with their class, the others are private."""
+
+
+class _Overloads(griffe.Extension):
+    """Keeps what our ``overload`` marks: griffe knows only the one of ``typing``."""
+
+    def __init__(self) -> None:
+        self._ways: dict[str, list[Any]] = {}
+
+    def on_function_instance(self, *, func: Any, **_: Any) -> None:
+        """Note a way to call a function; the definition that follows them gets them all."""
+        if any(str(decorator.value) == "overload" for decorator in func.decorators):
+            self._ways.setdefault(func.path, []).append(func)
+        elif func.path in self._ways:
+            func.extra["overloads"]["ways"] = self._ways.pop(func.path)
 
 
 def surface(paths: Sequence[Path]) -> dict[str, str]:
@@ -24,11 +39,14 @@ def surface(paths: Sequence[Path]) -> dict[str, str]:
     Args:
         paths: folders that the packages are in.
     """
-    loader = griffe.GriffeLoader(search_paths=paths, allow_inspection=False)
+    loader = griffe.GriffeLoader(
+        search_paths=paths, allow_inspection=False, extensions=griffe.load_extensions(_Overloads())
+    )
     packages = [loader.load(name, try_relative_path=False) for name in PACKAGES]
     loader.resolve_aliases(external=False)
     first: dict[str, str] = {}  # an object's own path to the public name it is listed under
     names: dict[str, str] = {}
+    returned: list[Any] = []
     for package in packages:
         for module in _modules(package):
             for name, member in module.members.items():
@@ -39,7 +57,28 @@ def surface(paths: Sequence[Path]) -> dict[str, str]:
                         names[path] = f"= {known}"
                     else:
                         names.update(_described(path, target))
+                        returned += _returned(target)
+    for target in returned:  # it grows meanwhile
+        if target.path not in first:
+            first[target.path] = target.path
+            names.update(_described(target.path, target))
+            returned += _returned(target)
     return dict(sorted(names.items()))
+
+
+def _returned(found: Any) -> Iterator[Any]:
+    """Yield the classes that a function, or a class' methods, return: callers use them, too."""
+    members = found.members.values() if found.is_class else [found]
+    for function in members:
+        if not function.is_function or function.name.startswith("_"):
+            continue
+        returns = function.returns
+        for part in returns.iterate(flat=True) if isinstance(returns, griffe.Expr) else ():
+            if isinstance(part, griffe.ExprName) and part.canonical_path.startswith(_OURS):
+                target = found.modules_collection.get_member(part.canonical_path)
+                target = target.final_target if target.is_alias else target
+                if target.is_class:
+                    yield target
 
 
 def _modules(module: Any) -> Iterator[Any]:
@@ -79,9 +118,9 @@ def _described(path: str, found: Any) -> Iterator[tuple[str, str]]:
 
 def _signature(found: Any) -> str:
     if found.is_function:
-        returns = f" -> {found.returns}" if found.returns is not None else ""
         marks = [kind for kind in ("async", "classmethod", "staticmethod") if kind in found.labels]
-        return " ".join((*marks, _parameters(found) + returns))
+        ways = found.extra["overloads"].get("ways", [found])
+        return " ".join((*marks, " | ".join(map(_call, ways))))
     if found.is_class:
         return "class"
     annotation = f": {found.annotation}" if found.annotation is not None else ""
@@ -90,6 +129,11 @@ def _signature(found: Any) -> str:
     of_instances = "instance-attribute" in found.labels and "class-attribute" not in found.labels
     value = "" if of_instances else _default(found.value)
     return f"{annotation} = {value}".strip() if value else annotation or "attribute"
+
+
+def _call(function: Any) -> str:
+    returns = f" -> {function.returns}" if function.returns is not None else ""
+    return _parameters(function) + returns
 
 
 def _parameters(function: Any) -> str:

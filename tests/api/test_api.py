@@ -48,6 +48,7 @@ def test_a_changed_signature_is_seen_wherever_it_stands(tmp_path) -> None:
         ("adapters/sampler_statsd/_adapter.py", "option(8125,", "option(8126,"),
         ("adapters/sampler_graphite/_adapter.py", "Where carbon or a relay runs", "Where"),
         ("sampler/types.py", "class Environ(", "class Environment("),
+        ("sampler/_instruments/group.py", ") -> LabelledGauge: ...", ") -> object: ..."),
     ):
         text = (tmp_path / file).read_text()
         assert old in text
@@ -64,6 +65,7 @@ def test_a_changed_signature_is_seen_wherever_it_stands(tmp_path) -> None:
     )
     assert Change("sampler_statsd.StatsD.port", ": int = 8125", ": int = 8126") in found
     assert {change.name for change in found} == {
+        "sampler.Instruments.gauge",
         "sampler.Registry.unregister",
         "sampler.types.Environ",
         "sampler.types.Environment",
