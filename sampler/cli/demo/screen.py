@@ -93,8 +93,8 @@ class Screen:
         if not faults:
             self._console.print(
                 "[green]Every number arrived.[/] Graphite and Prometheus received each entry "
-                "that was delivered; StatsD's last gauges are equal, and its sums are exactly "
-                "last minus baseline."
+                "that was delivered; StatsD's gauges hold the last values, and its sums equal "
+                "what the counters grew by."
             )
         self._console.print(
             "Next: [bold]sampler config sample > sampler.toml[/], [bold]sampler check[/], "
