@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -41,6 +42,7 @@ class Change(NamedTuple):
         return f"{self.name}: was {self.before}\n    and is {self.now}"
 
 
+@cache
 def present() -> dict[str, str]:
     """Return the public names and signatures of the code as it is."""
     return surface([ROOT, ROOT / "adapters"])
