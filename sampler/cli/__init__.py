@@ -19,7 +19,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit status.
     """
     try:
-        with EndAtOnce():  # what takes its time to import is imported here
+        with EndAtOnce():  # slow imports come here
             from sampler.cli.main import main
 
         return main(argv)

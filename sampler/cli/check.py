@@ -16,8 +16,9 @@ from sampler.agent.config.secrets import described, shown
 from sampler.agent.delivery.adapter import Batch, ScrapedAdapter
 from sampler.agent.delivery.ledger import Ledger
 from sampler.cli.exits import OK, UNAVAILABLE
+from sampler.cli.layout import counted
 from sampler.cli.run import prepare
-from sampler.cli.unsupported import concerned
+from sampler.cli.unsupported import affected
 from sampler.exceptions import ConfigurationError, Rejected, Unavailable
 
 if TYPE_CHECKING:
@@ -26,51 +27,50 @@ if TYPE_CHECKING:
     from sampler.agent.config.settings import AdapterSettings
 
 _SHOWN = 3
+"""Metrics named in a warning that is about many."""
 
 
 def check(config: str | None, *, network: bool = True) -> int:
-    """Check a configuration, what its samplers say, and whether its endpoints answer.
+    """Read a configuration, pull its samplers once, and ask its endpoints whether they answer.
 
     Args:
         config: the file; None: ``./sampler.toml``, or built-in defaults.
-        network: ask the endpoints; nothing is sent to them.
+        network: ask the endpoints; no numbers are sent to them.
 
     Returns:
         0, or 69 when an endpoint does not answer.
 
     Raises:
-        ConfigurationError: with every problem.
+        ConfigurationError: with every problem found.
     """
     agent = prepare(config)
     print(f"{printable(agent.settings.file)}: fine")
     snapshot = _pull(agent)
-    for each in agent.settings.adapters:
-        _warn(each, snapshot)
-        if each.spool is not None and not _writable(Path(each.spool)):
-            print(
-                f"adapter {each.name!r}: this user cannot write to {each.spool}: without a "
-                "spool what waits is kept in memory only",
-                file=sys.stderr,
-            )
+    for configured in agent.settings.adapters:
+        _warn(configured, snapshot)
     if not network:
         return OK
     adapters = agent.settings.adapters
-    problems = [problem for each in adapters if (problem := _listen(each))]
+    problems = [problem for configured in adapters if (problem := _listen(configured))]
     if problems:
         raise ConfigurationError(agent.settings.file, problems)
-    answers = [_ask(w) for w in adapters if not isinstance(w.adapter, ScrapedAdapter)]
+    answers = [_ask(pushed) for pushed in adapters if not _is_scraped(pushed)]
     return OK if all(answers) else UNAVAILABLE
 
 
-def _warn(each: AdapterSettings, snapshot: Snapshot) -> None:
-    """Say who else can read what leaves an adapter, and what its backend cannot carry."""
-    if said := exposure(each.adapter):
-        print(f"adapter {each.name!r} {said}", file=sys.stderr)
-    for word, metrics, sentence in concerned(each.adapter, snapshot):
-        shown = ", ".join(metrics[:_SHOWN]) + (", ..." if len(metrics) > _SHOWN else "")
+def _warn(configured: AdapterSettings, snapshot: Snapshot) -> None:
+    """Print who else can read an adapter's data, what its backend loses, and a useless spool."""
+    start = f"adapter {configured.name!r}"
+    if warning := exposure(configured.adapter):
+        print(f"{start} {warning}", file=sys.stderr)
+    for word, metrics, sentence in affected(configured.adapter, snapshot):
+        names = ", ".join(metrics[:_SHOWN]) + (", ..." if len(metrics) > _SHOWN else "")
+        number = counted(len(metrics), "metric")
+        print(f"{start} does not carry {word} ({number}: {names}): {sentence}", file=sys.stderr)
+    if configured.spool is not None and not _writable(Path(configured.spool)):
         print(
-            f"adapter {each.name!r} does not carry {word} ({len(metrics)} metrics: {shown}): "
-            f"{sentence}",
+            f"{start}: this user cannot write to {configured.spool}: entries that wait are kept "
+            "in memory only, until the spool can be written",
             file=sys.stderr,
         )
 
@@ -84,51 +84,60 @@ def _pull(agent: Agent) -> Snapshot:
         counts[block.sampler] += len(block)
     for registration in agent.registry:
         if registration.name in counts:
-            print(f"sampler {registration.name!r}: {counts[registration.name]} entries")
+            entries = counted(counts[registration.name], "entry", "entries")
+            print(f"sampler {registration.name!r}: {entries}")
         for oddity in oddities(registration.sampler):
             print(f"sampler {registration.name!r}: {oddity}", file=sys.stderr)
     for failure in snapshot.failures:
         print(f"sampler {failure.sampler!r}: {failure.message}", file=sys.stderr)
     for sampler, reasons in refused.items():
-        counted = ", ".join(f"{n} {reason}" for reason, n in reasons.items())
-        print(f"sampler {sampler!r}: samples refused: {counted}", file=sys.stderr)
+        by_reason = ", ".join(f"{n} {reason}" for reason, n in reasons.items())
+        print(
+            f"sampler {sampler!r}: samples refused: {by_reason} "
+            f"('sampler explain {next(iter(reasons))}' says more)",
+            file=sys.stderr,
+        )
     return snapshot
 
 
 def _writable(folder: Path) -> bool:
-    """Tell whether there is, or can be, a folder to write to."""
-    there = next(each for each in (folder, *folder.parents) if each.exists())
-    return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
+    """Tell whether this user can write to a folder, or make it."""
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    return existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)
 
 
-def _listen(each: AdapterSettings) -> str | None:
-    """Try to bind what is scraped; return the problem, if there is one."""
-    if not isinstance(each.adapter, ScrapedAdapter):
+def _is_scraped(configured: AdapterSettings) -> bool:
+    return isinstance(configured.adapter, ScrapedAdapter)
+
+
+def _listen(configured: AdapterSettings) -> str | None:
+    """Open and close a scraped adapter; return the problem, or None, also when it is pushed."""
+    adapter = configured.adapter
+    if not _is_scraped(configured):
         return None
     try:
-        each.adapter.open(_nothing, Ledger())
+        adapter.open(_no_snapshot, Ledger())
     except Exception as error:
-        return f"adapters.{each.name}{cannot_open(error, each.adapter)}"
-    each.adapter.close(1.0)
-    print(f"adapter {each.name!r}: can listen")
+        return f"adapters.{configured.name}{cannot_open(error, adapter)}"
+    adapter.close(1.0)
+    print(f"adapter {configured.name!r}: can listen")
     return None
 
 
-def _ask(each: AdapterSettings) -> bool:
+def _ask(configured: AdapterSettings) -> bool:
+    """Send an empty batch; print and return whether the endpoint answers."""
+    start = f"adapter {configured.name!r}"
     try:
-        each.adapter.send(Batch((), 0), each.timeout)
+        configured.adapter.send(Batch((), 0), configured.timeout)
     except (Unavailable, Rejected) as error:
-        print(
-            f"adapter {each.name!r}: does not answer: {shown(str(error))}",
-            file=sys.stderr,
-        )
+        print(f"{start}: does not answer: {shown(str(error))}", file=sys.stderr)
         return False
     except Exception as error:  # foreign code
-        print(f"adapter {each.name!r}: send raised {described(error)}", file=sys.stderr)
+        print(f"{start}: send raised {described(error)}", file=sys.stderr)
         return False
-    print(f"adapter {each.name!r}: answers")
+    print(f"{start}: answers")
     return True
 
 
-def _nothing() -> Snapshot:
+def _no_snapshot() -> Snapshot:
     raise Unavailable("only checking")

@@ -1,10 +1,11 @@
-"""What the command's exit status says (``sysexits.h``)."""
+"""Exit statuses of the command, from ``sysexits.h`` where it has one."""
 
 OK = 0
-BREACHES = 1  # of the specification, by a sampler
+FAULTY = 1
+"""A sampler breaks a clause (validate), or a receiver's count differs (demo)."""
 USAGE = 2
 """Wrong arguments."""
 UNAVAILABLE = 69
-"""An endpoint does not answer."""
+"""An endpoint does not answer, or a package is not installed."""
 CONFIG = 78
 """The configuration has problems."""

@@ -15,10 +15,11 @@ from sampler._runtime.printable import did_you_mean
 from sampler.agent.config.plugins import Unusable, catalogue
 from sampler.agent.delivery.rules import REMEDIES, RULES
 from sampler.agent.self_metrics import METRICS
+from sampler.cli.config.sample import toml
 from sampler.cli.exits import OK, USAGE
 from sampler.cli.keys import ANY, sections
-from sampler.cli.reasons import LOST, REASONS
-from sampler.cli.sample import toml
+from sampler.cli.layout import wrapped
+from sampler.cli.reasons import REASONS, UNSUPPORTED
 from sampler.exceptions import Fault, InvalidSampler
 
 if TYPE_CHECKING:
@@ -33,43 +34,39 @@ _CLAUSE = re.compile(r"[SRC]-\d+", re.IGNORECASE)
 _INSTALLED = Path(__file__).parents[1] / "pep-9999.rst"
 _DRAFT = _INSTALLED if _INSTALLED.exists() else Path(__file__).parents[2] / "pep/pep-9999.rst"
 _TABLE, _ADAPTERS = "adapters.", "adapters"
+_INDENT = 4
 
 
 def explain(word: str) -> int:
     """Print what ``word`` is; return the exit status.
 
     Args:
-        word: a table or a key, with its table or without; an adapter's or a sampler's name; a
-            full name of a metric; a reason of a drop, a refusal or a failure; what a backend
-            may not carry; a clause of the PEP such as ``C-11``; or a rule of adapters such as
-            ``A-05``.
+        word: a table; a key, with its table or without; an adapter or a sampler; a metric's full
+            name; a reason of a drop, a refusal or a failure; a word for what a backend may not
+            carry; a clause of the PEP such as ``C-11``; or a rule for adapters such as ``A-05``.
     """
     if _CLAUSE.fullmatch(word):
         return _clause(word.upper())
     if (rule := word.upper()) in RULES:
-        print(_filled(f"{rule}, of adapters: {RULES[rule]}"))
-        print(_filled(f"  do: {REMEDIES[rule]}"))
+        print(wrapped(f"rule {rule}, for adapters: {RULES[rule]}", _INDENT))
+        print(wrapped(f"  do: {REMEDIES[rule]}", _INDENT))
         return OK
     tables = sections()
-    found = [*_keys(word, tables), *_tables(word, tables), *_metrics(word), *_words(word, tables)]
+    found = [
+        *_keys(word, tables),
+        *_tables(word, tables),
+        *_samplers_and_metrics(word),
+        *_reasons(word),
+        *_unsupported(word, tables),
+    ]
     if found:
-        print("\n\n".join("\n".join(map(_filled, lines)) for lines in found))
+        texts = ("\n".join(wrapped(line, _INDENT) for line in lines) for lines in found)
+        print("\n\n".join(texts))
         return OK
-    near = did_you_mean(word, sorted(_known(word, tables)))
-    hint = near or ": 'sampler explain -h' shows what may be asked"
+    suggestion = did_you_mean(word, sorted(_explainable(word, tables)))
+    hint = suggestion or ": 'sampler explain -h' shows what can be explained"
     print(f"sampler explain: nothing is called {word!r}{hint}", file=sys.stderr)
     return USAGE
-
-
-def _filled(line: str) -> str:
-    return textwrap.fill(
-        line,
-        80,
-        subsequent_indent=" " * 4,
-        drop_whitespace=True,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
 
 
 def _clause(clause: str) -> int:
@@ -88,7 +85,7 @@ def _clause(clause: str) -> int:
 def _keys(word: str, tables: list[Section]) -> Iterator[list[str]]:
     table, _, key = word.rpartition(".")
     types = {section.table for section in tables if section.adapter}
-    own = table.startswith(_TABLE) and table not in types  # a name of the operator's
+    own = table.startswith(_TABLE) and table not in types  # its name is the operator's choice
     for section in tables:
         shared = section.table == ANY and table.startswith(_TABLE)
         named = own and section.adapter
@@ -96,7 +93,7 @@ def _keys(word: str, tables: list[Section]) -> Iterator[list[str]]:
             if key in section.keys:
                 yield _key(section.path(key), section.keys[key])
             elif key in (section.undeclared or ()):
-                yield [f"{section.path(key)}: its adapter does not say more of it"]
+                yield [f"{section.path(key)}: its adapter does not describe it"]
 
 
 def _key(path: str, option: Option) -> list[str]:
@@ -107,9 +104,9 @@ def _key(path: str, option: Option) -> list[str]:
     if option.range:
         lines.append(f"  {option.range}")
     if option.secret:
-        lines.append("  secret: never shown; file:/path stands for the first line of a file")
+        lines.append("  secret: never shown; file:/path stands for the first line of that file")
     if option.private:
-        lines.append("  private: nobody but its owner may be able to read that file")
+        lines.append("  private: only its owner may be able to read that file")
     return lines
 
 
@@ -131,14 +128,14 @@ def _tables(word: str, tables: list[Section]) -> Iterator[list[str]]:
                 f"{name}: {section.unusable or section.summary or 'no description'}",
                 *([f"  keys: {keys}"] if keys else []),
                 *(
-                    f"  does not carry {lost}: {text}"
-                    for lost, text in section.unsupported.items()
+                    f"  does not carry {feature}: {text}"
+                    for feature, text in section.unsupported.items()
                 ),
             ]
 
 
-def _metrics(word: str) -> Iterator[list[str]]:
-    for name, entry in _samplers(word):
+def _samplers_and_metrics(word: str) -> Iterator[list[str]]:
+    for name, entry in _owners(word):
         try:
             declared = _declared(entry)
         except (Unusable, InvalidSampler) as trouble:
@@ -154,19 +151,22 @@ def _metrics(word: str) -> Iterator[list[str]]:
             yield _metric(word, declared[metric])
 
 
-def _samplers(word: str) -> Iterator[tuple[str, Entry | None]]:
-    """Yield whose the word may be: nobody else's code is imported."""
+def _owners(word: str) -> Iterator[tuple[str, Entry | None]]:
+    """Yield the samplers that a word may belong to: only their code is imported."""
     for name, entry in {RESERVED: None, **catalogue(SAMPLERS)}.items():
         if word == name or word.startswith(f"{name}."):
             yield name, entry
 
 
 def _declared(entry: Entry | None) -> dict[str, Description]:
-    """Return the metrics that a sampler declares; None: the agent's own account.
+    """Return the metrics that a sampler declares.
+
+    Args:
+        entry: the installed sampler; None: the agent's own metrics.
 
     Raises:
         Unusable: it cannot be imported.
-        InvalidSampler: it is none.
+        InvalidSampler: it is not a sampler.
     """
     own = {"name": RESERVED, "sample": tuple, "metrics": METRICS}
     loaded = own if entry is None else entry.load()
@@ -180,29 +180,32 @@ def _declared(entry: Entry | None) -> dict[str, Description]:
 
 def _origin(entry: Entry | None) -> str:
     if entry is None:
-        return "every consumer's own account, published like any other"
+        return "what each consumer counts of itself, published like any other"
     return f"of {entry.distribution} {entry.version}: {entry.reference}"
 
 
 def _metric(full: str, described: Description) -> list[str]:
     lines = [f"metric {full}: {described.kind}"]
     lines += [f"  {described.help}"] if described.help else []
-    shown = {
+    properties = {
         "unit": described.unit,
         "labels": ", ".join(described.labels),
         "scope": described.scope,
         "merge": described.merge,
     }
-    return [*lines, *(f"  {key}: {value}" for key, value in shown.items() if value)]
+    return [*lines, *(f"  {key}: {value}" for key, value in properties.items() if value)]
 
 
-def _words(word: str, tables: list[Section]) -> Iterator[list[str]]:
+def _reasons(word: str) -> Iterator[list[str]]:
     if word in REASONS:
         metric, text = REASONS[word]
         yield [f"reason {word}, of {metric}: {text}"]
-    if word in LOST:
+
+
+def _unsupported(word: str, tables: list[Section]) -> Iterator[list[str]]:
+    if word in UNSUPPORTED:
         yield [
-            f"{word}, that a backend may not carry: {LOST[word]}",
+            f"{word}, that a backend may not carry: {UNSUPPORTED[word]}",
             *(
                 f"  {each.adapter}: {each.unsupported[word]}"
                 for each in tables
@@ -211,14 +214,24 @@ def _words(word: str, tables: list[Section]) -> Iterator[list[str]]:
         ]
 
 
-def _known(word: str, tables: list[Section]) -> set[str]:
+def _explainable(word: str, tables: list[Section]) -> set[str]:
+    """Return what could have been meant by a word that nothing is called."""
     keys = {key for section in tables for key in section.keys}
     paths = {section.path(key) for section in tables for key in section.keys}
     names = {section.adapter or section.table for section in tables} - {""}
     metrics = set()
-    for name, entry in _samplers(word):
+    for name, entry in _owners(word):
         try:
             metrics |= {f"{name}.{metric}" for metric in _declared(entry)}
         except (Unusable, InvalidSampler):
             continue
-    return {*keys, *paths, *names, *metrics, *REASONS, *LOST, *catalogue(SAMPLERS), _ADAPTERS}
+    return {
+        *keys,
+        *paths,
+        *names,
+        *metrics,
+        *REASONS,
+        *UNSUPPORTED,
+        *catalogue(SAMPLERS),
+        _ADAPTERS,
+    }

@@ -13,7 +13,7 @@ else:  # as the interpreter has it: signal itself takes longer than all that is 
 __all__ = ("INTERRUPTED", "EndAtOnce")
 
 INTERRUPTED = 130
-"""Exit status, as a shell has it: 128, and the number of SIGINT."""
+"""What a shell reports: 128 plus the number of SIGINT."""
 
 
 class EndAtOnce:

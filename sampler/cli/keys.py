@@ -1,4 +1,4 @@
-"""Every key of ``sampler.toml``, from one source: the options of the classes they configure."""
+"""Every key of ``sampler.toml``: the options of the classes that the file configures."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sampler.agent.config.plugins import Entry
 
 ANY = "adapters.NAME"
-"""The table that stands for every adapter's."""
+"""The table of the keys that every adapter has."""
 
 
 @attrs.frozen
@@ -27,11 +27,11 @@ class Section:
     Attributes:
         table: ``""`` for the top, ``samplers``, ``adapters.graphite``, or :data:`ANY`.
         summary: one sentence.
-        keys: its own keys and what may stand for each.
-        undeclared: keys of which no more than the name is known; None: any key may stand there.
-        unsupported: what its adapter's backend cannot carry, with what happens instead.
-        unusable: why its adapter cannot be loaded, or nothing.
-        ours: it is this distribution's.
+        keys: its own keys and their options.
+        undeclared: keys of which only the name is known; None: any key is accepted.
+        unsupported: what its adapter's backend cannot carry, and what happens instead.
+        unusable: why its adapter cannot be loaded; empty when it can.
+        ours: whether it belongs to this distribution.
     """
 
     table: str
@@ -44,7 +44,7 @@ class Section:
 
     @property
     def adapter(self) -> str:
-        """The adapter's type, or nothing."""
+        """The adapter's type; empty for any other table."""
         name = self.table.removeprefix("adapters.")
         return "" if self.table in (name, ANY) else name
 
@@ -54,7 +54,7 @@ class Section:
 
 
 def sections() -> list[Section]:
-    """Return every table there is, installed adapters included, in the order of a file."""
+    """Return every table, those of installed adapters included, in the order of a file."""
     return [
         _table("", Program),
         _table("samplers", Samplers),
@@ -64,20 +64,20 @@ def sections() -> list[Section]:
 
 
 def section(entry: Entry) -> Section:
-    """Return the table of one installed adapter, whatever its class does when it is looked at."""
+    """Return the table of one installed adapter, even if its class raises when it is read."""
     table, ours = f"adapters.{entry.name}", entry.distribution == OURS
     try:
         cls = entry.load()
     except Unusable as unusable:
         return Section(table, "", {}, unusable=unusable.reason, ours=ours)
     common = options(Delivery)
-    every = _or(options, cls, {})
+    declared = _attempt(options, cls, {})
     return Section(
         table,
-        _or(_summary, cls, ""),
-        {key: each for key, each in every.items() if key not in common},
-        () if every else _or(parameters, cls, None),
-        _or(unsupported, cls, {}),
+        _attempt(_summary, cls, ""),
+        {key: option for key, option in declared.items() if key not in common},
+        () if declared else _attempt(parameters, cls, None),
+        _attempt(unsupported, cls, {}),
         ours=ours,
     )
 
@@ -93,8 +93,8 @@ def _summary(cls: object) -> str:
     return line.replace("``", "")
 
 
-def _or(read: Callable[[Any], Any], cls: object, otherwise: Any) -> Any:
-    """Return what reading a foreign class gives; what it raises is its own loss."""
+def _attempt(read: Callable[[Any], Any], cls: object, otherwise: Any) -> Any:
+    """Return ``read(cls)`` of a foreign class, or ``otherwise`` when that raises."""
     try:
         return read(cls)
     except Exception:

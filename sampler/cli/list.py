@@ -10,7 +10,9 @@ from sampler._contract.declaration import short
 from sampler._registry.discovery import GROUP as SAMPLERS
 from sampler.agent.config.plugins import GROUP as ADAPTERS
 from sampler.agent.config.plugins import Entry, Unusable, catalogue
+from sampler.cli.exits import OK
 from sampler.cli.keys import section
+from sampler.cli.layout import WIDTH, counted
 
 
 def show(what: str | None, *, as_json: bool = False) -> int:
@@ -23,17 +25,17 @@ def show(what: str | None, *, as_json: bool = False) -> int:
     }
     if as_json:
         print(json.dumps(found if what is None else found[what], indent=2))
-        return 0
+        return OK
     for kind, rows in found.items():
         print(f"{kind}:")
         for row in rows:
             origin = f"{row['distribution']} {row['version']}"
             start = f"  {row['name']:<11} {origin:<18} "
             text = start + _text(kind, row)
-            if row["available"]:  # a remedy is to be copied: it stays on its line
-                text = textwrap.fill(text, 80, subsequent_indent=" " * 33)
+            if row["available"]:  # else it ends with a command to copy, which stays on one line
+                text = textwrap.fill(text, WIDTH, subsequent_indent=" " * 33)
             print(text)
-    return 0
+    return OK
 
 
 def _describe(kind: str, entry: Entry) -> dict[str, Any]:
@@ -54,8 +56,8 @@ def _sampler(entry: Entry) -> dict[str, Any]:
         return {"metrics": sorted(map(str, loaded.get("metrics") or ()))}
     except Unusable as unusable:
         return {"available": False, "reason": unusable.reason}
-    except Exception as error:  # whatever the object is
-        return {"available": False, "reason": f"is no sampler: {short(error)}"}
+    except Exception as error:  # foreign code
+        return {"available": False, "reason": f"is not a sampler: {short(error)}"}
 
 
 def _adapter(entry: Entry) -> dict[str, Any]:
@@ -76,6 +78,6 @@ def _text(kind: str, row: dict[str, Any]) -> str:
     if not row["available"]:
         return f"unavailable: {row['reason']}"
     if kind == "samplers":
-        return f"{len(row['metrics'])} metrics"
-    lost = f" Does not carry: {', '.join(row['unsupported'])}." if row["unsupported"] else ""
-    return f"{row['help']}{lost}".strip()
+        return counted(len(row["metrics"]), "metric")
+    words = ", ".join(row["unsupported"])
+    return f"{row['help']} Does not carry: {words}.".strip() if words else row["help"]

@@ -1,4 +1,4 @@
-"""What goes to standard error: lines for people, or one JSON object a record for machines."""
+"""Standard error: lines for people, or for machines one JSON object for each record."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class JSONFormatter(logging.Formatter):
     """Formats a record as one line of JSON: time (RFC 3339, UTC), level, logger, message."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line; a traceback is its ``exception``, a stack its ``stack``."""
+        """Return the line; a traceback goes into ``exception``, a stack into ``stack``."""
         seconds = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
         fields = {
             "time": f"{seconds}.{int(record.msecs):03d}Z",
@@ -45,8 +45,8 @@ def log_to_stderr(loudness: int, form: str = "text") -> None:
 
     Args:
         loudness: 0 for INFO, 1 for DEBUG, -1 for WARNING, less for ERROR.
-        form: one of :data:`FORMATS`. ``json`` makes records of Python's warnings and of
-            uncaught exceptions, too.
+        form: one of :data:`FORMATS`. With ``json``, Python's warnings and uncaught exceptions
+            become records, too.
     """
     levels = {0: logging.INFO, -1: logging.WARNING}
     level = logging.DEBUG if loudness > 0 else levels.get(loudness, logging.ERROR)
@@ -60,8 +60,8 @@ def log_to_stderr(loudness: int, form: str = "text") -> None:
         threading.excepthook = _uncaught_in_thread
 
 
-def tell(problems: str, form: str = "text") -> None:
-    """Print problems that end the command, a line each; in JSON each is a record."""
+def print_problems(problems: str, form: str = "text") -> None:
+    """Print problems that end the command, one a line; in JSON each is a record."""
     if form == "text":
         print(problems, file=sys.stderr)
         return
@@ -72,7 +72,7 @@ def tell(problems: str, form: str = "text") -> None:
 def _message(record: logging.LogRecord) -> str:
     try:
         return record.getMessage()
-    except Exception:  # whoever logged it gave other arguments than it names
+    except Exception:  # the arguments do not fit the message
         return f"{record.msg} {short(record.args)}"
 
 

@@ -1,4 +1,4 @@
-"""Arguments in, exit status out."""
+"""The arguments of each command, and the exit status."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING
 
 from sampler._runtime.log import log
 from sampler.cli.exits import CONFIG, OK, UNAVAILABLE, USAGE
-from sampler.cli.logs import FORMATS, log_to_stderr, tell
+from sampler.cli.logs import FORMATS, log_to_stderr, print_problems
 from sampler.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _EPILOG = """\
-exit status: 0 fine; 2 wrong arguments; 69 an endpoint does not answer, or a
-package is not installed; 78 the configuration has problems.
+exit status: 0 success; 2 wrong arguments; 69 an endpoint does not answer, or a
+package is not installed; 78 the configuration has problems. 'sampler validate'
+and 'sampler demo' end with 1 when they find a fault.
 
-'sampler COMMAND -h' says more of each. Without a configuration, 'sampler run'
-serves this process' numbers on http://127.0.0.1:9464/metrics.
+'sampler COMMAND -h' describes a command. Without a configuration, 'sampler run'
+serves the numbers of its own process on http://127.0.0.1:9464/metrics.
 """
 
 _CONFIG = """
@@ -29,12 +30,12 @@ _CONFIG = """
   sampler config schema    a JSON Schema of sampler.toml, for editors
   sampler config markdown  every key, as a page of documentation
 
-Sample and schema hold every key of every adapter that is installed.
+They hold every key of every installed adapter; the page, of ours only.
 """
 
 _EXPLAIN = """
-  sampler explain interval              a key, wherever it may stand
-  sampler explain adapters.eu.prefix    a key of a table
+  sampler explain interval              a key, in every table that has it
+  sampler explain adapters.eu.prefix    a key of one table
   sampler explain graphite              an adapter, or a sampler
   sampler explain process.cpu.time      a metric, by its full name
   sampler explain oldest                why entries were dropped, samples
@@ -44,8 +45,8 @@ _EXPLAIN = """
 """
 
 _VALIDATE = """
-Two consumers pull it, in turns and at once; each breach is printed with its
-clause and a remedy. The longer, and the busier its source, the more is seen.
+Two consumers pull the sampler, in turns and at once. Each breach is printed
+with its clause and a remedy. A longer run, and a busier source, show more.
 
   sampler validate mypool.metrics:SAMPLER    a mapping in a module
   sampler validate process                   an installed sampler
@@ -63,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit status.
     """
-    for stream in (sys.stdout, sys.stderr):  # a name may be what a terminal cannot show
+    for stream in (sys.stdout, sys.stderr):  # a name may have characters the terminal lacks
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     parser = _parser()
@@ -76,23 +77,29 @@ def main(argv: Sequence[str] | None = None) -> int:
         status: int = arguments.run(arguments)
     except ConfigurationError as error:
         log.flush()
-        tell(str(error), arguments.log_format)
+        print_problems(str(error), arguments.log_format)
         return CONFIG
-    except BrokenPipeError:  # the reader, such as head, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing more to flush
-        return 0
+    except BrokenPipeError:  # the reader has ended, as head does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
+        return OK
     finally:
         log.flush()
     return status
 
 
 def _parser() -> argparse.ArgumentParser:
-    # Each verb's module is imported by its own function: `sampler version` needs none of them.
+    # Each command's module is imported by its own function: `sampler version` needs none.
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("-v", "--verbose", action="count", default=0, help="say more")
-    common.add_argument("-q", "--quiet", action="count", default=0, help="say only errors")
+    common.add_argument("-v", "--verbose", action="count", default=0, help="log more")
     common.add_argument(
-        "--log-format", choices=FORMATS, default="text", help="of the log, on standard error"
+        "-q", "--quiet", action="count", default=0, help="log only warnings; -qq: only errors"
+    )
+    common.add_argument(
+        "--log-format",
+        choices=FORMATS,
+        default="text",
+        metavar="FORMAT",
+        help="of the log on standard error: text (the default) or json",
     )
     parser = argparse.ArgumentParser(
         prog="sampler",
@@ -100,10 +107,10 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    def verb(name: str, text: str, more: str = "") -> argparse.ArgumentParser:
-        return verbs.add_parser(
+    def command(name: str, text: str, more: str = "") -> argparse.ArgumentParser:
+        return commands.add_parser(
             name,
             help=text,
             description=f"{text}\n{more}".strip(),
@@ -111,56 +118,70 @@ def _parser() -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
 
-    def config_file(command: argparse.ArgumentParser) -> None:
-        command.add_argument(
+    def config_file(of: argparse.ArgumentParser) -> None:
+        of.add_argument(
             "-c",
             "--config",
             metavar="FILE",
             help="configuration; default: $SAMPLER_CONFIG, else ./sampler.toml",
         )
 
-    run = verb("run", "Collect and deliver until told to stop (SIGTERM or Ctrl-C).")
+    run = command("run", "Collect and deliver until told to stop (SIGTERM or Ctrl-C).")
     config_file(run)
     how = run.add_mutually_exclusive_group()
-    how.add_argument("--once", action="store_true", help="pull once, deliver, exit")
+    how.add_argument("--once", action="store_true", help="pull once, deliver, and exit")
     how.add_argument(
-        "--test", action="store_true", help="pull twice, one interval apart, print; send nothing"
+        "--test",
+        action="store_true",
+        help="pull twice, one interval apart, and print; send nothing",
     )
     run.set_defaults(run=_run)
 
-    check = verb("check", "Check a configuration, its samplers and its endpoints.")
+    check = command("check", "Check a configuration, its samplers and its endpoints.")
     config_file(check)
-    check.add_argument("--no-network", action="store_true", help="do not ask the endpoints")
+    check.add_argument(
+        "--no-network", action="store_true", help="do not ask endpoints whether they answer"
+    )
     check.set_defaults(run=_check)
 
-    show = verb("list", "List the installed samplers and adapters.")
-    show.add_argument("what", nargs="?", choices=("samplers", "adapters"), help="only these")
-    show.add_argument("--json", action="store_true", help="for programs")
+    show = command("list", "List the installed samplers and adapters.")
+    show.add_argument("what", nargs="?", choices=("samplers", "adapters"), help="default: both")
+    show.add_argument("--json", action="store_true", help="print JSON, for programs")
     show.set_defaults(run=_list)
 
-    config = verb("config", "Help to write a configuration.", _CONFIG)
-    config.add_argument("what", nargs="?", choices=("sample", "schema", "markdown"), help="which")
+    config = command(
+        "config", "Print a configuration to begin with, its schema, or its page.", _CONFIG
+    )
+    config.add_argument(
+        "what", nargs="?", choices=("sample", "schema", "markdown"), help="see above"
+    )
     config.set_defaults(run=_config, usage=config)
 
-    explain = verb("explain", "Say what a key, an adapter, a metric or a reason is.", _EXPLAIN)
-    explain.add_argument("word", metavar="KEY|CLAUSE", help="or another word, as above")
+    explain = command(
+        "explain",
+        "Explain a key, an adapter, a sampler, a metric, a reason or a clause.",
+        _EXPLAIN,
+    )
+    explain.add_argument("word", metavar="WORD", help="what to explain; see above")
     explain.set_defaults(run=_explain)
 
-    validate = verb("validate", "Does a sampler do what the PEP asks of it?", _VALIDATE)
-    validate.add_argument("reference", metavar="MODULE:NAME", help="the mapping, or a name")
-    validate.add_argument(
-        "--seconds", type=_seconds, default=2.0, metavar="N", help="how long; default: 2"
+    validate = command(
+        "validate", "Check that a sampler does what the PEP requires of it.", _VALIDATE
     )
-    validate.add_argument("--json", action="store_true", help="for programs")
+    validate.add_argument("reference", metavar="MODULE:NAME", help="or an installed sampler")
+    validate.add_argument(
+        "--seconds", type=_seconds, default=2.0, metavar="N", help="for how long; default: 2"
+    )
+    validate.add_argument("--json", action="store_true", help="print JSON, for programs")
     validate.set_defaults(run=_validate)
 
-    demo = verb("demo", "See it work: a busy program, three backends, all inside this process.")
+    demo = command("demo", "See it work: a busy program and three backends in one process.")
     demo.add_argument(
-        "--seconds", type=_seconds, default=15.0, metavar="N", help="how long; default: 15"
+        "--seconds", type=_seconds, default=15.0, metavar="N", help="for how long; default: 15"
     )
     demo.set_defaults(run=_demo)
 
-    version = verb("version", "Print the version.")
+    version = command("version", "Print the version.")
     version.set_defaults(run=_version)
     return parser
 
@@ -169,9 +190,9 @@ def _seconds(text: str) -> float:
     try:
         value = float(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds") from None
     if not 1 <= value <= 3600:
-        raise argparse.ArgumentTypeError("must be 1 to 3600 seconds")
+        raise argparse.ArgumentTypeError(f"{text} is out of range: 1 to 3600 seconds")
     return value
 
 
@@ -198,11 +219,11 @@ def _config(arguments: argparse.Namespace) -> int:
         arguments.usage.print_help(sys.stderr)
         return USAGE
     if arguments.what == "schema":
-        from sampler.cli.schema import schema as text
+        from sampler.cli.config.schema import schema as text
     elif arguments.what == "markdown":
-        from sampler.cli.markdown import markdown as text
+        from sampler.cli.config.markdown import markdown as text
     else:
-        from sampler.cli.sample import sample as text
+        from sampler.cli.config.sample import sample as text
     from sampler.agent.config.plugins import Unusable
 
     try:
@@ -236,4 +257,4 @@ def _version(arguments: argparse.Namespace) -> int:
 
     del arguments
     print(f"sampler-api {version('sampler-api')}")
-    return 0
+    return OK

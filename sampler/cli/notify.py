@@ -1,4 +1,4 @@
-"""Telling systemd how it goes: ``sd_notify(3)``, for units of ``Type=notify``."""
+"""What systemd is told of a unit of ``Type=notify``: ``sd_notify(3)``."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import time
 from sampler._runtime.printable import printable
 
 _DIGITS = 18
-"""Of a number that is believed."""
+"""A longer number in the environment is ignored."""
 
 
 def notify(*lines: str) -> None:
-    """Send assignments such as ``READY=1`` to the service manager; without one nothing happens.
+    """Send assignments such as ``READY=1`` to the service manager; without one, do nothing.
 
     Args:
-        lines: one ``KEY=value`` each.
+        lines: each ``KEY=value``.
     """
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address.startswith(("/", "@")):
@@ -28,18 +28,18 @@ def notify(*lines: str) -> None:
         try:
             manager.connect(address)
             manager.send("\n".join(map(printable, lines)).encode())
-        except OSError:  # a manager that is gone is no reason to stop
+        except OSError:  # the program goes on when its manager is gone
             return
 
 
 def reloading() -> None:
-    """Say that a configuration is being read; ``READY=1`` ends it."""
+    """Report that a configuration is being read, until ``READY=1`` is sent."""
     microseconds = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
     notify("RELOADING=1", f"MONOTONIC_USEC={microseconds}")
 
 
 def watchdog() -> float | None:
-    """Return how many seconds may pass between two ``WATCHDOG=1``; None: nobody watches."""
+    """Return how many seconds may pass between two ``WATCHDOG=1``; None without a watchdog."""
     pid = os.environ.get("WATCHDOG_PID", "")
     if pid and pid != str(os.getpid()):
         return None

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from sampler.agent import Balance
     from sampler.agent.config.settings import AdapterSettings
 
-_ONE_WISH = 0.5
-"""Seconds within which signals are one: a terminal and a supervisor may both send theirs."""
+_SAME_REQUEST = 0.5
+"""Seconds in which further signals count as the first: terminal and supervisor may both send."""
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -36,10 +36,10 @@ def run(config: str | None, *, once: bool = False, test: bool = False) -> int:
     Args:
         config: the file; None: ``./sampler.toml``, or built-in defaults.
         once: pull once, deliver, and end.
-        test: pull twice and print, and send nothing.
+        test: pull twice, print, and send nothing.
 
     Raises:
-        ConfigurationError: with every problem, those of named samplers included.
+        ConfigurationError: with every problem, those of the samplers it names included.
     """
     agent = prepare(config)
     if test:
@@ -53,7 +53,7 @@ def prepare(config: str | None) -> Agent:
     """Return an agent whose configuration and named samplers are known to be good."""
     with EndAtOnce():
         agent = Agent(settings(config))
-        _insist(agent, agent.settings)
+        _require_samplers(agent, agent.settings)
     if not agent.settings.adapters:
         log.warning(
             "%s: no adapter is configured, nothing will be delivered: "
@@ -63,8 +63,8 @@ def prepare(config: str | None) -> Agent:
     return agent
 
 
-def _insist(agent: Agent, wanted: Settings) -> None:
-    """Insist on the samplers that a configuration names."""
+def _require_samplers(agent: Agent, wanted: Settings) -> None:
+    """Load the samplers that a configuration names; each that fails is a problem of it."""
     names = wanted.samplers.enable
     failures = agent.discover(("process",) if names is None else names)
     problems = [f"samplers.enable: {f.sampler!r}: {f.message}" for f in failures]
@@ -73,94 +73,96 @@ def _insist(agent: Agent, wanted: Settings) -> None:
 
 
 def _forever(agent: Agent, config: str | None) -> int:
-    told = _told()
+    signals = _signal_pipe()
     agent.start()
     log.info("running with %s", agent.settings.file)
-    for each in agent.settings.adapters:
-        log.info("adapter %r: %s", each.name, _describe(each))
+    for configured in agent.settings.adapters:
+        log.info("adapter %r: %s", configured.name, _described(configured))
     if agent.settings.file == DEFAULTS:
         log.info(
             "no configuration: serving http://127.0.0.1:9464/metrics; to add an adapter: "
             "sampler config sample > sampler.toml, edit it, and run again"
         )
     notify("READY=1", f"STATUS=running with {agent.settings.file}")
-    while _wait(told, agent) == signal.SIGHUP:
+    while _wait(signals, agent) == signal.SIGHUP:
         _reload(agent, config)
     notify("STOPPING=1")
     log.info("stopping: sending what waits, %g s at most", agent.settings.program.flush_timeout)
-    impatient = time.monotonic() + _ONE_WISH
+    another_request = time.monotonic() + _SAME_REQUEST
 
-    def drain(*_: object) -> None:
-        if time.monotonic() > impatient:  # whoever says it again has no more patience
+    def stop_at_once(*_: object) -> None:
+        if time.monotonic() > another_request:
             agent.stop(0.0)
 
     for number in _SIGNALS:
-        signal.signal(number, drain)
+        signal.signal(number, stop_at_once)
     for name, balance in agent.stop().items():
         log.info("%s: %s", printable(name), ledger(balance))
-    for number in _SIGNALS:  # the interpreter's end gives a handler up, and not this
+    for number in _SIGNALS:  # the interpreter removes handlers as it ends, but not SIG_IGN
         signal.signal(number, signal.SIG_IGN)
     return OK
 
 
 def _reload(agent: Agent, config: str | None) -> None:
-    """Go on with the configuration as it is now; a bad one changes nothing and says why."""
+    """Read the configuration again and apply it; a bad one is logged and changes nothing."""
     reloading()
-    before = {each.name: each for each in agent.settings.adapters}
+    before = {configured.name: configured for configured in agent.settings.adapters}
     try:
         wanted = settings(config)
-        _insist(agent, wanted)
+        _require_samplers(agent, wanted)
         agent.reload(wanted)
     except ConfigurationError as error:
-        log.error("%s\nnot reloaded: running on as before", error)
+        log.error("%s\nnot reloaded: the previous configuration stays in use", error)
     else:
         log.info("reloaded %s", agent.settings.file)
-        for each in agent.settings.adapters:
-            if before.pop(each.name, None) != each:
-                log.info("adapter %r: %s", each.name, _describe(each))
+        for configured in agent.settings.adapters:
+            if before.pop(configured.name, None) != configured:
+                log.info("adapter %r: %s", configured.name, _described(configured))
         for name in before:
-            log.info("adapter %r: gone", name)
+            log.info("adapter %r: removed", name)
     notify("READY=1", f"STATUS=running with {agent.settings.file}")
 
 
-def _wait(told: int, agent: Agent) -> int:
-    """Return the number of the next signal; meanwhile tell a watchdog that all is well."""
+def _wait(signals: int, agent: Agent) -> int:
+    """Return the number of the next signal; until then, notify the watchdog while all is well."""
     pause = watchdog()
-    said = ""
-    while not select.select([told], [], [], pause)[0]:
+    logged = ""
+    while not select.select([signals], [], [], pause)[0]:
         if agent.alive():
             notify("WATCHDOG=1")
-        elif said != (said := "; ".join(f"{name}: {why}" for name, why in unhealthy().items())):
-            log.error("the watchdog is told nothing, as not every thread serves: %s", said)
-    numbers = os.read(told, 64)
-    # Whatever else came, being told to stop comes first.
+        elif logged != (logged := "; ".join(f"{n}: {why}" for n, why in unhealthy().items())):
+            log.error("the watchdog is not notified, as these threads do not serve: %s", logged)
+    numbers = os.read(signals, 64)
+    # A request to stop goes before one to reload.
     return next((n for n in numbers if n != signal.SIGHUP), signal.SIGHUP)
 
 
-def _told() -> int:
-    """Return a descriptor from which the numbers of the signals that came can be read.
+def _signal_pipe() -> int:
+    """Return a descriptor from which the numbers of received signals can be read.
 
-    The interpreter writes to it at once, on whichever thread the signal meets. A handler of our
-    own would wait for the main thread, which waits; one that takes a lock, as Event.set does,
+    The interpreter writes to it at once, on whichever thread a signal arrives. A Python handler
+    would run on the main thread only, which waits; and one that takes a lock, as Event.set does,
     deadlocks on the second signal.
     """
-    told, tell = os.pipe()
-    os.set_blocking(tell, False)
-    signal.set_wakeup_fd(tell, warn_on_full_buffer=False)
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     for number in _SIGNALS:
         signal.signal(number, lambda *_: None)
-    return told
+    return reading
 
 
-def _describe(each: AdapterSettings) -> str:
-    described = options(type(each.adapter))
-    keys = {name: getattr(each.adapter, name) for name in described}
-    shown = ", ".join(
-        f"{name} = {'(secret)' if described[name].secret and value else repr(value)}"
-        for name, value in keys.items()
-        if value != described[name].default or name in each.table
+def _described(configured: AdapterSettings) -> str:
+    """Return an adapter's type, interval, and the keys that were set or are not the default."""
+    known = options(type(configured.adapter))
+    values = {name: getattr(configured.adapter, name) for name in known}
+    keys = ", ".join(
+        f"{name} = {'(secret)' if known[name].secret and value else repr(value)}"
+        for name, value in values.items()
+        if value != known[name].default or name in configured.table
     )
-    return f"{each.type}, every {each.interval:g} s" + (f": {shown}" if shown else "")
+    kind = f"{configured.type}, every {configured.interval:g} s"
+    return f"{kind}: {keys}" if keys else kind
 
 
 def _once(agent: Agent) -> int:
@@ -170,8 +172,8 @@ def _once(agent: Agent) -> int:
     for name, balance in pushed.items():
         print(f"{printable(name)}: {ledger(balance)}")
     for name in balances.keys() - pushed.keys():
-        print(f"{printable(name)}: is scraped, takes no part in --once")
-    _say_failures(snapshot)
+        print(f"{printable(name)}: is scraped, so --once delivers nothing by it")
+    _print_failures(snapshot)
     for name, trouble in agent.troubles().items():
         print(f"{printable(name)}: does not answer: {trouble}", file=sys.stderr)
     return UNAVAILABLE if agent.troubles() else OK
@@ -192,7 +194,7 @@ def _test(agent: Agent) -> int:
 
 
 def ledger(balance: Balance) -> str:
-    """Show an account as the law reads."""
+    """Return a balance as the equation of the law."""
     dropped = {reason: n for reason, n in balance.dropped.items() if n}
     reasons = "".join(f" {reason} {n}" for reason, n in dropped.items())
     recovered = f" + {balance.recovered} recovered" if balance.recovered else ""
@@ -203,6 +205,6 @@ def ledger(balance: Balance) -> str:
     )
 
 
-def _say_failures(snapshot: Snapshot) -> None:
+def _print_failures(snapshot: Snapshot) -> None:
     for failure in snapshot.failures:
         print(f"sampler {failure.sampler!r}: {failure.message}", file=sys.stderr)

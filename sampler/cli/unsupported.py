@@ -1,4 +1,4 @@
-"""What a configured adapter cannot carry of the entries there are."""
+"""What an adapter's backend cannot carry, and which metrics of a snapshot lose by it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from sampler._contract.snapshot import Series, Snapshot
 
 EXACT = 2**53
-"""Above it not every integer is a double."""
+"""Above it, not every integer can be written as a double."""
 
-_CONCERNS: Mapping[str, Callable[[Series, Any], bool]] = {
+_AFFECTS: Mapping[str, Callable[[Series, Any], bool]] = {
     "unit": lambda series, _: bool(series.unit),
     "help": lambda series, _: bool(series.help),
     "kind": lambda series, _: series.kind == "counter",
@@ -37,18 +37,19 @@ def unsupported(adapter: Any) -> dict[str, str]:
     return {word: str(declared[word]) for word in UNSUPPORTED if word in declared}
 
 
-def concerned(adapter: Any, snapshot: Snapshot) -> Iterator[tuple[str, list[str], str]]:
-    """Yield each loss that the entries of a snapshot suffer, but for the agent's own.
+def affected(adapter: Any, snapshot: Snapshot) -> Iterator[tuple[str, list[str], str]]:
+    """Yield what an adapter cannot carry of a snapshot's entries, the agent's own left out.
 
     Yields:
-        The word, the metrics it concerns, and the adapter's sentence.
+        A word of :data:`sampler.agent.UNSUPPORTED`, the metrics that lose by it, and the
+        adapter's sentence.
     """
     for word, sentence in unsupported(adapter).items():
         if word == "timestamps":
             late = [b for b in snapshot.blocks if b.time < snapshot.time]
             metrics = {series.name for block in late for series, _ in block}
         else:
-            metrics = {series.name for series, value in snapshot if _CONCERNS[word](series, value)}
+            metrics = {series.name for series, value in snapshot if _AFFECTS[word](series, value)}
         metrics = {name for name in metrics if not is_reserved(name)}
         if metrics:
             yield word, sorted(metrics), sentence

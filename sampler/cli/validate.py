@@ -7,14 +7,14 @@ import logging
 import os
 import pkgutil
 import sys
-import textwrap
 from typing import TYPE_CHECKING, Any
 
 from sampler._contract.declaration import short
 from sampler._registry.discovery import GROUP
 from sampler._runtime.printable import did_you_mean
 from sampler.agent.config.plugins import Unusable, catalogue
-from sampler.cli.exits import BREACHES, OK, USAGE
+from sampler.cli.exits import FAULTY, OK, USAGE
+from sampler.cli.layout import counted, wrapped
 from sampler.validate import examine
 
 if TYPE_CHECKING:
@@ -22,17 +22,15 @@ if TYPE_CHECKING:
 
     from sampler.validate import Examination
 
-_WIDTH = 80
-
 
 def validate(reference: str, *, seconds: float, as_json: bool = False) -> int:
     """Pull a sampler for a while and print every breach; return the exit status.
 
     Args:
-        reference: ``module:object``, looked for in the working directory, too; or the name of an
+        reference: ``module:object``, which may be in the working directory; or the name of an
             installed sampler.
         seconds: for how long.
-        as_json: for programs.
+        as_json: print JSON, for programs.
 
     Returns:
         0 without a breach, 1 with one, 2 when there is nothing to pull.
@@ -43,19 +41,19 @@ def validate(reference: str, *, seconds: float, as_json: bool = False) -> int:
     except _NotFound as error:
         print(f"sampler validate: {reference}: {error}", file=sys.stderr)
         return USAGE
-    said = Progress() if sys.stderr.isatty() and not as_json else None
-    found = examine(sampler, seconds=seconds, progress=said)
-    if said is not None:
-        said.clear()
+    bar = Progress() if sys.stderr.isatty() and not as_json else None
+    found = examine(sampler, seconds=seconds, progress=bar)
+    if bar is not None:
+        bar.clear()
     if as_json:
         _print_json(found)
     else:
         _print(reference, found)
-    return OK if found.conforms else BREACHES
+    return OK if found.conforms else FAULTY
 
 
 class _NotFound(Exception):
-    """There is no such object; the message says why."""
+    """There is no such sampler; the message says why."""
 
 
 def _load(reference: str) -> Mapping[str, Any]:
@@ -71,18 +69,18 @@ def _load(reference: str) -> Mapping[str, Any]:
     except Unusable as unusable:
         raise _NotFound(unusable.reason) from None
     except (ValueError, AttributeError) as error:
-        raise _NotFound(f"is no MODULE:NAME of an object: {error}") from None
+        raise _NotFound(f"not the MODULE:NAME of an object: {error}") from None
     except ModuleNotFoundError as error:
         raise _NotFound(f"there is no module {error.name!r}") from None
-    except (Exception, SystemExit) as error:  # whatever the module does
+    except (Exception, SystemExit) as error:  # foreign code
         raise _NotFound(f"cannot be imported: {short(error)}") from None
 
 
 class Progress:
-    """A bar on standard error."""
+    """A progress bar on standard error."""
 
     def __call__(self, done: float) -> None:
-        """Show how much is done, from 0 to 1."""
+        """Draw the bar; ``done`` is 0 to 1."""
         bar = "#" * round(40 * done)
         print(f"\rwatching [{bar:<40}] {done:4.0%}", end="", file=sys.stderr, flush=True)
 
@@ -92,14 +90,14 @@ class Progress:
 
 
 def _from_validate(record: logging.LogRecord) -> bool:
-    """Let through what is no complaint about a sampler: those are in the report."""
+    """Keep warnings about a sampler out of the log: the report has them."""
     return record.levelno > logging.WARNING
 
 
 def _print(reference: str, found: Examination) -> None:
     for breach in found.breaches:
-        print(_filled(f"{breach.clause}  {breach.message}"))
-        print(_filled(f"      do: {breach.remedy}"))
+        print(wrapped(f"{breach.clause}  {breach.message}", 6))
+        print(wrapped(f"      do: {breach.remedy}", 6))
     clauses = {breach.clause for breach in found.breaches}
     if found.conforms:
         print(
@@ -107,18 +105,9 @@ def _print(reference: str, found: Examination) -> None:
             f"({found.series} series, {found.moved} of them moved)"
         )
     else:
-        print(f"{reference}: {len(found.breaches)} breaches of {len(clauses)} clauses")
+        breaches = counted(len(found.breaches), "breach", "breaches")
+        print(f"{reference}: {breaches} of {counted(len(clauses), 'clause')}")
         print(f"'sampler explain {min(clauses)}' prints a clause")
-
-
-def _filled(line: str) -> str:
-    return textwrap.fill(
-        line,
-        _WIDTH,
-        subsequent_indent=" " * 6,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
 
 
 def _print_json(found: Examination) -> None:

@@ -159,6 +159,8 @@ def call(frame, event, argument, names):
         return None
     if caller is None or "adapterkit" not in caller.f_code.co_filename:
         return None
+    if caller.f_code.co_name == "__del__":  # 3.14 reports what finalizers call, too
+        return None
     if threading.current_thread().name not in names or what.endswith(("lock.__exit__", "__del__")):
         return None  # nobody gets what a finalizer raises; a lock stays locked
     return what, caller.f_code.co_qualname, caller.f_lineno

@@ -256,7 +256,7 @@ def test_check_reports_unknown_keys_and_refused_samples(tmp_path) -> None:
     assert done.returncode == 0, done.stderr
     assert "unknown key 'sampel' (did you mean 'sample'?)" in done.stderr
     assert "1 type" in done.stderr
-    assert "sampler 'odd': 1 entries" in done.stdout
+    assert "sampler 'odd': 1 entry" in done.stdout
 
 
 def test_a_malformed_sampler_is_told_with_every_fault(tmp_path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sampler.cli.markdown import markdown
+from sampler.cli.config.markdown import markdown
 from tests.cli.foreign import install
 from tests.support.command import sampler
 

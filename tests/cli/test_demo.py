@@ -76,7 +76,9 @@ def test_a_missing_package_is_one_clear_line(tmp_path) -> None:
     (tmp_path / "rich.py").write_text("raise ModuleNotFoundError(name='rich')")
     done = sampler("demo", PYTHONPATH=str(tmp_path))
     assert done.returncode == 69
-    assert done.stderr == "sampler demo needs 'rich': pip install 'sampler-api[demo]'\n"
+    assert done.stderr == (
+        "sampler demo needs 'rich', which is not installed: pip install 'sampler-api[demo]'\n"
+    )
 
 
 def balance(collected: int, delivered: int) -> Balance:

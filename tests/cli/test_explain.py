@@ -11,7 +11,8 @@ from sampler.agent import UNSUPPORTED
 from sampler.agent.delivery.ledger import REASONS as LAW
 from sampler.cli import explain as module
 from sampler.cli.keys import sections
-from sampler.cli.reasons import DROPPED, FAILED, LOST, REASONS, REFUSED
+from sampler.cli.reasons import DROPPED, FAILED, REASONS, REFUSED
+from sampler.cli.reasons import UNSUPPORTED as EXPLAINED
 from tests.cli.foreign import install
 from tests.support.command import sampler
 
@@ -26,7 +27,7 @@ def explained(word: str, **env: str) -> str:
     return " ".join(done.stdout.split())
 
 
-def literals(function: str, position: int, files: str = "_*.py") -> set[str]:
+def literals(function: str, position: int, files: str = "**/*.py") -> set[str]:
     """Return the texts that the core gives to a function as its argument at ``position``."""
     found = set()
     for file in (ROOT / "sampler").glob(files):
@@ -124,11 +125,11 @@ def test_explaining_runs_no_sampler_and_imports_no_others(tmp_path) -> None:
 def test_every_reason_is_explained() -> None:
     """Each that the law, the intake and the collector count."""
     assert set(LAW) <= DROPPED.keys()
-    assert literals("Refused", 1) <= REFUSED.keys()
+    assert literals("RefusedSample", 1) <= REFUSED.keys()
     assert literals("_give_up", 1) | literals("_abandon", 1) <= FAILED.keys()
-    assert literals("Failure", 1, "_collector.py") <= FAILED.keys()
+    assert literals("Failure", 1, "_pull/*.py") <= FAILED.keys()
     assert len(REASONS) == len(DROPPED) + len(REFUSED) + len(FAILED)
-    assert tuple(LOST) == UNSUPPORTED
+    assert tuple(EXPLAINED) == UNSUPPORTED
 
 
 def test_every_key_is_explained_with_its_meaning() -> None:

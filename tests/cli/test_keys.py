@@ -15,11 +15,11 @@ from sampler.agent import options
 from sampler.agent.config.plugins import catalogue
 from sampler.agent.config.settings import Delivery, Program, Samplers
 from sampler.agent.delivery.ledger import REASONS as DROPS
+from sampler.cli.config.markdown import markdown
+from sampler.cli.config.sample import sample
+from sampler.cli.config.schema import schema
 from sampler.cli.explain import REASONS
 from sampler.cli.keys import sections
-from sampler.cli.markdown import markdown
-from sampler.cli.sample import sample
-from sampler.cli.schema import schema
 from tests.support.command import sampler
 
 ROOT = Path(__file__).parents[2]

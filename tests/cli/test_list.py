@@ -57,7 +57,7 @@ def test_malformed_samplers_cost_only_themselves(foreign) -> None:
     """What is no mapping is told; metrics that are none are none."""
     listed = rows("samplers", PYTHONPATH=foreign)
     assert not listed["none"]["available"]
-    assert listed["none"]["reason"].startswith("is no sampler")
+    assert listed["none"]["reason"].startswith("is not a sampler")
     assert listed["odd"]["metrics"] == ["a", "b"]
     assert "process.cpu.time".removeprefix("process.") in listed["process"]["metrics"]
 

@@ -69,7 +69,7 @@ def test_a_bad_file_changes_nothing_and_says_why(tmp_path) -> None:
         with command("run", cwd=tmp_path) as (process, said):
             wait_for(lambda: sink.lines, what="lines")
             file.write_text(f"{good}prot = 1\n[samplers]\nenable = 7\n")
-            tell(process, signal.SIGHUP, said, "not reloaded: running on as before")
+            tell(process, signal.SIGHUP, said, "not reloaded: the previous configuration")
             prot = "adapters.graphite.prot: unknown key (did you mean 'port'?)"
             wait_for(lambda: prot in said(), what="one problem")
             wait_for(lambda: "samplers.enable: expected a list" in said(), what="the other one")

@@ -8,7 +8,7 @@ import attrs
 
 from sampler.agent import Batch, Block, HistogramValue, Series, Snapshot
 from sampler.agent.console import Console
-from sampler.cli.unsupported import concerned, unsupported
+from sampler.cli.unsupported import affected, unsupported
 from tests.support.command import sampler
 
 
@@ -32,7 +32,7 @@ def found(declared, *, late=False) -> dict[str, list[str]]:
     """Return what concerns a snapshot, by word."""
     block = Block("db", SERIES, VALUES, 100.0 - late)
     shot = Snapshot((block,), 100.0, 0.0, {})
-    return {word: metrics for word, metrics, _ in concerned(Lossy(declared), shot)}
+    return {word: metrics for word, metrics, _ in affected(Lossy(declared), shot)}
 
 
 def test_each_loss_concerns_the_entries_that_have_what_is_lost() -> None:

@@ -90,7 +90,7 @@ def test_what_no_registry_would_take_is_a_breach(validate, name) -> None:
         ("mine:NONE", "has no attribute 'NONE'"),
         ("nowhere:SAMPLER", "there is no module 'nowhere'"),
         ("broken:SAMPLER", "ZeroDivisionError"),
-        ("a b:c", "no MODULE:NAME"),
+        ("a b:c", "not the MODULE:NAME of an object"),
     ],
 )
 def test_what_cannot_be_imported_is_said_without_a_traceback(validate, reference, said) -> None:

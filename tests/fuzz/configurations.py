@@ -21,7 +21,7 @@ from sampler import ConfigurationError
 from sampler.agent import options
 from sampler.agent.config.plugins import catalogue
 from sampler.agent.config.settings import Delivery, Program, Samplers, Settings, read
-from sampler.cli.sample import sample
+from sampler.cli.config.sample import sample
 from tests.support.command import environment
 
 if TYPE_CHECKING:

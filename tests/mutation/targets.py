@@ -67,7 +67,7 @@ TARGETS = (
     ),
     *(
         Target(
-            f"sampler/agent/{name}.py",
+            f"sampler/agent/spool/{name}.py",
             ("tests/chaos/test_spool_damage.py", "tests/agent/test_spool.py"),
         )
         for name in ("records", "segments")

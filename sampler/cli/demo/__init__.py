@@ -1,4 +1,4 @@
-"""``sampler demo``: the main job on embedded defaults, all inside one process."""
+"""``sampler demo``: a program, an agent and three receivers in one process."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from sampler.cli.exits import OK, UNAVAILABLE
+from sampler.cli.exits import FAULTY, OK, UNAVAILABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from sampler.agent import Agent
     from sampler.cli.demo.receivers import GraphiteReceiver, Scraper, StatsDReceiver
     from sampler.cli.demo.screen import Screen
-    from sampler.cli.demo.verdict import Recorder
+    from sampler.cli.demo.verdict import Recorder, Verdict
 
 INTERVAL = 1.0
 _FRAME = 0.125
 
 
 def demo(seconds: float) -> int:
-    """Sample a busy program for a while and compare what arrived.
+    """Sample a busy program for a while and compare what was sent with what arrived.
 
     Args:
-        seconds: how long; Ctrl-C ends earlier.
+        seconds: for how long; Ctrl-C ends it earlier.
 
     Returns:
         0 when every receiver holds what was collected, else 1; 69 when a package is missing.
@@ -36,9 +36,12 @@ def demo(seconds: float) -> int:
         import statsd  # noqa: F401
     except ModuleNotFoundError as missing:
         remedy = "pip install 'sampler-api[demo]'"
-        print(f"sampler demo needs {missing.name!r}: {remedy}", file=sys.stderr)
+        print(
+            f"sampler demo needs {missing.name!r}, which is not installed: {remedy}",
+            file=sys.stderr,
+        )
         return UNAVAILABLE
-    logging.getLogger("sampler").setLevel(logging.ERROR)  # the page has no room for a log
+    logging.getLogger("sampler").setLevel(logging.ERROR)  # a log would spoil the screen
     return _run(seconds)
 
 
@@ -60,17 +63,17 @@ def _run(seconds: float) -> int:
     balances = agent.balances()
     verdicts = [
         verdict.graphite(balances["graphite"], graphite, recorder),
-        _settled(lambda: verdict.prometheus(agent.balances()["prometheus"], scraper)),
-        _settled(lambda: verdict.statsd(balances["statsd"], statsd, recorder)),
+        _judged(lambda: verdict.prometheus(agent.balances()["prometheus"], scraper)),
+        _judged(lambda: verdict.statsd(balances["statsd"], statsd, recorder)),
     ]
     graphite.close()
     statsd.close()
     screen.end(verdicts)
-    return 1 if any(each.faults for each in verdicts) else OK
+    return FAULTY if any(each.faults for each in verdicts) else OK
 
 
 def _agent(workshop: Mapping[str, Any], graphite: int, statsd: int, recorder: Recorder) -> Agent:
-    """Wire the workshop and this process to three adapters and the recorder."""
+    """Return an agent that samples workshop and process for three adapters and the recorder."""
     import attrs
 
     from sampler import Registry
@@ -104,7 +107,7 @@ def _watch(
     receivers: tuple[GraphiteReceiver, StatsDReceiver, Scraper],
     recorder: Recorder,
 ) -> None:
-    """Scrape once an interval and draw, until the time is over or Ctrl-C."""
+    """Scrape once an interval and draw the screen, until the time is over or Ctrl-C is pressed."""
     graphite, statsd, scraper = receivers
     (address,) = (
         each.adapter.address for each in agent.settings.adapters if each.type == "prometheus"
@@ -126,15 +129,16 @@ def _watch(
             time.sleep(_FRAME)
     except KeyboardInterrupt:
         pass
-    _settled(lambda: agent.balances()["statsd"].queued == 0)
+    _wait_until(lambda: agent.balances()["statsd"].queued == 0)
 
 
-def _settled(judge: Callable[[], Any], limit: float = 2.0) -> Any:
-    """Ask again for a moment: datagrams may still be on their way between two threads."""
+def _judged(judge: Callable[[], Verdict]) -> Verdict:
+    """Return a verdict, without faults if there soon are none: datagrams need a moment."""
+    _wait_until(lambda: not judge().faults)
+    return judge()
+
+
+def _wait_until(condition: Callable[[], bool], limit: float = 2.0) -> None:
     deadline = time.monotonic() + limit
-    while True:
-        found = judge()
-        fine = not found.faults if hasattr(found, "faults") else found
-        if fine or time.monotonic() > deadline:
-            return found
+    while not condition() and time.monotonic() < deadline:
         time.sleep(0.02)

@@ -1,4 +1,4 @@
-"""The demo's receivers: they count by the protocols' rules, knowing nothing of our encoders."""
+"""The demo's receivers: they count by each protocol's rules and share no code with adapters."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class Receiver:
     """Listens on a free loopback port, on threads of its own.
 
     Attributes:
-        port: where.
-        bad: lines it could not read.
+        port: where it listens.
+        bad: lines that could not be read.
     """
 
     def __init__(self, server: Any, handler: type[socketserver.BaseRequestHandler]) -> None:
@@ -31,12 +31,12 @@ class Receiver:
         ).start()
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         self._server.shutdown()
         self._server.server_close()
 
     def take(self, text: str) -> None:
-        """Count what arrived."""
+        """Count the lines of a text that arrived."""
         with self._lock:
             for line in text.splitlines():
                 try:
@@ -60,16 +60,17 @@ class _Datagram(socketserver.DatagramRequestHandler):
         self.server.receiver.take(self.rfile.read().decode())  # type: ignore[attr-defined]
 
 
-_PART = re.compile(r"\.queue\.time\.(sum|p\d+)\Z")
-"""What a histogram has beside its count."""
+_HISTOGRAM_PART = re.compile(r"\.queue\.time\.(sum|p\d+)\Z")
+"""Paths of a histogram other than its count."""
 
 
 class GraphiteReceiver(Receiver):
-    """Takes carbon's plaintext protocol: ``path value seconds`` lines over TCP.
+    """Receives carbon's plaintext protocol: ``path value seconds`` lines over TCP.
 
     Attributes:
         lines: lines received.
-        last: path to its newest value.
+        parts: lines of them that are parts of a histogram other than its count.
+        last: each path's newest value.
     """
 
     def __init__(self) -> None:
@@ -88,15 +89,16 @@ class GraphiteReceiver(Receiver):
         int(seconds)
         self.last[path] = float(value)
         self.lines += 1
-        self.parts += _PART.search(path) is not None
+        self.parts += _HISTOGRAM_PART.search(path) is not None
 
 
 class StatsDReceiver(Receiver):
-    """Takes StatsD datagrams: adds counters up, and keeps gauges by the daemon's sign rule.
+    """Receives StatsD datagrams: adds counters up; a gauge with a sign is added to its last value.
 
     Attributes:
-        sums: counter to the sum of its differences.
-        gauges: gauge to its value.
+        lines: lines received.
+        sums: the sum of each counter's differences.
+        gauges: each gauge's value.
     """
 
     def __init__(self) -> None:
@@ -122,12 +124,13 @@ class StatsDReceiver(Receiver):
 
 
 class Scraper:
-    """Asks for ``/metrics`` as Prometheus does, once an interval.
+    """Reads ``/metrics`` as Prometheus does.
 
     Attributes:
         scrapes: pages read.
-        entries: entries on them: a histogram's lines are one.
-        last: name and labels to the newest value.
+        entries: entries on them: the lines of a histogram are one entry.
+        bad: lines that could not be read.
+        last: the newest value by name and labels.
     """
 
     def __init__(self) -> None:
@@ -140,7 +143,7 @@ class Scraper:
         """Read one page.
 
         Raises:
-            OSError: nobody answers.
+            OSError: the page cannot be read.
         """
         with urllib.request.urlopen(f"http://{address}/metrics", timeout=5) as answer:
             page = answer.read().decode()

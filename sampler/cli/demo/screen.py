@@ -1,4 +1,4 @@
-"""What the demo shows: live on a terminal, one line a tick in a file."""
+"""The demo's output: a live screen on a terminal, else one line for each tick."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _WIDTH = 80
 
 
 class Screen:
-    """Draws to standard output; without a terminal there is no control code in it."""
+    """Draws on standard output; without control codes unless that is a terminal."""
 
     def __init__(self, seconds: float) -> None:
         self._console = Console(width=None if Console().is_terminal else _WIDTH, highlight=False)
@@ -55,12 +55,12 @@ class Screen:
         last: Mapping[Series, float | HistogramValue],
         rows: Mapping[str, tuple[Balance, str]],
     ) -> None:
-        """Draw the present state.
+        """Draw the current state.
 
         Args:
             elapsed: seconds since the beginning.
             last: each series' newest value.
-            rows: adapter to its account and what its receiver counted.
+            rows: for each adapter its balance, and what its receiver counted.
         """
         source = _Source(last)
         if source.ticks != self._ticks:
@@ -72,8 +72,8 @@ class Screen:
             self._live.update(self._page(elapsed, source, rows))
 
     def end(self, verdicts: list[Verdict]) -> None:
-        """Print the law of each adapter beside its receiver's own count."""
-        self._console.rule("[bold]the law, and what each receiver counted[/]")
+        """Print each adapter's balance beside its receiver's count."""
+        self._console.rule("[bold]what each adapter delivered, and what its receiver counted[/]")
         for verdict in verdicts:
             balance, dropped = verdict.balance, sum(verdict.balance.dropped.values())
             self._console.print(
@@ -93,8 +93,8 @@ class Screen:
         if not faults:
             self._console.print(
                 "[green]Every number arrived.[/] Graphite and Prometheus received each entry "
-                "that was delivered; StatsD's last gauges are equal, and its sums are exactly "
-                "last minus baseline."
+                "that was delivered; StatsD's gauges hold the last values, and its sums equal "
+                "what the counters grew by."
             )
         self._console.print(
             "Next: [bold]sampler config sample > sampler.toml[/], [bold]sampler check[/], "
@@ -116,7 +116,7 @@ class Screen:
 
 
 class _Source:
-    """The workshop's numbers, picked from a snapshot's."""
+    """The workshop's numbers among the newest values."""
 
     def __init__(self, last: Mapping[Series, float | HistogramValue]) -> None:
         numbers = {str(series): value for series, value in last.items()}
@@ -137,7 +137,7 @@ class _Source:
         )
 
     def quantile(self, q: float) -> str:
-        """Show a quantile of the time jobs waited."""
+        """Return a quantile of the time that jobs waited, as text."""
         value = self.waits.quantile(q)
         return "-" if value is None else f"{value * 1000:.0f} ms"
 

@@ -1,4 +1,4 @@
-"""The demo's metric source: a workshop whose workers take jobs from a queue, in bursts."""
+"""The demo's metric source: a workshop whose workers take jobs, which come in bursts."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 
 
 class Workshop:
-    """A small program with a bottleneck: what its sampler shows is why it is slow.
+    """A small program with a bottleneck, which its sampler shows.
 
-    It keeps count of what it does, as programs do, and publishes that as a plain mapping.
+    It counts what it does, as programs do, and publishes the counts through a plain mapping.
     """
 
     def __init__(self) -> None:
@@ -57,15 +57,23 @@ class Workshop:
             "sample": self._sample,
             "metrics": {
                 "jobs": {"kind": "counter", "unit": "{job}", "help": "Jobs by outcome."},
-                "backlog": {"unit": "{job}", "help": "Jobs that wait."},
+                "backlog": {"unit": "{job}", "help": "Jobs waiting in the queue."},
                 "workers": {"unit": "{worker}", "help": "Workers by state."},
-                "busy.time": {"kind": "counter", "unit": "s", "help": "Time workers worked."},
-                "queue.time": {"kind": "histogram", "unit": "s", "help": "Time jobs waited."},
+                "busy.time": {
+                    "kind": "counter",
+                    "unit": "s",
+                    "help": "Time that workers spent on jobs.",
+                },
+                "queue.time": {
+                    "kind": "histogram",
+                    "unit": "s",
+                    "help": "Time that jobs waited in the queue.",
+                },
             },
         }
 
     def _sample(self) -> Iterator[tuple[Any, ...]]:
-        with self._changed:  # a consistent reading, and the lock is not held while it is taken
+        with self._changed:  # one moment; released before the first sample is taken
             backlog, busy, done, failed = len(self._jobs), self._busy, self._done, self._failed
             busy_time, waited, waits = self._busy_time, self._waited, tuple(self._waits)
         yield "jobs", done, {"outcome": "done"}
@@ -79,7 +87,7 @@ class Workshop:
         yield "queue.time", {"count": cumulative[-1], "sum": waited, "buckets": buckets}
 
     def _feed(self) -> None:
-        rng = random.Random()  # noqa: S311 - a demo's weather
+        rng = random.Random()  # noqa: S311 - not for secrets
         while not self._stopped:
             with self._changed:
                 self._jobs.extend([time.monotonic()] * rng.choice((1, 2, 4, 25, 40)))

@@ -1,4 +1,4 @@
-"""Do the receivers hold what was collected? The demo's judge."""
+"""Whether the demo's receivers hold what was collected."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ PREFIX = "demo"
 
 
 class Recorder:
-    """An adapter on the same Collector that only remembers: what the others are compared with.
+    """An adapter that keeps every value: the other adapters' receivers are compared with it.
 
     Attributes:
-        first: each cumulative series' baseline: its first value, or 0 when it counts whole.
+        first: each series' first value, or 0 when its first value counts whole.
         last: each series' newest value.
     """
 
@@ -32,7 +32,7 @@ class Recorder:
         self.last: dict[Series, float | HistogramValue] = {}
 
     def encode(self, snapshot: Snapshot, since: Since) -> Iterator[Batch]:
-        """Remember every entry."""
+        """Keep every entry's value."""
         del since
         for series, value in snapshot:
             if series not in self.last:
@@ -49,13 +49,13 @@ class Recorder:
 
 @attrs.frozen
 class Verdict:
-    """One adapter's account beside its receiver's.
+    """One adapter's balance beside its receiver's count.
 
     Attributes:
         adapter: the adapter's name.
-        account: its law.
+        balance: what the adapter did with its entries.
         counted: what the receiver counted, in words.
-        faults: where the two differ; none when all is well.
+        faults: where the two differ.
     """
 
     adapter: str
@@ -86,7 +86,7 @@ def prometheus(balance: Balance, scraper: Scraper) -> Verdict:
 
 
 def statsd(balance: Balance, receiver: StatsDReceiver, recorder: Recorder) -> Verdict:
-    """Compare last gauges, and summed differences with last minus baseline."""
+    """Compare each gauge's last value, and each counter's sum with last value minus first."""
     faults = _ledger(balance)
     gauges = counters = 0
     for series, value in recorder.last.items():
@@ -116,7 +116,7 @@ def _name(series: Series, suffix: str = "") -> str:
 
 
 def _ledger(balance: Balance) -> list[str]:
-    faults = [] if balance.holds else ["the law does not hold"]
+    faults = [] if balance.holds else ["its ledger does not balance"]
     lost: Mapping[str, int] = {reason: n for reason, n in balance.dropped.items() if n}
     if lost or balance.queued:
         faults.append(f"dropped {dict(lost)}, queued {balance.queued}")

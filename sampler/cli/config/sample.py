@@ -1,4 +1,4 @@
-"""``sampler config sample``: every key, its default and its meaning, as a file to begin with."""
+"""``sampler config sample``: a file to begin with: every key, its default and its meaning."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _HEAD = """\
 # sampler.toml: what 'sampler run' and sampler.agent.start() do. Lines with '#' show defaults.
-# ${NAME} in a text is a variable of the environment; 'sampler explain KEY' says more of a key.
+# ${NAME} in a text stands for an environment variable; 'sampler explain KEY' describes a key.
 
 """
 _ACTIVE = "adapters.prometheus"
@@ -24,7 +24,7 @@ _EXAMPLES: dict[type, Any] = {str: "...", float: 5.0, int: 1, bool: True, dict: 
 
 
 def sample() -> str:
-    """Return a commented configuration that holds every key there is, and is accepted as it is."""
+    """Return a commented configuration that has every key and is valid as it stands."""
     lines: list[str] = []
     for section in sections():
         lines += [*_table(section), ""]
@@ -49,7 +49,7 @@ def _table(section: Section) -> Iterator[str]:
 
 
 def toml(option: Option) -> str:
-    """Return a key's default as TOML; an example where there is none, or it is a secret."""
+    """Return a key's default as TOML; for a secret, or without a default, an example."""
     value: Any = option.default
     if value is None or option.secret:
         kind = option.items if option.kind is tuple else option.kind
@@ -60,7 +60,7 @@ def toml(option: Option) -> str:
 
 def _toml(value: Any) -> str:
     if isinstance(value, dict):
-        pairs = ", ".join(f"{_toml(key)} = {_toml(each)}" for key, each in value.items())
+        pairs = ", ".join(f"{_toml(key)} = {_toml(item)}" for key, item in value.items())
         return f"{{ {pairs} }}" if pairs else "{}"
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_toml, value))}]"

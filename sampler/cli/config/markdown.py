@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from sampler.agent.config.plugins import Unusable, catalogue
+from sampler.cli.config.sample import toml
 from sampler.cli.keys import ANY, sections
-from sampler.cli.sample import toml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,24 +21,24 @@ _HEAD = """\
 <!-- Made by `sampler config markdown > docs/configuration.md`; a test compares. -->
 
 `sampler.toml` says what `sampler run` and `sampler.agent.start()` do. `sampler config sample`
-prints all of it as a file to begin with, `sampler config schema` as a JSON Schema for editors,
-`sampler explain KEY` one key. `sampler check` tells all problems at once.
+prints every key as a file to begin with, `sampler config schema` prints a JSON Schema for editors,
+and `sampler explain KEY` describes one key. `sampler check` reports all problems at once.
 
 An editor that knows TOML (taplo, Even Better TOML) checks the file as it is typed, once the output
 of `sampler config schema` is saved beside it as `sampler.schema.json` and the file's first line is
 `#:schema ./sampler.schema.json`.
 
 * The file is the one given with `-c`, else `$SAMPLER_CONFIG`, else `./sampler.toml`.
-* `${NAME}` in a text is a variable of the environment; `$${` is a plain `${`. A number or a switch
-  may be a variable, too.
+* `${NAME}` in a text stands for an environment variable; `$${` stands for a plain `${`. A number
+  or a boolean may be a variable, too.
 * `file:/path` in a secret stands for the first line of that file. Secrets are never shown.
-* The file, and each that it names, is a plain file of at most 1 MiB; texts have at most 16,384
-  characters, lists and tables 1,000 entries, and numbers the ranges below.
-* A file with a secret in it, or a private key, is refused when others than its owner can read it:
-  `chmod 600 FILE`, or `allow_readable_secrets = true` at the top.
-* `SAMPLER_DISABLE=a,b` keeps samplers from being touched at all, `*` all of them.
-* SIGHUP, or `sampler.agent.reload()`, reads the file again: an adapter whose table says the same
-  runs on untouched.
+* The file, and each file that it names, must be a regular file of at most 1 MiB. A text has at
+  most 16,384 characters, a list or table at most 1,000 entries; numbers have the ranges below.
+* A file that holds a secret or a private key is refused when anyone but its owner can read it:
+  `chmod 600 FILE`, or set `allow_readable_secrets = true` at the top.
+* `SAMPLER_DISABLE=a,b` keeps the samplers `a` and `b` from being loaded, `*` all of them.
+* SIGHUP, or `sampler.agent.reload()`, reads the file again: an adapter whose table has not changed
+  keeps running.
 """
 _TYPES = {
     str: "text",
@@ -51,10 +51,10 @@ _ITEMS = {str: "texts", int: "integers", float: "numbers"}
 
 
 def markdown() -> str:
-    """Return the page, with this distribution's own adapters.
+    """Return the page, with the adapters of this distribution.
 
     Raises:
-        Unusable: one of them cannot be imported here: the page would be half of one.
+        Unusable: one of them cannot be imported, so that the page would be incomplete.
     """
     for section in sections():
         if section.ours and section.unusable:

@@ -1,8 +1,9 @@
 """``sampler config schema``: a JSON Schema of ``sampler.toml``, for editors.
 
-It refuses nothing that the agent takes. Editors differ in what they know of JSON Schema: all of
-them check ``if``, few look for keys behind it, and none stands beside a ``$ref``. So the tables of
-adapters name their keys twice, once to check them and once, as hints, to offer and explain them.
+It accepts every file that the agent accepts. Editors know JSON Schema to different degrees: all
+check ``if``, few look behind it for keys to offer, and none reads what stands beside a ``$ref``.
+So the tables of adapters name their keys twice: once to check them and once, as hints, to offer
+and explain them.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _VARIABLE = {"type": "string", "pattern": r"\$\{[A-Za-z_][A-Za-z0-9_]*\}"}
 
 
 def schema() -> str:
-    """Return the schema (draft 2020-12) as JSON text, of all adapters that are installed."""
+    """Return the schema (draft 2020-12) as JSON text, with all installed adapters."""
     found = {section.table: section for section in sections()}
     top, samplers, common = found.pop(""), found.pop("samplers"), found.pop(ANY)
     adapters = {each.adapter: each for each in found.values() if not each.unusable}
@@ -56,7 +57,7 @@ def schema() -> str:
 
 
 def _named(name: str, known: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema of ``[adapters.graphite]``: graphite, unless it says another type."""
+    """Return the schema of ``[adapters.graphite]``: graphite's, unless it has a ``type``."""
     return {
         "type": "object",
         "description": known["description"],
@@ -68,7 +69,7 @@ def _named(name: str, known: dict[str, Any]) -> dict[str, Any]:
 
 
 def _typed(common: Section, known: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema of a table that says its type."""
+    """Return the schema of a table of any name, which must have a ``type``."""
     chain: dict[str, Any] = {}
     for name in reversed(known):
         condition = {"properties": {"type": {"const": name}}, "required": ["type"]}
@@ -86,7 +87,7 @@ def _typed(common: Section, known: dict[str, Any]) -> dict[str, Any]:
 
 
 def _hint(key: str, names: list[str]) -> dict[str, Any]:
-    """Return what shows a key of these adapters, and refuses nothing."""
+    """Return a schema that describes a key of these adapters and accepts any value."""
     return {"anyOf": [*(_reference(name, "properties", key) for name in names), True]}
 
 

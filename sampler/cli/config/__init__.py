@@ -1,0 +1,1 @@
+"""``sampler config``: a configuration to begin with, its schema, and its page."""

@@ -1,0 +1,4 @@
+"""The public names and their signatures, against the list that is committed.
+
+``python -m tests.api`` compares; ``--write`` writes the list anew.
+"""
