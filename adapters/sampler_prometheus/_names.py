@@ -1,9 +1,8 @@
-"""Names as Prometheus wants them.
+"""Metric and label names for Prometheus.
 
-Dots become ``_``; the unit becomes a suffix by the table that OpenTelemetry uses for
-Prometheus ("Prometheus and OpenMetrics Compatibility", Metric Metadata), always appended and never
-converting a value; counters end in ``_total``. Labels that Prometheus keeps for itself get a
-trailing ``_``, which the grammar of label names leaves free.
+Dots become ``_``. A unit is appended by OpenTelemetry's table ("Prometheus and OpenMetrics
+Compatibility", Metric Metadata), and values are never converted. Counters end in ``_total``. A
+label that Prometheus reserves gets a trailing ``_``, which no label name of a sampler ends in.
 """
 
 from __future__ import annotations
@@ -68,7 +67,7 @@ def label_name(name: str) -> str:
 
 
 def unit_name(kind: str, unit: str) -> str:
-    """Return what a name ends in for its unit, or nothing where there is no word for it."""
+    """Return the suffix for a unit, or nothing if the table has no word for it."""
     if unit == "1":
         return "ratio" if kind == "gauge" else ""
     amount, slash, time = unit.partition("/")

@@ -12,7 +12,7 @@ from sampler._contract.declaration import oddities
 from sampler._runtime.printable import printable
 from sampler.agent.agent import cannot_open
 from sampler.agent.channel import exposure
-from sampler.agent.config.secrets import described, shown
+from sampler.agent.config.secrets import described, masked_line
 from sampler.agent.delivery.adapter import Batch, ScrapedAdapter
 from sampler.agent.delivery.ledger import Ledger
 from sampler.cli.exits import OK, UNAVAILABLE
@@ -119,7 +119,7 @@ def _ask(each: AdapterSettings) -> bool:
         each.adapter.send(Batch((), 0), each.timeout)
     except (Unavailable, Rejected) as error:
         print(
-            f"adapter {each.name!r}: does not answer: {shown(str(error))}",
+            f"adapter {each.name!r}: does not answer: {masked_line(str(error))}",
             file=sys.stderr,
         )
         return False

@@ -34,16 +34,16 @@ def ask(answer, seconds=5.0, method="POST", body=b"x" * 100_000, **fields):
     """Ask a server that gives one answer; return the reply."""
     with (
         ScriptedHTTP(answer) as server,
-        http.connected(f"{server.url}/prefix/", time.monotonic() + seconds) as connection,
+        http.connect(f"{server.url}/prefix/", time.monotonic() + seconds) as connection,
     ):
-        return connection.ask(method, "/path?a=b", fields, body)
+        return connection.request(method, "/path?a=b", fields, body)
 
 
 def test_a_request_says_what_it_has_to():
     """The URL's own path first; one answer a connection."""
     with ScriptedHTTP(status(200, b"yes")) as server:
-        with http.connected(f"{server.url}/prefix/", time.monotonic() + 5) as connection:
-            reply = connection.ask("PUT", "/path", {"Content-Type": "text/plain"}, b"body")
+        with http.connect(f"{server.url}/prefix/", time.monotonic() + 5) as connection:
+            reply = connection.request("PUT", "/path", {"Content-Type": "text/plain"}, b"body")
         (request,) = server.requests
     lines = request.head.split(b"\r\n")
     assert lines[0] == b"PUT /prefix/path HTTP/1.1"
@@ -204,10 +204,10 @@ def test_a_peer_that_reads_nothing_is_given_up():
     with listening(socket.AF_INET, ("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         with (
-            http.connected(url, time.monotonic() + 0.4) as connection,
+            http.connect(url, time.monotonic() + 0.4) as connection,
             pytest.raises(TimeoutError),
         ):
-            connection.ask("PUT", "/", {}, b"x" * 30_000_000)
+            connection.request("PUT", "/", {}, b"x" * 30_000_000)
 
 
 def test_a_unix_socket_is_asked_too(tmp_path):
@@ -224,8 +224,8 @@ def test_a_unix_socket_is_asked_too(tmp_path):
     with listening(socket.AF_UNIX, where) as listener:
         thread = threading.Thread(target=serve, args=(listener,))
         thread.start()
-        with http.connected("http://sampler", time.monotonic() + 20, path=where) as connection:
-            assert connection.ask("GET", "/").status == 200
+        with http.connect("http://sampler", time.monotonic() + 20, path=where) as connection:
+            assert connection.request("GET", "/").status == 200
         thread.join()
     assert b"\r\nHost: sampler\r\n" in heard[0]
 
@@ -244,10 +244,10 @@ def test_what_is_no_request_is_not_sent(path, fields):
     """Nobody can put a field of his own into a request."""
     with ScriptedHTTP() as server:
         with (
-            http.connected(server.url, time.monotonic() + 5) as connection,
+            http.connect(server.url, time.monotonic() + 5) as connection,
             pytest.raises(ValueError, match=r"request|ascii"),
         ):
-            connection.ask("GET", path, fields)
+            connection.request("GET", path, fields)
         assert server.requests == []
 
 
@@ -257,7 +257,7 @@ def test_what_is_no_request_is_not_sent(path, fields):
 def test_what_is_no_url_is_said(url):
     """And https without a context, which would go out in plain."""
     with pytest.raises(ValueError, match=r"URL|[Pp]ort"):
-        http.connected(url, time.monotonic() + 5)
+        http.connect(url, time.monotonic() + 5)
 
 
 @pytest.mark.parametrize("path", ["/a b", "/\xb5", "/a\tb"])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sampler.adapterkit.http_head import MAX_HEAD, MAX_LINE, BadMessage, Head
+from sampler.adapterkit._http.head import MAX_HEAD, MAX_LINE, BadMessage, Head
 
 ALLOWED = st.lists(
     st.sampled_from([b"a", b" ", b"\t", b"\xb5", b"\r\n", b"\n", b":", b"\x80"]), max_size=40

@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from sampler.adapterkit.http_hosts import answers_to, own_names
+from sampler.adapterkit._http.hosts import answers_to, own_names
 from sampler.agent import Ledger
 from sampler_prometheus import Prometheus, WSGIApp
 from tests.adapters.shapes import gauge, snapshot
@@ -138,7 +138,7 @@ def test_the_first_refused_names_are_a_line_each_in_the_log(caplog):
 )
 def test_what_is_no_name_is_explained(host):
     """As every bad key."""
-    with pytest.raises(ValueError, match="hosts: a host name alone is expected"):
+    with pytest.raises(ValueError, match="hosts: expected a host name alone"):
         Prometheus(hosts=(host,))
 
 

@@ -19,8 +19,8 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from sampler.adapterkit import http_served
-from sampler.adapterkit.http_server import Answer, Server, listening, plain
+from sampler.adapterkit._http import client_connection
+from sampler.adapterkit.http_server import Answer, Server, listening_socket, plain_answer
 from sampler.adapterkit.threads import unhealthy
 from sampler.agent import log
 from tests.support.waiting import wait_for, within
@@ -47,15 +47,15 @@ class Pages:
         self.made = number = self.made + 1
         return Answer(200, b"page\n", settle=lambda _taken: self.settled.update([number]))
 
-    def at_once(self, request):
+    def quick_answer(self, request):
         if request.path == "/bug":
             raise SystemExit("a bug")
-        return None if request.path == "/page" else plain(404)
+        return None if request.path == "/page" else plain_answer(404)
 
 
 @contextmanager
 def serving(pages, family=socket.AF_INET, address=("127.0.0.1", 0), **options):
-    server = Server(listening(family, address), pages.make, pages.at_once, **options)
+    server = Server(listening_socket(family, address), pages.make, pages.quick_answer, **options)
     try:
         yield server
     finally:
@@ -159,7 +159,9 @@ def call(frame, event, argument, names):
         return None
     if caller is None or "adapterkit" not in caller.f_code.co_filename:
         return None
-    if threading.current_thread().name not in names or what.endswith(("lock.__exit__", "__del__")):
+    if threading.current_thread().name not in names or caller.f_code.co_name == "__del__":
+        return None
+    if what.endswith(("lock.__exit__", "__del__")):
         return None  # nobody gets what a finalizer raises; a lock stays locked
     return what, caller.f_code.co_qualname, caller.f_lineno
 
@@ -284,7 +286,7 @@ def test_a_unix_socket_is_served_too(tmp_path):
 
 def test_a_client_without_a_request_is_closed_in_time(monkeypatch):
     """Also where it drips."""
-    monkeypatch.setattr(http_served, "HEAD_LIMIT", 0.2)
+    monkeypatch.setattr(client_connection, "HEAD_LIMIT", 0.2)
     with serving(Pages()) as server, socket.create_connection(server.address, timeout=20) as idle:
         assert idle.recv(1) == b""
 
@@ -303,7 +305,7 @@ def test_the_kernel_has_no_copy_of_a_page_for_a_slow_reader():
         (client,) = server._clients.values()
         waiting = struct.pack("i", 0)
         waiting = fcntl.ioctl(client.connection, termios.TIOCOUTQ, waiting)
-        assert 0 < struct.unpack("i", waiting)[0] < 3 * http_served.UNSENT
+        assert 0 < struct.unpack("i", waiting)[0] < 3 * client_connection.UNSENT
 
 
 def test_what_a_body_holds_is_thrown_away():
@@ -330,19 +332,19 @@ def test_a_head_of_an_answer_is_read_by_others():
 
 def test_a_server_that_cannot_begin_leaves_nothing(monkeypatch):
     """The port is free, no thread is left."""
-    listener = listening(socket.AF_INET, ("127.0.0.1", 0))
+    listener = listening_socket(socket.AF_INET, ("127.0.0.1", 0))
     where = listener.getsockname()
 
     def full(*_):
         raise OSError(24, "Too many open files")
 
-    monkeypatch.setattr("sampler.adapterkit.http_server.socketpair", full)
+    monkeypatch.setattr("sampler.adapterkit._http.wakeup.socketpair", full)
     before = threading.active_count()
     with pytest.raises(OSError, match="Too many"):
         Server(listener, Pages().make)
     monkeypatch.undo()
     wait_for(lambda: threading.active_count() == before, what="its threads to end")
-    listening(socket.AF_INET, where).close()
+    listening_socket(socket.AF_INET, where).close()
     assert sys.getrefcount(listener) < 20
 
 
@@ -362,7 +364,7 @@ def test_idle_clients_that_hold_every_descriptor_make_room(monkeypatch):
             return accept(listener)
 
         monkeypatch.setattr(type(server._listener), "accept", limited)
-        monkeypatch.setattr(http_served, "HEAD_LIMIT", 600)
+        monkeypatch.setattr(client_connection, "HEAD_LIMIT", 600)
         assert serves(server)
         monkeypatch.undo()
         for client in half:
@@ -387,11 +389,11 @@ class Held(Pages):
         self.may = threading.Event()
         self.number = lambda answers: self.may.wait(60) and answers
 
-    def at_once(self, request):
+    def quick_answer(self, request):
         if request.path == "/held":
             self.may.wait(60)
-            return plain(404)
-        return super().at_once(request)
+            return plain_answer(404)
+        return super().quick_answer(request)
 
 
 @pytest.mark.scenario(42)
@@ -416,7 +418,9 @@ def test_who_finds_no_place_while_all_wait_is_told_so():
     pages = Held()
     with serving(pages, max_connections=1) as server, at(server) as waits:
         waits.sendall(WHOLE)
-        wait_for(lambda: [c for c in server._clients.values() if c.waits], what="its request")
+        wait_for(
+            lambda: [c for c in server._clients.values() if c.awaits_answer], what="its request"
+        )
         assert ask(server).startswith(b"HTTP/1.1 503 ")
         pages.may.set()
         assert rest(waits).endswith(b"page\n")
@@ -426,11 +430,11 @@ def test_who_finds_no_place_while_all_wait_is_told_so():
 def test_a_client_that_only_listens_gets_its_answer_and_the_end():
     """Nothing is waited for meanwhile, and nothing once the answer has left."""
     pages = Held()
-    with serving(pages, patience=600) as server, at(server) as client:
+    with serving(pages, reply_timeout=600) as server, at(server) as client:
         client.sendall(WHOLE)
         client.shutdown(socket.SHUT_WR)
-        (served,) = wait_for(lambda: [c for c in server._clients.values() if c.ended])
-        wait_for(lambda: served.number not in server._selector.get_map(), what="quiet")
+        (served,) = wait_for(lambda: [c for c in server._clients.values() if c.half_closed])
+        wait_for(lambda: served.descriptor not in server._selector.get_map(), what="quiet")
         pages.may.set()
         assert rest(client).endswith(b"page\n")
 
@@ -451,7 +455,9 @@ def test_a_new_start_of_the_loop_costs_no_clients(monkeypatch, caplog):
     with serving(pages) as server, at(server) as waits, at(server) as half:
         waits.sendall(WHOLE)
         half.sendall(HALF)
-        wait_for(lambda: [c for c in server._clients.values() if c.waits], what="its request")
+        wait_for(
+            lambda: [c for c in server._clients.values() if c.awaits_answer], what="its request"
+        )
         wait_for(lambda: len(server._clients) == 2, what="both to be there")
         faults.append(ZeroDivisionError("a bug"))
         assert wait_for(lambda: ask(server, WHOLE.replace(b"page", b"none")))
@@ -466,7 +472,7 @@ def test_a_new_start_of_the_loop_costs_no_clients(monkeypatch, caplog):
 @pytest.mark.scenario(42)
 def test_half_a_request_does_not_hold_the_end(monkeypatch, caplog):
     """Whoever has connected has a moment to ask."""
-    monkeypatch.setattr(http_served, "HEAD_LIMIT", 600)
+    monkeypatch.setattr(client_connection, "HEAD_LIMIT", 600)
     with serving(Pages()) as server, at(server) as half:
         half.sendall(HALF)
         wait_for(lambda: server._clients, what="a client")
@@ -495,11 +501,12 @@ def test_a_whole_url_may_be_asked_for():
 
 CLOSES = """
 import os, socket, sys, time
-from sampler.adapterkit.http_server import Answer, Server, listening
+from sampler.adapterkit.http_server import Answer, Server, listening_socket
 from sampler.adapterkit.threads import unhealthy
 
 server = Server(
-    listening(socket.AF_INET, ("127.0.0.1", 0)), lambda requests: [Answer(200)] * len(requests)
+    listening_socket(socket.AF_INET, ("127.0.0.1", 0)),
+    lambda requests: [Answer(200)] * len(requests),
 )
 clients = [socket.create_connection(server.address) for _ in range(3)]
 for client in clients[1:]:

@@ -13,8 +13,8 @@ import pytest
 from sampler.agent import ABSENT, HistogramValue, Ledger
 from sampler_graphite import Graphite
 from sampler_prometheus._exposition import Exposition
-from sampler_prometheus._lines import bound
-from sampler_prometheus._text import OPENMETRICS, TEXT, Text
+from sampler_prometheus._lines import format_bound
+from sampler_prometheus._text import OPENMETRICS, TEXT, TextRenderer
 from sampler_statsd import StatsD
 from tests.adapters.shapes import block, counter, gauge, histogram, snapshot, snapshot_of
 
@@ -314,7 +314,7 @@ BUCKETS = (
 
 def test_prometheus_text() -> None:
     """A counter's type has the name of its samples."""
-    written = Text().render(SHOT, TEXT)
+    written = TextRenderer().render(SHOT, TEXT)
     assert written.body.decode() == (
         '# TYPE pool_size gauge\npool_size{x="1"} 4\n'
         "# TYPE pool_outs_total counter\npool_outs_total 7\n"
@@ -326,7 +326,7 @@ def test_prometheus_text() -> None:
 
 def test_openmetrics() -> None:
     """Units are told, and an end; each format stays what it was beside the other."""
-    text = Text()
+    text = TextRenderer()
     written = text.render(SHOT, OPENMETRICS)
     assert written.body.decode() == (
         '# TYPE pool_size gauge\npool_size{x="1"} 4\n'
@@ -352,7 +352,7 @@ def test_prometheus_gathers_a_family_and_refuses_what_collides() -> None:
         (gauge("a.b_x"), 9),
         (gauge("a.b.x"), 9),
     )
-    written = Text().render(shot, TEXT)
+    written = TextRenderer().render(shot, TEXT)
     assert written.body.decode() == (
         '# TYPE a_b gauge\na_b{x="1"} 1\na_b{x="2"} 3\n'
         "# TYPE a_c gauge\na_c 2\n# TYPE a_b_x gauge\na_b_x 1\n"
@@ -365,7 +365,7 @@ def test_a_page_is_the_same_however_many_lines_are_joined_at_once(joined, monkey
     """None is lost, doubled or out of its place."""
     monkeypatch.setattr("sampler_prometheus._text._JOINED", joined)
     entries = [(gauge("a.b", n=str(n)), n) for n in range(8)]
-    body = Text().render(snapshot(*entries, (gauge("a.c"), 1)), OPENMETRICS).body.decode()
+    body = TextRenderer().render(snapshot(*entries, (gauge("a.c"), 1)), OPENMETRICS).body.decode()
     rows = "".join(f'a_b{{n="{n}"}} {n}\n' for n in range(8))
     assert body == f"# TYPE a_b gauge\n{rows}# TYPE a_c gauge\na_c 1\n# EOF\n"
 
@@ -384,11 +384,11 @@ def test_a_page_is_the_same_however_many_lines_are_joined_at_once(joined, monkey
 def test_openmetrics_has_a_sum_that_only_grows(value, in_openmetrics) -> None:
     """And a count with it; the text format has both, if there is a sum."""
     shot = snapshot((histogram("a.b"), value))
-    assert (b"a_b_sum" in Text().render(shot, OPENMETRICS).body) == in_openmetrics
-    assert (b"a_b_count" in Text().render(shot, OPENMETRICS).body) == in_openmetrics
-    assert (b"a_b_sum" in Text().render(shot, TEXT).body) == (value.sum is not None)
-    assert b"a_b_count 2\n" in Text().render(shot, TEXT).body
-    assert b'a_b_bucket{le="+Inf"} 2\n' in Text().render(shot, OPENMETRICS).body
+    assert (b"a_b_sum" in TextRenderer().render(shot, OPENMETRICS).body) == in_openmetrics
+    assert (b"a_b_count" in TextRenderer().render(shot, OPENMETRICS).body) == in_openmetrics
+    assert (b"a_b_sum" in TextRenderer().render(shot, TEXT).body) == (value.sum is not None)
+    assert b"a_b_count 2\n" in TextRenderer().render(shot, TEXT).body
+    assert b'a_b_bucket{le="+Inf"} 2\n' in TextRenderer().render(shot, OPENMETRICS).body
 
 
 @pytest.mark.parametrize(
@@ -409,7 +409,7 @@ def test_openmetrics_has_a_sum_that_only_grows(value, in_openmetrics) -> None:
 )
 def test_bounds_are_written_as_go_writes_them(upper, text) -> None:
     """OpenMetrics asks for one spelling of each."""
-    assert bound(upper) == text
+    assert format_bound(upper) == text
 
 
 def exposed(*shots):
@@ -429,9 +429,9 @@ def test_a_page_is_what_the_client_can_read() -> None:
     made, _ = exposed(SHOT, SHOT)
     plain, zipped, other, again = made.answers(asked)
     assert (plain.encoding, zipped.encoding, other.encoding) == ("", "gzip", "gzip")
-    assert plain.body == Text().render(SHOT, TEXT).body == gzip.decompress(zipped.body)
+    assert plain.body == TextRenderer().render(SHOT, TEXT).body == gzip.decompress(zipped.body)
     assert zipped.body == gzip.compress(plain.body, 5, mtime=0)
-    assert gzip.decompress(other.body) == Text().render(SHOT, OPENMETRICS).body
+    assert gzip.decompress(other.body) == TextRenderer().render(SHOT, OPENMETRICS).body
     assert (plain.content_type, other.content_type) == (TEXT, OPENMETRICS)
     assert again.body is zipped.body
     assert made.answer(None, "gzip").body is zipped.body, "the same pull"

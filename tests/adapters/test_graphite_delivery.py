@@ -107,7 +107,7 @@ def test_where_the_kernel_does_not_tell_a_batch_is_resent_twice(sink, monkeypatc
             with pytest.raises(Unavailable):
                 graphite.send(BATCH, 0.1)
         assert graphite.send(BATCH, 0.1) is UNCONFIRMED
-        monkeypatch.setattr(graphite, "_doubtful", None)
+        monkeypatch.setattr(graphite, "_unconfirmed", None)
 
 
 @pytest.mark.parametrize("after", [0, 1, len(LINES[0]), len(BATCH.frames[0]) - 1])
@@ -156,7 +156,7 @@ def test_a_peer_that_ends_or_answers_first_is_no_receiver(monkeypatch, text):
     connected, peers = rude.meet()
     monkeypatch.setattr(Socket, "connect", connected)
     try:
-        with pytest.raises(Unavailable, match="before it had everything"):
+        with pytest.raises(Unavailable, match="before it had read everything"):
             Graphite(host=HOST, port=rude.port).send(BATCH, 5.0)
     finally:
         rude.close()

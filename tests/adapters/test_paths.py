@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sampler.adapterkit.dotted_paths import (
     MAX_SEGMENT,
     Alphabet,
-    expand,
+    expand_template,
     label_segments,
     segment,
     series_path,
@@ -85,7 +85,7 @@ def test_labels_and_identities_whose_digests_begin_alike_have_paths_of_their_own
     """In a value, in a key that is cut and in a prefix."""
     first, second = ({"service": text} for text in TWINS)
     assert label_segments(first) != label_segments(second)
-    assert expand("{service}", first) != expand("{service}", second)
+    assert expand_template("{service}", first) != expand_template("{service}", second)
 
 
 @given(labels, labels)
@@ -128,13 +128,13 @@ def test_a_suffix_stands_behind_the_name():
 def test_a_template_is_filled_from_the_identity(template, expanded):
     """A host's dots become underscores."""
     assert template_fault(template) is None
-    assert expand(template, IDENTITY) == expanded
+    assert expand_template(template, IDENTITY) == expanded
 
 
 @given(st.dictionaries(st.sampled_from(["service", "host", "instance", "role"]), st.text()))
 def test_an_expanded_template_is_safe_whatever_the_identity(identity):
     """Missing, empty and hostile values included."""
-    for part in expand("{service}.{host}{instance}{role}", identity).split("."):
+    for part in expand_template("{service}.{host}{instance}{role}", identity).split("."):
         assert SAFE.fullmatch(part)
         assert len(part) <= MAX_SEGMENT
 

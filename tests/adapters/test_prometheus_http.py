@@ -14,7 +14,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from sampler.adapterkit import http_served
+from sampler.adapterkit._http import client_connection
 from sampler.adapterkit.threads import Service
 from sampler.agent import Ledger, Series
 from sampler_prometheus import Prometheus
@@ -228,7 +228,7 @@ def test_clients_that_want_different_formats_share_one_pull(scraped):
                 b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nAccept: %s\r\n\r\n" % accept
             )
         served = scraped.adapter._server._clients
-        wait_for(lambda: sum(c.waits for c in served.values()) == 10, what="ten to wait")
+        wait_for(lambda: sum(c.awaits_answer for c in served.values()) == 10, what="ten to wait")
         scraped.source.open.set()
         for client, accept in zip(clients, wanted, strict=True):
             answer = b"".join(iter(lambda client=client: client.recv(65536), b""))
@@ -264,7 +264,7 @@ def test_healthy_means_that_every_thread_serves(scraped):
         lambda: (got := scraped.get("/-/healthy"))[0] == 503 and got[2], what="the truth again"
     )
     assert body == (
-        b"503 Service Unavailable: does not serve: sampler-test-ill; the log says why\n"
+        b"503 Service Unavailable: these threads do not work: sampler-test-ill; the log says why\n"
     )
     mended.set()
     assert service.join(20)
@@ -311,7 +311,7 @@ def test_scrapes_that_wait_share_one_pull(scraped):
         for client in clients[1:]:
             client.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
         server = scraped.adapter._server
-        wait_for(lambda: len(server._making._waiting) == 19, what="all to wait")
+        wait_for(lambda: len(server._answers._waiting) == 19, what="all to wait")
         scraped.source.open.set()
         for client in clients:
             assert client.recv(100).startswith(b"HTTP/1.1 200")
@@ -371,7 +371,7 @@ def test_a_client_that_does_not_read_delays_nobody(scraped):
 
 def test_idle_and_dripping_clients_are_ended_in_time(scraped, monkeypatch):
     """The limit is for the whole head, not for each byte."""
-    monkeypatch.setattr(http_served, "HEAD_LIMIT", 0.3)
+    monkeypatch.setattr(client_connection, "HEAD_LIMIT", 0.3)
     with scraped.connect() as idle, scraped.connect() as dripping:
         begun = time.monotonic()
         dripping.settimeout(0.05)
@@ -389,7 +389,7 @@ def test_idle_and_dripping_clients_are_ended_in_time(scraped, monkeypatch):
 
 
 def test_many_idle_clients_do_not_keep_a_scrape_out(scraped):
-    """The one that dawdles longest makes room."""
+    """The slowest client is evicted."""
     limit = scraped.adapter.max_connections
     with ExitStack() as stack:
         idle = [stack.enter_context(scraped.connect()) for _ in range(limit + 50)]
@@ -409,7 +409,9 @@ def test_more_scrapes_than_can_be_held_are_told_so(few):
         for client in waiting:
             client.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
         clients = scraped.adapter._server._clients
-        wait_for(lambda: [c.waits for c in clients.values()] == [True] * 3, what="three to wait")
+        wait_for(
+            lambda: [c.awaits_answer for c in clients.values()] == [True] * 3, what="three to wait"
+        )
         with scraped.connect() as late:
             assert late.recv(100).startswith(b"HTTP/1.1 503 ")
         scraped.source.open.set()
@@ -478,7 +480,7 @@ def test_only_loopback_is_bound_by_default():
 
 
 def test_ipv6_works_too():
-    """The address stands in brackets."""
+    """The address is in brackets."""
     try:
         scraped = ScrapeChannel("[::1]:0")
     except OSError:

@@ -16,7 +16,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from sampler import ConfigurationError, Registry
-from sampler.adapterkit import http_served
+from sampler.adapterkit._http import client_connection
 from sampler.agent import Agent, Ledger
 from sampler.agent.config.settings import parse
 from sampler_prometheus import Prometheus
@@ -110,7 +110,7 @@ def test_old_versions_of_tls_are_refused(tmp_path):
 
 @pytest.mark.scenario(35)
 def test_clients_that_dawdle_over_the_handshake_keep_nobody_out(tmp_path, monkeypatch):
-    """They make room as those who dawdle over a head do, and are closed in time alike."""
+    """They are evicted, and closed in time, like clients that are slow to send a head."""
     context = client_context(tmp_path)
     with (
         serving(**secured(tmp_path, max_connections=8)) as (adapter, _, _ledger),
@@ -120,7 +120,7 @@ def test_clients_that_dawdle_over_the_handshake_keep_nobody_out(tmp_path, monkey
         idle[1].sendall(b"\x16\x03\x01")
         assert get(adapter, context)[0] == 200
         assert len(adapter._server._clients) <= 8
-        monkeypatch.setattr(http_served, "HEAD_LIMIT", 0.3)
+        monkeypatch.setattr(client_connection, "HEAD_LIMIT", 0.3)
         late = on.enter_context(socket.create_connection(place(adapter), timeout=5))
         assert late.recv(1) == b""
 
@@ -281,7 +281,7 @@ def write(text):
         (write("-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n"), "in PEM"),
         (lambda c, k, f: Path(k).chmod(0o640), "tls_key: others can read "),
         (lambda c, k, f: {"username": "me"}, "username and password go together"),
-        (lambda c, k, f: {"username": "a:b", "password": "passwd"}, "knows no ':'"),
+        (lambda c, k, f: {"username": "a:b", "password": "passwd"}, "does not allow ':'"),
     ],
 )
 def test_what_cannot_be_served_is_said_at_configuration_time(tmp_path, make, said):
@@ -327,7 +327,7 @@ def test_an_open_page_is_one_warning_at_the_start(caplog):
     finally:
         agent.stop()
     (warning,) = [r.getMessage() for r in caplog.records if "listens on" in r.getMessage()]
-    assert warning.startswith("adapter 'prometheus' listens on 0.0.0.0:0: whoever reaches it")
+    assert warning.startswith("adapter 'prometheus' listens on 0.0.0.0:0: anybody who reaches it")
 
 
 def test_check_warns_of_an_open_page(tmp_path):

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sampler_graphite import Graphite
-from sampler_prometheus._text import OPENMETRICS, TEXT, Text
+from sampler_prometheus._text import OPENMETRICS, TEXT, TextRenderer
 from sampler_statsd import StatsD
 from tests.adapters.shapes import (
     Block,
@@ -31,7 +31,7 @@ class Page:
     """Prometheus' page as an adapter."""
 
     def __init__(self, kind):
-        self._text, self._kind = Text(), kind
+        self._text, self._kind = TextRenderer(), kind
 
     def encode(self, shot, since):
         yield self._text.render(shot, self._kind)

@@ -24,10 +24,10 @@ import sampler_prometheus
 import sampler_statsd
 from sampler import ConfigurationError
 from sampler._runtime.printable import line, printable
+from sampler.adapterkit._http.exchange import Exchange
+from sampler.adapterkit._http.head import BadMessage, Head
+from sampler.adapterkit._http.hosts import answers_to, host_fault
 from sampler.adapterkit.http import Connection
-from sampler.adapterkit.http_head import BadMessage, Head
-from sampler.adapterkit.http_hosts import answers_to, host_fault
-from sampler.adapterkit.http_request import Exchange
 from sampler.adapterkit.retry_after import retry_after
 from sampler.agent.config import secrets
 from sampler.agent.config.settings import parse

@@ -97,7 +97,14 @@ TARGETS = (
         for name in ("text", "lines", "exposition")
     ),
     *(
-        Target(f"sampler/adapterkit/http_{name}.py", _kit(name, *_HTTP))
-        for name in ("head", "hosts", "request", "served", "server")
+        Target(f"sampler/adapterkit/{file}.py", _kit(file.rpartition("/")[2], *_HTTP))
+        for file in (
+            "_http/head",
+            "_http/hosts",
+            "_http/exchange",
+            "_http/client_connection",
+            "_http/connections",
+            "http_server",
+        )
     ),
 )
