@@ -260,7 +260,7 @@ def reply(text):
     ):
         connection = Connection(Peer(begin + text + b"\n\r\nx\r\n\r\n"), "x", float("inf"))
         try:
-            connection.ask("GET", "/")
+            connection.request("GET", "/")
         except OSError:
             continue
 
@@ -297,7 +297,7 @@ PARSERS = {
     "url": (url_fault, None),
     "job": (group_fault, None),
     "masked": (remembered, None),
-    "shown": (secrets.shown, None),
+    "masked_line": (secrets.masked_line, None),
     "printable": (printable, None),
     "line": (line, None),
 }

@@ -97,14 +97,8 @@ TARGETS = (
         for name in ("text", "lines", "exposition")
     ),
     *(
-        Target(f"sampler/adapterkit/{file}.py", _kit(file.rpartition("/")[2], *_HTTP))
-        for file in (
-            "_http/head",
-            "_http/hosts",
-            "_http/exchange",
-            "_http/client_connection",
-            "_http/connections",
-            "http_server",
-        )
+        Target(f"sampler/adapterkit/_http/{name}.py", _kit(name, *_HTTP))
+        for name in ("head", "hosts", "exchange", "client_connection", "connections")
     ),
+    Target("sampler/adapterkit/http_server.py", _kit("server", *_HTTP)),
 )
