@@ -20,8 +20,8 @@ from sampler.adapterkit._http import client_connection
 from sampler.agent import Agent, Ledger
 from sampler.agent.config.settings import parse
 from sampler_prometheus import Prometheus
+from tests.adapters.scraped import Source, large
 from tests.adapters.shapes import gauge, snapshot
-from tests.adapters.test_prometheus_http import Source, large
 from tests.support.certificates import issue, trust
 from tests.support.command import sampler
 from tests.support.waiting import wait_for

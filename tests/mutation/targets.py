@@ -26,9 +26,9 @@ def _contract(*first: str) -> tuple[str, ...]:
 
 
 _PATHS = "tests/adapterkit/test_dotted_paths.py"
-_GRAPHITE = ("exact", "pickles", "graphite_lines", "graphite_points", "gil_yield")
-_STATSD = ("exact", "statsd", "gil_yield")
-_PROMETHEUS = ("exact", "prometheus_text", "prometheus_openmetrics", "gil_yield")
+_GRAPHITE = ("graphite_exact", "pickles", "graphite_lines", "graphite_points", "gil_yield")
+_STATSD = ("statsd_exact", "statsd", "gil_yield")
+_PROMETHEUS = ("prometheus_exact", "prometheus_text", "prometheus_openmetrics", "gil_yield")
 
 
 def _adapters(*names: str) -> tuple[str, ...]:
