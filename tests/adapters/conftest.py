@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tests.adapters.scraped import ScrapeChannel
+from tests.adapters.scraped import ScrapedPage
 
 
 @pytest.fixture
 def scraped():
     """A server of the test's own."""
-    scraped = ScrapeChannel()
+    scraped = ScrapedPage()
     yield scraped
     scraped.source.open.set()
     scraped.adapter.close(5.0)

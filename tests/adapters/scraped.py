@@ -30,7 +30,7 @@ class Source:
         return self.shot
 
 
-class ScrapeChannel:
+class ScrapedPage:
     """An adapter that listens, what it collects, and its ledger."""
 
     def __init__(self, listen="127.0.0.1:0", **options):

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 import pytest
 
 from sampler.adapterkit._http import client_connection
-from tests.adapters.scraped import ScrapeChannel, large
+from tests.adapters.scraped import ScrapedPage, large
 from tests.adapters.shapes import gauge, snapshot
 from tests.support.waiting import wait_for
 
@@ -19,7 +19,7 @@ from tests.support.waiting import wait_for
 @pytest.fixture
 def few():
     """A server with room for three clients."""
-    scraped = ScrapeChannel(max_connections=3)
+    scraped = ScrapedPage(max_connections=3)
     yield scraped
     scraped.source.open.set()
     scraped.adapter.close(5.0)
@@ -127,7 +127,7 @@ def test_more_scrapes_than_can_be_held_are_told_so(few):
 
 def test_closing_lets_an_answer_under_way_end():
     """And frees the port; nothing is accepted any more."""
-    scraped = ScrapeChannel()
+    scraped = ScrapedPage()
     scraped.source.open.clear()
     with scraped.connect() as client:
         client.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -146,7 +146,7 @@ def test_closing_lets_an_answer_under_way_end():
 
 def test_closing_does_not_wait_for_idle_clients():
     """Their limit is not ours."""
-    scraped = ScrapeChannel()
+    scraped = ScrapedPage()
     with scraped.connect() as idle:
         idle.sendall(b"GET")
         begun = time.monotonic()

@@ -13,7 +13,7 @@ import pytest
 from sampler.adapterkit.threads import Service
 from sampler.agent import Ledger
 from sampler_prometheus import Prometheus
-from tests.adapters.scraped import ScrapeChannel, Source
+from tests.adapters.scraped import ScrapedPage, Source
 from tests.adapters.shapes import gauge, snapshot
 from tests.support.waiting import wait_for
 
@@ -195,7 +195,7 @@ def test_healthy_means_that_every_thread_serves(scraped):
 
 def test_a_successor_takes_the_port_over(scraped):
     """Connections made before, between and after the change are all answered."""
-    other = ScrapeChannel.__new__(ScrapeChannel)
+    other = ScrapedPage.__new__(ScrapedPage)
     other.source, other.ledger, other.address = Source(), Ledger(), scraped.address
     # Room for all of them: which of the two accepts whom is the kernel's choice.
     other.adapter = Prometheus(listen="127.0.0.1:0", max_connections=10)
@@ -269,7 +269,7 @@ def test_only_loopback_is_bound_by_default():
 def test_ipv6_works_too():
     """The address is in brackets."""
     try:
-        scraped = ScrapeChannel("[::1]:0")
+        scraped = ScrapedPage("[::1]:0")
     except OSError:
         pytest.skip("no IPv6 here")
     assert scraped.adapter.address.startswith("[::1]:")
