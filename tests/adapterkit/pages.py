@@ -15,7 +15,7 @@ WHOLE = b"GET /page HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 class Pages:
-    """What a server answers: a page from the thread that makes them, anything else at once."""
+    """Answers of a server: ``/page`` is made on a thread, others are quick answers."""
 
     def __init__(self) -> None:
         self.settled: Counter[int] = Counter()
@@ -55,7 +55,7 @@ def ask(server, request=WHOLE):
 
 
 def serves(server):
-    """Tell whether a page can be had now."""
+    """Tell whether the server answers with a page."""
     with suppress(OSError):
         return ask(server).endswith(b"page\n")
     return False
@@ -72,12 +72,12 @@ def at(server):
 
 
 def rest(client):
-    """Return what still comes, to the end."""
+    """Return everything until the server closes."""
     return b"".join(iter(lambda: client.recv(65536), b""))
 
 
 class Held(Pages):
-    """Pages whose thread makes none before it may, and which say `/held` when they may, too."""
+    """Pages that are held back until ``may`` is set; so is the answer to ``/held``."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -21,7 +21,7 @@ from tests.support.waiting import wait_for, within
 @pytest.mark.scenario(42)
 @pytest.mark.parametrize("leave", [socket.socket.close, reset], ids=["end", "reset"])
 def test_a_client_that_leaves_while_it_makes_room_is_left_alone(leave, caplog):
-    """A full server, a newcomer, and the oldest half request ends at the same moment."""
+    """The server is full, and the client to be evicted leaves when a new one connects."""
     pages = Pages()
     with serving(pages, max_connections=4) as server:
         half = []
@@ -42,7 +42,7 @@ def test_a_client_that_leaves_while_it_makes_room_is_left_alone(leave, caplog):
 @pytest.mark.parametrize("leave", ["close", "reset", "half", "half and reset", "wait"])
 @pytest.mark.parametrize("limit", [1, 3])
 def test_no_order_of_a_clients_doings_stops_the_server(sent, leave, limit, caplog):
-    """With one place and with three; before the reply, after it, and in its midst."""
+    """With one place and with three; before, during and after the answer."""
     pages = Pages()
     with serving(pages, max_connections=limit) as server:
         waiting = []
@@ -69,7 +69,7 @@ def test_no_order_of_a_clients_doings_stops_the_server(sent, leave, limit, caplo
 
 
 def test_a_field_with_a_line_break_is_not_sent():
-    """Nobody can put a field of his own into an answer."""
+    """A value cannot add a field to an answer."""
     pages = Pages()
     pages.page = lambda: Answer(200, b"page", fields=(("X", "a\r\nSet-Cookie: b"),))
     with serving(pages) as server:
@@ -91,7 +91,7 @@ def test_a_unix_socket_is_served_too(tmp_path):
 
 
 def test_a_client_without_a_request_is_closed_in_time(monkeypatch):
-    """Also where it drips."""
+    """Even if it sends a byte now and then."""
     monkeypatch.setattr(client_connection, "HEAD_LIMIT", 0.2)
     with serving(Pages()) as server, socket.create_connection(server.address, timeout=20) as idle:
         assert idle.recv(1) == b""
@@ -100,7 +100,7 @@ def test_a_client_without_a_request_is_closed_in_time(monkeypatch):
 @pytest.mark.scenario(45)
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel is asked as on Linux")
 def test_the_kernel_has_no_copy_of_a_page_for_a_slow_reader():
-    """A part of it waits there; the rest is held once, by us."""
+    """It holds a part only; the whole page is in memory once."""
     pages = Pages()
     pages.page = lambda body=b"x" * 2**24: Answer(200, body)
     with serving(pages) as server, socket.socket() as slow:
@@ -115,7 +115,7 @@ def test_the_kernel_has_no_copy_of_a_page_for_a_slow_reader():
 
 
 def test_what_a_body_holds_is_thrown_away():
-    """However it is framed: the reply says that the connection ends."""
+    """However it is framed: the answer says that the connection closes."""
     chunked = b"POST /other HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n\0"
     with serving(Pages()) as server:
         for request in (chunked, WHOLE * 3, WHOLE + b"\0\x1b"):
@@ -138,7 +138,7 @@ def test_a_head_of_an_answer_is_read_by_others():
 
 @pytest.mark.scenario(42)
 def test_idle_clients_that_hold_every_descriptor_make_room(monkeypatch):
-    """A descriptor is a place like those of max_connections."""
+    """The server evicts clients for lack of descriptors as for max_connections."""
     with serving(Pages()) as server:
         half = [socket.create_connection(server.address) for _ in range(10)]
         for client in half:
@@ -161,7 +161,7 @@ def test_idle_clients_that_hold_every_descriptor_make_room(monkeypatch):
 
 @pytest.mark.scenario(42)
 def test_a_request_that_came_just_before_a_newcomer_keeps_its_place():
-    """It is read before its client is told that there is no room."""
+    """It is read before its client would be evicted."""
     pages = Held()
     with serving(pages, max_connections=2) as server, at(server) as early, at(server) as holds:
         early.sendall(HALF)
@@ -177,7 +177,7 @@ def test_a_request_that_came_just_before_a_newcomer_keeps_its_place():
 
 @pytest.mark.scenario(42)
 def test_who_finds_no_place_while_all_wait_is_told_so():
-    """A client whose answer is being made loses its place to nobody."""
+    """A client whose answer is being made is not evicted."""
     pages = Held()
     with serving(pages, max_connections=1) as server, at(server) as waits:
         waits.sendall(WHOLE)
@@ -191,7 +191,7 @@ def test_who_finds_no_place_while_all_wait_is_told_so():
 
 @pytest.mark.scenario(42)
 def test_a_client_that_only_listens_gets_its_answer_and_the_end():
-    """Nothing is waited for meanwhile, and nothing once the answer has left."""
+    """It is not in the selector while it waits, and is closed after the answer."""
     pages = Held()
     with serving(pages, reply_timeout=600) as server, at(server) as client:
         client.sendall(WHOLE)
@@ -204,7 +204,7 @@ def test_a_client_that_only_listens_gets_its_answer_and_the_end():
 
 @pytest.mark.scenario(42)
 def test_half_a_request_does_not_hold_the_end(monkeypatch, caplog):
-    """Whoever has connected has a moment to ask."""
+    """Connected clients have a moment to send their request."""
     monkeypatch.setattr(client_connection, "HEAD_LIMIT", 600)
     with serving(Pages()) as server, at(server) as half:
         half.sendall(HALF)
@@ -216,7 +216,7 @@ def test_half_a_request_does_not_hold_the_end(monkeypatch, caplog):
 
 
 def test_a_page_that_is_read_slowly_arrives_whole():
-    """It leaves in parts."""
+    """It is sent in parts."""
     pages = Pages()
     pages.page = lambda body=b"x" * 2**24: Answer(200, body)
     with serving(pages) as server, at(server) as slow:

@@ -1,4 +1,4 @@
-"""The server, where its own calls or those of others fail: it serves on."""
+"""The server goes on when its own calls, or those of the page, fail."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def calls_of(server_threads, run):
 
 
 def call(frame, event, argument, names):
-    """Return where a call is made and of what, if it is one of the server's own loop."""
+    """Return what is called and where, if the call is one of the server's own loop."""
     if event == "call":
         code = frame.f_code
         what, caller = code.co_qualname, frame.f_back
@@ -57,7 +57,7 @@ def call(frame, event, argument, names):
 
 
 def crowd(server, armed):
-    """Do a bit of everything: half a request, whole ones, one that leaves, one too many."""
+    """Send half a request, whole ones, one and leave, and one too many."""
     armed.set()
     clients = [socket.create_connection(server.address, timeout=5) for _ in range(3)]
     with suppress(OSError):
@@ -84,7 +84,7 @@ THREADS = ("sampler-http", "sampler-http-page")
 
 @pytest.mark.scenario(42)
 def test_whatever_call_of_the_loops_raises_the_page_is_there_again(monkeypatch):
-    """Each call that they make raises once, in a server of its own, found by watching them."""
+    """Each call that the threads were seen to make raises once, each in a new server."""
 
     def dry(armed):
         with serving(Pages(), max_connections=2) as server:
@@ -103,7 +103,7 @@ def test_whatever_call_of_the_loops_raises_the_page_is_there_again(monkeypatch):
 
 
 def struck(site):
-    """Let the first call there raise, and see that all is well afterwards."""
+    """Let the first call at this place raise, and check that the server goes on."""
     raised = []
     armed = threading.Event()
 
@@ -145,7 +145,7 @@ def test_a_page_that_cannot_be_made_is_500(fault, caplog):
 
 @pytest.mark.scenario(42)
 def test_what_a_page_of_others_raises_costs_its_client(caplog):
-    """Whatever it is; the fault is in the log."""
+    """Whatever it raises; the log has it."""
     with serving(Pages()) as server:
         assert ask(server, b"GET /bug HTTP/1.0\r\n\r\n") == b""
         assert serves(server)
@@ -172,7 +172,7 @@ def test_a_server_that_cannot_begin_leaves_nothing(monkeypatch):
 
 @pytest.mark.scenario(42)
 def test_a_new_start_of_the_loop_costs_no_clients(monkeypatch, caplog):
-    """Neither those who are about to ask nor those who wait."""
+    """Neither those that are sending a request nor those that wait."""
     pages = Held()
     pause = Server._pause
     faults = []
@@ -242,7 +242,7 @@ os._exit(0)
 @pytest.mark.skipif(sys.platform != "linux", reason="descriptors are found as on Linux")
 @pytest.mark.parametrize("kept", [0, 1, 2], ids=["none", "listener", "client"])
 def test_descriptors_that_a_program_closes_are_said_and_harm_no_end(kept):
-    """Some programs close all they do not know: the thread says so, and close() raises nothing."""
+    """Some programs close all descriptors: the thread is unhealthy, and close() raises nothing."""
     done = subprocess.run(
         [sys.executable, "-c", CLOSES % {"kept": kept}],
         capture_output=True,
@@ -253,7 +253,7 @@ def test_descriptors_that_a_program_closes_are_said_and_harm_no_end(kept):
 
 
 def test_descriptors_that_run_out_cost_a_pause(monkeypatch):
-    """The serving thread goes on meanwhile."""
+    """The serving thread goes on."""
     pages = Pages()
     with serving(pages) as server:
         accept = type(server._listener).accept

@@ -1,4 +1,4 @@
-"""Renderings are kept, cost what changed, and never share a backend's name."""
+"""Renderings are kept, only changes cost time, and no two have the same name."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_churn_in_one_block_costs_that_block_only():
 
 
 def test_what_cannot_be_rendered_is_refused_with_its_reason():
-    """Only that series is."""
+    """Only that series is refused."""
 
     def render(series):
         if series.name == "pool.bad":
@@ -74,7 +74,7 @@ def test_what_cannot_be_rendered_is_refused_with_its_reason():
 
 
 def test_of_two_series_with_one_name_the_first_owner_stays(caplog):
-    """Whatever block the other comes in, and the log says so once."""
+    """Whichever block the second is in; the log says so once."""
     rendered = RenderCache(flat)
     owner, other = block((gauge("a.b_c"), 1), sampler="a"), block((gauge("a_b.c"), 1))
     assert renderings(rendered, owner) == [["a_b_c"]]
@@ -97,7 +97,7 @@ def test_a_name_becomes_free_when_its_owner_goes():
 
 
 def test_a_reset_does_not_cost_an_owner_its_name():
-    """The series that follows it is the same one to the backend."""
+    """To the backend the series after the reset is the same."""
     rendered = RenderCache(flat)
     series = counter("a.b_c")
     other = block((gauge("a_b.c"), 1))
@@ -107,7 +107,7 @@ def test_a_reset_does_not_cost_an_owner_its_name():
 
 
 def test_a_shared_name_is_refused_to_those_who_would_share_it_otherwise():
-    """Members of one family agree; a series of another kind does not fit in."""
+    """Series of one family share its name; a series of another kind is refused."""
 
     def names(made):
         yield made, None

@@ -82,7 +82,7 @@ def test_graphite_pickles_are_the_same_points() -> None:
     "value", [0, -1, 2**31 - 1, 2**31, -(2**31), -(2**31) - 1, 2**63 - 1, -(2**63), 255, 256]
 )
 def test_a_pickled_whole_number_takes_what_its_size_needs(value) -> None:
-    """Four bytes, or as many as it has: as Python itself writes it in this protocol."""
+    """Four bytes, or as many as it needs: as Python itself pickles it in this protocol."""
     [((frame,), _, _)] = said(Graphite(protocol="pickle"), snapshot((gauge("a.b"), value)))
     ((_, (_, found)),) = pickle.loads(frame[4:])
     assert (found, type(found)) == (value, int)
@@ -90,7 +90,7 @@ def test_a_pickled_whole_number_takes_what_its_size_needs(value) -> None:
 
 
 def test_graphite_writes_a_reading_once_and_counts_it_twice() -> None:
-    """Of a block that is used again the point is there; a new one is written, values or not."""
+    """A block that is used again is stored already; a new one is written."""
     adapter = Graphite(quantiles=())
     kept, new = block((SERIES[0], 4), (SERIES[4], ABSENT)), block((SERIES[1], 7), sampler="b")
     assert said(adapter, snapshot_of(kept, new))[0][1] == 2
@@ -102,7 +102,7 @@ def test_graphite_writes_a_reading_once_and_counts_it_twice() -> None:
 
 
 def test_graphite_writes_a_difference_anew_when_either_side_has_moved() -> None:
-    """The value may be the same object, and what it is compared with another."""
+    """The value may be the same object while the value before it has changed."""
     adapter = Graphite(counters="deltas", quantiles=())
     value = 7_000_000
     for before, change in ((0, value), (0, value), (value - 5, 5), (value - 5, 5), (value, 0)):
@@ -111,7 +111,7 @@ def test_graphite_writes_a_difference_anew_when_either_side_has_moved() -> None:
 
 
 def test_graphite_templates_lay_single_metrics_out() -> None:
-    """The first that matches; what it does not name is left out, a missing label is ``none``."""
+    """The first that matches; other labels are left out, and a missing one is ``none``."""
     paths = {"pool.size": "{name}.at.{x}", "pool.*": "all.{labels}.{y}", "pool.low": "never"}
     written = said(Graphite(paths=paths, quantiles=()))
     assert written == [
@@ -143,7 +143,7 @@ def test_graphite_refuses_what_a_file_cannot_be_named() -> None:
 
 
 def test_graphite_refuses_a_histogram_that_no_datagram_holds() -> None:
-    """All of its lines together; each alone would do."""
+    """All of its lines together, though each would fit alone."""
     for value, fits in (("v" * 170, True), ("v" * 200, False)):
         shot = snapshot((histogram("pool.wait", k=value), WAIT))
         [(frames, samples, refused)] = said(Graphite(protocol="udp"), shot)
@@ -152,7 +152,7 @@ def test_graphite_refuses_a_histogram_that_no_datagram_holds() -> None:
 
 
 def test_a_batch_is_full_when_the_next_entry_does_not_fit(monkeypatch) -> None:
-    """Each has whole entries, and says what could not be written before it."""
+    """Each has whole entries, and the refused ones that came before it."""
     monkeypatch.setattr("sampler_graphite._adapter.MAX_DATAGRAM", 128)
     adapter = Graphite(protocol="udp", quantiles=())
     entries = [(gauge(f"pool.n{i}"), i) for i in range(4)]

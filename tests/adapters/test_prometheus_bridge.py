@@ -1,4 +1,4 @@
-"""Every sampler behind a registry of ``prometheus_client``."""
+"""Every sampler in a registry of ``prometheus_client``."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ POOL = {
 
 @pytest.fixture
 def behind():
-    """Put a sampler registry behind a client registry; return both."""
+    """Add a sampler registry to a client registry; return both."""
     made = []
 
     def put(*samplers, auto_describe=True):

@@ -26,7 +26,7 @@ def few():
 
 
 def test_scrapes_that_wait_share_one_pull(scraped):
-    """Those that come while a page is made get the next one, all of them."""
+    """All that arrive while a page is made get the next page."""
     scraped.source.open.clear()
     with ExitStack() as stack:
         clients = [stack.enter_context(scraped.connect()) for _ in range(20)]
@@ -43,7 +43,7 @@ def test_scrapes_that_wait_share_one_pull(scraped):
 
 
 def test_a_client_that_leaves_early_leaves_its_entries_unconfirmed(scraped):
-    """Nobody knows what it read."""
+    """It is not known what the client read."""
     scraped.source.shot = large()
     with scraped.connect() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -54,7 +54,7 @@ def test_a_client_that_leaves_early_leaves_its_entries_unconfirmed(scraped):
 
 
 def test_a_client_that_leaves_before_the_pull_ends_is_counted_too(scraped):
-    """Its page was made."""
+    """Its page was made for it."""
     scraped.source.open.clear()
     with scraped.connect() as client:
         client.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -64,7 +64,7 @@ def test_a_client_that_leaves_before_the_pull_ends_is_counted_too(scraped):
 
 
 def test_a_client_that_does_not_read_delays_nobody(scraped):
-    """And is given up after a while."""
+    """It is disconnected after ``reply_timeout``."""
     scraped.source.shot = large()
     with scraped.connect() as idle:
         idle.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -107,7 +107,7 @@ def test_many_idle_clients_do_not_keep_a_scrape_out(scraped):
 
 
 def test_more_scrapes_than_can_be_held_are_told_so(few):
-    """Those that wait for a page are not thrown out for a newcomer."""
+    """Clients that wait for a page are not evicted."""
     scraped = few
     scraped.source.open.clear()
     with ExitStack() as stack:
@@ -126,7 +126,7 @@ def test_more_scrapes_than_can_be_held_are_told_so(few):
 
 
 def test_closing_lets_an_answer_under_way_end():
-    """And frees the port; nothing is accepted any more."""
+    """The port is free at once, and no client is accepted."""
     scraped = ScrapedPage()
     scraped.source.open.clear()
     with scraped.connect() as client:
@@ -145,7 +145,7 @@ def test_closing_lets_an_answer_under_way_end():
 
 
 def test_closing_does_not_wait_for_idle_clients():
-    """Their limit is not ours."""
+    """Their time limit is longer."""
     scraped = ScrapedPage()
     with scraped.connect() as idle:
         idle.sendall(b"GET")

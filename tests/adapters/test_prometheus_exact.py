@@ -38,7 +38,7 @@ def test_prometheus_text() -> None:
 
 
 def test_openmetrics() -> None:
-    """Units are told, and an end; each format stays what it was beside the other."""
+    """With units and an end; neither format changes the text of the other."""
     text = TextRenderer()
     written = text.render(SHOT, OPENMETRICS)
     assert written.body.decode() == (
@@ -56,7 +56,7 @@ def test_openmetrics() -> None:
 
 
 def test_prometheus_gathers_a_family_and_refuses_what_collides() -> None:
-    """Series of one family stand together, whatever came between them."""
+    """Series of one family are written together, whatever is between them."""
     shot = snapshot(
         (gauge("a.b", x="1"), 1),
         (gauge("a.c"), 2),
@@ -75,7 +75,7 @@ def test_prometheus_gathers_a_family_and_refuses_what_collides() -> None:
 
 @pytest.mark.parametrize("joined", [1, 3, 4, 5, 100])
 def test_a_page_is_the_same_however_many_lines_are_joined_at_once(joined, monkeypatch) -> None:
-    """None is lost, doubled or out of its place."""
+    """None is lost, repeated or misplaced."""
     monkeypatch.setattr("sampler_prometheus._text._JOINED", joined)
     entries = [(gauge("a.b", n=str(n)), n) for n in range(8)]
     body = TextRenderer().render(snapshot(*entries, (gauge("a.c"), 1)), OPENMETRICS).body.decode()
@@ -95,7 +95,7 @@ def test_a_page_is_the_same_however_many_lines_are_joined_at_once(joined, monkey
     ],
 )
 def test_openmetrics_has_a_sum_that_only_grows(value, in_openmetrics) -> None:
-    """And a count with it; the text format has both, if there is a sum."""
+    """And a count, too; the text format has both if there is a sum."""
     shot = snapshot((histogram("a.b"), value))
     assert (b"a_b_sum" in TextRenderer().render(shot, OPENMETRICS).body) == in_openmetrics
     assert (b"a_b_count" in TextRenderer().render(shot, OPENMETRICS).body) == in_openmetrics
@@ -121,18 +121,18 @@ def test_openmetrics_has_a_sum_that_only_grows(value, in_openmetrics) -> None:
     ],
 )
 def test_bounds_are_written_as_go_writes_them(upper, text) -> None:
-    """OpenMetrics asks for one spelling of each."""
+    """OpenMetrics prescribes one spelling for each."""
     assert format_bound(upper) == text
 
 
 def exposed(*shots):
-    """Return what answers scrapes with these snapshots, and its account."""
+    """Return an exposition of these snapshots, and its ledger."""
     ledger, pulled = Ledger(), iter(shots)
     return Exposition(lambda: next(pulled), ledger), ledger
 
 
 def test_a_page_is_what_the_client_can_read() -> None:
-    """Compressed alike for all who ask for the same; made once for those who ask together."""
+    """Made once for requests that come together, and compressed once for each format."""
     asked = [
         (None, None),
         (None, "gzip"),
@@ -152,7 +152,7 @@ def test_a_page_is_what_the_client_can_read() -> None:
 
 @pytest.mark.parametrize("taken", [True, False])
 def test_an_answer_is_accounted_for_once_it_is_settled(taken) -> None:
-    """What was left out is dropped whether the client took the rest or not."""
+    """Refused entries are dropped, whether the client read the page or not."""
     shot = snapshot((gauge("a.b_x"), 9), (gauge("a.b.x"), 9), (gauge("a.c"), 1))
     made, ledger = exposed(shot)
     page = made.answer()

@@ -98,7 +98,7 @@ def test_each_request_has_its_answer(scraped, request_, status):
 
 
 def test_other_methods_are_told_which_are_allowed(scraped):
-    """As HTTP wants it with 405."""
+    """As HTTP requires with 405."""
     status, headers, _ = scraped.get(method="PUT")
     assert (status, headers["Allow"]) == (405, "GET, HEAD")
 
@@ -115,7 +115,7 @@ OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 
 
 def test_openmetrics_is_served_to_those_who_ask(scraped):
-    """With its own content type and its end; caches are told what it depends on."""
+    """With its content type and its end; ``Vary`` says what the page depends on."""
     status, headers, body = scraped.get(Accept=OPENMETRICS)
     assert status == 200
     assert headers["Content-Type"] == f"{OPENMETRICS}; charset=utf-8"
@@ -127,7 +127,7 @@ def test_openmetrics_is_served_to_those_who_ask(scraped):
 
 @pytest.mark.parametrize("accept", ["*/*", OPENMETRICS])
 def test_a_body_is_compressed_for_those_who_ask(scraped, accept):
-    """The same text after all."""
+    """It is the same text."""
     _, headers, plain = scraped.get(Accept=accept)
     assert "Content-Encoding" not in headers
     _, headers, body = scraped.get(Accept=accept, Accept_Encoding="gzip")
@@ -137,7 +137,7 @@ def test_a_body_is_compressed_for_those_who_ask(scraped, accept):
 
 
 def test_clients_that_want_different_formats_share_one_pull(scraped):
-    """Each gets its own."""
+    """Each client gets its format."""
     scraped.source.open.clear()
     wanted = [b"*/*", OPENMETRICS.encode(), b"text/plain"] * 3
     with ExitStack() as stack:
@@ -159,7 +159,7 @@ def test_clients_that_want_different_formats_share_one_pull(scraped):
 
 
 def test_ready_means_that_pages_can_be_made(scraped):
-    """Not so after a pull that failed, until one succeeds; healthy it is all the time."""
+    """A failed pull makes it 503 until one succeeds; ``/-/healthy`` stays 200."""
     assert scraped.get("/-/ready")[0] == 200
     good, scraped.source.shot = scraped.source.shot, None
     assert scraped.get()[0] == 500
@@ -171,7 +171,7 @@ def test_ready_means_that_pages_can_be_made(scraped):
 
 
 def test_healthy_means_that_every_thread_serves(scraped):
-    """Else it names those of the process that do not; why is for the log, not for strangers."""
+    """Else it names the threads that fail; only the log says why."""
     assert scraped.get("/-/healthy")[0] == 200
     mended = threading.Event()
 
@@ -217,14 +217,14 @@ def test_a_successor_takes_the_port_over(scraped):
 
 
 def test_the_front_page_leads_to_the_metrics(scraped):
-    """For people."""
+    """For people with a browser."""
     _, headers, body = scraped.get("/")
     assert headers["Content-Type"].startswith("text/html")
     assert b'href="/metrics"' in body
 
 
 def test_a_failing_pull_is_one_line_and_one_log_line(scraped, caplog):
-    """And no entry; the next scrape that works says nothing."""
+    """No entry is counted; a scrape that works again logs nothing."""
     scraped.source.fault = ZeroDivisionError("secret")
     for _ in range(3):
         status, _, body = scraped.get()

@@ -71,7 +71,7 @@ def test_a_page_has_type_unit_help_and_an_end():
 
 
 def test_a_histogram_is_its_buckets_its_sum_and_its_count():
-    """Its last bucket is that of all."""
+    """Its last bucket, ``+Inf``, counts all observations."""
     shot = snapshot(
         (histogram("a.wait", "s", pool="x"), HistogramValue(3, 2.5, ((0.5, 1), (2.0, 3))))
     )
@@ -94,7 +94,7 @@ def test_a_histogram_is_its_buckets_its_sum_and_its_count():
     ],
 )
 def test_a_sum_that_may_fall_is_left_out_and_its_count_with_it(value):
-    """OpenMetrics has it so; the text format keeps what is known."""
+    """OpenMetrics requires that; the text format keeps the count."""
     shot = snapshot((histogram("a.wait"), value))
     assert not {"a_wait_sum", "a_wait_count"} & {name for name, _ in samples(page(shot))}
     text = {name for name, _ in samples(page(shot, TEXT), TEXT)}
@@ -121,7 +121,7 @@ def test_an_empty_page_is_a_page():
 )
 @pytest.mark.parametrize("turned", [False, True])
 def test_what_one_format_refuses_is_refused_in_both(pair, turned):
-    """A series does not come and go with the scraper's wish."""
+    """Whatever format a scraper prefers, the series are the same."""
     values = {"histogram": HistogramValue(1, 1.0), "counter": 1, "gauge": 1}
     entries = [(series, values[series.kind]) for series in (pair[::-1] if turned else pair)]
     for kind in (TEXT, OPENMETRICS):
@@ -132,7 +132,7 @@ def test_what_one_format_refuses_is_refused_in_both(pair, turned):
 
 @given(snapshots())
 def test_both_formats_say_the_same(shot):
-    """Sample for sample, but for sums and counts that OpenMetrics cannot have."""
+    """Sample for sample, except sums and counts that OpenMetrics does not allow."""
     writer = TextRenderer()
     pages = {kind: writer.render(shot, kind) for kind in PARSERS}
     assert pages[TEXT].refused == pages[OPENMETRICS].refused

@@ -69,7 +69,7 @@ def test_names_follow_the_conventions(name, kind, unit, exposed):
     [("state", "state"), ("db.name", "db_name"), ("le", "le_"), ("job", "job_")],
 )
 def test_reserved_labels_get_an_underscore(label, exposed):
-    """Which the grammar of label names leaves free."""
+    """No label name of a sampler ends in ``_``."""
     assert label_name(label) == exposed
 
 
@@ -117,7 +117,7 @@ def test_help_is_escaped(text, written):
 
 @given(texts)
 def test_any_help_is_read_back(text):
-    """Whatever it holds, by undoing the two escapes that there are."""
+    """Whatever it holds, after the two escapes are undone."""
     first, *others = text_of(snapshot((gauge("a.b", text=text), 1))).split("\n")
     escaped = first.removeprefix("# HELP a_b ")
     assert re.sub(r"\\(.)", lambda found: {"n": "\n"}.get(found[1], found[1]), escaped) == text
@@ -154,7 +154,7 @@ def test_names_that_prometheus_would_merge_are_refused(first, second):
 
 
 def test_two_labels_of_one_name_are_refused():
-    """They would take the whole target down."""
+    """Prometheus would discard the whole scrape."""
     page = TextRenderer().render(snapshot((gauge("a.b", **{"x.y": "1", "x_y": "2"}), 1)))
     assert (page.body, page.refused) == (b"", {"collision": 1})
 
@@ -183,7 +183,7 @@ def test_label_values_and_help_come_back(value, help_):
 
 @given(snapshots())
 def test_every_entry_is_accounted_for_and_reads_back_exactly(shot):
-    """N entries are n parsed, but for the refused, with their exact values."""
+    """Of n entries all but the refused are parsed, with their exact values."""
     page = TextRenderer().render(shot)
     assert page.entries == len(shot)
     assert set(page.refused) <= {"collision"}

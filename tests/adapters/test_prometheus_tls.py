@@ -1,4 +1,4 @@
-"""The page for others: HTTPS, credentials, and what is said of a page that has neither."""
+"""HTTPS, credentials, and warnings about a page that has neither."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def get(adapter, context=None, path="/metrics", method="GET", credentials=None):
 
 @contextmanager
 def serving(**keys):
-    """Serve two entries; yield the adapter, its source and its law."""
+    """Serve two entries; yield the adapter, its source and its ledger."""
     adapter, source, ledger = Prometheus(**keys), Source(), Ledger()
     adapter.open(source, ledger)
     try:
@@ -76,7 +76,7 @@ def serving(**keys):
 
 
 def test_a_page_with_a_certificate_is_served_over_tls_only(tmp_path):
-    """Verified by the client; who speaks plain HTTP there gets nothing."""
+    """The client verifies it; plain HTTP gets no reply."""
     with serving(**secured(tmp_path)) as (adapter, _, ledger):
         status, headers, body = get(adapter, client_context(tmp_path))
         assert status == 200
@@ -89,7 +89,7 @@ def test_a_page_with_a_certificate_is_served_over_tls_only(tmp_path):
 
 
 def test_a_large_page_arrives_whole_at_a_slow_reader(tmp_path):
-    """In as many pieces as it likes."""
+    """In any number of pieces."""
     with serving(**secured(tmp_path)) as (adapter, source, ledger):
         source.shot = large()
         status, headers, body = get(adapter, client_context(tmp_path))
@@ -98,7 +98,7 @@ def test_a_large_page_arrives_whole_at_a_slow_reader(tmp_path):
 
 
 def test_old_versions_of_tls_are_refused(tmp_path):
-    """1.2 is the least."""
+    """TLS 1.2 or later."""
     context = client_context(tmp_path)
     with serving(**secured(tmp_path)) as (adapter, _, _ledger):
         context.set_ciphers("ALL:@SECLEVEL=0")
@@ -126,7 +126,7 @@ def test_clients_that_dawdle_over_the_handshake_keep_nobody_out(tmp_path, monkey
 
 
 def test_credentials_are_needed_for_every_path_and_method(tmp_path):
-    """Nothing is told to those who have none, not even what there is."""
+    """Without credentials nothing is answered, not even which paths exist."""
     keys = secured(tmp_path, username="prom", password="s3cret pass:word")
     context = client_context(tmp_path)
     with serving(**keys) as (adapter, source, _ledger):
@@ -164,7 +164,7 @@ def test_a_header_of_credentials_is_read_as_http_has_it(header, status):
 
 
 def test_closing_lets_an_answer_over_tls_end(tmp_path):
-    """And the port is free then."""
+    """The port is free afterwards."""
     context = client_context(tmp_path)
     with serving(**secured(tmp_path)) as (adapter, source, _ledger):
         source.open.clear()
@@ -184,7 +184,7 @@ def test_closing_lets_an_answer_over_tls_end(tmp_path):
 
 
 def test_a_reload_takes_a_renewed_certificate_and_keeps_the_port(tmp_path):
-    """The table says the same: the files do not. Without a change nothing is replaced."""
+    """The configuration is the same, but the files are not. Unchanged files replace nothing."""
     keys = secured(tmp_path)
     registry = Registry()
     registry.register({"name": "job", "sample": lambda: [("rows", 7)]})
@@ -241,7 +241,7 @@ def test_a_real_client_verifies_and_authenticates(tmp_path):
 
 
 def bad(folder, make):
-    """Return keys whose files are no good, made by a function of both."""
+    """Return options with files that a function has made unusable."""
     keys = secured(folder)
     changes = make(keys["tls_cert"], keys["tls_key"], folder)
     return {k: v for k, v in {**keys, **(changes or {})}.items() if v is not None}
@@ -285,7 +285,7 @@ def write(text):
     ],
 )
 def test_what_cannot_be_served_is_said_at_configuration_time(tmp_path, make, said):
-    """With the key to change, and the file."""
+    """The message names the option and the file."""
     with pytest.raises(ConfigurationError) as caught:
         parse({"adapters": {"prometheus": bad(tmp_path, make)}})
     (problem,) = caught.value.problems
@@ -307,7 +307,7 @@ def test_what_cannot_be_served_is_said_at_configuration_time(tmp_path, make, sai
     ],
 )
 def test_a_page_for_others_says_what_it_lacks(tmp_path, listen, exposed):
-    """And nothing, once it has both."""
+    """With both there is no warning."""
     said = Prometheus(listen=listen).exposure
     assert bool(said) == exposed
     if said:
@@ -318,7 +318,7 @@ def test_a_page_for_others_says_what_it_lacks(tmp_path, listen, exposed):
 
 
 def test_an_open_page_is_one_warning_at_the_start(caplog):
-    """A reload that keeps it says nothing."""
+    """A reload that changes nothing does not repeat it."""
     settings = parse({"adapters": {"prometheus": {"listen": "0.0.0.0:0"}}})
     agent = Agent(settings, Registry())
     agent.start()
@@ -331,7 +331,7 @@ def test_an_open_page_is_one_warning_at_the_start(caplog):
 
 
 def test_check_warns_of_an_open_page(tmp_path):
-    """Once, and it is no failure."""
+    """Once, and the check succeeds."""
     (tmp_path / "sampler.toml").write_text('[adapters.prometheus]\nlisten = "0.0.0.0:0"\n')
     done = sampler("check", cwd=tmp_path)
     assert done.returncode == 0
@@ -339,7 +339,7 @@ def test_check_warns_of_an_open_page(tmp_path):
 
 
 def test_a_stalled_client_of_tls_delays_nobody(tmp_path):
-    """It reads nothing of a page that fills every buffer."""
+    """A client that reads nothing of a page larger than every buffer."""
     context = client_context(tmp_path)
     with serving(**secured(tmp_path)) as (adapter, source, _ledger):
         source.shot = large()

@@ -55,7 +55,7 @@ def packets(adapter, shot, since=None):
 
 
 def test_entries_are_whole_lines_of_one_datagram():
-    """Labels are key-value segments behind the name, under the identity's prefix."""
+    """Labels are key-value segments after the name, and the prefix names the process."""
     shot = snapshot(
         (gauge("mypool.connections", state="idle"), 4), (counter("mypool.checkouts"), 7)
     )
@@ -65,7 +65,7 @@ def test_entries_are_whole_lines_of_one_datagram():
 
 
 def test_a_counter_is_the_difference_since_the_last_handed_over():
-    """Nothing for one that did not move, which counts with its batch all the same."""
+    """An unchanged counter has no line, but counts towards its batch."""
     moved, still = counter("a.moved"), counter("a.still")
     shot = snapshot((moved, 2**60 + 5), (still, 9))
     (batch,) = StatsD(prefix="").encode(shot, {moved: 2**60, still: 9})
@@ -176,7 +176,7 @@ def test_a_histogram_is_a_count_and_a_sum():
 
 
 def test_an_entry_that_fits_no_datagram_is_refused():
-    """And counted, with the batch it falls into."""
+    """It counts towards the batch it was encoded with."""
     long = {f"k{i}": "v" * 190 for i in range(8)}
     shot = snapshot(
         (gauge("a.ok"), 1), (gauge(**long), 1), (histogram(**long), HistogramValue(1, 1))
@@ -199,7 +199,7 @@ def test_any_label_value_makes_one_line(text):
 
 @given(snapshots(), st.sampled_from([256, 1432]))
 def test_every_entry_is_accounted_for_in_datagrams_that_fit(shot, limit):
-    """And what the daemon adds up is what the snapshot says."""
+    """The daemon's sums are the values of the snapshot."""
     batches = list(StatsD(max_datagram=limit).encode(shot, {}))
     assert sum(batch.entries for batch in batches) == len(shot)
     assert {reason for batch in batches for reason in batch.refused} <= {"collision", "too_long"}
@@ -245,7 +245,7 @@ def test_what_the_kernel_takes_is_unconfirmed(sink, adapter):
 
 
 def test_a_refused_datagram_costs_no_count(sink, adapter):
-    """Encoded again against the same values, the next one holds what was owed."""
+    """The next datagram has the whole increase since the last one that was sent."""
     series, since = counter("a.b"), {}
     sink.refuse()
     for total in (3, 7):
@@ -260,7 +260,7 @@ def test_a_refused_datagram_costs_no_count(sink, adapter):
 
 
 def test_a_refusal_known_late_holds_the_next_datagram_back(sink, adapter):
-    """It belongs to the one before, which is settled; the one held back has not left."""
+    """It is about the datagram before, which is settled; the next one is not sent."""
     adapter.send(Batch((b"a.b:1|c",), 1), 1.0)
     wait_for(lambda: sink.datagrams, what="the first datagram")
     late = adapter._datagrams._socket  # the kernel's own report, as a router's would come
@@ -281,7 +281,7 @@ def test_a_datagram_the_kernel_cannot_send_is_rejected(sink, adapter):
 
 
 def test_a_batch_without_entries_asks_whether_anyone_is_there(sink, adapter):
-    """A datagram without text, that no daemon counts."""
+    """An empty datagram, which no daemon counts."""
     assert adapter.send(Batch((), 0), 1.0) is UNCONFIRMED
     sink.refuse()
     with pytest.raises(Unavailable):

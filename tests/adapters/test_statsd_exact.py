@@ -60,14 +60,14 @@ def statsd(*texts: str, end: str = "") -> tuple[bytes, ...]:
     ],
 )
 def test_statsd_texts(options, since, written) -> None:
-    """Differences of what counts, a gauge below zero by way of zero."""
+    """Counters as differences; a negative gauge is set to zero first."""
     assert said(StatsD(**options), SHOT, since) == [(statsd(*written), 4, {})]
     stream = StatsD(transport="tcp", **options)
     assert said(stream, SHOT, since) == [(statsd(*written, end="\n"), 4, {})]
 
 
 def test_statsd_writes_nothing_for_what_did_not_move() -> None:
-    """It counts with the batch, of which nothing may be left; -0.0 is 0.0."""
+    """It counts towards its batch, which may have no frame; -0.0 is 0.0."""
     shot = snapshot((SERIES[1], 7), (SERIES[2], WAIT))
     assert said(StatsD(), shot, {SERIES[1]: 7, SERIES[2]: WAIT}) == [((), 2, {})]
     zero = snapshot((SERIES[0], -0.0))
@@ -88,7 +88,7 @@ def test_statsd_bounds_are_segments_without_dots() -> None:
 
 
 def test_a_datagram_is_full_when_the_next_text_does_not_fit() -> None:
-    """To the byte: lines and the ends between them."""
+    """To the byte: lines, and the line feeds between them."""
     texts = [f"{P}pool.n{i}:1|g" for i in range(10)]
     size = len("\n".join(texts[:5]))
     entries = [(gauge(f"pool.n{i}"), 1) for i in range(10)]

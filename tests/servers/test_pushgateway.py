@@ -117,7 +117,7 @@ def test_any_snapshot_is_taken(pushgateway):
     [("a/b", "a/b"), ("a b", "a b"), ("", ""), ("\u00fc", "\u00fc"), ("..", ".."), ("%41", "%41")],
 )
 def test_any_text_may_be_a_grouping_value(pushgateway, value, label):
-    """In base64 where a path cannot have it; an empty one is no label."""
+    """In base64 where a path needs that; an empty value is no label."""
     adapter = Pushgateway(url=pushgateway.url, job="j", instance="i", grouping={"zone": value})
     push(adapter, snapshot((gauge("a.b"), 1)))
     (group,) = pushgateway.groups()
@@ -137,7 +137,7 @@ def test_two_processes_are_two_groups(pushgateway):
 
 
 def test_a_clean_stop_deletes_the_group_unless_told_not_to(pushgateway):
-    """A gateway never forgets by itself; who pushed nothing deletes nothing."""
+    """A gateway never forgets by itself; an adapter that pushed nothing deletes nothing."""
     keeps = Pushgateway(url=pushgateway.url, delete_on_stop=False)
     push(keeps, snapshot((gauge("a.b"), 1)))
     keeps.close()
@@ -146,7 +146,7 @@ def test_a_clean_stop_deletes_the_group_unless_told_not_to(pushgateway):
 
 
 def test_a_kind_that_another_group_has_otherwise_is_rejected_with_the_reason(pushgateway):
-    """The gateway refuses the whole push; it is no outage."""
+    """The gateway refuses the whole push, which is not an outage."""
     pushgateway.put("/metrics/job/other", "# TYPE a_b counter\na_b 1\n")
     with pytest.raises(Rejected, match=r"refuses with 400: .*a_b") as caught:
         push(Pushgateway(url=pushgateway.url), snapshot((gauge("a.b"), 1)))
