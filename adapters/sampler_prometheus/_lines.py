@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from sampler.adapterkit.render_cache import Unencodable
-from sampler_prometheus._names import base_name, label_name, unit_name
+from sampler_prometheus._names import base_name, label_name, sample_name, unit_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,7 +65,7 @@ def render_series(series: Series) -> SeriesLines:
     """
     kind = series.kind
     family = base_name(series.name, kind, series.unit)
-    name = f"{family}_total" if kind == "counter" else family
+    name = sample_name(family, kind)
     labels = {label_name(label): text for label, text in series.labels.items()}
     if len(labels) < len(series.labels):
         raise Unencodable("collision")

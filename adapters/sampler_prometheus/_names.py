@@ -54,10 +54,9 @@ def base_name(name: str, kind: str, unit: str) -> str:
     return "_".join(filter(None, (name.replace(".", "_"), words)))
 
 
-def family_name(name: str, kind: str, unit: str) -> str:
-    """Return the exposed name of a metric; a histogram's without ``_bucket`` and so on."""
-    base = base_name(name, kind, unit)
-    return f"{base}_total" if kind == "counter" else base
+def sample_name(family: str, kind: str) -> str:
+    """Return the name of a family's samples; of a histogram's, without ``_bucket`` and so on."""
+    return f"{family}_total" if kind == "counter" else family
 
 
 def label_name(name: str) -> str:

@@ -14,12 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Self
 
-__all__ = ["Socket", "getaddrinfo", "gethostname", "socketpair"]
+__all__ = ["Socket", "getaddrinfo", "socketpair"]
 
 getaddrinfo: Callable[..., list[Any]] = _socket.getaddrinfo
 """As :func:`socket.getaddrinfo`; families and kinds are plain numbers."""
-gethostname: Callable[[], str] = _socket.gethostname
-"""As :func:`socket.gethostname`."""
 
 
 class Socket(_socket.socket):

@@ -2,7 +2,8 @@
 
 :meth:`ssl.SSLContext.wrap_socket` makes a :class:`ssl.SSLSocket`, which they patch. So this uses
 an :class:`ssl.SSLObject`, which only computes, and moves its bytes itself. It reads at most one
-record at a time: when a selector finds nothing to read on the socket, nothing is left here either.
+record at a time, so a selector is right, unless ``recv`` has left a part of a record: see
+:meth:`TLSSocket.pending`.
 """
 
 from __future__ import annotations

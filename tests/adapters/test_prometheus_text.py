@@ -10,7 +10,7 @@ from hypothesis import given
 from prometheus_client.parser import text_string_to_metric_families
 
 from sampler.agent import ABSENT, HistogramValue
-from sampler_prometheus._names import family_name, label_name
+from sampler_prometheus._names import base_name, label_name, sample_name
 from sampler_prometheus._text import TextRenderer
 from tests.adapters.shapes import (
     block,
@@ -61,7 +61,7 @@ def samples(text):
 )
 def test_names_follow_the_conventions(name, kind, unit, exposed):
     """Unit always appended, by OpenTelemetry's table; counters end in _total."""
-    assert family_name(name, kind, unit) == exposed
+    assert sample_name(base_name(name, kind, unit), kind) == exposed
 
 
 @pytest.mark.parametrize(
