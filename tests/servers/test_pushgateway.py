@@ -266,7 +266,7 @@ def answering(status, *, retry_after=None, delay=None):
         (400, Rejected, "refuses with 400: because of it"),
         (413, Rejected, "refuses with 413"),
         (404, Rejected, "refuses with 404"),
-        (307, Rejected, "set url to where that is"),
+        (307, Rejected, "set url to the address that it redirects to"),
         (401, Rejected, "set username and password"),
     ],
 )
@@ -345,7 +345,7 @@ def test_a_gateway_that_is_away_at_stop_is_one_line_in_the_log(caplog):
         ({"url": "127.0.0.1:9091"}, "url: expected a URL"),
         ({"url": "ftp://x"}, "url: expected a URL"),
         ({"url": "http://"}, "url: expected a URL"),
-        ({"url": "http://h:99999"}, "no URL"),
+        ({"url": "http://h:99999"}, "url: expected a URL"),
         ({"url": "http://me:pw@h"}, "username and password"),
         ({"url": "http://h?x=1"}, "without"),
         ({"job": ""}, "must not be empty"),
