@@ -1,4 +1,4 @@
-"""What the ``graphite`` adapter is configured with, and what the agent calls."""
+"""The ``graphite`` adapter: its options, and the methods that the agent calls."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import attrs
 
 from sampler.adapterkit.dotted_paths import template_fault
 from sampler.adapterkit.endpoint import Endpoint
-from sampler.adapterkit.tcp import Unanswered, connected, converse
-from sampler.adapterkit.udp import Datagrams
-from sampler.agent import UNCONFIRMED, Unavailable, option
-from sampler_graphite._formats import MAX_BATCH, MAX_DATAGRAM, Pickle, Plaintext
+from sampler.adapterkit.tcp import ConfirmationTimeout, connect, send_confirmed
+from sampler.adapterkit.udp import DatagramSender
+from sampler.agent import MAX_BATCH, UNCONFIRMED, Unavailable, option
+from sampler_graphite._formats import MAX_DATAGRAM, Pickle, Plaintext
 from sampler_graphite._layout import templates_fault
-from sampler_graphite._points import Points
+from sampler_graphite._points import PointEncoder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -34,8 +34,9 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 class Graphite:
     """Send every pull to carbon, or to a relay in front of it.
 
-    Over TCP each batch has a connection of its own, closed half-way by us; carbon closes the other
-    half once it has read everything, and that is what confirms the batch. UDP confirms nothing.
+    Over TCP each batch has its own connection. The adapter closes its half after the last byte,
+    and carbon closes the other half when it has read everything, which confirms the batch. UDP
+    confirms nothing.
     """
 
     stamped = True
@@ -50,7 +51,7 @@ class Graphite:
     host: str = option("127.0.0.1", "Where carbon or a relay runs: a name or an address.")
     protocol: str = option(
         "plaintext",
-        "plaintext or pickle over TCP, both confirmed; or udp: lines that nobody confirms.",
+        "plaintext or pickle over TCP, both confirmed; or udp: plaintext without confirmation.",
         choices=tuple(_PORTS),
     )
     port: int | None = option(
@@ -65,32 +66,32 @@ class Graphite:
     tags: bool = option(default=False, help="Write labels as ;key=value tags, not as segments.")
     paths: dict[str, str] = option(
         {},
-        "Other paths for single metrics, behind the prefix: name or pattern to template, such as "
-        "'http.*' = '{name}.{route}.{status}'; {labels} is what no other placeholder names.",
+        "Other paths for some metrics, after the prefix: name or pattern to template, such as "
+        "'http.*' = '{name}.{route}.{status}'; {labels} stands for all other labels.",
         check=templates_fault,
     )
     counters: str = option(
         "totals",
-        "totals: counts since their start; or deltas: what came since the last pull, for a store "
-        "that aggregates by sum.",
+        "totals: counts since their start; or deltas: the increase since the last pull, for a "
+        "store that aggregates by sum.",
         choices=("totals", "deltas"),
     )
     quantiles: tuple[float, ...] = option(
         (0.5, 0.95, 0.99),
-        "Of each histogram, beside its count and sum: estimated from what was observed since the "
-        "last pull, as p50, p95 ...",
+        "Quantiles of each histogram, beside its count and sum: estimated from the observations "
+        "since the last pull, as p50, p95 ...",
         items=float,
         minimum=0,
         maximum=1,
     )
-    _points: Points = attrs.field(init=False)
+    _points: PointEncoder = attrs.field(init=False)
     _endpoint: Endpoint = attrs.field(init=False)
-    _datagrams: Datagrams = attrs.field(init=False)
-    _doubtful: Batch | None = attrs.field(default=None, init=False)
+    _datagrams: DatagramSender = attrs.field(init=False)
+    _unconfirmed: Batch | None = attrs.field(default=None, init=False)
     _resends: int = attrs.field(default=0, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._points = Points(
+        self._points = PointEncoder(
             self._format(),
             self.prefix,
             tags=self.tags,
@@ -100,11 +101,11 @@ class Graphite:
         )
         port = _PORTS[self.protocol] if self.port is None else self.port
         self._endpoint = Endpoint("Graphite", self.host, port)
-        self._datagrams = Datagrams(self._endpoint)
+        self._datagrams = DatagramSender(self._endpoint)
 
     @property
     def relative(self) -> bool:
-        """Whether differences since the last pull are wanted."""
+        """Whether ``encode`` needs the values of the last pull."""
         return self.counters == "deltas" or bool(self.quantiles)
 
     def encode(self, snapshot: Snapshot, since: Since) -> Iterator[Batch]:
@@ -115,27 +116,27 @@ class Graphite:
         """Deliver one batch within ``timeout`` seconds.
 
         Raises:
-            Unavailable: not delivered, or perhaps; points carry their time, so a resend is
+            Unavailable: not delivered, or not known; points carry their time, so a resend is
                 harmless.
-            Rejected: a datagram is longer than the way there allows (``too_long``).
+            Rejected: a datagram is longer than the network allows (``too_long``).
         """
         if self.protocol == "udp":
             return self._datagrams.send(batch, timeout)
         deadline = monotonic() + timeout
         addresses = self._endpoint.addresses(SOCK_STREAM, timeout / 2)
         try:
-            outcome = _deliver(connected(addresses, deadline), batch.frames, deadline)
-        except Unanswered as error:
+            outcome = _deliver(connect(addresses, deadline), batch.frames, deadline)
+        except ConfirmationTimeout as error:
             if self._sent_often_enough(batch):
                 return UNCONFIRMED
             raise Unavailable(f"{self._endpoint}: {error}") from None
         except OSError as error:
             raise Unavailable(f"{self._endpoint}: {error.strerror or error}") from None
-        self._doubtful = None
+        self._unconfirmed = None
         return outcome
 
     def close(self) -> None:
-        """Close the socket of the last datagram."""
+        """Close the socket for datagrams."""
         self._datagrams.close()
 
     def _format(self) -> Plaintext | Pickle:
@@ -144,19 +145,19 @@ class Graphite:
         return Plaintext(MAX_DATAGRAM if self.protocol == "udp" else MAX_BATCH)
 
     def _sent_often_enough(self, batch: Batch) -> bool:
-        """Tell whether to stop resending where the kernel cannot tell what the peer has."""
+        """Tell whether to stop resending, where the kernel cannot tell what the peer has read."""
         if sys.platform == "linux":
             return False
-        self._resends = self._resends + 1 if batch is self._doubtful else 0
-        self._doubtful = batch
+        self._resends = self._resends + 1 if batch is self._unconfirmed else 0
+        self._unconfirmed = batch
         return self._resends >= _RESENDS
 
 
 def _deliver(connection: Socket, frames: Sequence[bytes], deadline: float) -> Outcome:
     try:
-        return converse(connection, frames, deadline)
+        return send_confirmed(connection, frames, deadline)
     except OSError:
-        # What the peer has not read is not worth keeping: the batch is sent again.
+        # The batch is sent again, so the kernel must not go on sending this one.
         connection.setsockopt(SOL_SOCKET, SO_LINGER, _RESET_ON_CLOSE)
         raise
     finally:

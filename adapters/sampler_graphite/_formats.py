@@ -1,8 +1,8 @@
 """Points to bytes: carbon's plaintext and pickle protocols.
 
-Carbon closes the connection on a byte that is no UTF-8, on a line of 16 384 bytes or more and on a
-pickle of 1 MiB or more, and answers each with the same end of stream as success: such bytes must
-never be written. Over UDP it reads 8 192 bytes of a datagram, and believes a line cut there.
+Carbon closes the connection on a byte that is not UTF-8, a line of 16 384 bytes or more, or a
+pickle of 1 MiB or more. That looks like the confirmation of a batch, so such bytes must never be
+written. Of a datagram carbon reads 8 192 bytes, and it stores a line that is cut there.
 """
 
 from __future__ import annotations
@@ -10,37 +10,35 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sampler.agent import give_way
+from sampler.agent import MAX_BATCH, give_way
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-MAX_BATCH = 512 * 1024
-"""Bytes that one connection confirms."""
 MAX_DATAGRAM = 1400
-"""Bytes; what fits any Ethernet with room for a tunnel's headers."""
-_TIME = len(" 4102444800\n")
+"""Bytes that fit any Ethernet, with room for the headers of a tunnel."""
+_AFTER_VALUE = len(" 4102444800\n")
 """Bytes that a line has after its value."""
 _POINTS = 2_000
-"""In one message."""
+"""Most points of a pickle message."""
 _LENGTH = struct.Struct("!L")
 _SIZE, _INT, _FLOAT = struct.Struct("<I"), struct.Struct("<i"), struct.Struct(">cd2s")
-_ENDS = b"\x86\x86"  # of both tuples
+_ENDS = b"\x86\x86"  # the end of both tuples
 _PICKLED_TIME = 10
-"""Bytes, at most."""
+"""Most bytes of a pickled time."""
 
 
 class Format(Protocol):
     """How points are written.
 
     Attributes:
-        limit: bytes that one batch may hold.
+        limit: most bytes of a batch.
     """
 
     limit: int
 
     def head(self, path: str) -> Any:
-        """Return what the points of a path begin with."""
+        """Return the part of a point that its path determines."""
         ...
 
     def item(self, head: Any, value: Any) -> Any:
@@ -48,14 +46,14 @@ class Format(Protocol):
         ...
 
     def size(self, item: Any, /) -> int:
-        """Return how many bytes an item takes with its time, at most."""
+        """Return how many bytes an item with its time takes at most."""
         ...
 
     def frames(self, runs: Iterable[tuple[int, Sequence[Any]]]) -> tuple[bytes, ...]:
         """Return points as bytes.
 
         Args:
-            runs: epoch seconds, and the items of that time.
+            runs: epoch seconds, and the items of that moment.
         """
         ...
 
@@ -64,7 +62,7 @@ class Plaintext:
     """``path value time`` lines; each frame holds whole lines only.
 
     Args:
-        limit: bytes that one batch may hold.
+        limit: most bytes of a batch.
     """
 
     def __init__(self, limit: int) -> None:
@@ -80,7 +78,7 @@ class Plaintext:
 
     def size(self, item: str, /) -> int:
         """Return how many bytes a line takes."""
-        return len(item) + _TIME  # paths are ASCII
+        return len(item) + _AFTER_VALUE  # paths are ASCII
 
     def frames(self, runs: Iterable[tuple[int, Sequence[str]]]) -> tuple[bytes, ...]:
         """Return lines as bytes."""
@@ -91,8 +89,8 @@ class Plaintext:
 class Pickle:
     """A length and a pickled list of ``(path, (time, value))``, as carbon's pickle receiver reads.
 
-    Protocol 2: every carbon reads it, and with it paths and numbers need no import when unpickled.
-    The opcodes are written here, so that a path, and a value that stays, are pickled once.
+    It is pickle protocol 2: every carbon reads that, and unpickling paths and numbers imports
+    nothing. The opcodes are written here, so that a path or an unchanged value is pickled once.
     """
 
     limit: int = MAX_BATCH
@@ -115,7 +113,7 @@ class Pickle:
     def frames(
         self, runs: Iterable[tuple[int, Sequence[tuple[bytes, bytes]]]]
     ) -> tuple[bytes, ...]:
-        """Return points as messages of some thousand each."""
+        """Return points as messages of at most 2 000 points each."""
         parts: list[bytes] = []
         for time, items in runs:
             run = [_whole(time)] * (3 * len(items))
@@ -132,7 +130,7 @@ def _messages(parts: Sequence[bytes]) -> Iterator[bytes]:
 
 
 def _whole(value: int) -> bytes:
-    """Return the opcode of a whole number, and its bytes."""
+    """Return a whole number as opcodes."""
     if -(2**31) <= value < 2**31:
         return b"J" + _INT.pack(value)
     whole = value.to_bytes(value.bit_length() // 8 + 1, "little", signed=True)

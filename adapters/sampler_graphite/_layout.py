@@ -1,8 +1,8 @@
 """Where a series is stored: its path, or its path and tags.
 
-By default a path is ``prefix.name.key-value...``; with tags the labels follow as ``;key=value``. A
-template can lay single metrics out otherwise. Nothing a template says can merge two series: paths
-that come out equal are refused as ``collision``.
+By default a path is ``prefix.name.key-value...``; with tags, labels follow as ``;key=value``. A
+template gives some metrics another path. It cannot merge two series: the second series that would
+get a path is refused as ``collision``.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
 _FIELD = re.compile(r"[a-z0-9_.]+")
 _ABSENT = "none"
 
-tag_value = Alphabet("_.:-").write
-"""Write a text as a tag's value."""
+_TAG_VALUES = Alphabet("_.:-")
+"""Graphite allows ``:`` in the value of a tag, where DogStatsD does not."""
 
 
 class Layout:
-    """Makes paths for one destination.
+    """Makes the paths for one destination.
 
     Args:
-        prefix: what every path begins with, filled in; may be empty.
-        tags: labels that no template has used become tags instead of path segments.
-        templates: metric name or pattern to template; the first that matches stands.
+        prefix: what every path begins with, without placeholders; may be empty.
+        tags: labels that the template does not use become tags instead of path segments.
+        templates: metric name or pattern to template; the first that matches is used.
     """
 
     def __init__(self, prefix: str, *, tags: bool, templates: Mapping[str, str]) -> None:
@@ -58,7 +58,7 @@ class Layout:
             plain = series_path(series.name, labels, suffix)
         path = f"{self._prefix}.{plain}" if self._prefix else plain
         if self._tags:
-            path += "".join(f";{_key(k)}={tag_value(v)}" for k, v in labels.items())
+            path += "".join(f";{_key(k)}={_TAG_VALUES.write(v)}" for k, v in labels.items())
         return path
 
     def _template(self, name: str) -> str | None:
@@ -77,11 +77,11 @@ def templates_fault(templates: Mapping[str, str]) -> str | None:
 
 
 def _key(name: str) -> str:
-    return "name_" if name == "name" else name  # carbon keeps the path itself under "name"
+    return "name_" if name == "name" else name  # carbon stores the path itself as the tag "name"
 
 
 def _filled(template: str, name: str, suffix: str, labels: dict[str, str], *, tags: bool) -> str:
-    """Fill a template in; takes the labels it uses out of ``labels``."""
+    """Fill a template in; removes the labels that it uses from ``labels``."""
     given = dict(labels)
     fields = [field for _, field, _, _ in Formatter().parse(template) if field]
     own = {_label(field) for field in fields} - {""}
@@ -104,7 +104,7 @@ def _filled(template: str, name: str, suffix: str, labels: dict[str, str], *, ta
 
 
 def _label(field: str) -> str:
-    """Return the label a placeholder names; ``{name_}`` and ``{labels_}`` are labels, too."""
+    """Return the label that a placeholder names; ``{name_}`` stands for the label ``name``."""
     if field in ("name", "labels"):
         return ""
     return field[:-1] if field in ("name_", "labels_") else field
@@ -113,4 +113,4 @@ def _label(field: str) -> str:
 def _field_fault(field: str) -> str | None:
     if _FIELD.fullmatch(field):
         return None
-    return f"{{{field}}} is no placeholder: use {{name}}, {{labels}} or a label's name"
+    return f"unknown placeholder {{{field}}}: use {{name}}, {{labels}} or the name of a label"

@@ -1,14 +1,14 @@
-"""The adapters ``prometheus`` and ``pushgateway``, and ways into what a program has already.
+"""The adapters ``prometheus`` and ``pushgateway``, and pages that need no agent.
 
-``WSGIApp`` and ``ASGIApp`` are pages to mount in a web application; ``SamplerCollector``, which
-needs the package ``prometheus-client``, puts every sampler behind a registry of that package.
+``WSGIApp`` and ``ASGIApp`` serve the metrics within a web application. ``SamplerCollector`` adds
+every sampler to a registry of the package ``prometheus-client``, which it needs.
 """
 
 from typing import TYPE_CHECKING, Any
 
 from sampler_prometheus._adapter import Prometheus
-from sampler_prometheus._mount import ASGIApp, WSGIApp
 from sampler_prometheus._push import Pushgateway
+from sampler_prometheus._wsgi_asgi import ASGIApp, WSGIApp
 
 if TYPE_CHECKING:
     from sampler_prometheus._bridge import SamplerCollector

@@ -1,4 +1,4 @@
-"""What the ``prometheus`` adapter is configured with, and what the agent calls."""
+"""The ``prometheus`` adapter: its options, and the methods that the agent calls."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 import attrs
 
-from sampler.adapterkit.http_hosts import host_fault
-from sampler.adapterkit.http_server import Answer, Server, listening
+from sampler.adapterkit.http_server import Answer, Server, host_fault, listening_socket
 from sampler.adapterkit.sockets import getaddrinfo
+from sampler.adapterkit.tls_files import server_context
 from sampler.agent import log, option
 from sampler_prometheus._exposition import Exposition
-from sampler_prometheus._paths import at_once, vary
-from sampler_prometheus._security import basic, on_loopback, server_context
+from sampler_prometheus._routes import answer_without_pull, vary
+from sampler_prometheus._security import basic_authorization, on_loopback
 
 if TYPE_CHECKING:
     import ssl
@@ -31,7 +31,7 @@ def listen_fault(listen: str) -> str | None:
     if not colon or not host:
         return f"expected host:port such as '127.0.0.1:9464' or '[::1]:9464', got {listen!r}"
     if ":" in host and not (host.startswith("[") and host.endswith("]")):
-        return f"an IPv6 address stands in brackets: '[{host}]:{port}'"
+        return f"write an IPv6 address in brackets: '[{host}]:{port}'"
     if not (port.isascii() and port.isdecimal() and len(port) <= 5 and int(port) <= 65535):
         return f"the port must be a number from 0 to 65535, got {port[:20]!r}"
     return None
@@ -55,28 +55,31 @@ class Prometheus:
         check=listen_fault,
     )
     max_connections: int = option(
-        128, "Clients served at once; whoever dawdles makes room.", minimum=1, maximum=10_000
+        128,
+        "Clients served at once; beyond it the slowest are disconnected first.",
+        minimum=1,
+        maximum=10_000,
     )
     reply_timeout: float = option(
-        10.0, "Seconds a client has to take its reply.", minimum=0.1, maximum=600
+        10.0, "Seconds that a client has to read its reply.", minimum=0.1, maximum=600
     )
     tls_cert: str | None = option(
         None, "Serve HTTPS with this certificate: a PEM file, its issuers included.", kind=str
     )
     tls_key: str | None = option(
         None,
-        "Its private key: a PEM file; default: in the file of the certificate.",
+        "Its private key: a PEM file; default: the file of the certificate.",
         kind=str,
         private=True,
     )
     hosts: tuple[str, ...] = option(
         (),
-        "Names by which it is asked for, beside every address, localhost, this host's name and "
-        "the one in listen; a request for another one is refused.",
+        "Host names that are answered, beside every address, localhost, this host's name and the "
+        "one in listen; a request for another name is refused.",
         check=_hosts_fault,
     )
     username: str | None = option(
-        None, "Answer only those who send this name and the password.", kind=str
+        None, "Answer only clients that send this name and the password.", kind=str
     )
     password: str | None = option(None, "For basic authentication.", kind=str, secret=True)
     _server: Server | None = attrs.field(default=None, init=False, repr=False)
@@ -87,32 +90,32 @@ class Prometheus:
         if (self.username is None) != (self.password is None):
             raise ValueError("username and password go together: set both or none")
         if self.username is not None and ":" in self.username:
-            raise ValueError("username: basic authentication knows no ':' in it")
+            raise ValueError("username: basic authentication does not allow ':' in it")
         if self.tls_cert is not None:
             self._tls = server_context(self.tls_cert, self.tls_key)
         elif self.tls_key is not None:
-            raise ValueError("tls_key: set tls_cert, too, the certificate it belongs to")
+            raise ValueError("tls_key: set tls_cert, too: the certificate that it belongs to")
 
     @property
     def files(self) -> tuple[str, ...]:
-        """What was read beside the configuration: a reload looks whether it has changed."""
+        """Files beside the configuration: a reload checks whether they have changed."""
         return tuple(file for file in (self.tls_cert, self.tls_key) if file is not None)
 
     @property
     def exposure(self) -> str | None:
-        """What others on the network can do, and the remedy; None when that is nothing."""
+        """What others on the network can do, and the remedy; None if they can do nothing."""
         if on_loopback(self.listen.rpartition(":")[0].strip("[]")):
             return None
         said = []
         if self.username is None:
-            said.append("whoever reaches it can read every number: set username and password")
+            said.append("anybody who reaches it can read every number: set username and password")
         if self.tls_cert is None:
-            said.append("whoever is on the way can read along: set tls_cert and tls_key")
+            said.append("others on the network can read along: set tls_cert and tls_key")
         return f"listens on {self.listen}: {'; '.join(said)}" if said else None
 
     @property
     def address(self) -> str:
-        """``host:port`` that is listened on, with the port the kernel chose; ``listen`` before."""
+        """The ``host:port`` it listens on, with the port that the kernel chose."""
         if self._server is None:
             return self.listen
         host, port = self._server.address
@@ -122,8 +125,8 @@ class Prometheus:
         """Bind and begin to answer scrapes.
 
         Args:
-            collect: makes a snapshot; called once for all who wait.
-            ledger: filled with every answer.
+            collect: makes a snapshot; called once for all clients that wait.
+            ledger: counts the entries of every answer.
 
         Raises:
             OSError: the address cannot be bound.
@@ -133,26 +136,26 @@ class Prometheus:
             host.strip("[]"), int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
         family, *_, address = found[0]
-        self._serve(listening(family, address), collect, ledger)
+        self._serve(listening_socket(family, address), collect, ledger)
 
     def succeed(self, before: Prometheus, collect: Callable[[], Snapshot], ledger: Ledger) -> None:
-        """Take the place of a running adapter; where both listen alike, no client notices.
+        """Replace a running adapter; if both listen on the same address, no client notices.
 
         Args:
             before: the running one, which is closed afterwards.
-            collect: as of :meth:`open`.
-            ledger: as of :meth:`open`.
+            collect: as for :meth:`open`.
+            ledger: as for :meth:`open`.
 
         Raises:
-            OSError: another address, which cannot be bound.
+            OSError: the address is another one, and cannot be bound.
         """
         if before.listen == self.listen and before._server is not None:
-            self._serve(before._server.share(), collect, ledger)
+            self._serve(before._server.duplicate_listener(), collect, ledger)
         else:
             self.open(collect, ledger)
 
     def close(self, timeout: float) -> None:
-        """Answer no more; what is under way has ``timeout`` seconds to end."""
+        """Answer no more; answers under way have ``timeout`` seconds to end."""
         server, self._server = self._server, None
         if server is not None:
             server.close(timeout)
@@ -163,17 +166,23 @@ class Prometheus:
         self._server = Server(
             listener,
             lambda requests: self._answers(exposition, requests),
-            lambda request: at_once(request, ready=self._ready),
+            lambda request: answer_without_pull(request, ready=self._ready),
             hosts={name.lower() for name in (*self.hosts, named)},
             max_connections=self.max_connections,
-            patience=self.reply_timeout,
+            reply_timeout=self.reply_timeout,
             tls=self._tls,
-            authorization=basic(self.username, self.password or "") if self.username else None,
+            authorization=self._authorization,
         )
 
     @property
+    def _authorization(self) -> str | None:
+        if self.username is None:
+            return None
+        return basic_authorization(self.username, self.password or "")
+
+    @property
     def _ready(self) -> bool:
-        return not self._failing and not (self._server and self._server.ends)
+        return not self._failing and not (self._server and self._server.closing)
 
     def _answers(self, exposition: Exposition, requests: list[Request]) -> list[Answer]:
         wanted = [(r.fields.get("accept"), r.fields.get("accept-encoding")) for r in requests]

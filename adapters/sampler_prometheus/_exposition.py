@@ -1,4 +1,4 @@
-"""One consumer's pages: pulled once for all who wait, in the format each of them wants."""
+"""The pages of one consumer: one pull for all clients that wait, each in the format it accepts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import attrs
 from sampler import Collector
 from sampler_prometheus._negotiate import content_type, wants_gzip
 from sampler_prometheus._shared_pages import SharedPages
-from sampler_prometheus._text import Text
+from sampler_prometheus._text import TextRenderer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -18,32 +18,34 @@ if TYPE_CHECKING:
     from sampler import Registry
     from sampler.agent import Ledger, Snapshot
 
-_LEVEL = 5
-"""Of gzip: beyond it pages get hardly smaller and much slower."""
+_GZIP_LEVEL = 5
+"""Higher levels take much longer, and pages get hardly smaller."""
 
 
-def consumer(registry: Registry | None, name: str, interval: float, deadline: float) -> Collector:
-    """Return the consumer behind a page that no agent serves.
+def page_collector(
+    registry: Registry | None, name: str, interval: float, deadline: float
+) -> Collector:
+    """Return the Collector for pages that are served without an agent.
 
     Args:
-        registry: where samplers are found; None: the default registry.
+        registry: whose samplers are pulled; None: the default registry.
         name: the consumer's name.
-        interval: seconds between scrapes; a window is never shorter.
-        deadline: seconds each sampler has.
+        interval: expected seconds between scrapes; more frequent scrapes share a pull.
+        deadline: seconds that each sampler has.
     """
     return Collector(registry, name=name, interval=interval, deadline=deadline, reuse=interval)
 
 
 @attrs.frozen
 class Page:
-    """What one client gets.
+    """The page for one client.
 
     Attributes:
-        body: as it goes out.
+        body: as it is sent.
         content_type: its format.
         encoding: ``gzip``, or nothing.
-        entries: entries of the snapshot it shows.
-        refused: reason to number of entries that are not in it.
+        entries: number of the snapshot's entries.
+        refused: reason to number of entries that the page does not contain.
     """
 
     body: bytes
@@ -52,13 +54,13 @@ class Page:
     entries: int
     refused: Mapping[str, int]
     _ledger: Ledger = attrs.field(repr=False)
-    _mark: object = attrs.field(repr=False)
+    _pull_mark: object = attrs.field(repr=False)
 
     def settle(self, taken: bool) -> None:
-        """Account for the answer, once.
+        """Count the page's entries in the ledger; called once.
 
         Args:
-            taken: the client took it whole; else it left early.
+            taken: the client read the whole page.
         """
         carried = self.entries - sum(self.refused.values())
         self._ledger.count(
@@ -70,24 +72,24 @@ class Page:
 
 
 class Exposition:
-    """Answers scrapes. Safe to use from any thread.
+    """Makes pages. Safe to use from any thread.
 
     Args:
         collect: makes a snapshot.
-        ledger: filled with every answer that is settled.
-        patience: seconds that a client may take over a page.
+        ledger: counts the entries of every page that is settled.
+        reply_timeout: seconds that a client may take to read a page.
     """
 
     def __init__(
-        self, collect: Callable[[], Snapshot], ledger: Ledger, patience: float = 10.0
+        self, collect: Callable[[], Snapshot], ledger: Ledger, reply_timeout: float = 10.0
     ) -> None:
-        self._pages = SharedPages(collect, patience)
+        self._pages = SharedPages(collect, reply_timeout)
         self._ledger = ledger
-        self._text = Text()
-        self._zipped: dict[str, tuple[bytes, bytes]] = {}
+        self._text = TextRenderer()
+        self._compressed_bodies: dict[str, tuple[bytes, bytes]] = {}
 
     def answer(self, accept: str | None = None, accept_encoding: str | None = None) -> Page:
-        """Pull, and return the page for the headers of one request.
+        """Pull, and return the page for one request.
 
         Args:
             accept: its ``Accept`` header, if it has one.
@@ -111,8 +113,8 @@ class Exposition:
         return Page(body, kind, encoding, written.entries, written.refused, self._ledger, mark)
 
     def _compressed(self, kind: str, body: bytes) -> bytes:
-        plain, zipped = self._zipped.get(kind, (None, b""))
-        if plain is not body:
-            zipped = gzip.compress(body, _LEVEL, mtime=0)
-            self._zipped[kind] = body, zipped
-        return zipped
+        of, compressed = self._compressed_bodies.get(kind, (None, b""))
+        if of is not body:
+            compressed = gzip.compress(body, _GZIP_LEVEL, mtime=0)
+            self._compressed_bodies[kind] = body, compressed
+        return compressed

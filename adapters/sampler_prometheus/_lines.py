@@ -1,7 +1,7 @@
-"""What the lines of each series begin with, in both formats; rendered once in a series' life.
+"""What the lines of a series begin with, in both formats; rendered once per series.
 
-One bad line loses every sample of a scrape, so nothing is written that Prometheus does not take,
-and nothing is written in one format that the other would refuse.
+One bad line makes Prometheus discard the whole scrape. So nothing is written that it would refuse,
+and both formats carry the same series.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from sampler.adapterkit.render_cache import Unencodable
-from sampler_prometheus._names import base_name, label_name, unit_name
+from sampler_prometheus._names import base_name, label_name, sample_name, unit_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,50 +22,50 @@ if TYPE_CHECKING:
 
 _QUOTED = str.maketrans({"\\": "\\\\", "\n": "\\n", '"': '\\"'})
 _HELP = str.maketrans({"\\": "\\\\", "\n": "\\n"})
-_OWNED = {
+_SUFFIXES = {
     "counter": ("", "_total", "_created"),
     "gauge": ("",),
     "histogram": ("", "_bucket", "_sum", "_count", "_created"),
 }
-"""Suffixes of the names that a family has to itself (OpenMetrics 1.0, "Suffixes")."""
+"""Suffixes of the names that only one family may use (OpenMetrics 1.0, "Suffixes")."""
 
 
 @attrs.define(eq=False)
-class Line:
-    """What one series' lines begin with, and what they last were.
+class SeriesLines:
+    """What the lines of one series begin with, and its lines in the last page.
 
     Attributes:
         family: the family's name; a counter's without ``_total``.
         kind: ``counter``, ``gauge`` or ``histogram``.
-        text: the family's header in the text format: HELP, where there is one, and TYPE.
-        openmetrics: the same in OpenMetrics, with UNIT where the name ends in it.
-        start: name, labels and a space; of a histogram name and open labels, for more to come.
-        labels: of a histogram: the labels, for its sum and count.
-        value: what was last written; unchanged, it is not written again.
-        in_text: its lines in the text format.
-        in_openmetrics: the same in OpenMetrics.
+        text_header: the family's TYPE line in the text format, and its HELP line, if it has one.
+        openmetrics_header: the same in OpenMetrics, with UNIT where the name ends in the unit.
+        start: name, labels and a space; of a histogram, up to the value of the label ``le``.
+        labels: of a histogram: the labels of its sum and count.
+        value: the value in the last page; while it is the same object, its lines are kept.
+        text_lines: its lines in the text format.
+        openmetrics_lines: its lines in OpenMetrics.
     """
 
     family: str
     kind: str
-    text: str
-    openmetrics: str
+    text_header: str
+    openmetrics_header: str
     start: str
     labels: str = ""
     value: object = None
-    in_text: str = ""
-    in_openmetrics: str = ""
+    text_lines: str = ""
+    openmetrics_lines: str = ""
 
 
-def line(series: Series) -> Line:
-    """Render what a series' lines begin with.
+def render_series(series: Series) -> SeriesLines:
+    """Return what the lines of a series begin with.
 
     Raises:
-        Unencodable: ``collision``, two of its labels would have one name.
+        Unencodable: ``collision``: two of its labels would get the same name.
     """
     kind = series.kind
     family = base_name(series.name, kind, series.unit)
-    name = f"{family}_total" if kind == "counter" else family
+    name = sample_name(family, kind)
     labels = {label_name(label): text for label, text in series.labels.items()}
     if len(labels) < len(series.labels):
         raise Unencodable("collision")
@@ -76,20 +76,23 @@ def line(series: Series) -> Line:
     else:
         start = f"{name}{closed} "
     text, openmetrics = _headers(series, name, family)
-    return Line(intern(family), kind, text, openmetrics, start, closed)
+    return SeriesLines(intern(family), kind, text, openmetrics, start, closed)
 
 
-def names(begun: Line) -> Iterator[tuple[str, str | None]]:
-    """Yield the names a series takes: its own, and those its family has to itself."""
-    yield begun.start, None
-    owner = f"{begun.family} {begun.kind}"
-    for suffix in _OWNED[begun.kind]:
-        yield begun.family + suffix, owner
+def names_taken(rendered: SeriesLines) -> Iterator[tuple[str, str | None]]:
+    """Yield the names that a series takes: its own, and those of its family.
+
+    Series of the same family and kind share the latter; see :class:`RenderCache`.
+    """
+    yield rendered.start, None
+    owner = f"{rendered.family} {rendered.kind}"
+    for suffix in _SUFFIXES[rendered.kind]:
+        yield rendered.family + suffix, owner
 
 
 @lru_cache(4096)
-def bound(upper: float) -> str:
-    """Return a bound as Go writes it: OpenMetrics asks for one spelling of each ``le``."""
+def format_bound(upper: float) -> str:
+    """Return a bound as Go writes it: OpenMetrics prescribes one spelling of each ``le``."""
     text = repr(float(upper))
     whole, dot, part = text.partition(".")
     if upper > 0 and dot and len(whole) > 6 and "e" not in text:
@@ -99,8 +102,8 @@ def bound(upper: float) -> str:
     return text
 
 
-def sum_and_count(value: HistogramValue) -> bool:
-    """Tell whether OpenMetrics has them: not where negative values may make the sum fall."""
+def has_sum_and_count(value: HistogramValue) -> bool:
+    """Tell whether OpenMetrics allows sum and count: negative values could make the sum fall."""
     below = bool(value.buckets) and value.buckets[0][0] < 0
     return value.sum is not None and value.sum >= 0 and not below
 

@@ -1,9 +1,8 @@
-"""Names as Prometheus wants them.
+"""Metric and label names for Prometheus.
 
-Dots become ``_``; the unit becomes a suffix by the table that OpenTelemetry uses for
-Prometheus ("Prometheus and OpenMetrics Compatibility", Metric Metadata), always appended and never
-converting a value; counters end in ``_total``. Labels that Prometheus keeps for itself get a
-trailing ``_``, which the grammar of label names leaves free.
+Dots become ``_``. A unit is appended by OpenTelemetry's table ("Prometheus and OpenMetrics
+Compatibility", Metric Metadata), and values are never converted. Counters end in ``_total``. A
+label that Prometheus reserves gets a trailing ``_``, which no label name of a sampler ends in.
 """
 
 from __future__ import annotations
@@ -55,10 +54,9 @@ def base_name(name: str, kind: str, unit: str) -> str:
     return "_".join(filter(None, (name.replace(".", "_"), words)))
 
 
-def family_name(name: str, kind: str, unit: str) -> str:
-    """Return the exposed name of a metric; a histogram's without ``_bucket`` and so on."""
-    base = base_name(name, kind, unit)
-    return f"{base}_total" if kind == "counter" else base
+def sample_name(family: str, kind: str) -> str:
+    """Return the name of a family's samples; of a histogram's, without ``_bucket`` and so on."""
+    return f"{family}_total" if kind == "counter" else family
 
 
 def label_name(name: str) -> str:
@@ -68,7 +66,7 @@ def label_name(name: str) -> str:
 
 
 def unit_name(kind: str, unit: str) -> str:
-    """Return what a name ends in for its unit, or nothing where there is no word for it."""
+    """Return the suffix for a unit, or nothing if the table has no word for it."""
     if unit == "1":
         return "ratio" if kind == "gauge" else ""
     amount, slash, time = unit.partition("/")

@@ -13,20 +13,20 @@ if TYPE_CHECKING:
 _TYPES = ((TEXT, "text", "plain"), (OPENMETRICS, "application", "openmetrics-text"))
 _QUALITY = re.compile(r"(0(\.\d{0,3})?|1(\.0{0,3})?)\Z")
 _VERSION = re.compile(r"(0\.0\.1|1(\.\d+)*)\Z")
-"""Of OpenMetrics: what asks for 0.0.1, or for any 1.x, can read 1.0."""
+"""Versions of OpenMetrics in ``Accept``: a client that asks for 0.0.1 or 1.x can read 1.0."""
 _RANGE = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+/[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 
 
 class _Unreadable(ValueError):
-    """A header that does not say what is wanted."""
+    """A header that cannot be parsed."""
 
 
 def content_type(accept: str | None) -> str:
-    """Return the format for an ``Accept`` header.
+    """Return the content type for an ``Accept`` header: the one with the higher quality.
 
-    The one with the higher quality; text 0.0.4 where both are equal, where none is acceptable,
-    and where the header is absent or cannot be read.
+    That is text 0.0.4 if both are equal, if none is acceptable, and if the header is absent or
+    cannot be parsed.
     """
     try:
         wanted = list(_ranges(accept or "*/*"))
@@ -37,7 +37,7 @@ def content_type(accept: str | None) -> str:
 
 
 def wants_gzip(accept_encoding: str | None) -> bool:
-    """Tell whether a client would rather have a body compressed."""
+    """Tell whether a client prefers a compressed body."""
     qualities: dict[str, float] = {}
     try:
         for word, parameters in _members(accept_encoding or ""):
@@ -61,7 +61,7 @@ def _ranges(accept: str) -> Iterator[tuple[str, str, dict[str, str], float]]:
 def _quality(
     wanted: list[tuple[str, str, dict[str, str], float]], major: str, minor: str, kind: str
 ) -> float:
-    """Return the quality of one format: that of the most specific range that names it."""
+    """Return the quality of one format: that of the most specific range that matches it."""
     best = (-1, 0.0)
     for its_major, its_minor, parameters, q in wanted:
         if its_major not in (major, "*") or its_minor not in (minor, "*"):
@@ -76,7 +76,7 @@ def _quality(
         else:
             continue
         best = max(best, (rank, q))
-    # A wildcard asks for nothing newer: whoever reads OpenMetrics says so.
+    # A wildcard does not ask for OpenMetrics: clients that can read it name it.
     return best[1] if best[0] > 1 or kind == TEXT else 0.0
 
 

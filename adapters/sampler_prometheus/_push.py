@@ -1,4 +1,4 @@
-"""The ``pushgateway`` adapter: the newest snapshot, put in place of the last one."""
+"""The ``pushgateway`` adapter: each snapshot replaces the last one in the gateway."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ import attrs
 
 from sampler.adapterkit import http
 from sampler.adapterkit.dotted_paths import PLACEHOLDERS
-from sampler.agent import DELIVERED, Batch, Rejected, Unavailable, log, option
-from sampler.agent.config.secrets import shown
-from sampler_prometheus._security import basic, client_context, on_loopback
-from sampler_prometheus._text import TEXT, Text
+from sampler.adapterkit.tls_files import client_context
+from sampler.agent import DELIVERED, Batch, Rejected, Unavailable, log, masked_line, option
+from sampler_prometheus._security import basic_authorization, on_loopback
+from sampler_prometheus._text import TEXT, TextRenderer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from sampler.agent import Outcome, Since, Snapshot
 
-GOODBYE = 2.0
+DELETE_TIMEOUT = 2.0
 """Seconds that deleting the group at a clean stop may take."""
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
@@ -33,20 +33,20 @@ _LONGEST = 200
 
 
 def url_fault(url: str) -> str | None:
-    """Say what is wrong with a gateway's address, or return None."""
-    if "@" in url:  # the sentence must not repeat it
+    """Say what is wrong with a gateway's URL, or return None."""
+    if "@" in url:  # do not quote the URL: it may hold a password
         return "a URL with a password is shown in logs: use the keys username and password"
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        return f"{url!r} is no URL such as 'http://127.0.0.1:9091'"
+        return f"expected a URL such as 'http://127.0.0.1:9091', got {url!r}"
     if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
         return f"expected a URL such as 'http://127.0.0.1:9091', got {url!r}"
     if parts.query or parts.fragment:
-        return f"a URL without '?' and '#' is expected, got {url!r}"
+        return f"expected a URL without '?' and '#', got {url!r}"
     if not (parts.path.isascii() and url.isprintable()) or " " in parts.path:
-        return f"a path with spaces or other letters has to be written with %, got {url!r}"
+        return f"spaces and letters beyond ASCII in a path are written with %, got {url!r}"
     return None
 
 
@@ -60,7 +60,7 @@ def group_fault(template: str) -> str | None:
 
 
 def _job_fault(template: str) -> str | None:
-    return group_fault(template) if template else "a gateway wants a job: it must not be empty"
+    return group_fault(template) if template else "must not be empty: a gateway requires a job"
 
 
 def _grouping_fault(grouping: Mapping[str, str]) -> str | None:
@@ -74,10 +74,10 @@ def _grouping_fault(grouping: Mapping[str, str]) -> str | None:
 
 @attrs.define(eq=False)
 class Pushgateway:
-    """Put each pull into a Pushgateway, for programs that end before a scrape would come.
+    """Push each snapshot to a Pushgateway, for programs that end before they could be scraped.
 
-    A group holds one process' numbers; each push replaces all of it. A gateway never forgets a
-    group, so a clean stop deletes it.
+    A group holds the numbers of one process, and each push replaces the whole group. A gateway
+    keeps groups for ever, so a clean stop deletes the group.
     """
 
     stamped = False
@@ -85,8 +85,8 @@ class Pushgateway:
     relative = False
     unsupported: ClassVar[Mapping[str, str]] = {
         "precision": "numbers are read as doubles: integers above 2**53 are rounded",
-        "timestamps": "left out: a gateway refuses them; the time of its scrape stands",
-        "histograms": "a sum that is not known is served as 0",
+        "timestamps": "left out: a gateway refuses them; the time of its scrape is stored",
+        "histograms": "an unknown sum is served as 0",
     }
     url: str = option("http://127.0.0.1:9091", "Where the gateway is.", check=url_fault)
     job: str = option(
@@ -96,25 +96,25 @@ class Pushgateway:
     )
     instance: str = option(
         "{host}:{instance}",
-        "The instance label, filled in alike; two processes of one job must differ in it.",
+        "The instance label, with the same placeholders; each process of a job needs its own.",
         check=group_fault,
     )
     grouping: dict[str, str] = option(
-        {}, "Further labels of the group, filled in alike.", check=_grouping_fault
+        {}, "More labels of the group, with the same placeholders.", check=_grouping_fault
     )
     username: str | None = option(None, "For basic authentication.", kind=str)
     password: str | None = option(None, "For basic authentication.", kind=str, secret=True)
     tls_ca: str | None = option(
         None,
-        "Who may have signed the certificate of an https gateway: a PEM file; default: those the "
+        "Certificates that may sign that of an https gateway: a PEM file; default: those that the "
         "system trusts.",
         kind=str,
     )
-    gzip: bool = option(default=True, help="Compress what is pushed.")
+    gzip: bool = option(default=True, help="Compress each push.")
     delete_on_stop: bool = option(default=True, help="Delete the group at a clean stop.")
-    _text: Text = attrs.field(factory=Text, init=False, repr=False)
+    _text: TextRenderer = attrs.field(factory=TextRenderer, init=False, repr=False)
     _group: str = attrs.field(default="", init=False)
-    _held: bool = attrs.field(default=False, init=False)
+    _group_exists: bool = attrs.field(default=False, init=False)
     _tls: ssl.SSLContext | None = attrs.field(default=None, init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
@@ -132,14 +132,14 @@ class Pushgateway:
 
     @property
     def exposure(self) -> str | None:
-        """Who can read the password on its way, and the remedy; None when nobody can."""
+        """Who can read the password on the network, and the remedy; None if nobody can."""
         parts = urlsplit(self.url)
         if self.username is None or parts.scheme == "https" or on_loopback(parts.hostname or ""):
             return None
-        return f"sends its password for whoever is on the way: use https:// instead of {self.url}"
+        return f"sends its password unencrypted: use https:// instead of {self.url}"
 
     def encode(self, snapshot: Snapshot, since: Since) -> Iterator[Batch]:
-        """Yield one batch: a push replaces the group, so what is split would be lost."""
+        """Yield one batch: a push replaces the group, so a second batch would delete the first."""
         del since
         written = self._text.render(snapshot, TEXT)
         body = gzip.compress(written.body, 5, mtime=0) if self.gzip else written.body
@@ -149,38 +149,39 @@ class Pushgateway:
             yield Batch((body,) if carried else (), carried, written.refused, group)
 
     def send(self, batch: Batch, timeout: float) -> Outcome:
-        """Put one snapshot in place of the last, within ``timeout`` seconds.
+        """Replace the group by one snapshot, within ``timeout`` seconds.
 
         Raises:
-            Unavailable: no answer, or one that says "later"; a resend is harmless.
-            Rejected: the gateway refuses the whole push, and says why.
+            Unavailable: no reply, or one that asks to try later; a resend is harmless.
+            Rejected: the gateway refuses the whole push.
         """
         if not batch.samples:
-            self._ask("GET", "/-/ready", (), timeout)
+            self._request("GET", "/-/ready", (), timeout)
             return DELIVERED
         encoding = (("Content-Encoding", "gzip"),) if self.gzip else ()
         self._group = batch.note
-        self._ask(
+        self._request(
             "PUT", batch.note, (("Content-Type", TEXT), *encoding), timeout, b"".join(batch.frames)
         )
         return DELIVERED
 
     def close(self) -> None:
-        """Delete the group, so that nobody scrapes a program that has ended."""
-        if not (self._held and self.delete_on_stop):
+        """Delete the group, so that its numbers do not outlive the program."""
+        if not (self._group_exists and self.delete_on_stop):
             return
-        self._held = False
+        self._group_exists = False
         try:
-            self._ask("DELETE", self._group, (), GOODBYE)
+            self._request("DELETE", self._group, (), DELETE_TIMEOUT)
         except (Unavailable, Rejected) as error:
-            log.warning("the group %s stays in the gateway: %s", self._group, shown(str(error)))
+            reason = masked_line(str(error))
+            log.warning("the group %s stays in the gateway: %s", self._group, reason)
 
     def _path(self, identity: Mapping[str, str]) -> str:
         labels = {"job": self.job, "instance": self.instance, **self.grouping}
         pairs = (_pair(label, _filled(text, identity)) for label, text in labels.items())
         return "/metrics/" + "/".join(pairs)
 
-    def _ask(
+    def _request(
         self,
         method: str,
         path: str,
@@ -188,34 +189,34 @@ class Pushgateway:
         timeout: float,
         body: bytes | None = None,
     ) -> None:
-        """Make one request; return when the gateway has taken it."""
+        """Make one request; return when the gateway has accepted it."""
         headers = dict(fields)
         if self.username is not None:
-            headers["Authorization"] = basic(self.username, self.password or "")
+            headers["Authorization"] = basic_authorization(self.username, self.password or "")
         try:
-            with http.connected(self.url, monotonic() + timeout, tls=self._tls) as connection:
-                self._held = self._held or method == "PUT"  # from here on it may have arrived
-                reply = connection.ask(method, path, headers, body)
+            with http.connect(self.url, monotonic() + timeout, tls=self._tls) as connection:
+                self._group_exists = (
+                    self._group_exists or method == "PUT"
+                )  # the gateway may get it from now on
+                reply = connection.request(method, path, headers, body)
         except (OSError, ValueError) as error:
-            raise self._away(error) from None
-        self._judge(reply)
+            raise self._unavailable(error) from None
+        self._check(reply)
 
-    def _judge(self, reply: http.Reply) -> None:
-        status, words = reply.status, reply.text
+    def _check(self, reply: http.Reply) -> None:
+        status, reason, text = reply.status, "rejected", reply.text
         if 200 <= status < 300:
             return
         if status in (408, 425, 429) or status >= 500:
-            raise Unavailable(f"{self._where} answers {status}: {words}", reply.retry_after)
-        reason = "rejected"
+            raise Unavailable(f"{self._where} answers {status}: {text}", reply.retry_after)
         if 300 <= status < 400:
-            words = "it answers somewhere else: set url to where that is"
+            text = "it redirects: set url to the address that it redirects to"
         elif status in (401, 403):
             reason = "unauthorized"
-            words = "it wants other credentials: set username and password"
-        message = f"{self._where} refuses with {status}: {words}"
-        raise Rejected(reason, message=message)
+            text = "it requires other credentials: set username and password"
+        raise Rejected(reason, message=f"{self._where} refuses with {status}: {text}")
 
-    def _away(self, error: Exception) -> Unavailable:
+    def _unavailable(self, error: Exception) -> Unavailable:
         said = getattr(error, "strerror", None) or str(error) or type(error).__name__
         if isinstance(error, ssl.SSLCertVerificationError):
             said = f"its certificate is not accepted: {error.verify_message}"
@@ -231,7 +232,7 @@ def _filled(template: str, identity: Mapping[str, str]) -> str:
 
 
 def _pair(label: str, value: str) -> str:
-    """Return a grouping label as it stands in a path: in base64 where it has to be."""
+    """Return a grouping label as part of a path; in base64 where a path needs that."""
     text = value[:_LONGEST]
     if _PLAIN.fullmatch(text) and text not in (".", ".."):
         return f"{label}/{quote(text, safe='')}"

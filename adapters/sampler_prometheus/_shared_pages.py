@@ -1,8 +1,8 @@
-"""How many pages are in memory at once, whatever the number of those who read them.
+"""Limits how many pages are in memory, however many clients read pages slowly.
 
-A page is held once for all who read it, and each scrape has a page of its own: readers that take
-their time over pages of different scrapes would hold as many. From the fifth page on, whoever
-asks gets the newest one, as long as it is young.
+All clients of one scrape share a page in memory, but slow clients of many scrapes would keep as
+many pages. So while more than four pages are being read, the next scrape gets the newest page
+again, unless that has become too old.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from sampler.agent import Snapshot
 
 PAGES = 4
-"""Pages that are being read, from which on the newest is given out again."""
+"""While more pages than these are being read, the newest is served again."""
 OLDEST = 10.0
-"""Seconds after which it never is."""
+"""Seconds after which a page is never served again."""
 
 
 class PullMark:
-    """Stands for the pages of one pull; whoever reads one keeps it alive."""
+    """Stands for the pages of one pull; it lives as long as one of them is being read."""
 
     __slots__ = ("__weakref__",)
 
@@ -33,24 +33,25 @@ class SharedPages:
 
     Args:
         collect: makes a snapshot.
-        patience: seconds that a reader may take. There are :data:`PAGES` pages, one more, and
-            one for each time that the newest grows too old meanwhile: ten at most by default.
+        reply_timeout: seconds that a client may take to read a page. At most ``PAGES + 1`` pages
+            are in memory, and one for each time that the newest becomes too old meanwhile: with
+            the defaults ten in all.
     """
 
-    def __init__(self, collect: Callable[[], Snapshot], patience: float) -> None:
+    def __init__(self, collect: Callable[[], Snapshot], reply_timeout: float) -> None:
         self._collect = collect
-        self._age = min(patience / PAGES, OLDEST)
+        self._max_age = min(reply_timeout / PAGES, OLDEST)
         self._marks: WeakSet[PullMark] = WeakSet()
         self._newest: tuple[Snapshot, PullMark, float] | None = None
 
     def snapshot(self) -> tuple[Snapshot, object]:
-        """Return a snapshot, and what has to be kept as long as a page of it is."""
+        """Return a snapshot, and an object to be kept as long as a page of it is kept."""
         newest = self._newest
         if newest is not None:
             snapshot, mark, made = newest
-            if len(self._marks) > PAGES and time.monotonic() - made < self._age:
+            if len(self._marks) > PAGES and time.monotonic() - made < self._max_age:
                 return snapshot, mark
-        self._newest = newest = None  # its page goes now, unless it is being read
+        self._newest = newest = None  # frees its page, unless that is being read
         snapshot, mark = self._collect(), PullMark()
         self._marks.add(mark)
         self._newest = snapshot, mark, time.monotonic()

@@ -1,4 +1,4 @@
-"""Snapshots to pages: text format 0.0.4, and OpenMetrics 1.0."""
+"""Turns snapshots into pages: text format 0.0.4, and OpenMetrics 1.0."""
 
 from __future__ import annotations
 
@@ -7,34 +7,34 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from sampler.adapterkit.render_cache import NotRendered, Rendered, in_turns
+from sampler.adapterkit.render_cache import NotRendered, RenderCache, iter_entries
 from sampler.adapterkit.shared_bounds import at_shared_bounds
 from sampler.adapterkit.threads import Lock
 from sampler.agent import ABSENT, HistogramValue, give_way
-from sampler_prometheus._lines import bound, line, names, sum_and_count
+from sampler_prometheus._lines import format_bound, has_sum_and_count, names_taken, render_series
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from sampler.agent import Snapshot
-    from sampler_prometheus._lines import Line
+    from sampler_prometheus._lines import SeriesLines
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 """Content type of the text format."""
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 """Content type of OpenMetrics."""
 _JOINED = 5_000
-"""Lines that are joined in one go: it takes a fraction of a millisecond."""
+"""Lines that are joined at once, which takes a fraction of a millisecond."""
 
 
 @attrs.frozen
-class Written:
-    """One snapshot as text.
+class RenderedText:
+    """One snapshot in a text format.
 
     Attributes:
         body: the text, UTF-8.
-        entries: entries of the snapshot.
-        refused: reason to number of entries that are not in it.
+        entries: number of the snapshot's entries.
+        refused: reason to number of entries that the text does not contain.
     """
 
     body: bytes
@@ -42,57 +42,59 @@ class Written:
     refused: Mapping[str, int]
 
 
-class Text:
-    """Writes pages. Safe to use from any thread."""
+class TextRenderer:
+    """Renders snapshots. Safe to use from any thread."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._rendered: Rendered[Line] = Rendered(line, names)
+        self._cache: RenderCache[SeriesLines] = RenderCache(render_series, names_taken)
         self._snapshot: Snapshot | None = None
-        self._pages: dict[str, Written] = {}
+        self._texts: dict[str, RenderedText] = {}
 
-    def render(self, snapshot: Snapshot, kind: str = TEXT) -> Written:
-        """Return a snapshot as a page; scrapes that share a snapshot share the page.
+    def render(self, snapshot: Snapshot, kind: str = TEXT) -> RenderedText:
+        """Return a snapshot as text; scrapes that share a snapshot share the text.
 
         Args:
-            snapshot: what was pulled.
-            kind: :data:`TEXT` or :data:`OPENMETRICS`.
+            snapshot: what to render.
+            kind: content type: :data:`TEXT` or :data:`OPENMETRICS`.
         """
         with self._lock:
             if self._snapshot is not snapshot:
-                self._snapshot, self._pages = snapshot, {}
-                give_way()  # the old ones may have been a hundred thousand objects
-            if kind not in self._pages:
-                self._pages[kind] = self._write(snapshot, openmetrics=kind == OPENMETRICS)
-            return self._pages[kind]
+                self._snapshot, self._texts = snapshot, {}
+                give_way()  # freeing the last page may have taken a while
+            if kind not in self._texts:
+                self._texts[kind] = self._write(snapshot, openmetrics=kind == OPENMETRICS)
+            return self._texts[kind]
 
-    def _write(self, snapshot: Snapshot, *, openmetrics: bool) -> Written:
+    def _write(self, snapshot: Snapshot, *, openmetrics: bool) -> RenderedText:
         families: dict[str, list[str]] = {}
         refused: dict[str, int] = {}
         current, lines = "", list[str]()
-        for _, entries in in_turns(self._rendered.of(snapshot)):
-            for begun, series, value in entries:
+        for _, entries in iter_entries(self._cache.of(snapshot)):
+            for rendered, series, value in entries:
                 if value is ABSENT:
                     continue
-                if isinstance(begun, NotRendered):
-                    refused[begun.reason] = refused.get(begun.reason, 0) + 1
+                if isinstance(rendered, NotRendered):
+                    refused[rendered.reason] = refused.get(rendered.reason, 0) + 1
                     continue
-                if value is not begun.value:
-                    begun.value = value
+                if value is not rendered.value:
+                    rendered.value = value
                     if isinstance(value, HistogramValue):
-                        _write_histogram(begun, at_shared_bounds(value, series))
+                        _write_histogram(rendered, at_shared_bounds(value, series))
                     else:
-                        begun.in_text = begun.in_openmetrics = f"{begun.start}{value!r}\n"
-                if begun.family is not current:
-                    current = begun.family
-                    header = begun.openmetrics if openmetrics else begun.text
+                        rendered.text_lines = rendered.openmetrics_lines = (
+                            f"{rendered.start}{value!r}\n"
+                        )
+                if rendered.family is not current:
+                    current = rendered.family
+                    header = rendered.openmetrics_header if openmetrics else rendered.text_header
                     lines = families.setdefault(current, [header])
-                lines.append(begun.in_openmetrics if openmetrics else begun.in_text)
-        return Written(_encoded(families, openmetrics=openmetrics), len(snapshot), refused)
+                lines.append(rendered.openmetrics_lines if openmetrics else rendered.text_lines)
+        return RenderedText(_encoded(families, openmetrics=openmetrics), len(snapshot), refused)
 
 
 def _encoded(families: Mapping[str, list[str]], *, openmetrics: bool) -> bytes:
-    lines = chain.from_iterable(_let_go(families.values()))
+    lines = chain.from_iterable(_drained(families.values()))
     parts: list[bytes] = []
     while part := "".join(islice(lines, _JOINED)):
         parts.append(part.encode())
@@ -100,8 +102,8 @@ def _encoded(families: Mapping[str, list[str]], *, openmetrics: bool) -> bytes:
     return b"".join((*parts, b"# EOF\n" if openmetrics else b""))
 
 
-def _let_go(families: Iterable[list[str]]) -> Iterator[list[str]]:
-    """Yield all lines, in parts that are gone afterwards: to free all at once takes 1.6 ms."""
+def _drained(families: Iterable[list[str]]) -> Iterator[list[str]]:
+    """Yield all lines in parts, and free each part: to free all at once takes 1.6 ms."""
     for lines in families:
         lines.reverse()
         while lines:
@@ -110,10 +112,12 @@ def _let_go(families: Iterable[list[str]]) -> Iterator[list[str]]:
             yield part
 
 
-def _write_histogram(begun: Line, value: HistogramValue) -> None:
-    start = begun.start
-    text = "".join([f'{start}"{bound(upper)}"}} {count}\n' for upper, count in value.buckets])
+def _write_histogram(rendered: SeriesLines, value: HistogramValue) -> None:
+    start = rendered.start
+    text = "".join(
+        [f'{start}"{format_bound(upper)}"}} {count}\n' for upper, count in value.buckets]
+    )
     text += f'{start}"+Inf"}} {value.count}\n'
-    total = "" if value.sum is None else f"{begun.family}_sum{begun.labels} {value.sum!r}\n"
-    begun.in_text = f"{text}{total}{begun.family}_count{begun.labels} {value.count}\n"
-    begun.in_openmetrics = begun.in_text if sum_and_count(value) else text
+    total = "" if value.sum is None else f"{rendered.family}_sum{rendered.labels} {value.sum!r}\n"
+    rendered.text_lines = f"{text}{total}{rendered.family}_count{rendered.labels} {value.count}\n"
+    rendered.openmetrics_lines = rendered.text_lines if has_sum_and_count(value) else text

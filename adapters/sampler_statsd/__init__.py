@@ -1,4 +1,4 @@
-"""The ``statsd`` adapter: differences of counters, and gauges, in datagrams or on streams."""
+"""The ``statsd`` adapter: increases of counters, and gauges, in datagrams or on streams."""
 
 from sampler_statsd._adapter import StatsD
 

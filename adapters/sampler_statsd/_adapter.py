@@ -1,4 +1,4 @@
-"""What the ``statsd`` adapter is configured with, and what the agent calls."""
+"""The ``statsd`` adapter: its options, and the methods that the agent calls."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import attrs
 
 from sampler.adapterkit.dotted_paths import template_fault
 from sampler.adapterkit.endpoint import Endpoint
-from sampler.adapterkit.tcp import connected, converse, ended
-from sampler.adapterkit.udp import Datagrams
-from sampler.agent import UNCONFIRMED, Unavailable, option
-from sampler_statsd._texts import BUCKETS, QUANTILES, SUMS, Texts
+from sampler.adapterkit.tcp import connect, peer_has_closed, send_confirmed
+from sampler.adapterkit.udp import DatagramSender
+from sampler.agent import MAX_BATCH, UNCONFIRMED, Unavailable, option
+from sampler_statsd._texts import BUCKETS, QUANTILES, SUMS, TextEncoder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,17 +22,15 @@ if TYPE_CHECKING:
 
 _STREAMS = ("tcp", "unix")
 _UNIX = ("unix", "unixgram")
-MAX_BATCH = 512 * 1024
-"""Bytes that one connection confirms."""
 
 
 @attrs.define(eq=False)
 class StatsD:
-    """Send what changed to a StatsD daemon.
+    """Send increases of counters, and gauges, to a StatsD daemon.
 
-    A datagram is answered by nothing, so what the kernel takes is unconfirmed, never delivered. On
-    a stream each batch has a connection of its own, which the daemon ends once it has read all
-    of it. What was not sent for certain is owed, and part of the next difference.
+    Nothing confirms a datagram, so a batch that the kernel took is unconfirmed, never delivered.
+    On a stream each batch has its own connection, which the daemon closes when it has read all of
+    it. An increase that was certainly not sent is part of the next one.
     """
 
     stamped = False
@@ -41,13 +39,13 @@ class StatsD:
         "unit": "left out: a name has no place for it",
         "help": "left out: a name has no place for it",
         "precision": "the daemon counts in doubles: integers above 2**53 are rounded",
-        "timestamps": "left out: the time of the daemon's flush stands",
-        "histograms": "sums, counters by bucket, or quantiles as gauges, which the daemon repeats "
-        "where nothing new was observed",
+        "timestamps": "left out: the daemon stores the time of its flush",
+        "histograms": "sums, counters per bucket, or quantiles as gauges, which the daemon "
+        "repeats while nothing new is observed",
     }
     transport: str = option(
         "udp",
-        "udp or unixgram: datagrams; tcp or unix: streams, which confirm.",
+        "udp or unixgram: datagrams; tcp or unix: streams, which are confirmed.",
         choices=("udp", "tcp", "unix", "unixgram"),
     )
     host: str = option("127.0.0.1", "Where the daemon runs: a name or an address.")
@@ -65,12 +63,12 @@ class StatsD:
     histograms: str = option(
         SUMS,
         "sums: count and sum, as counters; buckets: also a counter for each bucket; quantiles: "
-        "also gauges of what was observed since the last pull.",
+        "also gauges, from the observations since the last pull.",
         choices=(SUMS, BUCKETS, QUANTILES),
     )
     quantiles: tuple[float, ...] = option(
         (0.5, 0.95, 0.99),
-        "Which, for histograms = 'quantiles'.",
+        "The quantiles for histograms = 'quantiles'.",
         items=float,
         minimum=0,
         maximum=1,
@@ -78,16 +76,16 @@ class StatsD:
     max_datagram: int = option(
         1432, "Largest datagram in bytes; 1432 fits any Ethernet.", minimum=128, maximum=65507
     )
-    _texts: Texts = attrs.field(init=False)
+    _texts: TextEncoder = attrs.field(init=False)
     _endpoint: Endpoint = attrs.field(init=False)
-    _datagrams: Datagrams = attrs.field(init=False)
+    _datagrams: DatagramSender = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         if (self.transport in _UNIX) != (self.path is not None):
             need = "set path to the daemon's socket" if self.path is None else "leave path out"
             raise ValueError(f"transport = {self.transport!r}: {need}")
         stream = self.transport in _STREAMS
-        self._texts = Texts(
+        self._texts = TextEncoder(
             self.prefix,
             MAX_BATCH if stream else self.max_datagram,
             stream=stream,
@@ -96,7 +94,7 @@ class StatsD:
             quantiles=self.quantiles,
         )
         self._endpoint = Endpoint("StatsD", self.host, self.port, self.path)
-        self._datagrams = Datagrams(self._endpoint)
+        self._datagrams = DatagramSender(self._endpoint)
 
     def encode(self, snapshot: Snapshot, since: Since) -> Iterator[Batch]:
         """Yield batches: of one datagram each, or of at most 512 KiB on a stream."""
@@ -107,30 +105,30 @@ class StatsD:
 
         Raises:
             Unavailable: it has certainly not arrived.
-            Rejected: a datagram is longer than the way there allows (``too_long``).
+            Rejected: a datagram is longer than the network allows (``too_long``).
         """
         if self.transport not in _STREAMS:
             return self._datagrams.send(batch, timeout)
         if batch.samples and not batch.frames:
-            return UNCONFIRMED  # nothing moved
+            return UNCONFIRMED  # no value has changed
         deadline = monotonic() + timeout
         addresses = self._endpoint.addresses(SOCK_STREAM, timeout / 2)
         try:
-            connection = connected(addresses, deadline)
+            connection = connect(addresses, deadline)
         except OSError as error:
             raise Unavailable(f"{self._endpoint}: {error.strerror or error}") from None
-        # Never reset: statsd 0.9 ends when a connection that is idle is.
+        # Close, never reset: statsd 0.9 crashes when an idle connection is reset.
         with connection:
-            if ended(connection):
-                raise Unavailable(f"{self._endpoint}: it ends connections at once")
+            if peer_has_closed(connection):
+                raise Unavailable(f"{self._endpoint}: it closes connections at once")
             try:
-                return converse(connection, batch.frames, deadline)
+                return send_confirmed(connection, batch.frames, deadline)
             except OSError:
-                # Some of it may have been counted, and a resend would count it twice.
+                # The daemon may have counted a part, and a resend would count it twice.
                 if batch.samples:
                     return UNCONFIRMED
                 raise Unavailable(f"{self._endpoint}: it does not read") from None
 
     def close(self) -> None:
-        """Close the socket of the last datagram."""
+        """Close the socket for datagrams."""
         self._datagrams.close()

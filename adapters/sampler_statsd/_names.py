@@ -1,7 +1,7 @@
-"""What a series is called: a path, or a path and tags.
+"""The names of series: a path, or a path and tags.
 
-statsd 0.9 deletes what a name may not have and splits at ``:``, ``|`` and ``@``, so nothing of
-that is ever written. Tags are DogStatsD's ``|#key:value``; the npm daemon reads them as well.
+statsd 0.9 deletes characters that a name may not have, and splits at ``:``, ``|`` and ``@``, so
+none of these is ever written. Tags are DogStatsD's ``|#key:value``; the npm daemon reads these.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from sampler.agent import Series
 
 _KEYS = {"name": "name_"}
-"""The daemon's graphite backend keeps ``name`` for itself."""
+"""The daemon's Graphite backend reserves ``name``."""
 BOUND = "le"
 
-tag_value = Alphabet("_.-").write
-"""Write a text as a tag's value."""
+_TAG_VALUES = Alphabet("_.-")
+"""DogStatsD reserves ``:`` in tags, which Graphite allows."""
 
 
 @attrs.frozen
@@ -28,8 +28,8 @@ class Name:
     """One name on the wire.
 
     Attributes:
-        path: what stands before the value.
-        tags: what stands behind the type, ``|#`` included; or nothing.
+        path: written before the value.
+        tags: written after the type, ``|#`` included; or nothing.
     """
 
     path: str
@@ -37,7 +37,7 @@ class Name:
 
     @property
     def size(self) -> int:
-        """Bytes: both are ASCII."""
+        """Number of bytes; both are ASCII."""
         return len(self.path) + len(self.tags)
 
 
@@ -45,10 +45,10 @@ class Namer:
     """Names series for one destination.
 
     Args:
-        prefix: what every name begins with, filled in; may be empty.
+        prefix: what every name begins with, without placeholders; may be empty.
         tags: labels become tags instead of path segments.
-        buckets: histograms become counters by bucket, told apart by the label ``le``, and a
-            program's own label ``le`` becomes ``le_``.
+        buckets: histograms become a counter per bucket, with the label ``le``; a program's own
+            label ``le`` becomes ``le_``.
     """
 
     def __init__(self, prefix: str, *, tags: bool, buckets: bool) -> None:
@@ -61,17 +61,17 @@ class Namer:
         return self._name(series, suffix, {})
 
     def bucket(self, series: Series, upper: float | None) -> Name:
-        """Return the name of one bucket; None: of what lies above all bounds."""
+        """Return the name of one bucket; None: of the bucket above all bounds."""
         bound = "inf" if upper is None else repr(float(upper)).replace("+", "")
         return self._name(series, "bucket", {BOUND: bound})
 
     def _name(self, series: Series, suffix: str, more: dict[str, str]) -> Name:
         labels = {self._keys.get(key, key): text for key, text in series.labels.items()}
         if not self._tags:
-            # A segment has no dot: no bound contains the "_" that stands for it.
+            # A segment has no dot. A bound has no "_", so that can stand for the dot.
             flat = {key: text.replace(".", "_") for key, text in more.items()}
             return Name(self._path(series_path(series.name, {**labels, **flat}, suffix)))
-        pairs = [f"{key}:{tag_value(text)}" for key, text in {**labels, **more}.items()]
+        pairs = [f"{key}:{_TAG_VALUES.write(text)}" for key, text in {**labels, **more}.items()]
         path = self._path(".".join(filter(None, (series.name, suffix))))
         return Name(path, f"|#{','.join(pairs)}" if pairs else "")
 
@@ -79,7 +79,9 @@ class Namer:
         return f"{self._prefix}.{path}" if self._prefix else path
 
 
-def parts(namer: Namer, series: Series, quantiles: tuple[float, ...]) -> tuple[Name, ...]:
+def histogram_names(
+    namer: Namer, series: Series, quantiles: tuple[float, ...]
+) -> tuple[Name, ...]:
     """Return a histogram's names: of ``count``, ``sum`` and each quantile."""
     words: Any = ("count", "sum", *map(quantile_name, quantiles))
     return tuple(namer.name(series, word) for word in words)

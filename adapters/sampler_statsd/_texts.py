@@ -1,11 +1,11 @@
-"""Snapshots to StatsD texts, as the ``statsd`` package writes them.
+"""Turns snapshots into StatsD texts, as the ``statsd`` package writes them.
 
-It writes negative gauges and what histograms become; the one line of a counter or another gauge
-is written here, byte for byte the same, because most lines are such. The package's traps, and the
-way around: names go out raw (ours are safe); a negative gauge is two lines (both are one entry of
-one batch, so nobody sees the zero); ``-0.0`` passes as not negative and would be read as a
-difference (it is made ``0.0``); a datagram too long is lost silently (sizes are ours); it has no
-tags (appended).
+The package writes negative gauges and histograms, which take several lines. Counters and other
+gauges take one line, and most lines are theirs: they are written here, byte for byte the same.
+
+The package does not escape names (ours are safe), writes ``-0.0``, which a daemon reads as a
+difference (ours is ``0.0``), loses a datagram that is too long (we limit sizes), and has no tags
+(we append them). The two lines of a negative gauge stay in one batch, so no zero is seen alone.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 import attrs
 from statsd.client.base import StatsClientBase
 
-from sampler.adapterkit.dotted_paths import expand
-from sampler.adapterkit.render_cache import NotRendered, Rendered, Unencodable, in_turns
+from sampler.adapterkit.dotted_paths import expand_template
+from sampler.adapterkit.render_cache import NotRendered, RenderCache, Unencodable, iter_entries
 from sampler.adapterkit.shared_bounds import at_shared_bounds
 from sampler.agent import ABSENT, Batch, HistogramValue, difference
-from sampler_statsd._names import Name, Namer, parts
+from sampler_statsd._names import Name, Namer, histogram_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,21 +28,21 @@ if TYPE_CHECKING:
     from sampler.agent import Series, Since, Snapshot
 
 LONGEST_VALUE = 32
-"""Bytes that a value may take, at most, with its type and its separators."""
+"""Most bytes of a value with its type and separators."""
 SUMS, BUCKETS, QUANTILES = "sums", "buckets", "quantiles"
 
 
 @attrs.define(eq=False)
 class SeriesText:
-    """What the texts of a series are made of, and what they last were.
+    """The names of a series, and the last text of a gauge.
 
     Attributes:
-        names: its name; a histogram's, of its ``count``, ``sum`` and each quantile.
+        names: its name; of a histogram, those of its ``count``, ``sum`` and each quantile.
         kind: ``counter``, ``gauge`` or ``histogram``.
-        start: what stands before a value.
-        end: what stands behind it.
-        value: of a gauge: what was last written; unchanged, it is not written again.
-        text: the text of that.
+        start: written before a value.
+        end: written after a value.
+        value: the last value of a gauge; while it is the same object, ``text`` is kept.
+        text: the text for that value.
     """
 
     names: tuple[Name, ...]
@@ -54,51 +54,51 @@ class SeriesText:
 
 
 class CapturingClient(StatsClientBase):  # type: ignore[misc]  # the package has no types
-    """A client of the ``statsd`` package that keeps what it would send."""
+    """A client of the ``statsd`` package that collects its lines instead of sending them."""
 
     def __init__(self) -> None:
         self._prefix = None
-        self._texts: list[str] = []
+        self._lines: list[str] = []
         self._tags = ""
 
-    def count(self, name: Name, change: Any) -> None:
-        """Write how much a counter grew, if it did."""
+    def write_counter(self, name: Name, change: Any) -> None:
+        """Write the increase of a counter, unless it is 0."""
         if change:
             self._tags = name.tags
             self.incr(name.path, change)
 
-    def show(self, name: Name, value: float) -> None:
-        """Write what a gauge is."""
+    def write_gauge(self, name: Name, value: float) -> None:
+        """Write the value of a gauge."""
         self._tags = name.tags
         self.gauge(name.path, value + 0)
 
-    def written(self) -> str:
-        """Return what was written since the last call, one text a line."""
-        text = "\n".join(self._texts)
-        self._texts.clear()
+    def take_text(self) -> str:
+        """Return the lines written since the last call, joined by line feeds."""
+        text = "\n".join(self._lines)
+        self._lines.clear()
         return text
 
     def pipeline(self) -> Any:
-        """Return what gathers texts that belong together: here, all do."""
+        """Return this client, to which the package writes lines that belong together."""
         return nullcontext(self)
 
     def close(self) -> None:
         """Do nothing: there is no socket."""
 
     def _send(self, data: str = "") -> None:
-        self._texts.append(data + self._tags)
+        self._lines.append(data + self._tags)
 
 
-class Texts:
+class TextEncoder:
     """Encodes for one destination.
 
     Args:
-        template: of the prefix of every name.
-        limit: bytes of one batch.
-        stream: every line has an end, the last too: a receiver drops what has none.
+        template: prefix of every name, with placeholders.
+        limit: most bytes of a batch.
+        stream: end the last line, too: on a stream a daemon drops a line without an end.
         tags: labels become tags instead of path segments.
         histograms: ``sums``, ``buckets`` or ``quantiles``.
-        quantiles: which, 0 to 1.
+        quantiles: for ``quantiles``: which, 0 to 1.
     """
 
     def __init__(
@@ -119,37 +119,37 @@ class Texts:
         self._quantiles = quantiles if histograms == QUANTILES else ()
         self._prefix: str | None = None
         self._namer = Namer("", tags=tags, buckets=self._buckets)
-        self._rendered: Rendered[SeriesText] = Rendered(self._render, _taken)
+        self._cache: RenderCache[SeriesText] = RenderCache(self._render, _names_taken)
         self._client = CapturingClient()
 
     def batches(self, snapshot: Snapshot, since: Since) -> Iterator[Batch]:
         """Yield batches of whole entries, in the snapshot's order."""
-        self._fill_in(expand(self._template, snapshot.identity))
+        self._set_prefix(expand_template(self._template, snapshot.identity))
         limit = self._limit
         texts: list[str] = []
         size = samples = 0
         refused: dict[str, int] = {}
-        for _, entries in in_turns(self._rendered.of(snapshot)):
-            for place, series, value in entries:
+        for _, entries in iter_entries(self._cache.of(snapshot)):
+            for rendered, series, value in entries:
                 if value is ABSENT:
                     continue
-                if isinstance(place, NotRendered):
-                    refused[place.reason] = refused.get(place.reason, 0) + 1
+                if isinstance(rendered, NotRendered):
+                    refused[rendered.reason] = refused.get(rendered.reason, 0) + 1
                     continue
-                if place.kind == "gauge":
-                    if value is not place.value:
-                        place.value = value
+                if rendered.kind == "gauge":
+                    if value is not rendered.value:
+                        rendered.value = value
                         if value >= 0:  # + 0: -0.0 becomes 0.0
-                            place.text = f"{place.start}{value + 0!r}{place.end}"
+                            rendered.text = f"{rendered.start}{value + 0!r}{rendered.end}"
                         else:
-                            self._client.show(place.names[0], value)
-                            place.text = self._client.written()
-                    text = place.text
-                elif place.kind == "counter":
+                            self._client.write_gauge(rendered.names[0], value)
+                            rendered.text = self._client.take_text()
+                    text = rendered.text
+                elif rendered.kind == "counter":
                     change = value - since.get(series, 0)
-                    text = f"{place.start}{change!r}{place.end}" if change else ""
+                    text = f"{rendered.start}{change!r}{rendered.end}" if change else ""
                 else:
-                    text = self._histogram(place.names, series, value, since.get(series))
+                    text = self._histogram(rendered.names, series, value, since.get(series))
                 more = len(text)
                 if more > limit:
                     refused["too_long"] = refused.get("too_long", 0) + 1
@@ -164,38 +164,38 @@ class Texts:
         if samples or refused:
             yield Batch((self._frame(texts),) if texts else (), samples, refused)
 
-    def _fill_in(self, prefix: str) -> None:
+    def _set_prefix(self, prefix: str) -> None:
         if prefix != self._prefix:
             self._prefix = prefix
             self._namer = Namer(prefix, tags=self._tags, buckets=self._buckets)
-            self._rendered = Rendered(self._render, _taken)
+            self._cache = RenderCache(self._render, _names_taken)
 
     def _frame(self, texts: list[str]) -> bytes:
         return ("\n".join(texts) + self._end).encode()
 
     def _histogram(self, names: tuple[Name, ...], series: Series, value: Any, before: Any) -> str:
-        """Return a histogram's lines; none for what did not move."""
+        """Return the lines of a histogram; an unchanged number has none."""
         client = self._client
         recent = difference(value, before) if isinstance(before, HistogramValue) else value
-        client.count(names[0], recent.count)
+        client.write_counter(names[0], recent.count)
         if recent.sum is not None:
-            # Falls where negative values were observed: a daemon subtracts it all the same.
-            client.count(names[1], recent.sum)
+            # It falls when negative values are observed; a daemon subtracts then.
+            client.write_counter(names[1], recent.sum)
         for name, q in zip(names[2:], self._quantiles, strict=True):
             estimate = recent.quantile(q)
             if estimate is not None:
-                client.show(name, estimate)
+                client.write_gauge(name, estimate)
         if self._buckets:
             below = 0
             for upper, count in at_shared_bounds(recent, series).buckets:
-                client.count(self._namer.bucket(series, upper), count - below)
+                client.write_counter(self._namer.bucket(series, upper), count - below)
                 below = count
-            client.count(self._namer.bucket(series, None), recent.count - below)
-        return client.written()
+            client.write_counter(self._namer.bucket(series, None), recent.count - below)
+        return client.take_text()
 
     def _render(self, series: Series) -> SeriesText:
         if series.kind == "histogram":
-            names = parts(self._namer, series, self._quantiles)
+            names = histogram_names(self._namer, series, self._quantiles)
         else:
             names = (self._namer.name(series),)
         lines = 2 if series.kind == "gauge" else 1
@@ -206,5 +206,5 @@ class Texts:
         return SeriesText(names, series.kind, f"{first.path}:", f"|{letter}{first.tags}")
 
 
-def _taken(place: SeriesText) -> list[tuple[str, None]]:
-    return [(name.path + name.tags, None) for name in place.names]
+def _names_taken(rendered: SeriesText) -> list[tuple[str, None]]:
+    return [(name.path + name.tags, None) for name in rendered.names]

@@ -1,6 +1,35 @@
-"""What adapters need beside their format: an HTTP client, an HTTP server.
+"""Tools for writing an adapter, beside the interface itself, which is in :mod:`sampler.agent`.
 
-For adapters of others, too: :mod:`sampler.adapterkit.http` asks an endpoint,
-:mod:`sampler.adapterkit.http_server` answers whoever connects. Both speak HTTP/1.1 by way of
-``h11``, which is imported with them only, and neither can be held up by a peer.
+Rendering snapshots:
+
+- :mod:`~sampler.adapterkit.render_cache`: keeps the names that you make of series, from pull to
+  pull, and refuses series whose names collide.
+- :mod:`~sampler.adapterkit.dotted_paths`: safe dotted paths, and prefix templates.
+- :mod:`~sampler.adapterkit.shared_bounds`: buckets of exponential histograms, alike in all
+  processes.
+
+Sending:
+
+- :mod:`~sampler.adapterkit.http`: an HTTP client.
+- :mod:`~sampler.adapterkit.retry_after`: reads the header ``Retry-After``.
+- :mod:`~sampler.adapterkit.tcp`: one batch per connection, confirmed by the peer.
+- :mod:`~sampler.adapterkit.udp`: datagrams.
+- :mod:`~sampler.adapterkit.endpoint`: a destination, and what errors call it.
+- :mod:`~sampler.adapterkit.dns`: host names to addresses, within a time limit.
+- :mod:`~sampler.adapterkit.deadline`: seconds that are left until a deadline.
+
+Being asked, as by Prometheus:
+
+- :mod:`~sampler.adapterkit.http_server`: an HTTP server for a few pages.
+
+Beneath these, unaffected by the monkey patches of gevent and eventlet:
+
+- :mod:`~sampler.adapterkit.sockets`: sockets and ``getaddrinfo``.
+- :mod:`~sampler.adapterkit.tls`: TLS over these sockets.
+- :mod:`~sampler.adapterkit.tls_files`: TLS contexts from an operator's PEM files.
+- :mod:`~sampler.adapterkit.threads`: threads, locks, events and selectors.
+
+Each takes a deadline or a timeout, and no peer can make it wait longer. The two HTTP modules need
+``h11``, and only they import it. Import from the modules above; names with a leading underscore
+may change at any time.
 """

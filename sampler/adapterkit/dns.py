@@ -1,12 +1,13 @@
-"""Host names to addresses, within a limit.
+"""Host names to addresses, within a time limit.
 
-``getaddrinfo`` cannot be interrupted and one dead name server holds it for ten seconds, so it
-runs on a daemon thread of its own, at most one for a name, and the last good answer stands in.
+``getaddrinfo`` cannot be interrupted, and one dead name server blocks it for ten seconds. So a
+look-up runs on a daemon thread, at most one for each name, and while it has no answer the last
+good one is used.
 """
 
 from __future__ import annotations
 
-import encodings.idna  # noqa: F401 - getaddrinfo would import it, and a fork meanwhile locks it for good
+import encodings.idna  # noqa: F401 - imported by getaddrinfo during a fork, its lock stays held
 from socket import AI_NUMERICHOST, AI_NUMERICSERV
 from typing import Any, TypeAlias
 
@@ -14,6 +15,8 @@ from sampler._runtime.fork import in_child
 from sampler._runtime.threads import Event, Lock, Thread
 from sampler.adapterkit.sockets import getaddrinfo
 from sampler.exceptions import Unavailable
+
+__all__ = ["Address", "resolve"]
 
 Address: TypeAlias = "tuple[int, Any]"
 """Address family and socket address."""
@@ -23,7 +26,7 @@ _NUMERIC = AI_NUMERICHOST | AI_NUMERICSERV
 
 
 class _Lookup:
-    """One call of ``getaddrinfo`` under way."""
+    """A call of ``getaddrinfo`` that is under way."""
 
     def __init__(self, key: _Key) -> None:
         self._key = key
@@ -42,7 +45,7 @@ class _Lookup:
             self.fault = "no host can have that name"
         except (OSError, ValueError) as error:
             self.fault = str(error)
-        finally:  # whatever it was, the next one looks again
+        finally:  # whatever was raised: the next call looks the name up again
             with _lock:
                 if self.found:
                     _good[self._key] = self.found
@@ -60,12 +63,13 @@ def resolve(host: str, port: int, kind: int, timeout: float) -> list[Address]:
 
     Args:
         host: a name, or a numeric IPv4 or IPv6 address, which is not looked up.
-        port: the port number to put in.
+        port: put into each address.
         kind: ``socket.SOCK_STREAM`` or ``socket.SOCK_DGRAM``.
-        timeout: seconds; when the answer fails or takes longer, the last good one is returned.
+        timeout: seconds; when the look-up fails or takes longer, the last good answer is
+            returned.
 
     Raises:
-        Unavailable: there is no answer, and never was a good one.
+        Unavailable: the name cannot be looked up, and never could.
     """
     key = (host, port, int(kind))
     try:
@@ -84,7 +88,7 @@ def resolve(host: str, port: int, kind: int, timeout: float) -> list[Address]:
                     return good
                 raise Unavailable(f"cannot look up {host!r}: {error}") from None
             _busy[key] = lookup
-    # One that is late has been waited for once already.
+    # A look-up that is late has been waited for once: its callers do not wait again.
     if not lookup.done.wait(0.0 if lookup.late else timeout):
         lookup.late = True
     if lookup.done.is_set() and lookup.found:
@@ -101,8 +105,8 @@ def _look_up(key: _Key, flags: int = 0) -> list[Address]:
 
 
 def _forget_after_fork() -> None:
-    """A child has none of its parent's threads: nothing is under way in it."""
-    global _lock  # noqa: PLW0603 - the parent's may be held
+    """Forget look-ups under way in a forked child: it has none of its parent's threads."""
+    global _lock  # noqa: PLW0603 - a thread of the parent may hold it
     _lock = Lock()
     _busy.clear()
 

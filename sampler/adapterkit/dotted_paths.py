@@ -1,7 +1,7 @@
-"""Names for backends whose series are dotted paths: Graphite, StatsD.
+"""Names for backends whose series are dotted paths, such as Graphite and StatsD.
 
-A segment is what stands between two dots. Only letters, digits, ``_`` and ``-`` survive carbon,
-carbon-c-relay, graphite-web and statsd alike, so :func:`segment` writes nothing else.
+A segment is the text between two dots. carbon, carbon-c-relay, graphite-web and statsd all keep
+letters, digits, ``_`` and ``-`` unchanged, and nothing else, so :func:`segment` writes only these.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = (
     "MAX_SEGMENT",
     "PLACEHOLDERS",
     "Alphabet",
-    "expand",
+    "expand_template",
     "label_segments",
     "quantile_name",
     "segment",
@@ -30,7 +30,7 @@ __all__ = (
 )
 
 PLACEHOLDERS = ("service", "host", "instance", "pid", "role")
-"""What a prefix template may name: keys of ``Snapshot.identity``."""
+"""The placeholders of a prefix template: keys of ``Snapshot.identity``."""
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 _LITERAL = re.compile(r"[A-Za-z0-9_.-]*")
@@ -41,27 +41,28 @@ _UNKNOWN = "unknown"
 def label_segments(labels: Mapping[str, str]) -> str:
     """Return labels as one ``key-value`` segment each, keys sorted, joined by dots.
 
-    A dot in a key is written ``__`` and a very long key ends in ``_``: the grammar of label
-    names keeps both free, and ``-``, so the first ``-`` always ends the key.
+    A dot in a key is written ``__``, and a very long key is cut and ends in ``_``. No label name
+    contains ``__`` or ``-`` or ends in ``_``, so the first ``-`` always ends the key.
     """
     return ".".join(_pair(key, labels[key]) for key in sorted(labels))
 
 
 def series_path(name: str, labels: Mapping[str, str], suffix: str = "") -> str:
-    """Return a series' path without prefix: ``name[.suffix][.key-value]...``."""
+    """Return the path of a series without prefix: ``name[.suffix][.key-value]...``."""
     parts = (name, suffix, label_segments(labels))
     return ".".join(part for part in parts if part)
 
 
-def expand(template: str, identity: Mapping[str, str]) -> str:
+def expand_template(template: str, identity: Mapping[str, str]) -> str:
     """Fill a prefix template in.
 
     Args:
-        template: text that :func:`template_fault` has nothing to say about.
-        identity: ``Snapshot.identity``; what it lacks reads ``unknown``.
+        template: one for which :func:`template_fault` returns None.
+        identity: ``Snapshot.identity``; a missing value becomes ``unknown``.
 
     Returns:
-        Safe segments joined by dots; a host's own dots read ``_``, which hosts have not.
+        Safe segments joined by dots. Dots within a host name become ``_``, which no host name
+        contains.
     """
     values = {key: segment(identity.get(key) or _UNKNOWN) for key in PLACEHOLDERS}
     values["host"] = segment((identity.get("host") or _UNKNOWN).replace(".", "_"))
@@ -70,7 +71,7 @@ def expand(template: str, identity: Mapping[str, str]) -> str:
 
 
 def template_fault(template: str) -> str | None:
-    """Say what is wrong with a prefix template, or return None. Empty means no prefix."""
+    """Say what is wrong with a prefix template, or return None. It may be empty: no prefix."""
     return shape_fault(template, _placeholder_fault) if template else None
 
 
@@ -79,12 +80,12 @@ def shape_fault(template: str, field_fault: Callable[[str], str | None]) -> str 
 
     Args:
         template: text with placeholders in braces.
-        field_fault: says what is wrong with what stands in braces, or returns None.
+        field_fault: says what is wrong with the text within braces, or returns None.
     """
     try:
         parts = list(Formatter().parse(template))
     except ValueError:
-        return f"a brace without its partner in {template!r}"
+        return f"a brace is not closed, or not opened, in {template!r}"
     shape = ""
     for literal, field, spec, conversion in parts:
         if not _LITERAL.fullmatch(literal):
@@ -97,12 +98,12 @@ def shape_fault(template: str, field_fault: Callable[[str], str | None]) -> str 
             return fault
         shape += "x"
     if "" in shape.split("."):
-        return f"an empty segment in {template!r}: dots only between words"
+        return f"an empty segment in {template!r}: write dots between words only"
     return None
 
 
 def quantile_name(q: float) -> str:
-    """Return what a quantile's part of a histogram is called: ``p50``, ``p99_9``."""
+    """Return the name of a quantile of a histogram, such as ``p50`` or ``p99_9``."""
     return f"p{q * 100:g}".replace(".", "_")
 
 

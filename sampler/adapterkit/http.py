@@ -1,20 +1,21 @@
-"""An HTTP client for adapters: one request, one answer, one deadline for all of it.
+"""An HTTP client for adapters: one request, one reply, one deadline for all of it.
 
-Looking the name up, connecting, the handshake of TLS, sending and reading end at one moment,
-however slowly a peer goes on. What is read is bounded. Redirects are not followed, proxies not
-used, and a peer's text is printable from here on.
+The deadline covers looking the name up, connecting, the TLS handshake, sending and reading, even
+when the peer sends a byte at a time. A bounded part of the reply is read, and its text is made
+printable. Redirects are not followed, and proxies are not used.
 
 .. code-block:: python
 
-    with http.connected("https://push.example:9091", deadline, tls=context) as connection:
-        reply = connection.ask("PUT", "/metrics/job/x", {"Content-Type": "text/plain"}, body)
+    with http.connect("https://push.example:9091", deadline, tls=context) as connection:
+        reply = connection.request("PUT", "/metrics/job/x", {"Content-Type": "text/plain"}, body)
+
+:func:`sampler.adapterkit.tls_files.client_context` makes the ``tls`` context.
 """
 
 from __future__ import annotations
 
-import math
 import socket
-from time import monotonic, time
+from time import time
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
@@ -22,11 +23,12 @@ import attrs
 import h11
 
 from sampler._runtime.printable import line, printable
+from sampler.adapterkit._http.head import BadMessage, Head
+from sampler.adapterkit.deadline import seconds_left
 from sampler.adapterkit.dns import resolve
-from sampler.adapterkit.http_head import BadMessage, Head
 from sampler.adapterkit.retry_after import retry_after
-from sampler.adapterkit.tcp import connected as stream
-from sampler.adapterkit.tls import Secured
+from sampler.adapterkit.tcp import connect as connect_tcp
+from sampler.adapterkit.tls import TLSSocket
 
 if TYPE_CHECKING:
     import ssl
@@ -35,33 +37,43 @@ if TYPE_CHECKING:
 
     from sampler.adapterkit.sockets import Socket
 
+__all__ = [
+    "MAX_INTERIM",
+    "MAX_READ",
+    "MAX_TEXT",
+    "BadReply",
+    "Connection",
+    "Reply",
+    "connect",
+]
+
 MAX_TEXT = 2000
-"""Bytes of a body that are read; what follows is not waited for."""
+"""Bytes of a body that are read; the rest is not waited for."""
 MAX_INTERIM = 8
-"""Interim answers, such as ``100 Continue``, before the one that counts."""
+"""Interim replies, such as ``100 Continue``, that are accepted before the final one."""
 MAX_READ = 65536
-"""Bytes of an answer behind its head, what frames its chunks included."""
+"""Bytes of a reply after its head, the framing of its chunks included."""
 
 _PIECE = 2**14
-"""Bytes that are sent at once: TLS waits anew for each piece."""
+"""Bytes that are sent at once: the deadline is checked before each piece."""
 _FRAMING = 256
-"""Bytes of a chunk's head, or of trailers; h11 reads them by a pattern that is quadratic."""
+"""Bytes of a chunk's head, or of trailers: h11 parses them in quadratic time."""
 _PORTS = {"http": 80, "https": 443}
 
 
 class BadReply(OSError):
-    """A peer does not answer as HTTP wants it, or answers too much."""
+    """The peer's reply is not HTTP, or is too long."""
 
 
 @attrs.frozen
 class Reply:
-    """What a peer answers.
+    """A peer's reply.
 
     Attributes:
         status: the status code.
-        text: how its body begins, in one printable line of at most :data:`MAX_TEXT` bytes.
-        retry_after: seconds that it asks to stay away; None: it does not.
-        fields: its header fields by name in lower case, as Latin-1, printable.
+        text: the first :data:`MAX_TEXT` bytes of its body, as one printable line.
+        retry_after: seconds to wait before the next request, as the peer asks; None: it does not.
+        fields: its header fields by name in lower case, decoded as Latin-1, printable.
     """
 
     status: int
@@ -71,17 +83,17 @@ class Reply:
 
 
 class Connection:
-    """An open connection for one request; a context manager that closes it.
+    """An open connection for one request; as a context manager it closes itself.
 
     Args:
-        channel: connected, and handshaken where it is of TLS.
-        host: what the field ``Host`` says.
+        channel: connected; with TLS, after the handshake.
+        host: the value of the field ``Host``.
         deadline: monotonic moment at which everything ends.
-        prefix: what the path of every request begins with.
+        prefix: prepended to the path of the request.
     """
 
     def __init__(
-        self, channel: Socket | Secured, host: str, deadline: float, prefix: str = ""
+        self, channel: Socket | TLSSocket, host: str, deadline: float, prefix: str = ""
     ) -> None:
         self._channel = channel
         self._host = host
@@ -96,29 +108,29 @@ class Connection:
         self.close()
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close the connection."""
         self._channel.close()
 
-    def ask(
+    def request(
         self,
         method: str,
         path: str,
         fields: Mapping[str, str] | None = None,
         body: bytes | None = None,
     ) -> Reply:
-        """Make the request, and return the answer.
+        """Send a request, and return the reply.
 
         Args:
-            method: as in ``PUT``.
-            path: with its query, encoded; what the URL's own path was stands before it.
+            method: such as ``PUT``.
+            path: path and query, percent-encoded; it is appended to the path of the URL.
             fields: header fields beside ``Host``, ``Connection`` and ``Content-Length``.
-            body: what is sent; None: nothing.
+            body: the content; None: there is none.
 
         Raises:
-            TimeoutError: it takes too long.
-            BadReply: the peer does not answer in HTTP, or too much.
-            OSError: anything else that went wrong on the way.
-            ValueError: the request is none: a field with a line break, a path with a space.
+            TimeoutError: the deadline has passed.
+            BadReply: the reply is not HTTP, or is too long.
+            OSError: any other failure to send or receive.
+            ValueError: this is not a valid request: a field has a line break, a path a space.
         """
         headers = [("Host", self._host), ("Connection", "close"), *(fields or {}).items()]
         if body is not None:
@@ -128,7 +140,7 @@ class Connection:
                 h11.Request(method=method, target=self._prefix + path, headers=headers)
             )
         except h11.LocalProtocolError as error:
-            raise ValueError(f"no HTTP request can be made of it: {line(str(error))}") from None
+            raise ValueError(f"not a valid HTTP request: {line(str(error))}") from None
         self._send(begin)
         self._send(body or b"")
         if body:
@@ -137,21 +149,21 @@ class Connection:
         try:
             return self._reply()
         except BadMessage as error:
-            raise BadReply(f"it does not answer in HTTP: {error}") from None
+            raise BadReply(f"its reply is not HTTP: {error}") from None
         except h11.RemoteProtocolError as error:
-            raise BadReply(f"it does not answer in HTTP: {_said(error)}") from None
+            raise BadReply(f"its reply is not HTTP: {_described(error)}") from None
 
     def _send(self, data: bytes) -> None:
         for at in range(0, len(data), _PIECE):
-            self._channel.settimeout(_left(self._deadline))
+            self._channel.settimeout(seconds_left(self._deadline))
             self._channel.sendall(data[at : at + _PIECE])
 
     def _receive(self) -> bytes:
-        self._channel.settimeout(_left(self._deadline))
+        self._channel.settimeout(seconds_left(self._deadline))
         return self._channel.recv(_PIECE)
 
     def _reply(self) -> Reply:
-        """Read interim answers, the head that counts, and how the body begins."""
+        """Read interim replies, the head of the final one, and the beginning of its body."""
         rest = b""
         for _ in range(MAX_INTERIM + 1):
             head, rest = self._head(rest)
@@ -160,26 +172,26 @@ class Connection:
             if isinstance(event, h11.Response):
                 break
         else:
-            raise BadReply(f"it gives more than {MAX_INTERIM} interim answers")
-        text = self._text(rest)
+            raise BadReply(f"it sends more than {MAX_INTERIM} interim replies")
+        body = self._body(rest)
         fields: dict[str, list[str]] = {}
         for name, value in event.headers.raw_items():
             fields.setdefault(name.decode("ascii").lower(), []).append(value.decode("latin-1"))
         joined = {name: printable(", ".join(values)) for name, values in fields.items()}
-        patience = retry_after(joined.get("retry-after"), time())
-        shown = printable(" ".join(text.decode("utf-8", "replace").split()))
-        return Reply(event.status_code, shown, patience, joined)
+        wait = retry_after(joined.get("retry-after"), time())
+        text = printable(" ".join(body.decode("utf-8", "replace").split()))
+        return Reply(event.status_code, text, wait, joined)
 
     def _head(self, data: bytes) -> tuple[bytes, bytes]:
-        """Return the next head, and what came behind it."""
+        """Return the next head, and the bytes that came after it."""
         head = Head()
         while (whole := head.feed(data)) is None:
             if not (data := self._receive()):
-                raise BadReply("it ended the connection without an answer")
+                raise BadReply("it closed the connection without a reply")
         return whole, head.rest
 
-    def _text(self, data: bytes) -> bytes:
-        """Return how the body begins."""
+    def _body(self, data: bytes) -> bytes:
+        """Return the beginning of the body."""
         text, read = b"", len(data)
         while True:
             while isinstance(event := self._codec.next_event(), h11.Data):
@@ -187,61 +199,61 @@ class Connection:
             if isinstance(event, h11.EndOfMessage) or len(text) >= MAX_TEXT:
                 return text[:MAX_TEXT]
             if not data:
-                data = self._receive()  # none at the end: then it is whole, or h11 raises
+                data = self._receive()  # empty at the end; h11 raises where the body is not whole
                 read += len(data)
             if read > MAX_READ:
-                raise BadReply("it frames its answer in more bytes than it has")
+                raise BadReply("the framing of its reply is longer than the reply")
             self._codec.receive_data(data[:_FRAMING])
             data = data[_FRAMING:]
 
 
-def connected(
+def connect(
     url: str,
     deadline: float,
     *,
     tls: ssl.SSLContext | None = None,
     path: str | None = None,
 ) -> Connection:
-    """Return an open connection to where a URL points.
+    """Return an open connection to the server that a URL names.
 
     Args:
-        url: as in ``http://127.0.0.1:9091/prefix``; nothing is taken of it but scheme, host,
-            port and path.
-        deadline: monotonic moment at which everything ends, the answer included.
-        tls: verifies the peer of an ``https`` URL before a byte goes out.
+        url: such as ``http://127.0.0.1:9091/prefix``; only its scheme, host, port and path are
+            used.
+        deadline: monotonic moment at which everything ends, reading the reply included.
+        tls: verifies the server of an ``https`` URL before anything is sent.
         path: a unix socket to connect to instead of host and port.
 
     Raises:
         Unavailable: the name cannot be looked up.
-        OSError: it cannot be reached in time, or cannot prove who it is.
-        ValueError: the URL is none, or is ``https`` and there is no ``tls``.
+        OSError: the server cannot be reached in time, or cannot prove who it is.
+        ValueError: this is not an ``http`` URL, nor an ``https`` URL with ``tls``.
     """
     parts = urlsplit(url)
     port = parts.port or _PORTS.get(parts.scheme)
     if port is None or not parts.hostname or (parts.scheme == "https") != (tls is not None):
-        raise ValueError("a URL with http://, or with https:// and a context of TLS, is expected")
+        raise ValueError("expected a URL with http://, or with https:// and a TLS context")
     if path is None:
-        addresses = resolve(parts.hostname, port, socket.SOCK_STREAM, _left(deadline) / 2)
+        addresses = resolve(parts.hostname, port, socket.SOCK_STREAM, seconds_left(deadline) / 2)
     else:
         addresses = [(int(socket.AF_UNIX), path)]
-    connection = stream(addresses, deadline)
-    channel: Socket | Secured = connection
+    connection = connect_tcp(addresses, deadline)
+    channel: Socket | TLSSocket = connection
     try:
-        connection.settimeout(_left(deadline))
+        connection.settimeout(seconds_left(deadline))
         if tls is not None:
-            channel = Secured(connection, tls, server_hostname=parts.hostname)
+            channel = TLSSocket(connection, tls, server_hostname=parts.hostname)
             channel.handshake()
     except BaseException as error:
         connection.close()
         if isinstance(error, ValueError) and not isinstance(error, OSError):
-            # A name that no certificate can be for.
-            raise OSError(f"TLS cannot be spoken with it: {error}") from None
+            # No certificate can be for such a name.
+            raise OSError(f"no TLS connection is possible: {error}") from None
         raise
     return Connection(channel, _authority(parts), deadline, parts.path.rstrip("/"))
 
 
-def _said(error: h11.RemoteProtocolError) -> str:
-    """Return what is wrong with an answer, and how that begins."""
+def _described(error: h11.RemoteProtocolError) -> str:
+    """Return what is wrong with a reply, and how the wrong part begins."""
     what, mark, quoted = str(error).partition(": bytearray(b")
     return line(f"{what}: {quoted[:40]}" if mark else what)
 
@@ -253,10 +265,3 @@ def _authority(parts: SplitResult) -> str:
         host = host.encode("idna").decode("ascii")
     host = f"[{host}]" if ":" in host else host
     return f"{host}:{parts.port}" if parts.port else host
-
-
-def _left(deadline: float) -> float:
-    left = deadline - monotonic()
-    if left <= 0 or math.isnan(left):
-        raise TimeoutError("timed out")
-    return left

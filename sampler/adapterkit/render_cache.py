@@ -1,8 +1,21 @@
-"""What adapters write before each value, kept from pull to pull.
+"""Keeps what an adapter writes before each value, such as a path, from pull to pull.
 
-A block's ``series`` is the same tuple until that sampler's set of series changes, so what was
-rendered for it stays good and a pull costs one ``zip``. Only here are two series noticed that
-a backend would take for one.
+A block's ``series`` is the same tuple until that sampler's set of series changes. Until then its
+renderings are reused, and a pull costs one ``zip``. The cache also refuses the second of two
+series that would get the same name in the backend.
+
+.. code-block:: python
+
+    cache = RenderCache(lambda series: series_path(series.name, series.labels))
+
+
+    def encode(self, snapshot, since):
+        for block, entries in iter_entries(cache.of(snapshot)):
+            for path, series, value in entries:
+                if value is ABSENT:  # no entry
+                    continue
+                if isinstance(path, NotRendered):
+                    refused[path.reason] = refused.get(path.reason, 0) + 1
 """
 
 from __future__ import annotations
@@ -18,19 +31,22 @@ from sampler._runtime.log import log
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator
 
-    from sampler._contract.snapshot import Block, Series, Snapshot
+    from sampler.agent import Block, Series, Snapshot
 
-_NAMED = 5
+__all__ = ["COLLISION", "NotRendered", "RenderCache", "Unencodable", "iter_entries"]
+
+_LOGGED = 5
+"""Refused series that the log names."""
 
 R = TypeVar("R")
 T = TypeVar("T")
 
 
 class Unencodable(Exception):
-    """Raised by a render function: the format cannot carry this series.
+    """To be raised by a render function: the format cannot carry this series.
 
     Attributes:
-        reason: one word for the ``dropped`` counter.
+        reason: one word, under which its entries are counted as ``dropped``.
     """
 
     def __init__(self, reason: str) -> None:
@@ -41,37 +57,39 @@ class Unencodable(Exception):
 @final
 @attrs.frozen
 class NotRendered:
-    """Stands where a rendering would, for a series that is not carried.
+    """Takes the place of the rendering of a series that the format cannot carry.
 
     Attributes:
-        reason: one word for the ``dropped`` counter.
+        reason: one word, under which its entries are counted as ``dropped``.
     """
 
     reason: str
 
 
 COLLISION = NotRendered("collision")
+"""For a series whose name in the backend another series has already."""
 
 
 @attrs.define
 class _Claim:
-    """Who holds a backend's name: one series, or several that agree on ``share``."""
+    """The owner of a backend's name: one series, or several with an equal ``share``."""
 
     first: Series
     share: Hashable
     holders: int = 0
 
 
-class Rendered(Generic[R]):
-    """One adapter's renderings of the series it sees. Not for several threads at once.
+class RenderCache(Generic[R]):
+    """The renderings of one adapter. Not for several threads at once.
 
     Args:
-        render: turns a series into whatever the encoder wants; called once in a series' life.
-            Raises :class:`Unencodable`.
-        names: the backend's names a rendering takes, as ``(name, share)``: with ``None`` for
-            itself alone, else together with those that give an equal ``share``. Default: the
-            rendering itself, alone. Of two series that want one name the first keeps it
-            while it lives, resets included; the other is refused as ``collision``.
+        render: turns a series into whatever the encoder needs; called once per series. It may
+            raise :class:`Unencodable`.
+        names: yields the names that a rendering takes in the backend, as ``(name, share)``. If
+            ``share`` is None, no other series may have the name; else those may that yield an
+            equal ``share``. Default: the rendering itself, which no other series may have. The
+            first series keeps a name as long as it exists, resets included; another one that
+            wants it is refused as ``collision``.
     """
 
     def __init__(
@@ -88,20 +106,20 @@ class Rendered(Generic[R]):
         self._wanted: set[Hashable] = set()
 
     def of(self, snapshot: Snapshot) -> list[tuple[Block, list[R | NotRendered]]]:
-        """Return each block with a list aligned with ``block.series``."""
+        """Return each block of a snapshot with its renderings, aligned with ``block.series``."""
         tuples = {id(block.series): block.series for block in snapshot.blocks}
         if tuples.keys() != self._kept.keys():
-            self._turn(tuples)
+            self._update(tuples)
         kept = self._kept
         return [(block, kept[id(block.series)][1]) for block in snapshot.blocks]
 
-    def _turn(self, tuples: dict[int, tuple[Series, ...]]) -> None:
-        """Take over what changed; costs the changed tuples only."""
+    def _update(self, tuples: dict[int, tuple[Series, ...]]) -> None:
+        """Render what is new and forget what is gone; unchanged tuples cost nothing."""
         gone = {key: old for key, (old, _) in self._kept.items() if key not in tuples}
         fresh = {key: new for key, new in tuples.items() if key not in self._kept}
         home = {series: key for key, new in fresh.items() for series in new}
         made = {s: self._rendering(s) for s in home if s not in self._made}
-        # Nothing has changed so far: whatever a render function raises, the state stays sound.
+        # Nothing has been changed so far, so a render function may raise anything.
         self._made.update(made)
         again = [s for s in home if self._waiting.pop(s, None) is not None]
         said = {str(series) for series in (*self._waiting, *again)}
@@ -125,7 +143,7 @@ class Rendered(Generic[R]):
                 [COLLISION if s in self._waiting else self._made[s] for s in kept],
             )
         self._wanted = {n for s in self._waiting for n, _ in self._taken(s)}
-        self._say([s for s in self._waiting if str(s) not in said])
+        self._log([s for s in self._waiting if str(s) not in said])
 
     def _rendering(self, series: Series) -> R | NotRendered:
         try:
@@ -140,11 +158,11 @@ class Rendered(Generic[R]):
     def _free(
         self, leaving: set[Series], made: Iterable[Series]
     ) -> tuple[set[Hashable], dict[Series, None]]:
-        """Give up what the leaving series held.
+        """Free the names of the leaving series.
 
         Returns:
-            The names nobody holds now; the new series that only continue a leaving owner after
-            a reset, which come first.
+            The names that no series has now; and the new series that continue a leaving one
+            after a reset, which may claim their names first.
         """
         freed: set[Hashable] = set()
         owners = set()
@@ -163,7 +181,7 @@ class Rendered(Generic[R]):
         return freed, {s: None for s in made if (s.name, *s.labels.items()) in owners}
 
     def _claim(self, series: Series) -> bool:
-        """Take a series' names, all or none."""
+        """Claim all names of a series, or none if one is taken; tell which."""
         if self._rival(series):
             return False
         for name, share in self._taken(series):
@@ -171,44 +189,46 @@ class Rendered(Generic[R]):
         return True
 
     def _rival(self, series: Series) -> _Claim | None:
-        """Return the claim that keeps a series from its names, if there is one."""
+        """Return the claim that conflicts with the names of a series, if there is one."""
         for name, share in self._taken(series):
             claim = self._claims.get(name)
             if claim is not None and (share is None or share != claim.share):
                 return claim
         return None
 
-    def _say(self, refused: list[Series]) -> None:
-        for series in refused[:_NAMED]:
+    def _log(self, refused: list[Series]) -> None:
+        for series in refused[:_LOGGED]:
             rival = self._rival(series)
             owner = rival.first if rival else None
-            log.warning("%r is dropped: its name here is that of %r already", series, owner)
-        if len(refused) > _NAMED:
-            log.warning("%d more series are dropped for such collisions", len(refused) - _NAMED)
+            log.warning("%r is dropped: %r has its name in the backend already", series, owner)
+        if len(refused) > _LOGGED:
+            log.warning(
+                "%d more series are dropped because of such collisions", len(refused) - _LOGGED
+            )
 
 
 def _itself(rendering: Any) -> Iterable[tuple[Hashable, Hashable]]:
     return ((rendering, None),)
 
 
-def in_turns(
+def iter_entries(
     blocks: Iterable[tuple[Block, list[T]]],
 ) -> Iterator[tuple[Block, Iterator[tuple[T, Series, Any]]]]:
-    """Go through renderings and entries; the application's threads have their turns in between.
+    """Iterate over all entries, and let the application's threads run every few thousand.
 
     Args:
-        blocks: what :meth:`Rendered.of` returned.
+        blocks: what :meth:`RenderCache.of` returned.
 
     Yields:
-        A block, and ``(rendering, series, value)`` of some of its series, the value perhaps
-        :data:`ABSENT`; a large block comes in parts.
+        A block, and an iterator of ``(rendering, series, value)`` over its series; the value may
+        be :data:`ABSENT`. A large block is yielded in several parts.
     """
-    gone = 0
+    done = 0
     for block, made in blocks:
         entries = zip(made, block.series, block.values, strict=True)
         for first in range(0, len(made), ENTRIES):
             yield block, islice(entries, ENTRIES) if len(made) > ENTRIES else entries
-            gone += min(len(made) - first, ENTRIES)
-            if gone >= ENTRIES:
+            done += min(len(made) - first, ENTRIES)
+            if done >= ENTRIES:
                 give_way()
-                gone = 0
+                done = 0

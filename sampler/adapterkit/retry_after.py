@@ -5,19 +5,21 @@ from __future__ import annotations
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
+__all__ = ["retry_after"]
+
 _LONGEST = 64
-"""Characters of a date: more than any of the three forms has."""
+"""Characters of a date: more than any of the three formats has."""
 
 
 def retry_after(field: str | None, now: float) -> float | None:
     """Return the seconds that a ``Retry-After`` field asks for.
 
     Args:
-        field: its text: seconds, or a date (RFC 9110, 10.2.3); None: there is none.
-        now: the time, in epoch seconds.
+        field: its text, seconds or a date (RFC 9110, 10.2.3); None: the header is absent.
+        now: the current time, in epoch seconds.
 
     Returns:
-        None where it asks for nothing: it cannot be read, or its date is past.
+        Seconds; None where the field cannot be read, or its date is past.
     """
     text = (field or "").strip()
     if text.isascii() and text.isdigit():
@@ -27,6 +29,6 @@ def retry_after(field: str | None, now: float) -> float | None:
     try:
         date = parsedate_to_datetime(text)
         seconds = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now
-    except (TypeError, ValueError, IndexError, OverflowError):  # as various as bad dates are
+    except (TypeError, ValueError, IndexError, OverflowError):  # bad dates raise any of these
         return None
     return seconds if seconds > 0 else None

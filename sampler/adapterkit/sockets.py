@@ -1,8 +1,8 @@
-"""Sockets and name look-ups of the operating system, also where gevent or eventlet replaces them.
+"""Sockets and name look-ups that gevent and eventlet do not replace.
 
-Our threads are native, and a patched socket waits in an event loop that they do not have. What
-is here is made of the interpreter's own parts, which nobody patches: :mod:`_socket`, not
-:mod:`socket`. Constants may come from :mod:`socket`; they stay what they are.
+``encode`` and ``send`` run on native threads, and a patched socket waits for an event loop that
+such a thread does not have. So everything here comes from :mod:`_socket`, which nobody patches.
+Constants may come from :mod:`socket`.
 """
 
 from __future__ import annotations
@@ -14,16 +14,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Self
 
-__all__ = ["Socket", "getaddrinfo", "gethostname", "socketpair"]
+__all__ = ["Socket", "getaddrinfo", "socketpair"]
 
 getaddrinfo: Callable[..., list[Any]] = _socket.getaddrinfo
 """As :func:`socket.getaddrinfo`; families and kinds are plain numbers."""
-gethostname: Callable[[], str] = _socket.gethostname
-"""As :func:`socket.gethostname`."""
 
 
 class Socket(_socket.socket):
-    """A socket, as :class:`socket.socket`, without files."""
+    """A socket like :class:`socket.socket`, but without ``makefile``."""
 
     __slots__ = ("__weakref__",)
 
@@ -34,11 +32,11 @@ class Socket(_socket.socket):
         self.close()
 
     def __del__(self) -> None:
-        """Close one that an error has left behind: no warning of ours comes out elsewhere."""
+        """Close a socket that an error has left open, without a ``ResourceWarning``."""
         self.close()
 
     def accept(self) -> tuple[Socket, Any]:
-        """Return the next connection and the address it comes from."""
+        """Return the next connection and the address of its peer."""
         number, address = self._accept()  # type: ignore[attr-defined]
         return Socket(self.family, self.type, self.proto, fileno=number), address
 
@@ -52,8 +50,8 @@ class Socket(_socket.socket):
 def socketpair() -> tuple[Socket, Socket]:
     """Return two connected sockets."""
     one, other = _socket.socketpair()
-    return _adopted(one), _adopted(other)
+    return _owned(one), _owned(other)
 
 
-def _adopted(given: _socket.socket) -> Socket:
+def _owned(given: _socket.socket) -> Socket:
     return Socket(given.family, given.type, given.proto, fileno=given.detach())

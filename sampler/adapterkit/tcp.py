@@ -1,7 +1,8 @@
-"""One batch over one connection, confirmed by the peer's end of stream.
+"""Delivery over TCP or a unix stream socket, one batch per connection, confirmed by the peer.
 
-``sendall`` returning proves nothing: megabytes can be "sent" and lost. After our half-close a
-peer that has read everything ends its half too (carbon, carbon-c-relay and statsd all do).
+That ``sendall`` returns proves nothing: the kernel may hold megabytes that the peer never reads.
+So after the last byte we close our half of the connection, and a peer that has read everything
+closes its half, too: carbon, carbon-c-relay and statsd all do.
 """
 
 from __future__ import annotations
@@ -20,44 +21,47 @@ from socket import (
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from sampler.adapterkit.deadline import seconds_left
 from sampler.adapterkit.sockets import Socket
-from sampler.agent.delivery.adapter import DELIVERED, UNCONFIRMED
+from sampler.agent import DELIVERED, UNCONFIRMED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sampler.adapterkit.dns import Address
-    from sampler.agent.delivery.adapter import Outcome
+    from sampler.agent import Outcome
+
+__all__ = ["CONNECT_LIMIT", "ConfirmationTimeout", "connect", "peer_has_closed", "send_confirmed"]
 
 CONNECT_LIMIT = 5.0
 """Seconds that connecting may take, over all addresses of a name."""
 _FIN_WAIT2 = 5
-"""Linux ``TCP_FIN_WAIT2``: the peer's kernel has acknowledged every byte, our end included."""
-_EARLY = (8, 9, 11)
-"""``CLOSE_WAIT``, ``LAST_ACK``, ``CLOSING``: the peer's end came before it had ours."""
-_TOO_EARLY = "it ended the connection before it had everything"
+"""Linux ``TCP_FIN_WAIT2``: the peer's kernel has acknowledged every byte and our close."""
+_CLOSED_EARLY = (8, 9, 11)
+"""``CLOSE_WAIT``, ``LAST_ACK``, ``CLOSING``: the peer closed before it had our close."""
+_TOO_EARLY = "it closed the connection before it had read everything"
 
 
-class Unanswered(OSError):
-    """Everything was handed to the kernel, and the peer's end did not come in time."""
+class ConfirmationTimeout(OSError):
+    """Everything was handed to the kernel, but the peer did not close its half in time."""
 
 
-def connected(addresses: Sequence[Address], deadline: float) -> Socket:
-    """Return a connection to the first address that accepts.
+def connect(addresses: Sequence[Address], deadline: float) -> Socket:
+    """Return a connection to the first address that accepts one.
 
     Args:
         addresses: family and socket address of each.
-        deadline: monotonic moment at which to give up, :data:`CONNECT_LIMIT` at the latest.
+        deadline: monotonic moment at which to give up, after :data:`CONNECT_LIMIT` at the latest.
 
     Raises:
-        OSError: none of them does, or the peer ends the connection at once.
+        OSError: no address accepts.
     """
     fault = OSError("no address")
     deadline = min(deadline, monotonic() + CONNECT_LIMIT)
     for index, (family, address) in enumerate(addresses):
         connection = Socket(family, SOCK_STREAM)
         try:
-            connection.settimeout(_left(deadline) / (len(addresses) - index))
+            connection.settimeout(seconds_left(deadline) / (len(addresses) - index))
             connection.connect(address)
         except OSError as error:
             connection.close()
@@ -67,67 +71,61 @@ def connected(addresses: Sequence[Address], deadline: float) -> Socket:
     raise fault
 
 
-def converse(connection: Socket, frames: Sequence[bytes], deadline: float) -> Outcome:
-    """Send ``frames`` and wait until the peer has read them.
+def send_confirmed(connection: Socket, frames: Sequence[bytes], deadline: float) -> Outcome:
+    """Send ``frames``, close our half, and wait until the peer has read everything.
 
     Args:
-        connection: open, and still open afterwards.
-        frames: the bytes; none at all only asks whether the peer answers.
+        connection: open; the caller closes it afterwards.
+        frames: the bytes; without any, this only asks whether the peer responds.
         deadline: monotonic moment at which all of it ends.
 
     Returns:
-        ``UNCONFIRMED`` when the peer's kernel has everything and its program says nothing.
+        ``DELIVERED`` when the peer closed its half after it had read everything; ``UNCONFIRMED``
+        when the peer's kernel has every byte, but its program did not close in time.
 
     Raises:
-        Unanswered: sent, no answer, and the peer's kernel may lack bytes.
-        OSError: anything else that kept the peer from reading everything.
+        ConfirmationTimeout: sent, but not confirmed, and the peer's kernel may lack bytes.
+        OSError: the peer did not read everything, for any other cause.
     """
     for frame in frames:
-        connection.settimeout(_left(deadline))
+        connection.settimeout(seconds_left(deadline))
         connection.sendall(frame)
-    if ended(connection):
+    if peer_has_closed(connection):
         raise ConnectionError(_TOO_EARLY)
     connection.shutdown(SHUT_WR)
     try:
-        connection.settimeout(_left(deadline))
+        connection.settimeout(seconds_left(deadline))
         answer = connection.recv(1)
     except TimeoutError:
         if frames and _state(connection) == _FIN_WAIT2:
             return UNCONFIRMED
-        raise Unanswered("not everything was read in time") from None
+        raise ConfirmationTimeout("not everything was read in time") from None
     if answer:
-        raise ConnectionError("it answers, which no such receiver does")
-    if _state(connection) in _EARLY or connection.getsockopt(SOL_SOCKET, SO_ERROR):
+        raise ConnectionError("it sent an answer, which a receiver of this protocol never does")
+    if _state(connection) in _CLOSED_EARLY or connection.getsockopt(SOL_SOCKET, SO_ERROR):
         raise ConnectionError(_TOO_EARLY)
     return DELIVERED
 
 
-def ended(connection: Socket) -> bool:
-    """Tell whether the peer has ended its half, or says something, which it should not."""
-    patience = connection.gettimeout()
+def peer_has_closed(connection: Socket) -> bool:
+    """Tell whether the peer has closed its half, or has sent something, which it should not."""
+    timeout = connection.gettimeout()
     connection.settimeout(0)
     try:
         connection.recv(1, MSG_PEEK)
     except BlockingIOError:
         return False
-    except OSError:  # what happened comes with the next call
+    except OSError:  # the next call raises it
         return True
     finally:
-        connection.settimeout(patience)
+        connection.settimeout(timeout)
     return True
 
 
-def _left(deadline: float) -> float:
-    left = deadline - monotonic()
-    if left <= 0:
-        raise TimeoutError("timed out")
-    return left
-
-
 def _state(connection: Socket) -> int | None:
-    """Return the kernel's state of a TCP connection, or None where it does not tell."""
+    """Return the kernel's state of a TCP connection, or None where it cannot be asked."""
     if sys.platform != "linux" or connection.family not in (AF_INET, AF_INET6):
         return None
-    from socket import TCP_INFO  # there is none elsewhere
+    from socket import TCP_INFO  # only Linux has it
 
     return connection.getsockopt(IPPROTO_TCP, TCP_INFO, 1)[0]

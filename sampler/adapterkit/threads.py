@@ -1,4 +1,8 @@
-"""Daemon threads, and what they wait for, that stay the operating system's beside greenlets."""
+"""Daemon threads, locks and a selector that stay native where gevent or eventlet patches them.
+
+``Service`` runs a loop on a thread and starts it anew when it raises; ``unhealthy()`` names the
+services that do not work. ``in_child`` registers a function to run in each forked child.
+"""
 
 import selectors
 import sys
@@ -6,7 +10,7 @@ import sys
 from sampler._runtime.fork import in_child
 from sampler._runtime.native import original, sleep
 from sampler._runtime.service import Service, unhealthy
-from sampler._runtime.threads import Condition, Event, Lock, Thread, foreign
+from sampler._runtime.threads import Condition, Event, Lock, Thread
 
 __all__ = [
     "Condition",
@@ -15,16 +19,15 @@ __all__ = [
     "Selector",
     "Service",
     "Thread",
-    "foreign",
     "in_child",
     "sleep",
     "unhealthy",
 ]
 
 Selector: type[selectors.BaseSelector]
-"""The best selector there is."""
+"""The most efficient selector of this platform."""
 if "gevent.monkey" not in sys.modules and "eventlet.patcher" in sys.modules:
-    # It takes all good ones away and changes the one that it leaves.
+    # eventlet removes every selector but SelectSelector, and patches that one.
 
     class _Polling(selectors._PollLikeSelector):  # noqa: SLF001
         _selector_cls = original("select", "poll")

@@ -1,8 +1,9 @@
-"""TLS over our sockets, in memory: no class of sockets that a program may patch takes part.
+"""TLS over :class:`sampler.adapterkit.sockets.Socket`, which gevent and eventlet do not replace.
 
-:meth:`ssl.SSLContext.wrap_socket` makes a :class:`ssl.SSLSocket`, which gevent and eventlet
-replace; an :class:`ssl.SSLObject` only computes. What goes over the wire is moved here, a record
-at a time at most, so that a selector that says "nothing to read" is right.
+:meth:`ssl.SSLContext.wrap_socket` makes a :class:`ssl.SSLSocket`, which they patch. So this uses
+an :class:`ssl.SSLObject`, which only computes, and moves its bytes itself. It reads at most one
+record at a time, so a selector is right, unless ``recv`` has left a part of a record: see
+:meth:`TLSSocket.pending`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from sampler.adapterkit.deadline import seconds_left
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Self, TypeVar
@@ -20,25 +23,25 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-__all__ = ["Secured"]
+__all__ = ["TLSSocket"]
 
 RECORD = 2**14
-"""Bytes of a record, at most, before it is encrypted; what is sent at a time."""
+"""Most bytes of a record before it is encrypted; at most as many are sent at a time."""
 _HEADER = 5
 
 
-class Secured:
-    """One side of a connection, which sends and receives as a ``Socket`` does.
+class TLSSocket:
+    """One side of a TLS connection, which sends and receives as a ``Socket`` does.
 
-    The handshake is part of the first call that sends or receives. A socket that does not wait
-    (``setblocking(False)``) raises ``BlockingIOError`` where it would; a send that did is repeated
-    with the same data. The connection's end is the end: TLS' own word for it is not asked for.
+    The first call that sends or receives does the handshake. A non-blocking socket raises
+    ``BlockingIOError`` where it would have to wait; repeat such a send with the same data. A peer
+    that closes the connection without TLS' ``close_notify`` is taken to have ended it.
 
     Args:
         connection: a connected socket, which becomes this object's.
-        context: of which side it is, and whom it trusts.
-        server_side: it is the server's.
-        server_hostname: whose certificate the server must show.
+        context: certificates and settings of this side.
+        server_side: this is the server's side.
+        server_hostname: the name that the server's certificate must be for.
     """
 
     def __init__(
@@ -58,11 +61,11 @@ class Secured:
             server_hostname=server_hostname,
         )
         self._header = b""
-        self._rest = 0  # of the record that this header began
-        self._left = b""  # encrypted, and not taken by the kernel yet
-        self._owed = 0  # bytes of data in it
-        self._shaken = False
-        self._until: float | None = None
+        self._record_left = 0  # bytes of the record whose header was read last
+        self._unsent = b""  # encrypted, and not taken by the kernel yet
+        self._unsent_data = 0  # bytes of data in it
+        self._handshake_done = False
+        self._deadline: float | None = None
         self.fileno: Callable[[], int] = connection.fileno
         self.close: Callable[[], None] = connection.close
         self.detach: Callable[[], int] = connection.detach
@@ -82,74 +85,71 @@ class Secured:
         self.close()
 
     def handshake(self) -> None:
-        """Agree with the peer, unless that has been done; it is who it should be then.
+        """Do the handshake, unless it has been done; afterwards the peer's identity is verified.
 
         Raises:
-            BlockingIOError: it has more to say, and nobody waits for it.
-            OSError: it is somebody else, speaks something else, or has gone.
+            BlockingIOError: the peer has not sent its part yet, and the socket is non-blocking.
+            OSError: the peer cannot prove who it is, does not speak TLS, or has gone.
         """
-        if not self._shaken:
-            with self._limited():
-                self._done(self._tls.do_handshake)
+        if not self._handshake_done:
+            with self._one_timeout():
+                self._complete(self._tls.do_handshake)
                 self._flush()
-            self._shaken = True
+            self._handshake_done = True
 
     def recv(self, size: int) -> bytes:
-        """Return what has come, ``size`` bytes at most; none at the peer's end."""
+        """Return at most ``size`` bytes that have arrived; none when the peer has closed."""
         self.handshake()
-        with self._limited():
+        with self._one_timeout():
             try:
-                return self._done(lambda: self._tls.read(size))
+                return self._complete(lambda: self._tls.read(size))
             except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
                 return b""
 
     def send(self, data: Any) -> int:
-        """Send a part of it; return how much."""
+        """Send a part of the data; return how many bytes."""
         self.handshake()
-        with self._limited():
-            if not self._owed:
+        with self._one_timeout():
+            if not self._unsent_data:
                 part = memoryview(data)[:RECORD]
-                self._owed = self._done(lambda: self._tls.write(part))
+                self._unsent_data = self._complete(lambda: self._tls.write(part))
             self._flush()
-        sent, self._owed = self._owed, 0
+        sent, self._unsent_data = self._unsent_data, 0
         return sent
 
     def sendall(self, data: Any) -> None:
-        """Send all of it."""
+        """Send all of the data."""
         left = memoryview(data)
-        with self._limited():
+        with self._one_timeout():
             while left:
                 left = left[self.send(left) :]
 
     def pending(self) -> int:
-        """Return how many bytes the next ``recv`` has already."""
+        """Return how many decrypted bytes wait for the next ``recv``."""
         return self._tls.pending()
 
     @contextmanager
-    def _limited(self) -> Iterator[None]:
-        """Let everything in the block share the time that one wait may take."""
-        if self._until is not None:
+    def _one_timeout(self) -> Iterator[None]:
+        """Let all waits in the block together take no longer than the socket's timeout."""
+        if self._deadline is not None:
             yield
             return
-        patience = self.gettimeout()
-        self._until = monotonic() + patience if patience else None
+        timeout = self.gettimeout()
+        self._deadline = monotonic() + timeout if timeout else None
         try:
             yield
         finally:
-            self._until = None
+            self._deadline = None
             with suppress(OSError):  # it may have been closed
-                self.settimeout(patience)
+                self.settimeout(timeout)
 
-    def _wait(self) -> None:
-        """Let the next call of the connection wait for what is left of that."""
-        if self._until is not None:
-            left = self._until - monotonic()
-            if left <= 0:
-                raise TimeoutError("timed out")
-            self.settimeout(left)
+    def _set_timeout(self) -> None:
+        """Let the next call of the connection wait for the rest of that time."""
+        if self._deadline is not None:
+            self.settimeout(seconds_left(self._deadline))
 
-    def _done(self, step: Callable[[], T]) -> T:
-        """Do a step of TLS, and move what it wants moved meanwhile."""
+    def _complete(self, step: Callable[[], T]) -> T:
+        """Do a step of TLS, and send and receive what it needs for that."""
         while True:
             try:
                 return step()
@@ -157,28 +157,28 @@ class Secured:
                 self._flush()
                 self._fill()
             except ssl.SSLError:
-                with suppress(OSError):  # what is wrong, for a peer that takes it at once
+                with suppress(OSError):  # the alert, if the peer takes it at once
                     self.settimeout(0)
                     self._flush()
                 raise
 
     def _flush(self) -> None:
-        self._left += self._outgoing.read()
-        while self._left:
-            self._wait()
-            self._left = self._left[self._connection.send(self._left) :]
+        self._unsent += self._outgoing.read()
+        while self._unsent:
+            self._set_timeout()
+            self._unsent = self._unsent[self._connection.send(self._unsent) :]
 
     def _fill(self) -> None:
-        """Take a part of one record, or note the peer's end."""
-        self._wait()
+        """Receive a part of one record, or note that the peer has closed."""
+        self._set_timeout()
         if len(self._header) < _HEADER:
             came = self._connection.recv(_HEADER - len(self._header))
             self._header += came
-            self._rest = int.from_bytes(self._header[3:5])
+            self._record_left = int.from_bytes(self._header[3:5])
         else:
-            came = self._connection.recv(self._rest)
-            self._rest -= len(came)
-        if len(self._header) == _HEADER and not self._rest:
+            came = self._connection.recv(self._record_left)
+            self._record_left -= len(came)
+        if len(self._header) == _HEADER and not self._record_left:
             self._header = b""
         if came:
             self._incoming.write(came)

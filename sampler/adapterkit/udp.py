@@ -1,8 +1,8 @@
-"""Datagrams over UDP and unix sockets, and the little the kernel knows of their fate.
+"""Datagrams over UDP and unix sockets, and what the kernel tells of lost ones.
 
-On one machine a refusal is known when ``send`` returns, so an error found then is this datagram's
-and no other's; from another host it comes later, and is looked for before the next datagram,
-which is then held back.
+A peer on this machine refuses a datagram before ``send`` returns, so an error found then belongs
+to this datagram. From another host a refusal arrives later: it is looked for before the next
+datagram is sent, and that one is then held back.
 """
 
 from __future__ import annotations
@@ -15,39 +15,44 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from sampler.adapterkit.sockets import Socket
-from sampler.agent.delivery.adapter import UNCONFIRMED
-from sampler.exceptions import Rejected, Unavailable
+from sampler.agent import UNCONFIRMED, Rejected, Unavailable
 
 if TYPE_CHECKING:
     from sampler.adapterkit.endpoint import Endpoint
-    from sampler.agent.delivery.adapter import Batch, Outcome
+    from sampler.agent import Batch, Outcome
 
-_STANDS = 5.0
+__all__ = ["DatagramSender"]
+
+_LOOK_UP_AGAIN = 5.0
 """Seconds after which a name is looked up again."""
 
 
-class Datagrams:
-    """The way to one destination: a connected socket, kept while its address stands.
+class DatagramSender:
+    """Sends batches to one destination, over a connected socket that it keeps.
 
     Args:
-        endpoint: where it is.
+        endpoint: the destination.
     """
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
         self._socket: Socket | None = None
-        self._near = False
+        self._local = False
         self._until = 0.0
 
     def send(self, batch: Batch, timeout: float) -> Outcome:
-        """Send the frames of a batch, or an empty datagram for a batch without entries.
+        """Send each frame as a datagram; an empty one for a batch that has no entries.
+
+        Args:
+            batch: what to send; nothing is sent where it has entries, but no frames.
+            timeout: seconds that looking the name up and sending may take.
 
         Raises:
             Unavailable: this batch has not arrived.
-            Rejected: ``too_long``.
+            Rejected: ``too_long``: the kernel does not send datagrams of that size.
         """
         if batch.samples and not batch.frames:
-            return UNCONFIRMED  # nothing moved
+            return UNCONFIRMED  # no value has changed
         connection = self._ready(timeout)
         for frame in batch.frames or (b"",):
             try:
@@ -57,8 +62,7 @@ class Datagrams:
                 if error.errno == errno.EMSGSIZE:
                     raise Rejected("too_long", batch.samples) from None
                 raise Unavailable(f"{self._endpoint}: {error.strerror or error}") from None
-        # On this machine a refusal is known at once, and is this datagram's.
-        if self._near and (refused := _pending(connection)):
+        if self._local and (refused := _pending_error(connection)):
             self.close()
             raise Unavailable(f"{self._endpoint}: {refused}")
         return UNCONFIRMED
@@ -70,17 +74,22 @@ class Datagrams:
             self._socket = None
 
     def _ready(self, timeout: float) -> Socket:
-        """Return the socket; a refusal that came late is an earlier datagram's, and settled."""
+        """Return the socket, connected to an address that is still good.
+
+        Raises:
+            Unavailable: no address can be used, or an earlier datagram was refused. That one has
+                been accounted for already.
+        """
         now = monotonic()
         if self._socket is not None:
-            if late := _pending(self._socket):
+            if refused := _pending_error(self._socket):
                 self.close()
-                raise Unavailable(f"{self._endpoint}: the last datagram was refused: {late}")
+                raise Unavailable(f"{self._endpoint}: the last datagram was refused: {refused}")
             if now < self._until:
                 return self._socket
         found = self._connected(timeout)
         self.close()
-        self._socket, self._near, self._until = found, _near(found), now + _STANDS
+        self._socket, self._local, self._until = found, _is_local(found), now + _LOOK_UP_AGAIN
         return found
 
     def _connected(self, timeout: float) -> Socket:
@@ -98,7 +107,7 @@ class Datagrams:
         raise Unavailable(f"{self._endpoint}: {(fault and fault.strerror) or 'no address'}")
 
 
-def _near(connection: Socket) -> bool:
+def _is_local(connection: Socket) -> bool:
     """Tell whether the peer is on this machine."""
     if connection.family == AF_UNIX:
         return True
@@ -106,7 +115,7 @@ def _near(connection: Socket) -> bool:
     return bool(here == there or ip_address(there.partition("%")[0]).is_loopback)
 
 
-def _pending(connection: Socket) -> str:
+def _pending_error(connection: Socket) -> str:
     """Return, and clear, the error the kernel keeps for a socket; empty when there is none."""
     number = connection.getsockopt(SOL_SOCKET, SO_ERROR)
     return os.strerror(number) if number else ""

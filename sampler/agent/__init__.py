@@ -6,9 +6,12 @@ from sampler._runtime.gil_yield import give_way
 from sampler._runtime.log import log
 from sampler._runtime.no_fork import no_fork
 from sampler.agent.agent import Agent
+from sampler.agent.config.files import PlainFile, read_plain_file
 from sampler.agent.config.options import Option, option, options
+from sampler.agent.config.secrets import masked_line
 from sampler.agent.delivery.adapter import (
     DELIVERED,
+    MAX_BATCH,
     UNCONFIRMED,
     UNSUPPORTED,
     Adapter,
@@ -25,6 +28,7 @@ from sampler.exceptions import Rejected, Unavailable
 __all__ = [
     "ABSENT",
     "DELIVERED",
+    "MAX_BATCH",
     "UNCONFIRMED",
     "UNSUPPORTED",
     "Adapter",
@@ -36,6 +40,7 @@ __all__ = [
     "Ledger",
     "Option",
     "Outcome",
+    "PlainFile",
     "Rejected",
     "ScrapedAdapter",
     "Series",
@@ -45,9 +50,11 @@ __all__ = [
     "difference",
     "give_way",
     "log",
+    "masked_line",
     "no_fork",
     "option",
     "options",
+    "read_plain_file",
     "reload",
     "start",
     "step",

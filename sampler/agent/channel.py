@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sampler._runtime.log import log
 from sampler._runtime.service import Service
 from sampler._runtime.threads import Event
-from sampler.agent.config.secrets import described, shown
+from sampler.agent.config.secrets import described, masked_line
 from sampler.agent.delivery.adapter import ScrapedAdapter
 from sampler.agent.delivery.baselines import Baselines, IntervalBaselines
 from sampler.agent.delivery.encoding import Encoder, encode_all
@@ -220,7 +220,7 @@ def exposure(adapter: Any) -> str | None:
     """Return an adapter's sentence on who else can read what it sends or serves, if it has one."""
     try:
         said = getattr(adapter, "exposure", None)
-        return None if said is None else shown(str(said))
+        return None if said is None else masked_line(str(said))
     except (Exception, SystemExit) as error:  # foreign code
         return f"cannot say who else can read it: {described(error)}"
 

@@ -12,7 +12,7 @@ from sampler._contract.declaration import oddities
 from sampler._runtime.printable import printable
 from sampler.agent.agent import cannot_open
 from sampler.agent.channel import exposure
-from sampler.agent.config.secrets import described, shown
+from sampler.agent.config.secrets import described, masked_line
 from sampler.agent.delivery.adapter import Batch, ScrapedAdapter
 from sampler.agent.delivery.ledger import Ledger
 from sampler.cli.exits import OK, UNAVAILABLE
@@ -130,7 +130,7 @@ def _ask(configured: AdapterSettings) -> bool:
     try:
         configured.adapter.send(Batch((), 0), configured.timeout)
     except (Unavailable, Rejected) as error:
-        print(f"{start}: does not answer: {shown(str(error))}", file=sys.stderr)
+        print(f"{start}: does not answer: {masked_line(str(error))}", file=sys.stderr)
         return False
     except Exception as error:  # foreign code
         print(f"{start}: send raised {described(error)}", file=sys.stderr)

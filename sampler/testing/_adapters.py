@@ -6,7 +6,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from sampler.agent import UNSUPPORTED, Batch, Ledger, Outcome, Rejected, Unavailable
+from sampler.agent import MAX_BATCH, UNSUPPORTED, Batch, Ledger, Outcome, Rejected, Unavailable
 from sampler.agent.delivery.rules import REMEDIES
 from sampler.testing._audit import audited
 from sampler.testing._require import require
@@ -32,7 +32,7 @@ class AdapterContract:
     """
 
     timeout: ClassVar[float] = 5.0
-    largest: ClassVar[int | None] = 512 * 1024
+    largest: ClassVar[int | None] = MAX_BATCH
 
     def adapter(self) -> Any:
         """Return a new adapter, configured for an endpoint that takes what it is sent."""

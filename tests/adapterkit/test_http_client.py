@@ -1,4 +1,4 @@
-"""The client for endpoints: no answer takes longer, or more, than it may."""
+"""The HTTP client: no reply takes more time or memory than allowed."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ def ask(answer, seconds=5.0, method="POST", body=b"x" * 100_000, **fields):
     """Ask a server that gives one answer; return the reply."""
     with (
         ScriptedHTTP(answer) as server,
-        http.connected(f"{server.url}/prefix/", time.monotonic() + seconds) as connection,
+        http.connect(f"{server.url}/prefix/", time.monotonic() + seconds) as connection,
     ):
-        return connection.ask(method, "/path?a=b", fields, body)
+        return connection.request(method, "/path?a=b", fields, body)
 
 
 def test_a_request_says_what_it_has_to():
-    """The URL's own path first; one answer a connection."""
+    """The path of the URL comes first; a connection has one reply."""
     with ScriptedHTTP(status(200, b"yes")) as server:
-        with http.connected(f"{server.url}/prefix/", time.monotonic() + 5) as connection:
-            reply = connection.ask("PUT", "/path", {"Content-Type": "text/plain"}, b"body")
+        with http.connect(f"{server.url}/prefix/", time.monotonic() + 5) as connection:
+            reply = connection.request("PUT", "/path", {"Content-Type": "text/plain"}, b"body")
         (request,) = server.requests
     lines = request.head.split(b"\r\n")
     assert lines[0] == b"PUT /prefix/path HTTP/1.1"
@@ -71,7 +71,7 @@ def test_a_request_says_what_it_has_to():
     ],
 )
 def test_answers_are_read_as_http_has_them(answer, reply):
-    """Interim ones passed over; of a body a little."""
+    """Interim replies are skipped, and the beginning of a body is read."""
     found = ask(answer)
     assert (found.status, found.text, found.retry_after) == (
         reply.status,
@@ -125,7 +125,7 @@ WRONG = {
 @pytest.mark.scenario(43)
 @pytest.mark.parametrize("answer", WRONG.values(), ids=WRONG)
 def test_what_is_no_answer_is_an_error_in_one_printable_line(answer):
-    """At once, without a byte of it that a terminal obeys, and without taking memory."""
+    """At once, without control characters, and without taking memory."""
     tracemalloc.start()
     try:
         with pytest.raises(BadReply) as caught:
@@ -142,7 +142,7 @@ def test_what_is_no_answer_is_an_error_in_one_printable_line(answer):
 @pytest.mark.scenario(43)
 @pytest.mark.parametrize("answer", WRONG.values(), ids=WRONG)
 def test_a_gateway_that_gives_none_is_asked_again(answer):
-    """Nothing is refused for good by it."""
+    """Nothing is rejected because of it."""
     with ScriptedHTTP(answer) as server:
         adapter = Pushgateway(url=server.url, gzip=False, delete_on_stop=False)
         with pytest.raises(Unavailable) as caught:
@@ -153,7 +153,7 @@ def test_a_gateway_that_gives_none_is_asked_again(answer):
 @pytest.mark.scenario(43)
 @pytest.mark.parametrize("code", [400, 503])
 def test_what_a_gateway_says_is_printable_and_short_where_it_is_shown(code):
-    """Whether it refuses or is away."""
+    """Whether it refuses or is unavailable."""
     said = (
         b"\x1b[2J\x1b]0;owned\x07\r2026 CRITICAL forged\n"
         + "\u202e\u2066".encode()
@@ -170,7 +170,7 @@ def test_what_a_gateway_says_is_printable_and_short_where_it_is_shown(code):
 
 @pytest.mark.scenario(43)
 def test_a_group_that_cannot_be_deleted_is_one_printable_line(caplog):
-    """The gateway's words are in the log as they can be shown."""
+    """The log has a printable form of the gateway's text."""
     with ScriptedHTTP(status(202), default=WRONG["escapes"]) as server:
         adapter = Pushgateway(url=server.url, gzip=False)
         adapter.send(Batch((b"up 1\n",), 1, note="/metrics/job/x"), 60.0)
@@ -185,7 +185,7 @@ def test_a_group_that_cannot_be_deleted_is_one_printable_line(caplog):
     "answer", [scripted.silent, scripted.dripping, scripted.slow_head], ids=lambda a: a.__name__
 )
 def test_one_deadline_is_for_all_of_it(answer):
-    """However slowly it goes on."""
+    """However slowly it sends."""
     with pytest.raises(TimeoutError):
         ask(answer, 0.4)
 
@@ -204,14 +204,14 @@ def test_a_peer_that_reads_nothing_is_given_up():
     with listening(socket.AF_INET, ("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         with (
-            http.connected(url, time.monotonic() + 0.4) as connection,
+            http.connect(url, time.monotonic() + 0.4) as connection,
             pytest.raises(TimeoutError),
         ):
-            connection.ask("PUT", "/", {}, b"x" * 30_000_000)
+            connection.request("PUT", "/", {}, b"x" * 30_000_000)
 
 
 def test_a_unix_socket_is_asked_too(tmp_path):
-    """The URL says what Host says."""
+    """``Host`` is the host of the URL."""
     where = str(tmp_path / "endpoint")
     heard = []
 
@@ -224,8 +224,8 @@ def test_a_unix_socket_is_asked_too(tmp_path):
     with listening(socket.AF_UNIX, where) as listener:
         thread = threading.Thread(target=serve, args=(listener,))
         thread.start()
-        with http.connected("http://sampler", time.monotonic() + 20, path=where) as connection:
-            assert connection.ask("GET", "/").status == 200
+        with http.connect("http://sampler", time.monotonic() + 20, path=where) as connection:
+            assert connection.request("GET", "/").status == 200
         thread.join()
     assert b"\r\nHost: sampler\r\n" in heard[0]
 
@@ -241,13 +241,13 @@ def test_a_unix_socket_is_asked_too(tmp_path):
     ],
 )
 def test_what_is_no_request_is_not_sent(path, fields):
-    """Nobody can put a field of his own into a request."""
+    """A value cannot add a field to a request."""
     with ScriptedHTTP() as server:
         with (
-            http.connected(server.url, time.monotonic() + 5) as connection,
+            http.connect(server.url, time.monotonic() + 5) as connection,
             pytest.raises(ValueError, match=r"request|ascii"),
         ):
-            connection.ask("GET", path, fields)
+            connection.request("GET", path, fields)
         assert server.requests == []
 
 
@@ -255,13 +255,13 @@ def test_what_is_no_request_is_not_sent(path, fields):
     "url", ["ftp://a", "127.0.0.1:9091", "https://127.0.0.1", "http://", "http://a:99999"]
 )
 def test_what_is_no_url_is_said(url):
-    """And https without a context, which would go out in plain."""
+    """And https without a context, which would not be encrypted."""
     with pytest.raises(ValueError, match=r"URL|[Pp]ort"):
-        http.connected(url, time.monotonic() + 5)
+        http.connect(url, time.monotonic() + 5)
 
 
 @pytest.mark.parametrize("path", ["/a b", "/\xb5", "/a\tb"])
 def test_a_gateways_url_is_encoded_by_whoever_writes_it(path):
-    """Said at configuration time, and not at every push."""
+    """This is an error of the configuration, not of every push."""
     with pytest.raises(ValueError, match=r"url: .*written with %"):
         Pushgateway(url=f"http://127.0.0.1:9091{path}")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sampler.adapterkit.http_head import MAX_HEAD, MAX_LINE, BadMessage, Head
+from sampler.adapterkit._http.head import MAX_HEAD, MAX_LINE, BadMessage, Head
 
 ALLOWED = st.lists(
     st.sampled_from([b"a", b" ", b"\t", b"\xb5", b"\r\n", b"\n", b":", b"\x80"]), max_size=40
@@ -21,7 +21,7 @@ def whole(data: bytes) -> tuple[bytes | None, bytes]:
 
 @given(ALLOWED, st.data())
 def test_a_head_is_the_same_however_it_is_cut(data, drawn):
-    """Also in the midst of a line's end; what follows it is handed back."""
+    """Even within a line end; bytes after the head are returned."""
     data = b"GET\r\n" + data + b"\r\n\r\nrest"
     expected, rest = whole(data)
     assert expected is not None
@@ -39,7 +39,7 @@ def test_a_head_is_the_same_however_it_is_cut(data, drawn):
 @pytest.mark.parametrize("control", CONTROLS)
 @pytest.mark.parametrize("begin", [b"", b"GET / HTTP/1.1\r\nA: " + b" " * 4000])
 def test_a_control_character_is_refused_at_once(control, begin):
-    """Before the head is whole; tab and line ends are none."""
+    """Before the head is complete; tab and line ends are allowed."""
     with pytest.raises(BadMessage, match="control character") as caught:
         Head().feed(begin + bytes([control]))
     assert caught.value.status == 400
@@ -47,7 +47,7 @@ def test_a_control_character_is_refused_at_once(control, begin):
 
 @pytest.mark.parametrize("text", [b"a\rb\r\n\r\n", b"a\r\r\n\r\n", b"\r a\n\n"])
 def test_a_carriage_return_alone_is_refused(text):
-    """Others take it for a line's end."""
+    """Some parsers take it for a line end."""
     with pytest.raises(BadMessage, match="carriage return"):
         Head().feed(text)
 

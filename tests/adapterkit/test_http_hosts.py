@@ -1,4 +1,4 @@
-"""Which names a page answers to."""
+"""Which host names a server answers to."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from sampler.adapterkit.http_hosts import answers_to, own_names
+from sampler.adapterkit._http.hosts import answers_to, own_names
 from sampler.agent import Ledger
 from sampler_prometheus import Prometheus, WSGIApp
 from tests.adapters.shapes import gauge, snapshot
@@ -43,7 +43,7 @@ def test_addresses_and_known_names_are_good(host):
 @pytest.mark.scenario(46)
 @pytest.mark.parametrize("host", BAD)
 def test_other_names_are_not(host):
-    """Rebinding takes a name, and any that is nearly good is another one."""
+    """DNS rebinding needs a name, and a name that is similar to a known one is unknown."""
     assert not answers_to(host, {"web1.example"})
 
 
@@ -83,7 +83,7 @@ def asked(head: bytes, **options) -> bytes:
     ],
 )
 def test_a_page_is_for_those_who_mean_it(head, status):
-    """421 says how to ask; a whole URL as target counts before Host."""
+    """421 says which names are answered; a whole URL as target comes before Host."""
     answer = asked(head, hosts=("shop.example", "App"))
     assert answer.startswith(b"HTTP/1.1 %d " % status)
     if status == 421 and not head.startswith(b"HEAD"):
@@ -93,14 +93,14 @@ def test_a_page_is_for_those_who_mean_it(head, status):
 
 @pytest.mark.scenario(46)
 def test_this_hosts_own_names_are_good():
-    """Whatever it is called."""
+    """Whatever its name is."""
     for name in own_names():
         answer = asked(b"GET /metrics HTTP/1.1\r\nHost: %s:9464\r\n\r\n" % name.encode())
         assert answer.startswith(b"HTTP/1.1 200 ")
 
 
 def test_the_name_that_is_listened_on_is_good():
-    """Whoever wrote it there means it."""
+    """The name in ``listen`` is answered, too."""
     page = Prometheus(listen="localhost:0")
     page.open(lambda: snapshot((gauge("a.b"), 1)), Ledger())
     try:
@@ -114,7 +114,7 @@ def test_the_name_that_is_listened_on_is_good():
 
 
 def test_the_first_refused_names_are_a_line_each_in_the_log(caplog):
-    """One may be the page's own, in a container: the line says what to add; it is printable."""
+    """In a container it may be the page's own name: the log says what to add."""
     page = Prometheus(listen="127.0.0.1:0")
     page.open(lambda: snapshot((gauge("a.b"), 1)), Ledger())
     host, _, port = page.address.rpartition(":")
@@ -137,13 +137,13 @@ def test_the_first_refused_names_are_a_line_each_in_the_log(caplog):
     "host", ["", "a b", "http://a", "a:80", "a/b", "[::1]", "a,b", "me@a", "a\n", "a" * 300]
 )
 def test_what_is_no_name_is_explained(host):
-    """As every bad key."""
-    with pytest.raises(ValueError, match="hosts: a host name alone is expected"):
+    """Like every bad option."""
+    with pytest.raises(ValueError, match="hosts: expected a host name alone"):
         Prometheus(hosts=(host,))
 
 
 def test_a_mounted_page_is_its_applications():
-    """Which knows its names."""
+    """The application checks hosts itself."""
     app = WSGIApp()
     said = []
     body = app({"REQUEST_METHOD": "GET", "HTTP_HOST": "evil.example"}, lambda *a: said.append(a))

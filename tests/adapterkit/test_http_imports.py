@@ -1,4 +1,4 @@
-"""What HTTP costs those who do not speak it."""
+"""What HTTP costs programs that do not use it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ CODE = "import sys, {0}; print('h11' in sys.modules)"
     "name", ["sampler", "sampler.agent", "sampler_graphite", "sampler_statsd"]
 )
 def test_h11_is_imported_where_http_is_spoken_only(name):
-    """Not by the agent, nor by adapters of other protocols."""
+    """Neither the agent nor adapters of other protocols import it."""
     command = [sys.executable, "-c", CODE.format(name)]
     assert subprocess.run(command, capture_output=True, text=True).stdout == "False\n"

@@ -34,7 +34,7 @@ def adapter(sink):
 
 
 def test_a_batch_is_delivered_once_the_peer_ends_too(sink):
-    """On a connection of its own."""
+    """Each batch has its own connection."""
     graphite = adapter(sink)
     for _ in range(2):
         assert graphite.send(BATCH, 5.0) is DELIVERED
@@ -53,7 +53,7 @@ def test_a_batch_without_frames_asks_whether_the_peer_answers(sink):
 
 
 def test_a_refused_connection_is_unavailable(sink):
-    """The message says where and why; the next attempt may do."""
+    """The message says where and why; a later attempt may succeed."""
     sink.refuse()
     graphite = adapter(sink)
     with pytest.raises(Unavailable, match=rf"{HOST}:{sink.port}: Connection refused"):
@@ -63,7 +63,7 @@ def test_a_refused_connection_is_unavailable(sink):
 
 
 def test_an_unanswered_connection_is_given_up_in_time(sink):
-    """As behind a firewall that drops."""
+    """As behind a firewall that drops packets."""
     sink.blackhole()
     with within(0.5), pytest.raises(Unavailable):
         adapter(sink).send(BATCH, 0.5)
@@ -82,7 +82,7 @@ def test_a_peer_that_does_not_read_is_given_up_in_time(sink):
 
 @linux
 def test_a_batch_that_only_our_kernel_has_is_sent_again(sink):
-    """Unlike one that the peer's kernel has: handed over to the kernel is not sent."""
+    """Our kernel has all of it, the peer's has not: that is no delivery."""
     sink.stall()
     large = Batch((b"a.b 1 1700000000\n" * 30_000,), 30_000)  # as large as a batch may be
     with pytest.raises(Unavailable, match="not everything was read in time"):
@@ -98,7 +98,7 @@ def test_a_peer_that_never_ends_leaves_a_batch_unconfirmed(sink):
 
 
 def test_where_the_kernel_does_not_tell_a_batch_is_resent_twice(sink, monkeypatch):
-    """And then taken for unconfirmed."""
+    """Afterwards it is unconfirmed."""
     monkeypatch.setattr(sys, "platform", "unknown")
     sink.hold_eof()
     graphite = adapter(sink)
@@ -107,12 +107,12 @@ def test_where_the_kernel_does_not_tell_a_batch_is_resent_twice(sink, monkeypatc
             with pytest.raises(Unavailable):
                 graphite.send(BATCH, 0.1)
         assert graphite.send(BATCH, 0.1) is UNCONFIRMED
-        monkeypatch.setattr(graphite, "_doubtful", None)
+        monkeypatch.setattr(graphite, "_unconfirmed", None)
 
 
 @pytest.mark.parametrize("after", [0, 1, len(LINES[0]), len(BATCH.frames[0]) - 1])
 def test_a_reset_in_the_middle_is_unavailable_and_the_resend_is_whole(sink, after):
-    """What arrived twice carries one time and one value."""
+    """A point that arrives twice has the same time and value."""
     sink.reset_next(after)
     graphite = adapter(sink)
     with pytest.raises(Unavailable):
@@ -151,12 +151,12 @@ class Rude:
 
 @pytest.mark.parametrize("text", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n"])
 def test_a_peer_that_ends_or_answers_first_is_no_receiver(monkeypatch, text):
-    """Its end of stream confirms nothing."""
+    """It closed before it could have read everything, which confirms nothing."""
     rude = Rude(text)
     connected, peers = rude.meet()
     monkeypatch.setattr(Socket, "connect", connected)
     try:
-        with pytest.raises(Unavailable, match="before it had everything"):
+        with pytest.raises(Unavailable, match="before it had read everything"):
             Graphite(host=HOST, port=rude.port).send(BATCH, 5.0)
     finally:
         rude.close()
@@ -166,7 +166,7 @@ def test_a_peer_that_ends_or_answers_first_is_no_receiver(monkeypatch, text):
 
 @pytest.mark.parametrize("absence", [LineSink.refuse, LineSink.blackhole])
 def test_the_first_address_that_accepts_is_taken(sink, monkeypatch, absence):
-    """An address where nobody answers costs its share of the time only."""
+    """An address that does not answer takes only its share of the time."""
     with LineSink() as absent:
         absence(absent)
         found = [

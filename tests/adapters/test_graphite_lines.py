@@ -57,7 +57,7 @@ def lines_of(shot, **options):
 
 
 def test_an_entry_is_a_path_a_value_and_the_seconds_of_its_block():
-    """Labels are key-value segments behind the name, under the identity's prefix."""
+    """Labels are key-value segments after the name, and the prefix names the process."""
     shot = snapshot(
         (gauge("mypool.connections", state="idle"), 4), (counter("mypool.checkouts"), 7)
     )
@@ -68,7 +68,7 @@ def test_an_entry_is_a_path_a_value_and_the_seconds_of_its_block():
 
 
 def test_labels_can_be_tags():
-    """With the tag that carbon keeps for itself renamed."""
+    """The tag that carbon reserves is renamed."""
     shot = snapshot((gauge("db.size", name="x", host="a.b"), 4), (gauge("db.up"), 1))
     assert lines_of(shot, tags=True, prefix="p") == {
         "p.db.size;host=a.b;name_=x": (4, int(NOW)),
@@ -105,7 +105,7 @@ def test_what_is_absent_makes_no_line_and_is_no_entry():
 
 
 def test_a_path_too_long_for_a_file_is_refused():
-    """And counted; the same labels as tags fit, as their file's name is a hash."""
+    """And counted; as tags the same labels fit, because the file name is a hash."""
     long = {f"k{i:03}": "v" * 200 for i in range(20)}
     shot = snapshot((gauge(**long), 1), (gauge("pool.ok"), 1))
     (batch,), lines = encoded(Graphite(), shot)
@@ -150,7 +150,7 @@ def test_batches_stay_below_512_kib_and_keep_the_order():
 
 
 def test_another_identity_is_another_prefix():
-    """A prefix is not remembered beyond the process it names."""
+    """With another identity the prefix is another one."""
     adapter, series = Graphite(prefix="{instance}"), gauge("a.b")
     one, two = (snapshot((series, 1), identity={"instance": n}) for n in "12")
     assert list(encoded(adapter, one)[1]) == ["1.a.b"]
@@ -166,7 +166,7 @@ def test_any_label_value_makes_one_line(text, tags):
 
 @given(snapshots(), st.booleans())
 def test_every_entry_is_accounted_for_and_reads_back_exactly(shot, tags):
-    """N entries are n parsed, but for the refused, each with its exact value and time."""
+    """Of n entries all but the refused are parsed, each with its exact value and time."""
     batches, lines = encoded(Graphite(tags=tags, quantiles=()), shot)
     assert sum(batch.entries for batch in batches) == len(shot)
     refused = {reason for batch in batches for reason in batch.refused}

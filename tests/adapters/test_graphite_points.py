@@ -70,7 +70,7 @@ def test_any_number_is_pickled_as_it_is(value):
 
 @given(snapshots(), st.booleans())
 def test_a_datagram_has_whole_lines_and_at_most_1400_bytes(shot, tags):
-    """Carbon believes a line that is cut; what does not fit is refused."""
+    """Carbon stores a line that is cut, so an entry that does not fit is refused."""
     batches = list(Graphite(protocol="udp", tags=tags).encode(shot, {}))
     assert sum(batch.entries for batch in batches) == len(shot)
     for batch in batches:
@@ -114,13 +114,13 @@ def test_deltas_are_what_came_since_the_last_pull():
 
 
 def test_a_new_series_counts_whole_in_deltas():
-    """Nothing of it was handed over."""
+    """Nothing was handed over before it."""
     adapter = Graphite(prefix="", counters="deltas", quantiles=())
     assert lines(adapter, snapshot((counter("db.hits"), 7))) == {"db.hits": 7}
 
 
 def test_quantiles_are_of_what_was_observed_since_the_last_pull():
-    """Old observations do not weigh."""
+    """Earlier observations do not count."""
     wait = histogram("db.wait", "s")
     before = HistogramValue(100, 1000.0, ((1.0, 0), (10.0, 100)))
     after = HistogramValue(104, 1002.0, ((1.0, 4), (10.0, 104)))
@@ -143,7 +143,7 @@ def test_without_an_observation_there_is_no_quantile():
 
 
 def test_a_reading_used_again_makes_no_second_point():
-    """In deltas it would write 0 over the first."""
+    """With deltas, a second point of the same time would overwrite the first with 0."""
     series = counter("db.hits")
     adapter = Graphite(prefix="", counters="deltas")
     shot = snapshot((series, 7), (gauge("db.up"), ABSENT))
@@ -153,7 +153,7 @@ def test_a_reading_used_again_makes_no_second_point():
 
 
 def test_only_an_adapter_that_needs_differences_asks_for_them():
-    """They cost a table of every cumulative series."""
+    """For differences the agent keeps a table of every cumulative series."""
     assert Graphite().relative
     assert Graphite(quantiles=(), counters="deltas").relative
     assert not Graphite(quantiles=()).relative
@@ -170,21 +170,21 @@ def test_only_an_adapter_that_needs_differences_asks_for_them():
     ],
 )
 def test_a_template_lays_a_path_out(template, path):
-    """Behind the prefix; a label that the series lacks reads none."""
+    """After the prefix; a label that the series lacks becomes ``none``."""
     adapter = Graphite(prefix="p", paths={"http.*": template})
     series = counter("http.requests", route="buy", status="200")
     assert lines(adapter, snapshot((series, 1))) == {path: 1}
 
 
 def test_the_first_pattern_that_matches_stands():
-    """In the file's order; what matches none has the common path."""
+    """In the order of the file; a name that matches no pattern has the common path."""
     adapter = Graphite(prefix="", paths={"db.hits": "one", "db.*": "two.{name}"})
     shot = snapshot((counter("db.hits"), 1), (counter("db.miss"), 2), (gauge("up.x", k="v"), 3))
     assert lines(adapter, shot) == {"one": 1, "two.db.miss": 2, "up.x.k-v": 3}
 
 
 def test_a_histogram_keeps_its_parts_apart_in_any_template():
-    """Behind the name, or at the end where the template leaves the name out."""
+    """After the name, or at the end if the template has no name."""
     shot = snapshot((histogram("db.wait", pool="a"), HistogramValue(2, 1.0, ((1.0, 2),))))
     for template, wanted in [
         ("{pool}.{name}", ["a.db.wait.count", "a.db.wait.sum", "a.db.wait.p50"]),
@@ -206,7 +206,7 @@ def test_a_template_that_would_merge_two_series_costs_the_second():
 
 
 def test_with_tags_a_template_takes_labels_out_of_the_tags():
-    """What it does not use stays a tag."""
+    """A label that the template does not use stays a tag."""
     adapter = Graphite(prefix="", tags=True, paths={"http.requests": "{name}.{status}"})
     series = counter("http.requests", route="buy", status="200")
     assert lines(adapter, snapshot((series, 1))) == {"http.requests.200;route=buy": 1}
@@ -220,7 +220,7 @@ def test_labels_called_name_and_labels_have_a_trailing_underscore():
 
 @given(snapshots(), st.sampled_from(["{name}.{labels}", "{labels}.{name}", "x.{k}.{name}"]))
 def test_every_entry_of_a_template_is_accounted_for(shot, template):
-    """Inheritance or refused, with legal paths only."""
+    """Carried or refused, with legal paths only."""
     adapter = Graphite(prefix="", paths={"*": template})
     batches = list(adapter.encode(shot, {}))
     assert sum(batch.entries for batch in batches) == len(shot)

@@ -1,4 +1,4 @@
-"""Pickles are written only, and hold nothing that whoever reads them would have to import."""
+"""Pickles are written, never read, and unpickling them imports nothing."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ def test_a_pickle_is_lists_tuples_texts_and_numbers(shot):
 
 
 def test_a_corpus_of_hostile_entries_is_pickled_plainly_too():
-    """With every kind of value there is."""
+    """With every type of value."""
     found = codes(snapshot_of(block(*corpus(2_000))))
     assert {"BINUNICODE", "TUPLE2", "BINFLOAT", "BININT"} <= found <= PLAIN
 
 
 class Level(enum.IntEnum):
-    """A number that is more."""
+    """A subclass of a number."""
 
     HIGH = 3
 

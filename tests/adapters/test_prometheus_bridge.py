@@ -1,4 +1,4 @@
-"""Every sampler behind a registry of ``prometheus_client``."""
+"""Every sampler in a registry of ``prometheus_client``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from prometheus_client.openmetrics.exposition import generate_latest as openmetr
 
 from sampler import Registry
 from sampler_prometheus import SamplerCollector
-from sampler_prometheus._text import OPENMETRICS, TEXT, Text
+from sampler_prometheus._text import OPENMETRICS, TEXT, TextRenderer
 from tests.adapters.shapes import snapshots
 from tests.adapters.test_prometheus_openmetrics import samples
 from tests.support.ports import HOST
@@ -37,7 +37,7 @@ POOL = {
 
 @pytest.fixture
 def behind():
-    """Put a sampler registry behind a client registry; return both."""
+    """Add a sampler registry to a client registry; return both."""
     made = []
 
     def put(*samplers, auto_describe=True):
@@ -162,7 +162,7 @@ def test_any_snapshot_is_the_page_of_the_adapter(shot):
 
     theirs = CollectorRegistry()
     theirs.register(Fixed())
-    ours = Text().render(shot, OPENMETRICS).body.decode()
+    ours = TextRenderer().render(shot, OPENMETRICS).body.decode()
     found = samples(openmetrics_latest(theirs).decode(), OPENMETRICS)
     wanted = samples(ours, OPENMETRICS)
     assert found.keys() == wanted.keys()

@@ -52,7 +52,7 @@ BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;
     ],
 )
 def test_the_format_with_the_higher_quality_is_served(accept, kind):
-    """Text 0.0.4 to whoever does not say better."""
+    """Text 0.0.4 unless the client prefers OpenMetrics."""
     assert content_type(accept) == kind
 
 
@@ -79,7 +79,7 @@ def test_what_cannot_be_read_gets_the_text_format(accept):
 
 @given(st.text(st.characters(max_codepoint=255), max_size=80))
 def test_any_header_gets_a_format(text):
-    """One of the two, and an encoding or none."""
+    """One of the two formats, with or without compression."""
     assert content_type(text) in (TEXT, OPENMETRICS)
     assert wants_gzip(text) in (True, False)
 
@@ -123,5 +123,5 @@ def test_only_the_order_of_qualities_counts(text, openmetrics, turned):
     ],
 )
 def test_gzip_is_for_those_who_ask(encoding, wanted):
-    """With a quality above nothing."""
+    """With a quality above 0."""
     assert wants_gzip(encoding) is wanted

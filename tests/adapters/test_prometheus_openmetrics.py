@@ -14,8 +14,8 @@ from prometheus_client.parser import text_string_to_metric_families as text_form
 from prometheus_client.utils import floatToGoString
 
 from sampler.agent import ABSENT, HistogramValue
-from sampler_prometheus._lines import bound
-from sampler_prometheus._text import OPENMETRICS, TEXT, Text
+from sampler_prometheus._lines import format_bound
+from sampler_prometheus._text import OPENMETRICS, TEXT, TextRenderer
 from tests.adapters.corpus import corpus
 from tests.adapters.shapes import (
     block,
@@ -32,7 +32,7 @@ PARSERS = {TEXT: text_format, OPENMETRICS: openmetrics}
 
 def page(shot, kind=OPENMETRICS):
     """Return a page as text."""
-    return Text().render(shot, kind).body.decode()
+    return TextRenderer().render(shot, kind).body.decode()
 
 
 def samples(text, kind=OPENMETRICS):
@@ -71,7 +71,7 @@ def test_a_page_has_type_unit_help_and_an_end():
 
 
 def test_a_histogram_is_its_buckets_its_sum_and_its_count():
-    """Its last bucket is that of all."""
+    """Its last bucket, ``+Inf``, counts all observations."""
     shot = snapshot(
         (histogram("a.wait", "s", pool="x"), HistogramValue(3, 2.5, ((0.5, 1), (2.0, 3))))
     )
@@ -94,7 +94,7 @@ def test_a_histogram_is_its_buckets_its_sum_and_its_count():
     ],
 )
 def test_a_sum_that_may_fall_is_left_out_and_its_count_with_it(value):
-    """OpenMetrics has it so; the text format keeps what is known."""
+    """OpenMetrics requires that; the text format keeps the count."""
     shot = snapshot((histogram("a.wait"), value))
     assert not {"a_wait_sum", "a_wait_count"} & {name for name, _ in samples(page(shot))}
     text = {name for name, _ in samples(page(shot, TEXT), TEXT)}
@@ -121,19 +121,19 @@ def test_an_empty_page_is_a_page():
 )
 @pytest.mark.parametrize("turned", [False, True])
 def test_what_one_format_refuses_is_refused_in_both(pair, turned):
-    """A series does not come and go with the scraper's wish."""
+    """Whatever format a scraper prefers, the series are the same."""
     values = {"histogram": HistogramValue(1, 1.0), "counter": 1, "gauge": 1}
     entries = [(series, values[series.kind]) for series in (pair[::-1] if turned else pair)]
     for kind in (TEXT, OPENMETRICS):
-        written = Text().render(snapshot(*entries), kind)
+        written = TextRenderer().render(snapshot(*entries), kind)
         assert written.refused == {"collision": 1}
         samples(written.body.decode(), kind)
 
 
 @given(snapshots())
 def test_both_formats_say_the_same(shot):
-    """Sample for sample, but for sums and counts that OpenMetrics cannot have."""
-    writer = Text()
+    """Sample for sample, except sums and counts that OpenMetrics does not allow."""
+    writer = TextRenderer()
     pages = {kind: writer.render(shot, kind) for kind in PARSERS}
     assert pages[TEXT].refused == pages[OPENMETRICS].refused
     text, other = (samples(pages[kind].body.decode(), kind) for kind in (TEXT, OPENMETRICS))
@@ -145,7 +145,7 @@ def test_both_formats_say_the_same(shot):
 @given(st.floats(1e-300, 1e300) | st.integers(0, 40).map(lambda n: 10.0**n))
 def test_bounds_are_spelled_as_go_spells_them(upper):
     """So a histogram's series are the same in both formats and from every client."""
-    assert bound(upper) == floatToGoString(upper)
+    assert format_bound(upper) == floatToGoString(upper)
 
 
 @pytest.fixture
@@ -189,7 +189,7 @@ def test_promtool_takes_the_corpus(promtool):
 @pytest.mark.parametrize("kind", [TEXT, OPENMETRICS])
 def test_hostile_entries_are_as_many_when_parsed(kind, hostile):
     """With their labels and values, none merged, none refused, nothing foreign."""
-    written = Text().render(snapshot_of(block(*hostile)), kind)
+    written = TextRenderer().render(snapshot_of(block(*hostile)), kind)
     assert (written.entries, written.refused) == (len(hostile), {})
     parsed = samples(written.body.decode(), kind)
     numbers = []

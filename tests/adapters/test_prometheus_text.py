@@ -10,8 +10,8 @@ from hypothesis import given
 from prometheus_client.parser import text_string_to_metric_families
 
 from sampler.agent import ABSENT, HistogramValue
-from sampler_prometheus._names import family_name, label_name
-from sampler_prometheus._text import Text
+from sampler_prometheus._names import base_name, label_name, sample_name
+from sampler_prometheus._text import TextRenderer
 from tests.adapters.shapes import (
     block,
     counter,
@@ -25,7 +25,7 @@ from tests.adapters.shapes import (
 
 
 def text_of(shot):
-    return Text().render(shot).body.decode("utf-8")
+    return TextRenderer().render(shot).body.decode("utf-8")
 
 
 def samples(text):
@@ -61,7 +61,7 @@ def samples(text):
 )
 def test_names_follow_the_conventions(name, kind, unit, exposed):
     """Unit always appended, by OpenTelemetry's table; counters end in _total."""
-    assert family_name(name, kind, unit) == exposed
+    assert sample_name(base_name(name, kind, unit), kind) == exposed
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_names_follow_the_conventions(name, kind, unit, exposed):
     [("state", "state"), ("db.name", "db_name"), ("le", "le_"), ("job", "job_")],
 )
 def test_reserved_labels_get_an_underscore(label, exposed):
-    """Which the grammar of label names leaves free."""
+    """No label name of a sampler ends in ``_``."""
     assert label_name(label) == exposed
 
 
@@ -117,7 +117,7 @@ def test_help_is_escaped(text, written):
 
 @given(texts)
 def test_any_help_is_read_back(text):
-    """Whatever it holds, by undoing the two escapes that there are."""
+    """Whatever it holds, after the two escapes are undone."""
     first, *others = text_of(snapshot((gauge("a.b", text=text), 1))).split("\n")
     escaped = first.removeprefix("# HELP a_b ")
     assert re.sub(r"\\(.)", lambda found: {"n": "\n"}.get(found[1], found[1]), escaped) == text
@@ -148,26 +148,26 @@ def test_a_family_of_two_samplers_is_contiguous():
 def test_names_that_prometheus_would_merge_are_refused(first, second):
     """The first stays; a family has one kind."""
     values = [HistogramValue(1, 1) if s.kind == "histogram" else 1 for s in (first, second)]
-    page = Text().render(snapshot((first, values[0]), (second, values[1])))
+    page = TextRenderer().render(snapshot((first, values[0]), (second, values[1])))
     assert (page.entries, page.refused) == (2, {"collision": 1})
     assert len(list(text_string_to_metric_families(page.body.decode()))) == 1
 
 
 def test_two_labels_of_one_name_are_refused():
-    """They would take the whole target down."""
-    page = Text().render(snapshot((gauge("a.b", **{"x.y": "1", "x_y": "2"}), 1)))
+    """Prometheus would discard the whole scrape."""
+    page = TextRenderer().render(snapshot((gauge("a.b", **{"x.y": "1", "x_y": "2"}), 1)))
     assert (page.body, page.refused) == (b"", {"collision": 1})
 
 
 def test_an_absent_value_is_no_entry():
     """A family without samples is not announced."""
-    page = Text().render(snapshot((gauge("a.b"), ABSENT)))
+    page = TextRenderer().render(snapshot((gauge("a.b"), ABSENT)))
     assert (page.body, page.entries) == (b"", 0)
 
 
 def test_one_snapshot_is_one_page():
     """Scrapes that share a pull share the text."""
-    text, shot = Text(), snapshot((gauge(), 1))
+    text, shot = TextRenderer(), snapshot((gauge(), 1))
     assert text.render(shot) is text.render(shot)
     assert text.render(snapshot((gauge(), 1))) is not text.render(shot)
 
@@ -183,8 +183,8 @@ def test_label_values_and_help_come_back(value, help_):
 
 @given(snapshots())
 def test_every_entry_is_accounted_for_and_reads_back_exactly(shot):
-    """N entries are n parsed, but for the refused, with their exact values."""
-    page = Text().render(shot)
+    """Of n entries all but the refused are parsed, with their exact values."""
+    page = TextRenderer().render(shot)
     assert page.entries == len(shot)
     assert set(page.refused) <= {"collision"}
     text = page.body.decode()

@@ -1,4 +1,4 @@
-"""The page for others: HTTPS, credentials, and what is said of a page that has neither."""
+"""HTTPS, credentials, and warnings about a page that has neither."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from sampler import ConfigurationError, Registry
-from sampler.adapterkit import http_served
+from sampler.adapterkit._http import client_connection
 from sampler.agent import Agent, Ledger
 from sampler.agent.config.settings import parse
 from sampler_prometheus import Prometheus
+from tests.adapters.scraped import Source, large
 from tests.adapters.shapes import gauge, snapshot
-from tests.adapters.test_prometheus_http import Source, large
 from tests.support.certificates import issue, trust
 from tests.support.command import sampler
 from tests.support.waiting import wait_for, within
@@ -63,7 +63,7 @@ def get(adapter, context=None, path="/metrics", method="GET", credentials=None):
 
 @contextmanager
 def serving(**keys):
-    """Serve two entries; yield the adapter, its source and its law."""
+    """Serve two entries; yield the adapter, its source and its ledger."""
     adapter, source, ledger = Prometheus(**keys), Source(), Ledger()
     adapter.open(source, ledger)
     try:
@@ -75,7 +75,7 @@ def serving(**keys):
 
 
 def test_a_page_with_a_certificate_is_served_over_tls_only(tmp_path):
-    """Verified by the client; who speaks plain HTTP there gets nothing."""
+    """The client verifies it; plain HTTP gets no reply."""
     with serving(**secured(tmp_path)) as (adapter, _, ledger):
         status, headers, body = get(adapter, client_context(tmp_path))
         assert status == 200
@@ -88,7 +88,7 @@ def test_a_page_with_a_certificate_is_served_over_tls_only(tmp_path):
 
 
 def test_a_large_page_arrives_whole_at_a_slow_reader(tmp_path):
-    """In as many pieces as it likes."""
+    """In any number of pieces."""
     with serving(**secured(tmp_path)) as (adapter, source, ledger):
         source.shot = large()
         status, headers, body = get(adapter, client_context(tmp_path))
@@ -97,7 +97,7 @@ def test_a_large_page_arrives_whole_at_a_slow_reader(tmp_path):
 
 
 def test_old_versions_of_tls_are_refused(tmp_path):
-    """1.2 is the least."""
+    """TLS 1.2 or later."""
     context = client_context(tmp_path)
     with serving(**secured(tmp_path)) as (adapter, _, _ledger):
         context.set_ciphers("ALL:@SECLEVEL=0")
@@ -109,7 +109,7 @@ def test_old_versions_of_tls_are_refused(tmp_path):
 
 @pytest.mark.scenario(35)
 def test_clients_that_dawdle_over_the_handshake_keep_nobody_out(tmp_path, monkeypatch):
-    """They make room as those who dawdle over a head do, and are closed in time alike."""
+    """They are evicted, and closed in time, like clients that are slow to send a head."""
     context = client_context(tmp_path)
     with (
         serving(**secured(tmp_path, max_connections=8)) as (adapter, _, _ledger),
@@ -119,13 +119,13 @@ def test_clients_that_dawdle_over_the_handshake_keep_nobody_out(tmp_path, monkey
         idle[1].sendall(b"\x16\x03\x01")
         assert get(adapter, context)[0] == 200
         assert len(adapter._server._clients) <= 8
-        monkeypatch.setattr(http_served, "HEAD_LIMIT", 0.3)
+        monkeypatch.setattr(client_connection, "HEAD_LIMIT", 0.3)
         late = on.enter_context(socket.create_connection(place(adapter), timeout=5))
         assert late.recv(1) == b""
 
 
 def test_credentials_are_needed_for_every_path_and_method(tmp_path):
-    """Nothing is told to those who have none, not even what there is."""
+    """Without credentials nothing is answered, not even which paths exist."""
     keys = secured(tmp_path, username="prom", password="s3cret pass:word")
     context = client_context(tmp_path)
     with serving(**keys) as (adapter, source, _ledger):
@@ -163,7 +163,7 @@ def test_a_header_of_credentials_is_read_as_http_has_it(header, status):
 
 
 def test_closing_lets_an_answer_over_tls_end(tmp_path):
-    """And the port is free then."""
+    """The port is free afterwards."""
     context = client_context(tmp_path)
     with serving(**secured(tmp_path)) as (adapter, source, _ledger):
         source.open.clear()
@@ -183,7 +183,7 @@ def test_closing_lets_an_answer_over_tls_end(tmp_path):
 
 
 def test_a_reload_takes_a_renewed_certificate_and_keeps_the_port(tmp_path):
-    """The table says the same: the files do not. Without a change nothing is replaced."""
+    """The configuration is the same, but the files are not. Unchanged files replace nothing."""
     keys = secured(tmp_path)
     registry = Registry()
     registry.register({"name": "job", "sample": lambda: [("rows", 7)]})
@@ -240,7 +240,7 @@ def test_a_real_client_verifies_and_authenticates(tmp_path):
 
 
 def bad(folder, make):
-    """Return keys whose files are no good, made by a function of both."""
+    """Return options with files that a function has made unusable."""
     keys = secured(folder)
     changes = make(keys["tls_cert"], keys["tls_key"], folder)
     return {k: v for k, v in {**keys, **(changes or {})}.items() if v is not None}
@@ -280,11 +280,11 @@ def write(text):
         (write("-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n"), "in PEM"),
         (lambda c, k, f: Path(k).chmod(0o640), "tls_key: others can read "),
         (lambda c, k, f: {"username": "me"}, "username and password go together"),
-        (lambda c, k, f: {"username": "a:b", "password": "passwd"}, "knows no ':'"),
+        (lambda c, k, f: {"username": "a:b", "password": "passwd"}, "does not allow ':'"),
     ],
 )
 def test_what_cannot_be_served_is_said_at_configuration_time(tmp_path, make, said):
-    """With the key to change, and the file."""
+    """The message names the option and the file."""
     with pytest.raises(ConfigurationError) as caught:
         parse({"adapters": {"prometheus": bad(tmp_path, make)}})
     (problem,) = caught.value.problems
@@ -306,7 +306,7 @@ def test_what_cannot_be_served_is_said_at_configuration_time(tmp_path, make, sai
     ],
 )
 def test_a_page_for_others_says_what_it_lacks(tmp_path, listen, exposed):
-    """And nothing, once it has both."""
+    """With both there is no warning."""
     said = Prometheus(listen=listen).exposure
     assert bool(said) == exposed
     if said:
@@ -317,7 +317,7 @@ def test_a_page_for_others_says_what_it_lacks(tmp_path, listen, exposed):
 
 
 def test_an_open_page_is_one_warning_at_the_start(caplog):
-    """A reload that keeps it says nothing."""
+    """A reload that changes nothing does not repeat it."""
     settings = parse({"adapters": {"prometheus": {"listen": "0.0.0.0:0"}}})
     agent = Agent(settings, Registry())
     agent.start()
@@ -326,11 +326,11 @@ def test_an_open_page_is_one_warning_at_the_start(caplog):
     finally:
         agent.stop()
     (warning,) = [r.getMessage() for r in caplog.records if "listens on" in r.getMessage()]
-    assert warning.startswith("adapter 'prometheus' listens on 0.0.0.0:0: whoever reaches it")
+    assert warning.startswith("adapter 'prometheus' listens on 0.0.0.0:0: anybody who reaches it")
 
 
 def test_check_warns_of_an_open_page(tmp_path):
-    """Once, and it is no failure."""
+    """Once, and the check succeeds."""
     (tmp_path / "sampler.toml").write_text('[adapters.prometheus]\nlisten = "0.0.0.0:0"\n')
     done = sampler("check", cwd=tmp_path)
     assert done.returncode == 0
@@ -338,7 +338,7 @@ def test_check_warns_of_an_open_page(tmp_path):
 
 
 def test_a_stalled_client_of_tls_delays_nobody(tmp_path):
-    """It reads nothing of a page that fills every buffer."""
+    """A client that reads nothing of a page larger than every buffer."""
     context = client_context(tmp_path)
     with serving(**secured(tmp_path)) as (adapter, source, _ledger):
         source.shot = large()

@@ -13,7 +13,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from sampler.agent import DELIVERED, UNCONFIRMED, HistogramValue, Ledger
 from sampler_graphite import Graphite
 from sampler_prometheus import Prometheus
-from sampler_prometheus._text import OPENMETRICS, Text
+from sampler_prometheus._text import OPENMETRICS, TextRenderer
 from sampler_statsd import StatsD
 from tests.adapters.shapes import IDENTITY, block, counter, gauge, histogram, snapshot_of
 from tests.support.waiting import wait_for
@@ -149,7 +149,7 @@ def test_prometheus_stores_each_sample_and_nothing_else(prometheus_server):
         wait_for(lambda: ledger.balance().delivered, what="a delivered scrape")
     finally:
         adapter.close(5.0)
-    text = Text().render(shot, OPENMETRICS).body.decode()
+    text = TextRenderer().render(shot, OPENMETRICS).body.decode()
     served = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:

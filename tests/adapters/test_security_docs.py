@@ -1,4 +1,4 @@
-"""What docs/security.md tells an operator to do, done."""
+"""Follows what docs/security.md tells an operator to do."""
 
 from __future__ import annotations
 

@@ -8,15 +8,16 @@ import sys
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
-from statsd.client.base import StatsClientBase
+from statsd import StatsClient
 
 from sampler.agent import ABSENT, UNCONFIRMED, Batch, HistogramValue, Rejected, Unavailable
 from sampler_statsd import StatsD
 from tests.adapters.shapes import (
     PREFIX,
     counter,
+    counter_values,
     gauge,
     gauge_values,
     histogram,
@@ -54,7 +55,7 @@ def packets(adapter, shot, since=None):
 
 
 def test_entries_are_whole_lines_of_one_datagram():
-    """Labels are key-value segments behind the name, under the identity's prefix."""
+    """Labels are key-value segments after the name, and the prefix names the process."""
     shot = snapshot(
         (gauge("mypool.connections", state="idle"), 4), (counter("mypool.checkouts"), 7)
     )
@@ -64,7 +65,7 @@ def test_entries_are_whole_lines_of_one_datagram():
 
 
 def test_a_counter_is_the_difference_since_the_last_handed_over():
-    """Nothing for one that did not move, which counts with its batch all the same."""
+    """An unchanged counter has no line, but counts towards its batch."""
     moved, still = counter("a.moved"), counter("a.still")
     shot = snapshot((moved, 2**60 + 5), (still, 9))
     (batch,) = StatsD(prefix="").encode(shot, {moved: 2**60, still: 9})
@@ -90,30 +91,62 @@ def test_a_gauge_reads_as_its_last_value(values):
         assert daemon.gauges == {"a.b": float(value)}
 
 
-class Sent(StatsClientBase):
-    """The ``statsd`` package's client, and what it would send."""
-
-    _prefix = None
+class Recorder:
+    """A socket that keeps the datagrams it is to send."""
 
     def __init__(self):
-        self.lines = []
+        self.sent = []
 
-    def _send(self, data=""):
-        self.lines.append(data.encode())
+    def sendto(self, data, _address):
+        self.sent.append(data)
 
 
-@given(values=st.lists(gauge_values.filter(lambda v: v > 0 or v == 0), max_size=6))
-def test_single_lines_are_byte_for_byte_those_of_the_package(values):
-    """Gauges that are not negative, and differences of counters."""
-    sent, wanted = [], Sent()
-    for value in values:
-        sent += packets(
-            StatsD(prefix=""), snapshot((gauge("a.b"), value), (counter("a.c"), value))
-        )
-        wanted.gauge("a.b", value + 0)  # but for -0.0, which would be a difference
-        if value:
-            wanted.incr("a.c", value)
-    assert b"\n".join(sent) == b"\n".join(wanted.lines)
+def sent_by_the_package(entries, since, prefix):
+    """Return the lines that the ``statsd`` package's own client sends for gauges and counters."""
+    client = StatsClient(HOST, prefix=prefix or None)
+    client._sock.close()
+    client._sock = socket = Recorder()
+    lines = []
+    for series, value in entries:
+        name, tags = series.name, b"|#x:y" if series.labels else b""
+        if series.kind == "gauge":
+            client.gauge(name, value + 0)  # it sends -0.0, which a daemon reads as a difference
+        elif change := value - since.get(series, 0):
+            client.incr(name, change)
+        lines += [line + tags for packet in socket.sent for line in packet.split(b"\n")]
+        socket.sent.clear()
+    return lines
+
+
+@st.composite
+def gauges_and_counters(draw):
+    """Entries with and without a tag, in any order, and earlier values of some counters."""
+    entries, since = [], {}
+    for number in range(draw(st.integers(0, 6))):
+        tags = draw(st.sampled_from([{}, {"x": "y"}]))
+        if draw(st.booleans()):
+            entries.append((gauge(f"a.g{number}", **tags), draw(gauge_values)))
+            continue
+        series, value = counter(f"a.c{number}", **tags), draw(counter_values)
+        entries.append((series, value))
+        if draw(st.booleans()):
+            since[series] = draw(st.just(value) | counter_values)
+    return entries, since
+
+
+@given(gauges_and_counters(), st.sampled_from(["", "shop"]), st.sampled_from(["udp", "tcp"]))
+@example(([(gauge("a.g", x="y"), -5)], {}), "shop", "tcp")
+@example(([(gauge("a.g"), -0.0)], {}), "", "udp")
+@example(([(gauge("a.g"), -1e-320), (gauge("a.h"), -(2**63))], {}), "", "udp")
+@example(([(counter("a.c", x="y"), 2**63 - 1)], {counter("a.c", x="y"): 1}), "shop", "udp")
+@example(([(counter("a.c"), 1e300), (counter("a.d"), 0.1)], {}), "", "udp")
+def test_counters_and_gauges_are_byte_for_byte_those_of_the_package(drawn, prefix, transport):
+    """Negative gauges, minus zero, floats, large integers; tags are appended to each line."""
+    entries, since = drawn
+    adapter = StatsD(prefix=prefix, tags=True, transport=transport, max_datagram=65_507)
+    for _ in range(2):  # the second time from what is kept of the first
+        sent = b"\n".join(packets(adapter, snapshot(*entries), since)).removesuffix(b"\n")
+        assert sent == b"\n".join(sent_by_the_package(entries, since, prefix))
 
 
 def test_the_zero_before_a_negative_gauge_is_in_the_same_datagram():
@@ -143,7 +176,7 @@ def test_a_histogram_is_a_count_and_a_sum():
 
 
 def test_an_entry_that_fits_no_datagram_is_refused():
-    """And counted, with the batch it falls into."""
+    """It counts towards the batch it was encoded with."""
     long = {f"k{i}": "v" * 190 for i in range(8)}
     shot = snapshot(
         (gauge("a.ok"), 1), (gauge(**long), 1), (histogram(**long), HistogramValue(1, 1))
@@ -166,7 +199,7 @@ def test_any_label_value_makes_one_line(text):
 
 @given(snapshots(), st.sampled_from([256, 1432]))
 def test_every_entry_is_accounted_for_in_datagrams_that_fit(shot, limit):
-    """And what the daemon adds up is what the snapshot says."""
+    """The daemon's sums are the values of the snapshot."""
     batches = list(StatsD(max_datagram=limit).encode(shot, {}))
     assert sum(batch.entries for batch in batches) == len(shot)
     assert {reason for batch in batches for reason in batch.refused} <= {"collision", "too_long"}
@@ -212,7 +245,7 @@ def test_what_the_kernel_takes_is_unconfirmed(sink, adapter):
 
 
 def test_a_refused_datagram_costs_no_count(sink, adapter):
-    """Encoded again against the same values, the next one holds what was owed."""
+    """The next datagram has the whole increase since the last one that was sent."""
     series, since = counter("a.b"), {}
     sink.refuse()
     for total in (3, 7):
@@ -227,7 +260,7 @@ def test_a_refused_datagram_costs_no_count(sink, adapter):
 
 
 def test_a_refusal_known_late_holds_the_next_datagram_back(sink, adapter):
-    """It belongs to the one before, which is settled; the one held back has not left."""
+    """It is about the datagram before, which is settled; the next one is not sent."""
     adapter.send(Batch((b"a.b:1|c",), 1), 1.0)
     wait_for(lambda: sink.datagrams, what="the first datagram")
     late = adapter._datagrams._socket  # the kernel's own report, as a router's would come
@@ -248,7 +281,7 @@ def test_a_datagram_the_kernel_cannot_send_is_rejected(sink, adapter):
 
 
 def test_a_batch_without_entries_asks_whether_anyone_is_there(sink, adapter):
-    """A datagram without text, that no daemon counts."""
+    """An empty datagram, which no daemon counts."""
     assert adapter.send(Batch((), 0), 1.0) is UNCONFIRMED
     sink.refuse()
     with pytest.raises(Unavailable):

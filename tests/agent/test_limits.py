@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from sampler import ConfigurationError
 from sampler.agent import option, options
-from sampler.agent.config.files import MAX_BYTES, contents
+from sampler.agent.config.files import MAX_BYTES, read_plain_file
 from sampler.agent.config.limits import MAX_DEPTH, MAX_ITEMS, MAX_TEXT, MAX_VALUES
 from sampler.agent.config.plugins import catalogue
 from sampler.agent.config.settings import Delivery, Program, Samplers, parse, read
@@ -197,10 +197,10 @@ def test_a_file_of_exactly_one_mebibyte_is_read(tmp_path: Path) -> None:
     """One byte more is not."""
     file = tmp_path / "f"
     file.write_bytes(b"x" * MAX_BYTES)
-    assert len(contents(file).data) == MAX_BYTES
+    assert len(read_plain_file(file).data) == MAX_BYTES
     file.write_bytes(b"x" * (MAX_BYTES + 1))
     with pytest.raises(ValueError, match="more than"):
-        contents(file)
+        read_plain_file(file)
 
 
 @pytest.mark.parametrize(

@@ -24,10 +24,10 @@ import sampler_prometheus
 import sampler_statsd
 from sampler import ConfigurationError
 from sampler._runtime.printable import line, printable
+from sampler.adapterkit._http.exchange import Exchange
+from sampler.adapterkit._http.head import BadMessage, Head
+from sampler.adapterkit._http.hosts import answers_to, host_fault
 from sampler.adapterkit.http import Connection
-from sampler.adapterkit.http_head import BadMessage, Head
-from sampler.adapterkit.http_hosts import answers_to, host_fault
-from sampler.adapterkit.http_request import Exchange
 from sampler.adapterkit.retry_after import retry_after
 from sampler.agent.config import secrets
 from sampler.agent.config.settings import parse
@@ -260,7 +260,7 @@ def reply(text):
     ):
         connection = Connection(Peer(begin + text + b"\n\r\nx\r\n\r\n"), "x", float("inf"))
         try:
-            connection.ask("GET", "/")
+            connection.request("GET", "/")
         except OSError:
             continue
 
@@ -297,7 +297,7 @@ PARSERS = {
     "url": (url_fault, None),
     "job": (group_fault, None),
     "masked": (remembered, None),
-    "shown": (secrets.shown, None),
+    "masked_line": (secrets.masked_line, None),
     "printable": (printable, None),
     "line": (line, None),
 }

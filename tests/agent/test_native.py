@@ -120,7 +120,7 @@ def breaches(tree: ast.Module) -> Iterator[str]:
 
 @pytest.mark.scenario(59)
 def test_nothing_that_may_be_replaced_is_taken_from_where_it_is() -> None:
-    """Use Socket, getaddrinfo, Selector, sleep, Thread, Lock and Secured of sampler.agent."""
+    """Use Socket, getaddrinfo, Selector, sleep, Thread, Lock and TLSSocket of sampler.agent."""
     found = {
         name: said for name, tree in product() if name not in APART and (said := [*breaches(tree)])
     }

@@ -8,7 +8,7 @@ import logging
 import pytest
 
 from sampler import ConfigurationError
-from sampler.agent.config.secrets import described, masked, remember, shown
+from sampler.agent.config.secrets import described, masked, masked_line, remember
 from sampler.agent.config.settings import parse, read
 from sampler.cli.main import main
 
@@ -146,7 +146,7 @@ def test_no_half_of_a_secret_is_left_where_a_text_is_cut(cut):
     """It is masked first."""
     remember("hunter2x-and-more")
     text = "." * cut + "hunter2x-and-more"
-    for line in (shown(text), described(ValueError(text))):
+    for line in (masked_line(text), described(ValueError(text))):
         assert "hunt" not in line
         assert len(line) <= 300
 
@@ -154,7 +154,7 @@ def test_no_half_of_a_secret_is_left_where_a_text_is_cut(cut):
 @pytest.mark.parametrize("text", ["two\nlines", "\x1b[31mred", "\ud800", "\0", "\u202ereversed"])
 def test_what_foreign_code_says_is_one_printable_line(text):
     """No control character, no lone surrogate."""
-    line = shown(text)
+    line = masked_line(text)
     assert line.isprintable()
     assert ascii(text)[1:-1] == ascii(line)[1:-1].replace("\\\\", "\\")
     line.encode()

@@ -90,7 +90,7 @@ def ours_churn(size: int, share: float) -> Operation:
     ``share`` 0: none does.
     """
     import sampler
-    from sampler_prometheus._text import Text
+    from sampler_prometheus._text import TextRenderer
 
     registry, shown = sampler.Registry(), [True]
 
@@ -102,7 +102,7 @@ def ours_churn(size: int, share: float) -> Operation:
 
     for number in range(100):
         registry.register({"name": f"s{number}", "sample": sampler_of(number)})
-    consumer, text = sampler.Collector(registry, deadline=60.0), Text()
+    consumer, text = sampler.Collector(registry, deadline=60.0), TextRenderer()
 
     def turn() -> None:
         if share:

@@ -113,10 +113,10 @@ atexit.register(lambda: print(time.monotonic() - begun, flush=True))
 STUCK = """\
 import threading
 from sampler.adapterkit import dns
-real = resolve.getaddrinfo
+real = dns.getaddrinfo
 def look_up(host, port, **options):
     return real(host, port, **options) if options.get("flags") else threading.Event().wait()
-resolve.getaddrinfo = look_up
+dns.getaddrinfo = look_up
 """
 
 

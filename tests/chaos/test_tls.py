@@ -234,7 +234,5 @@ def test_check_warns_of_a_password_that_others_could_read(tmp_path):
     done = sampler("check", "--no-network", cwd=tmp_path, PASSWORD=PASSWORD)
     assert done.returncode == 0
     (line,) = [line for line in done.stderr.splitlines() if "password" in line]
-    assert line.startswith(
-        "adapter 'pushgateway' sends its password for whoever is on the way: use"
-    )
+    assert line.startswith("adapter 'pushgateway' sends its password unencrypted: use")
     assert PASSWORD not in done.stdout + done.stderr

@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from statsd.client.base import StatsClientBase
 
 from sampler import Collector, Instruments, Registry
-from sampler_prometheus._text import TEXT, Text
+from sampler_prometheus._text import TEXT, TextRenderer
 from sampler_statsd import StatsD
 
 PAGE = Path(__file__).parents[2].joinpath("docs/instruments.md").read_text()
@@ -92,7 +92,7 @@ def test_an_instrument_of_prometheus_client_is_replaced_in_one_line(before, afte
         else:
             use(made)
     with Collector(ours) as consumer:
-        page = Text().render(consumer.collect(), TEXT).body.decode()
+        page = TextRenderer().render(consumer.collect(), TEXT).body.decode()
     wanted, found = samples(peer.generate_latest(theirs).decode()), samples(page)
     if "Summary" in before:  # buckets come on top
         found = {key: value for key, value in found.items() if "_bucket" not in key[0]}

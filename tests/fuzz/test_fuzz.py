@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 
-from sampler.adapterkit.http_head import BadMessage
-from sampler.adapterkit.http_request import Exchange, plain
+from sampler.adapterkit._http.exchange import Exchange, plain_answer
+from sampler.adapterkit._http.head import BadMessage
 from sampler.agent import Batch, Ledger, Rejected, Unavailable
 from sampler_prometheus import Prometheus, Pushgateway
 from tests.adapters.shapes import gauge, snapshot
@@ -73,7 +73,7 @@ def test_any_bytes_are_a_request_or_a_refusal(random):
             assert error.status in STATUSES
             found = None
         outcomes.append(found)
-        head = exchange.parts(plain(404))[0]
+        head = exchange.parts(plain_answer(404))[0]
         assert head.startswith(b"HTTP/1.1 404 Not Found\r\n")
         assert head.endswith(b"\r\n\r\n")
     assert outcomes[0] == outcomes[1]

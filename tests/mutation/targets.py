@@ -25,9 +25,10 @@ def _contract(*first: str) -> tuple[str, ...]:
     return tuple(f"tests/contract/test_{name}.py" for name in names)
 
 
-_GRAPHITE = ("paths", "pickles", "graphite_lines", "graphite_points", "turns")
-_STATSD = ("exact", "paths", "statsd", "turns")
-_PROMETHEUS = ("exact", "prometheus_text", "prometheus_openmetrics", "turns")
+_PATHS = "tests/adapterkit/test_dotted_paths.py"
+_GRAPHITE = ("graphite_exact", "pickles", "graphite_lines", "graphite_points", "gil_yield")
+_STATSD = ("statsd_exact", "statsd", "gil_yield")
+_PROMETHEUS = ("prometheus_exact", "prometheus_text", "prometheus_openmetrics", "gil_yield")
 
 
 def _adapters(*names: str) -> tuple[str, ...]:
@@ -85,11 +86,11 @@ TARGETS = (
     ),
     Target("sampler/cli/notify.py", ("tests/cli/test_notify.py",)),
     *(
-        Target(f"adapters/sampler_graphite/_{name}.py", _adapters("exact", *_GRAPHITE))
+        Target(f"adapters/sampler_graphite/_{name}.py", (*_adapters(*_GRAPHITE), _PATHS))
         for name in ("points", "formats", "layout")
     ),
     *(
-        Target(f"adapters/sampler_statsd/_{name}.py", _adapters(*_STATSD))
+        Target(f"adapters/sampler_statsd/_{name}.py", (*_adapters(*_STATSD), _PATHS))
         for name in ("texts", "names")
     ),
     *(
@@ -97,7 +98,8 @@ TARGETS = (
         for name in ("text", "lines", "exposition")
     ),
     *(
-        Target(f"sampler/adapterkit/http_{name}.py", _kit(name, *_HTTP))
-        for name in ("head", "hosts", "request", "served", "server")
+        Target(f"sampler/adapterkit/_http/{name}.py", _kit(name, *_HTTP))
+        for name in ("head", "hosts", "exchange", "client_connection", "connections")
     ),
+    Target("sampler/adapterkit/http_server.py", _kit("server", *_HTTP)),
 )

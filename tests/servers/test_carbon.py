@@ -77,7 +77,7 @@ def test_more_than_a_receiver_takes_at_once_arrives_in_parts(carbon, protocol):
 
 
 def test_deltas_add_up_to_the_total(carbon_session):
-    """Each pull stores what came since the last one, and a baseline is none."""
+    """Each pull stores the increase since the last one; the baseline stores nothing."""
     tables = {
         "graphite": {
             "port": carbon_session.line_port,
@@ -138,7 +138,7 @@ def _registry():
 
 
 def test_templates_are_paths_on_disk(carbon_session):
-    """Where the template says, and the rest where it always is."""
+    """A template moves its metrics, and no others."""
     adapter = graphite(carbon_session, prefix="tpl", paths={"http.*": "{name}.{route}.{labels}"})
     deliver(
         adapter,
@@ -157,7 +157,7 @@ def test_a_point_read_long_ago_is_stored_in_its_own_time(carbon_session):
 
 
 def test_the_same_point_sent_twice_is_one(carbon_session):
-    """A resend does no harm: that is why a doubtful batch is sent again."""
+    """A resend does no harm, so a batch that may have arrived is sent again."""
     adapter = graphite(carbon_session, "pickle", prefix="twice")
     _, when = deliver(adapter, (counter("a.b"), 5))
     deliver(adapter, (counter("a.b"), 5), when=when)

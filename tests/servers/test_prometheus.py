@@ -22,7 +22,7 @@ from tests.support.waiting import wait_for
 
 @pytest.fixture
 def served(prometheus_server):
-    """Serve a snapshot to a real Prometheus; return it, scraped, and the adapter's law."""
+    """Serve a snapshot to a real Prometheus; return it, scraped, and the adapter's ledger."""
     opened = []
 
     def serve(shot):
@@ -85,7 +85,7 @@ def test_hostile_entries_are_as_many_when_scraped(prometheus_server, hostile):
 
 @contextmanager
 def text_only(body):
-    """Serve our text page to whoever asks, as this Prometheus never would ask for it."""
+    """Serve our text page to any request: this Prometheus would not ask for it."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):

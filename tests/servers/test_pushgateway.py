@@ -117,7 +117,7 @@ def test_any_snapshot_is_taken(pushgateway):
     [("a/b", "a/b"), ("a b", "a b"), ("", ""), ("\u00fc", "\u00fc"), ("..", ".."), ("%41", "%41")],
 )
 def test_any_text_may_be_a_grouping_value(pushgateway, value, label):
-    """In base64 where a path cannot have it; an empty one is no label."""
+    """In base64 where a path needs that; an empty value is no label."""
     adapter = Pushgateway(url=pushgateway.url, job="j", instance="i", grouping={"zone": value})
     push(adapter, snapshot((gauge("a.b"), 1)))
     (group,) = pushgateway.groups()
@@ -137,7 +137,7 @@ def test_two_processes_are_two_groups(pushgateway):
 
 
 def test_a_clean_stop_deletes_the_group_unless_told_not_to(pushgateway):
-    """A gateway never forgets by itself; who pushed nothing deletes nothing."""
+    """A gateway never forgets by itself; an adapter that pushed nothing deletes nothing."""
     keeps = Pushgateway(url=pushgateway.url, delete_on_stop=False)
     push(keeps, snapshot((gauge("a.b"), 1)))
     keeps.close()
@@ -146,7 +146,7 @@ def test_a_clean_stop_deletes_the_group_unless_told_not_to(pushgateway):
 
 
 def test_a_kind_that_another_group_has_otherwise_is_rejected_with_the_reason(pushgateway):
-    """The gateway refuses the whole push; it is no outage."""
+    """The gateway refuses the whole push, which is not an outage."""
     pushgateway.put("/metrics/job/other", "# TYPE a_b counter\na_b 1\n")
     with pytest.raises(Rejected, match=r"refuses with 400: .*a_b") as caught:
         push(Pushgateway(url=pushgateway.url), snapshot((gauge("a.b"), 1)))
@@ -266,7 +266,7 @@ def answering(status, *, retry_after=None, delay=None):
         (400, Rejected, "refuses with 400: because of it"),
         (413, Rejected, "refuses with 413"),
         (404, Rejected, "refuses with 404"),
-        (307, Rejected, "set url to where that is"),
+        (307, Rejected, "set url to the address that it redirects to"),
         (401, Rejected, "set username and password"),
     ],
 )
@@ -345,7 +345,7 @@ def test_a_gateway_that_is_away_at_stop_is_one_line_in_the_log(caplog):
         ({"url": "127.0.0.1:9091"}, "url: expected a URL"),
         ({"url": "ftp://x"}, "url: expected a URL"),
         ({"url": "http://"}, "url: expected a URL"),
-        ({"url": "http://h:99999"}, "no URL"),
+        ({"url": "http://h:99999"}, "url: expected a URL"),
         ({"url": "http://me:pw@h"}, "username and password"),
         ({"url": "http://h?x=1"}, "without"),
         ({"job": ""}, "must not be empty"),

@@ -125,7 +125,7 @@ def test_a_histogram_is_quantiles_of_what_was_observed_since(statsd):
 
 
 def test_the_daemon_outlives_two_hundred_connections(statsd):
-    """A reset of an idle one would end it."""
+    """Resetting an idle connection would crash the daemon."""
     sender = adapter(statsd)
     series = counter("web.n")
     for n in range(200):
@@ -136,7 +136,7 @@ def test_the_daemon_outlives_two_hundred_connections(statsd):
 
 
 def test_a_daemon_that_does_not_answer_in_time_gets_nothing_twice(statsd):
-    """What left is unconfirmed, never resent, and the daemon lives on when it wakes."""
+    """A batch that was sent and not confirmed is never sent again; the daemon survives."""
     sender = adapter(statsd, prefix="p")
     series = counter("web.n")
     os.kill(statsd.pid, signal.SIGSTOP)
@@ -155,7 +155,7 @@ def test_a_daemon_that_does_not_answer_in_time_gets_nothing_twice(statsd):
 
 @pytest.mark.parametrize("transport", STREAMS)
 def test_sums_survive_a_restart_of_the_daemon(statsd, transport):
-    """What could not be sent is owed: the two-sided bound holds, with nothing unconfirmed."""
+    """Increases that were not sent are in the next batch, so both bounds hold."""
     reads = []
 
     def sample():
@@ -233,7 +233,7 @@ def unix_datagrams(path):
 
 
 def test_datagrams_go_to_a_unix_socket_too(tmp_path):
-    """Nobody there is an outage; a full receiver is one as well."""
+    """A missing receiver is unavailable, and a full one, too."""
     path = tmp_path / "d"
     sender = StatsD(transport="unixgram", path=str(path), prefix="")
     shot = snapshot((counter("a.n"), 3))
@@ -261,7 +261,7 @@ def test_nobody_there_is_an_outage(tmp_path, transport):
 
 
 def test_one_that_ends_connections_at_once_has_counted_nothing():
-    """As a proxy does whose daemon is away: its end is no confirmation."""
+    """As a proxy without a daemon does: that it closes confirms nothing."""
     (held,) = hold_ports(1)
     held.listen()
     over = threading.Event()

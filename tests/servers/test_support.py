@@ -1,4 +1,4 @@
-"""What the tests lean on: waiting, ports, the reader of whisper files and the fault doubles."""
+"""The tests' own tools: waiting, ports, the reader of whisper files and the fault doubles."""
 
 from __future__ import annotations
 

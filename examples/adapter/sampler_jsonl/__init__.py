@@ -1,4 +1,4 @@
-"""A third-party adapter: JSON lines in a file. Scheduling, queueing and retry are the agent's."""
+"""A third-party adapter: JSON lines in a file. The agent schedules, queues and retries."""
 
 import json
 import os
@@ -38,7 +38,7 @@ class JSONLines:
             yield Batch((text.encode(),), samples=len(lines))
 
     def send(self, batch: Batch, timeout: float) -> Outcome:
-        """Append the batch; a full disk is an endpoint that does not answer."""
+        """Append the batch; while the disk is full, the agent sends it again later."""
         try:
             with open(self.path, "ab") as file:
                 before = file.tell()
@@ -48,7 +48,7 @@ class JSONLines:
                     if self.sync:
                         os.fsync(file.fileno())
                 except OSError:
-                    file.truncate(before)  # no half a batch: it comes again as a whole
+                    file.truncate(before)  # the whole batch is sent again
                     raise
         except OSError as error:
             raise Unavailable(f"{self.path}: {error.strerror}") from None

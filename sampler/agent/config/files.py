@@ -20,7 +20,7 @@ _PART = 2**16
 
 
 @attrs.frozen
-class Contents:
+class PlainFile:
     """What a file held when it was read.
 
     Attributes:
@@ -48,7 +48,7 @@ class Contents:
         return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def contents(file: str | Path) -> Contents:
+def read_plain_file(file: str | Path) -> PlainFile:
     """Read a whole file, without waiting for anybody.
 
     Raises:
@@ -65,7 +65,7 @@ def contents(file: str | Path) -> Contents:
         status = os.fstat(descriptor)
         if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
             raise ValueError("is a pipe or a device: name a plain file")
-        return Contents(_read(descriptor), status)
+        return PlainFile(_read(descriptor), status)
     except OSError as error:
         raise ValueError(f"cannot be read: {error.strerror}") from None
     finally:

@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any, Self
 
 from sampler._runtime.printable import line
-from sampler.agent.config.files import contents
+from sampler.agent.config.files import read_plain_file
 from sampler.agent.config.limits import text_fault
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def plain(value: Any) -> Any:
 
 def _first_line(file: str) -> str:
     try:
-        first = contents(file).text().partition("\n")[0].strip()
+        first = read_plain_file(file).text().partition("\n")[0].strip()
     except ValueError as error:
         raise ValueError(f"{line(repr(file))} {error}") from None
     if not first:

@@ -101,10 +101,10 @@ def masked(text: str) -> str:
 
 def described(error: BaseException) -> str:
     """Return what an error of foreign code says, masked, in one line."""
-    return shown(said(error))
+    return masked_line(said(error))
 
 
-def shown(text: str) -> str:
+def masked_line(text: str) -> str:
     """Return a text of foreign code masked, in one printable line of at most 300 characters."""
     return line(masked(text))  # in this order: a secret that is cut is not found
 

@@ -6,7 +6,7 @@ import tomllib
 from typing import TYPE_CHECKING, Any
 
 from sampler._runtime.printable import line
-from sampler.agent.config.files import contents
+from sampler.agent.config.files import read_plain_file
 from sampler.agent.config.limits import line_fault
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def read_toml(file: str | Path) -> tuple[dict[str, Any], os.stat_result]:
     Raises:
         ValueError: it cannot be read or is no TOML; the message says why, in one line.
     """
-    found = contents(file)
+    found = read_plain_file(file)
     text = found.text()
     if fault := line_fault(text):
         raise ValueError(f"is no configuration: {fault}")

@@ -35,6 +35,8 @@ class Outcome(enum.Enum):
 UNSUPPORTED = ("unit", "help", "kind", "precision", "timestamps", "histograms")
 """What a backend may be unable to carry; keys of an adapter's ``unsupported``."""
 
+MAX_BATCH = 512 * 1024
+"""Most bytes of a batch on a stream: it is confirmed, sent again and dropped as one."""
 DELIVERED = Outcome.DELIVERED
 UNCONFIRMED = Outcome.UNCONFIRMED
 

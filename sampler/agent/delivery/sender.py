@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sampler._runtime.log import log
 from sampler._runtime.service import Service
 from sampler._runtime.threads import Event, foreign
-from sampler.agent.config.secrets import described, shown
+from sampler.agent.config.secrets import described, masked_line
 from sampler.agent.delivery.adapter import DELIVERED, UNCONFIRMED
 from sampler.agent.delivery.delivery_log import Journal
 from sampler.exceptions import Rejected, Unavailable
@@ -173,7 +173,7 @@ class Sender:
             with self._service.within(timeout):
                 outcome = foreign(self._adapter.send, batch, timeout)
         except Unavailable as error:
-            return self._unavailable(shown(str(error)), error.retry_after)
+            return self._unavailable(masked_line(str(error)), error.retry_after)
         except Rejected as error:
             self._rejected(batch, error)
         else:
@@ -213,7 +213,9 @@ class Sender:
         self._sibling = None
         refused = batch.samples if error.samples is None else min(error.samples, batch.samples)
         self._outbox.settle(delivered=batch.samples - refused, rejected=error.reason)
-        self._journal.complain(error.reason, f"{shown(str(error))}: such entries are dropped")
+        self._journal.complain(
+            error.reason, f"{masked_line(str(error))}: such entries are dropped"
+        )
         self._over_it(confirmed=True)
 
     def _halved(self, batch: Batch) -> bool:

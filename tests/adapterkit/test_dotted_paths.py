@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sampler.adapterkit.dotted_paths import (
     MAX_SEGMENT,
     Alphabet,
-    expand,
+    expand_template,
     label_segments,
     segment,
     series_path,
@@ -27,7 +27,7 @@ ALPHABETS = st.sampled_from(["_-", "_.-", "_.:-"]).map(Alphabet)
 
 @pytest.mark.parametrize("text", ["idle", "a_b-C9", "-", "x" * 200, "-deadbeef", "a-" + "b" * 25])
 def test_safe_text_is_its_own_segment(text):
-    """Nothing is changed without need."""
+    """Nothing is changed unnecessarily."""
     assert segment(text) == text
 
 
@@ -42,7 +42,7 @@ def test_safe_text_is_its_own_segment(text):
     ],
 )
 def test_other_text_becomes_stem_and_digest(text, stem):
-    """The stem stays readable; what looks like a result is changed too."""
+    """The stem stays readable; a text that looks like a result is changed, too."""
     assert re.fullmatch(re.escape(stem) + "-[a-z2-7]{26}", segment(text))
 
 
@@ -64,7 +64,7 @@ def test_segments_of_different_texts_differ(one, other):
 
 @given(ALPHABETS, st.lists(st.one_of(texts, st.text()), min_size=2), st.integers(27, MAX_SEGMENT))
 def test_every_way_of_writing_keeps_texts_apart_and_within_the_limit(alphabet, given, limit):
-    """Of tag values as of segments; a text that was written once may be given again."""
+    """For tag values and segments; a result may be the input of another call."""
     given += [alphabet.write(text, limit) for text in given]
     written = {text: alphabet.write(text, limit) for text in given}
     assert len(set(written.values())) == len(written)
@@ -74,7 +74,7 @@ def test_every_way_of_writing_keeps_texts_apart_and_within_the_limit(alphabet, g
 @pytest.mark.scenario(57)
 @pytest.mark.parametrize("more", ["_-", "_.-", "_.:-"])
 def test_texts_whose_digests_begin_alike_are_written_differently(more):
-    """A mark of 32 bits would be the same; stem and length are."""
+    """Stem and length are the same, and 32 bits of a mark would be."""
     first, second = map(Alphabet(more).write, TWINS)
     assert first != second
     assert len(first) == len(second) == 27
@@ -85,7 +85,7 @@ def test_labels_and_identities_whose_digests_begin_alike_have_paths_of_their_own
     """In a value, in a key that is cut and in a prefix."""
     first, second = ({"service": text} for text in TWINS)
     assert label_segments(first) != label_segments(second)
-    assert expand("{service}", first) != expand("{service}", second)
+    assert expand_template("{service}", first) != expand_template("{service}", second)
 
 
 @given(labels, labels)
@@ -128,13 +128,13 @@ def test_a_suffix_stands_behind_the_name():
 def test_a_template_is_filled_from_the_identity(template, expanded):
     """A host's dots become underscores."""
     assert template_fault(template) is None
-    assert expand(template, IDENTITY) == expanded
+    assert expand_template(template, IDENTITY) == expanded
 
 
 @given(st.dictionaries(st.sampled_from(["service", "host", "instance", "role"]), st.text()))
 def test_an_expanded_template_is_safe_whatever_the_identity(identity):
     """Missing, empty and hostile values included."""
-    for part in expand("{service}.{host}{instance}{role}", identity).split("."):
+    for part in expand_template("{service}.{host}{instance}{role}", identity).split("."):
         assert SAFE.fullmatch(part)
         assert len(part) <= MAX_SEGMENT
 

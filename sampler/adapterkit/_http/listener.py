@@ -1,4 +1,4 @@
-"""Sockets to listen with."""
+"""Sockets that listen."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from sampler.adapterkit.sockets import Socket
 _BACKLOG = 1024
 
 
-def listening(family: int, address: tuple[object, ...] | str) -> Socket:
-    """Return a listening socket.
+def listening_socket(family: int, address: tuple[object, ...] | str) -> Socket:
+    """Return a socket that listens.
 
     Args:
         family: ``socket.AF_INET``, ``AF_INET6`` or ``AF_UNIX``.
-        address: where to listen.
+        address: host and port as for :meth:`socket.socket.bind`, or the path of a unix socket.
 
     Raises:
         OSError: the address cannot be bound.

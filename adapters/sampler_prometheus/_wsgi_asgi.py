@@ -1,4 +1,4 @@
-"""The page inside a web application: WSGI (PEP 3333) and ASGI 3."""
+"""The page as part of a web application: WSGI (PEP 3333) and ASGI 3."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import asyncio
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from sampler.adapterkit.http_request import PLAIN
+from sampler.adapterkit.http_server import PLAIN_TEXT
 from sampler.adapterkit.threads import Thread
 from sampler.agent import Ledger, log
-from sampler_prometheus._exposition import Exposition, consumer
+from sampler_prometheus._exposition import Exposition, page_collector
 from sampler_prometheus._negotiate import content_type
-from sampler_prometheus._paths import vary
+from sampler_prometheus._routes import vary
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     Message: TypeAlias = "MutableMapping[str, Any]"
 
 
-class _Mounted:
-    """What both kinds of application share: a consumer of their own, and its account.
+class _PageApp:
+    """What both applications have in common: a Collector of their own, and its ledger.
 
     Args:
-        registry: where samplers are found; default: the default registry.
-        interval: seconds between scrapes, told to samplers; a window is never shorter.
-        deadline: seconds each sampler has.
+        registry: whose samplers are pulled; default: the default registry.
+        interval: expected seconds between scrapes; more frequent scrapes share a pull.
+        deadline: seconds that each sampler has.
     """
 
     def __init__(
@@ -39,21 +39,21 @@ class _Mounted:
         interval: float = 10.0,
         deadline: float = 5.0,
     ) -> None:
-        self._collector = consumer(registry, "metrics", interval, deadline)
+        self._collector = page_collector(registry, "metrics", interval, deadline)
         self._ledger = Ledger()
         self._exposition = Exposition(self._collector.collect, self._ledger)
 
     def balance(self) -> Balance:
-        """Return what became of every entry served so far."""
+        """Return how many entries were collected so far, and what became of them."""
         return self._ledger.balance()
 
     def close(self) -> None:
-        """End the Collector behind it."""
+        """Close the Collector that pulls for it."""
         self._collector.close()
 
 
-class WSGIApp(_Mounted):
-    """A WSGI application that answers every path with the page: mount it where it belongs."""
+class WSGIApp(_PageApp):
+    """A WSGI application that answers every path with the page: mount it at a path of yours."""
 
     def __call__(
         self, environ: Mapping[str, Any], start_response: Callable[..., Any]
@@ -71,14 +71,14 @@ class WSGIApp(_Mounted):
             )
         except Exception:
             log.exception("a scrape failed")
-            start_response(_status(500), [("Content-Type", PLAIN)])
+            start_response(_status(500), [("Content-Type", PLAIN_TEXT)])
             return [b"cannot collect\n"]
         start_response(_status(200), _headers(page))
         return _Body(page)
 
 
 class _Body:
-    """The one chunk of a reply; settled when the server is done with it."""
+    """The body of a reply, in one chunk; its page is settled when the server closes it."""
 
     def __init__(self, page: Page) -> None:
         self._page = page
@@ -86,18 +86,18 @@ class _Body:
 
     def __iter__(self) -> Iterator[bytes]:
         yield self._page.body
-        self._taken = True  # asked for more: the server has sent what there was
+        self._taken = True  # the server asks for more, so it has sent the chunk
 
     def close(self) -> None:
-        """Settle: a server calls this at the end, also when its client has left."""
+        """Settle the page: the server calls this at the end, even if its client has left."""
         self._page.settle(self._taken)
 
 
-class ASGIApp(_Mounted):
-    """An ASGI application that answers every path with the page: mount it where it belongs.
+class ASGIApp(_PageApp):
+    """An ASGI application that answers every path with the page: mount it at a path of yours.
 
-    A pull runs on a thread of its own and never holds up the event loop; requests that overlap
-    share it.
+    Each pull runs on its own thread and never blocks the event loop; overlapping requests share
+    a pull.
     """
 
     async def __call__(
@@ -108,12 +108,17 @@ class ASGIApp(_Mounted):
     ) -> None:
         """Serve one connection."""
         if scope["type"] == "lifespan":
-            await _live(receive, send)
+            await _lifespan(receive, send)
             return
         if scope["type"] != "http":
             raise RuntimeError(f"metrics are served over HTTP, not {scope['type']}")
         if scope["method"] not in ("GET", "HEAD"):
-            await _send(send, 405, [("Content-Type", PLAIN), ("Allow", "GET, HEAD")], _words(405))
+            await _send(
+                send,
+                405,
+                [("Content-Type", PLAIN_TEXT), ("Allow", "GET, HEAD")],
+                _status_line(405),
+            )
             return
         headers = _joined(scope["headers"])
         if scope["method"] == "HEAD":
@@ -127,7 +132,7 @@ class ASGIApp(_Mounted):
             )
         except Exception:
             log.exception("a scrape failed")
-            await _send(send, 500, [("Content-Type", PLAIN)], b"cannot collect\n")
+            await _send(send, 500, [("Content-Type", PLAIN_TEXT)], b"cannot collect\n")
             return
         taken = False
         try:
@@ -138,7 +143,7 @@ class ASGIApp(_Mounted):
 
 
 def _joined(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Return the fields that a page depends on; those that came several times are joined."""
+    """Return the headers that a page depends on; repeated headers are joined."""
     given: dict[str, list[str]] = {"accept": [], "accept-encoding": []}
     for name, value in headers:
         if (values := given.get(name.decode("latin-1").lower())) is not None:
@@ -146,10 +151,10 @@ def _joined(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     return {name: ", ".join(values) for name, values in given.items() if values}
 
 
-async def _live(
+async def _lifespan(
     receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
 ) -> None:
-    """Take part in starting and stopping, where this is the whole application."""
+    """Confirm startup and shutdown, for a server that runs this as its only application."""
     while True:
         kind = (await receive())["type"].removeprefix("lifespan.")
         await send({"type": f"lifespan.{kind}.complete"})
@@ -169,7 +174,7 @@ async def _send(
 
 
 async def _in_thread(call: Callable[[], Page]) -> Page:
-    """Await a call on a daemon thread; an executor's would hold up the end of the process."""
+    """Await a call on a daemon thread; an executor's thread would delay the process' exit."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[Page] = loop.create_future()
 
@@ -191,7 +196,7 @@ async def _in_thread(call: Callable[[], Page]) -> Page:
             fault = error
         try:
             loop.call_soon_threadsafe(settle, page, fault)
-        except RuntimeError:  # the loop has closed meanwhile
+        except RuntimeError:  # the event loop has been closed
             if page is not None:
                 page.settle(False)
 
@@ -200,12 +205,12 @@ async def _in_thread(call: Callable[[], Page]) -> Page:
 
 
 def _refused(start_response: Callable[..., Any]) -> Iterable[bytes]:
-    start_response(_status(405), [("Content-Type", PLAIN), ("Allow", "GET, HEAD")])
-    return [_words(405)]
+    start_response(_status(405), [("Content-Type", PLAIN_TEXT), ("Allow", "GET, HEAD")])
+    return [_status_line(405)]
 
 
 def _head(accept: str | None) -> list[tuple[str, str]]:
-    """Return what a HEAD gets: it costs no pull, so there is no length."""
+    """Return the headers for HEAD: without a length, as that would take a pull."""
     return [("Content-Type", content_type(accept)), *vary()]
 
 
@@ -224,5 +229,5 @@ def _status(status: int) -> str:
     return f"{status} {HTTPStatus(status).phrase}"
 
 
-def _words(status: int) -> bytes:
+def _status_line(status: int) -> bytes:
     return f"{_status(status)}\n".encode()

@@ -88,7 +88,7 @@ def ask(port, method="GET", **headers):
 
 
 def test_a_page_is_what_the_adapter_serves(mounted):
-    """In the format that is wanted, compressed where that is."""
+    """In the format that the client accepts, and compressed if it accepts that."""
     _, app, port = mounted
     status, headers, body = ask(port)
     assert (status, headers["content-type"]) == (200, TEXT)
@@ -111,7 +111,7 @@ def test_head_costs_no_pull(mounted):
 
 
 def test_other_methods_are_not_allowed(mounted):
-    """And told which are."""
+    """``Allow`` names those that are."""
     _, _, port = mounted
     status, headers, _ = ask(port, "DELETE")
     assert (status, headers["allow"]) == (405, "GET, HEAD")
@@ -127,7 +127,7 @@ def test_a_pull_that_cannot_be_made_is_a_500(mounted, caplog):
 
 
 def test_a_slow_sampler_does_not_hold_up_the_event_loop():
-    """Another request is answered meanwhile, and scrapes that overlap share the pull."""
+    """The loop answers another request, and overlapping scrapes share the pull."""
     opened, calls = threading.Event(), []
 
     def slow():
@@ -189,7 +189,7 @@ def test_a_client_of_a_wsgi_server_that_leaves_has_not_got_the_page(reads, deliv
 
 
 def test_a_cancelled_request_is_accounted_for():
-    """Its entries are unconfirmed, and the pull is nobody's burden."""
+    """Its entries are unconfirmed, and the pull ends as usual."""
     registry = Registry()
     opened = threading.Event()
 
@@ -219,7 +219,7 @@ def test_a_cancelled_request_is_accounted_for():
 
 @pytest.mark.parametrize("kind", [WSGIApp, ASGIApp])
 def test_two_scrapers_do_not_spoil_each_others_windows(kind):
-    """A window is never shorter than the interval; what has no window is read each time."""
+    """A window is never shorter than the interval; other values are read each time."""
     reads = {"window": 0, "total": 0}
 
     class Window:

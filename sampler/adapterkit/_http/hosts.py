@@ -1,8 +1,8 @@
-"""Which host names a page answers to.
+"""Which host names a server answers to: the defence against DNS rebinding.
 
-A browser sends any page's requests to whatever address the page's own name has at that moment: a
-name that is made to mean 127.0.0.1 reads what listens there. It takes a name to do that, so
-addresses are good, and names only where somebody has said so.
+A hostile web page can let its own name resolve to 127.0.0.1 and then read what listens there. A
+browser sends that name in ``Host``, so a request that names an address is safe, and any other
+name is refused unless the configuration lists it.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 _LONGEST = 255
-"""Characters of a host name and its port, more than which no name has."""
+"""Most characters of a host name and its port."""
 
 
 def answers_to(authority: str, names: Collection[str]) -> bool:
-    """Tell whether a request is meant for this page.
+    """Tell whether a request for this host is answered.
 
     Args:
         authority: host and port, as in ``Host``.
-        names: names in lower case that are good, beside every address and ``localhost``.
+        names: names in lower case that are answered, beside every address and ``localhost``.
     """
     host = _host(authority)
     if host is None:
@@ -32,7 +32,7 @@ def answers_to(authority: str, names: Collection[str]) -> bool:
 
 
 def own_names() -> frozenset[str]:
-    """Return this host's name in lower case, whole and without its domain, as far as it knows."""
+    """Return this host's name in lower case, with and without its domain; nothing if unknown."""
     try:
         name = socket.gethostname().lower()
     except (OSError, UnicodeError):
@@ -41,14 +41,14 @@ def own_names() -> frozenset[str]:
 
 
 def host_fault(host: str) -> str | None:
-    """Say what is wrong with a name that a page is to answer to, or return None."""
+    """Say what is wrong with a host name that a server is to answer to, or return None."""
     if _host(host) != host.lower() or ":" in host or any(c.isspace() or c in "/@," for c in host):
-        return f"a host name alone is expected, such as 'web1.example', got {host!r}"
+        return f"expected a host name alone, such as 'web1.example', got {host!r}"
     return None
 
 
 def _host(authority: str) -> str | None:
-    """Return the host of an authority in lower case, without brackets, port and last dot."""
+    """Return an authority's host in lower case, without brackets, port and trailing dot."""
     if not authority or len(authority) > _LONGEST:
         return None
     if authority.startswith("["):

@@ -1,34 +1,34 @@
-"""The head of an HTTP message: cut to size and free of control characters before it is parsed.
+"""The head of an HTTP message, limited in size and free of control characters before parsing.
 
-``h11`` reads heads by regular expressions that take quadratic time for some that are none: a
-field of spaces that ends in a control character. What passes here matches those expressions or
-fails at once. Each byte is looked at a fixed number of times.
+The regular expressions of ``h11`` take quadratic time for some invalid heads, such as a field of
+spaces that ends in a control character. They match a head that passes these checks, or fail at
+once. These checks look at each byte a fixed number of times.
 """
 
 from __future__ import annotations
 
 MAX_HEAD = 8192
-"""Bytes of a head: its first line, its fields and the empty line."""
+"""Most bytes of a head: its first line, its fields and the empty line."""
 MAX_LINE = 4096
-"""Bytes of a request's first line."""
+"""Most bytes of a request's first line."""
 
 _CONTROLS = bytes(byte for byte in (*range(32), 127) if byte not in b"\t\r\n")
 
 
 def has_controls(text: bytes | bytearray) -> bool:
-    """Tell whether a text has a control character other than tab and the two of a line's end."""
+    """Tell whether a text has a control character other than tab, CR and LF."""
     return len(text.translate(None, _CONTROLS)) < len(text)
 
 
 class BadMessage(Exception):
-    """A peer sent what is no acceptable HTTP.
+    """A peer sent a message that is not acceptable HTTP.
 
     Args:
-        why: what is wrong, without a byte of the peer's.
-        status: what a server answers to it.
+        why: what is wrong, without a byte of what the peer sent.
+        status: the status code with which a server answers.
 
     Attributes:
-        status: what a server answers to it.
+        status: the status code with which a server answers.
     """
 
     def __init__(self, why: str, status: int = 400) -> None:
@@ -37,17 +37,16 @@ class BadMessage(Exception):
 
 
 class Head:
-    """The head of one message, as it comes in.
+    """Collects the head of one message.
 
-    Lines may end in a line feed alone, as RFC 9112, 2.2 allows and h11 takes it: there is one
-    message on a connection, so nobody can mean another one by it. A carriage return elsewhere is
-    a control character.
+    A line may end in a line feed alone, as RFC 9112, 2.2 allows and h11 accepts. That is safe, as
+    a connection has one message only. A carriage return elsewhere is refused.
 
     Args:
-        line: bytes that its first line may have.
+        line: most bytes of the first line.
 
     Attributes:
-        rest: what came behind the head.
+        rest: the bytes that came after the head.
     """
 
     def __init__(self, line: int = MAX_HEAD) -> None:
@@ -57,19 +56,19 @@ class Head:
         self.rest: bytes = b""
 
     def feed(self, data: bytes) -> bytes | None:
-        """Take what came.
+        """Add received bytes.
 
         Args:
-            data: bytes as they come from the connection, however many.
+            data: any number of bytes.
 
         Returns:
-            The head with its empty line, once it is whole; None before.
+            The head with its empty line, once it is complete; None before.
 
         Raises:
-            BadMessage: it is too long, or holds a control character.
+            BadMessage: the head is too long, or holds a control character.
         """
         received, seen = self._received, len(self._received)
-        room = MAX_HEAD + 1 - seen  # one more than it may have tells as much as a megabyte
+        room = MAX_HEAD + 1 - seen  # one byte too many is enough to refuse it
         received += data[:room]
         end = self._end(max(0, seen - 2))
         if has_controls(received[seen:end]):
@@ -91,7 +90,7 @@ class Head:
         return head
 
     def _end(self, start: int) -> int | None:
-        """Return where the empty line that ends the head ends."""
+        """Return the position after the empty line that ends the head."""
         ends = [
             at + len(mark)
             for mark in (b"\n\r\n", b"\n\n")

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sampler_graphite import Graphite
-from sampler_prometheus._text import OPENMETRICS, TEXT, Text
+from sampler_prometheus._text import OPENMETRICS, TEXT, TextRenderer
 from sampler_statsd import StatsD
 from tests.adapters.shapes import (
     Block,
@@ -31,7 +31,7 @@ class Page:
     """Prometheus' page as an adapter."""
 
     def __init__(self, kind):
-        self._text, self._kind = Text(), kind
+        self._text, self._kind = TextRenderer(), kind
 
     def encode(self, shot, since):
         yield self._text.render(shot, self._kind)
@@ -99,7 +99,7 @@ pulls = st.lists(st.tuples(*[scalars, totals, seen] * 2), min_size=1, max_size=5
 @encoders
 @given(pulls=pulls, again=st.lists(st.booleans(), min_size=30, max_size=30))
 def test_what_was_kept_from_earlier_pulls_changes_no_byte(make, pulls, again):
-    """An encoder that has seen the past writes what a new one does; equal is not the same."""
+    """Whether values are equal or the same, it writes what a new encoder writes."""
     warm, series, last, flips = make(), tuple(SERIES), [None] * len(SERIES), iter(again)
     for second, values in enumerate(pulls):
         values = [

@@ -52,7 +52,7 @@ def threads():
     ("host", "family"), [("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6)]
 )
 def test_a_numeric_address_needs_no_look_up(server, host, family):
-    """Nor a thread."""
+    """And takes no thread."""
     ((found, address),) = resolve(host, 2003, socket.SOCK_STREAM, 0.0)
     assert (found, address[:2]) == (family, (host, 2003))
     assert server.calls == 0
@@ -75,14 +75,14 @@ def test_the_last_good_answer_stands_in_for_a_failure(server):
 
 @pytest.mark.parametrize("host", ["unknown.test", "a..b", "x" * 70, "nul\0"])
 def test_no_answer_at_all_is_unavailable(server, host):
-    """Names that cannot be names included."""
+    """Invalid names, too."""
     server.fault = socket.gaierror(-2, "Name or service not known")
     with pytest.raises(Unavailable, match="cannot look up"):
         resolve(host, 80, socket.SOCK_STREAM, 5.0)
 
 
 def test_a_stuck_look_up_holds_one_thread_and_no_caller(server):
-    """Waited for once; then the last good answer is given at once, until it returns."""
+    """One caller waits for it; then the last good answer is returned at once."""
     good = resolve("stuck.test", 80, socket.SOCK_STREAM, 5.0)
     server.open.clear()
     with within(2.0):

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from sampler.adapterkit.sockets import Socket, socketpair
 from sampler.adapterkit.threads import Selector
-from sampler.adapterkit.tls import Secured
+from sampler.adapterkit.tls import TLSSocket
 from tests.support.certificates import issue, trust
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ LIMIT = 30.0
 
 @pytest.fixture
 def contexts(tmp_path: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """Return what a server and what a client has."""
+    """Return the contexts of a server and of a client."""
     certificate, key = issue(tmp_path, NAME)
     server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     server.load_cert_chain(certificate, key)
@@ -82,7 +82,7 @@ def test_what_is_sent_comes_back(contexts: Any, server: bool, data: list[bytes])
     peer = echo(theirs, **({"server_hostname": NAME} if server else {"server_side": True}))
     with (
         connected(peer) as ours,
-        Secured(
+        TLSSocket(
             ours, mine, server_side=server, server_hostname=None if server else NAME
         ) as secured,
     ):
@@ -95,7 +95,7 @@ def test_what_is_sent_comes_back(contexts: Any, server: bool, data: list[bytes])
 
 
 def test_a_socket_that_does_not_wait(contexts: Any) -> None:
-    """It says when it would; a send that did is repeated, and a selector is right throughout."""
+    """It raises instead; the send is repeated, and a selector never misses bytes."""
     received: list[int] = []
     go = threading.Event()
 
@@ -109,7 +109,7 @@ def test_a_socket_that_does_not_wait(contexts: Any) -> None:
     body = memoryview(b"x" * 8_000_000)
     with connected(slow) as ours, Selector() as selector:
         ours.setblocking(False)
-        secured = Secured(ours, contexts[0], server_side=True)
+        secured = TLSSocket(ours, contexts[0], server_side=True)
         selector.register(secured, 1)  # type: ignore[arg-type]
         until = time.monotonic() + LIMIT
         asked = b""
@@ -138,7 +138,7 @@ def test_a_socket_that_does_not_wait(contexts: Any) -> None:
 
 
 def test_the_server_must_be_who_it_should_be(contexts: Any) -> None:
-    """Nothing goes out before that is known."""
+    """No data is sent before that is known."""
     seen: list[bytes] = []
 
     def serve(theirs: socket.socket) -> None:
@@ -149,21 +149,21 @@ def test_the_server_must_be_who_it_should_be(contexts: Any) -> None:
             return
 
     with connected(serve) as ours:
-        secured = Secured(ours, contexts[1], server_hostname="other.test")
+        secured = TLSSocket(ours, contexts[1], server_hostname="other.test")
         with pytest.raises(ssl.SSLCertVerificationError, match=r"other\.test"):
             secured.sendall(b"secret")
     assert seen in ([], [b""])
 
 
 def test_who_speaks_something_else_is_told_at_once(contexts: Any) -> None:
-    """Five bytes are enough to see that it is no TLS."""
+    """Five bytes are enough to see that it is not TLS."""
     with connected(lambda theirs: theirs.sendall(b"GET /")) as ours, pytest.raises(ssl.SSLError):
-        Secured(ours, contexts[0], server_side=True).recv(100)
+        TLSSocket(ours, contexts[0], server_side=True).recv(100)
 
 
 @pytest.mark.parametrize("said", [b"\x16\x03\x01\x02\x00", b"\x16\x03\x01\x00\x00", b""])
 def test_a_peer_that_drips_has_one_wait(contexts: Any, said: bytes) -> None:
-    """All that one call waits for shares its time, and a peer that ends is no peer that waits."""
+    """All waits of a call share its timeout, and a closed connection is no timeout."""
     over = threading.Event()
 
     def drip(theirs: socket.socket) -> None:
@@ -177,15 +177,15 @@ def test_a_peer_that_drips_has_one_wait(contexts: Any, said: bytes) -> None:
     with connected(drip) as ours:
         ours.settimeout(0.6)
         with pytest.raises(OSError):  # no TLS, or not in time
-            Secured(ours, contexts[0], server_side=True).recv(100)
+            TLSSocket(ours, contexts[0], server_side=True).recv(100)
         assert ours.gettimeout() == 0.6
         over.set()
 
 
 def test_a_peer_that_ends_before_it_has_said_anything(contexts: Any) -> None:
-    """Its handshake fails; nobody waits."""
+    """The handshake fails at once."""
     with connected(lambda theirs: theirs.close()) as ours, pytest.raises(OSError):
-        Secured(ours, contexts[0], server_side=True).handshake()
+        TLSSocket(ours, contexts[0], server_side=True).handshake()
 
 
 def test_our_sockets_are_sockets() -> None:

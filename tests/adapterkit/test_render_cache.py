@@ -1,4 +1,4 @@
-"""Renderings are kept, cost what changed, and never share a backend's name."""
+"""Renderings are kept, only changes cost time, and no two have the same name."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from sampler.adapterkit.render_cache import NotRendered, Rendered, Unencodable
+from sampler.adapterkit.render_cache import NotRendered, RenderCache, Unencodable
 from tests.adapters.shapes import block, counter, gauge, snapshot, snapshot_of
 
 COLLISION = NotRendered("collision")
@@ -37,7 +37,7 @@ def renderings(rendered, *blocks):
 def test_a_series_is_rendered_once_while_its_tuple_stays():
     """A second pull with other values renders nothing."""
     render = Counting()
-    rendered = Rendered(render)
+    rendered = RenderCache(render)
     pool = block((gauge("pool.a"), 1), (gauge("pool.b"), 2))
     first = rendered.of(snapshot_of(pool))
     pool.values = [3, 4]
@@ -49,7 +49,7 @@ def test_a_series_is_rendered_once_while_its_tuple_stays():
 def test_churn_in_one_block_costs_that_block_only():
     """One new series among a thousand is one call, and other blocks keep their lists."""
     render = Counting()
-    rendered = Rendered(render)
+    rendered = RenderCache(render)
     still = block(*((gauge(f"still.m{i}"), i) for i in range(500)), sampler="still")
     entries = [(gauge(f"busy.m{i}"), i) for i in range(500)]
     before = rendered.of(snapshot_of(still, block(*entries)))
@@ -62,20 +62,20 @@ def test_churn_in_one_block_costs_that_block_only():
 
 
 def test_what_cannot_be_rendered_is_refused_with_its_reason():
-    """Only that series is."""
+    """Only that series is refused."""
 
     def render(series):
         if series.name == "pool.bad":
             raise Unencodable("too_long")
         return flat(series)
 
-    made = renderings(Rendered(render), block((gauge("pool.bad"), 1), (gauge("pool.good"), 1)))
+    made = renderings(RenderCache(render), block((gauge("pool.bad"), 1), (gauge("pool.good"), 1)))
     assert made == [[NotRendered("too_long"), "pool_good"]]
 
 
 def test_of_two_series_with_one_name_the_first_owner_stays(caplog):
-    """Whatever block the other comes in, and the log says so once."""
-    rendered = Rendered(flat)
+    """Whichever block the second is in; the log says so once."""
+    rendered = RenderCache(flat)
     owner, other = block((gauge("a.b_c"), 1), sampler="a"), block((gauge("a_b.c"), 1))
     assert renderings(rendered, owner) == [["a_b_c"]]
     with caplog.at_level(logging.WARNING, "sampler"):
@@ -89,7 +89,7 @@ def test_of_two_series_with_one_name_the_first_owner_stays(caplog):
 
 def test_a_name_becomes_free_when_its_owner_goes():
     """The refused one gets it in that pull, though its own block did not change."""
-    rendered = Rendered(flat)
+    rendered = RenderCache(flat)
     owner, other = block((gauge("a.b_c"), 1), sampler="a"), block((gauge("a_b.c"), 1))
     renderings(rendered, owner, other)
     assert renderings(rendered, other) == [["a_b_c"]]
@@ -97,8 +97,8 @@ def test_a_name_becomes_free_when_its_owner_goes():
 
 
 def test_a_reset_does_not_cost_an_owner_its_name():
-    """The series that follows it is the same one to the backend."""
-    rendered = Rendered(flat)
+    """To the backend the series after the reset is the same."""
+    rendered = RenderCache(flat)
     series = counter("a.b_c")
     other = block((gauge("a_b.c"), 1))
     renderings(rendered, block((series, 9), sampler="a"), other)
@@ -107,13 +107,13 @@ def test_a_reset_does_not_cost_an_owner_its_name():
 
 
 def test_a_shared_name_is_refused_to_those_who_would_share_it_otherwise():
-    """Members of one family agree; a series of another kind does not fit in."""
+    """Series of one family share its name; a series of another kind is refused."""
 
     def names(made):
         yield made, None
         yield made[0], made[1]
 
-    rendered = Rendered(lambda s: (s.name, s.kind, *s.labels.values()), names)
+    rendered = RenderCache(lambda s: (s.name, s.kind, *s.labels.values()), names)
     one, two = gauge("x.y", state="a"), gauge("x.y", state="b")
     family = block((one, 1), (two, 1), (counter("x.y", state="c"), 1))
     (made,) = renderings(rendered, family)
@@ -127,7 +127,7 @@ def test_many_collisions_at_once_are_a_few_lines(caplog):
     """The log names some and counts the rest."""
     with caplog.at_level(logging.WARNING, "sampler"):
         entries = [(gauge("a.b", n=str(i)), i) for i in range(100)]
-        renderings(Rendered(flat), block(*entries))
+        renderings(RenderCache(flat), block(*entries))
     assert len(caplog.records) == 6
     assert "94 more" in caplog.text
 
@@ -141,7 +141,7 @@ def test_a_defect_of_a_render_function_leaves_the_state_sound():
             raise ZeroDivisionError
         return flat(series)
 
-    rendered = Rendered(render)
+    rendered = RenderCache(render)
     pool = block((gauge("pool.a"), 1), (gauge("pool.b"), 1))
     for _ in range(2):
         with pytest.raises(ZeroDivisionError):
@@ -152,8 +152,8 @@ def test_a_defect_of_a_render_function_leaves_the_state_sound():
 
 def test_an_empty_snapshot_has_no_renderings():
     """And an empty block an empty list."""
-    assert Rendered(flat).of(snapshot_of()) == []
-    assert renderings(Rendered(flat), snapshot().blocks[0]) == [[]]
+    assert RenderCache(flat).of(snapshot_of()) == []
+    assert renderings(RenderCache(flat), snapshot().blocks[0]) == [[]]
 
 
 class Ownership(RuleBasedStateMachine):
@@ -162,7 +162,7 @@ class Ownership(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         self.render = Counting()
-        self.rendered = Rendered(self.render, self.names)
+        self.rendered = RenderCache(self.render, self.names)
         self.blocks = {}
         self.seen = set()
         self.carried = set()

@@ -1,0 +1,1 @@
+"""Parts of :mod:`sampler.adapterkit.http` and :mod:`sampler.adapterkit.http_server`."""
