@@ -135,7 +135,7 @@ class Prometheus:
         family, *_, address = found[0]
         self._serve(listening(family, address), collect, ledger)
 
-    def succeed(self, before: Prometheus, collect: Callable[[], Snapshot], ledger: Ledger) -> None:
+    def replace(self, before: Prometheus, collect: Callable[[], Snapshot], ledger: Ledger) -> None:
         """Take the place of a running adapter; where both listen alike, no client notices.
 
         Args:

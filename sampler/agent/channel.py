@@ -19,7 +19,7 @@ from sampler.agent.spool.spooled_outbox import SpooledOutbox
 from sampler.agent.spool.writer import Spool
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from sampler._contract.snapshot import Snapshot
     from sampler._pull.collector import Collector
@@ -144,7 +144,7 @@ class ScrapeChannel(Channel):
         super().__init__(settings, ledger or Ledger())
         self._adapter = adapter
         self._closed = Event()
-        self._waits: Service | None = None
+        self._opener: Service | None = None
 
     def open(self, before: Channel | None = None) -> None:
         """Begin to answer, in the place of ``before`` where the adapter can.
@@ -152,13 +152,13 @@ class ScrapeChannel(Channel):
         Raises:
             OSError: the address cannot be bound.
         """
-        succeed = getattr(self._adapter, "succeed", None)
+        replace = getattr(self._adapter, "replace", None)
         if (
             isinstance(before, ScrapeChannel)
             and before.settings.type == self.settings.type
-            and succeed
+            and replace
         ):
-            succeed(before._adapter, self._collect, self.ledger)  # noqa: SLF001 - of one class
+            replace(before._adapter, self._collect, self.ledger)  # noqa: SLF001 - of one class
         else:
             self._adapter.open(self._collect, self.ledger)
         self.warn()
@@ -174,25 +174,25 @@ class ScrapeChannel(Channel):
             self.name,
             problem,
         )
-        self._waits = Service(self._wait, f"sampler-listen-{self.name}")
-        self._waits.start()
+        self._opener = Service(self._open_when_possible, f"sampler-listen-{self.name}")
+        self._opener.start()
 
     @property
-    def waits(self) -> bool:
+    def waiting(self) -> bool:
         """Whether it cannot answer yet."""
-        return self._waits is not None and self._waits.is_alive()
+        return self._opener is not None and self._opener.is_alive()
 
     def close(self, timeout: float) -> None:
         """Stop answering."""
         self._closed.set()
-        if self._waits is not None:
-            self._waits.join(timeout)
+        if self._opener is not None:
+            self._opener.join(timeout)
         self._adapter.close(timeout)
 
     def _collect(self) -> Snapshot:
         return self.collector.collect()
 
-    def _wait(self) -> None:
+    def _open_when_possible(self) -> None:
         while not self._closed.wait(OPEN_AGAIN):
             with suppress(Exception):  # it was said why: it lasts
                 self._adapter.open(self._collect, self.ledger)
@@ -214,6 +214,16 @@ def channel(
     if isinstance(adapter, ScrapedAdapter):
         return ScrapeChannel(settings, adapter, ledger)
     return PushChannel(settings, adapter, ledger)
+
+
+def pushed(channels: Iterable[Channel]) -> list[PushChannel]:
+    """Return the channels of adapters that push."""
+    return [each for each in channels if isinstance(each, PushChannel)]
+
+
+def scraped(channels: Iterable[Channel]) -> list[ScrapeChannel]:
+    """Return the channels of adapters that are scraped."""
+    return [each for each in channels if isinstance(each, ScrapeChannel)]
 
 
 def exposure(adapter: Any) -> str | None:

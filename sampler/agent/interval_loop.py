@@ -21,9 +21,9 @@ class IntervalLoop:
     """Pulls on schedule and hands each snapshot out.
 
     Attributes:
-        collector: what is pulled.
-        channels: who gets the snapshots.
-        ticker: when.
+        collector: pulls the snapshots.
+        channels: the adapters that get them.
+        ticker: says when.
     """
 
     def __init__(
@@ -50,12 +50,23 @@ class IntervalLoop:
         """Return the seconds that a tick may take: the deadlines of all that it calls."""
         return self.collector.longest + sum(each.encoder.deadline for each in self.channels)
 
+    def stop(self, deadline: float) -> bool:
+        """Tick a last time and no more; return False when a tick hangs at ``deadline``.
+
+        Args:
+            deadline: monotonic moment.
+        """
+        if not self.ticker.stop(deadline):
+            return False
+        self.tick(within=max(0.1, deadline - time.monotonic()))
+        return True
+
     def close(self) -> None:
-        """Let the encoding thread end; the Collector is its agent's to close."""
+        """Let the encoding thread end; the agent closes the Collector."""
         self._worker.close()
 
     def close_later(self, *collectors: Collector) -> None:
-        """Close that, and ``collectors``, once a tick has ended that hangs now."""
+        """Close the loop and ``collectors`` once the tick that hangs now has ended."""
 
         def late() -> None:
             self.ticker.stop()

@@ -12,7 +12,7 @@ from sampler._contract.declaration import Declaration, short
 from sampler._contract.names import RESERVED
 from sampler._registry.discovery import GROUP as SAMPLERS
 from sampler._runtime.printable import did_you_mean
-from sampler.agent.config.plugins import Unusable, catalogue
+from sampler.agent.config.plugins import UnusablePlugin, installed_plugins
 from sampler.agent.delivery.rules import REMEDIES, RULES
 from sampler.agent.self_metrics import METRICS
 from sampler.cli.exits import OK, USAGE
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from sampler._contract.declaration import Description
     from sampler.agent.config.options import Option
-    from sampler.agent.config.plugins import Entry
+    from sampler.agent.config.plugins import Plugin
     from sampler.cli.keys import Section
 
 _CLAUSE = re.compile(r"[SRC]-\d+", re.IGNORECASE)
@@ -141,8 +141,12 @@ def _metrics(word: str) -> Iterator[list[str]]:
     for name, entry in _samplers(word):
         try:
             declared = _declared(entry)
-        except (Unusable, InvalidSampler) as trouble:
-            why = trouble.reason if isinstance(trouble, Unusable) else "; ".join(trouble.faults)
+        except (UnusablePlugin, InvalidSampler) as trouble:
+            why = (
+                trouble.reason
+                if isinstance(trouble, UnusablePlugin)
+                else "; ".join(trouble.faults)
+            )
             yield [f"sampler {name}: {why}"]
             continue
         if word == name:
@@ -154,18 +158,18 @@ def _metrics(word: str) -> Iterator[list[str]]:
             yield _metric(word, declared[metric])
 
 
-def _samplers(word: str) -> Iterator[tuple[str, Entry | None]]:
+def _samplers(word: str) -> Iterator[tuple[str, Plugin | None]]:
     """Yield whose the word may be: nobody else's code is imported."""
-    for name, entry in {RESERVED: None, **catalogue(SAMPLERS)}.items():
+    for name, entry in {RESERVED: None, **installed_plugins(SAMPLERS)}.items():
         if word == name or word.startswith(f"{name}."):
             yield name, entry
 
 
-def _declared(entry: Entry | None) -> dict[str, Description]:
+def _declared(entry: Plugin | None) -> dict[str, Description]:
     """Return the metrics that a sampler declares; None: the agent's own account.
 
     Raises:
-        Unusable: it cannot be imported.
+        UnusablePlugin: it cannot be imported.
         InvalidSampler: it is none.
     """
     own = {"name": RESERVED, "sample": tuple, "metrics": METRICS}
@@ -178,7 +182,7 @@ def _declared(entry: Entry | None) -> dict[str, Description]:
         raise InvalidSampler({}, [Fault("S-01", f"cannot be read: {short(error)}")]) from None
 
 
-def _origin(entry: Entry | None) -> str:
+def _origin(entry: Plugin | None) -> str:
     if entry is None:
         return "every consumer's own account, published like any other"
     return f"of {entry.distribution} {entry.version}: {entry.reference}"
@@ -219,6 +223,15 @@ def _known(word: str, tables: list[Section]) -> set[str]:
     for name, entry in _samplers(word):
         try:
             metrics |= {f"{name}.{metric}" for metric in _declared(entry)}
-        except (Unusable, InvalidSampler):
+        except (UnusablePlugin, InvalidSampler):
             continue
-    return {*keys, *paths, *names, *metrics, *REASONS, *LOST, *catalogue(SAMPLERS), _ADAPTERS}
+    return {
+        *keys,
+        *paths,
+        *names,
+        *metrics,
+        *REASONS,
+        *LOST,
+        *installed_plugins(SAMPLERS),
+        _ADAPTERS,
+    }

@@ -9,7 +9,7 @@ from typing import Any
 from sampler._contract.declaration import short
 from sampler._registry.discovery import GROUP as SAMPLERS
 from sampler.agent.config.plugins import GROUP as ADAPTERS
-from sampler.agent.config.plugins import Entry, Unusable, catalogue
+from sampler.agent.config.plugins import Plugin, UnusablePlugin, installed_plugins
 from sampler.cli.keys import section
 
 
@@ -17,7 +17,7 @@ def show(what: str | None, *, as_json: bool = False) -> int:
     """Print the installed samplers, adapters or both."""
     groups = {"samplers": SAMPLERS, "adapters": ADAPTERS}
     found = {
-        kind: [_describe(kind, entry) for entry in catalogue(group).values()]
+        kind: [_describe(kind, entry) for entry in installed_plugins(group).values()]
         for kind, group in groups.items()
         if what in (None, kind)
     }
@@ -36,7 +36,7 @@ def show(what: str | None, *, as_json: bool = False) -> int:
     return 0
 
 
-def _describe(kind: str, entry: Entry) -> dict[str, Any]:
+def _describe(kind: str, entry: Plugin) -> dict[str, Any]:
     row: dict[str, Any] = {
         "name": entry.name,
         "reference": entry.reference,
@@ -48,17 +48,17 @@ def _describe(kind: str, entry: Entry) -> dict[str, Any]:
     return row | (_sampler(entry) if kind == "samplers" else _adapter(entry))
 
 
-def _sampler(entry: Entry) -> dict[str, Any]:
+def _sampler(entry: Plugin) -> dict[str, Any]:
     try:
         loaded = entry.load()
         return {"metrics": sorted(map(str, loaded.get("metrics") or ()))}
-    except Unusable as unusable:
+    except UnusablePlugin as unusable:
         return {"available": False, "reason": unusable.reason}
     except Exception as error:  # whatever the object is
         return {"available": False, "reason": f"is no sampler: {short(error)}"}
 
 
-def _adapter(entry: Entry) -> dict[str, Any]:
+def _adapter(entry: Plugin) -> dict[str, Any]:
     found = section(entry)
     if found.unusable:
         return {"available": False, "reason": found.unusable}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from sampler.agent.config.plugins import Unusable, catalogue
+from sampler.agent.config.plugins import UnusablePlugin, installed_plugins
 from sampler.cli.keys import ANY, sections
 from sampler.cli.sample import toml
 
@@ -54,11 +54,11 @@ def markdown() -> str:
     """Return the page, with this distribution's own adapters.
 
     Raises:
-        Unusable: one of them cannot be imported here: the page would be half of one.
+        UnusablePlugin: one of them cannot be imported here: the page would be half of one.
     """
     for section in sections():
         if section.ours and section.unusable:
-            raise Unusable(catalogue()[section.adapter], section.unusable)
+            raise UnusablePlugin(installed_plugins()[section.adapter], section.unusable)
     pages = ("\n".join(_lines(section)) + "\n" for section in sections() if section.ours)
     return "\n".join((_HEAD, *pages))
 

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import serialization
 from sampler import ConfigurationError, Registry
 from sampler.adapterkit import http_served
 from sampler.agent import Agent, Ledger
-from sampler.agent.config.settings import parse
+from sampler.agent.config.reading import parse
 from sampler_prometheus import Prometheus
 from tests.adapters.shapes import gauge, snapshot
 from tests.adapters.test_prometheus_http import Source, large

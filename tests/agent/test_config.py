@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sampler import ConfigurationError
-from sampler.agent.config.settings import default_settings, parse, read
+from sampler.agent.config.reading import default_settings, parse, read
 from tests.support.command import sampler
 
 
@@ -158,8 +158,8 @@ def test_a_spool_that_cannot_work_is_told_with_all_other_problems() -> None:
     assert found == [
         "interval: must be at least 0.1, got 0",
         "adapters.statsd.prot: unknown key (did you mean 'port'?)",
-        "adapters.statsd.spool: 'statsd' sends the newest only: leave it out",
-        "adapters.prometheus.spool: 'prometheus' is asked, and keeps nothing: leave it out",
+        "adapters.statsd.spool: 'statsd' sends the newest snapshot only: leave it out",
+        "adapters.prometheus.spool: 'prometheus' is scraped, and queues nothing: leave it out",
         "adapters.graphite.spool: must be an absolute path, got 'spool'",
         "adapters.graphite.spool_bytes: must be at least 65536, got 10",
     ]

@@ -17,15 +17,21 @@ from sampler import ConfigurationError
 from sampler.agent import option, options
 from sampler.agent.config.files import MAX_BYTES, contents
 from sampler.agent.config.limits import MAX_DEPTH, MAX_ITEMS, MAX_TEXT, MAX_VALUES
-from sampler.agent.config.plugins import catalogue
-from sampler.agent.config.settings import Delivery, Program, Samplers, parse, read
+from sampler.agent.config.plugins import installed_plugins
+from sampler.agent.config.reading import parse, read
+from sampler.agent.config.settings import DeliverySettings, ProgramSettings, SamplersSettings
 from sampler.agent.delivery.encoding import Encoder
 from sampler.exceptions import MAX_PROBLEMS
 from tests.support.certificates import issue
 
 OURS = {
     f"{cls.__name__}.{key}": each
-    for cls in (Program, Samplers, Delivery, *(e.load() for e in catalogue().values()))
+    for cls in (
+        ProgramSettings,
+        SamplersSettings,
+        DeliverySettings,
+        *(e.load() for e in installed_plugins().values()),
+    )
     for key, each in options(cls).items()
 }
 NUMERIC = [

@@ -16,7 +16,7 @@ from sampler import Registry
 from sampler._runtime.log import MOST, SPARE, Log, log
 from sampler.adapterkit.threads import unhealthy
 from sampler.agent import Agent
-from sampler.agent.config.settings import parse
+from sampler.agent.config.reading import parse
 from tests.support.command import environment
 from tests.support.doubles import LineSink
 from tests.support.waiting import wait_for

@@ -9,7 +9,13 @@ import pytest
 
 from sampler import ConfigurationError, Registry
 from sampler.agent import Agent
-from sampler.agent.config.settings import AdapterSettings, Program, Samplers, Settings, parse
+from sampler.agent.config.reading import parse
+from sampler.agent.config.settings import (
+    AdapterSettings,
+    ProgramSettings,
+    SamplersSettings,
+    Settings,
+)
 from tests.support.doubles import LineSink
 from tests.support.memory import Memory, Tally
 from tests.support.waiting import wait_for
@@ -37,7 +43,9 @@ def settings(adapters, *, interval=0.1, tables=None, program=None, **samplers) -
     )
     who = {"service": "test", "instance": "0", **(program or {})}
     limits = {"enable": ("shop",), "deadline": 20.0, **samplers}
-    return Settings("test", Program(interval=interval, **who), Samplers(**limits), adapters)
+    return Settings(
+        "test", ProgramSettings(interval=interval, **who), SamplersSettings(**limits), adapters
+    )
 
 
 @pytest.fixture

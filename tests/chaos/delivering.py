@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from sampler import Collector, Registry
 from sampler.agent import DELIVERED, Agent
-from sampler.agent.config.settings import AdapterSettings, Program, Samplers, Settings
+from sampler.agent.config.settings import (
+    AdapterSettings,
+    ProgramSettings,
+    SamplersSettings,
+    Settings,
+)
 from sampler_graphite import Graphite
 from sampler_statsd import StatsD
 from tests.support.waiting import SLACK, wait_for
@@ -129,8 +134,10 @@ class Rig:
             AdapterSettings(name, name, adapter, INTERVAL, timeout=timeout, outbox=outbox)
             for name, adapter in {"truth": self.truth, **adapters}.items()
         )
-        program = Program(INTERVAL, service="s", host="h", instance="0", flush_timeout=flush)
-        samplers = Samplers(enable=("source", *filter(None, [beside])))
+        program = ProgramSettings(
+            INTERVAL, service="s", host="h", instance="0", flush_timeout=flush
+        )
+        samplers = SamplersSettings(enable=("source", *filter(None, [beside])))
         self.agent = Agent(Settings("t", program, samplers, adapters), registry)
         self.agent.start()
 

@@ -55,9 +55,9 @@ def lives(pipe: int, n: int) -> None:
     signal.alarm(60)  # a child that hangs is seen by its status
     orders.inc(n)
     until = time.monotonic() + 50
-    while singleton._agent is None and time.monotonic() < until:
+    while singleton._process.agent is None and time.monotonic() < until:
         time.sleep(0.01)
-    agent = singleton._agent
+    agent = singleton._process.agent
     assert agent is not None
     orders.inc(2)
     sampler.agent.stop()

@@ -7,7 +7,12 @@ from typing import Any
 
 from sampler import Registry
 from sampler.agent import Agent
-from sampler.agent.config.settings import AdapterSettings, Program, Samplers, Settings
+from sampler.agent.config.settings import (
+    AdapterSettings,
+    ProgramSettings,
+    SamplersSettings,
+    Settings,
+)
 from tests.chaos.ledger import check
 from tests.support.memory import Memory
 from tests.support.waiting import SLACK, wait_for
@@ -71,8 +76,10 @@ class Rig:
             AdapterSettings(name, name, adapter, interval, timeout=2.0)
             for name, adapter in adapters.items()
         )
-        program = Program(service="t", host="h", instance="0", flush_timeout=5.0 + SLACK)
-        self.agent = Agent(Settings("t", program, Samplers(**limits), adapters), self.registry)
+        program = ProgramSettings(service="t", host="h", instance="0", flush_timeout=5.0 + SLACK)
+        self.agent = Agent(
+            Settings("t", program, SamplersSettings(**limits), adapters), self.registry
+        )
 
     def __enter__(self) -> Rig:
         self.agent.start()
@@ -80,7 +87,7 @@ class Rig:
 
     def stop(self, timeout: float | None = None) -> None:
         """Stop the agent, within so many seconds."""
-        for collector in self.agent._collectors:
+        for collector in self.agent._consumers.collectors:
             self.balances |= {each.sampler: each for each in collector.statistics()}
         self.agent.stop(timeout)
 
@@ -93,16 +100,16 @@ class Rig:
     @property
     def ticks(self) -> int:
         """Rounds so far."""
-        return sum(loop.ticker.ticks for loop in self.agent._loops)
+        return sum(loop.ticker.ticks for loop in self.agent._consumers.loops)
 
     @property
     def skipped(self) -> int:
         """Rounds that found one still running."""
-        return sum(loop.ticker.schedule.skipped for loop in self.agent._loops)
+        return sum(loop.ticker.schedule.skipped for loop in self.agent._consumers.loops)
 
     def failures(self, name: str) -> int:
         """How many pulls of a sampler have failed so far."""
-        (collector,) = self.agent._collectors
+        (collector,) = self.agent._consumers.collectors
         found = [each for each in collector.statistics() if each.sampler == name]
         return sum(sum(each.failures.values()) for each in found)
 

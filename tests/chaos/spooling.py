@@ -15,7 +15,7 @@ import time
 
 from sampler import Registry
 from sampler.agent import Agent
-from sampler.agent.config.settings import parse
+from sampler.agent.config.reading import parse
 from sampler.agent.spool.spooled_outbox import SpooledOutbox
 from tests.support.scope import apart
 
@@ -60,7 +60,7 @@ def main(port: str, spool: str, first: str) -> None:
     assert isinstance(box, SpooledOutbox)
     assert box.spool.ready(10)
     print("recovered", time.monotonic() - begun, flush=True)
-    (loop,) = agent._loops
+    (loop,) = agent._consumers.loops
     while signal.SIGTERM not in told:
         n, ticks = cell[0], loop.ticker.ticks
         while loop.ticker.ticks == ticks and not told:

@@ -12,7 +12,7 @@ import pytest
 from sampler import ConfigurationError
 from sampler._runtime.abandoned import abandoned
 from sampler.agent import Batch, Rejected, Unavailable
-from sampler.agent.config.settings import parse
+from sampler.agent.config.reading import parse
 from tests.chaos.ledger import check
 from tests.chaos.rig import Rig
 from tests.chaos.test_bad_samplers import Own
@@ -161,7 +161,7 @@ def test_a_package_may_start_an_agent_with_its_own_adapter_while_it_is_imported(
     package = tmp_path / "starting_package"
     package.mkdir()
     (package / "__init__.py").write_text(
-        "from sampler.agent.config.settings import parse\n"
+        "from sampler.agent.config.reading import parse\n"
         'settings = parse({"adapters": {"own": {}}}, "sampler.toml")\n'
     )
     (package / "adapter.py").write_text(f"from . import __name__\n{OWN}")

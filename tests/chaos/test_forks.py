@@ -143,9 +143,9 @@ def child(call):
         print(pipe.read())
     assert os.waitpid(pid, 0)[1] == 0
 def settled():
-    if singleton._restart is not None:
-        singleton._restart.join()
-    return singleton._agent and singleton._agent.identity["instance"]
+    if singleton._process.restart is not None:
+        singleton._process.restart.join()
+    return singleton._process.agent and singleton._process.agent.identity["instance"]
 """
 
 
@@ -183,15 +183,15 @@ def test_a_child_may_start_its_agent_itself(tmp_path) -> None:
 sampler.agent.start()
 def early():
     agent = sampler.agent.start()
-    singleton._restart.join()
-    return agent is singleton._agent
+    singleton._process.restart.join()
+    return agent is singleton._process.agent
 def late():
     settled()
-    before = singleton._agent
-    return before is sampler.agent.start() is singleton._agent
+    before = singleton._process.agent
+    return before is sampler.agent.start() is singleton._process.agent
 def other():
     settled()
-    before = singleton._agent
+    before = singleton._process.agent
     file = os.environ["SAMPLER_CONFIG"]
     with open(file) as old, open(file + ".new", "w") as new:
         new.write(old.read().replace('service = "', 'service = "other_'))
@@ -259,8 +259,8 @@ read, write = os.pipe()
 if not os.fork():
     uwsgi.post_fork_hook()
     orders.inc(3)
-    singleton._restart.join()
-    instance = singleton._agent.identity["instance"]
+    singleton._process.restart.join()
+    instance = singleton._process.agent.identity["instance"]
     sampler.agent.stop()
     os.write(write, json.dumps([os.getpid(), instance, called]).encode())
     os._exit(0)

@@ -18,8 +18,9 @@ import pytest
 from sampler import Registry
 from sampler.agent import Agent, Batch
 from sampler.agent.config.options import options
-from sampler.agent.config.plugins import catalogue
-from sampler.agent.config.settings import Settings, parse
+from sampler.agent.config.plugins import installed_plugins
+from sampler.agent.config.reading import parse
+from sampler.agent.config.settings import Settings
 from sampler.agent.schedule import phase
 from sampler.cli.notify import notify, watchdog
 from sampler.exceptions import ConfigurationError, Rejected, Unavailable
@@ -111,7 +112,7 @@ def test_every_text_of_an_adapter_may_be_anything(kind, caplog) -> None:
     """It is refused in one printable line, or neither encoding nor sending raises for it."""
     shot = snapshot_of(block(*[], sampler="shop"))
     judged = 0
-    cls = catalogue()[kind].load()
+    cls = installed_plugins()[kind].load()
     texts = {name for name, option in options(cls).items() if option.kind in (str, dict, tuple)}
     for name in sorted(texts):
         for word in WORDS.values():

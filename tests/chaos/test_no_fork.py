@@ -21,7 +21,7 @@ import asyncio, contextvars, signal, threading
 signal.alarm(60)
 no_fork = sampler.agent.no_fork
 def inherits():
-    return singleton._restart is not None
+    return singleton._process.restart is not None
 def forked():
     child(inherits)
 """
@@ -309,7 +309,7 @@ class Breeds:
 agent = sampler.agent.start(sys.argv[1])
 pid = os.fork()
 if not pid:
-    singleton._restart.join()
+    singleton._process.restart.join()
     sampler.agent.stop()
     os._exit(0)
 os.waitpid(pid, 0)
@@ -347,7 +347,8 @@ def test_a_fork_server_forks_nothing_of_ours(tmp_path: Path) -> None:
         "import sampler.agent\n"
         "from sampler.agent import singleton\n"
         "def child():\n"
-        "    sys.exit(3 if singleton._restart is None and singleton._agent is None else 4)\n"
+        "    process = singleton._process\n"
+        "    sys.exit(3 if process.restart is None and process.agent is None else 4)\n"
         "if __name__ == '__main__':\n"
         "    sampler.agent.start(sys.argv[1])\n"
         "    process = multiprocessing.get_context('forkserver').Process(target=child)\n"

@@ -13,7 +13,7 @@ from sampler._runtime.worker import Worker
 from sampler.agent import Batch
 from sampler.agent.channel import PushChannel, fan_out
 from sampler.agent.config.settings import AdapterSettings
-from sampler.agent.delivery.delivery_log import HOUR, SETTLED, Journal
+from sampler.agent.delivery.delivery_log import HOUR, SETTLED, DeliveryLog
 from sampler.agent.delivery.ledger import Ledger
 from sampler.agent.delivery.outbox import Outbox
 from sampler.agent.delivery.sender import LONGEST_PAUSE, Sender
@@ -137,10 +137,10 @@ class Told:
     def __init__(self, caplog) -> None:
         self.ledger, self.clock = Ledger(), FakeClock()
         self._caplog = caplog
-        self.journal = Journal("it", self.ledger, self.clock)
-        self.failed = partial(self.journal.failed, "no one is there")
-        self.sent = partial(self.journal.succeeded, confirmed=False)
-        self.delivered = partial(self.journal.succeeded, confirmed=True)
+        self.delivery_log = DeliveryLog("it", self.ledger, self.clock)
+        self.failed = partial(self.delivery_log.failed, "no one is there")
+        self.sent = partial(self.delivery_log.succeeded, confirmed=False)
+        self.delivered = partial(self.delivery_log.succeeded, confirmed=True)
 
     def lines(self) -> list[str]:
         found = [record.getMessage() for record in self._caplog.records]

@@ -15,7 +15,7 @@ import pytest
 
 from sampler import Registry
 from sampler.agent import Agent
-from sampler.agent.config.settings import parse
+from sampler.agent.config.reading import parse
 from tests.chaos.ledger import check
 from tests.chaos.spooling import configuration, counting
 from tests.support.command import environment

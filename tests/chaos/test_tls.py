@@ -13,7 +13,7 @@ import trustme
 
 from sampler import Registry
 from sampler.agent import Agent, Batch, Unavailable
-from sampler.agent.config.settings import parse
+from sampler.agent.config.reading import parse
 from sampler_prometheus import Pushgateway
 from tests.adapters.shapes import gauge, snapshot
 from tests.chaos.ledger import check

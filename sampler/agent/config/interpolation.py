@@ -24,7 +24,7 @@ FILE = "file:"
 _WORDS = {"true": True, "false": False}
 
 
-class Given(str):  # noqa: SLOT000 - it has one more attribute
+class Interpolated(str):  # noqa: SLOT000 - it has one more attribute
     """A text with variables filled in, shown as it was written."""
 
     _written: str
@@ -44,7 +44,7 @@ class Given(str):  # noqa: SLOT000 - it has one more attribute
         return repr(self._written)
 
 
-def expanded(value: Any, where: str, problems: list[str]) -> Any:
+def interpolated(value: Any, where: str, problems: list[str]) -> Any:
     """Return a value of a configuration with every ``${NAME}`` in its texts filled in.
 
     Args:
@@ -54,9 +54,9 @@ def expanded(value: Any, where: str, problems: list[str]) -> Any:
     """
     if isinstance(value, dict):
         prefix = f"{where}." if where else ""
-        return {key: expanded(each, f"{prefix}{key}", problems) for key, each in value.items()}
+        return {key: interpolated(each, f"{prefix}{key}", problems) for key, each in value.items()}
     if isinstance(value, list):
-        return [expanded(each, where, problems) for each in value]
+        return [interpolated(each, where, problems) for each in value]
     if not isinstance(value, str) or "${" not in value:
         return value
 
@@ -80,10 +80,10 @@ def expanded(value: Any, where: str, problems: list[str]) -> Any:
     if fault := text_fault(text):
         problems.append(f"{where}: with variables filled in: {fault}")
         text = ""
-    return Given(text, value)
+    return Interpolated(text, value)
 
 
-def fitted(value: Any, option: Option) -> Any:
+def converted(value: Any, option: Option) -> Any:
     """Return a value as its option wants it: numbers out of variables, secrets out of files.
 
     Raises:
@@ -91,7 +91,7 @@ def fitted(value: Any, option: Option) -> Any:
     """
     if option.secret and isinstance(value, str) and value.startswith(FILE):
         return _first_line(value.removeprefix(FILE))
-    if not isinstance(value, Given) or option.kind in (str, tuple, dict):
+    if not isinstance(value, Interpolated) or option.kind in (str, tuple, dict):
         return value
     if option.kind is bool:
         return _WORDS.get(value, value)
@@ -103,7 +103,7 @@ def fitted(value: Any, option: Option) -> Any:
 
 def plain(value: Any) -> Any:
     """Return a value without any trace of where it came from, lists as tuples."""
-    if isinstance(value, Given):
+    if isinstance(value, Interpolated):
         return str(value)
     if isinstance(value, list):
         return tuple(map(plain, value))

@@ -22,7 +22,7 @@ LOADING = 30.0
 
 
 @attrs.frozen
-class Entry:
+class Plugin:
     """One announced adapter or sampler.
 
     Attributes:
@@ -42,14 +42,16 @@ class Entry:
         """Import the object.
 
         Raises:
-            Unusable: it cannot be imported; the message says why and what to do.
+            UnusablePlugin: it cannot be imported; the message says why and what to do.
         """
         try:
             return self._loaded()
         except ModuleNotFoundError as error:
-            raise Unusable(self, f"needs {error.name!r}: {self._remedy(error.name)}") from error
+            raise UnusablePlugin(
+                self, f"needs {error.name!r}: {self._remedy(error.name)}"
+            ) from error
         except (Exception, SystemExit) as error:
-            raise Unusable(self, f"cannot be imported: {told(error)}") from error
+            raise UnusablePlugin(self, f"cannot be imported: {told(error)}") from error
 
     def _loaded(self) -> Any:
         # A module that starts the agent while it is imported itself holds what another thread's
@@ -70,7 +72,7 @@ class Entry:
         return f"install what {self.distribution or 'it'} needs ({module})"
 
 
-class Unusable(Exception):
+class UnusablePlugin(Exception):
     """An announced entry that cannot be loaded.
 
     Attributes:
@@ -78,18 +80,18 @@ class Unusable(Exception):
         reason: why, and what to do.
     """
 
-    def __init__(self, entry: Entry, reason: str) -> None:
+    def __init__(self, entry: Plugin, reason: str) -> None:
         super().__init__(f"{entry.name!r} {reason}")
         self.entry = entry
         self.reason = reason
 
 
-def catalogue(group: str = GROUP) -> dict[str, Entry]:
+def installed_plugins(group: str = GROUP) -> dict[str, Plugin]:
     """Return what is announced in an entry-point group by name; the first of a name stands."""
     found = {}
     for name, point in announced(group).items():
         distribution, version = _origin(point)
-        found[name] = Entry(name, point.value, distribution, version, point)
+        found[name] = Plugin(name, point.value, distribution, version, point)
     return dict(sorted(found.items()))
 
 

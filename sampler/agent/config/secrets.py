@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from sampler._runtime.printable import line, said
-from sampler.agent.config.interpolation import FILE, Given
+from sampler.agent.config.interpolation import FILE, Interpolated
 
 if TYPE_CHECKING:
     import os
@@ -32,7 +32,7 @@ _formatter = logging.Formatter()
 
 
 @attrs.frozen
-class Secrecy:
+class SecretsPolicy:
     """What is known of the configuration's own file.
 
     Attributes:
@@ -54,7 +54,7 @@ class Secrecy:
                 file = text.removeprefix(FILE)
                 if mode := others_read(file):
                     return _said(f"others can read {file!r} (mode {mode}): chmod 600 {file}")
-            elif self.mode and not isinstance(text, Given):
+            elif self.mode and not isinstance(text, Interpolated):
                 return _said(
                     f"a secret stands here, and others can read this file (mode {self.mode}): "
                     f"chmod 600 {self.file}, or write file:/path or ${{NAME}} instead"

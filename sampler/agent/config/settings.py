@@ -1,41 +1,25 @@
-"""``sampler.toml``: read, checked as a whole, turned into settings."""
+"""The settings of an agent, and the keys of ``sampler.toml`` with their defaults and ranges."""
 
 from __future__ import annotations
 
 import os
-from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from sampler._runtime.printable import did_you_mean, line, printable
-from sampler.agent.config.files import state
-from sampler.agent.config.interpolation import expanded, fitted, plain
-from sampler.agent.config.limits import faults, name_fault
-from sampler.agent.config.options import option, options, parameters
-from sampler.agent.config.plugins import Unusable, catalogue
-from sampler.agent.config.secrets import Secrecy, described, masked, readable_mode, remember
-from sampler.agent.config.toml import read_toml
-from sampler.exceptions import MAX_PROBLEMS, ConfigurationError
+from sampler.agent.config.limits import name_fault
+from sampler.agent.config.options import option
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from sampler.agent.config.options import Option
-    from sampler.agent.config.plugins import Entry
-
-DEFAULT_FILE = "sampler.toml"
-VARIABLE = "SAMPLER_CONFIG"
-"""Of the environment: the configuration file, where none is given."""
 DEFAULTS = "built-in defaults"
-_LONGEST = 1_000
-"""Characters of a problem."""
+"""The ``file`` of settings that come from no file."""
 
 
 @attrs.frozen
-class Program:
+class ProgramSettings:
     """The keys at the top of the file: the program and its rhythm."""
 
     interval: float = option(
@@ -69,12 +53,12 @@ class Program:
 
 
 @attrs.frozen
-class Samplers:
+class SamplersSettings:
     """The ``[samplers]`` table: what is collected, within which limits."""
 
     enable: tuple[str, ...] | None = option(
         None,
-        "Samplers to collect: names, or 'package.module:OBJECT'; "
+        "SamplersSettings to collect: names, or 'package.module:OBJECT'; "
         "default: 'process' and whatever the program registered or imported.",
         kind=tuple,
     )
@@ -108,7 +92,7 @@ def _folder_fault(folder: str) -> str | None:
 
 
 @attrs.frozen
-class Delivery:
+class DeliverySettings:
     """Keys that every ``[adapters.NAME]`` table may have."""
 
     type: str | None = option(None, "Which adapter; default: the table's name.", kind=str)
@@ -195,200 +179,6 @@ class Settings:
     """
 
     file: str = DEFAULTS
-    program: Program = attrs.field(factory=Program)
-    samplers: Samplers = attrs.field(factory=Samplers)
+    program: ProgramSettings = attrs.field(factory=ProgramSettings)
+    samplers: SamplersSettings = attrs.field(factory=SamplersSettings)
     adapters: tuple[AdapterSettings, ...] = ()
-
-
-def default_settings() -> Settings:
-    """Return what runs unconfigured: everything registered, served to Prometheus on loopback."""
-    return parse({"adapters": {"prometheus": {}}}, DEFAULTS)
-
-
-def settings(config: str | Path | None = None) -> Settings:
-    """Read the file that is given, else ``$SAMPLER_CONFIG``, else ``./sampler.toml``.
-
-    Without any of them the built-in defaults stand.
-
-    Raises:
-        ConfigurationError: the file cannot be read, or has problems.
-    """
-    if config is not None:
-        return read(config)
-    if named := os.environ.get(VARIABLE):
-        return read(named)
-    return read(DEFAULT_FILE) if Path(DEFAULT_FILE).exists() else default_settings()
-
-
-def read(file: str | Path) -> Settings:
-    """Read a configuration file.
-
-    Raises:
-        ConfigurationError: it cannot be read or parsed, or has problems: all of them at once.
-    """
-    try:
-        table, status = read_toml(file)
-    except ValueError as error:
-        raise ConfigurationError(line(str(file)), [str(error)]) from None
-    return parse(table, str(file), readable_mode(status))
-
-
-def parse(table: Mapping[str, Any], file: str = "configuration", readable: str = "") -> Settings:
-    """Turn the tables of a configuration into settings.
-
-    Args:
-        table: what TOML gives.
-        file: named in errors.
-        readable: its mode, when others than its owner can read it.
-
-    Raises:
-        ConfigurationError: with every problem.
-    """
-    problems = list(islice(faults(dict(table)), MAX_PROBLEMS))
-    if problems:  # nothing is looked at that may be without end
-        raise ConfigurationError(file, problems)
-    table = expanded(table, "", problems)
-    own = {key: value for key, value in table.items() if key not in ("samplers", "adapters")}
-    known = ("samplers", "adapters")
-    program = _build(Program, own, "", problems, known) or Program()
-    samplers = _build(Samplers, _table(table, "samplers", problems), "samplers", problems)
-    adapters = []
-    entries = catalogue()
-    secrecy = Secrecy(file, readable, program.allow_readable_secrets)
-    for name, keys in _table(table, "adapters", problems).items():
-        if not isinstance(keys, dict):
-            problems.append(f"adapters.{name}: expected a table: write [adapters.{name}]")
-            continue
-        adapter_settings = _wire(name, keys, program, entries, problems, secrecy)
-        if adapter_settings is not None:
-            adapters.append(adapter_settings)
-    if problems:
-        raise ConfigurationError(file, map(_cut, map(masked, problems)))
-    return Settings(file, program, samplers or Samplers(), tuple(adapters))
-
-
-def _cut(problem: str) -> str:
-    shown = printable(problem[: _LONGEST + 1])
-    return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}..."
-
-
-def _table(table: Mapping[str, Any], key: str, problems: list[str]) -> dict[str, Any]:
-    value = table.get(key, {})
-    if isinstance(value, dict):
-        return value
-    problems.append(f"{key}: expected a table: write [{key}]")
-    return {}
-
-
-def _wire(
-    name: str,
-    keys: dict[str, Any],
-    program: Program,
-    entries: Mapping[str, Entry],
-    problems: list[str],
-    secrecy: Secrecy,
-) -> AdapterSettings | None:
-    where = f"adapters.{name}"
-    common = {key: value for key, value in keys.items() if key in options(Delivery)}
-    own = {key: value for key, value in keys.items() if key not in common}
-    delivery = _build(Delivery, common, where, problems)
-    kind = keys.get("type", name)
-    if not isinstance(kind, str):
-        return None  # a problem already
-    if kind not in entries:
-        key = f"{where}.type" if "type" in keys else where
-        hint = did_you_mean(str(kind), entries) or f" (there are {', '.join(entries)})"
-        remedy = "" if "type" in keys else ': set type = "..." or rename the table'
-        problems.append(f"{key}: no adapter {kind!r}{hint}{remedy}")
-        return None
-    try:
-        cls = entries[kind].load()
-    except Unusable as unusable:
-        problems.append(f"{where}: adapter {kind!r} {unusable.reason}")
-        return None
-    adapter = _build(cls, own, where, problems, tuple(options(Delivery)), secrecy)
-    if "spool" in common and (fault := _unspoolable(adapter or cls)):
-        problems.append(f"{where}.spool: {kind!r} {fault}: leave it out")
-    if adapter is None or delivery is None:
-        return None
-    interval = program.interval if delivery.interval is None else delivery.interval
-    return AdapterSettings(
-        name,
-        str(kind),
-        adapter,
-        interval,
-        delivery.timeout,
-        delivery.outbox,
-        {**common, **own},
-        {file: state(file) for file in getattr(adapter, "files", ())},
-        delivery.spool,
-        delivery.spool_bytes,
-        delivery.encode_timeout,
-        partial(_made, cls, own),
-    )
-
-
-def _unspoolable(adapter: Any) -> str:
-    """Say why what waits for an adapter cannot be kept on disk, or nothing."""
-    if not hasattr(adapter, "send"):
-        return "is asked, and keeps nothing"
-    stamped = getattr(adapter, "stamped", True)
-    if not stamped:
-        return "sends the newest only"
-    if not getattr(adapter, "idempotent", stamped):
-        return "may not send twice what a process that was killed had sent"
-    return ""
-
-
-def _build(
-    cls: Any,
-    table: dict[str, Any],
-    where: str,
-    problems: list[str],
-    others: tuple[str, ...] = (),
-    secrecy: Secrecy | None = None,
-) -> Any:
-    """Construct ``cls`` from a table; None, and every problem noted, when that cannot be."""
-    settings = options(cls)
-    known = settings or parameters(cls)
-    before = len(problems)
-    prefix = f"{where}." if where else ""
-    for key, value in table.items():
-        if known is not None and key not in known:
-            hint = did_you_mean(key, (*known, *others)) or f" (known: {', '.join(known)})"
-            problems.append(f"{prefix}{key}: unknown key{hint}")
-        elif key in settings:
-            if secrecy and (fault := secrecy.fault(settings[key], value)):
-                problems.append(f"{prefix}{key}: {fault}")
-            try:
-                table[key] = fitted(value, settings[key])
-            except ValueError as error:
-                problems.append(f"{prefix}{key}: {error}")
-                continue
-            if settings[key].secret:
-                remember(table[key])
-            if fault := _fault(settings[key], table[key]):
-                problems.append(f"{prefix}{key}: {fault}")
-    if len(problems) > before:
-        return None
-    try:
-        return _made(cls, table)
-    except (TypeError, ValueError) as error:  # what only the class itself can tell
-        said = str(error)
-        begins = said.partition(":")[0] in settings  # a key's name, as validators say it
-        problems.append(f"{prefix}{said}" if begins else f"{where}: {said}")
-        return None
-    except (Exception, SystemExit) as error:  # foreign code
-        problems.append(f"{where}: cannot be made: {described(error)}")
-        return None
-
-
-def _fault(option: Option, value: Any) -> str | None:
-    try:
-        return option.fault(value)
-    except (Exception, SystemExit) as error:  # an adapter's own check
-        return f"cannot be checked: {described(error)}"
-
-
-def _made(cls: Any, table: Mapping[str, Any]) -> Any:
-    return cls(**{key: plain(value) for key, value in table.items()})

@@ -118,9 +118,9 @@ class Adapter(Protocol):
 class ScrapedAdapter(Protocol):
     """The interface of an adapter that is asked instead of pushing. It owns a Collector.
 
-    Optional: ``succeed(before, collect, law)``, called instead of ``open`` when a configuration is
-    read again: opens in the place of the running adapter ``before``, of the same type and name,
-    sharing its listening socket where the address is the same. ``before`` is closed afterwards.
+    Optional: ``replace(before, collect, ledger)``, called instead of ``open`` when a reload puts
+    it in the place of the running adapter ``before``, of the same type and name: it takes over the
+    listening socket where the address is the same. ``before`` is closed afterwards.
     ``unsupported``, ``files`` and ``exposure`` as of :class:`Adapter`.
     """
 

@@ -16,7 +16,7 @@ SETTLED = 60.0
 """Seconds without a failure, or a drop, after which it is over where nothing proves it."""
 
 
-class Journal:
+class DeliveryLog:
     """Says what becomes of a destination, in as few lines as tell it all.
 
     It is told of every attempt, and logs on the thread that tells it, with no lock held.

@@ -11,7 +11,7 @@ from sampler._runtime.service import Service
 from sampler._runtime.threads import Event, foreign
 from sampler.agent.config.secrets import described, shown
 from sampler.agent.delivery.adapter import DELIVERED, UNCONFIRMED
-from sampler.agent.delivery.delivery_log import Journal
+from sampler.agent.delivery.delivery_log import DeliveryLog
 from sampler.exceptions import Rejected, Unavailable
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Sender:
         self._errors = 0
         self._clock = clock
         self._wait = wait or self._draining.wait
-        self._journal = Journal(name, outbox.ledger, clock)
+        self._delivery_log = DeliveryLog(name, outbox.ledger, clock)
         self._sibling: Batch | None = None
         """The second half of a batch that was refused, while its first one is asked about."""
         self._suspect: Batch | None = None
@@ -98,7 +98,7 @@ class Sender:
             self._closing, self._last_try, self._stopping = close, last_try, True
             self._given_up = self._at_end()
             self._pauses = 0
-            self._journal.ending = True
+            self._delivery_log.ending = True
         self._deadline = min(self._deadline, deadline)
         self._draining.set()
         self._outbox.drain()
@@ -186,19 +186,19 @@ class Sender:
             self._suspect, self._sibling = self._sibling, None
         else:
             if outcome is not UNCONFIRMED:
-                self._journal.complain("outcome", f"send returned {outcome!r}, no Outcome")
+                self._delivery_log.complain("outcome", f"send returned {outcome!r}, no Outcome")
             self._outbox.settle(unconfirmed=batch.samples)
         self._over_it(confirmed=outcome is DELIVERED)
 
     def _over_it(self, *, confirmed: bool) -> None:
         self.trouble = ""
         self._pauses = self._errors = 0
-        self._journal.succeeded(confirmed=confirmed)
+        self._delivery_log.succeeded(confirmed=confirmed)
 
     def _unavailable(self, trouble: str, retry_after: float | None = None) -> float:
         self.trouble = trouble
         self._outbox.put_back()
-        self._journal.failed(trouble)
+        self._delivery_log.failed(trouble)
         self._pauses = min(self._pauses + 1, 16)
         pause = min(FIRST_PAUSE * 2.0 ** (self._pauses - 1), LONGEST_PAUSE)
         if self._stopping:
@@ -213,7 +213,7 @@ class Sender:
         self._sibling = None
         refused = batch.samples if error.samples is None else min(error.samples, batch.samples)
         self._outbox.settle(delivered=batch.samples - refused, rejected=error.reason)
-        self._journal.complain(error.reason, f"{shown(str(error))}: such entries are dropped")
+        self._delivery_log.complain(error.reason, f"{shown(str(error))}: such entries are dropped")
         self._over_it(confirmed=True)
 
     def _halved(self, batch: Batch) -> bool:
@@ -228,7 +228,7 @@ class Sender:
             if len(samples) != 2 or min(samples) < 1 or sum(samples) != batch.samples:
                 raise ValueError(f"expected two halves of {batch.samples} entries, got {samples}")
         except BaseException as error:  # foreign code
-            self._journal.complain("split", f"split raised {described(error)}", error)
+            self._delivery_log.complain("split", f"split raised {described(error)}", error)
             return False
         self._sibling = halves[1]
         self._outbox.split(halves)
@@ -244,7 +244,7 @@ class Sender:
             self._outbox.settle(rejected="error")
         else:
             self._outbox.settle(unconfirmed=batch.samples)
-        self._journal.complain("error", trouble, error)
+        self._delivery_log.complain("error", trouble, error)
         self._errors = 0
         self.trouble = trouble
         return None

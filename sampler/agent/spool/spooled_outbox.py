@@ -125,7 +125,7 @@ class SpooledOutbox(Outbox[SpooledItem]):
             self._make_room()
             self._changed.notify_all()
 
-    def shed(self, segment: Segment) -> None:
+    def drop_segment(self, segment: Segment) -> None:
         """Drop what is in a segment, but for the batch in flight: that stays in memory."""
         with self._changed:
             for index in reversed(range(len(self._waiting))):

@@ -46,14 +46,14 @@ class StoredBatch:
         self.split: bool = False
 
 
-class Owner(Protocol):
+class SpooledQueue(Protocol):
     """What a spool tells."""
 
     def recover(self, found: Sequence[tuple[StoredBatch, int]]) -> None:
         """Take what an earlier process left: slots with their entries, oldest first."""
         ...
 
-    def shed(self, segment: Segment) -> None:
+    def drop_segment(self, segment: Segment) -> None:
         """Let go of what is in the oldest segment: it is deleted."""
         ...
 
@@ -83,14 +83,14 @@ class Spool:
         self._service = Service(self._run, f"sampler-spool-{name}")
         self._segments: Segments
         self._opened = False
-        self._owner: Owner
+        self._queue: SpooledQueue
         self._folder: Path
         self._synced = time.monotonic()
         self._unreadable = ""
 
-    def start(self, folder: Path, owner: Owner) -> None:
+    def start(self, folder: Path, queue: SpooledQueue) -> None:
         """Begin: take the folder, recover what is there."""
-        self._folder, self._owner = folder, owner
+        self._folder, self._queue = folder, queue
         self._segments = Segments(folder, self._max_bytes)
         self._service.start()
 
@@ -196,7 +196,7 @@ class Spool:
                 self._segments.damaged,
                 self._folder,
             )
-        self._owner.recover([(StoredBatch(None, place), samples) for place, samples in found])
+        self._queue.recover([(StoredBatch(None, place), samples) for place, samples in found])
 
     def _write(self, stored: StoredBatch) -> bool:
         """Write a batch; False: that was not necessary, or it waits in memory only."""
@@ -206,7 +206,7 @@ class Spool:
             stored.batch = None
             return False
         while (oldest := self._segments.excess(data)) is not None:
-            self._owner.shed(oldest)
+            self._queue.drop_segment(oldest)
             self._segments.delete(oldest)
         stored.place = self._segments.append(data)
         stored.batch = None

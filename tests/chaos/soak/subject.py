@@ -17,7 +17,7 @@ import attrs
 
 from sampler import Registry
 from sampler.agent import Agent
-from sampler.agent.config.settings import settings
+from sampler.agent.config.reading import find_settings
 from tests.chaos.soak.load import SAMPLERS, SERIES, weight
 
 CHURN = 500
@@ -79,7 +79,7 @@ def main() -> None:
         registry.register(each.mapping())
     moody = Moody()
     registry.register({"name": "moody", "sample": moody.sample})
-    agent = Agent(settings(sys.argv[1]), registry)
+    agent = Agent(find_settings(sys.argv[1]), registry)
     agent.start()
     children = []
     print("started", flush=True)
@@ -112,7 +112,7 @@ def _fork() -> int:
         try:
             registry = Registry()
             registry.register({"name": "own", "sample": lambda: [("alive", 1)]})
-            agent = Agent(settings(sys.argv[2]), registry)
+            agent = Agent(find_settings(sys.argv[2]), registry)
             agent.start()
             agent.stop()
             code = 0

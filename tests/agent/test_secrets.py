@@ -8,8 +8,8 @@ import logging
 import pytest
 
 from sampler import ConfigurationError
+from sampler.agent.config.reading import parse, read
 from sampler.agent.config.secrets import described, masked, remember, shown
-from sampler.agent.config.settings import parse, read
 from sampler.cli.main import main
 
 LITERAL = 'password = "hunter2x"'

@@ -7,7 +7,7 @@ import pytest
 
 from sampler import ConfigurationError
 from sampler.agent import DELIVERED, option
-from sampler.agent.config.settings import parse
+from sampler.agent.config.reading import parse
 
 
 @attrs.define(eq=False)
@@ -30,8 +30,8 @@ class Vault:
         return DELIVERED
 
 
-class Entry:
-    """What the catalogue knows of it."""
+class Plugin:
+    """What the installed_plugins knows of it."""
 
     def load(self):
         return Vault
@@ -40,7 +40,9 @@ class Entry:
 @pytest.fixture(autouse=True)
 def announced(monkeypatch):
     """The only adapter there is."""
-    monkeypatch.setattr("sampler.agent.config.settings.catalogue", lambda: {"vault": Entry()})
+    monkeypatch.setattr(
+        "sampler.agent.config.reading.installed_plugins", lambda: {"vault": Plugin()}
+    )
 
 
 def vault(**keys) -> Vault:
