@@ -7,6 +7,12 @@ from sampler._runtime.log import log
 from sampler._runtime.no_fork import no_fork
 from sampler.agent.agent import Agent
 from sampler.agent.config.options import Option, option, options
+from sampler.agent.config.settings import (
+    AdapterSettings,
+    ProgramSettings,
+    SamplersSettings,
+    Settings,
+)
 from sampler.agent.delivery.adapter import (
     DELIVERED,
     UNCONFIRMED,
@@ -28,6 +34,7 @@ __all__ = [
     "UNCONFIRMED",
     "UNSUPPORTED",
     "Adapter",
+    "AdapterSettings",
     "Agent",
     "Balance",
     "Batch",
@@ -36,9 +43,12 @@ __all__ = [
     "Ledger",
     "Option",
     "Outcome",
+    "ProgramSettings",
     "Rejected",
+    "SamplersSettings",
     "ScrapedAdapter",
     "Series",
+    "Settings",
     "Since",
     "Snapshot",
     "Unavailable",
