@@ -1,4 +1,4 @@
-"""One interval: a Collector, its ticks, and the adapters that get its snapshots."""
+"""The loop of one interval: a Collector, its ticks, and the adapters that get its snapshots."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class IntervalLoop:
-    """Pulls on schedule and hands each snapshot out.
+    """Pulls on schedule and hands each snapshot to the adapters.
 
     Attributes:
         collector: pulls the snapshots.
@@ -36,7 +36,7 @@ class IntervalLoop:
         self._worker = Worker(f"sampler-encode-{collector.name}")
 
     def tick(self, within: float | None = None) -> Snapshot:
-        """Pull once and hand the snapshot out.
+        """Pull once and hand the snapshot to the adapters.
 
         Args:
             within: seconds for the pull, and as many for encoding; default: their deadlines.
@@ -47,7 +47,7 @@ class IntervalLoop:
         return snapshot
 
     def _longest(self) -> float:
-        """Return the seconds that a tick may take: the deadlines of all that it calls."""
+        """Return how long a tick may take, in seconds: the deadlines of all that it calls."""
         return self.collector.longest + sum(each.encoder.deadline for each in self.channels)
 
     def stop(self, deadline: float) -> bool:

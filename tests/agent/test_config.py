@@ -109,10 +109,10 @@ def test_a_file_that_cannot_be_used_is_one_clear_line(tmp_path) -> None:
         read(tmp_path)
     broken = tmp_path / "broken.toml"
     broken.write_text("interval = \n")
-    with pytest.raises(ConfigurationError, match=r"broken.toml: is no TOML: .*line 1"):
+    with pytest.raises(ConfigurationError, match=r"broken.toml: is not valid TOML: .*line 1"):
         read(broken)
     broken.write_bytes(b"service = '\xff'\n")
-    with pytest.raises(ConfigurationError, match="is no UTF-8 text"):
+    with pytest.raises(ConfigurationError, match="is not UTF-8 text"):
         read(broken)
 
 

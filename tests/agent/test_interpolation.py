@@ -102,10 +102,10 @@ def test_a_text_is_filled_in_once(monkeypatch) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("${NOT_THERE}", "adapters.vault.host: the environment has no NOT_THERE: set it"),
-        ("${}", "adapters.vault.host: '${}' names no variable"),
-        ("${a b}", "adapters.vault.host: '${a b}' names no variable"),
-        ("${HOME", "adapters.vault.host: '${' names no variable"),
+        ("${NOT_THERE}", "adapters.vault.host: the environment has no variable NOT_THERE: set it"),
+        ("${}", "adapters.vault.host: '${}' does not name a variable"),
+        ("${a b}", "adapters.vault.host: '${a b}' does not name a variable"),
+        ("${HOME", "adapters.vault.host: '${' does not name a variable"),
     ],
 )
 def test_a_bad_reference_is_named(text, said, monkeypatch) -> None:
@@ -155,7 +155,7 @@ def test_a_secret_is_never_shown(tmp_path, monkeypatch) -> None:
     [
         (lambda path: None, "cannot be read: No such file"),
         (lambda path: path.write_text("\n"), "empty first line"),
-        (lambda path: path.write_bytes(b"\xff"), "no UTF-8"),
+        (lambda path: path.write_bytes(b"\xff"), "is not UTF-8"),
         (lambda path: path.mkdir(), "cannot be read: Is a directory"),
     ],
 )

@@ -43,7 +43,7 @@ def test_a_secret_in_a_file_that_others_can_read_is_refused(tmp_path, mode, fine
     said = problem(file)
     assert bool(said) != fine
     if said:
-        assert said.startswith("adapters.pushgateway.password: a secret stands here")
+        assert said.startswith("adapters.pushgateway.password: holds a secret, and others")
         assert f"mode {mode:04o}" in said
         for remedy in (f"chmod 600 {file}", "file:/path", "${NAME}", "allow_readable_secrets"):
             assert remedy in said

@@ -20,7 +20,7 @@ DEFAULTS = "built-in defaults"
 
 @attrs.frozen
 class ProgramSettings:
-    """The keys at the top of the file: the program and its rhythm."""
+    """The keys at the top of ``sampler.toml``: what the program is, and when it is pulled."""
 
     interval: float = option(
         10.0, "Seconds between pulls, aligned to the wall clock.", minimum=0.1, maximum=86_400
@@ -33,8 +33,8 @@ class ProgramSettings:
     )
     instance: str | None = option(
         None,
-        "Which of several; default: the lowest free slot number on this host. One that another "
-        "process of the service has gets a number behind it.",
+        "Which of several; default: the lowest free slot number on this host. A number is added "
+        "to one that another process of the service has.",
         kind=str,
         check=name_fault,
     )
@@ -43,41 +43,41 @@ class ProgramSettings:
     )
     fork: bool = option(
         True,
-        "Give each forked child an agent of its own, with the adapters that push; but not one "
+        "Give each forked child an agent of its own, with the adapters that push; not a child "
         "that a sampler or an adapter forks, or the program inside sampler.agent.no_fork().",
     )
     allow_readable_secrets: bool = option(
         default=False,
-        help="Accept secrets and private keys in files that others than their owner can read.",
+        help="Accept secrets and private keys in files that other users can read.",
     )
 
 
 @attrs.frozen
 class SamplersSettings:
-    """The ``[samplers]`` table: what is collected, within which limits."""
+    """The ``[samplers]`` table: what is collected, and its limits."""
 
     enable: tuple[str, ...] | None = option(
         None,
-        "SamplersSettings to collect: names, or 'package.module:OBJECT'; "
+        "Samplers to collect: names, or 'package.module:OBJECT'; "
         "default: 'process' and whatever the program registered or imported.",
         kind=tuple,
     )
     deadline: float | None = option(
         None,
-        "Seconds each sampler has; default: the interval, at most 5.",
+        "Seconds a pull of one sampler may take; default: the interval, at most 5.",
         kind=float,
         minimum=0.01,
         maximum=600,
     )
     max_samples: int = option(
         10_000,
-        "Samples taken from one sampler in one pull; a group of instruments bounds itself.",
+        "Samples taken from one sampler in one pull; groups of instruments have their own limit.",
         minimum=1,
         maximum=100_000_000,
     )
     max_series: int = option(
         2_000,
-        "Series of one metric; the surplus is folded.",
+        "Series of one metric; the surplus is folded into one.",
         minimum=1,
         maximum=100_000_000,
     )
@@ -87,15 +87,15 @@ def _folder_fault(folder: str) -> str | None:
     try:
         os.fsencode(folder)
     except UnicodeEncodeError:
-        return f"no path has such a character: {folder!r}"
+        return f"has a character that no path can have: {folder!r}"
     return None if Path(folder).is_absolute() else f"must be an absolute path, got {folder!r}"
 
 
 @attrs.frozen
 class DeliverySettings:
-    """Keys that every ``[adapters.NAME]`` table may have."""
+    """Keys that every ``[adapters.NAME]`` table may have, whatever its adapter."""
 
-    type: str | None = option(None, "Which adapter; default: the table's name.", kind=str)
+    type: str | None = option(None, "Which adapter it is; default: the table's name.", kind=str)
     interval: float | None = option(
         None,
         "Seconds between its pulls; default: the interval at the top.",
@@ -115,20 +115,20 @@ class DeliverySettings:
     )
     outbox: int = option(
         8 * 2**20,
-        "Bytes that may wait for the endpoint; the oldest make room.",
+        "Bytes that may wait for the endpoint; beyond that the oldest are dropped.",
         minimum=2**10,
         maximum=2**40,
     )
     spool: str | None = option(
         None,
-        "Folder in which what waits survives the process, for adapters whose batches carry their "
-        "time; each service, instance and adapter has its own in it; default: none.",
+        "Folder that keeps what waits when the process ends, for adapters whose batches carry "
+        "their time; each service, instance and adapter has its own in it; default: none.",
         kind=str,
         check=_folder_fault,
     )
     spool_bytes: int = option(
         64 * 2**20,
-        "Bytes that the spool may take; the oldest make room.",
+        "Bytes that the spool may take; beyond that the oldest are dropped.",
         minimum=2**16,
         maximum=2**40,
     )
@@ -136,21 +136,21 @@ class DeliverySettings:
 
 @attrs.frozen
 class AdapterSettings:
-    """One configured adapter.
+    """The settings of one adapter. Two are equal when a reload keeps the adapter.
 
     Attributes:
         name: its name in the configuration.
         type: its entry point's name.
-        adapter: the object.
+        adapter: the adapter.
         interval: seconds between its pulls.
-        timeout: seconds an attempt may take.
+        timeout: seconds that one attempt to deliver may take.
         outbox: bytes that may wait.
-        table: all of its keys, variables and secrets filled in.
-        files: what the adapter has read beside its table, as it was then.
-        spool: the folder of its spool, if it has one.
-        spool_bytes: bytes that this may take.
-        encode_timeout: seconds that encoding a snapshot may take; None: as the interval says.
-        make: returns another adapter that is configured alike, for a forked child.
+        table: its keys, with variables and secrets filled in.
+        files: the files that the adapter has read, each with its state then.
+        spool: the folder of its spool; None: it has none.
+        spool_bytes: bytes that the spool may take.
+        encode_timeout: seconds that encoding a snapshot may take; None: the interval, 5 to 300.
+        make: returns another adapter with the same keys, for a forked child; None: it gets none.
     """
 
     name: str
@@ -172,10 +172,10 @@ class Settings:
     """A whole configuration, checked.
 
     Attributes:
-        file: where it came from.
+        file: the name of the file it came from.
         program: the keys at the top.
         samplers: the ``[samplers]`` table.
-        adapters: one adapter_settings per ``[adapters.NAME]`` table.
+        adapters: one for each ``[adapters.NAME]`` table.
     """
 
     file: str = DEFAULTS

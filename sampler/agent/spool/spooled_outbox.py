@@ -98,7 +98,7 @@ class SpooledOutbox(Outbox[SpooledItem]):
         self.spool.close(LAST_PATIENCE)
         with self._changed:
             if not self._closed:
-                self._flying = self._flying and self._waiting[0].stored.place is None
+                self._in_flight = self._in_flight and self._waiting[0].stored.place is None
                 kept = [item for item in self._waiting if item.stored.place is not None]
                 self.ledger.left = self._owed + sum(item.batch.samples for item in kept)
                 left = (item for item in self._waiting if item.stored.place is None)
@@ -117,7 +117,7 @@ class SpooledOutbox(Outbox[SpooledItem]):
             self.ledger.count(
                 recovered=max(0, more), dropped={"spool": max(0, -more)}, queued=more
             )
-            flying = [self._waiting.popleft()] if self._flying else []
+            flying = [self._waiting.popleft()] if self._in_flight else []
             kept = [SpooledItem(OnDisk((), samples), stored=stored) for stored, samples in found]
             self._bytes += _INDEX * len(kept)
             self._on_disk += len(kept)
@@ -132,7 +132,7 @@ class SpooledOutbox(Outbox[SpooledItem]):
                 stored = self._waiting[index].stored
                 if stored.place is None or stored.place.segment is not segment:
                     continue
-                if index or not self._flying:
+                if index or not self._in_flight:
                     self._drop(index, "oldest")
                 else:
                     stored.place = None
@@ -154,8 +154,8 @@ class SpooledOutbox(Outbox[SpooledItem]):
 
     def _make_room(self) -> None:
         self._evict()
-        while self._bytes > self._max_bytes and len(self._waiting) > self._flying:
-            index = int(self._flying)
+        while self._bytes > self._max_bytes and len(self._waiting) > self._in_flight:
+            index = int(self._in_flight)
             if self._on_disk * _INDEX <= self._max_bytes // 2:  # giving up those gains nothing
                 in_memory = (
                     at
@@ -168,7 +168,7 @@ class SpooledOutbox(Outbox[SpooledItem]):
     def _evict(self) -> None:
         """Let the newest batches that are written leave memory."""
         for back, item in enumerate(reversed(self._waiting), 1):
-            if self._bytes <= self._max_bytes or back > len(self._waiting) - self._flying:
+            if self._bytes <= self._max_bytes or back > len(self._waiting) - self._in_flight:
                 break
             stored, batch = item.stored, item.batch
             if stored.place is not None and not stored.split and batch.size > _INDEX:
