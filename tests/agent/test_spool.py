@@ -159,10 +159,7 @@ class Lives(RuleBasedStateMachine):
 
     def numbers(self) -> list[int]:
         spool = self.box.spool
-        return [
-            number(spool._segments.read(slot.place))
-            for slot in [item.stored for item in self.box._waiting]
-        ]
+        return [number(spool._segments.read(item.stored.position)) for item in self.box._waiting]
 
     @invariant()
     def the_law_holds(self) -> None:
@@ -173,8 +170,8 @@ class Lives(RuleBasedStateMachine):
 
     @invariant()
     def what_is_on_the_disk_is_what_the_model_says(self) -> None:
-        slots = dict(zip(self.waiting, [item.stored for item in self.box._waiting], strict=True))
-        assert {n for n, slot in slots.items() if slot.place is not None} == self.written
+        items = dict(zip(self.waiting, self.box._waiting, strict=True))
+        assert {n for n, item in items.items() if item.stored.position is not None} == self.written
 
     @invariant()
     def memory_is_bounded(self) -> None:
@@ -227,7 +224,7 @@ def test_a_batch_larger_than_the_spool_waits_in_memory(tmp_path) -> None:
     box = outbox(tmp_path, spool_bytes=2**16)
     box.add([batch(1, 100_000), batch(2)])
     box.spool._round()
-    assert [slot.place is not None for slot in [item.stored for item in box._waiting]] == [
+    assert [item.stored.position is not None for item in box._waiting] == [
         False,
         True,
     ]
@@ -325,7 +322,7 @@ def test_a_record_that_breaks_while_it_waits_is_dropped_and_counted(tmp_path, ca
     assert balance.holds
     assert (balance.delivered, balance.dropped["spool"]) == (6, 2)
     assert [r.message for r in caplog.records if r.levelname == "ERROR"] == [
-        "adapter 'graphite': a batch of the spool is lost: it is damaged"
+        "adapter 'graphite': a batch in the spool cannot be read and is dropped: it is damaged"
     ]
     box.close()
 

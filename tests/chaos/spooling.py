@@ -66,8 +66,8 @@ def main(port: str, spool: str, first: str) -> None:
         while loop.ticker.ticks == ticks and not told:
             time.sleep(0.005)
         with box._changed:
-            slots = [item.stored for item in box._waiting]
-        while any(slot.place is None and slot.parts for slot in slots) and not told:
+            batches = [item.stored for item in box._waiting]
+        while any(each.position is None and each.parts for each in batches) and not told:
             time.sleep(0.005)
         if not told:
             print("n", n, flush=True)

@@ -23,7 +23,7 @@ class Sample:
         for n, size in enumerate(sizes):
             box.add([batch(n, size, samples=n + 1)])
             box.spool._round()
-            places[n] = [item.stored for item in box._waiting][-1].place
+            places[n] = box._waiting[-1].stored.position
         for _ in range(2):  # two that are done stand in the file, too
             taken = box.take()
             box.settle(delivered=taken.samples)

@@ -51,9 +51,7 @@ class Rig:
 
     def all_written(self) -> bool:
         with self.box._changed:
-            return all(
-                slot.place is not None for slot in [item.stored for item in self.box._waiting]
-            )
+            return all(item.stored.position is not None for item in self.box._waiting)
 
     def end(self) -> None:
         """Everything has arrived once the sink is back, and the spool is empty."""
@@ -104,8 +102,8 @@ def test_a_disk_that_fails_costs_nothing_but_safety(tmp_path, caplog, monkeypatc
         assert [line for line in sink.lines if b"sampler.spool.works.adapter-graphite 0 " in line]
     where, why = f"the spool in {folder(tmp_path)}", os.strerror(FAULTS[fault])
     assert [line for line in caplog.messages if "spool" in line] == [
-        f"adapter 'graphite': {where}: {why}; what waits is kept in memory only",
-        "adapter 'graphite': the spool is written again",
+        f"adapter 'graphite': {where}: {why}; batches wait in memory only",
+        "adapter 'graphite': the spool can be written again",
     ]
 
 

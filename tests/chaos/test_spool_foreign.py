@@ -82,13 +82,8 @@ def live(parent: Path, n: int, *, deliver: bool = False) -> list[int]:
     box.add([batch(n)])
     box.spool._round()
     assert not box.spool.trouble
-    assert [slot.place is not None for slot in [item.stored for item in box._waiting]] == [
-        True
-    ] * len([item.stored for item in box._waiting])
-    found = [
-        number(box.spool._segments.read(slot.place))
-        for slot in [item.stored for item in box._waiting]
-    ]
+    assert all(item.stored.position is not None for item in box._waiting)
+    found = [number(box.spool._segments.read(item.stored.position)) for item in box._waiting]
     if deliver:
         drain(box)
     box.close()
@@ -269,7 +264,7 @@ def test_a_program_that_closes_what_it_finds_gets_no_byte_of_ours(tmp_path) -> N
     assert sorted(others) == sorted(numbers)
     box.add([batch(2)])
     box.spool._round()
-    assert [slot.place is not None for slot in [item.stored for item in box._waiting]] == [
+    assert [item.stored.position is not None for item in box._waiting] == [
         True,
         True,
     ]
