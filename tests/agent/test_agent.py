@@ -410,7 +410,7 @@ def test_pauses_double_and_stay_in_their_bounds() -> None:
 
 
 def test_samplers_of_one_name_share_their_account() -> None:
-    """Two samplers told apart by constant labels give one account that adds up."""
+    """Two samplers told apart by constant labels give numbers that add up."""
     memory = Memory(size=1000)
     shop = Shop()
     agent = agent_with(shop, memory=memory)
@@ -427,7 +427,10 @@ def test_samplers_of_one_name_share_their_account() -> None:
         second.registry.register({**shop.mapping(), "labels": {"floor": floor}})
     second.start()
     name = 'sampler.samples.yielded{consumer="0.1s",sampler="shop"}'
-    wait_for(lambda: any(n == name and v >= 8 for n, v, _ in again.received), what="an account")
+    wait_for(
+        lambda: any(n == name and v >= 8 for n, v, _ in again.received),
+        what="its metrics",
+    )
     second.stop()
     assert not [n for n, *_ in again.received if n.startswith("sampler.samples.refused")]
     assert_law(second)

@@ -1,4 +1,4 @@
-"""The account: every term of the law counts, and nothing stands for another."""
+"""The ledger: every term of the law counts, and nothing stands for another."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TERMS = ["collected", "recovered", "delivered", "unconfirmed", "queued"]
 
 
 def balance(**terms: int) -> Balance:
-    """Return an account, of which some terms are not as they should be."""
+    """Return a balance in which some terms are wrong."""
     wanted = {"collected": 7, "recovered": 5, "delivered": 4, "unconfirmed": 3, "queued": 2}
     wanted = {term: value + terms.get(term, 0) for term, value in wanted.items()}
     dropped = {"oldest": 2 + terms.get("oldest", 0), "rejected": 1 + terms.get("rejected", 0)}

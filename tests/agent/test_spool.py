@@ -452,7 +452,7 @@ def test_nothing_is_synced_that_has_left_and_the_rest_once_per_interval(
 
 
 def test_an_outbox_without_a_spool_does_not_wait_for_what_is_in_one(tmp_path) -> None:
-    """As on a reload that takes the spool away: dropped from this account, kept on the disk."""
+    """As on a reload that takes the spool away: dropped in this ledger, kept on the disk."""
     box = outbox(tmp_path)
     box.add([batch(1), batch(2)])
     box.close()
@@ -465,7 +465,7 @@ def test_an_outbox_without_a_spool_does_not_wait_for_what_is_in_one(tmp_path) ->
 
 
 def test_what_is_recovered_after_the_end_is_left_for_the_next(tmp_path) -> None:
-    """A disk that hung until then changes no account any more."""
+    """A disk that hung until then changes no count any more."""
     box = outbox(tmp_path)
     box.close()
     before = box.ledger.balance()
@@ -477,7 +477,7 @@ def test_what_is_recovered_after_the_end_is_left_for_the_next(tmp_path) -> None:
 def test_a_folder_that_is_taken_at_the_second_attempt_is_counted_once(
     tmp_path, monkeypatch
 ) -> None:
-    """A process without a descriptor left tries again; no file stands twice in its account."""
+    """A process without a descriptor left tries again; no file is counted twice."""
     for n in (1, 2):  # each life begins a file of its own
         box = outbox(tmp_path)
         box.add([batch(n)])

@@ -166,7 +166,7 @@ class Rig:
         wait_for(lambda: self.balance(name).queued == 0, limit=30, what=f"{name} to catch up")
 
     def stop(self) -> None:
-        """Stop the agent; every account is complete then."""
+        """Stop the agent; every balance is complete then."""
         self.agent.stop()
         for name, balance in self.agent.balances().items():
             assert balance.holds, (name, balance)

@@ -311,7 +311,7 @@ def main() -> None:
         time.sleep(0.02)
     sampler.agent.stop()
     balances = {name: attrs.asdict(each) for name, each in agent.balances().items()}
-    print(json.dumps({"pid": PARENT, "accounts": balances}))
+    print(json.dumps({"pid": PARENT, "balances": balances}))
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ class Rig:
     ) -> None:
         limits.setdefault("deadline", GENEROUS)
         self._tight = limits["deadline"] < GENEROUS
-        self.balances: dict[str, Any] = {}
+        self.statistics: dict[str, Any] = {}
         """What became of each sampler's samples, the last pull's included; set at the end."""
         self.memory = Memory(size=100)
         self.goods = [Good(f"good.n{n}") for n in range(goods)]
@@ -88,7 +88,7 @@ class Rig:
     def stop(self, timeout: float | None = None) -> None:
         """Stop the agent, within so many seconds."""
         for collector in self.agent._consumers.collectors:
-            self.balances |= {each.sampler: each for each in collector.statistics()}
+            self.statistics |= {each.sampler: each for each in collector.statistics()}
         self.agent.stop(timeout)
 
     def __exit__(self, kind: object, *_: object) -> None:
@@ -132,7 +132,7 @@ class Rig:
         arrived = Counter(series for series, _, _ in self.memory.received)
         for good in self.goods:
             counted, minus = f"{good.name}.calls", f'{good.name}.minus{{sign="-"}}'
-            late = self.balances[good.name].failures.get("deadline", 0)
+            late = self.statistics[good.name].failures.get("deadline", 0)
             assert late <= self._tight
             assert good.calls > 1
             assert arrived[counted] == arrived[minus] == good.calls - late

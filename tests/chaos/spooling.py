@@ -2,7 +2,7 @@
 
 Each line `n N` on standard output: whatever was pulled up to N has been delivered or is on the
 disk. `recovered S` comes first: the spool was ready S seconds after the start. SIGTERM stops it,
-and it says its account; SIGUSR1 lets it replace itself by exec; SIGHUP forks a child.
+and it says its balance; SIGUSR1 lets it replace itself by exec; SIGHUP forks a child.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def main(port: str, spool: str, first: str) -> None:
     balance = agent.balances()["graphite"]
     keys = ("collected", "recovered", "delivered", "unconfirmed", "queued", "holds")
     said = {key: getattr(balance, key) for key in keys}
-    print("account", json.dumps({**said, "dropped": sum(balance.dropped.values())}), flush=True)
+    print("balance", json.dumps({**said, "dropped": sum(balance.dropped.values())}), flush=True)
 
 
 if __name__ == "__main__":

@@ -30,8 +30,8 @@ import sampler
 agent = sampler.agent.start(sys.argv[1])
 input()
 sampler.agent.stop()
-(account,) = agent.balances().values()
-print(json.dumps(attrs.asdict(account)))
+(balance,) = agent.balances().values()
+print(json.dumps(attrs.asdict(balance)))
 """
 
 

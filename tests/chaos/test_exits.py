@@ -70,11 +70,11 @@ def test_sigterm_ends_the_command_in_time_behind_a_black_hole(tmp_path) -> None:
 PROGRAM = """
 import atexit, attrs, json, os, sys, time
 import sampler
-account = lambda: [attrs.asdict(a) for a in agent.balances().values()]
+balances = lambda: [attrs.asdict(each) for each in agent.balances().values()]
 begun = None
 def write():
     with open(sys.argv[2], "w") as out:
-        json.dump([time.monotonic() - begun, *account()], out)
+        json.dump([time.monotonic() - begun, *balances()], out)
 atexit.register(write)
 agent = sampler.agent.start(sys.argv[1])
 begun = time.monotonic()

@@ -54,7 +54,7 @@ class Told:
     def hold(self) -> None:
         """Insist that the parent delivered everything, once, and nobody else anything."""
         assert self.by == {self.said["pid"]}
-        for name, balance in self.said["accounts"].items():
+        for name, balance in self.said["balances"].items():
             if name == "graphite":
                 check(Balance(**balance), len(self.lines))
             assert Balance(**balance).holds

@@ -85,15 +85,15 @@ def test_two_hundred_forks_under_load(tmp_path) -> None:
         assert sink.torn == []
     assert said["statuses"] == {"0": 200}
     parent = found.pop(said["pid"])
-    check(Balance(**said["account"]), lines(parent))
-    assert said["account"]["unconfirmed"] == said["account"]["queued"] == 0
-    assert sum(said["account"]["dropped"].values()) == 0
+    check(Balance(**said["balance"]), lines(parent))
+    assert said["balance"]["unconfirmed"] == said["balance"]["queued"] == 0
+    assert sum(said["balance"]["dropped"].values()) == 0
     assert parent["shop.orders"][-1] == said["orders"]
     assert len(said["children"]) == 80
     for child in said["children"]:
         paths = found.pop(child["pid"])
-        check(Balance(**child["account"]), lines(paths))
-        assert child["account"]["unconfirmed"] == 0
+        check(Balance(**child["balance"]), lines(paths))
+        assert child["balance"]["unconfirmed"] == 0
         assert max(paths["shop.orders"]) == child["n"]
         assert child["instance"] != "0", "a slot of its own"
     # Children that ended at once have delivered, too; those that became another program have not.

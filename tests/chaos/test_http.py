@@ -52,7 +52,7 @@ class Line:
         self.clock.advance(seconds)
 
     def run(self):
-        """Send until nothing waits; return the account."""
+        """Send until nothing waits; return the balance."""
         self._sender.start()
         wait_for(self.outbox.empty, what="an empty outbox")
         self._sender.finish(self.clock.monotonic() + 1.0)

@@ -94,7 +94,7 @@ def test_service_host_and_instance_may_be_anything(word, tmp_path, caplog) -> No
 @pytest.mark.parametrize("word", [pytest.param(word, id=name) for name, word in WORDS.items()])
 @pytest.mark.parametrize("kind", NEEDED)
 def test_an_adapters_name_may_be_anything(word, kind, caplog) -> None:
-    """In threads, logs, labels and its account."""
+    """In threads, logs, labels and its own metrics."""
     found = called("shop", {kind: NEEDED[kind]})
     (adapter_settings,) = found.adapters
     agent = Agent(
@@ -234,8 +234,8 @@ PROGRAM = """
 import json, sampler.agent
 agent = sampler.agent.start()
 sampler.agent.stop()
-(account,) = agent.balances().values()
-print(json.dumps([agent.identity["service"].isprintable(), account.delivered > 0]))
+(balance,) = agent.balances().values()
+print(json.dumps([agent.identity["service"].isprintable(), balance.delivered > 0]))
 """
 
 

@@ -208,8 +208,8 @@ def test_a_fork_while_an_agent_starts_or_stops(tmp_path: Path) -> None:
                 agent = sampler.agent.start()
                 orders.inc(1)
                 sampler.agent.stop()
-                account = agent.balances()["graphite"]
-                return [account.holds, account.queued, sum(account.dropped.values())]
+                balance = agent.balances()["graphite"]
+                return [balance.holds, balance.queued, sum(balance.dropped.values())]
             for _ in range(25):
                 child(lives)
             over.set()

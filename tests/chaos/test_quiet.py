@@ -82,7 +82,7 @@ class Day:
         return self.channel.balance().queued == 0
 
     def run(self):
-        """Live through it; return the account at its end."""
+        """Live through it; return the balance at its end."""
         self.tick()
         self._sender.start()
         wait_for(lambda: self._over and self._settled(), limit=100, what="the day to pass")
@@ -132,7 +132,7 @@ def test_an_outage_of_a_day_is_quiet(name, caplog):
 
 
 class Told:
-    """A journal, what it is told, and the lines that it writes."""
+    """A delivery log, what is reported to it, and the lines that it writes."""
 
     def __init__(self, caplog) -> None:
         self.ledger, self.clock = Ledger(), FakeClock()
@@ -150,7 +150,7 @@ class Told:
 
 @pytest.fixture
 def told(caplog):
-    """A journal under the test's clock."""
+    """A delivery log under the test's clock."""
     return Told(caplog)
 
 

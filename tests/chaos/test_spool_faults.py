@@ -74,7 +74,7 @@ FAULTS = {
 @pytest.mark.scenario(32)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_disk_that_fails_costs_nothing_but_safety(tmp_path, caplog, monkeypatch, fault) -> None:
-    """Pulls and the account go on in memory; two lines of log; written again when it heals."""
+    """Pulls and the queue go on in memory; two lines of log; written again when it heals."""
     broken: list[int] = []
     real = os.pwrite
 
@@ -289,7 +289,7 @@ def test_whoever_comes_second_takes_over(tmp_path, caplog) -> None:
         second.agent.stop()
         check(second.balance(), len(sink.lines))
         assert any(b"count.n 1001 " in line for line in sink.lines)
-    assert len([line for line in caplog.messages if "kept in memory only" in line]) == 1
+    assert len([line for line in caplog.messages if "wait in memory only" in line]) == 1
 
 
 def program(port: int, spool: Path, first: int = 0) -> subprocess.Popen[bytes]:

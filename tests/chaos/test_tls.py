@@ -91,7 +91,7 @@ def presenting(folder, *names, **how):
 
 
 def agent(folder, gateway):
-    """Return an agent that pushes one entry, beside its own account, to localhost."""
+    """Return an agent that pushes one entry, beside its own metrics, to localhost."""
     registry = Registry()
     registry.register({"name": "job", "sample": lambda: [("rows", 7)]})
     keys = {

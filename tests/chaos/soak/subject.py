@@ -1,7 +1,7 @@
 """The program under test: 10,000 counters, some samplers that misbehave on demand, one agent.
 
 ``python -m tests.chaos.soak.subject FILE CHILDS_FILE`` reads orders from standard input, one a
-line; ``stop`` ends the agent and prints its accounts, how often each part of the load was pulled,
+line; ``stop`` ends the agent and prints its balances, how often each part of the load was pulled,
 and how the forked children ended.
 """
 
@@ -101,7 +101,7 @@ def main() -> None:
         for name, balance in agent.balances().items()
     }
     pulls = {each.name: each.pulls for each in loads}
-    print(json.dumps({"accounts": balances, "pulls": pulls, "children": _ended(children)}))
+    print(json.dumps({"balances": balances, "pulls": pulls, "children": _ended(children)}))
 
 
 def _fork() -> int:
