@@ -213,7 +213,7 @@ def test_a_rejected_entry_costs_itself_only() -> None:
 
 
 def test_a_defect_in_send_does_not_block_what_is_behind(monkeypatch, caplog) -> None:
-    """After a few attempts a batch that breaks its adapter is dropped{error}, and said so."""
+    """After a few attempts a batch that breaks its adapter is dropped{error} and logged."""
     monkeypatch.setattr("sampler.agent.delivery.sender.FIRST_PAUSE", 0.005)
     memory = Memory()
     memory.fault = "broken"
@@ -409,7 +409,7 @@ def test_pauses_double_and_stay_in_their_bounds() -> None:
     assert sender._unavailable("away", retry_after=120.0) == 120.0
 
 
-def test_samplers_of_one_name_share_their_account() -> None:
+def test_samplers_of_one_name_share_their_metrics() -> None:
     """Two samplers told apart by constant labels give numbers that add up."""
     memory = Memory(size=1000)
     shop = Shop()

@@ -1,4 +1,4 @@
-"""Who measures: one identity has one owner, whatever the program and its surroundings are."""
+"""The identity: one has one owner, whatever the program and its surroundings are."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_living_processes_differ_and_a_restart_gets_its_number_back() -> None:
 
 @pytest.mark.scenario(50)
 def test_other_temporary_folders_see_it(tmp_path) -> None:
-    """As of PrivateTmp=yes, of containers on the host's network, of a user without a home."""
+    """As with PrivateTmp=yes, in containers on the host's network, for a user without a home."""
     with holding(TMPDIR=str(tmp_path), XDG_RUNTIME_DIR=str(tmp_path), HOME="/nowhere") as first:
         assert (first, identity("svc")["instance"]) == ("0", "1")
 
@@ -167,7 +167,7 @@ def test_what_is_said_stands() -> None:
 
 @pytest.mark.scenario(50)
 def test_a_configured_instance_has_one_owner_too(kind, caplog) -> None:
-    """The second gets a number behind it, one line says so; later it is the first one's again."""
+    """The second gets a number appended, and one log line says so; later the instance is free."""
     first, second = identity("svc", instance="blue"), identity("svc", instance="blue")
     assert (first["instance"], second["instance"]) == ("blue", "blue-0")
     (line,) = [record.getMessage() for record in caplog.records]
@@ -184,7 +184,7 @@ def test_a_configured_instance_has_one_owner_too(kind, caplog) -> None:
 
 @pytest.mark.scenario(50)
 def test_a_restart_waits_for_a_process_that_is_about_to_end(monkeypatch) -> None:
-    """One that lets go within the patience costs no other name."""
+    """A lock that is released in time costs no other name."""
     held = identity("svc", instance="blue")
     tried = []
 
@@ -204,7 +204,7 @@ def test_a_restart_waits_for_a_process_that_is_about_to_end(monkeypatch) -> None
 
 @pytest.mark.scenario(50)
 def test_services_and_instances_are_told_apart() -> None:
-    """No two pairs of words have one name, whatever stands in them; each name fits."""
+    """No two pairs of words have one lock, whatever they hold."""
     words = ["", "a", "b", "a\0", "\0a", "a\0b", "\ud800", "a" * 10_000]
     pairs = [(service, instance) for service in words for instance in words]
     assert all(instance_lock.lock(*pair) for pair in pairs)
@@ -224,7 +224,7 @@ def test_services_and_instances_are_told_apart() -> None:
 def test_where_nobody_can_know_the_name_is_for_this_run_only(
     monkeypatch, caplog, fault, instance
 ) -> None:
-    """A sandbox, no descriptor left, a system without locks: other names, one line each."""
+    """A sandbox, no descriptor left, a system without locks: another name and a log line each."""
 
     def take(name: str) -> None:
         raise fault
@@ -239,7 +239,7 @@ def test_where_nobody_can_know_the_name_is_for_this_run_only(
 
 @pytest.mark.scenario(50)
 def test_the_numbers_have_an_end(monkeypatch, caplog) -> None:
-    """Whoever takes all of them makes nobody hang or share."""
+    """A program that takes all of them makes no other hang or share one."""
     tried = []
     monkeypatch.setattr(instance_lock, "_lock", tried.append)
     assert not identity("svc")["instance"].isdecimal()
@@ -251,7 +251,7 @@ def test_the_numbers_have_an_end(monkeypatch, caplog) -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform has no fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 def test_a_forked_child_lets_go(kind) -> None:
-    """What its parent gives back is free, though the child lives; what the parent has is taken."""
+    """An instance that the parent gives back is free, though the child lives."""
     one, two = identity("svc"), identity("svc")
     reading, writing = os.pipe()
     if not (pid := os.fork()):
@@ -273,7 +273,7 @@ def test_a_forked_child_lets_go(kind) -> None:
 @pytest.mark.scenario(50)
 @pytest.mark.parametrize("how", ["close_fds", "posix_spawn"])
 def test_a_program_that_is_started_does_not_have_it(how, kind) -> None:
-    """Not with ``close_fds=False`` either: the descriptor is no other program's."""
+    """Not with ``close_fds=False`` either: no program inherits the descriptor."""
     one = identity("svc")
     told, tell = os.pipe()
     os.set_inheritable(tell, True)
@@ -298,7 +298,7 @@ def test_a_program_that_is_started_does_not_have_it(how, kind) -> None:
 
 @pytest.mark.scenario(50)
 def test_a_descriptor_that_is_another_file_by_now_is_left_alone(kind) -> None:
-    """A program closed all it found, and opened a file of its own: that one stays open."""
+    """A program closed all descriptors and opened a file of its own: that file stays open."""
     one = identity("svc")
     (held,) = instance_lock._locks.values()
     os.close(held.number)
@@ -312,7 +312,7 @@ def test_a_descriptor_that_is_another_file_by_now_is_left_alone(kind) -> None:
 
 
 def test_a_lock_that_somebody_removes_or_plants_is_seen_through(monkeypatch, tmp_path) -> None:
-    """Elsewhere than on Linux: whoever locks a file that is not there any more has nothing."""
+    """On other systems than Linux: a lock on a file that has been removed is none."""
     monkeypatch.setattr(instance_lock, "_FOLDER", str(tmp_path))
     monkeypatch.setattr(instance_lock, "_lock", instance_lock._lock_file)
     opened, real = [], instance_lock._open_file
@@ -346,7 +346,7 @@ def settings(**keys) -> Settings:
 
 @pytest.mark.scenario(50)
 def test_an_agent_has_its_identity_while_it_runs_and_no_longer() -> None:
-    """An agent that only checks takes nothing from one that starts meanwhile."""
+    """An agent that only checks takes no instance from one that starts meanwhile."""
     checking, running = Agent(settings(instance="blue")), Agent(settings(instance="blue"))
     assert checking.identity["instance"] == "blue"
     running.start()
@@ -375,7 +375,7 @@ def test_a_start_that_fails_leaves_nothing() -> None:
 
 @pytest.mark.scenario(50)
 def test_a_reload_that_changes_who_gives_the_old_name_back() -> None:
-    """There and back again."""
+    """In both directions."""
     agent = Agent(settings())
     agent.start()
     for instance in ("blue", "green", None):
@@ -421,7 +421,7 @@ def test_sub_interpreters_of_one_process_differ() -> None:
 @pytest.mark.scenario(62)
 @given(ANY, ANY)
 def test_every_word_can_be_written_and_two_stay_two(one: str, two: str) -> None:
-    """Whatever the bytes of a name were: it is UTF-8 on one line, and not very long."""
+    """Whatever bytes a name has, it becomes one short line of UTF-8."""
     found = [identity(word or "x", word, word, locked=False) for word in (one, two)]
     for each in found:
         for word in ("service", "host", "instance"):
@@ -434,7 +434,7 @@ def test_every_word_can_be_written_and_two_stay_two(one: str, two: str) -> None:
 @pytest.mark.scenario(62)
 @pytest.mark.parametrize("argv", [[], [""], ["-c"], [b"x"], [None], ["a\udcff.py"], ["a\0\n"]])
 def test_the_programs_name_may_be_anything(monkeypatch, argv) -> None:
-    """Whoever embeds Python may put anything into ``sys.argv``."""
+    """A program that embeds Python may put anything into ``sys.argv``."""
     monkeypatch.setattr(sys, "argv", argv)
     assert identity(locked=False)["service"].encode()
     monkeypatch.delattr(sys, "argv")
@@ -443,6 +443,6 @@ def test_the_programs_name_may_be_anything(monkeypatch, argv) -> None:
 
 @pytest.mark.scenario(62)
 def test_the_hosts_name_may_be_anything(monkeypatch) -> None:
-    """The kernel takes any bytes for it."""
+    """The kernel accepts any bytes."""
     monkeypatch.setattr(socket, "gethostname", lambda: "h\udcff\n")
     assert identity(locked=False)["host"].encode().decode().isprintable()

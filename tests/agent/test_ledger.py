@@ -21,14 +21,14 @@ def balance(**terms: int) -> Balance:
     return Balance(dropped=dropped, **wanted)
 
 
-def test_an_account_holds_when_both_sides_are_equal() -> None:
+def test_a_balance_holds_when_both_sides_are_equal() -> None:
     """What came in is what went out, was given up, or waits."""
     assert balance().holds
 
 
 @pytest.mark.parametrize("term", [*TERMS, "oldest", "rejected"])
 @pytest.mark.parametrize("by", [1, -1])
-def test_an_account_does_not_hold_when_one_term_is_off(term: str, by: int) -> None:
+def test_a_balance_does_not_hold_when_one_term_is_off(term: str, by: int) -> None:
     """By one, in either direction; and it holds again when the other side is off as much."""
     assert not balance(**{term: by}).holds
     other = "delivered" if term in {"collected", "recovered"} else "collected"
@@ -78,7 +78,7 @@ class Slow(int):
 
 @pytest.mark.parametrize("term", TERMS)
 def test_no_count_is_lost_to_another_thread(term: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who counts meanwhile waits, whatever the interpreter lets run at the same time."""
+    """A thread that counts meanwhile waits, whatever the interpreter runs at the same time."""
     monkeypatch.setattr("tests.contract.build.SLACK", 0.0)
     ledger = Ledger()
     slow = Slow(1, ledger)

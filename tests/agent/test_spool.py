@@ -286,8 +286,8 @@ def test_what_is_left_at_a_clean_stop_is_queued_and_then_recovered(tmp_path) -> 
     again.close()
 
 
-def test_an_account_that_goes_on_counts_what_it_finds_again_once(tmp_path) -> None:
-    """As on a reload: what the earlier outbox left was queued, and is so still."""
+def test_a_ledger_that_goes_on_counts_what_it_finds_again_once(tmp_path) -> None:
+    """As on a reload: entries that the earlier outbox left were queued, and still are."""
     box = outbox(tmp_path)
     box.add([batch(n) for n in range(3)])
     box.close()
@@ -465,7 +465,7 @@ def test_an_outbox_without_a_spool_does_not_wait_for_what_is_in_one(tmp_path) ->
 
 
 def test_what_is_recovered_after_the_end_is_left_for_the_next(tmp_path) -> None:
-    """A disk that hung until then changes no count any more."""
+    """As from a disk that hung until then: no count changes any more."""
     box = outbox(tmp_path)
     box.close()
     before = box.ledger.balance()
