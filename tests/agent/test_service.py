@@ -60,7 +60,7 @@ def test_a_thread_in_its_pause_is_unhealthy_until_it_serves_again(name, monkeypa
 
     service = Service(serve, name)
     service.start()
-    wait_for(lambda: "ValueError: broken" in unhealthy().get(name, ""), what="it to ail")
+    wait_for(lambda: "ValueError: broken" in unhealthy().get(name, ""), what="it to be unhealthy")
     service._ending.set()
     wait_for(lambda: len(calls) == 2, what="the second call")
     assert name not in unhealthy()
@@ -91,13 +91,13 @@ def test_work_that_does_not_end_in_time_makes_its_thread_unhealthy(name, monkeyp
     go_on, over = Event(), Event()
 
     def serve() -> None:
-        with services.within(0.01):
+        with service.within(0.01):
             go_on.wait()
         over.wait()
 
     service = Service(serve, name)
     service.start()
-    wait_for(lambda: unhealthy().get(name) == "its work has not ended in time", what="it to ail")
+    wait_for(lambda: unhealthy().get(name) == "its work has not ended in time", what="it to be unhealthy")
     go_on.set()
     wait_for(lambda: name not in unhealthy(), what="it to be well")
     over.set()
@@ -107,7 +107,7 @@ def test_work_that_does_not_end_in_time_makes_its_thread_unhealthy(name, monkeyp
 def test_a_thread_that_never_reached_its_loop_is_unhealthy(name) -> None:
     """As a thread that something ends from outside."""
     service = Service(lambda: None, name)
-    service._wanted.add(service)
+    services._wanted.add(service)
     assert unhealthy()[name] == "it has ended"
     assert service.join(0)
     assert name not in unhealthy()
