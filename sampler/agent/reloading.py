@@ -48,7 +48,7 @@ class Difference:
         def stays(name: str) -> bool:
             if earlier[name] != later[name]:
                 return False
-            # A page gets another Collector; what a pusher's differences start from ends with its.
+            # A page only needs another Collector; a pusher's baselines end with its Collector.
             return same_consumers or isinstance(earlier[name].adapter, ScrapedAdapter)
 
         both = [name for name in later if name in earlier]

@@ -60,7 +60,7 @@ def test_a_thread_in_its_pause_is_unhealthy_until_it_serves_again(name, monkeypa
 
     service = Service(serve, name)
     service.start()
-    wait_for(lambda: "ValueError: broken" in unhealthy().get(name, ""), what="it to be unhealthy")
+    wait_for(lambda: "ValueError: broken" in unhealthy().get(name, ""), what="the delay")
     service._ending.set()
     wait_for(lambda: len(calls) == 2, what="the second call")
     assert name not in unhealthy()
@@ -97,9 +97,9 @@ def test_work_that_does_not_end_in_time_makes_its_thread_unhealthy(name, monkeyp
 
     service = Service(serve, name)
     service.start()
-    wait_for(lambda: unhealthy().get(name) == "its work has not ended in time", what="it to be unhealthy")
+    wait_for(lambda: unhealthy().get(name) == "its work has not ended in time", what="the delay")
     go_on.set()
-    wait_for(lambda: name not in unhealthy(), what="it to be well")
+    wait_for(lambda: name not in unhealthy(), what="its recovery")
     over.set()
     assert service.join(10)
 

@@ -111,7 +111,7 @@ def test_a_sender_survives_whatever_its_adapter_raises(kind: Any) -> None:
 
 @pytest.mark.parametrize("kind", [Unavailable, Rejected, ValueError])
 def test_what_an_adapter_says_is_logged_in_printable_lines(kind: Any, caplog: Any) -> None:
-    """A terminal that shows the log obeys nobody's escapes."""
+    """Escape sequences do not reach the terminal that shows the log."""
     said = "away\n2026 sampler: forged\x1b[2J"
     raising = Raising(kind("own", message=said) if kind is Rejected else kind(said))
     with Rig(beside=raising):
@@ -137,7 +137,7 @@ class Own:
 
 
 def test_an_adapter_whose_import_hangs_is_a_problem_of_its_table(tmp_path, monkeypatch) -> None:
-    """Whoever reads the configuration goes on, and is told which adapter it was."""
+    """Reading the configuration goes on, and the problem names the adapter."""
     over = tmp_path / "over"
     (tmp_path / "hanging_adapter.py").write_text(
         f"import os, time\nwhile not os.path.exists({str(over)!r}): time.sleep(0.01)\n"

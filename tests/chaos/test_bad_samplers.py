@@ -124,7 +124,7 @@ ODD: dict[str, list[Any]] = {
 
 @pytest.mark.scenario(15)
 def test_rubbish_is_refused_and_counted_by_reason_exactly() -> None:
-    """What is a number arrives as that number; the rest costs itself only."""
+    """Every number arrives; anything else is refused alone."""
 
     def sample() -> Any:
         for word, (value, _) in TAKEN.items():
@@ -152,7 +152,7 @@ def test_rubbish_is_refused_and_counted_by_reason_exactly() -> None:
 
 
 class Evil(str):
-    """Text that lies about what it equals, or raises when it is asked."""
+    """Text whose comparison lies or raises."""
 
     __slots__ = ()
 
@@ -195,7 +195,7 @@ class Pair(tuple[Any, ...]):
 
 @pytest.mark.scenario(15)
 def test_texts_and_tuples_with_a_mind_of_their_own_stay_in_their_sampler() -> None:
-    """Whatever they answer, nobody else's number moves; and nothing of them goes further."""
+    """No other sampler's number changes, and none of theirs is delivered."""
     samplers = [
         {"name": f"bad.{cls.__name__.lower()}", "sample": lambda cls=cls: cls_samples(cls)}
         for cls in (Evil, Liar)
@@ -251,7 +251,7 @@ print(json.dumps([len(calls), failures, rig.goods[0].calls]))
 @pytest.mark.scenario(15)
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_a_sampler_that_eats_the_memory_there_is_costs_itself_only() -> None:
-    """Under a limit of the operating system, with a MemoryError that is no play."""
+    """Under a limit of the operating system, with a real MemoryError."""
     done = subprocess.run(
         [sys.executable, "-c", HUNGRY], capture_output=True, timeout=60, text=True
     )

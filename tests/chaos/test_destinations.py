@@ -194,7 +194,7 @@ def test_a_destination_that_is_away_costs_its_neighbour_nothing(sink, absence, m
 
 @pytest.mark.scenario(1)
 def test_datagrams_that_are_refused_cost_no_count(monkeypatch):
-    """UDP on this machine: what is refused is owed, and nothing is ever called delivered."""
+    """UDP on this machine: what is refused is in a later difference, and nothing is ever delivered."""
     with DatagramSink() as sink:
         rig = Rig(monkeypatch, statsd=statsd(sink.port))
         rig.pulls(2)

@@ -133,7 +133,7 @@ def address(web: Prometheus) -> tuple[str, int]:
 
 
 class Hung:
-    """Hangs once it is told to, in whatever calls it."""
+    """Hangs on demand, in any of its calls."""
 
     def __init__(self) -> None:
         self.on = self.entered = False

@@ -75,7 +75,7 @@ def told(
 def test_an_agent_ticks_while_a_greenlet_computes(
     tmp_path: Path, library: str, order: str
 ) -> None:
-    """Its threads, locks and sockets are the operating system's, whenever somebody patches."""
+    """Its threads, locks and sockets are the operating system's, whenever patching happens."""
     certificate, key = issue(tmp_path, "127.0.0.1")
     with LineSink() as sink:
         adapters = f"""

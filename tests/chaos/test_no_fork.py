@@ -1,4 +1,4 @@
-"""``no_fork``: which forks a block means, and forks at moments that nobody chooses."""
+"""``no_fork``: which forks a block covers, and forks at any moment."""
 
 from __future__ import annotations
 
@@ -222,7 +222,7 @@ def test_a_fork_while_an_agent_starts_or_stops(tmp_path: Path) -> None:
 
 @pytest.mark.scenario(49)
 def test_a_fork_in_a_signal_handler(tmp_path: Path) -> None:
-    """While the main thread is in start, in stop or in neither: nobody hangs."""
+    """While the main thread is in start, in stop or in neither: nothing hangs."""
     out = said(
         tmp_path,
         """

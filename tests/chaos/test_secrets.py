@@ -1,4 +1,4 @@
-"""A secret of the configuration is seen by its adapter, and by nobody else."""
+"""Only its adapter sees a secret of the configuration."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ def test_every_truncation(sample) -> None:
 
 @pytest.mark.scenario(33)
 def test_bytes_put_in_or_doubled(sample) -> None:
-    """What stands where it did not stand when it was written is no record."""
+    """A record at another offset than the one it was written for is not read."""
     middle = sample.waiting[5].offset
     before = [n for n in sample.waiting if n < 5]
     for extra in (b"\0", b"\0" * 600, sample.data[:middle], sample.data):
