@@ -124,7 +124,9 @@ class Rig:
     ) -> None:
         monkeypatch.setattr("sampler.agent.delivery.sender.FIRST_PAUSE", 0.05)
         monkeypatch.setattr("sampler.agent.delivery.sender.LONGEST_PAUSE", 0.2)
-        monkeypatch.setattr("sampler.agent.agent.Collector", partial(Collector, clock=Hurried()))
+        monkeypatch.setattr(
+            "sampler.agent.consumers.Collector", partial(Collector, clock=Hurried())
+        )
         self.truth = Recorder(quantiles=())
         self._gates = [each.gate for each in adapters.values() if isinstance(each, Gated)]
         self.source = Source()

@@ -113,10 +113,10 @@ atexit.register(lambda: print(time.monotonic() - begun, flush=True))
 STUCK = """\
 import threading
 from sampler.adapterkit import dns
-real = resolve.getaddrinfo
+real = dns.getaddrinfo
 def look_up(host, port, **options):
     return real(host, port, **options) if options.get("flags") else threading.Event().wait()
-resolve.getaddrinfo = look_up
+dns.getaddrinfo = look_up
 """
 
 
@@ -194,7 +194,7 @@ def test_a_destination_that_is_away_costs_its_neighbour_nothing(sink, absence, m
 
 @pytest.mark.scenario(1)
 def test_datagrams_that_are_refused_cost_no_count(monkeypatch):
-    """UDP on this machine: what is refused is in a later difference, and nothing is ever delivered."""
+    """UDP on this machine: refused counts are in a later difference; nothing is ever delivered."""
     with DatagramSink() as sink:
         rig = Rig(monkeypatch, statsd=statsd(sink.port))
         rig.pulls(2)
