@@ -165,14 +165,15 @@ class Agent:
         difference = Difference.between(self.settings, settings)
         before = {each.name: each for each in self._channels}
         after = channels_after(settings, difference, before)
-        new = [each for each in after if each.name not in difference.kept]
+        new = [each for each in after if each.name in (*difference.new, *difference.replaced)]
+        ended = [before[name] for name in (*difference.replaced, *difference.gone)]
         for page in scraped(new):
             page.collector = self._page_collector(page, settings)
         open_new_pages(scraped(new), before, settings.file)  # raises while nothing has changed
 
         deadline = self._reload_deadline(settings)
         paused = self._consumers.pause(deadline)
-        end([each for each in self._channels if each not in after], deadline, last_try=True)
+        end(ended, deadline, last_try=True)
         for each in pushed(new):
             each.inherit(before.get(each.name))
 
