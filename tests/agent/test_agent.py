@@ -440,8 +440,8 @@ def test_samplers_of_one_name_share_their_metrics() -> None:
     ("exposure", "said"),
     [
         (property(lambda _: "tells everybody: whisper"), "tells everybody: whisper"),
-        (property(lambda _: 1 / 0), "cannot say who else can read it: ZeroDivisionError"),
-        (property(lambda _: sys.exit(3)), "cannot say who else can read it: SystemExit"),
+        (property(lambda _: 1 / 0), "cannot tell who else can read its data: ZeroDivisionError"),
+        (property(lambda _: sys.exit(3)), "cannot tell who else can read its data: SystemExit"),
         (None, ""),
     ],
 )

@@ -149,7 +149,7 @@ def test_an_adapter_whose_import_hangs_is_a_problem_of_its_table(tmp_path, monke
         parse({"adapters": {"own": {}}}, "sampler.toml")
     (problem,) = caught.value.problems
     assert "adapters.own: adapter 'own' cannot be imported: " in problem
-    assert "no end of it within 0.1 s" in problem
+    assert "the import has not ended within 0.1 s" in problem
     over.touch()
     wait_for(lambda: not abandoned(), what="the import to end")
 
