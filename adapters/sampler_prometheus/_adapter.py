@@ -138,7 +138,7 @@ class Prometheus:
         family, *_, address = found[0]
         self._serve(listening_socket(family, address), collect, ledger)
 
-    def succeed(self, before: Prometheus, collect: Callable[[], Snapshot], ledger: Ledger) -> None:
+    def replace(self, before: Prometheus, collect: Callable[[], Snapshot], ledger: Ledger) -> None:
         """Replace a running adapter; if both listen on the same address, no client notices.
 
         Args:

@@ -106,6 +106,7 @@ class Log:
         self.queue: SimpleQueue[_Entry | LockType] = SimpleQueue()
         self._emitters: tuple[_Emitter, ...] = ()
         self._lock: LockType = allocate_lock()
+        self._draining: bool = False
 
     def debug(self, text: str, *args: object) -> None:
         """Log what only developers want to know; ``args`` are filled in as of :mod:`logging`."""
@@ -198,6 +199,7 @@ class Log:
             return
         if not self._lock.acquire(blocking=False):  # another thread does it just now
             return
+        drain = False
         try:
             if self._stuck():
                 emitter = _Emitter(self)
@@ -206,10 +208,19 @@ class Log:
                     _flush_at_exit()
                 self._emitters = (*self._emitters, emitter)
         except RuntimeError:  # no new thread at the interpreter's end
+            drain, self._draining = not self._draining, True
+        finally:
+            self._lock.release()
+        if drain:
+            self._drain()
+
+    def _drain(self) -> None:
+        """Take on this thread what waits; the lock is free, as handlers are foreign code."""
+        try:
             while not self.queue.empty():
                 self.take(self.queue.get())
         finally:
-            self._lock.release()
+            self._draining = False
 
 
 def _emit(entry: _Entry) -> None:

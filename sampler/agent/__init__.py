@@ -9,6 +9,12 @@ from sampler.agent.agent import Agent
 from sampler.agent.config.files import PlainFile, read_plain_file
 from sampler.agent.config.options import Option, option, options
 from sampler.agent.config.secrets import masked_line
+from sampler.agent.config.settings import (
+    AdapterSettings,
+    ProgramSettings,
+    SamplersSettings,
+    Settings,
+)
 from sampler.agent.delivery.adapter import (
     DELIVERED,
     MAX_BATCH,
@@ -32,6 +38,7 @@ __all__ = [
     "UNCONFIRMED",
     "UNSUPPORTED",
     "Adapter",
+    "AdapterSettings",
     "Agent",
     "Balance",
     "Batch",
@@ -41,9 +48,12 @@ __all__ = [
     "Option",
     "Outcome",
     "PlainFile",
+    "ProgramSettings",
     "Rejected",
+    "SamplersSettings",
     "ScrapedAdapter",
     "Series",
+    "Settings",
     "Since",
     "Snapshot",
     "Unavailable",

@@ -1,4 +1,4 @@
-"""One adapter's way to its endpoint: encode, queue, send; or answer, when it is scraped."""
+"""One adapter's way to its endpoint: encode, queue and send; a scraped one answers instead."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sampler.agent.spool.spooled_outbox import SpooledOutbox
 from sampler.agent.spool.writer import Spool
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from sampler._contract.snapshot import Snapshot
     from sampler._pull.collector import Collector
@@ -29,17 +29,17 @@ if TYPE_CHECKING:
 
 
 OPEN_AGAIN = 1.0
-"""Seconds between two attempts to open what is scraped."""
+"""Seconds between two attempts to open a page."""
 
 
 class Channel:
-    """What agents need to know of any adapter.
+    """The channel of any adapter.
 
     Attributes:
         name: the adapter's name in the configuration.
         settings: its settings.
-        ledger: its account.
-        spool: where what waits is kept on disk, if it is.
+        ledger: counts its entries.
+        spool: keeps what waits on disk; None where it waits in memory only.
     """
 
     spool: Spool | None = None
@@ -55,13 +55,13 @@ class Channel:
         return 0
 
     def balance(self) -> Balance:
-        """Return the law's numbers, read at one moment."""
+        """Return the ledger's numbers, all of one moment."""
         return self.ledger.balance()
 
     def warn(self) -> None:
-        """Say at the start who else can read what leaves here, if anybody can."""
-        if said := exposure(self.settings.adapter):
-            log.warning("adapter %r %s", self.name, said)
+        """Warn at the start if others can read what is sent or served."""
+        if warning := exposure(self.settings.adapter):
+            log.warning("adapter %r %s", self.name, warning)
 
 
 class PushChannel(Channel):
@@ -92,22 +92,22 @@ class PushChannel(Channel):
 
     @property
     def trouble(self) -> str:
-        """What the last attempt to send failed with, or nothing."""
+        """What the last attempt to send failed with; empty when it succeeded."""
         return self._sender.trouble
 
     def since(self, snapshot: Snapshot) -> Since:
-        """Return what a stamped adapter's differences start from, if it takes any."""
+        """Return where a stamped adapter's differences start; empty when it takes none."""
         if self.relative and isinstance(self._baselines, IntervalBaselines):
             return self._baselines.since(snapshot)
         return {}
 
     def inherit(self, before: Channel | None) -> None:
-        """Take differences from where a channel of the same name had arrived when it ended."""
+        """Start differences from the values at which an ended channel of the same name stopped."""
         if isinstance(before, PushChannel) and before.stamped == self.stamped:
             self._baselines.inherit(before._baselines.inheritance())  # noqa: SLF001 - of one class
 
     def start(self, identity: Mapping[str, str]) -> None:
-        """Begin to send; a spool is found by the identity."""
+        """Begin to send; the identity names the folder of a spool."""
         self.warn()
         self._outbox.start(identity)
         self._sender.start()
@@ -117,7 +117,7 @@ class PushChannel(Channel):
         self._sender.finish(deadline, close=close, last_try=last_try)
 
     def join(self) -> None:
-        """Wait for the end of the flush, and settle what is left."""
+        """Wait for the end of the flush, then count what is left as dropped."""
         self._sender.join()
 
     def _queue(self, settings: AdapterSettings, ledger: Ledger | None) -> Outbox[Any]:
@@ -130,7 +130,7 @@ class PushChannel(Channel):
 
 
 class ScrapeChannel(Channel):
-    """The channel of an adapter that is asked.
+    """The channel of an adapter that is scraped.
 
     Attributes:
         collector: what it pulls; set before it is opened.
@@ -144,62 +144,62 @@ class ScrapeChannel(Channel):
         super().__init__(settings, ledger or Ledger())
         self._adapter = adapter
         self._closed = Event()
-        self._waits: Service | None = None
+        self._opener: Service | None = None
 
     def open(self, before: Channel | None = None) -> None:
-        """Begin to answer, in the place of ``before`` where the adapter can.
+        """Begin to answer; replace ``before`` where the adapter can.
 
         Raises:
             OSError: the address cannot be bound.
         """
-        succeed = getattr(self._adapter, "succeed", None)
+        replace = getattr(self._adapter, "replace", None)
         if (
             isinstance(before, ScrapeChannel)
             and before.settings.type == self.settings.type
-            and succeed
+            and replace
         ):
-            succeed(before._adapter, self._collect, self.ledger)  # noqa: SLF001 - of one class
+            replace(before._adapter, self._collect, self.ledger)  # noqa: SLF001 - of one class
         else:
             self._adapter.open(self._collect, self.ledger)
         self.warn()
 
     def open_later(self, problem: str) -> None:
-        """Begin to answer as soon as that is possible; the application goes on without.
+        """Begin to answer as soon as that is possible; the application goes on meanwhile.
 
         Args:
             problem: why it cannot be opened now.
         """
         log.warning(
-            "adapter %r: %s; the program runs on, and the page is there once that is over",
+            "adapter %r: %s; the program runs on without the page, and tries again every second",
             self.name,
             problem,
         )
-        self._waits = Service(self._wait, f"sampler-listen-{self.name}")
-        self._waits.start()
+        self._opener = Service(self._open_when_possible, f"sampler-listen-{self.name}")
+        self._opener.start()
 
     @property
-    def waits(self) -> bool:
-        """Whether it cannot answer yet."""
-        return self._waits is not None and self._waits.is_alive()
+    def waiting(self) -> bool:
+        """Whether it still waits for its address."""
+        return self._opener is not None and self._opener.is_alive()
 
     def close(self, timeout: float) -> None:
         """Stop answering."""
         self._closed.set()
-        if self._waits is not None:
-            self._waits.join(timeout)
+        if self._opener is not None:
+            self._opener.join(timeout)
         self._adapter.close(timeout)
 
     def _collect(self) -> Snapshot:
         return self.collector.collect()
 
-    def _wait(self) -> None:
+    def _open_when_possible(self) -> None:
         while not self._closed.wait(OPEN_AGAIN):
-            with suppress(Exception):  # it was said why: it lasts
+            with suppress(Exception):  # the log has said why
                 self._adapter.open(self._collect, self.ledger)
                 break
         else:
             return
-        if self._closed.is_set():  # it took its time
+        if self._closed.is_set():  # close() came while open() ran
             self._adapter.close(0.0)
             return
         log.warning("adapter %r: the page is there now", self.name)
@@ -209,20 +209,30 @@ class ScrapeChannel(Channel):
 def channel(
     settings: AdapterSettings, ledger: Ledger | None = None
 ) -> PushChannel | ScrapeChannel:
-    """Return the channel that suits an adapter; its account goes on with ``law``."""
+    """Return the channel that suits an adapter; ``ledger`` is the one to go on with."""
     adapter = settings.adapter
     if isinstance(adapter, ScrapedAdapter):
         return ScrapeChannel(settings, adapter, ledger)
     return PushChannel(settings, adapter, ledger)
 
 
+def pushed(channels: Iterable[Channel]) -> list[PushChannel]:
+    """Return the channels of adapters that push."""
+    return [each for each in channels if isinstance(each, PushChannel)]
+
+
+def scraped(channels: Iterable[Channel]) -> list[ScrapeChannel]:
+    """Return the channels of adapters that are scraped."""
+    return [each for each in channels if isinstance(each, ScrapeChannel)]
+
+
 def exposure(adapter: Any) -> str | None:
-    """Return an adapter's sentence on who else can read what it sends or serves, if it has one."""
+    """Return an adapter's warning that others can read what it sends or serves, or None."""
     try:
-        said = getattr(adapter, "exposure", None)
-        return None if said is None else masked_line(str(said))
+        warning = getattr(adapter, "exposure", None)
+        return None if warning is None else masked_line(str(warning))
     except (Exception, SystemExit) as error:  # foreign code
-        return f"cannot say who else can read it: {described(error)}"
+        return f"cannot tell who else can read its data: {described(error)}"
 
 
 def fan_out(
@@ -230,7 +240,11 @@ def fan_out(
 ) -> None:
     """Hand one snapshot to every pushing adapter of an interval.
 
-    Encoding runs on ``crew``, to the monotonic moment ``until`` at the latest.
+    Args:
+        worker: runs ``encode`` of the stamped ones.
+        channels: their channels.
+        snapshot: what was pulled.
+        until: the monotonic moment by which encoding ends.
     """
     stamped = [each for each in channels if each.stamped]
     encoded = encode_all(

@@ -1,4 +1,4 @@
-"""The ``console`` adapter: what was collected, for people, on standard output."""
+"""The ``console`` adapter: prints what was collected, for people, on standard output."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ _PREFIXES = ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
 
 @attrs.define
 class Console:
-    """Print every pull as a table, a block for each sampler."""
+    """Print every pull as a table, with one block for each sampler."""
 
     stamped = True
     unsupported: ClassVar[Mapping[str, str]] = {
-        "help": "left out: a line is a number, its unit and its name",
-        "kind": "left out: a total and a state look alike",
-        "precision": "six digits of a fraction, one of a size in bytes",
+        "help": "left out: a line has a number, its unit and its name",
+        "kind": "left out: counters and gauges look alike",
+        "precision": "six significant digits; one decimal for sizes in bytes",
         "timestamps": "the time of the pull, in seconds",
-        "histograms": "their count and mean",
+        "histograms": "their count and mean only",
     }
     stderr: bool = option(default=False, help="Write to standard error instead.")
     _stream: Any = attrs.field(default=None, init=False)

@@ -1,4 +1,4 @@
-"""One interval: a Collector, its ticks, and the adapters that get its snapshots."""
+"""The loop of one interval: a Collector, its ticks, and the adapters that get its snapshots."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 class IntervalLoop:
-    """Pulls on schedule and hands each snapshot out.
+    """Pulls on schedule and hands each snapshot to the adapters.
 
     Attributes:
-        collector: what is pulled.
-        channels: who gets the snapshots.
-        ticker: when.
+        collector: pulls the snapshots.
+        channels: the adapters that get them.
+        ticker: says when.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class IntervalLoop:
         self._worker = Worker(f"sampler-encode-{collector.name}")
 
     def tick(self, within: float | None = None) -> Snapshot:
-        """Pull once and hand the snapshot out.
+        """Pull once and hand the snapshot to the adapters.
 
         Args:
             within: seconds for the pull, and as many for encoding; default: their deadlines.
@@ -47,15 +47,26 @@ class IntervalLoop:
         return snapshot
 
     def _longest(self) -> float:
-        """Return the seconds that a tick may take: the deadlines of all that it calls."""
+        """Return how long a tick may take, in seconds: the deadlines of all that it calls."""
         return self.collector.longest + sum(each.encoder.deadline for each in self.channels)
 
+    def stop(self, deadline: float) -> bool:
+        """Tick a last time and no more; return False when a tick hangs at ``deadline``.
+
+        Args:
+            deadline: monotonic moment.
+        """
+        if not self.ticker.stop(deadline):
+            return False
+        self.tick(within=max(0.1, deadline - time.monotonic()))
+        return True
+
     def close(self) -> None:
-        """Let the encoding thread end; the Collector is its agent's to close."""
+        """Let the encoding thread end; the agent closes the Collector."""
         self._worker.close()
 
     def close_later(self, *collectors: Collector) -> None:
-        """Close that, and ``collectors``, once a tick has ended that hangs now."""
+        """Close the loop and ``collectors`` once the tick that hangs now has ended."""
 
         def late() -> None:
             self.ticker.stop()

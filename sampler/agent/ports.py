@@ -1,4 +1,4 @@
-"""Who has the port that a page wants."""
+"""Why a page cannot listen, and which process has its port."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def bind_problem(error: OSError, address: str = "") -> str:
 
     Args:
         error: what binding raised.
-        address: ``host:port``, to name the process that has it.
+        address: ``host:port``; names the process that has the port.
     """
     if error.errno != errno.EADDRINUSE:
         return f"cannot listen there: {error.strerror or error}"
@@ -21,13 +21,13 @@ def bind_problem(error: OSError, address: str = "") -> str:
 
 
 def holder(address: str) -> str:
-    """Return who listens on the port of ``host:port``, as far as this user may know."""
+    """Return which process listens on the port of ``host:port``, as far as this user may know."""
     port = address.rpartition(":")[2]
     if not port.isdecimal():
         return "another program"
     try:
         return _holder(int(port))
-    except Exception:  # the kernel, or a limit on this user, does not tell
+    except Exception:  # the kernel does not tell this user
         return "another program"
 
 

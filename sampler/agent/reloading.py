@@ -1,42 +1,87 @@
-"""What stays when an agent goes on with another configuration."""
+"""What changes when a running agent goes on with another configuration."""
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
-from sampler.agent.channel import Channel, PushChannel, ScrapeChannel, channel
+import attrs
+
+from sampler.agent.channel import channel
+from sampler.agent.delivery.adapter import ScrapedAdapter
+from sampler.agent.identity import configured
 
 if TYPE_CHECKING:
-    from sampler.agent.config.settings import AdapterSettings, Program, Settings
-    from sampler.agent.interval_loop import IntervalLoop
+    from collections.abc import Mapping
+
+    from sampler.agent.channel import PushChannel, ScrapeChannel
+    from sampler.agent.config.settings import Settings
 
 
-def kept_or_new(
-    settings: AdapterSettings, before: Channel | None, *, same: bool
-) -> PushChannel | ScrapeChannel:
-    """Return the channel that runs already, where nothing that concerns it has changed."""
-    if isinstance(before, ScrapeChannel) and before.settings == settings:
-        return before
-    if isinstance(before, PushChannel) and before.settings == settings and same:
-        return before
-    return channel(settings, before.ledger if before is not None else None)
+@attrs.frozen
+class Difference:
+    """The difference of two settings.
+
+    Attributes:
+        kept: names of adapters that run on untouched.
+        replaced: names of adapters that both settings have, with other keys or another consumer.
+        new: names of adapters that only the later settings have.
+        gone: names of adapters that only the earlier settings have.
+        same_consumers: Collectors can stay, as identity and limits have not changed.
+        same_identity: service, host and instance have not changed.
+    """
+
+    kept: tuple[str, ...]
+    replaced: tuple[str, ...]
+    new: tuple[str, ...]
+    gone: tuple[str, ...]
+    same_consumers: bool
+    same_identity: bool
+
+    @classmethod
+    def between(cls, before: Settings, after: Settings) -> Difference:
+        """Compare the settings that an agent runs with to those that it is to run with."""
+        same_identity = configured(before.program) == configured(after.program)
+        same_consumers = same_identity and _limits(before) == _limits(after)
+        earlier = {each.name: each for each in before.adapters}
+        later = {each.name: each for each in after.adapters}
+
+        def stays(name: str) -> bool:
+            if earlier[name] != later[name]:
+                return False
+            # A page only needs another Collector; a pusher's baselines end with its Collector.
+            return same_consumers or isinstance(earlier[name].adapter, ScrapedAdapter)
+
+        both = [name for name in later if name in earlier]
+        return cls(
+            kept=tuple(name for name in both if stays(name)),
+            replaced=tuple(name for name in both if not stays(name)),
+            new=tuple(name for name in later if name not in earlier),
+            gone=tuple(name for name in earlier if name not in later),
+            same_consumers=same_consumers,
+            same_identity=same_identity,
+        )
 
 
-def stopped(loop: IntervalLoop, deadline: float) -> bool:
-    """End a pulse with a last tick; tell whether its Collector is free."""
-    if not loop.ticker.stop(deadline):
-        return False
-    loop.tick(within=max(0.1, deadline - time.monotonic()))
-    return True
+def channels_after(
+    settings: Settings, difference: Difference, before: Mapping[str, PushChannel | ScrapeChannel]
+) -> list[PushChannel | ScrapeChannel]:
+    """Return the channels of the later settings.
+
+    Args:
+        settings: the later settings.
+        difference: how they differ from the earlier ones.
+        before: the channels of these by name; a channel that replaces one takes its ledger over.
+    """
+    ledgers = {name: before[name].ledger for name in difference.replaced}
+    return [
+        before[each.name]
+        if each.name in difference.kept
+        else channel(each, ledgers.get(each.name))
+        for each in settings.adapters
+    ]
 
 
-def consumers(settings: Settings) -> tuple[object, ...]:
-    """Return what a Collector cannot change while it lives."""
+def _limits(settings: Settings) -> tuple[object, ...]:
+    """Return what a Collector cannot change while it lives, but for the identity."""
     limits = settings.samplers
-    return limits.deadline, limits.max_samples, limits.max_series, who(settings.program)
-
-
-def who(program: Program) -> tuple[str | None, str | None, str | None]:
-    """Return what a configuration says of the identity."""
-    return program.service, program.host, program.instance
+    return limits.deadline, limits.max_samples, limits.max_series

@@ -1,4 +1,4 @@
-"""When to pull: aligned to the wall clock, timed by the monotonic one, never in a burst."""
+"""When to pull: aligned to the wall clock, timed by the monotonic clock, never in a burst."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 def phase(identity: Mapping[str, str]) -> float:
-    """Return an identity's part of the interval, 0 to 0.5, the same after a restart.
+    """Return the fraction of the interval, 0 to 0.5, by which an identity's ticks are shifted.
 
-    Only half of the interval is used, so that a late tick still falls into its own interval: a
-    store with one slot per interval gets one value for each.
+    It is the same after a restart. Only half of the interval is used, so that a late tick still
+    falls into its own interval: a store with one slot per interval gets one value for each.
     """
     words = "\0".join(identity.get(word, "") for word in ("service", "host", "instance"))
-    key = words.encode("utf-8", "surrogatepass")  # whoever makes an identity may put in anything
+    key = words.encode("utf-8", "surrogatepass")  # another maker of identities may put in anything
     return int.from_bytes(hashlib.sha256(key).digest()[:4]) / 2**33
 
 
@@ -59,7 +59,7 @@ class Schedule:
         """
         now, interval = self._clock(), self._interval
         due = now + interval - (self._wall() - self._phase) % interval
-        if due - self._last < interval / 2:  # woken a little early: this tick is done already
+        if due - self._last < interval / 2:  # the thread woke early: this tick is done already
             due += interval
         if self._last > float("-inf"):
             self.skipped += max(0, round((due - self._last) / interval) - 1)
@@ -72,13 +72,13 @@ class Ticker:
 
     Args:
         name: the thread's name.
-        schedule: when.
-        tick: what; a call that lasts longer than an interval delays nothing but itself.
-        longest: returns the seconds that a call may last.
+        schedule: says when.
+        tick: what is called; a call longer than an interval skips the ticks meanwhile.
+        longest: returns how long a call may last, in seconds.
 
     Attributes:
         ticks: calls so far.
-        lag: seconds between the last tick's moment and its beginning.
+        lag: seconds by which the last tick began late.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class Ticker:
         self._service = Service(self._run, name)
 
     def start(self) -> None:
-        """Begin with a first tick at once."""
+        """Start the thread; the first tick comes at once."""
         self._service.start()
 
     def wait(self, timeout: float) -> bool:
@@ -107,7 +107,7 @@ class Ticker:
         return self._first.wait(timeout)
 
     def stop(self, deadline: float | None = None) -> bool:
-        """Tick no more; return True once no tick is running, by the monotonic ``deadline``."""
+        """Tick no more; return False when a tick still runs at the monotonic ``deadline``."""
         self._stop.set()
         return self._service.join(None if deadline is None else deadline - time.monotonic())
 
@@ -117,7 +117,7 @@ class Ticker:
             try:
                 with self._service.within(self._longest()):
                     self._tick()
-            finally:  # a tick that fails is no reason to tick at once again
+            finally:  # a tick that fails waits for the next one's time, too
                 self.ticks += 1
                 self._first.set()
                 self._due = self.schedule.next()

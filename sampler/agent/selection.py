@@ -1,33 +1,47 @@
-"""Which samplers an agent collects: what its configuration enables, but for the disabled."""
+"""Which samplers an agent collects: those its configuration enables, but the disabled ones."""
 
 from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+from sampler._runtime.log import log
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from sampler._contract.snapshot import Failure
     from sampler._registry.registry import Registration, Registry
 
 VARIABLE = "SAMPLER_DISABLE"
-"""Of the environment: names of samplers not to touch, separated by commas; ``*`` for all."""
+"""The environment variable with the samplers not to collect, separated by commas; ``*``: all."""
 EVERYTHING = "*"
 
 
 def disabled() -> frozenset[str]:
-    """Return the names that the environment forbids."""
+    """Return the names that :data:`VARIABLE` lists."""
     words = os.environ.get(VARIABLE, "").split(",")
     return frozenset(word.strip() for word in words if word.strip())
 
 
+def log_failures(failures: Iterable[Failure]) -> None:
+    """Say which named samplers are not collected, or not yet."""
+    for failure in failures:
+        if failure.reason == "missing":
+            log.info(
+                "sampler %r is not there yet: it is collected once it registers", failure.sampler
+            )
+        else:
+            log.warning("sampler %r is not collected: %s", failure.sampler, failure.message)
+
+
 class Selection:
-    """The registrations an agent collects; its own account always comes last.
+    """The registrations an agent collects; its own metrics always come last.
 
     Args:
         registry: where samplers are found.
         enabled: names and references; None: all.
-        own: the agent's account of itself.
+        own: where the agent's own metrics are registered.
     """
 
     def __init__(self, registry: Registry, enabled: tuple[str, ...] | None, own: Registry) -> None:
@@ -37,9 +51,10 @@ class Selection:
         self.enable(enabled)
 
     def wanted(self, names: Sequence[str] | None = None) -> tuple[str, ...]:
-        """Return what discovery has to load of ``names``; default: of what is enabled.
+        """Return which of ``names`` discovery has to load.
 
-        Without a word that is the ``process`` sampler.
+        Args:
+            names: default: what is enabled; where nothing is named, the ``process`` sampler.
         """
         if names is None:
             names = ("process",) if self._enabled is None else tuple(self._enabled)

@@ -1,4 +1,4 @@
-"""The agent's own numbers: the law of every adapter, under the reserved sampler name."""
+"""The agent's own metrics, under the reserved sampler name: ledgers, pulls, ticks, threads."""
 
 from __future__ import annotations
 
@@ -31,14 +31,20 @@ def _gauge(unit: str, text: str, *labels: str) -> dict[str, Any]:
 
 METRICS: Mapping[str, Mapping[str, Any]] = {
     "entries.collected": _counter(_ENTRY, "Entries collected for an adapter.", "adapter"),
-    "entries.recovered": _counter(_ENTRY, "Entries an earlier process left.", "adapter"),
-    "entries.delivered": _counter(_ENTRY, "Entries that arrived for certain.", "adapter"),
-    "entries.unconfirmed": _counter(_ENTRY, "Entries sent without an answer.", "adapter"),
+    "entries.recovered": _counter(
+        _ENTRY, "Entries that an earlier process left in the spool.", "adapter"
+    ),
+    "entries.delivered": _counter(
+        _ENTRY, "Entries whose arrival the endpoint confirmed.", "adapter"
+    ),
+    "entries.unconfirmed": _counter(_ENTRY, "Entries sent without a confirmation.", "adapter"),
     "entries.dropped": _counter(_ENTRY, "Entries given up, by reason.", "adapter", "reason"),
     "entries.queued": _gauge(_ENTRY, "Entries that wait or are in flight.", "adapter"),
-    "outbox.size": _gauge("By", "Encoded bytes that wait.", "adapter"),
-    "spool.size": _gauge("By", "Bytes of a spool's files.", "adapter"),
-    "spool.works": _gauge("1", "1 while what waits is on the disk, 0 in memory only.", "adapter"),
+    "outbox.size": _gauge("By", "Encoded bytes that wait to be sent.", "adapter"),
+    "spool.size": _gauge("By", "Size of a spool's files.", "adapter"),
+    "spool.works": _gauge(
+        "1", "1 while waiting batches reach the disk, 0 while memory alone holds them.", "adapter"
+    ),
     "spool.damaged": _counter(
         "{place}", "Places in a spool's files that could not be read.", "adapter"
     ),
@@ -57,8 +63,8 @@ METRICS: Mapping[str, Mapping[str, Any]] = {
     "tick.lag": _gauge("s", "How late the last round began.", "consumer"),
     "threads": _gauge("{thread}", "Threads the agent uses, abandoned ones included."),
     "threads.abandoned": _gauge("{thread}", "Threads held by samplers that hang."),
-    "thread.failures": _counter("{failure}", "What a thread of ours has raised.", "thread"),
-    "log.lost": _counter("{record}", "Records of ours that no handler has taken."),
+    "thread.failures": _counter("{failure}", "Failures of the agent's threads.", "thread"),
+    "log.lost": _counter("{record}", "Log records of the agent that no handler has taken."),
 }
 
 
@@ -67,7 +73,7 @@ def self_metrics(
     collectors: Callable[[], Iterable[Collector]],
     tickers: Callable[[], Mapping[str, Ticker]],
 ) -> dict[str, Any]:
-    """Return the sampler through which an agent accounts for itself."""
+    """Return the sampler of an agent's own metrics."""
 
     def sample() -> Iterator[tuple[Any, ...]]:
         for channel in channels():
@@ -107,8 +113,8 @@ def _ledger(channel: Channel) -> Iterator[tuple[Any, ...]]:
 
 def _pulls(collector: Collector) -> Iterator[tuple[Any, ...]]:
     groups: dict[str, list[Statistics]] = {}
-    for balance in collector.statistics():  # several of one name differ in constant labels
-        groups.setdefault(balance.sampler, []).append(balance)
+    for each in collector.statistics():  # samplers of one name differ in constant labels
+        groups.setdefault(each.sampler, []).append(each)
     for sampler, alike in groups.items():
         labels = {"consumer": collector.name, "sampler": sampler}
         yield "samples.yielded", sum(each.yielded for each in alike), labels

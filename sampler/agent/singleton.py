@@ -1,11 +1,11 @@
-"""The one agent of a process: started, reloaded and stopped by name; a forked child gets its own.
+"""The one agent of a process: start, reload, stop, and another one in a forked child.
 
 In the child nothing is started at once: the hooks of others have not run yet, and many children
 end, or become another program, right away. One thread sleeps for a moment and then starts an
-agent like the parent's. What was counted since the fork is not lost: it begins there.
+agent like the parent's. It counts from the fork on, so nothing is lost meanwhile.
 
-A child that a sampler, an adapter or a page has forked gets none: its agent would call them, and
-they would fork again. Nor does one that is forked inside ``no_fork``, nor any child of these.
+A child that a sampler, an adapter or a page has forked gets no agent: that would call them, and
+they would fork again. Nor does a child that is forked inside ``no_fork``, nor any child of these.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from sampler._runtime.service import Service
 from sampler._runtime.threads import Event
 from sampler._runtime.who_forked import childless
 from sampler.agent.agent import Agent
-from sampler.agent.config.settings import Settings, settings
+from sampler.agent.config.reading import find_settings
+from sampler.agent.config.settings import Settings
 from sampler.agent.delivery.adapter import ScrapedAdapter
 from sampler.exceptions import ConfigurationError
 
@@ -39,40 +40,203 @@ if TYPE_CHECKING:
 SETTLING = 0.1
 """Seconds after a fork until the child's agent starts; sooner when the child ends before."""
 GENERATIONS = 4
-"""How many times in a row an agent may be inherited within :data:`A_WHILE`. A sampler that forks
-on a thread of its own is not known to have done so; this ends what it begins."""
+"""How many times in a row an agent may be inherited within :data:`A_WHILE`. That ends the forks of
+a sampler that forks on a thread of its own, which nobody can recognise as a sampler's."""
 A_WHILE = 60.0
 """Seconds."""
-
-_lock: Any = RLock()
-"""A signal handler may come back to what its thread does already."""
-_agent: Agent | None = None
-"""The one that runs, or starts."""
-_wanted: tuple[Settings, Registry | None] | None = None
-"""What the agent of this process was started with; of a child until it stops: its parent's."""
-_inherited = False
-"""Nobody has asked for this agent: it came with a fork."""
-_starting = False
-"""A thread reads the configuration to start with: only its signal handlers see this."""
-_reloads: list[str | Path | None] = []
-"""The configuration that is being read, and the next one."""
 _ROUNDS = 8
 """Reloads that one call does for itself and for the signal handlers that interrupt it."""
-_stops = 0
-"""Calls of stop(): one that comes while the configuration is read must not be forgotten."""
-_restart: Service | None = None
-_hurry = Event()
-_forks: tuple[float, ...] = ()
-"""Monotonic moments of the last forks in this process' line that handed an agent down."""
+
+
+class ProcessAgent:
+    """The agent of this process, if it has one, and how it came about.
+
+    A signal handler may call any method at any moment, and so interrupt the same thread inside
+    another one: the lock is re-entrant, and what a method has to notice then is an attribute.
+
+    Attributes:
+        agent: the agent that runs, or starts.
+        wanted: the settings and registry that the agent was started with; in a forked child the
+            parent's, until the child stops.
+        restart: the thread that starts an agent in a forked child.
+    """
+
+    def __init__(self) -> None:
+        self.agent: Agent | None = None
+        self.wanted: tuple[Settings, Registry | None] | None = None
+        self.restart: Service | None = None
+        self._lock: Any = RLock()
+        self._inherited = False  # the agent came with a fork, and nobody has asked for it
+        self._starting = False  # the configuration is being read: only signal handlers see this
+        self._reloads: list[str | Path | None] = []  # what is being reloaded, and the next one
+        self._stops = 0  # calls of stop(), so that start() notices one that interrupts it
+        self._start_now = Event()
+        self._forks: tuple[float, ...] = ()  # monotonic, of this line of processes with agents
+
+    def start(self, config: str | Path | None, registry: Registry | None) -> Agent:
+        """See :func:`start`."""
+        with self._lock, no_fork():  # a child that an entry point or adapter forks gets no agent
+            if self.agent is not None and not self._inherited:
+                return self.agent
+            if self._starting:
+                return Agent(Settings())
+            self._starting = True
+            try:
+                agent = self._start(config, registry)
+            finally:
+                self._starting = False
+                wished, self._reloads = self._reloads[-1:], []
+            if wished and self.agent is agent:
+                try:
+                    self.reload(wished[0])
+                except ConfigurationError as error:
+                    log.error("%s\nnot reloaded: running on as before", error)
+            return agent
+
+    def _start(self, config: str | Path | None, registry: Registry | None) -> Agent:
+        stops = self._stops
+        wanted = find_settings(config), registry
+        if self.agent is not None:
+            self._inherited = False
+            if wanted == self.wanted:
+                return self.agent
+            given_up, self.agent = self.agent, None
+            given_up.stop()
+        chain_uwsgi()
+        agent = Agent(*wanted)
+        if stops != self._stops:
+            agent.stop(0.0)
+        elif self._begin(agent):
+            self.wanted = wanted
+        return self.agent or agent
+
+    def reload(self, config: str | Path | None) -> Agent:
+        """See :func:`reload`."""
+        with self._lock, no_fork():
+            agent = self.agent
+            if agent is None:
+                raise RuntimeError(
+                    "no agent runs in this process: call sampler.agent.start() first"
+                )
+            self._reloads = [*self._reloads[:1], config]  # of those that wait, the newest
+            if len(self._reloads) > 1 or self._starting:
+                return agent
+            try:
+                self._reload(agent)
+            finally:
+                self._reloads = []
+            return agent
+
+    def _reload(self, agent: Agent) -> None:
+        """Reload once, and again for each signal handler that has asked for it meanwhile."""
+        for _ in range(_ROUNDS):
+            settings = find_settings(self._reloads[0])
+            try:
+                agent.reload(settings)
+            except RuntimeError:
+                if self.agent is agent:
+                    raise
+                return  # a signal handler has stopped it
+            self.wanted = settings, self.wanted[1] if self.wanted is not None else None
+            self._reloads = self._reloads[1:]
+            if not self._reloads or self.agent is not agent:
+                return
+        log.warning("signals ask for reloads faster than one is done: the last is left out")
+
+    def stop(self, timeout: float | None) -> dict[str, Balance]:
+        """See :func:`stop`."""
+        self._stops += 1
+        owned = self._lock._is_owned()  # noqa: SLF001 - the restart may wait for that lock
+        if self.restart is not None and not owned:
+            self._start_now.set()  # a child that ends so soon delivers what it has counted, too
+            self.restart.join(timeout)
+        with self._lock:
+            agent, self.agent, self.wanted, self.restart = self.agent, None, None, None
+        if agent is None:
+            return {}
+        atexit.unregister(_stop_at_exit)
+        return agent.stop(timeout)
+
+    def _begin(self, agent: Agent) -> bool:
+        """Start ``agent`` as the one of this process; the lock is held.
+
+        Returns:
+            False when a signal handler has started another one, or stopped this one.
+        """
+        if self.agent is None:
+            self.agent = agent
+        else:
+            agent.stop(0.0)
+            return False
+        try:
+            agent.start(insist=False)
+        except BaseException:
+            if self.agent is agent:
+                self.agent = None
+            raise
+        if self.agent is not agent:
+            return False
+        atexit.unregister(_stop_at_exit)
+        atexit.register(_stop_at_exit)
+        return True
+
+    def after_fork(self) -> None:
+        """Forget the parent's agent, and start one like it soon, if it had one."""
+        self._lock, self.agent, self._inherited, self.restart = RLock(), None, False, None
+        self._start_now, self._starting, self._reloads = Event(), False, []
+        if childless():
+            self.wanted = None
+        if self.wanted is None or not self.wanted[0].program.fork:
+            return
+        if not any(map(_pushes, self.wanted[0].adapters)):
+            return
+        if (multiprocessing := sys.modules.get("multiprocessing.util")) is not None:
+            multiprocessing.register_after_fork(stop, _stop_with_multiprocessing)
+        self._forks = (*self._forks[-GENERATIONS:], time.monotonic())
+        restart = Service(self._inherit, "sampler-restart", bare=True)
+        try:
+            restart.start()
+        except RuntimeError:  # no thread can start: at the interpreter's end, or at a limit
+            return
+        self.restart = restart
+
+    def _inherit(self) -> None:
+        """Start the child's agent, unless the child has started one or has ended."""
+        self._start_now.wait(SETTLING)
+        with self._lock:
+            if self.agent is not None or self.wanted is None:
+                return
+            forks = self._forks
+            if len(forks) > GENERATIONS and forks[-1] - forks[0] < A_WHILE:
+                self.wanted = None
+                log.error(
+                    "this process gets no agent: it is the child of %d generations of forks "
+                    "within %g s, as when a sampler forks on a thread of its own: fork inside "
+                    "'with sampler.agent.no_fork():' there; a child that needs an agent calls "
+                    "sampler.agent.start()",
+                    GENERATIONS,
+                    A_WHILE,
+                )
+                return
+            settings, registry = _inherited_settings(self.wanted[0]), self.wanted[1]
+            agent = Agent._in_child(settings, registry)  # noqa: SLF001 - nobody else forks one
+            try:
+                self._inherited = self._begin(agent)
+            except RuntimeError:  # no new thread at interpreter exit (3.12)
+                return
+
+
+_process = ProcessAgent()
+in_child(_process.after_fork)
 
 
 def start(config: str | Path | None = None, registry: Registry | None = None) -> Agent:
     """Start the agent of this process; when one runs already, return it unchanged.
 
-    A page whose port is taken costs nobody the application: the log says who has the port, and the
-    agent takes it when it is free. A forked child gets an agent like its parent's, unless
-    ``fork = false`` in the configuration. Calling this in the child is harmless; another
-    configuration or registry than the parent's takes that agent's place.
+    A page whose port is taken does not stop the application: the log says who has the port, and
+    the agent takes it when it is free. A forked child gets an agent like its parent's, unless
+    ``fork = false`` in the configuration. Calling this in the child is harmless; with another
+    configuration or registry than the parent's it replaces that agent.
 
     Args:
         config: the configuration file; default: ``$SAMPLER_CONFIG``, else ``./sampler.toml`` if
@@ -80,49 +244,13 @@ def start(config: str | Path | None = None, registry: Registry | None = None) ->
         registry: where samplers are found; default: the default registry.
 
     Returns:
-        The agent; it is stopped already if a signal handler has said so meanwhile. A handler that
-        interrupts a start while its configuration is read gets an agent that does nothing.
+        The agent; it is stopped already if a signal handler has stopped it meanwhile. A handler
+        that interrupts a start while its configuration is read gets an agent that does nothing.
 
     Raises:
         ConfigurationError: the configuration has problems.
     """
-    global _starting, _reloads  # noqa: PLW0603
-    with _lock, no_fork():  # what an entry point or an adapter forks is none of the program's
-        if _agent is not None and not _inherited:
-            return _agent
-        if _starting:
-            return Agent(Settings())
-        _starting = True
-        try:
-            agent = _start(config, registry)
-        finally:
-            _starting = False
-            wished, _reloads = _reloads[-1:], []
-        if wished and _agent is agent:
-            try:
-                reload(wished[0])
-            except ConfigurationError as error:
-                log.error("%s\nnot reloaded: running on as before", error)
-        return agent
-
-
-def _start(config: str | Path | None, registry: Registry | None) -> Agent:
-    global _agent, _wanted, _inherited  # noqa: PLW0603 - one agent per process is the point
-    stops = _stops
-    wanted = settings(config), registry
-    if _agent is not None:
-        _inherited = False
-        if wanted == _wanted:
-            return _agent
-        given_up, _agent = _agent, None
-        given_up.stop()
-    chain_uwsgi()
-    agent = Agent(*wanted)
-    if stops != _stops:
-        agent.stop(0.0)
-    elif _begin(agent):
-        _wanted = wanted
-    return _agent or agent
+    return _process.start(config, registry)
 
 
 def reload(config: str | Path | None = None) -> Agent:
@@ -137,34 +265,7 @@ def reload(config: str | Path | None = None) -> Agent:
         ConfigurationError: the configuration has problems; nothing has changed then.
         RuntimeError: no agent runs in this process.
     """
-    global _wanted, _reloads  # noqa: PLW0603
-    with _lock, no_fork():
-        agent = _agent
-        if agent is None:
-            raise RuntimeError("no agent runs in this process: call sampler.agent.start() first")
-        _reloads = [*_reloads[:1], config]  # of those that wait, the newest
-        if len(_reloads) > 1 or _starting:
-            return agent
-        try:
-            for _ in range(_ROUNDS):
-                new = settings(_reloads[0])
-                try:
-                    agent.reload(new)
-                except RuntimeError:
-                    if _agent is agent:
-                        raise
-                    break  # a signal handler has stopped it
-                _wanted = new, _wanted[1] if _wanted is not None else None
-                _reloads = _reloads[1:]
-                if not _reloads or _agent is not agent:
-                    break
-            else:
-                log.warning(
-                    "signals ask for reloads faster than one is done: the last is left out"
-                )
-        finally:
-            _reloads = []
-        return agent
+    return _process.reload(config)
 
 
 def stop(timeout: float | None = None) -> dict[str, Balance]:
@@ -176,44 +277,13 @@ def stop(timeout: float | None = None) -> dict[str, Balance]:
         timeout: seconds for the final flush; default: ``flush_timeout``.
 
     Returns:
-        The account of each adapter; empty when no agent runs.
+        The numbers of each adapter's ledger; empty when no agent runs.
     """
-    global _agent, _wanted, _restart, _stops  # noqa: PLW0603
-    _stops += 1
-    if _restart is not None and not _lock._is_owned():  # noqa: SLF001 - it may wait for the lock
-        _hurry.set()  # the child ends so soon: what it counted is delivered all the same
-        _restart.join(timeout)
-    with _lock:
-        agent, _agent, _wanted, _restart = _agent, None, None, None
-    if agent is None:
-        return {}
-    atexit.unregister(_stop_at_exit)
-    return agent.stop(timeout)
-
-
-def _begin(agent: Agent) -> bool:
-    """Start it and let it be the one, unless a signal handler comes first; the lock is held."""
-    global _agent  # noqa: PLW0603
-    if _agent is None:
-        _agent = agent
-    else:
-        agent.stop(0.0)
-        return False
-    try:
-        agent.start(insist=False)
-    except BaseException:
-        if _agent is agent:
-            _agent = None
-        raise
-    if _agent is not agent:
-        return False
-    atexit.unregister(_stop_at_exit)
-    atexit.register(_stop_at_exit)
-    return True
+    return _process.stop(timeout)
 
 
 def _stop_at_exit() -> None:
-    """Stop, and let the log come out; whoever interrupts that has no more patience."""
+    """Stop, and flush the log; Ctrl-C meanwhile ends the wait."""
     try:
         stop()
         log.flush()
@@ -221,59 +291,12 @@ def _stop_at_exit() -> None:
         log.flush(0.1)
 
 
-def _after_fork() -> None:
-    """Have an agent like the parent's soon, if it had one."""
-    global _lock, _agent, _wanted, _inherited, _restart, _hurry, _reloads, _forks, _starting  # noqa: PLW0603
-    _lock, _agent, _inherited, _restart, _hurry = RLock(), None, False, None, Event()
-    _starting, _reloads = False, []
-    if childless():
-        _wanted = None
-    if _wanted is None or not _wanted[0].program.fork:
-        return
-    if not any(map(_pushes, _wanted[0].adapters)):
-        return
-    if (multiprocessing := sys.modules.get("multiprocessing.util")) is not None:
-        multiprocessing.register_after_fork(stop, _stop_with_multiprocessing)
-    _forks = (*_forks[-GENERATIONS:], time.monotonic())
-    restart = Service(_inherit, "sampler-restart", bare=True)
-    try:
-        restart.start()
-    except RuntimeError:  # no thread can start: at the interpreter's end, or at a limit
-        return
-    _restart = restart
-
-
 def _stop_with_multiprocessing(_: object) -> None:
     """Stop at the end of a multiprocessing child: up to Python 3.12 it never gets to atexit."""
     sys.modules["multiprocessing.util"].Finalize(None, _stop_at_exit, exitpriority=0)
 
 
-def _inherit() -> None:
-    """Start the child's agent, unless the child has done so or has ended."""
-    global _wanted, _inherited  # noqa: PLW0603
-    _hurry.wait(SETTLING)
-    with _lock:
-        if _agent is not None or _wanted is None:
-            return
-        if len(_forks) > GENERATIONS and _forks[-1] - _forks[0] < A_WHILE:
-            _wanted = None
-            log.error(
-                "this process gets no agent: it is the child of %d generations of forks within "
-                "%g s, as when a sampler forks on a thread of its own: fork inside 'with "
-                "sampler.agent.no_fork():' there; a child that needs an agent calls "
-                "sampler.agent.start()",
-                GENERATIONS,
-                A_WHILE,
-            )
-            return
-        heritage, registry = _heritage(_wanted[0]), _wanted[1]
-        try:
-            _inherited = _begin(Agent(heritage, registry, forked=True))
-        except RuntimeError:  # no new thread at interpreter exit (3.12)
-            return
-
-
-def _heritage(parents: Settings) -> Settings:
+def _inherited_settings(parents: Settings) -> Settings:
     """Return what a child runs: new adapters that push; ports are the parent's."""
     adapters = (
         attrs.evolve(each, adapter=each.make())
@@ -285,6 +308,3 @@ def _heritage(parents: Settings) -> Settings:
 
 def _pushes(each: AdapterSettings) -> bool:
     return each.make is not None and not isinstance(each.adapter, ScrapedAdapter)
-
-
-in_child(_after_fork)

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from sampler._contract.declaration import oddities
 from sampler._runtime.printable import printable
-from sampler.agent.agent import cannot_open
 from sampler.agent.channel import exposure
 from sampler.agent.config.secrets import described, masked_line
 from sampler.agent.delivery.adapter import Batch, ScrapedAdapter
 from sampler.agent.delivery.ledger import Ledger
+from sampler.agent.pages import cannot_open
 from sampler.cli.exits import OK, UNAVAILABLE
 from sampler.cli.layout import counted
 from sampler.cli.run import prepare

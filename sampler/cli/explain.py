@@ -12,7 +12,7 @@ from sampler._contract.declaration import Declaration, short
 from sampler._contract.names import RESERVED
 from sampler._registry.discovery import GROUP as SAMPLERS
 from sampler._runtime.printable import did_you_mean
-from sampler.agent.config.plugins import Unusable, catalogue
+from sampler.agent.config.plugins import UnusablePlugin, installed_plugins
 from sampler.agent.delivery.rules import REMEDIES, RULES
 from sampler.agent.self_metrics import METRICS
 from sampler.cli.config.sample import toml
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from sampler._contract.declaration import Description
     from sampler.agent.config.options import Option
-    from sampler.agent.config.plugins import Entry
+    from sampler.agent.config.plugins import Plugin
     from sampler.cli.keys import Section
 
 _CLAUSE = re.compile(r"[SRC]-\d+", re.IGNORECASE)
@@ -135,53 +135,57 @@ def _tables(word: str, tables: list[Section]) -> Iterator[list[str]]:
 
 
 def _samplers_and_metrics(word: str) -> Iterator[list[str]]:
-    for name, entry in _owners(word):
+    for name, plugin in _owners(word):
         try:
-            declared = _declared(entry)
-        except (Unusable, InvalidSampler) as trouble:
-            why = trouble.reason if isinstance(trouble, Unusable) else "; ".join(trouble.faults)
+            declared = _declared(plugin)
+        except (UnusablePlugin, InvalidSampler) as trouble:
+            why = (
+                trouble.reason
+                if isinstance(trouble, UnusablePlugin)
+                else "; ".join(trouble.faults)
+            )
             yield [f"sampler {name}: {why}"]
             continue
         if word == name:
             yield [
-                f"sampler {name}, {_origin(entry)}",
+                f"sampler {name}, {_origin(plugin)}",
                 *(f"  {name}.{metric}" for metric in declared),
             ]
         elif (metric := word.removeprefix(f"{name}.")) in declared:
             yield _metric(word, declared[metric])
 
 
-def _owners(word: str) -> Iterator[tuple[str, Entry | None]]:
+def _owners(word: str) -> Iterator[tuple[str, Plugin | None]]:
     """Yield the samplers that a word may belong to: only their code is imported."""
-    for name, entry in {RESERVED: None, **catalogue(SAMPLERS)}.items():
+    for name, plugin in {RESERVED: None, **installed_plugins(SAMPLERS)}.items():
         if word == name or word.startswith(f"{name}."):
-            yield name, entry
+            yield name, plugin
 
 
-def _declared(entry: Entry | None) -> dict[str, Description]:
+def _declared(plugin: Plugin | None) -> dict[str, Description]:
     """Return the metrics that a sampler declares.
 
     Args:
-        entry: the installed sampler; None: the agent's own metrics.
+        plugin: the installed sampler; None: the agent's own metrics.
 
     Raises:
-        Unusable: it cannot be imported.
+        UnusablePlugin: it cannot be imported.
         InvalidSampler: it is not a sampler.
     """
     own = {"name": RESERVED, "sample": tuple, "metrics": METRICS}
-    loaded = own if entry is None else entry.load()
+    loaded = own if plugin is None else plugin.load()
     try:
-        return Declaration(loaded, reserved=entry is None).metrics
+        return Declaration(loaded, reserved=plugin is None).metrics
     except InvalidSampler:
         raise
     except Exception as error:  # a mapping with methods of its own
         raise InvalidSampler({}, [Fault("S-01", f"cannot be read: {short(error)}")]) from None
 
 
-def _origin(entry: Entry | None) -> str:
-    if entry is None:
+def _origin(plugin: Plugin | None) -> str:
+    if plugin is None:
         return "what each consumer counts of itself, published like any other"
-    return f"of {entry.distribution} {entry.version}: {entry.reference}"
+    return f"of {plugin.distribution} {plugin.version}: {plugin.reference}"
 
 
 def _metric(full: str, described: Description) -> list[str]:
@@ -220,10 +224,10 @@ def _explainable(word: str, tables: list[Section]) -> set[str]:
     paths = {section.path(key) for section in tables for key in section.keys}
     names = {section.adapter or section.table for section in tables} - {""}
     metrics = set()
-    for name, entry in _owners(word):
+    for name, plugin in _owners(word):
         try:
-            metrics |= {f"{name}.{metric}" for metric in _declared(entry)}
-        except (Unusable, InvalidSampler):
+            metrics |= {f"{name}.{metric}" for metric in _declared(plugin)}
+        except (UnusablePlugin, InvalidSampler):
             continue
     return {
         *keys,
@@ -232,6 +236,6 @@ def _explainable(word: str, tables: list[Section]) -> set[str]:
         *metrics,
         *REASONS,
         *UNSUPPORTED,
-        *catalogue(SAMPLERS),
+        *installed_plugins(SAMPLERS),
         _ADAPTERS,
     }

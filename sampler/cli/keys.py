@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from sampler.agent.config.options import Option, options, parameters
-from sampler.agent.config.plugins import OURS, Unusable, catalogue
-from sampler.agent.config.settings import Delivery, Program, Samplers
+from sampler.agent.config.plugins import OURS, UnusablePlugin, installed_plugins
+from sampler.agent.config.settings import DeliverySettings, ProgramSettings, SamplersSettings
 from sampler.cli.unsupported import unsupported
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from sampler.agent.config.plugins import Entry
+    from sampler.agent.config.plugins import Plugin
 
 ANY = "adapters.NAME"
 """The table of the keys that every adapter has."""
@@ -56,21 +56,21 @@ class Section:
 def sections() -> list[Section]:
     """Return every table, those of installed adapters included, in the order of a file."""
     return [
-        _table("", Program),
-        _table("samplers", Samplers),
-        *(section(entry) for entry in catalogue().values()),
-        _table(ANY, Delivery),
+        _table("", ProgramSettings),
+        _table("samplers", SamplersSettings),
+        *(section(plugin) for plugin in installed_plugins().values()),
+        _table(ANY, DeliverySettings),
     ]
 
 
-def section(entry: Entry) -> Section:
+def section(plugin: Plugin) -> Section:
     """Return the table of one installed adapter, even if its class raises when it is read."""
-    table, ours = f"adapters.{entry.name}", entry.distribution == OURS
+    table, ours = f"adapters.{plugin.name}", plugin.distribution == OURS
     try:
-        cls = entry.load()
-    except Unusable as unusable:
+        cls = plugin.load()
+    except UnusablePlugin as unusable:
         return Section(table, "", {}, unusable=unusable.reason, ours=ours)
-    common = options(Delivery)
+    common = options(DeliverySettings)
     declared = _attempt(options, cls, {})
     return Section(
         table,

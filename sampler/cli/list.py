@@ -9,7 +9,7 @@ from typing import Any
 from sampler._contract.declaration import short
 from sampler._registry.discovery import GROUP as SAMPLERS
 from sampler.agent.config.plugins import GROUP as ADAPTERS
-from sampler.agent.config.plugins import Entry, Unusable, catalogue
+from sampler.agent.config.plugins import Plugin, UnusablePlugin, installed_plugins
 from sampler.cli.exits import OK
 from sampler.cli.keys import section
 from sampler.cli.layout import WIDTH, counted
@@ -19,7 +19,7 @@ def show(what: str | None, *, as_json: bool = False) -> int:
     """Print the installed samplers, adapters or both."""
     groups = {"samplers": SAMPLERS, "adapters": ADAPTERS}
     found = {
-        kind: [_describe(kind, entry) for entry in catalogue(group).values()]
+        kind: [_describe(kind, plugin) for plugin in installed_plugins(group).values()]
         for kind, group in groups.items()
         if what in (None, kind)
     }
@@ -38,30 +38,30 @@ def show(what: str | None, *, as_json: bool = False) -> int:
     return OK
 
 
-def _describe(kind: str, entry: Entry) -> dict[str, Any]:
+def _describe(kind: str, plugin: Plugin) -> dict[str, Any]:
     row: dict[str, Any] = {
-        "name": entry.name,
-        "reference": entry.reference,
-        "distribution": entry.distribution or "",  # malformed metadata has none
-        "version": entry.version or "",
+        "name": plugin.name,
+        "reference": plugin.reference,
+        "distribution": plugin.distribution or "",  # malformed metadata has none
+        "version": plugin.version or "",
         "available": True,
         "reason": "",
     }
-    return row | (_sampler(entry) if kind == "samplers" else _adapter(entry))
+    return row | (_sampler(plugin) if kind == "samplers" else _adapter(plugin))
 
 
-def _sampler(entry: Entry) -> dict[str, Any]:
+def _sampler(plugin: Plugin) -> dict[str, Any]:
     try:
-        loaded = entry.load()
+        loaded = plugin.load()
         return {"metrics": sorted(map(str, loaded.get("metrics") or ()))}
-    except Unusable as unusable:
+    except UnusablePlugin as unusable:
         return {"available": False, "reason": unusable.reason}
     except Exception as error:  # foreign code
         return {"available": False, "reason": f"is not a sampler: {short(error)}"}
 
 
-def _adapter(entry: Entry) -> dict[str, Any]:
-    found = section(entry)
+def _adapter(plugin: Plugin) -> dict[str, Any]:
+    found = section(plugin)
     if found.unusable:
         return {"available": False, "reason": found.unusable}
     return {

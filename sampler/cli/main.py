@@ -224,11 +224,11 @@ def _config(arguments: argparse.Namespace) -> int:
         from sampler.cli.config.markdown import markdown as text
     else:
         from sampler.cli.config.sample import sample as text
-    from sampler.agent.config.plugins import Unusable
+    from sampler.agent.config.plugins import UnusablePlugin
 
     try:
         print(text(), end="")
-    except Unusable as error:
+    except UnusablePlugin as error:
         print(f"sampler config {arguments.what}: adapter {error}", file=sys.stderr)
         return UNAVAILABLE
     return OK

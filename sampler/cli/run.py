@@ -13,7 +13,8 @@ from sampler._runtime.log import log
 from sampler._runtime.printable import printable
 from sampler.adapterkit.threads import unhealthy
 from sampler.agent import Agent, options
-from sampler.agent.config.settings import DEFAULTS, Settings, settings
+from sampler.agent.config.reading import find_settings
+from sampler.agent.config.settings import DEFAULTS, Settings
 from sampler.agent.console import Console
 from sampler.cli.exits import OK, UNAVAILABLE
 from sampler.cli.interrupts import EndAtOnce
@@ -52,7 +53,7 @@ def run(config: str | None, *, once: bool = False, test: bool = False) -> int:
 def prepare(config: str | None) -> Agent:
     """Return an agent whose configuration and named samplers are known to be good."""
     with EndAtOnce():
-        agent = Agent(settings(config))
+        agent = Agent(find_settings(config))
         _require_samplers(agent, agent.settings)
     if not agent.settings.adapters:
         log.warning(
@@ -108,7 +109,7 @@ def _reload(agent: Agent, config: str | None) -> None:
     reloading()
     before = {configured.name: configured for configured in agent.settings.adapters}
     try:
-        wanted = settings(config)
+        wanted = find_settings(config)
         _require_samplers(agent, wanted)
         agent.reload(wanted)
     except ConfigurationError as error:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sampler._contract.declaration import short
 from sampler._registry.discovery import GROUP
 from sampler._runtime.printable import did_you_mean
-from sampler.agent.config.plugins import Unusable, catalogue
+from sampler.agent.config.plugins import UnusablePlugin, installed_plugins
 from sampler.cli.exits import FAULTY, OK, USAGE
 from sampler.cli.layout import counted, wrapped
 from sampler.validate import examine
@@ -57,7 +57,7 @@ class _NotFound(Exception):
 
 
 def _load(reference: str) -> Mapping[str, Any]:
-    known = catalogue(GROUP)
+    known = installed_plugins(GROUP)
     if reference not in known and ":" not in reference:
         hint = did_you_mean(reference, sorted(known))
         raise _NotFound(f"no sampler of that name is installed{hint}; or give MODULE:NAME")
@@ -66,7 +66,7 @@ def _load(reference: str) -> Mapping[str, Any]:
             return known[reference].load()  # type: ignore[no-any-return]
         sys.path.insert(0, os.getcwd())  # noqa: PTH109 - a text, as Python puts it there
         return pkgutil.resolve_name(reference)  # type: ignore[no-any-return]
-    except Unusable as unusable:
+    except UnusablePlugin as unusable:
         raise _NotFound(unusable.reason) from None
     except (ValueError, AttributeError) as error:
         raise _NotFound(f"not the MODULE:NAME of an object: {error}") from None

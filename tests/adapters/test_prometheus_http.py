@@ -201,7 +201,7 @@ def test_a_successor_takes_the_port_over(scraped):
     other.adapter = Prometheus(listen="127.0.0.1:0", max_connections=10)
     with ExitStack() as stack:
         waiting = [stack.enter_context(scraped.connect()) for _ in range(5)]
-        other.adapter.succeed(scraped.adapter, other.source, other.ledger)
+        other.adapter.replace(scraped.adapter, other.source, other.ledger)
         stack.callback(other.adapter.close, 5.0)
         assert other.adapter.address == scraped.adapter.address
         waiting += [stack.enter_context(scraped.connect()) for _ in range(5)]

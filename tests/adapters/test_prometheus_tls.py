@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import serialization
 from sampler import ConfigurationError, Registry
 from sampler.adapterkit._http import client_connection
 from sampler.agent import Agent, Ledger
-from sampler.agent.config.settings import parse
+from sampler.agent.config.reading import parse
 from sampler_prometheus import Prometheus
 from tests.adapters.scraped import Source, large
 from tests.adapters.shapes import gauge, snapshot

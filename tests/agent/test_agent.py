@@ -10,7 +10,12 @@ import pytest
 
 from sampler import ConfigurationError, Registry
 from sampler.agent import Agent, Batch
-from sampler.agent.config.settings import AdapterSettings, Program, Samplers, Settings
+from sampler.agent.config.settings import (
+    AdapterSettings,
+    ProgramSettings,
+    SamplersSettings,
+    Settings,
+)
 from sampler.agent.delivery.sender import FIRST_PAUSE
 from tests.support.memory import Memory, Tally
 from tests.support.waiting import SLACK, wait_for, within
@@ -46,8 +51,8 @@ def agent_with(
         AdapterSettings(name, name, adapter, interval, timeout=2.0, outbox=outbox)
         for name, adapter in adapters.items()
     )
-    program = Program(interval=interval, service="test", instance="0", flush_timeout=flush)
-    samplers = Samplers(enable=("shop",), deadline=deadline)
+    program = ProgramSettings(interval=interval, service="test", instance="0", flush_timeout=flush)
+    samplers = SamplersSettings(enable=("shop",), deadline=deadline)
     return Agent(Settings("test", program, samplers, adapters), registry)
 
 
@@ -71,9 +76,10 @@ def test_what_is_counted_after_start_is_never_a_baseline() -> None:
         )
         tally = Tally()
         adapter_settings = AdapterSettings("tally", "tally", tally, 60.0)
-        program = Program(interval=60.0, service="test", instance="0")
+        program = ProgramSettings(interval=60.0, service="test", instance="0")
         agent = Agent(
-            Settings("test", program, Samplers(enable=("shop",)), (adapter_settings,)), registry
+            Settings("test", program, SamplersSettings(enable=("shop",)), (adapter_settings,)),
+            registry,
         )
         agent.start()
         count[0] += 1
@@ -87,9 +93,10 @@ def test_a_sampler_that_hangs_does_not_hold_start_up() -> None:
     registry = Registry()
     registry.register({"name": "shop", "sample": lambda: release.wait(60) and []})
     adapter_settings = AdapterSettings("memory", "memory", Memory(), 60.0)
-    program = Program(interval=60.0, service="test", instance="0")
+    program = ProgramSettings(interval=60.0, service="test", instance="0")
     agent = Agent(
-        Settings("test", program, Samplers(enable=("shop",)), (adapter_settings,)), registry
+        Settings("test", program, SamplersSettings(enable=("shop",)), (adapter_settings,)),
+        registry,
     )
     with within(1.0):
         agent.start()
@@ -159,9 +166,10 @@ def test_at_the_bound_the_oldest_are_dropped_and_counted_exactly() -> None:
     registry = Registry()
     registry.register(shop.mapping())
     adapter_settings = AdapterSettings("memory", "memory", memory, 0.1, timeout=1.0, outbox=2_000)
-    program = Program(interval=0.1, service="t", instance="0")
+    program = ProgramSettings(interval=0.1, service="t", instance="0")
     agent = Agent(
-        Settings("t", program, Samplers(enable=("shop",)), (adapter_settings,)), registry
+        Settings("t", program, SamplersSettings(enable=("shop",)), (adapter_settings,)),
+        registry,
     )
     memory.fault = "unavailable"
     agent.start()
@@ -205,7 +213,7 @@ def test_a_rejected_entry_costs_itself_only() -> None:
 
 
 def test_a_defect_in_send_does_not_block_what_is_behind(monkeypatch, caplog) -> None:
-    """After a few attempts a batch that breaks its adapter is dropped{error}, and said so."""
+    """After a few attempts a batch that breaks its adapter is dropped{error} and logged."""
     monkeypatch.setattr("sampler.agent.delivery.sender.FIRST_PAUSE", 0.005)
     memory = Memory()
     memory.fault = "broken"
@@ -345,9 +353,10 @@ def test_a_sampler_that_registers_later_is_collected() -> None:
     memory = Memory()
     registry = Registry()
     adapter_settings = AdapterSettings("memory", "memory", memory, 0.1)
-    program = Program(interval=0.1, service="t", instance="0")
+    program = ProgramSettings(interval=0.1, service="t", instance="0")
     agent = Agent(
-        Settings("t", program, Samplers(enable=("late",)), (adapter_settings,)), registry
+        Settings("t", program, SamplersSettings(enable=("late",)), (adapter_settings,)),
+        registry,
     )
     agent.start()
     wait_for(lambda: memory.sends, what="a first batch")
@@ -400,8 +409,8 @@ def test_pauses_double_and_stay_in_their_bounds() -> None:
     assert sender._unavailable("away", retry_after=120.0) == 120.0
 
 
-def test_samplers_of_one_name_share_their_account() -> None:
-    """Two samplers told apart by constant labels give one account that adds up."""
+def test_samplers_of_one_name_share_their_metrics() -> None:
+    """Two samplers told apart by constant labels give numbers that add up."""
     memory = Memory(size=1000)
     shop = Shop()
     agent = agent_with(shop, memory=memory)
@@ -418,7 +427,10 @@ def test_samplers_of_one_name_share_their_account() -> None:
         second.registry.register({**shop.mapping(), "labels": {"floor": floor}})
     second.start()
     name = 'sampler.samples.yielded{consumer="0.1s",sampler="shop"}'
-    wait_for(lambda: any(n == name and v >= 8 for n, v, _ in again.received), what="an account")
+    wait_for(
+        lambda: any(n == name and v >= 8 for n, v, _ in again.received),
+        what="its metrics",
+    )
     second.stop()
     assert not [n for n, *_ in again.received if n.startswith("sampler.samples.refused")]
     assert_law(second)
@@ -428,8 +440,8 @@ def test_samplers_of_one_name_share_their_account() -> None:
     ("exposure", "said"),
     [
         (property(lambda _: "tells everybody: whisper"), "tells everybody: whisper"),
-        (property(lambda _: 1 / 0), "cannot say who else can read it: ZeroDivisionError"),
-        (property(lambda _: sys.exit(3)), "cannot say who else can read it: SystemExit"),
+        (property(lambda _: 1 / 0), "cannot tell who else can read its data: ZeroDivisionError"),
+        (property(lambda _: sys.exit(3)), "cannot tell who else can read its data: SystemExit"),
         (None, ""),
     ],
 )

@@ -18,22 +18,22 @@ def snapshot(time, hits, new=0, interval=10.0):
     return Snapshot((Block("db", SERIES, [hits, 5, new], time),), time, 1000.0, {}, (), interval)
 
 
-def test_a_baseline_is_accounted_for_before_anything_is_sent():
+def test_a_baseline_is_known_before_anything_is_sent():
     """A first value adds nothing, unless its start is known and not before the consumer's."""
     accounted = Baselines()
     accounted.offer(snapshot(1000.0, 7, 3))
     assert accounted.since() == {HITS: 7}
 
 
-def test_gauges_are_no_part_of_it():
-    """They have no difference."""
+def test_gauges_have_no_baseline():
+    """Only cumulative series have differences."""
     accounted = Baselines()
     accounted.handed_over(snapshot(1000.0, 7, 3))
     assert accounted.since() == {HITS: 7, NEW: 3}
 
 
 def test_a_series_that_is_gone_is_forgotten():
-    """Whatever comes later under its name is another one."""
+    """A later series of its name is another one."""
     accounted = Baselines()
     accounted.offer(snapshot(1000.0, 7))
     accounted.offer(Snapshot((Block("db", (SIZE,), [5], 1010.0),), 1010.0, 1000.0, {}))
@@ -41,7 +41,7 @@ def test_a_series_that_is_gone_is_forgotten():
 
 
 def test_each_interval_starts_from_the_last_pull_of_the_one_before():
-    """However many pulls fall into one."""
+    """However many pulls one interval has."""
     stepped = IntervalBaselines()
     assert stepped.since(snapshot(1001.0, 7, 3)) == {HITS: 7}
     assert stepped.since(snapshot(1009.0, 9, 4)) == {HITS: 7}
@@ -51,7 +51,7 @@ def test_each_interval_starts_from_the_last_pull_of_the_one_before():
 
 
 def test_an_interval_below_a_second_steps_by_seconds():
-    """Stores have no finer times."""
+    """Stores keep times in whole seconds."""
     stepped = IntervalBaselines()
     stepped.since(snapshot(1000.1, 1, interval=0.1))
     assert stepped.since(snapshot(1000.9, 5, interval=0.1)) == {HITS: 1}
@@ -63,12 +63,12 @@ def test_an_interval_below_a_second_steps_by_seconds():
     [(3.5, None, 3.0), (3.5, 0.1, 3.0), (3.5, 2.0, 2.0), (4.0, 2.0, 4.0), (3.5, 1.5, 3.0)],
 )
 def test_a_time_falls_into_one_interval(time, interval, began):
-    """Of a second at least; it begins where a whole number of them has passed."""
+    """It is a second at least, and begins at a whole number of intervals."""
     assert step(time, interval) == began
 
 
 def test_differences_go_on_from_what_another_destination_was_given():
-    """Of the interval that was last encoded, too; what it never had counts whole."""
+    """From the interval that was encoded last, too; all of a new series counts."""
     before = IntervalBaselines()
     before.since(snapshot(1010.0, 40, 2))
     before.since(snapshot(1020.0, 70, 5))
@@ -81,7 +81,7 @@ def test_differences_go_on_from_what_another_destination_was_given():
 
 
 def test_a_series_that_restarted_meanwhile_counts_whole():
-    """What another destination was given is more than there is now; new ones were never given."""
+    """Its value is lower than the one that the other destination was given."""
     before = IntervalBaselines()
     before.since(snapshot(1010.0, 40))
     inheritance = before.inheritance()

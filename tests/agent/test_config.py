@@ -1,11 +1,11 @@
-"""``sampler.toml``: what is accepted, and what a mistake is told."""
+"""``sampler.toml``: what is accepted, and what is said of a mistake."""
 
 from __future__ import annotations
 
 import pytest
 
 from sampler import ConfigurationError
-from sampler.agent.config.settings import default_settings, parse, read
+from sampler.agent.config.reading import default_settings, parse, read
 from tests.support.command import sampler
 
 
@@ -43,7 +43,7 @@ def test_without_a_configuration_prometheus_listens_on_loopback() -> None:
     assert (only.type, only.adapter.listen) == ("prometheus", "127.0.0.1:9464")
 
 
-def test_every_problem_is_told_at_once_with_key_and_remedy() -> None:
+def test_every_problem_is_reported_at_once_with_key_and_remedy() -> None:
     """One line each: unknown keys with a suggestion, types, ranges, adapters."""
     found = problems(
         {
@@ -96,7 +96,7 @@ def test_every_problem_is_told_at_once_with_key_and_remedy() -> None:
     ],
 )
 def test_one_mistake_gives_one_line(table) -> None:
-    """No mistake is told twice, and each names its key."""
+    """No mistake is reported twice, and each line names its key."""
     (problem,) = problems(table)
     assert problem.split(":")[0].rstrip("0123456789") != ""
 
@@ -109,15 +109,15 @@ def test_a_file_that_cannot_be_used_is_one_clear_line(tmp_path) -> None:
         read(tmp_path)
     broken = tmp_path / "broken.toml"
     broken.write_text("interval = \n")
-    with pytest.raises(ConfigurationError, match=r"broken.toml: is no TOML: .*line 1"):
+    with pytest.raises(ConfigurationError, match=r"broken.toml: is not valid TOML: .*line 1"):
         read(broken)
     broken.write_bytes(b"service = '\xff'\n")
-    with pytest.raises(ConfigurationError, match="is no UTF-8 text"):
+    with pytest.raises(ConfigurationError, match="is not UTF-8 text"):
         read(broken)
 
 
 def test_an_adapter_without_its_package_names_the_remedy(tmp_path) -> None:
-    """A missing dependency is told with the pip command that mends it."""
+    """A missing dependency is reported with the pip command that installs it."""
     (tmp_path / "statsd.py").write_text("raise ModuleNotFoundError(name='statsd')")
     (tmp_path / "sampler.toml").write_text("[adapters.statsd]\n")
     done = sampler("check", cwd=tmp_path, PYTHONPATH=str(tmp_path))
@@ -143,8 +143,8 @@ def test_a_spool_is_a_folder_and_a_bound_of_an_adapter(tmp_path) -> None:
     assert (plain.spool, plain.spool_bytes) == (None, 64 * 2**20)
 
 
-def test_a_spool_that_cannot_work_is_told_with_all_other_problems() -> None:
-    """Adapters that send the newest only, or are asked; a relative path; too few bytes."""
+def test_a_spool_that_cannot_work_is_reported_with_all_other_problems() -> None:
+    """Adapters that send the newest only, or are scraped; a relative path; too few bytes."""
     found = problems(
         {
             "interval": 0,
@@ -158,8 +158,8 @@ def test_a_spool_that_cannot_work_is_told_with_all_other_problems() -> None:
     assert found == [
         "interval: must be at least 0.1, got 0",
         "adapters.statsd.prot: unknown key (did you mean 'port'?)",
-        "adapters.statsd.spool: 'statsd' sends the newest only: leave it out",
-        "adapters.prometheus.spool: 'prometheus' is asked, and keeps nothing: leave it out",
+        "adapters.statsd.spool: 'statsd' sends the newest snapshot only: leave it out",
+        "adapters.prometheus.spool: 'prometheus' is scraped, and queues nothing: leave it out",
         "adapters.graphite.spool: must be an absolute path, got 'spool'",
         "adapters.graphite.spool_bytes: must be at least 65536, got 10",
     ]

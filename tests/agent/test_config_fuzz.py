@@ -11,13 +11,23 @@ from hypothesis import strategies as st
 
 from sampler import ConfigurationError
 from sampler.agent import options
-from sampler.agent.config.plugins import catalogue
-from sampler.agent.config.settings import Delivery, Program, Samplers, Settings, parse
+from sampler.agent.config.plugins import installed_plugins
+from sampler.agent.config.reading import parse
+from sampler.agent.config.settings import (
+    DeliverySettings,
+    ProgramSettings,
+    SamplersSettings,
+    Settings,
+)
 from tests.fuzz import configurations
 
-TABLES = {name: entry.load() for name, entry in catalogue().items()}
+TABLES = {name: plugin.load() for name, plugin in installed_plugins().items()}
 KEYS = sorted(
-    {key for cls in (*TABLES.values(), Program, Samplers, Delivery) for key in options(cls)}
+    {
+        key
+        for cls in (*TABLES.values(), ProgramSettings, SamplersSettings, DeliverySettings)
+        for key in options(cls)
+    }
 )
 texts = st.one_of(
     st.sampled_from(

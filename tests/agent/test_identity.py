@@ -1,4 +1,4 @@
-"""Who measures: one identity has one owner, whatever the program and its surroundings are."""
+"""The identity: one has one owner, whatever the program and its surroundings are."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from hypothesis import settings as settings_of_hypothesis
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from sampler.agent import Agent, claims
-from sampler.agent.config.settings import Program, Settings, parse
+from sampler.agent import Agent, instance_lock
+from sampler.agent.config.reading import parse
+from sampler.agent.config.settings import ProgramSettings, Settings
 from sampler.agent.identity import identity, release
 from sampler.exceptions import ConfigurationError
 from tests.support.command import environment
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
 
 HOLD = """
 import os, sys
-from sampler.agent import claims
-claims._PREFIX = sys.argv[1]
+from sampler.agent import instance_lock
+instance_lock._PREFIX = sys.argv[1]
 if int(sys.argv[3]):
     os.setgid(int(sys.argv[3]))
     os.setuid(int(sys.argv[3]))
@@ -46,9 +47,9 @@ LINUX = pytest.mark.skipif(sys.platform != "linux", reason="names are sockets on
 @pytest.fixture(params=[pytest.param("sockets", marks=LINUX), "files"])
 def kind(request: pytest.FixtureRequest, monkeypatch, tmp_path) -> str:
     """Either kind of lock: the one of Linux, and the one of other systems."""
-    monkeypatch.setattr(claims, "_FOLDER", str(tmp_path))
+    monkeypatch.setattr(instance_lock, "_FOLDER", str(tmp_path))
     if request.param == "files":
-        monkeypatch.setattr(claims, "_take", claims._locked)
+        monkeypatch.setattr(instance_lock, "_lock", instance_lock._lock_file)
     return request.param
 
 
@@ -56,7 +57,7 @@ def kind(request: pytest.FixtureRequest, monkeypatch, tmp_path) -> str:
 def holding(instance: str = "", *, uid: int = 0, **env: str) -> Iterator[str]:
     """Run a process that has an identity; yield its instance."""
     process = subprocess.Popen(
-        [sys.executable, "-c", HOLD, claims._PREFIX, instance, str(uid)],
+        [sys.executable, "-c", HOLD, instance_lock._PREFIX, instance, str(uid)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -81,7 +82,7 @@ def test_living_processes_differ_and_a_restart_gets_its_number_back() -> None:
 
 @pytest.mark.scenario(50)
 def test_other_temporary_folders_see_it(tmp_path) -> None:
-    """As of PrivateTmp=yes, of containers on the host's network, of a user without a home."""
+    """As with PrivateTmp=yes, in containers on the host's network, for a user without a home."""
     with holding(TMPDIR=str(tmp_path), XDG_RUNTIME_DIR=str(tmp_path), HOME="/nowhere") as first:
         assert (first, identity("svc")["instance"]) == ("0", "1")
 
@@ -100,7 +101,8 @@ def test_other_users_see_it() -> None:
 def test_a_network_namespace_has_names_of_its_own() -> None:
     """A container counts from 0: there the host's name differs."""
     mine = identity("svc")
-    code = f"from sampler.agent import claims; claims._PREFIX = {claims._PREFIX!r}\n"
+    code = "from sampler.agent import instance_lock\n"
+    code += f"instance_lock._PREFIX = {instance_lock._PREFIX!r}\n"
     code += "from sampler.agent.identity import identity; print(identity('svc')['instance'])"
     inside = ["unshare", "-n", sys.executable, "-c", code]
     assert subprocess.check_output(inside, text=True, env=environment()) == "0\n"
@@ -118,7 +120,7 @@ def test_one_process_never_has_a_number_twice(kind) -> None:
     release(two)
     release(three)
     release(three)
-    assert not claims._claims
+    assert not instance_lock._locks
 
 
 class Names(RuleBasedStateMachine):
@@ -165,7 +167,7 @@ def test_what_is_said_stands() -> None:
 
 @pytest.mark.scenario(50)
 def test_a_configured_instance_has_one_owner_too(kind, caplog) -> None:
-    """The second gets a number behind it, one line says so; later it is the first one's again."""
+    """The second gets a number appended, and one log line says so; later the instance is free."""
     first, second = identity("svc", instance="blue"), identity("svc", instance="blue")
     assert (first["instance"], second["instance"]) == ("blue", "blue-0")
     (line,) = [record.getMessage() for record in caplog.records]
@@ -182,7 +184,7 @@ def test_a_configured_instance_has_one_owner_too(kind, caplog) -> None:
 
 @pytest.mark.scenario(50)
 def test_a_restart_waits_for_a_process_that_is_about_to_end(monkeypatch) -> None:
-    """One that lets go within the patience costs no other name."""
+    """A lock that is released in time costs no other name."""
     held = identity("svc", instance="blue")
     tried = []
 
@@ -202,13 +204,13 @@ def test_a_restart_waits_for_a_process_that_is_about_to_end(monkeypatch) -> None
 
 @pytest.mark.scenario(50)
 def test_services_and_instances_are_told_apart() -> None:
-    """No two pairs of words have one name, whatever stands in them; each name fits."""
+    """No two pairs of words have one lock, whatever they hold."""
     words = ["", "a", "b", "a\0", "\0a", "a\0b", "\ud800", "a" * 10_000]
     pairs = [(service, instance) for service in words for instance in words]
-    assert all(claims.claim(*pair) for pair in pairs)
-    assert not any(claims.claim(*pair) for pair in pairs)
+    assert all(instance_lock.lock(*pair) for pair in pairs)
+    assert not any(instance_lock.lock(*pair) for pair in pairs)
     for pair in pairs:
-        claims.release(*pair)
+        instance_lock.unlock(*pair)
 
 
 @pytest.mark.scenario(50)
@@ -222,34 +224,34 @@ def test_services_and_instances_are_told_apart() -> None:
 def test_where_nobody_can_know_the_name_is_for_this_run_only(
     monkeypatch, caplog, fault, instance
 ) -> None:
-    """A sandbox, no descriptor left, a system without locks: other names, one line each."""
+    """A sandbox, no descriptor left, a system without locks: another name and a log line each."""
 
     def take(name: str) -> None:
         raise fault
 
-    monkeypatch.setattr(claims, "_take", take)
+    monkeypatch.setattr(instance_lock, "_lock", take)
     found = [identity("svc", instance=instance)["instance"] for _ in range(3)]
     assert len({*found, "0", "blue"}) == 5
     assert all(each.startswith(f"{instance}-" if instance else "") for each in found)
     assert len(caplog.records) == 3
-    assert "nobody can tell here which names are taken" in caplog.text
+    assert "cannot tell which names are taken" in caplog.text
 
 
 @pytest.mark.scenario(50)
 def test_the_numbers_have_an_end(monkeypatch, caplog) -> None:
-    """Whoever takes all of them makes nobody hang or share."""
+    """A program that takes all of them makes no other hang or share one."""
     tried = []
-    monkeypatch.setattr(claims, "_take", tried.append)
+    monkeypatch.setattr(instance_lock, "_lock", tried.append)
     assert not identity("svc")["instance"].isdecimal()
     assert len(tried) == 10_000
-    assert "10000 other names are taken" in caplog.text
+    assert "all 10000 slots are taken" in caplog.text
 
 
 @pytest.mark.scenario(50)
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform has no fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 def test_a_forked_child_lets_go(kind) -> None:
-    """What its parent gives back is free, though the child lives; what the parent has is taken."""
+    """An instance that the parent gives back is free, though the child lives."""
     one, two = identity("svc"), identity("svc")
     reading, writing = os.pipe()
     if not (pid := os.fork()):
@@ -271,7 +273,7 @@ def test_a_forked_child_lets_go(kind) -> None:
 @pytest.mark.scenario(50)
 @pytest.mark.parametrize("how", ["close_fds", "posix_spawn"])
 def test_a_program_that_is_started_does_not_have_it(how, kind) -> None:
-    """Not with ``close_fds=False`` either: the descriptor is no other program's."""
+    """Not with ``close_fds=False`` either: no program inherits the descriptor."""
     one = identity("svc")
     told, tell = os.pipe()
     os.set_inheritable(tell, True)
@@ -296,9 +298,9 @@ def test_a_program_that_is_started_does_not_have_it(how, kind) -> None:
 
 @pytest.mark.scenario(50)
 def test_a_descriptor_that_is_another_file_by_now_is_left_alone(kind) -> None:
-    """A program closed all it found, and opened a file of its own: that one stays open."""
+    """A program closed all descriptors and opened a file of its own: that file stays open."""
     one = identity("svc")
-    (held,) = claims._claims.values()
+    (held,) = instance_lock._locks.values()
     os.close(held.number)
     reading, writing = os.pipe()
     assert held._descriptor in (reading, writing)
@@ -310,10 +312,10 @@ def test_a_descriptor_that_is_another_file_by_now_is_left_alone(kind) -> None:
 
 
 def test_a_lock_that_somebody_removes_or_plants_is_seen_through(monkeypatch, tmp_path) -> None:
-    """Elsewhere than on Linux: whoever locks a file that is not there any more has nothing."""
-    monkeypatch.setattr(claims, "_FOLDER", str(tmp_path))
-    monkeypatch.setattr(claims, "_take", claims._locked)
-    opened, real = [], claims._opened
+    """On other systems than Linux: a lock on a file that has been removed is none."""
+    monkeypatch.setattr(instance_lock, "_FOLDER", str(tmp_path))
+    monkeypatch.setattr(instance_lock, "_lock", instance_lock._lock_file)
+    opened, real = [], instance_lock._open_file
 
     def cleaned(path: str) -> int:
         file = real(path)
@@ -322,7 +324,7 @@ def test_a_lock_that_somebody_removes_or_plants_is_seen_through(monkeypatch, tmp
             Path(path).unlink()  # as a cleaner of temporary files does
         return file
 
-    monkeypatch.setattr(claims, "_opened", cleaned)
+    monkeypatch.setattr(instance_lock, "_open_file", cleaned)
     one = identity("svc")
     assert (one["instance"], len(opened)) == ("0", 4)
     (file,) = tmp_path.iterdir()
@@ -339,12 +341,12 @@ def test_a_lock_that_somebody_removes_or_plants_is_seen_through(monkeypatch, tmp
 
 
 def settings(**keys) -> Settings:
-    return Settings("test", Program(interval=60.0, service="svc", **keys))
+    return Settings("test", ProgramSettings(interval=60.0, service="svc", **keys))
 
 
 @pytest.mark.scenario(50)
 def test_an_agent_has_its_identity_while_it_runs_and_no_longer() -> None:
-    """An agent that only checks takes nothing from one that starts meanwhile."""
+    """An agent that only checks takes no instance from one that starts meanwhile."""
     checking, running = Agent(settings(instance="blue")), Agent(settings(instance="blue"))
     assert checking.identity["instance"] == "blue"
     running.start()
@@ -356,7 +358,7 @@ def test_an_agent_has_its_identity_while_it_runs_and_no_longer() -> None:
     again.start()
     assert again.identity["instance"] == "blue"
     again.stop()
-    assert not claims._claims
+    assert not instance_lock._locks
 
 
 @pytest.mark.scenario(50)
@@ -368,18 +370,18 @@ def test_a_start_that_fails_leaves_nothing() -> None:
         for _ in range(3):
             with pytest.raises(ConfigurationError):
                 Agent(parse(wanted)).start()
-    assert not claims._claims
+    assert not instance_lock._locks
 
 
 @pytest.mark.scenario(50)
 def test_a_reload_that_changes_who_gives_the_old_name_back() -> None:
-    """There and back again."""
+    """In both directions."""
     agent = Agent(settings())
     agent.start()
     for instance in ("blue", "green", None):
         agent.reload(settings(instance=instance))
         assert agent.identity["instance"] == (instance or "0")
-        assert len(claims._claims) == 1
+        assert len(instance_lock._locks) == 1
     agent.stop()
 
 
@@ -388,8 +390,8 @@ import sys, threading
 import _xxsubinterpreters as interpreters
 code = '''
 import os, sys
-from sampler.agent import claims
-claims._PREFIX = {prefix!r}
+from sampler.agent import instance_lock
+instance_lock._PREFIX = {prefix!r}
 from sampler.agent.identity import identity
 os.write({pipe}, identity("svc")["instance"].encode())
 '''
@@ -399,8 +401,8 @@ text = code.format(prefix=sys.argv[1], pipe=writing)
 made = [interpreters.create(isolated=False) for _ in range(3)]
 for each in made:
     interpreters.run_string(each, text)
-from sampler.agent import claims
-claims._PREFIX = sys.argv[1]
+from sampler.agent import instance_lock
+instance_lock._PREFIX = sys.argv[1]
 from sampler.agent.identity import identity
 print(sorted(os.read(reading, 10).decode()), identity("svc")["instance"], flush=True)
 os._exit(0)
@@ -419,8 +421,8 @@ def test_sub_interpreters_of_one_process_differ() -> None:
 @pytest.mark.scenario(62)
 @given(ANY, ANY)
 def test_every_word_can_be_written_and_two_stay_two(one: str, two: str) -> None:
-    """Whatever the bytes of a name were: it is UTF-8 on one line, and not very long."""
-    found = [identity(word or "x", word, word, claimed=False) for word in (one, two)]
+    """Whatever bytes a name has, it becomes one short line of UTF-8."""
+    found = [identity(word or "x", word, word, locked=False) for word in (one, two)]
     for each in found:
         for word in ("service", "host", "instance"):
             assert each[word].encode()
@@ -432,15 +434,15 @@ def test_every_word_can_be_written_and_two_stay_two(one: str, two: str) -> None:
 @pytest.mark.scenario(62)
 @pytest.mark.parametrize("argv", [[], [""], ["-c"], [b"x"], [None], ["a\udcff.py"], ["a\0\n"]])
 def test_the_programs_name_may_be_anything(monkeypatch, argv) -> None:
-    """Whoever embeds Python may put anything into ``sys.argv``."""
+    """A program that embeds Python may put anything into ``sys.argv``."""
     monkeypatch.setattr(sys, "argv", argv)
-    assert identity(claimed=False)["service"].encode()
+    assert identity(locked=False)["service"].encode()
     monkeypatch.delattr(sys, "argv")
-    assert identity(claimed=False)["service"] == "python"
+    assert identity(locked=False)["service"] == "python"
 
 
 @pytest.mark.scenario(62)
 def test_the_hosts_name_may_be_anything(monkeypatch) -> None:
-    """The kernel takes any bytes for it."""
+    """The kernel accepts any bytes."""
     monkeypatch.setattr(socket, "gethostname", lambda: "h\udcff\n")
-    assert identity(claimed=False)["host"].encode().decode().isprintable()
+    assert identity(locked=False)["host"].encode().decode().isprintable()

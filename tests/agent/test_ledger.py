@@ -1,4 +1,4 @@
-"""The account: every term of the law counts, and nothing stands for another."""
+"""The ledger: every term of the law counts, and nothing stands for another."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ TERMS = ["collected", "recovered", "delivered", "unconfirmed", "queued"]
 
 
 def balance(**terms: int) -> Balance:
-    """Return an account, of which some terms are not as they should be."""
+    """Return a balance in which some terms are wrong."""
     wanted = {"collected": 7, "recovered": 5, "delivered": 4, "unconfirmed": 3, "queued": 2}
     wanted = {term: value + terms.get(term, 0) for term, value in wanted.items()}
     dropped = {"oldest": 2 + terms.get("oldest", 0), "rejected": 1 + terms.get("rejected", 0)}
     return Balance(dropped=dropped, **wanted)
 
 
-def test_an_account_holds_when_both_sides_are_equal() -> None:
+def test_a_balance_holds_when_both_sides_are_equal() -> None:
     """What came in is what went out, was given up, or waits."""
     assert balance().holds
 
 
 @pytest.mark.parametrize("term", [*TERMS, "oldest", "rejected"])
 @pytest.mark.parametrize("by", [1, -1])
-def test_an_account_does_not_hold_when_one_term_is_off(term: str, by: int) -> None:
+def test_a_balance_does_not_hold_when_one_term_is_off(term: str, by: int) -> None:
     """By one, in either direction; and it holds again when the other side is off as much."""
     assert not balance(**{term: by}).holds
     other = "delivered" if term in {"collected", "recovered"} else "collected"
@@ -78,7 +78,7 @@ class Slow(int):
 
 @pytest.mark.parametrize("term", TERMS)
 def test_no_count_is_lost_to_another_thread(term: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who counts meanwhile waits, whatever the interpreter lets run at the same time."""
+    """A thread that counts meanwhile waits, whatever the interpreter runs at the same time."""
     monkeypatch.setattr("tests.contract.build.SLACK", 0.0)
     ledger = Ledger()
     slow = Slow(1, ledger)

@@ -17,15 +17,21 @@ from sampler import ConfigurationError
 from sampler.agent import option, options
 from sampler.agent.config.files import MAX_BYTES, read_plain_file
 from sampler.agent.config.limits import MAX_DEPTH, MAX_ITEMS, MAX_TEXT, MAX_VALUES
-from sampler.agent.config.plugins import catalogue
-from sampler.agent.config.settings import Delivery, Program, Samplers, parse, read
+from sampler.agent.config.plugins import installed_plugins
+from sampler.agent.config.reading import parse, read
+from sampler.agent.config.settings import DeliverySettings, ProgramSettings, SamplersSettings
 from sampler.agent.delivery.encoding import Encoder
 from sampler.exceptions import MAX_PROBLEMS
 from tests.support.certificates import issue
 
 OURS = {
     f"{cls.__name__}.{key}": each
-    for cls in (Program, Samplers, Delivery, *(e.load() for e in catalogue().values()))
+    for cls in (
+        ProgramSettings,
+        SamplersSettings,
+        DeliverySettings,
+        *(e.load() for e in installed_plugins().values()),
+    )
     for key, each in options(cls).items()
 }
 NUMERIC = [
@@ -68,30 +74,33 @@ def refused(text: str | bytes, folder: Path) -> str:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("interval = " + "[" * 5_000, "too many tables or lists"),
-        ("interval = " + "[" * 50 + "]" * 50, "interval: more than 8 tables"),
-        ("a = " + "{a = " * 5_000 + "1" + "}" * 5_000, "too many tables or lists"),
+        ("interval = " + "[" * 5_000, "nested too deeply"),
+        ("interval = " + "[" * 50 + "]" * 50, "interval: is nested deeper than 8 tables"),
+        ("a = " + "{a = " * 5_000 + "1" + "}" * 5_000, "nested too deeply"),
         (".".join("a" * 3_000) + " = 1", "too many dots, at line 1"),
         ("\n".join(f"a{n}.{'.'.join('b' * 500)} = 1" for n in range(900)), "dots, at line 9"),
-        (f"[samplers.{'.'.join('a' * 900)}]\nx = 1", "more than 8 tables"),
+        (f"[samplers.{'.'.join('a' * 900)}]\nx = 1", "deeper than 8 tables"),
         ("interval = " + "9" * 5_000, "thousands of digits"),
-        ("interval = 1" + "0" * 400, "interval: an integer beyond 64 bits"),
-        ("interval = 0x" + "f" * 9_000, "interval: an integer beyond 64 bits"),
-        ("[adapters.graphite]\nport = 1" + "0" * 400, "adapters.graphite.port: an integer beyond"),
+        ("interval = 1" + "0" * 400, "interval: has an integer of more than 64 bits"),
+        ("interval = 0x" + "f" * 9_000, "interval: has an integer of more than 64 bits"),
+        ("[adapters.graphite]\nport = 1" + "0" * 400, "adapters.graphite.port: has an integer of"),
         (
             "[adapters.graphite]\nquantiles = [1" + "0" * 400 + "]",
-            "graphite.quantiles: an integer",
+            "graphite.quantiles: has an integer",
         ),
         ("interval = 1e999", "must be a finite number"),
         ("interval = nan", "must be a finite number"),
-        (f'service = "{"x" * 20_000}"', "service: more than 16,384 characters"),
-        ('service = "a\\u0000b"', "service: a text with a NUL"),
-        ('[adapters.graphite.paths]\n"a" = "\\u0000"', "graphite.paths.a: a text with a NUL"),
-        (f"{'k' * 2_000} = 1", "is no key"),
-        ('[adapters."\\u001b[31m"]', "is no key"),
-        (f"[samplers]\nenable = {['a'] * 1_001}", "samplers.enable: more than 1,000 entries"),
-        ("\n".join(f"k{n} = 1" for n in range(20_000)), "more than 1,000 entries"),
-        ("\n".join(f"[adapters.a{n}]" for n in range(3_000)), "adapters: more than 1,000 entries"),
+        (f'service = "{"x" * 20_000}"', "service: has more than 16,384 characters"),
+        ('service = "a\\u0000b"', "service: has a NUL character"),
+        ('[adapters.graphite.paths]\n"a" = "\\u0000"', "graphite.paths.a: has a NUL character"),
+        (f"{'k' * 2_000} = 1", "is not a key"),
+        ('[adapters."\\u001b[31m"]', "is not a key"),
+        (f"[samplers]\nenable = {['a'] * 1_001}", "samplers.enable: has more than 1,000 items"),
+        ("\n".join(f"k{n} = 1" for n in range(20_000)), "more than 1,000 items"),
+        (
+            "\n".join(f"[adapters.a{n}]" for n in range(3_000)),
+            "adapters: has more than 1,000 items",
+        ),
         (
             "\n".join(f"[adapters.a{n}]\nx = {[1] * 999}" for n in range(12)),
             "more than 10,000 keys and items",
@@ -99,8 +108,8 @@ def refused(text: str | bytes, folder: Path) -> str:
         ("#" + "x" * MAX_BYTES, "more than 1,048,576 bytes"),
         (b"\xff\xfei\0", "UTF-16"),
         (b"\xef\xbb\xbfinterval = 1", "byte order mark"),
-        (b"interval = \xff", "no UTF-8 text: byte 11"),
-        (b"interval\0 = 1", "no TOML"),
+        (b"interval = \xff", "is not UTF-8 text at byte 11"),
+        (b"interval\0 = 1", "not valid TOML"),
         (
             '[adapters.prometheus]\nlisten = "127.0.0.1:' + "9" * 5_000 + '"',
             "listen: the port must",
@@ -210,7 +219,7 @@ def test_a_file_of_exactly_one_mebibyte_is_read(tmp_path: Path) -> None:
         ("9" * 400, "must be at most 65535"),
         ("-1", "must be at least 1"),
         ("nan", "expected an integer"),
-        ("x" * 20_000, "X of the environment: more than 16,384 characters"),
+        ("x" * 20_000, "variable X has more than 16,384 characters"),
         ("", "expected an integer"),
         ("\udcff", "expected an integer"),
     ],
@@ -232,7 +241,7 @@ def test_variables_cannot_add_up_beyond_the_size_of_a_text(
     monkeypatch.setenv("X", "x" * 10_000)
     tracemalloc.start()
     try:
-        with pytest.raises(ConfigurationError, match="with variables filled in: more than 16,384"):
+        with pytest.raises(ConfigurationError, match="has more than 16,384 characters with var"):
             parse({"service": "${X}" * 1_000})
         assert tracemalloc.get_traced_memory()[1] < 40 * 2**20
     finally:
@@ -245,7 +254,7 @@ def test_a_name_that_is_no_text_is_refused_where_it_is_written(
 ) -> None:
     """``check`` says so, not the agent's start."""
     monkeypatch.setenv("X", "a\udcff")
-    with pytest.raises(ConfigurationError, match=f"{key}: no UTF-8 text"):
+    with pytest.raises(ConfigurationError, match=f"{key}: is not UTF-8 text"):
         parse({key: "${X}"})
 
 
@@ -281,9 +290,9 @@ class Third:
         ({"number": -(2**63) - 1}, "number: must be at least -9223372036854775808"),
         ({"many": [10**400]}, "many: must be at most"),
         ({"many": [float("nan")]}, "many: must be a finite number"),
-        ({"many": [1.0] * 1_001}, "many: more than 1,000 entries"),
-        ({"words": {str(n): "" for n in range(1_001)}}, "words: more than 1,000 entries"),
-        ({"text": "x" * 16_385}, "text: more than 16,384 characters"),
+        ({"many": [1.0] * 1_001}, "many: has more than 1,000 items"),
+        ({"words": {str(n): "" for n in range(1_001)}}, "words: has more than 1,000 items"),
+        ({"text": "x" * 16_385}, "text: has more than 16,384 characters"),
     ],
 )
 def test_an_option_without_a_range_has_the_widest(given: dict[str, Any], words: str) -> None:

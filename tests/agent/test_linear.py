@@ -30,7 +30,7 @@ from sampler.adapterkit._http.hosts import answers_to, host_fault
 from sampler.adapterkit.http import Connection
 from sampler.adapterkit.retry_after import retry_after
 from sampler.agent.config import secrets
-from sampler.agent.config.settings import parse
+from sampler.agent.config.reading import parse
 from sampler_prometheus._adapter import listen_fault
 from sampler_prometheus._negotiate import content_type, wants_gzip
 from sampler_prometheus._push import group_fault, url_fault

@@ -17,7 +17,7 @@ import pytest
 
 from sampler import Registry
 from sampler.agent import Agent
-from sampler.agent.config.settings import parse
+from sampler.agent.config.reading import parse
 from sampler.exceptions import ConfigurationError
 from tests.support.command import environment
 from tests.support.doubles import LineSink
@@ -96,8 +96,8 @@ def test_a_handler_that_stops_the_agent_while_it_starts_or_reloads_ends_it(
         f"""
         configured("good", "slow")
         def end(*_):
-            accounts = sampler.agent.stop()
-            print(json.dumps([{{k: v.holds for k, v in accounts.items()}}, gone()]), flush=True)
+            balances = sampler.agent.stop()
+            print(json.dumps([{{k: v.holds for k, v in balances.items()}}, gone()]), flush=True)
             os._exit(7)
         signal.signal(signal.SIGTERM, end)
         if {call!r} == "reload":
@@ -206,17 +206,17 @@ def test_a_start_that_fails_leaves_nothing_either(tmp_path, sink) -> None:
         """
         configured("good")
         from sampler.agent import channel
-        whole = channel.Pushed.start
+        whole = channel.PushChannel.start
         def fails(*_):
             raise OSError("no")
-        channel.Pushed.start = fails
+        channel.PushChannel.start = fails
         kinds = []
         for _ in range(3):
             try:
                 sampler.agent.start(file)
             except OSError as error:
                 kinds.append(str(error))
-        channel.Pushed.start = whole
+        channel.PushChannel.start = whole
         left = gone()
         agent = sampler.agent.start(file)
         said = [kinds, left, agent.identity["instance"], agent.alive()]
@@ -413,8 +413,8 @@ def test_a_program_that_closes_our_descriptors_gets_no_error_from_a_stop(tmp_pat
         while agent.alive() and time.monotonic() < until:
             time.sleep(0.01)
         told = sorted(sampler.adapterkit.threads.unhealthy()) if not agent.alive() else []
-        accounts = sampler.agent.stop()
-        print(json.dumps([told, {k: v.holds for k, v in accounts.items()}]))
+        balances = sampler.agent.stop()
+        print(json.dumps([told, {k: v.holds for k, v in balances.items()}]))
         """,
     )
     _, balances = said

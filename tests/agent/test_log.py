@@ -16,7 +16,7 @@ from sampler import Registry
 from sampler._runtime.log import MOST, SPARE, Log, log
 from sampler.adapterkit.threads import unhealthy
 from sampler.agent import Agent
-from sampler.agent.config.settings import parse
+from sampler.agent.config.reading import parse
 from tests.support.command import environment
 from tests.support.doubles import LineSink
 from tests.support.waiting import wait_for
@@ -59,6 +59,27 @@ def test_a_record_says_who_logged_it_where_and_when(caplog) -> None:
     assert record.funcName == "test_a_record_says_who_logged_it_where_and_when"
     assert record.threadName == threading.current_thread().name
     assert record.thread == threading.get_ident()
+
+
+def test_where_no_thread_can_start_records_come_out_at_once_without_a_lock(monkeypatch) -> None:
+    """As at the interpreter's end; a handler that logs itself is no recursion."""
+
+    def refuse(_thread) -> None:
+        raise RuntimeError("can't create new thread")
+
+    mine, seen = Log(), []
+
+    def emit(record: logging.LogRecord) -> None:
+        if len(seen) < 2:
+            mine.warning("from the handler")
+        seen.append((record.getMessage(), mine._lock.locked()))
+
+    monkeypatch.setattr("sampler._runtime.log.Thread.start", refuse)
+    with handling(handler=Handler(emit)):
+        mine.warning("first")
+        mine.warning("last")
+    texts = ["first", "from the handler", "from the handler", "last"]
+    assert seen == [(text, False) for text in texts]
 
 
 def test_levels_traces_and_the_logger_s_own_level_are_logging_s(caplog) -> None:

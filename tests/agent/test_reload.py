@@ -9,7 +9,13 @@ import pytest
 
 from sampler import ConfigurationError, Registry
 from sampler.agent import Agent
-from sampler.agent.config.settings import AdapterSettings, Program, Samplers, Settings, parse
+from sampler.agent.config.reading import parse
+from sampler.agent.config.settings import (
+    AdapterSettings,
+    ProgramSettings,
+    SamplersSettings,
+    Settings,
+)
 from tests.support.doubles import LineSink
 from tests.support.memory import Memory, Tally
 from tests.support.waiting import wait_for
@@ -37,7 +43,9 @@ def settings(adapters, *, interval=0.1, tables=None, program=None, **samplers) -
     )
     who = {"service": "test", "instance": "0", **(program or {})}
     limits = {"enable": ("shop",), "deadline": 20.0, **samplers}
-    return Settings("test", Program(interval=interval, **who), Samplers(**limits), adapters)
+    return Settings(
+        "test", ProgramSettings(interval=interval, **who), SamplersSettings(**limits), adapters
+    )
 
 
 @pytest.fixture
@@ -101,8 +109,8 @@ def test_one_that_is_gone_is_flushed_and_closed(start) -> None:
     assert set(agent.balances()) == {"b"}
 
 
-def test_a_replaced_adapters_account_goes_on(start) -> None:
-    """Under the same name nothing falls."""
+def test_a_replaced_adapters_ledger_goes_on(start) -> None:
+    """No count under the adapter's name falls."""
     old, new = Memory(), Memory()
     agent = start(settings({"a": old}))
     wait_for(lambda: old.sends > 3, what="four batches")
@@ -203,7 +211,7 @@ class Listener:
 
 
 def test_an_address_that_is_taken_changes_nothing(start) -> None:
-    """And says so, naming the adapter; what ran runs on."""
+    """The error names the adapter, and everything runs on as before."""
     memory, fresh = Memory(), Listener()
     agent = start(settings({"a": memory}))
     with socket.socket() as taken:
@@ -236,7 +244,7 @@ def test_a_scraped_adapter_that_stays_keeps_its_socket(start) -> None:
 
 
 def test_only_a_running_agent_reloads() -> None:
-    """Before and after it is a mistake of the program."""
+    """Before the start and after the end, a reload is a mistake of the program."""
     agent = Agent(settings({"a": Memory()}), Registry())
     with pytest.raises(RuntimeError, match="running"):
         agent.reload(settings({"a": Memory()}))
@@ -263,7 +271,7 @@ def test_threads_end_with_their_adapters(start) -> None:
 
 
 def test_what_waits_in_a_spool_goes_on_through_a_reload(start, tmp_path) -> None:
-    """The adapter that replaces another takes it up: nothing is dropped or counted twice."""
+    """The adapter that replaces another delivers it: nothing is dropped or counted twice."""
 
     def spooled(port: int) -> Settings:
         return parse(

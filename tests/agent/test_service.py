@@ -26,7 +26,7 @@ def name(request) -> str:
     "kind", [ZeroDivisionError, SystemExit, KeyboardInterrupt, GeneratorExit, MemoryError]
 )
 def test_whatever_a_loop_raises_is_counted_and_the_thread_goes_on(kind, name, caplog) -> None:
-    """The same error is said once, however often it comes."""
+    """The same error is logged once, however often it is raised."""
     calls, over = [], Event()
 
     def serve() -> None:
@@ -47,7 +47,7 @@ def test_whatever_a_loop_raises_is_counted_and_the_thread_goes_on(kind, name, ca
     assert name not in unhealthy()
 
 
-def test_a_thread_in_its_pause_ails_and_is_well_when_it_serves_again(name, monkeypatch) -> None:
+def test_a_thread_in_its_pause_is_unhealthy_until_it_serves_again(name, monkeypatch) -> None:
     """The reason is what it raised."""
     monkeypatch.setattr(services, "FIRST_PAUSE", 3600.0)
     over, calls = Event(), []
@@ -60,7 +60,7 @@ def test_a_thread_in_its_pause_ails_and_is_well_when_it_serves_again(name, monke
 
     service = Service(serve, name)
     service.start()
-    wait_for(lambda: "ValueError: broken" in unhealthy().get(name, ""), what="it to ail")
+    wait_for(lambda: "ValueError: broken" in unhealthy().get(name, ""), what="the delay")
     service._ending.set()
     wait_for(lambda: len(calls) == 2, what="the second call")
     assert name not in unhealthy()
@@ -68,8 +68,8 @@ def test_a_thread_in_its_pause_ails_and_is_well_when_it_serves_again(name, monke
     assert service.join(10)
 
 
-def test_whoever_is_asked_to_end_gets_one_more_chance_and_no_other(name, monkeypatch) -> None:
-    """A loop that fails at its end, too, does not hold anybody."""
+def test_a_thread_asked_to_end_gets_one_more_chance_and_no_other(name, monkeypatch) -> None:
+    """A loop that fails at its end as well blocks nobody."""
     monkeypatch.setattr(services, "FIRST_PAUSE", 3600.0)
     calls = []
 
@@ -85,36 +85,36 @@ def test_whoever_is_asked_to_end_gets_one_more_chance_and_no_other(name, monkeyp
     assert name not in unhealthy()
 
 
-def test_work_that_does_not_end_in_time_makes_its_thread_ail(name, monkeypatch) -> None:
+def test_work_that_does_not_end_in_time_makes_its_thread_unhealthy(name, monkeypatch) -> None:
     """Until it ends."""
     monkeypatch.setattr(services, "GRACE", 0.0)
     go_on, over = Event(), Event()
 
     def serve() -> None:
-        with services.within(0.01):
+        with service.within(0.01):
             go_on.wait()
         over.wait()
 
     service = Service(serve, name)
     service.start()
-    wait_for(lambda: unhealthy().get(name) == "its work has not ended in time", what="it to ail")
+    wait_for(lambda: unhealthy().get(name) == "its work has not ended in time", what="the delay")
     go_on.set()
-    wait_for(lambda: name not in unhealthy(), what="it to be well")
+    wait_for(lambda: name not in unhealthy(), what="its recovery")
     over.set()
     assert service.join(10)
 
 
-def test_a_thread_that_never_came_to_its_loop_ails(name) -> None:
-    """As one does that something ends from outside."""
+def test_a_thread_that_never_reached_its_loop_is_unhealthy(name) -> None:
+    """As a thread that something ends from outside."""
     service = Service(lambda: None, name)
-    service._wanted.add(service)
+    services._wanted.add(service)
     assert unhealthy()[name] == "it has ended"
     assert service.join(0)
     assert name not in unhealthy()
 
 
 class _Pauses(Event):
-    """Notes how long somebody would wait for it."""
+    """Notes how long its caller would wait."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -126,7 +126,7 @@ class _Pauses(Event):
 
 
 def test_pauses_double_and_begin_anew_after_a_long_time_of_service(name, monkeypatch) -> None:
-    """So a defect that comes once an hour costs the first pause each time."""
+    """So a failure once an hour costs the shortest pause each time."""
     now = [0.0]
     monkeypatch.setattr(services, "FIRST_PAUSE", 0.1)
     monkeypatch.setattr(services, "time", type("Clock", (), {"monotonic": lambda: now[0]}))
@@ -148,7 +148,7 @@ def test_pauses_double_and_begin_anew_after_a_long_time_of_service(name, monkeyp
     assert service._ending.asked == pytest.approx([*doubled, 30.0, 30.0, 0.1, 0.2])
 
 
-def test_a_thread_that_serves_once_has_its_error_said_and_counted(name, caplog) -> None:
+def test_a_thread_that_serves_once_has_its_error_logged_and_counted(name, caplog) -> None:
     """Nobody else would see it."""
     thread = Thread(lambda: 1 / 0, name)
     thread.start()

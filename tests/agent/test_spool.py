@@ -159,10 +159,7 @@ class Lives(RuleBasedStateMachine):
 
     def numbers(self) -> list[int]:
         spool = self.box.spool
-        return [
-            number(spool._segments.read(slot.place))
-            for slot in [item.stored for item in self.box._waiting]
-        ]
+        return [number(spool._segments.read(item.stored.position)) for item in self.box._waiting]
 
     @invariant()
     def the_law_holds(self) -> None:
@@ -173,8 +170,8 @@ class Lives(RuleBasedStateMachine):
 
     @invariant()
     def what_is_on_the_disk_is_what_the_model_says(self) -> None:
-        slots = dict(zip(self.waiting, [item.stored for item in self.box._waiting], strict=True))
-        assert {n for n, slot in slots.items() if slot.place is not None} == self.written
+        items = dict(zip(self.waiting, self.box._waiting, strict=True))
+        assert {n for n, item in items.items() if item.stored.position is not None} == self.written
 
     @invariant()
     def memory_is_bounded(self) -> None:
@@ -227,7 +224,7 @@ def test_a_batch_larger_than_the_spool_waits_in_memory(tmp_path) -> None:
     box = outbox(tmp_path, spool_bytes=2**16)
     box.add([batch(1, 100_000), batch(2)])
     box.spool._round()
-    assert [slot.place is not None for slot in [item.stored for item in box._waiting]] == [
+    assert [item.stored.position is not None for item in box._waiting] == [
         False,
         True,
     ]
@@ -289,8 +286,8 @@ def test_what_is_left_at_a_clean_stop_is_queued_and_then_recovered(tmp_path) -> 
     again.close()
 
 
-def test_an_account_that_goes_on_counts_what_it_finds_again_once(tmp_path) -> None:
-    """As on a reload: what the earlier outbox left was queued, and is so still."""
+def test_a_ledger_that_goes_on_counts_what_it_finds_again_once(tmp_path) -> None:
+    """As on a reload: entries that the earlier outbox left were queued, and still are."""
     box = outbox(tmp_path)
     box.add([batch(n) for n in range(3)])
     box.close()
@@ -325,7 +322,7 @@ def test_a_record_that_breaks_while_it_waits_is_dropped_and_counted(tmp_path, ca
     assert balance.holds
     assert (balance.delivered, balance.dropped["spool"]) == (6, 2)
     assert [r.message for r in caplog.records if r.levelname == "ERROR"] == [
-        "adapter 'graphite': a batch of the spool is lost: it is damaged"
+        "adapter 'graphite': a batch in the spool cannot be read and is dropped: it is damaged"
     ]
     box.close()
 
@@ -455,7 +452,7 @@ def test_nothing_is_synced_that_has_left_and_the_rest_once_per_interval(
 
 
 def test_an_outbox_without_a_spool_does_not_wait_for_what_is_in_one(tmp_path) -> None:
-    """As on a reload that takes the spool away: dropped from this account, kept on the disk."""
+    """As on a reload that takes the spool away: dropped in this ledger, kept on the disk."""
     box = outbox(tmp_path)
     box.add([batch(1), batch(2)])
     box.close()
@@ -468,7 +465,7 @@ def test_an_outbox_without_a_spool_does_not_wait_for_what_is_in_one(tmp_path) ->
 
 
 def test_what_is_recovered_after_the_end_is_left_for_the_next(tmp_path) -> None:
-    """A disk that hung until then changes no account any more."""
+    """As from a disk that hung until then: no count changes any more."""
     box = outbox(tmp_path)
     box.close()
     before = box.ledger.balance()
@@ -480,7 +477,7 @@ def test_what_is_recovered_after_the_end_is_left_for_the_next(tmp_path) -> None:
 def test_a_folder_that_is_taken_at_the_second_attempt_is_counted_once(
     tmp_path, monkeypatch
 ) -> None:
-    """A process without a descriptor left tries again; no file stands twice in its account."""
+    """A process without a descriptor left tries again; no file is counted twice."""
     for n in (1, 2):  # each life begins a file of its own
         box = outbox(tmp_path)
         box.add([batch(n)])

@@ -161,7 +161,7 @@ def background(contender: str) -> Numbers:
 
 def _agent(port: int, interval: float) -> None:
     from sampler.agent import Agent
-    from sampler.agent.config.settings import parse
+    from sampler.agent.config.reading import parse
 
     graphite = {"host": "127.0.0.1", "port": port}
     registry, _ = population.ours(10_000)

@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from sampler import Collector, Registry
 from sampler.agent import DELIVERED, Agent
-from sampler.agent.config.settings import AdapterSettings, Program, Samplers, Settings
+from sampler.agent.config.settings import (
+    AdapterSettings,
+    ProgramSettings,
+    SamplersSettings,
+    Settings,
+)
 from sampler_graphite import Graphite
 from sampler_statsd import StatsD
 from tests.support.waiting import SLACK, wait_for
@@ -119,7 +124,9 @@ class Rig:
     ) -> None:
         monkeypatch.setattr("sampler.agent.delivery.sender.FIRST_PAUSE", 0.05)
         monkeypatch.setattr("sampler.agent.delivery.sender.LONGEST_PAUSE", 0.2)
-        monkeypatch.setattr("sampler.agent.agent.Collector", partial(Collector, clock=Hurried()))
+        monkeypatch.setattr(
+            "sampler.agent.consumers.Collector", partial(Collector, clock=Hurried())
+        )
         self.truth = Recorder(quantiles=())
         self._gates = [each.gate for each in adapters.values() if isinstance(each, Gated)]
         self.source = Source()
@@ -129,8 +136,10 @@ class Rig:
             AdapterSettings(name, name, adapter, INTERVAL, timeout=timeout, outbox=outbox)
             for name, adapter in {"truth": self.truth, **adapters}.items()
         )
-        program = Program(INTERVAL, service="s", host="h", instance="0", flush_timeout=flush)
-        samplers = Samplers(enable=("source", *filter(None, [beside])))
+        program = ProgramSettings(
+            INTERVAL, service="s", host="h", instance="0", flush_timeout=flush
+        )
+        samplers = SamplersSettings(enable=("source", *filter(None, [beside])))
         self.agent = Agent(Settings("t", program, samplers, adapters), registry)
         self.agent.start()
 
@@ -159,7 +168,7 @@ class Rig:
         wait_for(lambda: self.balance(name).queued == 0, limit=30, what=f"{name} to catch up")
 
     def stop(self) -> None:
-        """Stop the agent; every account is complete then."""
+        """Stop the agent; every balance is complete then."""
         self.agent.stop()
         for name, balance in self.agent.balances().items():
             assert balance.holds, (name, balance)

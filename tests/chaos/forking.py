@@ -46,7 +46,7 @@ def note(**more: Any) -> None:
     """Say what this child has of an agent: all that it ever will is decided at the fork."""
     if os.getpid() == PARENT:
         return
-    agent = singleton._restart is not None or singleton._agent is not None
+    agent = singleton._process.restart is not None or singleton._process.agent is not None
     said = {"agent": agent, **more}
     line = json.dumps({"pid": os.getpid(), "parent": os.getppid(), **said})
     with Path(LOG).open("a") as log:
@@ -179,9 +179,9 @@ def by_thread(call: Any = note) -> None:
 
     def child() -> None:
         forked.clear()  # its sampler forks as well
-        if singleton._restart is not None:
-            singleton._restart.join()
-        note(agent=singleton._agent is not None)
+        if singleton._process.restart is not None:
+            singleton._process.restart.join()
+        note(agent=singleton._process.agent is not None)
         sampler.agent.stop()
         sampler.agent.log.flush(20)
 
@@ -192,7 +192,7 @@ def by_thread(call: Any = note) -> None:
 
 def fork(who: str) -> None:
     """Fork if it is this one's turn: once in a process, once it has an agent to hand down."""
-    if who == WHO and who not in forked and singleton._wanted is not None:
+    if who == WHO and who not in forked and singleton._process.wanted is not None:
         forked.append(who)
         globals()[f"by_{HOW}"]()
 
@@ -311,7 +311,7 @@ def main() -> None:
         time.sleep(0.02)
     sampler.agent.stop()
     balances = {name: attrs.asdict(each) for name, each in agent.balances().items()}
-    print(json.dumps({"pid": PARENT, "accounts": balances}))
+    print(json.dumps({"pid": PARENT, "balances": balances}))
 
 
 if __name__ == "__main__":

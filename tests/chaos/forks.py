@@ -1,6 +1,6 @@
 """A program that forks under load, run by ``test_forks.py``: `python forks.py FILE FORKS HOW`.
 
-Prints JSON: the parent's account, orders, what each child says of itself, and fork times.
+Prints JSON: the parent's balance, orders, what each child says of itself, and fork times.
 """
 
 from __future__ import annotations
@@ -55,14 +55,14 @@ def lives(pipe: int, n: int) -> None:
     signal.alarm(60)  # a child that hangs is seen by its status
     orders.inc(n)
     until = time.monotonic() + 50
-    while singleton._agent is None and time.monotonic() < until:
+    while singleton._process.agent is None and time.monotonic() < until:
         time.sleep(0.01)
-    agent = singleton._agent
+    agent = singleton._process.agent
     assert agent is not None
     orders.inc(2)
     sampler.agent.stop()
     (balance,) = agent.balances().values()
-    said = {"pid": os.getpid(), "n": n + 2, "account": attrs.asdict(balance)}
+    said = {"pid": os.getpid(), "n": n + 2, "balance": attrs.asdict(balance)}
     os.write(pipe, json.dumps({**said, "instance": agent.identity["instance"]}).encode() + b"\n")
 
 
@@ -131,7 +131,7 @@ def storm() -> dict[str, object]:
     if agent is not None:
         sampler.agent.stop()
         (balance,) = agent.balances().values()
-        result["account"] = attrs.asdict(balance)
+        result["balance"] = attrs.asdict(balance)
     return result
 
 

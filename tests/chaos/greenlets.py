@@ -91,4 +91,4 @@ sampler.agent.stop()
 total = int(orders.read())
 balances = {name: attrs.asdict(each) for name, each in agent.balances().items()}
 seen = f"shop_orders_total {total}" in page
-print(json.dumps({"pulls": pulls, "total": total, "seen": seen, "accounts": balances}))
+print(json.dumps({"pulls": pulls, "total": total, "seen": seen, "balances": balances}))

@@ -58,7 +58,7 @@ class LeakyPage:
 
     password: str | None = option(None, "What it tells.", kind=str, secret=True)
 
-    def open(self, collect, law):
+    def open(self, collect, ledger):
         raise RuntimeError(f"cannot open with {self.password}")
 
     def close(self, timeout):

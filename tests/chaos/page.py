@@ -33,8 +33,8 @@ class Page:
         return json.loads(self._process.stdout.readline())
 
     def close(self):
-        """Close the page; return its account."""
-        return Balance(**self.tell("close")["account"])
+        """Close the page; return its balance."""
+        return Balance(**self.tell("close")["balance"])
 
     def scrape(self, timeout=20.0):
         """Scrape as anybody does; return status, number of entries, and seconds."""

@@ -55,7 +55,7 @@ def main(entries, size, seconds, keys):
                 "descriptors": process.num_fds(),
                 "pulls": len(pulls),
                 "touched": TOUCHED,
-                "account": attrs.asdict(ledger.balance()),
+                "balance": attrs.asdict(ledger.balance()),
             }
             print(json.dumps(said), flush=True)
 

@@ -7,7 +7,12 @@ from typing import Any
 
 from sampler import Registry
 from sampler.agent import Agent
-from sampler.agent.config.settings import AdapterSettings, Program, Samplers, Settings
+from sampler.agent.config.settings import (
+    AdapterSettings,
+    ProgramSettings,
+    SamplersSettings,
+    Settings,
+)
 from tests.chaos.ledger import check
 from tests.support.memory import Memory
 from tests.support.waiting import SLACK, wait_for
@@ -59,7 +64,7 @@ class Rig:
     ) -> None:
         limits.setdefault("deadline", GENEROUS)
         self._tight = limits["deadline"] < GENEROUS
-        self.balances: dict[str, Any] = {}
+        self.statistics: dict[str, Any] = {}
         """What became of each sampler's samples, the last pull's included; set at the end."""
         self.memory = Memory(size=100)
         self.goods = [Good(f"good.n{n}") for n in range(goods)]
@@ -71,8 +76,10 @@ class Rig:
             AdapterSettings(name, name, adapter, interval, timeout=2.0)
             for name, adapter in adapters.items()
         )
-        program = Program(service="t", host="h", instance="0", flush_timeout=5.0 + SLACK)
-        self.agent = Agent(Settings("t", program, Samplers(**limits), adapters), self.registry)
+        program = ProgramSettings(service="t", host="h", instance="0", flush_timeout=5.0 + SLACK)
+        self.agent = Agent(
+            Settings("t", program, SamplersSettings(**limits), adapters), self.registry
+        )
 
     def __enter__(self) -> Rig:
         self.agent.start()
@@ -80,8 +87,8 @@ class Rig:
 
     def stop(self, timeout: float | None = None) -> None:
         """Stop the agent, within so many seconds."""
-        for collector in self.agent._collectors:
-            self.balances |= {each.sampler: each for each in collector.statistics()}
+        for collector in self.agent._consumers.collectors:
+            self.statistics |= {each.sampler: each for each in collector.statistics()}
         self.agent.stop(timeout)
 
     def __exit__(self, kind: object, *_: object) -> None:
@@ -93,16 +100,16 @@ class Rig:
     @property
     def ticks(self) -> int:
         """Rounds so far."""
-        return sum(loop.ticker.ticks for loop in self.agent._loops)
+        return sum(loop.ticker.ticks for loop in self.agent._consumers.loops)
 
     @property
     def skipped(self) -> int:
         """Rounds that found one still running."""
-        return sum(loop.ticker.schedule.skipped for loop in self.agent._loops)
+        return sum(loop.ticker.schedule.skipped for loop in self.agent._consumers.loops)
 
     def failures(self, name: str) -> int:
         """How many pulls of a sampler have failed so far."""
-        (collector,) = self.agent._collectors
+        (collector,) = self.agent._consumers.collectors
         found = [each for each in collector.statistics() if each.sampler == name]
         return sum(sum(each.failures.values()) for each in found)
 
@@ -125,7 +132,7 @@ class Rig:
         arrived = Counter(series for series, _, _ in self.memory.received)
         for good in self.goods:
             counted, minus = f"{good.name}.calls", f'{good.name}.minus{{sign="-"}}'
-            late = self.balances[good.name].failures.get("deadline", 0)
+            late = self.statistics[good.name].failures.get("deadline", 0)
             assert late <= self._tight
             assert good.calls > 1
             assert arrived[counted] == arrived[minus] == good.calls - late

@@ -2,7 +2,7 @@
 
 Each line `n N` on standard output: whatever was pulled up to N has been delivered or is on the
 disk. `recovered S` comes first: the spool was ready S seconds after the start. SIGTERM stops it,
-and it says its account; SIGUSR1 lets it replace itself by exec; SIGHUP forks a child.
+and it says its balance; SIGUSR1 lets it replace itself by exec; SIGHUP forks a child.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import time
 
 from sampler import Registry
 from sampler.agent import Agent
-from sampler.agent.config.settings import parse
+from sampler.agent.config.reading import parse
 from sampler.agent.spool.spooled_outbox import SpooledOutbox
 from tests.support.scope import apart
 
@@ -60,14 +60,14 @@ def main(port: str, spool: str, first: str) -> None:
     assert isinstance(box, SpooledOutbox)
     assert box.spool.ready(10)
     print("recovered", time.monotonic() - begun, flush=True)
-    (loop,) = agent._loops
+    (loop,) = agent._consumers.loops
     while signal.SIGTERM not in told:
         n, ticks = cell[0], loop.ticker.ticks
         while loop.ticker.ticks == ticks and not told:
             time.sleep(0.005)
         with box._changed:
-            slots = [item.stored for item in box._waiting]
-        while any(slot.place is None and slot.parts for slot in slots) and not told:
+            batches = [item.stored for item in box._waiting]
+        while any(each.position is None and each.parts for each in batches) and not told:
             time.sleep(0.005)
         if not told:
             print("n", n, flush=True)
@@ -77,7 +77,7 @@ def main(port: str, spool: str, first: str) -> None:
     balance = agent.balances()["graphite"]
     keys = ("collected", "recovered", "delivered", "unconfirmed", "queued", "holds")
     said = {key: getattr(balance, key) for key in keys}
-    print("account", json.dumps({**said, "dropped": sum(balance.dropped.values())}), flush=True)
+    print("balance", json.dumps({**said, "dropped": sum(balance.dropped.values())}), flush=True)
 
 
 if __name__ == "__main__":

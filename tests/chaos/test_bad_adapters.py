@@ -12,7 +12,7 @@ import pytest
 from sampler import ConfigurationError
 from sampler._runtime.abandoned import abandoned
 from sampler.agent import Batch, Rejected, Unavailable
-from sampler.agent.config.settings import parse
+from sampler.agent.config.reading import parse
 from tests.chaos.ledger import check
 from tests.chaos.rig import Rig
 from tests.chaos.test_bad_samplers import Own
@@ -111,7 +111,7 @@ def test_a_sender_survives_whatever_its_adapter_raises(kind: Any) -> None:
 
 @pytest.mark.parametrize("kind", [Unavailable, Rejected, ValueError])
 def test_what_an_adapter_says_is_logged_in_printable_lines(kind: Any, caplog: Any) -> None:
-    """A terminal that shows the log obeys nobody's escapes."""
+    """Escape sequences do not reach the terminal that shows the log."""
     said = "away\n2026 sampler: forged\x1b[2J"
     raising = Raising(kind("own", message=said) if kind is Rejected else kind(said))
     with Rig(beside=raising):
@@ -137,7 +137,7 @@ class Own:
 
 
 def test_an_adapter_whose_import_hangs_is_a_problem_of_its_table(tmp_path, monkeypatch) -> None:
-    """Whoever reads the configuration goes on, and is told which adapter it was."""
+    """Reading the configuration goes on, and the problem names the adapter."""
     over = tmp_path / "over"
     (tmp_path / "hanging_adapter.py").write_text(
         f"import os, time\nwhile not os.path.exists({str(over)!r}): time.sleep(0.01)\n"
@@ -149,7 +149,7 @@ def test_an_adapter_whose_import_hangs_is_a_problem_of_its_table(tmp_path, monke
         parse({"adapters": {"own": {}}}, "sampler.toml")
     (problem,) = caught.value.problems
     assert "adapters.own: adapter 'own' cannot be imported: " in problem
-    assert "no end of it within 0.1 s" in problem
+    assert "the import has not ended within 0.1 s" in problem
     over.touch()
     wait_for(lambda: not abandoned(), what="the import to end")
 
@@ -161,7 +161,7 @@ def test_a_package_may_start_an_agent_with_its_own_adapter_while_it_is_imported(
     package = tmp_path / "starting_package"
     package.mkdir()
     (package / "__init__.py").write_text(
-        "from sampler.agent.config.settings import parse\n"
+        "from sampler.agent.config.reading import parse\n"
         'settings = parse({"adapters": {"own": {}}}, "sampler.toml")\n'
     )
     (package / "adapter.py").write_text(f"from . import __name__\n{OWN}")

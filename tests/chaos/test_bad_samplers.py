@@ -84,10 +84,10 @@ def test_whatever_a_sampler_raises_costs_itself_only() -> None:
         wait_for(lambda: rig.points(published), what="the count at the endpoint")
     rounds = rig.goods[0].calls
     for each in bad:
-        balance = rig.balances[each.name]
-        assert balance.failures["raised"] == each.calls, each.name
-        assert sum(balance.failures.values()) == rounds
-        assert balance.pulls == balance.yielded == 0
+        statistics = rig.statistics[each.name]
+        assert statistics.failures["raised"] == each.calls, each.name
+        assert sum(statistics.failures.values()) == rounds
+        assert statistics.pulls == statistics.yielded == 0
     assert not [series for series, _, _ in rig.memory.received if series.startswith("bad")]
     assert rig.points(published)[-1] <= bad[0].calls
 
@@ -124,7 +124,7 @@ ODD: dict[str, list[Any]] = {
 
 @pytest.mark.scenario(15)
 def test_rubbish_is_refused_and_counted_by_reason_exactly() -> None:
-    """What is a number arrives as that number; the rest costs itself only."""
+    """Every number arrives; anything else is refused alone."""
 
     def sample() -> Any:
         for word, (value, _) in TAKEN.items():
@@ -139,12 +139,12 @@ def test_rubbish_is_refused_and_counted_by_reason_exactly() -> None:
 
     with Rig({"name": "bad.rubbish", "sample": sample}) as rig:
         rig.run(5)
-    balance = rig.balances["bad.rubbish"]
+    statistics = rig.statistics["bad.rubbish"]
     pulls = rig.goods[0].calls
-    assert (balance.pulls, balance.failures) == (pulls, {})
+    assert (statistics.pulls, statistics.failures) == (pulls, {})
     groups = {**REFUSED, **ODD}
-    assert balance.refused == {reason: pulls * len(group) for reason, group in groups.items()}
-    assert balance.collected == pulls * len(TAKEN)
+    assert statistics.refused == {reason: pulls * len(group) for reason, group in groups.items()}
+    assert statistics.collected == pulls * len(TAKEN)
     for word, (_, value) in TAKEN.items():
         points = rig.points(f'bad.rubbish.v{{kind="{word}"}}')
         assert points == [value] * pulls
@@ -152,7 +152,7 @@ def test_rubbish_is_refused_and_counted_by_reason_exactly() -> None:
 
 
 class Evil(str):
-    """Text that lies about what it equals, or raises when it is asked."""
+    """Text whose comparison lies or raises."""
 
     __slots__ = ()
 
@@ -195,7 +195,7 @@ class Pair(tuple[Any, ...]):
 
 @pytest.mark.scenario(15)
 def test_texts_and_tuples_with_a_mind_of_their_own_stay_in_their_sampler() -> None:
-    """Whatever they answer, nobody else's number moves; and nothing of them goes further."""
+    """No other sampler's number changes, and none of theirs is delivered."""
     samplers = [
         {"name": f"bad.{cls.__name__.lower()}", "sample": lambda cls=cls: cls_samples(cls)}
         for cls in (Evil, Liar)
@@ -204,10 +204,10 @@ def test_texts_and_tuples_with_a_mind_of_their_own_stay_in_their_sampler() -> No
     with Rig(*samplers) as rig:
         rig.run(5)
     for each in samplers:
-        balance = rig.balances[each["name"]]
-        assert balance.pulls + sum(balance.failures.values()) == rig.goods[0].calls
-        assert balance.yielded == balance.collected + sum(balance.refused.values())
-    assert rig.balances["bad.pair"].refused == {"shape": rig.goods[0].calls}
+        statistics = rig.statistics[each["name"]]
+        assert statistics.pulls + sum(statistics.failures.values()) == rig.goods[0].calls
+        assert statistics.yielded == statistics.collected + sum(statistics.refused.values())
+    assert rig.statistics["bad.pair"].refused == {"shape": rig.goods[0].calls}
     for series, value, _ in rig.memory.received:
         assert (type(series), type(value) in {int, float}) == (str, True)
 
@@ -243,7 +243,7 @@ limit = (size + 400_000) * 1024
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 with Rig({"name": "bad.hungry", "sample": sample}, deadline=20.0) as rig:
     rig.run(8)
-failures = rig.accounts["bad.hungry"].failures
+failures = rig.statistics["bad.hungry"].failures
 print(json.dumps([len(calls), failures, rig.goods[0].calls]))
 """
 
@@ -251,7 +251,7 @@ print(json.dumps([len(calls), failures, rig.goods[0].calls]))
 @pytest.mark.scenario(15)
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_a_sampler_that_eats_the_memory_there_is_costs_itself_only() -> None:
-    """Under a limit of the operating system, with a MemoryError that is no play."""
+    """Under a limit of the operating system, with a real MemoryError."""
     done = subprocess.run(
         [sys.executable, "-c", HUNGRY], capture_output=True, timeout=60, text=True
     )

@@ -30,8 +30,8 @@ import sampler
 agent = sampler.agent.start(sys.argv[1])
 input()
 sampler.agent.stop()
-(account,) = agent.balances().values()
-print(json.dumps(attrs.asdict(account)))
+(balance,) = agent.balances().values()
+print(json.dumps(attrs.asdict(balance)))
 """
 
 
@@ -86,7 +86,7 @@ class Program:
 
 @pytest.mark.scenario(24)
 def test_a_stopped_process_catches_up_with_one_tick(tmp_path) -> None:
-    """After many intervals of nothing there is no burst."""
+    """After many intervals without a tick there is no burst."""
     with LineSink() as sink, Program(sink, tmp_path) as program:
         program.process.send_signal(signal.SIGSTOP)
         stopped = time.monotonic()

@@ -76,7 +76,7 @@ def test_an_unanswered_connection_delays_and_loses_nothing(sink, monkeypatch):
         sink.blackhole()
     rig.fails("graphite")
     rig.pulls(8)
-    ticker = rig.agent._loops[0].ticker
+    ticker = rig.agent._consumers.loops[0].ticker
     assert ticker.schedule.skipped < ticker.ticks, "an attempt takes five intervals"
     sink.listen()
     rig.settled("graphite")

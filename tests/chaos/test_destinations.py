@@ -97,7 +97,7 @@ def test_a_name_server_that_was_always_dead_delays_and_loses_nothing(
 PROGRAM = """\
 import atexit, time
 import sampler.agent
-from sampler.agent.config.settings import parse
+from sampler.agent.config.reading import parse
 agent = sampler.agent.Agent(parse(
     {"interval": 0.2, "service": "s",
      "adapters": {"graphite": {"host": "dead.test", "timeout": 1}}}, "t"))
@@ -180,7 +180,7 @@ def test_a_destination_that_is_away_costs_its_neighbour_nothing(sink, absence, m
             here=graphite(sink.port),
         )
         rig.pulls(15)
-        ticker = rig.agent._loops[0].ticker
+        ticker = rig.agent._consumers.loops[0].ticker
         assert ticker.schedule.skipped < ticker.ticks, "an attempt takes five intervals"
         rig.stop()
     balance = rig.balance("here")
@@ -194,7 +194,7 @@ def test_a_destination_that_is_away_costs_its_neighbour_nothing(sink, absence, m
 
 @pytest.mark.scenario(1)
 def test_datagrams_that_are_refused_cost_no_count(monkeypatch):
-    """UDP on this machine: what is refused is owed, and nothing is ever called delivered."""
+    """UDP on this machine: refused counts are in a later difference; nothing is ever delivered."""
     with DatagramSink() as sink:
         rig = Rig(monkeypatch, statsd=statsd(sink.port))
         rig.pulls(2)

@@ -52,11 +52,11 @@ def test_a_sampler_that_never_stops_yielding_is_cut_counted_and_closed() -> None
         for _ in range(3):
             rig.run(1)
             grown.look()
-    balance, pulls = rig.balances["bad.endless"], rig.goods[0].calls
-    assert balance.pulls == next(closed) == pulls
-    assert balance.yielded == 10_001 * pulls
-    assert balance.refused == {"too_many_samples": pulls, "duplicate": 9_900 * pulls}
-    assert balance.collected == 100 * pulls
+    statistics, pulls = rig.statistics["bad.endless"], rig.goods[0].calls
+    assert statistics.pulls == next(closed) == pulls
+    assert statistics.yielded == 10_001 * pulls
+    assert statistics.refused == {"too_many_samples": pulls, "duplicate": 9_900 * pulls}
+    assert statistics.collected == 100 * pulls
     assert grown.peak < 20 * MIB
 
 
@@ -90,9 +90,9 @@ def test_a_sampler_that_yields_slowly_and_for_ever_ends_at_its_deadline(labels: 
         rig.run(4)
         release.append(1)
     for each in samplers:
-        failures = rig.balances[str(each["name"])].failures
+        failures = rig.statistics[str(each["name"])].failures
         assert failures["deadline"] >= 1
-        assert rig.balances[str(each["name"])].collected <= 1
+        assert rig.statistics[str(each["name"])].collected <= 1
     wait_for(lambda: abandoned() == 0, what="the threads to end")
 
 
@@ -125,10 +125,10 @@ def flood(pulls: int) -> int:
             for n in range(5):
                 assert found[f'bad.flood.routes{{route="old{n}"}}'] == pull * (n + 1)
                 assert found[f'bad.flood.levels{{route="old{n}"}}'] == -pull
-        (balance,) = consumer.statistics()
-    assert balance.yielded == balance.collected + sum(balance.refused.values())
-    assert balance.yielded == 9_990 * pulls
-    assert balance.refused.keys() == {"overflow", "too_many_series"}
+        (statistics,) = consumer.statistics()
+    assert statistics.yielded == statistics.collected + sum(statistics.refused.values())
+    assert statistics.yielded == 9_990 * pulls
+    assert statistics.refused.keys() == {"overflow", "too_many_series"}
     return grown.peak
 
 
@@ -165,9 +165,9 @@ def test_an_agent_delivers_beside_a_flood_of_label_sets() -> None:
     flooding = {"name": "bad.flood", "sample": sample, "metrics": {"c": {"kind": "counter"}}}
     with Rig(flooding, interval=0.2, deadline=5.0, max_series=50) as rig:
         rig.run(5)
-    balance, pulls = rig.balances["bad.flood"], rig.goods[0].calls
-    assert balance.yielded == 2_003 * pulls
-    assert balance.yielded == balance.collected + balance.refused["overflow"]
+    statistics, pulls = rig.statistics["bad.flood"], rig.goods[0].calls
+    assert statistics.yielded == 2_003 * pulls
+    assert statistics.yielded == statistics.collected + statistics.refused["overflow"]
     for n in range(3):
         assert rig.points(f'bad.flood.c{{route="old{n}"}}') == [n] * pulls
     assert rig.points('bad.flood.c{overflow="true"}')

@@ -16,7 +16,12 @@ import pytest
 import sampler
 from sampler import Collector, Registry
 from sampler.agent import Agent, Balance
-from sampler.agent.config.settings import AdapterSettings, Program, Samplers, Settings
+from sampler.agent.config.settings import (
+    AdapterSettings,
+    ProgramSettings,
+    SamplersSettings,
+    Settings,
+)
 from sampler_prometheus import Prometheus
 from tests.chaos.ledger import check
 from tests.support.command import environment, running
@@ -65,11 +70,11 @@ def test_sigterm_ends_the_command_in_time_behind_a_black_hole(tmp_path) -> None:
 PROGRAM = """
 import atexit, attrs, json, os, sys, time
 import sampler
-account = lambda: [attrs.asdict(a) for a in agent.balances().values()]
+balances = lambda: [attrs.asdict(each) for each in agent.balances().values()]
 begun = None
 def write():
     with open(sys.argv[2], "w") as out:
-        json.dump([time.monotonic() - begun, *account()], out)
+        json.dump([time.monotonic() - begun, *balances()], out)
 atexit.register(write)
 agent = sampler.agent.start(sys.argv[1])
 begun = time.monotonic()
@@ -116,8 +121,10 @@ def agent_with(memory: Memory, sampler_: dict, *more: dict) -> Agent:
     for each in (sampler_, *more):
         registry.register(each)
     adapter_settings = AdapterSettings("memory", "memory", memory, 60.0, timeout=30.0)
-    program = Program(interval=60.0, service="t", instance="0", flush_timeout=FLUSH)
-    return Agent(Settings("t", program, Samplers(enable=None), (adapter_settings,)), registry)
+    program = ProgramSettings(interval=60.0, service="t", instance="0", flush_timeout=FLUSH)
+    return Agent(
+        Settings("t", program, SamplersSettings(enable=None), (adapter_settings,)), registry
+    )
 
 
 def address(web: Prometheus) -> tuple[str, int]:
@@ -126,7 +133,7 @@ def address(web: Prometheus) -> tuple[str, int]:
 
 
 class Hung:
-    """Hangs once it is told to, in whatever calls it."""
+    """Hangs on demand, in any of its calls."""
 
     def __init__(self) -> None:
         self.on = self.entered = False
@@ -220,9 +227,9 @@ def test_a_scrape_that_hangs_does_not_hold_the_end_up() -> None:
     registry = Registry()
     registry.register({"name": "hung", "sample": lambda: hung.now() or []})
     web = Prometheus(listen="127.0.0.1:0")
-    program = Program(service="t", instance="0", flush_timeout=FLUSH)
+    program = ProgramSettings(service="t", instance="0", flush_timeout=FLUSH)
     settings = Settings(
-        "t", program, Samplers(deadline=30.0), (AdapterSettings("web", "web", web, 60.0),)
+        "t", program, SamplersSettings(deadline=30.0), (AdapterSettings("web", "web", web, 60.0),)
     )
     agent = Agent(settings, registry)
     agent.start()

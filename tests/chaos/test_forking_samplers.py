@@ -1,4 +1,4 @@
-"""What an agent calls may fork: such a child is nobody's worker, and gets no agent."""
+"""What an agent calls may fork: such a child is not a worker, and gets no agent."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ class Told:
         self.by = {int(line.split(".")[1]) for line in self.lines}
 
     def hold(self) -> None:
-        """Insist that the parent delivered everything, once, and nobody else anything."""
+        """Check that the parent delivered everything once, and no other process anything."""
         assert self.by == {self.said["pid"]}
-        for name, balance in self.said["accounts"].items():
+        for name, balance in self.said["balances"].items():
             if name == "graphite":
                 check(Balance(**balance), len(self.lines))
             assert Balance(**balance).holds
@@ -141,7 +141,7 @@ def test_a_child_that_comes_back_ends(tmp_path: Path, who: str, how: str) -> Non
 
 @pytest.mark.scenario(49)
 def test_such_a_child_may_start_an_agent_itself(tmp_path: Path) -> None:
-    """Who asks gets one, with an identity of its own, and delivers what it counts."""
+    """A child that calls start() gets one, with its own identity, and delivers what it counts."""
     told = Told(tmp_path, "sampler", "asking")
     (child,) = told.children
     assert (child["agent"], child["instance"]) == (True, "1")

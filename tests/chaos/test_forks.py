@@ -85,15 +85,15 @@ def test_two_hundred_forks_under_load(tmp_path) -> None:
         assert sink.torn == []
     assert said["statuses"] == {"0": 200}
     parent = found.pop(said["pid"])
-    check(Balance(**said["account"]), lines(parent))
-    assert said["account"]["unconfirmed"] == said["account"]["queued"] == 0
-    assert sum(said["account"]["dropped"].values()) == 0
+    check(Balance(**said["balance"]), lines(parent))
+    assert said["balance"]["unconfirmed"] == said["balance"]["queued"] == 0
+    assert sum(said["balance"]["dropped"].values()) == 0
     assert parent["shop.orders"][-1] == said["orders"]
     assert len(said["children"]) == 80
     for child in said["children"]:
         paths = found.pop(child["pid"])
-        check(Balance(**child["account"]), lines(paths))
-        assert child["account"]["unconfirmed"] == 0
+        check(Balance(**child["balance"]), lines(paths))
+        assert child["balance"]["unconfirmed"] == 0
         assert max(paths["shop.orders"]) == child["n"]
         assert child["instance"] != "0", "a slot of its own"
     # Children that ended at once have delivered, too; those that became another program have not.
@@ -143,9 +143,9 @@ def child(call):
         print(pipe.read())
     assert os.waitpid(pid, 0)[1] == 0
 def settled():
-    if singleton._restart is not None:
-        singleton._restart.join()
-    return singleton._agent and singleton._agent.identity["instance"]
+    if singleton._process.restart is not None:
+        singleton._process.restart.join()
+    return singleton._process.agent and singleton._process.agent.identity["instance"]
 """
 
 
@@ -183,15 +183,15 @@ def test_a_child_may_start_its_agent_itself(tmp_path) -> None:
 sampler.agent.start()
 def early():
     agent = sampler.agent.start()
-    singleton._restart.join()
-    return agent is singleton._agent
+    singleton._process.restart.join()
+    return agent is singleton._process.agent
 def late():
     settled()
-    before = singleton._agent
-    return before is sampler.agent.start() is singleton._agent
+    before = singleton._process.agent
+    return before is sampler.agent.start() is singleton._process.agent
 def other():
     settled()
-    before = singleton._agent
+    before = singleton._process.agent
     file = os.environ["SAMPLER_CONFIG"]
     with open(file) as old, open(file + ".new", "w") as new:
         new.write(old.read().replace('service = "', 'service = "other_'))
@@ -259,8 +259,8 @@ read, write = os.pipe()
 if not os.fork():
     uwsgi.post_fork_hook()
     orders.inc(3)
-    singleton._restart.join()
-    instance = singleton._agent.identity["instance"]
+    singleton._process.restart.join()
+    instance = singleton._process.agent.identity["instance"]
     sampler.agent.stop()
     os.write(write, json.dumps([os.getpid(), instance, called]).encode())
     os._exit(0)

@@ -62,7 +62,7 @@ def told(
     assert said == [], done.stderr
     answer: dict[str, Any] = json.loads(done.stdout)
     assert answer["pulls"] >= PULLS, "it ticked while greenlets computed"
-    for balance in answer["accounts"].values():
+    for balance in answer["balances"].values():
         assert Balance(**balance).holds
         lost = {reason for reason, n in balance["dropped"].items() if n}
         assert balance["queued"] == 0
@@ -75,7 +75,7 @@ def told(
 def test_an_agent_ticks_while_a_greenlet_computes(
     tmp_path: Path, library: str, order: str
 ) -> None:
-    """Its threads, locks and sockets are the operating system's, whenever somebody patches."""
+    """Its threads, locks and sockets are the operating system's, whenever patching happens."""
     certificate, key = issue(tmp_path, "127.0.0.1")
     with LineSink() as sink:
         adapters = f"""
@@ -89,10 +89,10 @@ def test_an_agent_ticks_while_a_greenlet_computes(
         """
         said = told(tmp_path, adapters, library, order, SSL_CERT_FILE=str(trust(tmp_path)))
         values = [float(line.split()[1]) for line in sink.lines if b".shop.orders " in line]
-        check(Balance(**said["accounts"]["graphite"]), len(sink.lines))
+        check(Balance(**said["balances"]["graphite"]), len(sink.lines))
     assert said["seen"], "the page answers, too, by TLS"
     assert values[-1] == said["total"]
-    assert said["accounts"]["graphite"]["unconfirmed"] == 0
+    assert said["balances"]["graphite"]["unconfirmed"] == 0
 
 
 @pytest.mark.server

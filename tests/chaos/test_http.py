@@ -52,7 +52,7 @@ class Line:
         self.clock.advance(seconds)
 
     def run(self):
-        """Send until nothing waits; return the account."""
+        """Send until nothing waits; return the balance."""
         self._sender.start()
         wait_for(self.outbox.empty, what="an empty outbox")
         self._sender.finish(self.clock.monotonic() + 1.0)
@@ -196,7 +196,7 @@ def test_several_poisoned_entries_cost_themselves():
     ],
 )
 def test_a_bad_split_costs_its_batch_and_not_the_sender(halves, caplog):
-    """What is behind is sent."""
+    """The batches behind it are sent."""
     with Picky() as server:
         adapter = Posting(server)
         adapter.split = halves
@@ -268,7 +268,7 @@ def test_no_answer_holds_an_attempt_longer_than_it_may(answer):
 
 @pytest.mark.scenario(12)
 def test_an_agent_gets_over_every_such_answer(monkeypatch):
-    """Pushes go on, and what the gateway took is what is counted."""
+    """Pushes go on, and the ledger counts what the gateway accepted."""
     with ScriptedHTTP(*BAD_ANSWERS, default=status(202)) as server:
         rig = Rig(monkeypatch, timeout=0.2, gateway=gateway(server))
         wait_for(lambda: len(server.requests) > len(BAD_ANSWERS), limit=30, what="a good answer")

@@ -18,8 +18,9 @@ import pytest
 from sampler import Registry
 from sampler.agent import Agent, Batch
 from sampler.agent.config.options import options
-from sampler.agent.config.plugins import catalogue
-from sampler.agent.config.settings import Settings, parse
+from sampler.agent.config.plugins import installed_plugins
+from sampler.agent.config.reading import parse
+from sampler.agent.config.settings import Settings
 from sampler.agent.schedule import phase
 from sampler.cli.notify import notify, watchdog
 from sampler.exceptions import ConfigurationError, Rejected, Unavailable
@@ -93,7 +94,7 @@ def test_service_host_and_instance_may_be_anything(word, tmp_path, caplog) -> No
 @pytest.mark.parametrize("word", [pytest.param(word, id=name) for name, word in WORDS.items()])
 @pytest.mark.parametrize("kind", NEEDED)
 def test_an_adapters_name_may_be_anything(word, kind, caplog) -> None:
-    """In threads, logs, labels and its account."""
+    """In threads, logs, labels and its own metrics."""
     found = called("shop", {kind: NEEDED[kind]})
     (adapter_settings,) = found.adapters
     agent = Agent(
@@ -111,7 +112,7 @@ def test_every_text_of_an_adapter_may_be_anything(kind, caplog) -> None:
     """It is refused in one printable line, or neither encoding nor sending raises for it."""
     shot = snapshot_of(block(*[], sampler="shop"))
     judged = 0
-    cls = catalogue()[kind].load()
+    cls = installed_plugins()[kind].load()
     texts = {name for name, option in options(cls).items() if option.kind in (str, dict, tuple)}
     for name in sorted(texts):
         for word in WORDS.values():
@@ -233,8 +234,8 @@ PROGRAM = """
 import json, sampler.agent
 agent = sampler.agent.start()
 sampler.agent.stop()
-(account,) = agent.balances().values()
-print(json.dumps([agent.identity["service"].isprintable(), account.delivered > 0]))
+(balance,) = agent.balances().values()
+print(json.dumps([agent.identity["service"].isprintable(), balance.delivered > 0]))
 """
 
 

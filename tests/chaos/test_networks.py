@@ -33,7 +33,7 @@ exec "$@"
     ],
 )
 def test_in_a_namespace(test, tmp_path):
-    """What is meant is in `inside_namespace.py`."""
+    """See `inside_namespace.py`, which runs there."""
     run(test, tmp_path)
 
 
@@ -42,7 +42,7 @@ def test_in_a_namespace(test, tmp_path):
 @pytest.mark.timeout(300)
 @pytest.mark.scenario(14)
 def test_a_minute_of_losses_at_random(tmp_path):
-    """What is meant is in `inside_namespace.py`."""
+    """See `inside_namespace.py`, which runs there."""
     run("test_a_fifth_of_all_packets_lost_at_random", tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""``no_fork``: which forks a block means, and forks at moments that nobody chooses."""
+"""``no_fork``: which forks a block covers, and forks at any moment."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ import asyncio, contextvars, signal, threading
 signal.alarm(60)
 no_fork = sampler.agent.no_fork
 def inherits():
-    return singleton._restart is not None
+    return singleton._process.restart is not None
 def forked():
     child(inherits)
 """
@@ -208,8 +208,8 @@ def test_a_fork_while_an_agent_starts_or_stops(tmp_path: Path) -> None:
                 agent = sampler.agent.start()
                 orders.inc(1)
                 sampler.agent.stop()
-                account = agent.balances()["graphite"]
-                return [account.holds, account.queued, sum(account.dropped.values())]
+                balance = agent.balances()["graphite"]
+                return [balance.holds, balance.queued, sum(balance.dropped.values())]
             for _ in range(25):
                 child(lives)
             over.set()
@@ -222,7 +222,7 @@ def test_a_fork_while_an_agent_starts_or_stops(tmp_path: Path) -> None:
 
 @pytest.mark.scenario(49)
 def test_a_fork_in_a_signal_handler(tmp_path: Path) -> None:
-    """While the main thread is in start, in stop or in neither: nobody hangs."""
+    """While the main thread is in start, in stop or in neither: nothing hangs."""
     out = said(
         tmp_path,
         """
@@ -309,7 +309,7 @@ class Breeds:
 agent = sampler.agent.start(sys.argv[1])
 pid = os.fork()
 if not pid:
-    singleton._restart.join()
+    singleton._process.restart.join()
     sampler.agent.stop()
     os._exit(0)
 os.waitpid(pid, 0)
@@ -347,7 +347,8 @@ def test_a_fork_server_forks_nothing_of_ours(tmp_path: Path) -> None:
         "import sampler.agent\n"
         "from sampler.agent import singleton\n"
         "def child():\n"
-        "    sys.exit(3 if singleton._restart is None and singleton._agent is None else 4)\n"
+        "    process = singleton._process\n"
+        "    sys.exit(3 if process.restart is None and process.agent is None else 4)\n"
         "if __name__ == '__main__':\n"
         "    sampler.agent.start(sys.argv[1])\n"
         "    process = multiprocessing.get_context('forkserver').Process(target=child)\n"

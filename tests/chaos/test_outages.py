@@ -9,7 +9,12 @@ import pytest
 
 from sampler import Registry
 from sampler.agent import Agent
-from sampler.agent.config.settings import AdapterSettings, Program, Samplers, Settings
+from sampler.agent.config.settings import (
+    AdapterSettings,
+    ProgramSettings,
+    SamplersSettings,
+    Settings,
+)
 from sampler_graphite import Graphite
 from sampler_prometheus import Prometheus
 from sampler_statsd import StatsD
@@ -64,9 +69,9 @@ class Rig:
             AdapterSettings(name, name, adapter, 86_400, timeout=2.0)
             for name, adapter in adapters.items()
         )
-        program = Program(service="t", host="h", instance="0", flush_timeout=10.0)
+        program = ProgramSettings(service="t", host="h", instance="0", flush_timeout=10.0)
         self.agent = Agent(
-            Settings("t", program, Samplers(enable=("source",)), adapters), registry
+            Settings("t", program, SamplersSettings(enable=("source",)), adapters), registry
         )
         self.agent.start()
         wait_for(lambda: self.memory.received, what="the first tick")
@@ -76,7 +81,7 @@ class Rig:
         """Pull once, in a second of its own, and look at the law."""
         wait_for(lambda: int(time.time()) > self.second, what="the next second")
         self.second = int(time.time())
-        (loop,) = self.agent._loops
+        (loop,) = self.agent._consumers.loops
         loop.tick()
         for balance in self.agent.balances().values():
             assert balance.holds, balance

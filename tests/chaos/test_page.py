@@ -1,4 +1,4 @@
-"""What is served to everybody who connects: crowds, strangers, and nobody else."""
+"""The page under crowds of clients and under hostile ones."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_readers_that_take_their_time_do_not_have_a_page_each(entries_):
 
 @pytest.mark.scenario(45)
 def test_a_page_that_is_shared_is_a_young_one():
-    """Whoever asks later gets newer numbers, however many read old ones."""
+    """A later request gets newer numbers, however many clients still read old ones."""
     with page(count=1000, size=1000, reply_timeout=2) as served, ExitStack() as stack:
         for _ in range(20):
             stack.enter_context(slow_reader(served.address))
@@ -127,7 +127,7 @@ def test_a_page_that_is_shared_is_a_young_one():
 
 @pytest.mark.scenario(36)
 def test_a_thousand_scrapes_at_once_share_pulls():
-    """Each gets the page whole, or is told that there is no room."""
+    """Each gets the whole page, or the answer that there is no room."""
     with many_descriptors(), page(count=50, size=100, seconds=0.1) as served:
         begun = time.monotonic()
         answers = replies(served.address, 1000)

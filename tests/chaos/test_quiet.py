@@ -13,7 +13,7 @@ from sampler._runtime.worker import Worker
 from sampler.agent import Batch
 from sampler.agent.channel import PushChannel, fan_out
 from sampler.agent.config.settings import AdapterSettings
-from sampler.agent.delivery.delivery_log import HOUR, SETTLED, Journal
+from sampler.agent.delivery.delivery_log import HOUR, SETTLED, DeliveryLog
 from sampler.agent.delivery.ledger import Ledger
 from sampler.agent.delivery.outbox import Outbox
 from sampler.agent.delivery.sender import LONGEST_PAUSE, Sender
@@ -82,7 +82,7 @@ class Day:
         return self.channel.balance().queued == 0
 
     def run(self):
-        """Live through it; return the account at its end."""
+        """Live through it; return the balance at its end."""
         self.tick()
         self._sender.start()
         wait_for(lambda: self._over and self._settled(), limit=100, what="the day to pass")
@@ -124,7 +124,7 @@ def test_an_outage_of_a_day_is_quiet(name, caplog):
             check(balance, len(set(sink.lines)))
             assert balance.dropped["oldest"] == balance.collected - balance.delivered > 0
             assert sum("the outbox is full" in line for line in lines) == 1
-            assert sum("nothing is dropped any more" in line for line in lines) == 1
+            assert sum("the outbox has room again" in line for line in lines) == 1
         elif name == "statsd":
             assert counted(sink.lines) == day.source.grown
         else:
@@ -132,15 +132,15 @@ def test_an_outage_of_a_day_is_quiet(name, caplog):
 
 
 class Told:
-    """A journal, what it is told, and the lines that it writes."""
+    """A delivery log, what is reported to it, and the lines that it writes."""
 
     def __init__(self, caplog) -> None:
         self.ledger, self.clock = Ledger(), FakeClock()
         self._caplog = caplog
-        self.journal = Journal("it", self.ledger, self.clock)
-        self.failed = partial(self.journal.failed, "no one is there")
-        self.sent = partial(self.journal.succeeded, confirmed=False)
-        self.delivered = partial(self.journal.succeeded, confirmed=True)
+        self.delivery_log = DeliveryLog("it", self.ledger, self.clock)
+        self.failed = partial(self.delivery_log.failed, "no one is there")
+        self.sent = partial(self.delivery_log.succeeded, confirmed=False)
+        self.delivered = partial(self.delivery_log.succeeded, confirmed=True)
 
     def lines(self) -> list[str]:
         found = [record.getMessage() for record in self._caplog.records]
@@ -150,7 +150,7 @@ class Told:
 
 @pytest.fixture
 def told(caplog):
-    """A journal under the test's clock."""
+    """A delivery log under the test's clock."""
     return Told(caplog)
 
 
@@ -211,7 +211,7 @@ def test_drops_at_the_bound_are_said_when_they_begin_and_when_they_end(told):
         told.ledger.count(delivered=1, queued=-1)
         told.delivered()
         (line,) = told.lines()
-        assert line == "adapter 'it': nothing is dropped any more: 200 entries were"
+        assert line == "adapter 'it': the outbox has room again: 200 entries were dropped"
 
 
 def test_a_defect_or_a_refusal_is_said_once_an_hour(caplog):
@@ -234,5 +234,5 @@ def test_a_defect_or_a_refusal_is_said_once_an_hour(caplog):
         clock.advance(60.0)
     messages = [record.getMessage() for record in caplog.records]
     assert sum("ZeroDivisionError" in text for text in messages) == 4
-    assert sum("no Outcome" in text for text in messages) == 4
+    assert sum("instead of an Outcome" in text for text in messages) == 4
     assert len(messages) == 8

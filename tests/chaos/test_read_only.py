@@ -42,8 +42,8 @@ import sampler.agent
 agent = sampler.agent.start(sys.argv[1])
 assert agent.alive()
 sampler.agent.stop()
-(account,) = agent.balances().values()
-print(json.dumps([agent.identity["instance"], account.delivered > 0, account.holds, nowhere]))
+(balance,) = agent.balances().values()
+print(json.dumps([agent.identity["instance"], balance.delivered > 0, balance.holds, nowhere]))
 """
 
 
@@ -98,7 +98,7 @@ def test_an_agent_starts_and_delivers(tmp_path, surroundings) -> None:
         assert (instance, delivered, holds) == ("0", True, True)
         assert sink.lines
     assert nowhere == bool(before or not largest), "the surroundings are what they say"
-    assert err.count("kept in memory only") == nowhere
+    assert err.count("wait in memory only") == nowhere
     assert not (tmp_path / "written").exists()
 
 

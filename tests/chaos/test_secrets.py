@@ -1,4 +1,4 @@
-"""A secret of the configuration is seen by its adapter, and by nobody else."""
+"""Only its adapter sees a secret of the configuration."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from sampler import ConfigurationError
-from sampler.agent.config.settings import parse, read
+from sampler.agent.config.reading import parse, read
 from sampler_prometheus import Prometheus, Pushgateway
 from tests.adapters.shapes import gauge, snapshot
 from tests.chaos import leaky

@@ -56,7 +56,7 @@ def test_accounts_that_differ_from_what_arrived_are_seen(delivered, broken, tmp_
     lines.tap(f"{ONE} 2 1000\n{ONE} 4 1001\nsoak.other 1 1000\n".encode(), True)
     balance = {"collected": 10**9, "delivered": delivered, "unconfirmed": 0, "dropped": {}}
     balances = {name: {**balance, "queued": 0, "holds": True} for name in ("carbon", "statsd")}
-    said = {"accounts": balances, "pulls": pulls, "children": {"well": 0, "badly": 0, "hung": 0}}
+    said = {"balances": balances, "pulls": pulls, "children": {"well": 0, "badly": 0, "hung": 0}}
     assert bool(judged(said, lines, packets)) == broken
     balances["statsd"]["holds"] = False
     assert "the law is broken" in judged(said, lines, packets)[0]

@@ -23,7 +23,7 @@ class Sample:
         for n, size in enumerate(sizes):
             box.add([batch(n, size, samples=n + 1)])
             box.spool._round()
-            places[n] = [item.stored for item in box._waiting][-1].place
+            places[n] = box._waiting[-1].stored.position
         for _ in range(2):  # two that are done stand in the file, too
             taken = box.take()
             box.settle(delivered=taken.samples)
@@ -83,7 +83,7 @@ def test_every_truncation(sample) -> None:
 
 @pytest.mark.scenario(33)
 def test_bytes_put_in_or_doubled(sample) -> None:
-    """What stands where it did not stand when it was written is no record."""
+    """A record at another offset than the one it was written for is not read."""
     middle = sample.waiting[5].offset
     before = [n for n in sample.waiting if n < 5]
     for extra in (b"\0", b"\0" * 600, sample.data[:middle], sample.data):

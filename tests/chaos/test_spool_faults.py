@@ -15,7 +15,7 @@ import pytest
 
 from sampler import Registry
 from sampler.agent import Agent
-from sampler.agent.config.settings import parse
+from sampler.agent.config.reading import parse
 from tests.chaos.ledger import check
 from tests.chaos.spooling import configuration, counting
 from tests.support.command import environment
@@ -51,9 +51,7 @@ class Rig:
 
     def all_written(self) -> bool:
         with self.box._changed:
-            return all(
-                slot.place is not None for slot in [item.stored for item in self.box._waiting]
-            )
+            return all(item.stored.position is not None for item in self.box._waiting)
 
     def end(self) -> None:
         """Everything has arrived once the sink is back, and the spool is empty."""
@@ -76,7 +74,7 @@ FAULTS = {
 @pytest.mark.scenario(32)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_disk_that_fails_costs_nothing_but_safety(tmp_path, caplog, monkeypatch, fault) -> None:
-    """Pulls and the account go on in memory; two lines of log; written again when it heals."""
+    """Pulls and the queue go on in memory; two lines of log; written again when it heals."""
     broken: list[int] = []
     real = os.pwrite
 
@@ -104,8 +102,8 @@ def test_a_disk_that_fails_costs_nothing_but_safety(tmp_path, caplog, monkeypatc
         assert [line for line in sink.lines if b"sampler.spool.works.adapter-graphite 0 " in line]
     where, why = f"the spool in {folder(tmp_path)}", os.strerror(FAULTS[fault])
     assert [line for line in caplog.messages if "spool" in line] == [
-        f"adapter 'graphite': {where}: {why}; what waits is kept in memory only",
-        "adapter 'graphite': the spool is written again",
+        f"adapter 'graphite': {where}: {why}; batches wait in memory only",
+        "adapter 'graphite': the spool can be written again",
     ]
 
 
@@ -291,7 +289,7 @@ def test_whoever_comes_second_takes_over(tmp_path, caplog) -> None:
         second.agent.stop()
         check(second.balance(), len(sink.lines))
         assert any(b"count.n 1001 " in line for line in sink.lines)
-    assert len([line for line in caplog.messages if "kept in memory only" in line]) == 1
+    assert len([line for line in caplog.messages if "wait in memory only" in line]) == 1
 
 
 def program(port: int, spool: Path, first: int = 0) -> subprocess.Popen[bytes]:

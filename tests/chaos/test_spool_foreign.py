@@ -82,13 +82,8 @@ def live(parent: Path, n: int, *, deliver: bool = False) -> list[int]:
     box.add([batch(n)])
     box.spool._round()
     assert not box.spool.trouble
-    assert [slot.place is not None for slot in [item.stored for item in box._waiting]] == [
-        True
-    ] * len([item.stored for item in box._waiting])
-    found = [
-        number(box.spool._segments.read(slot.place))
-        for slot in [item.stored for item in box._waiting]
-    ]
+    assert all(item.stored.position is not None for item in box._waiting)
+    found = [number(box.spool._segments.read(item.stored.position)) for item in box._waiting]
     if deliver:
         drain(box)
     box.close()
@@ -165,7 +160,7 @@ def test_the_numbers_never_run_out(tmp_path) -> None:
 
 @pytest.mark.scenario(61)
 def test_thousands_of_files_cost_one_look_at_each(tmp_path, monkeypatch) -> None:
-    """Not a look at all of them for each; what is set aside stays bounded."""
+    """The time does not grow with their square, and the files set aside stay bounded."""
     folder(tmp_path).mkdir()
     for n in range(3_000):
         (folder(tmp_path) / f"{n:010}.segment").write_bytes(b"garbage")
@@ -196,7 +191,7 @@ def test_a_file_of_others_is_neither_deleted_nor_written(tmp_path) -> None:
 
 @pytest.mark.scenario(61)
 def test_a_lock_that_is_removed_holds(tmp_path) -> None:
-    """A cleaner of temporary files, and a program that opens and closes it, let nobody in."""
+    """Neither a cleaner of temporary files nor a program that opens and closes it unlocks it."""
     box = outbox(tmp_path)
     (folder(tmp_path) / "lock").open("a").close()
     (folder(tmp_path) / "lock").unlink()
@@ -209,7 +204,7 @@ def test_a_lock_that_is_removed_holds(tmp_path) -> None:
 @pytest.mark.scenario(61)
 @pytest.mark.parametrize("fault", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EIO])
 def test_a_folder_that_cannot_be_locked_is_not_used(tmp_path, monkeypatch, caplog, fault) -> None:
-    """As on a network disk: two agents in it would lose what is there. The remedy is said."""
+    """As on a network disk: two agents would lose batches. The log says what to do."""
     waits = outbox(tmp_path)
     waits.add([batch(1)])
     waits.close()
@@ -235,7 +230,7 @@ def test_a_folder_that_cannot_be_locked_is_not_used(tmp_path, monkeypatch, caplo
 
 @pytest.mark.scenario(61)
 def test_a_folder_that_cannot_be_read_yet_is_let_go(tmp_path, monkeypatch) -> None:
-    """Whatever fails while it is taken, the next attempt can take it, and no descriptor stays."""
+    """Whatever fails while it is locked, the next attempt succeeds, and no descriptor leaks."""
     before = len(list(Path("/dev/fd").iterdir()))
     box = outbox(tmp_path)
     box.close()
@@ -269,7 +264,7 @@ def test_a_program_that_closes_what_it_finds_gets_no_byte_of_ours(tmp_path) -> N
     assert sorted(others) == sorted(numbers)
     box.add([batch(2)])
     box.spool._round()
-    assert [slot.place is not None for slot in [item.stored for item in box._waiting]] == [
+    assert [item.stored.position is not None for item in box._waiting] == [
         True,
         True,
     ]
@@ -318,7 +313,7 @@ def test_sub_interpreters_do_not_share_a_spool(tmp_path) -> None:
 @pytest.mark.scenario(61)
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 def test_a_forked_child_does_not_hold_its_parent_s_spool(tmp_path) -> None:
-    """A worker that outlives its master keeps nobody out."""
+    """A worker that outlives its master does not keep the folder locked."""
     box = outbox(tmp_path)
     told, tell = os.pipe()
     if not (pid := os.fork()):

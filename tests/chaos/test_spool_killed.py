@@ -1,4 +1,4 @@
-"""A program that is killed, again and again: what it had on the disk arrives."""
+"""A program that is killed again and again: what it had on disk arrives."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ def test_a_full_spool_does_not_hold_the_start(tmp_path) -> None:
 
 @pytest.mark.scenario(26)
 def test_a_killed_program_s_account_goes_on(tmp_path) -> None:
-    """What it left is `recovered` in the next life, and arrives: the law and the sink agree."""
+    """What it left is `recovered` by the next process, and arrives: ledger and sink agree."""
     with LineSink() as sink:
         sink.refuse()
         program = Program(sink.port, tmp_path, 0)

@@ -48,12 +48,12 @@ with LineSink() as sink:
               beside=Graphite(port=sink.address[1]))
     with rig:
         rig.run(6)
-    account = rig.agent.balances()["beside"]
+    balance = rig.agent.balances()["beside"]
     lines = sink.lines
-assert account.holds and account.queued == 0
+assert balance.holds and balance.queued == 0
 halves = [line for line in lines if b".half " in line]
 values = {line.split()[1].decode() for line in halves}
-found = {"delivered": account.delivered, "unconfirmed": account.unconfirmed,
+found = {"delivered": balance.delivered, "unconfirmed": balance.unconfirmed,
          "lines": len(lines), "values": sorted(values)}
 os.write(answer, json.dumps(found).encode())
 """

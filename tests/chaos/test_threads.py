@@ -18,7 +18,7 @@ from sampler._runtime.log import log
 from sampler._runtime.service import Service, unhealthy
 from sampler._runtime.threads import Thread, failures, running
 from sampler.agent import Agent
-from sampler.agent.config.settings import parse
+from sampler.agent.config.reading import parse
 from tests.support.doubles import LineSink
 from tests.support.waiting import wait_for
 
@@ -252,7 +252,7 @@ def test_a_dead_thread_is_told_by_alive(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(services, "FIRST_PAUSE", 3600.0)
     program = Program(tmp_path)
     program.goes_on()
-    ticker = program.agent._loops[0].ticker
+    ticker = program.agent._consumers.loops[0].ticker
     whole, ticker._tick = ticker._tick, lambda: 1 / 0
     wait_for(lambda: not program.agent.alive(), what="it to be told")
     assert list(unhealthy()) == ["sampler-tick-0.1s"]

@@ -13,7 +13,7 @@ import trustme
 
 from sampler import Registry
 from sampler.agent import Agent, Batch, Unavailable
-from sampler.agent.config.settings import parse
+from sampler.agent.config.reading import parse
 from sampler_prometheus import Pushgateway
 from tests.adapters.shapes import gauge, snapshot
 from tests.chaos.ledger import check
@@ -91,7 +91,7 @@ def presenting(folder, *names, **how):
 
 
 def agent(folder, gateway):
-    """Return an agent that pushes one entry, beside its own account, to localhost."""
+    """Return an agent that pushes one entry, beside its own metrics, to localhost."""
     registry = Registry()
     registry.register({"name": "job", "sample": lambda: [("rows", 7)]})
     keys = {

@@ -12,8 +12,8 @@ import jsonschema
 import pytest
 
 from sampler.agent import options
-from sampler.agent.config.plugins import catalogue
-from sampler.agent.config.settings import Delivery, Program, Samplers
+from sampler.agent.config.plugins import installed_plugins
+from sampler.agent.config.settings import DeliverySettings, ProgramSettings, SamplersSettings
 from sampler.agent.delivery.ledger import REASONS as DROPS
 from sampler.cli.config.markdown import markdown
 from sampler.cli.config.sample import sample
@@ -24,11 +24,11 @@ from tests.support.command import sampler
 
 ROOT = Path(__file__).parents[2]
 CLASSES = {
-    "": Program,
-    "samplers": Samplers,
-    **{f"adapters.{name}": entry.load() for name, entry in catalogue().items()},
+    "": ProgramSettings,
+    "samplers": SamplersSettings,
+    **{f"adapters.{name}": plugin.load() for name, plugin in installed_plugins().items()},
 }
-COMMON = tuple(options(Delivery))
+COMMON = tuple(options(DeliverySettings))
 
 
 def all_keys():
@@ -36,7 +36,7 @@ def all_keys():
     for table, cls in CLASSES.items():
         yield from ((table, key, cls) for key in options(cls))
         if table.startswith("adapters."):
-            yield from ((table, key, Delivery) for key in COMMON)
+            yield from ((table, key, DeliverySettings) for key in COMMON)
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def test_every_key_is_in_the_sample():
     found = {"": tables[0], **dict(zip(tables[1::2], tables[2::2], strict=True))}
     *_, common = text.partition("# Every [adapters.NAME] table also takes:")
     for table, key, cls in all_keys():
-        where = common if cls is Delivery else found[table]
+        where = common if cls is DeliverySettings else found[table]
         assert re.search(rf"^# {key} = ", where, re.MULTILINE), (table, key)
 
 
@@ -74,7 +74,7 @@ def test_the_sample_passes_the_schema_as_it_is_and_uncommented(judge):
     key = re.compile(r"^# (\[[a-z.]+\]|[a-z_]+ = .*)$", re.MULTILINE)
     whole = tomllib.loads(key.sub(r"\1", body))
     judge.validate(whole)
-    assert set(whole["adapters"]) == set(catalogue())
+    assert set(whole["adapters"]) == set(installed_plugins())
     for line in key.findall(common):
         if not line.startswith("type"):
             judge.validate(tomllib.loads(f"[adapters.console]\n{line}"))
@@ -147,7 +147,7 @@ def test_every_key_is_in_the_documentation():
     """In the table of its section."""
     parts = re.split(r"^## ", markdown(), flags=re.MULTILINE)
     for table, key, cls in all_keys():
-        if cls is Delivery:
+        if cls is DeliverySettings:
             (part,) = [part for part in parts if part.startswith("`[adapters.NAME]`")]
         else:
             title = f"`[{table}]`" if table else "At the top"
@@ -209,7 +209,7 @@ def test_every_reason_is_explained():
 def test_sections_cover_what_is_installed():
     """Each adapter once."""
     names = [section.adapter for section in sections() if section.adapter]
-    assert sorted(names) == sorted(catalogue())
+    assert sorted(names) == sorted(installed_plugins())
 
 
 def test_list_shows_keys_and_unsupported():

@@ -8,7 +8,7 @@ import tomllib
 import jsonschema
 import pytest
 
-from sampler.agent.config import settings as config
+from sampler.agent.config.reading import parse
 from tests.cli.foreign import install
 from tests.support.command import sampler
 
@@ -48,7 +48,7 @@ def test_what_the_agent_takes_is_valid(judge, text, monkeypatch) -> None:
         monkeypatch.setenv(name, value)
     if "protocol = '${KIND}'" in text:
         monkeypatch.setenv("KIND", "udp")
-    config.parse(tomllib.loads(text))
+    parse(tomllib.loads(text))
     judge.validate(tomllib.loads(text))
 
 

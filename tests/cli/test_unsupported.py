@@ -66,7 +66,7 @@ def test_check_warns_of_what_the_samplers_in_use_lose(tmp_path) -> None:
     assert done.returncode == 0
     (line,) = [line for line in done.stderr.splitlines() if "does not carry kind" in line]
     assert line.startswith("adapter 'console' does not carry kind (2 metrics: process.context_")
-    assert line.endswith(": left out: a total and a state look alike")
+    assert line.endswith(": left out: counters and gauges look alike")
 
 
 def test_the_console_shows_what_it_declares(monkeypatch) -> None:

@@ -19,16 +19,28 @@ from typing import TYPE_CHECKING, Any
 
 from sampler import ConfigurationError
 from sampler.agent import options
-from sampler.agent.config.plugins import catalogue
-from sampler.agent.config.settings import Delivery, Program, Samplers, Settings, read
+from sampler.agent.config.plugins import installed_plugins
+from sampler.agent.config.reading import read
+from sampler.agent.config.settings import (
+    DeliverySettings,
+    ProgramSettings,
+    SamplersSettings,
+    Settings,
+)
 from sampler.cli.config.sample import sample
 from tests.support.command import environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-TABLES = {name: entry.load() for name, entry in catalogue().items()}
-KEYS = sorted({k for cls in (*TABLES.values(), Program, Samplers, Delivery) for k in options(cls)})
+TABLES = {name: plugin.load() for name, plugin in installed_plugins().items()}
+KEYS = sorted(
+    {
+        k
+        for cls in (*TABLES.values(), ProgramSettings, SamplersSettings, DeliverySettings)
+        for k in options(cls)
+    }
+)
 SEEDS = [
     sample().encode(),
     b"""interval = 1

@@ -17,7 +17,7 @@ import psutil
 from sampler import Registry
 from sampler.adapterkit.threads import unhealthy
 from sampler.agent import Agent, Batch, Rejected, Unavailable
-from sampler.agent.config.settings import parse
+from sampler.agent.config.reading import parse
 from sampler_prometheus import Pushgateway
 
 TICK = 0.005

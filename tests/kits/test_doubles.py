@@ -11,7 +11,12 @@ import sampler
 from sampler import Collector, Instruments, Registry
 from sampler._registry.registry import default
 from sampler.agent import Agent
-from sampler.agent.config.settings import AdapterSettings, Program, Samplers, Settings
+from sampler.agent.config.settings import (
+    AdapterSettings,
+    ProgramSettings,
+    SamplersSettings,
+    Settings,
+)
 from sampler.exceptions import Unavailable
 from sampler.testing import Entry, FakeClock, Memory, isolated
 from tests.support.command import environment
@@ -82,9 +87,10 @@ def test_memory_keeps_what_an_agent_delivers():
         }
     )
     adapter_settings = AdapterSettings("memory", "memory", memory, 0.1)
-    program = Program(interval=0.1, service="test", instance="0")
+    program = ProgramSettings(interval=0.1, service="test", instance="0")
     agent = Agent(
-        Settings("test", program, Samplers(enable=("shop",)), (adapter_settings,)), registry
+        Settings("test", program, SamplersSettings(enable=("shop",)), (adapter_settings,)),
+        registry,
     )
     agent.start()
     total[0] = 5

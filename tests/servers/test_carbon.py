@@ -8,7 +8,7 @@ import pytest
 
 from sampler import Registry
 from sampler.agent import DELIVERED, UNCONFIRMED, Agent, HistogramValue, Unavailable
-from sampler.agent.config.settings import parse
+from sampler.agent.config.reading import parse
 from sampler_graphite import Graphite
 from tests.adapters.shapes import IDENTITY, block, counter, gauge, histogram, snapshot_of
 from tests.adapters.test_real_receivers import hostile

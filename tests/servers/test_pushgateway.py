@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 
 from sampler import ConfigurationError, Registry
 from sampler.agent import DELIVERED, Agent, Batch, HistogramValue, Rejected, Unavailable
-from sampler.agent.config.settings import parse
+from sampler.agent.config.reading import parse
 from sampler_prometheus import Pushgateway
 from sampler_prometheus._text import TEXT
 from tests.adapters.corpus import corpus

@@ -14,7 +14,7 @@ import pytest
 
 from sampler import Registry
 from sampler.agent import DELIVERED, UNCONFIRMED, Agent, Batch, HistogramValue, Unavailable
-from sampler.agent.config.settings import parse
+from sampler.agent.config.reading import parse
 from sampler_statsd import StatsD
 from tests.adapters.shapes import block, counter, gauge, histogram, snapshot, snapshot_of
 from tests.adapters.test_real_receivers import hostile

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from uuid import uuid4
 
-from sampler.agent import claims
+from sampler.agent import instance_lock
 
 
 def apart() -> None:
     """Let this process and its children have every instance to themselves, as in a container."""
-    claims._PREFIX = scope()
+    instance_lock._PREFIX = scope()
 
 
 def scope() -> str:
-    """Return what begins the names of claims that nobody else has."""
+    """Return a prefix of lock names that nobody else uses."""
     return f"sampler-test/{uuid4().hex[:16]}/"

@@ -1,7 +1,7 @@
 """Files that an operator writes: configurations, secrets, certificates.
 
-They are small and plain. Anything else, such as a pipe or a device, might never end, and could not
-be read again when the configuration is.
+Only small regular files are read. A pipe or a device might never end, and could not be read again
+at a reload.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 import attrs
 
 MAX_BYTES = 2**20
-"""Bytes of such a file."""
+"""Largest file that is read, in bytes."""
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 _PART = 2**16
 
@@ -25,17 +25,17 @@ class PlainFile:
 
     Attributes:
         data: its bytes.
-        status: what the system says of it.
+        status: what ``stat`` says of it.
     """
 
     data: bytes = attrs.field(repr=False)
     status: os.stat_result
 
     def text(self) -> str:
-        """Return it as text, every end of a line as a line feed.
+        """Return it as text, with line feeds as line ends.
 
         Raises:
-            ValueError: it is none; the message says what to do.
+            ValueError: it is not UTF-8 text; the message says what to do.
         """
         if self.data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             raise ValueError("is UTF-16 text: save it as UTF-8")
@@ -44,27 +44,29 @@ class PlainFile:
         try:
             text = self.data.decode("utf-8")
         except UnicodeDecodeError as error:
-            raise ValueError(f"is no UTF-8 text: byte {error.start}: save it as UTF-8") from None
+            raise ValueError(
+                f"is not UTF-8 text at byte {error.start}: save it as UTF-8"
+            ) from None
         return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def read_plain_file(file: str | Path) -> PlainFile:
-    """Read a whole file, without waiting for anybody.
+    """Read a whole file; never block.
 
     Raises:
-        ValueError: it cannot be read, is no plain file, or has more than 1 MiB; the message goes
-            on where the file's name ends.
+        ValueError: it cannot be read, is not a regular file, or is larger than 1 MiB; the message
+            is to follow the file's name.
     """
     try:
         descriptor = os.open(file, _FLAGS)
     except OSError as error:
         raise ValueError(f"cannot be read: {error.strerror}") from None
-    except ValueError as error:  # a name that no file can have
+    except ValueError as error:  # no file can have such a name
         raise ValueError(f"cannot be read: {error}") from None
     try:
         status = os.fstat(descriptor)
         if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
-            raise ValueError("is a pipe or a device: name a plain file")
+            raise ValueError("is a pipe or a device: name a regular file")
         return PlainFile(_read(descriptor), status)
     except OSError as error:
         raise ValueError(f"cannot be read: {error.strerror}") from None
@@ -73,7 +75,7 @@ def read_plain_file(file: str | Path) -> PlainFile:
 
 
 def state(file: str) -> tuple[int, ...]:
-    """Return what is different once a file has been written or replaced."""
+    """Return a value that changes when a file is written or replaced; empty: there is none."""
     try:
         found = Path(file).stat()
     except OSError:
@@ -82,7 +84,7 @@ def state(file: str) -> tuple[int, ...]:
 
 
 def _read(descriptor: int) -> bytes:
-    """Read to the end: the size of a file under ``/proc`` is not what it holds."""
+    """Read to the end, as a file under ``/proc`` does not tell its size."""
     parts, size = [], 0
     while part := os.read(descriptor, _PART):
         parts.append(part)

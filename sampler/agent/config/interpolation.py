@@ -1,7 +1,7 @@
-"""What stands for a value in ``sampler.toml``: ``${NAME}`` of the environment, ``file:`` a secret.
+"""Values of ``sampler.toml`` from elsewhere: ``${NAME}`` of the environment, ``file:`` secrets.
 
-``$${`` is a plain ``${``. A text that came from the environment shows itself, in errors, as it
-stands in the file.
+``$${`` stands for a plain ``${``. Errors show a text as the file has it, before variables are
+filled in: a variable may hold a secret.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 _REFERENCE = re.compile(r"\$\$\{|\$\{([^${}]*)\}|\$\{")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 FILE = "file:"
-"""What a secret begins with that stands in a file of its own."""
+"""The prefix of a secret that names a file; the secret is its first line."""
 _WORDS = {"true": True, "false": False}
 
 
-class Given(str):  # noqa: SLOT000 - it has one more attribute
-    """A text with variables filled in, shown as it was written."""
+class Interpolated(str):  # noqa: SLOT000 - it has one more attribute
+    """A text with variables filled in; its repr shows it as the file has it."""
 
     _written: str
 
@@ -33,30 +33,30 @@ class Given(str):  # noqa: SLOT000 - it has one more attribute
         """Make one.
 
         Args:
-            text: what it means.
-            written: what the file says.
+            text: with variables filled in.
+            written: as the file has it.
         """
-        given = super().__new__(cls, text)
-        given._written = written
-        return given
+        new = super().__new__(cls, text)
+        new._written = written
+        return new
 
     def __repr__(self) -> str:
         return repr(self._written)
 
 
-def expanded(value: Any, where: str, problems: list[str]) -> Any:
+def interpolated(value: Any, where: str, problems: list[str]) -> Any:
     """Return a value of a configuration with every ``${NAME}`` in its texts filled in.
 
     Args:
         value: what TOML gives, tables and lists included.
         where: the key, for problems.
-        problems: gets a sentence for each variable that the environment has not.
+        problems: gets a sentence for each reference that cannot be filled in.
     """
     if isinstance(value, dict):
         prefix = f"{where}." if where else ""
-        return {key: expanded(each, f"{prefix}{key}", problems) for key, each in value.items()}
+        return {key: interpolated(each, f"{prefix}{key}", problems) for key, each in value.items()}
     if isinstance(value, list):
-        return [expanded(each, where, problems) for each in value]
+        return [interpolated(each, where, problems) for each in value]
     if not isinstance(value, str) or "${" not in value:
         return value
 
@@ -65,45 +65,47 @@ def expanded(value: Any, where: str, problems: list[str]) -> Any:
             return "${"
         name = match[1]
         if name is None or not _NAME.fullmatch(name):
-            problems.append(f"{where}: {match[0]!r} names no variable: write ${{NAME}} or $${{")
+            problems.append(
+                f"{where}: {match[0]!r} does not name a variable: write ${{NAME}} or $${{"
+            )
         elif name not in os.environ:
             problems.append(
-                f"{where}: the environment has no {name}: set it, or write $${{{name}}}"
+                f"{where}: the environment has no variable {name}: set it, or write $${{{name}}}"
             )
         elif fault := text_fault(os.environ[name]):
-            problems.append(f"{where}: {name} of the environment: {fault}")
+            problems.append(f"{where}: the environment's variable {name} has {fault}")
         else:
             return os.environ[name]
         return ""
 
     text = _REFERENCE.sub(replaced, value)
     if fault := text_fault(text):
-        problems.append(f"{where}: with variables filled in: {fault}")
+        problems.append(f"{where}: has {fault} with variables filled in")
         text = ""
-    return Given(text, value)
+    return Interpolated(text, value)
 
 
-def fitted(value: Any, option: Option) -> Any:
-    """Return a value as its option wants it: numbers out of variables, secrets out of files.
+def converted(value: Any, option: Option) -> Any:
+    """Return a value in its option's type: numbers from variables, secrets from files.
 
     Raises:
         ValueError: the file of a secret cannot be read, is too large, or is empty.
     """
     if option.secret and isinstance(value, str) and value.startswith(FILE):
         return _first_line(value.removeprefix(FILE))
-    if not isinstance(value, Given) or option.kind in (str, tuple, dict):
+    if not isinstance(value, Interpolated) or option.kind in (str, tuple, dict):
         return value
     if option.kind is bool:
         return _WORDS.get(value, value)
     try:
         return option.kind(str(value))
     except ValueError:
-        return value  # the option says what is wrong with it
+        return value  # Option.fault says what is wrong with it
 
 
 def plain(value: Any) -> Any:
-    """Return a value without any trace of where it came from, lists as tuples."""
-    if isinstance(value, Given):
+    """Return a value as plain strings, tuples and dicts, without where it came from."""
+    if isinstance(value, Interpolated):
         return str(value)
     if isinstance(value, list):
         return tuple(map(plain, value))

@@ -1,4 +1,4 @@
-"""How much a configuration may hold, whatever it says."""
+"""How much a configuration may hold."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_TEXT = 16_384
-"""Characters of a text, variables filled in."""
+"""Longest text, in characters, with variables filled in."""
 MAX_KEY = 1_000
-"""Characters of a key."""
+"""Longest key, in characters."""
 MAX_ITEMS = 1_000
-"""Entries of one list or table."""
+"""Most items of one list or keys of one table."""
 MAX_VALUES = 10_000
-"""Entries of all of them."""
+"""Most items and keys of a whole configuration."""
 MAX_DEPTH = 8
-"""Tables and lists within each other; what there is to say needs four."""
+"""Deepest nesting of tables and lists; a configuration needs four."""
 MAX_DOTS = 2_000_000
-"""Dots of each line of TOML, squared, of all lines: as long takes a key that is made of them."""
+"""Most dots, squared for each line and added: tomllib needs that time for dotted keys."""
 LOWEST, HIGHEST = -(2**63), 2**63 - 1
-"""Integers that any number may be."""
+"""The range of integers."""
 
 
 def line_fault(text: str) -> str | None:
-    """Say which line of a file is too much of keys within keys, or return None."""
+    """Say at which line of a file there are too many dots, or return None."""
     dots = 0
     for number, line in enumerate(text.split("\n"), 1):
         dots += line.count(".") ** 2
@@ -36,20 +36,20 @@ def line_fault(text: str) -> str | None:
 
 
 def faults(table: dict[str, Any]) -> Iterator[str]:
-    """Yield what is too large, too deep or no text anywhere in a configuration, by key."""
+    """Yield a sentence, behind its key, for all that is too large, too deep or not allowed."""
     waiting: list[tuple[str, Any, int]] = [("", table, 0)]
     values = 0
     while waiting:
         where, value, depth = waiting.pop()
         if not isinstance(value, dict | list):
             if fault := scalar_fault(value):
-                yield f"{where}: {fault}"
+                yield f"{where}: has {fault}"
             continue
         if fault := size_fault(value):
-            yield f"{where or 'at the top'}: {fault}"
+            yield f"{where or 'at the top'}: has {fault}"
             continue
         if depth == MAX_DEPTH:
-            yield f"{where}: more than {MAX_DEPTH} tables or lists within each other"
+            yield f"{where}: is nested deeper than {MAX_DEPTH} tables or lists"
             continue
         values += len(value)
         if values > MAX_VALUES:
@@ -61,34 +61,34 @@ def faults(table: dict[str, Any]) -> Iterator[str]:
         prefix = f"{where}." if where else ""
         for key in value:
             if len(key) > MAX_KEY or not key.isprintable():
-                yield f"{where or 'at the top'}: {short(key)} is no key: keys are short words"
+                yield f"{where or 'at the top'}: {short(key)} is not a key: keys are short words"
                 return
         waiting += [(f"{prefix}{k}", each, depth + 1) for k, each in reversed(value.items())]
 
 
 def size_fault(value: dict[Any, Any] | list[Any] | tuple[Any, ...]) -> str | None:
-    """Say that a list or table has too many entries, or return None."""
-    return f"more than {MAX_ITEMS:,} entries" if len(value) > MAX_ITEMS else None
+    """Say that a list or table is too long, or return None; the text follows "has"."""
+    return f"more than {MAX_ITEMS:,} items" if len(value) > MAX_ITEMS else None
 
 
 def scalar_fault(value: Any) -> str | None:
-    """Say what is wrong with a text or an integer whatever it stands for, or return None."""
+    """Say what no text or integer may have, or return None; the text follows "has"."""
     if isinstance(value, int):
-        return None if LOWEST <= value <= HIGHEST else "an integer beyond 64 bits"
+        return None if LOWEST <= value <= HIGHEST else "an integer of more than 64 bits"
     return text_fault(value) if isinstance(value, str) else None
 
 
 def text_fault(text: str) -> str | None:
-    """Say why no key may have this text, or return None."""
+    """Say what no text may have, or return None; the text follows "has"."""
     if len(text) > MAX_TEXT:
         return f"more than {MAX_TEXT:,} characters"
-    return "a text with a NUL character" if "\0" in text else None
+    return "a NUL character" if "\0" in text else None
 
 
 def name_fault(name: str) -> str | None:
     """Say that a name cannot be written as UTF-8, or return None."""
     try:
         name.encode()
-    except UnicodeEncodeError:  # a variable of the environment
-        return "no UTF-8 text"
+    except UnicodeEncodeError:  # from an environment variable
+        return "is not UTF-8 text"
     return None

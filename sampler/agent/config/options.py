@@ -24,24 +24,24 @@ _WORDS: dict[type, str] = {
     dict: "a table of strings",
 }
 _ENORMOUS = 10_000_000
-"""A number that nobody reads as the end of a range."""
+"""From here on a range is shown as "at least ..., at most ..."."""
 _LISTS: dict[type, str] = {str: "strings", float: "numbers", int: "integers"}
 
 
 @attrs.frozen
 class Option:
-    """What may stand for one setting.
+    """The type, range and help of one setting.
 
     Attributes:
-        default: the value when nothing is said.
+        default: the value of a key that is not given.
         help: one sentence, with the unit where there is one.
-        kind: the type that TOML must give.
+        kind: the type of the value.
         items: for a list: the type of its items; ``minimum``, ``maximum`` and ``choices`` hold for
             each.
         minimum: lowest number allowed.
         maximum: highest number allowed.
         choices: the only values allowed.
-        check: returns a sentence on what is wrong with a value of the right type, or None.
+        check: returns what is wrong with a value of the right type, as a sentence, or None.
         optional: None means "not set".
         secret: it is never shown; ``file:/path`` stands for the first line of a file.
         private: it names a file that nobody else may read.
@@ -67,10 +67,10 @@ class Option:
             return f"expected {self.expected}, got {self._shown(value)}"
         items = tuple(_items(value))
         if len(items) > 1 and (fault := size_fault(items)):
-            return fault
+            return f"has {fault}"
         for item in items:
             if isinstance(item, str) and (fault := text_fault(item)):
-                return fault
+                return f"has {fault}"
             if self.choices and item not in self.choices:
                 known = ", ".join(map(repr, self.choices))
                 return f"expected one of {known}, got {self._shown(item)}"
@@ -85,7 +85,7 @@ class Option:
 
     @property
     def range(self) -> str:
-        """Between which numbers a value lies, in words; nothing when it does not matter."""
+        """The allowed range of numbers, in words; empty when there is none."""
         low, high = self.minimum, self.maximum
         if low is None or high is None:
             return f"at least {low:.15g}" if low else f"at most {high:.15g}" if high else ""
@@ -145,20 +145,21 @@ def option(
     """Declare a setting as a field of an attrs class.
 
     Args:
-        default: the value when nothing is said; None needs ``kind`` and means "not set".
+        default: the value of a key that is not given; None needs ``kind`` and means "not set".
         help: one sentence, with the unit.
         kind: ``str``, ``int``, ``float``, ``bool``, ``tuple`` (a list) or ``dict`` (a table of
-            strings); default: as the default.
+            strings); default: the type of ``default``.
         items: type of a list's items: ``str``, ``float`` or ``int``.
         minimum: lowest number allowed.
         maximum: highest number allowed.
         choices: the only values allowed.
-        check: returns a sentence on what is wrong with a value, or None.
+        check: returns what is wrong with a value, as a sentence, or None.
         secret: never shown in a repr, log or error.
         private: it names a file that nobody else may read, such as a key.
 
     Returns:
-        An attrs field. Constructing the class with a bad value raises ``ValueError`` naming it.
+        An attrs field. Constructing the class with a bad value raises ``ValueError``, whose
+        text begins with the field's name.
     """
     described = Option(
         default,
@@ -193,7 +194,7 @@ def options(cls: type) -> dict[str, Option]:
 
 
 def parameters(cls: Any) -> tuple[str, ...] | None:
-    """Return the keys that a class without declared options takes; None: any."""
+    """Return the keyword arguments that a class without options takes; None: any."""
     try:
         parameters = inspect.signature(cls).parameters.values()
     except (TypeError, ValueError):

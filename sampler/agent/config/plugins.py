@@ -1,4 +1,4 @@
-"""Which adapters are installed, from which distribution, and why one cannot be used."""
+"""Installed adapters and samplers: from which distribution, and why one cannot be used."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 GROUP = "sampler.adapters"
 OURS = "sampler-api"
 LOADING = 30.0
-"""Seconds that an import may take."""
+"""Seconds after which an import has failed."""
 
 
 @attrs.frozen
-class Entry:
-    """One announced adapter or sampler.
+class Plugin:
+    """One adapter or sampler that a distribution announces by an entry point.
 
     Attributes:
         name: the entry point's name.
         reference: ``module:object``.
-        distribution: who announces it.
+        distribution: the distribution that announces it.
         version: that distribution's version.
     """
 
@@ -42,24 +42,26 @@ class Entry:
         """Import the object.
 
         Raises:
-            Unusable: it cannot be imported; the message says why and what to do.
+            UnusablePlugin: it cannot be imported; the message says why and what to do.
         """
         try:
             return self._loaded()
         except ModuleNotFoundError as error:
-            raise Unusable(self, f"needs {error.name!r}: {self._remedy(error.name)}") from error
+            raise UnusablePlugin(
+                self, f"needs {error.name!r}: {self._remedy(error.name)}"
+            ) from error
         except (Exception, SystemExit) as error:
-            raise Unusable(self, f"cannot be imported: {told(error)}") from error
+            raise UnusablePlugin(self, f"cannot be imported: {told(error)}") from error
 
     def _loaded(self) -> Any:
-        # A module that starts the agent while it is imported itself holds what another thread's
-        # import would wait for.
+        # A module that starts the agent while it is itself imported holds the import lock for
+        # which another thread would wait.
         if not _importing():
             job = Job(self._point.load)
             with Worker("sampler-load") as worker:
                 worker.run([job], LOADING)
             if job.overran is not None:
-                raise TimeoutError(f"no end of it within {LOADING:g} s")
+                raise TimeoutError(f"the import has not ended within {LOADING:g} s")
             if job.started and job.error is None:
                 return job.result
         return self._point.load()  # some imports need the main thread
@@ -70,26 +72,26 @@ class Entry:
         return f"install what {self.distribution or 'it'} needs ({module})"
 
 
-class Unusable(Exception):
-    """An announced entry that cannot be loaded.
+class UnusablePlugin(Exception):
+    """A plugin that cannot be loaded.
 
     Attributes:
-        entry: which one.
+        plugin: which one.
         reason: why, and what to do.
     """
 
-    def __init__(self, entry: Entry, reason: str) -> None:
-        super().__init__(f"{entry.name!r} {reason}")
-        self.entry = entry
+    def __init__(self, plugin: Plugin, reason: str) -> None:
+        super().__init__(f"{plugin.name!r} {reason}")
+        self.plugin = plugin
         self.reason = reason
 
 
-def catalogue(group: str = GROUP) -> dict[str, Entry]:
-    """Return what is announced in an entry-point group by name; the first of a name stands."""
+def installed_plugins(group: str = GROUP) -> dict[str, Plugin]:
+    """Return what an entry-point group announces, by name; the first one of a name stands."""
     found = {}
     for name, point in announced(group).items():
         distribution, version = _origin(point)
-        found[name] = Entry(name, point.value, distribution, version, point)
+        found[name] = Plugin(name, point.value, distribution, version, point)
     return dict(sorted(found.items()))
 
 
@@ -102,8 +104,8 @@ def _importing() -> bool:
 
 
 def _origin(point: EntryPoint) -> tuple[str, str]:
-    """Return the name and version of the distribution, as far as its metadata can be read."""
+    """Return the name and version of the distribution; empty where it has no metadata."""
     try:
         return (point.dist.name, point.dist.version) if point.dist is not None else ("", "")
-    except Exception:  # malformed metadata is its distribution's own trouble
+    except Exception:  # malformed metadata
         return "", ""

@@ -1,7 +1,7 @@
-"""Who may read a secret: nobody else in its file, nobody at all in what is said.
+"""Secrets: the files that hold them must be private, and no log line or error may show them.
 
-Adapters are foreign code, and what they raise may quote what they were given. So every secret of a
-configuration is remembered, and masked in whatever the agent says of an adapter.
+Adapters are foreign code, and their errors may quote a secret that they were given. So every
+secret of a configuration is remembered, and masked in all that the agent logs or raises.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from sampler._runtime.printable import line, said
-from sampler.agent.config.interpolation import FILE, Given
+from sampler.agent.config.interpolation import FILE, Interpolated
 
 if TYPE_CHECKING:
     import os
@@ -25,20 +25,20 @@ if TYPE_CHECKING:
 
 MASK = "(secret)"
 SHORTEST = 6
-"""Characters of a secret that is masked; a shorter one is part of too many words."""
+"""Shortest secret that is masked, in characters; a shorter one is part of too many words."""
 
 _known: set[str] = set()
 _formatter = logging.Formatter()
 
 
 @attrs.frozen
-class Secrecy:
-    """What is known of the configuration's own file.
+class SecretsPolicy:
+    """Whether others may read a configuration's secrets.
 
     Attributes:
-        file: its name.
-        mode: its mode, as in ``0644``, when others can read it, else nothing.
-        allowed: others may.
+        file: the configuration file's name.
+        mode: its mode, as in ``0644``, if others can read it; else empty.
+        allowed: others may read it and the files of secrets.
     """
 
     file: str = ""
@@ -46,32 +46,34 @@ class Secrecy:
     allowed: bool = False
 
     def fault(self, option: Option, value: Any) -> str | None:
-        """Say who else can read what a key holds or names, or return None."""
+        """Say that others can read the secret or private file of a key, or return None."""
         if self.allowed or not (option.secret or option.private):
             return None
         for text in _texts(value):
             if option.private or text.startswith(FILE):
                 file = text.removeprefix(FILE)
                 if mode := others_read(file):
-                    return _said(f"others can read {file!r} (mode {mode}): chmod 600 {file}")
-            elif self.mode and not isinstance(text, Given):
-                return _said(
-                    f"a secret stands here, and others can read this file (mode {self.mode}): "
+                    return _with_switch(
+                        f"others can read {file!r} (mode {mode}): chmod 600 {file}"
+                    )
+            elif self.mode and not isinstance(text, Interpolated):
+                return _with_switch(
+                    f"holds a secret, and others can read this file (mode {self.mode}): "
                     f"chmod 600 {self.file}, or write file:/path or ${{NAME}} instead"
                 )
         return None
 
 
 def others_read(file: str) -> str:
-    """Return the mode of a regular file that others than its owner can read, else nothing."""
+    """Return the mode of a regular file that others than its owner can read, else ""."""
     try:
         return readable_mode(Path(file).stat())
     except (OSError, ValueError):
-        return ""  # whoever reads it says so
+        return ""  # reading it fails with a message
 
 
 def readable_mode(found: os.stat_result) -> str:
-    """Return the mode of a regular file that others than its owner can read, else nothing."""
+    """Return the mode of a regular file that others than its owner can read, else ""."""
     mode = found.st_mode
     if not stat.S_ISREG(mode) or not mode & 0o044:
         return ""
@@ -79,7 +81,7 @@ def readable_mode(found: os.stat_result) -> str:
 
 
 def remember(secret: Any) -> None:
-    """Mask a secret, or each one in a table, from now on in what is said of adapters."""
+    """Mask a secret, or each one in a table, from now on in log lines and errors."""
     for text in _texts(secret):
         if len(text) >= SHORTEST:
             _known.add(str(text))
@@ -94,29 +96,28 @@ def masked(text: str) -> str:
 
     The time is linear in the text, and in the number of secrets.
     """
-    for secret in sorted(_known, key=len, reverse=True):  # one may be part of another
+    for secret in sorted(_known, key=len, reverse=True):  # one secret may contain another
         text = text.replace(secret, MASK)
     return "".join(_without_userinfo(text))
 
 
 def described(error: BaseException) -> str:
-    """Return what an error of foreign code says, masked, in one line."""
+    """Return the type and text of foreign code's error, masked, in one line."""
     return masked_line(said(error))
 
 
 def masked_line(text: str) -> str:
-    """Return a text of foreign code masked, in one printable line of at most 300 characters."""
-    return line(masked(text))  # in this order: a secret that is cut is not found
+    """Return foreign code's text, masked, in one printable line of at most 300 characters."""
+    return line(masked(text))  # in this order: a shortened secret would not be found
 
 
 _BEHIND_AUTHORITY = re.compile(r"[\s/?#'\"]")
 
 
 def _without_userinfo(text: str) -> Iterator[str]:
-    """Yield the parts of a text, with what stands between ``://`` and ``@`` masked.
+    """Yield the parts of a text, with all between ``://`` and ``@`` masked.
 
-    Each authority is looked at once, from its beginning to its end: a pattern for all of it
-    would begin anew at each letter.
+    Each authority is scanned once: one pattern for the whole would start again at each letter.
     """
     done = at = 0
     while (at := text.find("://", at)) >= 0:
@@ -129,8 +130,8 @@ def _without_userinfo(text: str) -> Iterator[str]:
     yield text[done:]
 
 
-def _said(sentence: str) -> str:
-    return f"{sentence}; allow_readable_secrets = true at the top allows it"
+def _with_switch(sentence: str) -> str:
+    return f"{sentence}; or set allow_readable_secrets = true at the top"
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -142,7 +143,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _mask_record(record: logging.LogRecord) -> bool:
-    """Mask a record of ours; one that quotes nothing stays as it is."""
+    """Mask the secrets in a log record; let the record pass in any case."""
     try:
         message = record.getMessage()
         trace = _formatter.formatException(record.exc_info) if record.exc_info else ""

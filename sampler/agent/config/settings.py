@@ -1,42 +1,26 @@
-"""``sampler.toml``: read, checked as a whole, turned into settings."""
+"""The settings of an agent, and the keys of ``sampler.toml`` with their defaults and ranges."""
 
 from __future__ import annotations
 
 import os
-from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from sampler._runtime.printable import did_you_mean, line, printable
-from sampler.agent.config.files import state
-from sampler.agent.config.interpolation import expanded, fitted, plain
-from sampler.agent.config.limits import faults, name_fault
-from sampler.agent.config.options import option, options, parameters
-from sampler.agent.config.plugins import Unusable, catalogue
-from sampler.agent.config.secrets import Secrecy, described, masked, readable_mode, remember
-from sampler.agent.config.toml import read_toml
-from sampler.exceptions import MAX_PROBLEMS, ConfigurationError
+from sampler.agent.config.limits import name_fault
+from sampler.agent.config.options import option
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from sampler.agent.config.options import Option
-    from sampler.agent.config.plugins import Entry
-
-DEFAULT_FILE = "sampler.toml"
-VARIABLE = "SAMPLER_CONFIG"
-"""Of the environment: the configuration file, where none is given."""
 DEFAULTS = "built-in defaults"
-_LONGEST = 1_000
-"""Characters of a problem."""
+"""The ``file`` of settings that come from no file."""
 
 
 @attrs.frozen
-class Program:
-    """The keys at the top of the file: the program and its rhythm."""
+class ProgramSettings:
+    """The keys at the top of ``sampler.toml``: what the program is, and when it is pulled."""
 
     interval: float = option(
         10.0, "Seconds between pulls, aligned to the wall clock.", minimum=0.1, maximum=86_400
@@ -49,8 +33,8 @@ class Program:
     )
     instance: str | None = option(
         None,
-        "Which of several; default: the lowest free slot number on this host. One that another "
-        "process of the service has gets a number behind it.",
+        "Which of several; default: the lowest free slot number on this host. A number is added "
+        "to one that another process of the service has.",
         kind=str,
         check=name_fault,
     )
@@ -59,18 +43,18 @@ class Program:
     )
     fork: bool = option(
         True,
-        "Give each forked child an agent of its own, with the adapters that push; but not one "
+        "Give each forked child an agent of its own, with the adapters that push; not a child "
         "that a sampler or an adapter forks, or the program inside sampler.agent.no_fork().",
     )
     allow_readable_secrets: bool = option(
         default=False,
-        help="Accept secrets and private keys in files that others than their owner can read.",
+        help="Accept secrets and private keys in files that other users can read.",
     )
 
 
 @attrs.frozen
-class Samplers:
-    """The ``[samplers]`` table: what is collected, within which limits."""
+class SamplersSettings:
+    """The ``[samplers]`` table: what is collected, and its limits."""
 
     enable: tuple[str, ...] | None = option(
         None,
@@ -80,20 +64,20 @@ class Samplers:
     )
     deadline: float | None = option(
         None,
-        "Seconds each sampler has; default: the interval, at most 5.",
+        "Seconds a pull of one sampler may take; default: the interval, at most 5.",
         kind=float,
         minimum=0.01,
         maximum=600,
     )
     max_samples: int = option(
         10_000,
-        "Samples taken from one sampler in one pull; a group of instruments bounds itself.",
+        "Samples taken from one sampler in one pull; groups of instruments have their own limit.",
         minimum=1,
         maximum=100_000_000,
     )
     max_series: int = option(
         2_000,
-        "Series of one metric; the surplus is folded.",
+        "Series of one metric; the surplus is folded into one.",
         minimum=1,
         maximum=100_000_000,
     )
@@ -103,15 +87,15 @@ def _folder_fault(folder: str) -> str | None:
     try:
         os.fsencode(folder)
     except UnicodeEncodeError:
-        return f"no path has such a character: {folder!r}"
+        return f"has a character that no path can have: {folder!r}"
     return None if Path(folder).is_absolute() else f"must be an absolute path, got {folder!r}"
 
 
 @attrs.frozen
-class Delivery:
-    """Keys that every ``[adapters.NAME]`` table may have."""
+class DeliverySettings:
+    """Keys that every ``[adapters.NAME]`` table may have, whatever its adapter."""
 
-    type: str | None = option(None, "Which adapter; default: the table's name.", kind=str)
+    type: str | None = option(None, "Which adapter it is; default: the table's name.", kind=str)
     interval: float | None = option(
         None,
         "Seconds between its pulls; default: the interval at the top.",
@@ -131,20 +115,20 @@ class Delivery:
     )
     outbox: int = option(
         8 * 2**20,
-        "Bytes that may wait for the endpoint; the oldest make room.",
+        "Bytes that may wait for the endpoint; beyond that the oldest are dropped.",
         minimum=2**10,
         maximum=2**40,
     )
     spool: str | None = option(
         None,
-        "Folder in which what waits survives the process, for adapters whose batches carry their "
-        "time; each service, instance and adapter has its own in it; default: none.",
+        "Folder that keeps what waits when the process ends, for adapters whose batches carry "
+        "their time; each service, instance and adapter has its own in it; default: none.",
         kind=str,
         check=_folder_fault,
     )
     spool_bytes: int = option(
         64 * 2**20,
-        "Bytes that the spool may take; the oldest make room.",
+        "Bytes that the spool may take; beyond that the oldest are dropped.",
         minimum=2**16,
         maximum=2**40,
     )
@@ -152,21 +136,21 @@ class Delivery:
 
 @attrs.frozen
 class AdapterSettings:
-    """One configured adapter.
+    """The settings of one adapter. Two are equal when a reload keeps the adapter.
 
     Attributes:
         name: its name in the configuration.
         type: its entry point's name.
-        adapter: the object.
+        adapter: the adapter.
         interval: seconds between its pulls.
-        timeout: seconds an attempt may take.
+        timeout: seconds that one attempt to deliver may take.
         outbox: bytes that may wait.
-        table: all of its keys, variables and secrets filled in.
-        files: what the adapter has read beside its table, as it was then.
-        spool: the folder of its spool, if it has one.
-        spool_bytes: bytes that this may take.
-        encode_timeout: seconds that encoding a snapshot may take; None: as the interval says.
-        make: returns another adapter that is configured alike, for a forked child.
+        table: its keys, with variables and secrets filled in.
+        files: the files that the adapter has read, each with its state then.
+        spool: the folder of its spool; None: it has none.
+        spool_bytes: bytes that the spool may take.
+        encode_timeout: seconds that encoding a snapshot may take; None: the interval, 5 to 300.
+        make: returns another adapter with the same keys, for a forked child; None: it gets none.
     """
 
     name: str
@@ -188,207 +172,13 @@ class Settings:
     """A whole configuration, checked.
 
     Attributes:
-        file: where it came from.
+        file: the name of the file it came from.
         program: the keys at the top.
         samplers: the ``[samplers]`` table.
-        adapters: one adapter_settings per ``[adapters.NAME]`` table.
+        adapters: one for each ``[adapters.NAME]`` table.
     """
 
     file: str = DEFAULTS
-    program: Program = attrs.field(factory=Program)
-    samplers: Samplers = attrs.field(factory=Samplers)
+    program: ProgramSettings = attrs.field(factory=ProgramSettings)
+    samplers: SamplersSettings = attrs.field(factory=SamplersSettings)
     adapters: tuple[AdapterSettings, ...] = ()
-
-
-def default_settings() -> Settings:
-    """Return what runs unconfigured: everything registered, served to Prometheus on loopback."""
-    return parse({"adapters": {"prometheus": {}}}, DEFAULTS)
-
-
-def settings(config: str | Path | None = None) -> Settings:
-    """Read the file that is given, else ``$SAMPLER_CONFIG``, else ``./sampler.toml``.
-
-    Without any of them the built-in defaults stand.
-
-    Raises:
-        ConfigurationError: the file cannot be read, or has problems.
-    """
-    if config is not None:
-        return read(config)
-    if named := os.environ.get(VARIABLE):
-        return read(named)
-    return read(DEFAULT_FILE) if Path(DEFAULT_FILE).exists() else default_settings()
-
-
-def read(file: str | Path) -> Settings:
-    """Read a configuration file.
-
-    Raises:
-        ConfigurationError: it cannot be read or parsed, or has problems: all of them at once.
-    """
-    try:
-        table, status = read_toml(file)
-    except ValueError as error:
-        raise ConfigurationError(line(str(file)), [str(error)]) from None
-    return parse(table, str(file), readable_mode(status))
-
-
-def parse(table: Mapping[str, Any], file: str = "configuration", readable: str = "") -> Settings:
-    """Turn the tables of a configuration into settings.
-
-    Args:
-        table: what TOML gives.
-        file: named in errors.
-        readable: its mode, when others than its owner can read it.
-
-    Raises:
-        ConfigurationError: with every problem.
-    """
-    problems = list(islice(faults(dict(table)), MAX_PROBLEMS))
-    if problems:  # nothing is looked at that may be without end
-        raise ConfigurationError(file, problems)
-    table = expanded(table, "", problems)
-    own = {key: value for key, value in table.items() if key not in ("samplers", "adapters")}
-    known = ("samplers", "adapters")
-    program = _build(Program, own, "", problems, known) or Program()
-    samplers = _build(Samplers, _table(table, "samplers", problems), "samplers", problems)
-    adapters = []
-    entries = catalogue()
-    secrecy = Secrecy(file, readable, program.allow_readable_secrets)
-    for name, keys in _table(table, "adapters", problems).items():
-        if not isinstance(keys, dict):
-            problems.append(f"adapters.{name}: expected a table: write [adapters.{name}]")
-            continue
-        adapter_settings = _wire(name, keys, program, entries, problems, secrecy)
-        if adapter_settings is not None:
-            adapters.append(adapter_settings)
-    if problems:
-        raise ConfigurationError(file, map(_cut, map(masked, problems)))
-    return Settings(file, program, samplers or Samplers(), tuple(adapters))
-
-
-def _cut(problem: str) -> str:
-    shown = printable(problem[: _LONGEST + 1])
-    return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}..."
-
-
-def _table(table: Mapping[str, Any], key: str, problems: list[str]) -> dict[str, Any]:
-    value = table.get(key, {})
-    if isinstance(value, dict):
-        return value
-    problems.append(f"{key}: expected a table: write [{key}]")
-    return {}
-
-
-def _wire(
-    name: str,
-    keys: dict[str, Any],
-    program: Program,
-    entries: Mapping[str, Entry],
-    problems: list[str],
-    secrecy: Secrecy,
-) -> AdapterSettings | None:
-    where = f"adapters.{name}"
-    common = {key: value for key, value in keys.items() if key in options(Delivery)}
-    own = {key: value for key, value in keys.items() if key not in common}
-    delivery = _build(Delivery, common, where, problems)
-    kind = keys.get("type", name)
-    if not isinstance(kind, str):
-        return None  # a problem already
-    if kind not in entries:
-        key = f"{where}.type" if "type" in keys else where
-        hint = did_you_mean(str(kind), entries) or f" (there are {', '.join(entries)})"
-        remedy = "" if "type" in keys else ': set type = "..." or rename the table'
-        problems.append(f"{key}: no adapter {kind!r}{hint}{remedy}")
-        return None
-    try:
-        cls = entries[kind].load()
-    except Unusable as unusable:
-        problems.append(f"{where}: adapter {kind!r} {unusable.reason}")
-        return None
-    adapter = _build(cls, own, where, problems, tuple(options(Delivery)), secrecy)
-    if "spool" in common and (fault := _unspoolable(adapter or cls)):
-        problems.append(f"{where}.spool: {kind!r} {fault}: leave it out")
-    if adapter is None or delivery is None:
-        return None
-    interval = program.interval if delivery.interval is None else delivery.interval
-    return AdapterSettings(
-        name,
-        str(kind),
-        adapter,
-        interval,
-        delivery.timeout,
-        delivery.outbox,
-        {**common, **own},
-        {file: state(file) for file in getattr(adapter, "files", ())},
-        delivery.spool,
-        delivery.spool_bytes,
-        delivery.encode_timeout,
-        partial(_made, cls, own),
-    )
-
-
-def _unspoolable(adapter: Any) -> str:
-    """Say why what waits for an adapter cannot be kept on disk, or nothing."""
-    if not hasattr(adapter, "send"):
-        return "is asked, and keeps nothing"
-    stamped = getattr(adapter, "stamped", True)
-    if not stamped:
-        return "sends the newest only"
-    if not getattr(adapter, "idempotent", stamped):
-        return "may not send twice what a process that was killed had sent"
-    return ""
-
-
-def _build(
-    cls: Any,
-    table: dict[str, Any],
-    where: str,
-    problems: list[str],
-    others: tuple[str, ...] = (),
-    secrecy: Secrecy | None = None,
-) -> Any:
-    """Construct ``cls`` from a table; None, and every problem noted, when that cannot be."""
-    settings = options(cls)
-    known = settings or parameters(cls)
-    before = len(problems)
-    prefix = f"{where}." if where else ""
-    for key, value in table.items():
-        if known is not None and key not in known:
-            hint = did_you_mean(key, (*known, *others)) or f" (known: {', '.join(known)})"
-            problems.append(f"{prefix}{key}: unknown key{hint}")
-        elif key in settings:
-            if secrecy and (fault := secrecy.fault(settings[key], value)):
-                problems.append(f"{prefix}{key}: {fault}")
-            try:
-                table[key] = fitted(value, settings[key])
-            except ValueError as error:
-                problems.append(f"{prefix}{key}: {error}")
-                continue
-            if settings[key].secret:
-                remember(table[key])
-            if fault := _fault(settings[key], table[key]):
-                problems.append(f"{prefix}{key}: {fault}")
-    if len(problems) > before:
-        return None
-    try:
-        return _made(cls, table)
-    except (TypeError, ValueError) as error:  # what only the class itself can tell
-        said = str(error)
-        begins = said.partition(":")[0] in settings  # a key's name, as validators say it
-        problems.append(f"{prefix}{said}" if begins else f"{where}: {said}")
-        return None
-    except (Exception, SystemExit) as error:  # foreign code
-        problems.append(f"{where}: cannot be made: {described(error)}")
-        return None
-
-
-def _fault(option: Option, value: Any) -> str | None:
-    try:
-        return option.fault(value)
-    except (Exception, SystemExit) as error:  # an adapter's own check
-        return f"cannot be checked: {described(error)}"
-
-
-def _made(cls: Any, table: Mapping[str, Any]) -> Any:
-    return cls(**{key: plain(value) for key, value in table.items()})

@@ -1,4 +1,4 @@
-"""TOML, from bytes that anybody may have written."""
+"""Reads TOML files, whatever bytes they hold."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ if TYPE_CHECKING:
 
 
 def read_toml(file: str | Path) -> tuple[dict[str, Any], os.stat_result]:
-    """Return what a file holds, and what the system says of it.
+    """Return the tables of a file, and its ``stat``.
 
     Raises:
-        ValueError: it cannot be read or is no TOML; the message says why, in one line.
+        ValueError: it cannot be read or is not valid TOML; the message says why, in one line.
     """
     found = read_plain_file(file)
     text = found.text()
     if fault := line_fault(text):
-        raise ValueError(f"is no configuration: {fault}")
+        raise ValueError(f"is not a valid configuration: {fault}")
     try:
         return tomllib.loads(text), found.status
     except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"is no TOML: {line(str(error))}") from None
+        raise ValueError(f"is not valid TOML: {line(str(error))}") from None
     except RecursionError:
-        what = "too many tables or lists within each other"
-        raise ValueError(f"is no configuration: {what}") from None
-    except ValueError:  # the only one that it does not turn into its own
-        raise ValueError("is no configuration: an integer with thousands of digits") from None
+        raise ValueError("is not a valid configuration: it is nested too deeply") from None
+    except ValueError:  # the only one that tomllib lets through
+        what = "an integer has thousands of digits"
+        raise ValueError(f"is not a valid configuration: {what}") from None

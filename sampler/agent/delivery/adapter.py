@@ -2,7 +2,7 @@
 
 An adapter is any object with ``encode(snapshot, since)`` and ``send(batch, timeout)``.
 ``encode`` turns numbers into bytes and does no I/O; ``send`` does I/O and nothing else. The
-agent owns everything between: when, queueing, retry, shutdown and the account of every entry.
+agent does the rest: it schedules, queues, retries, flushes at the end, and counts every entry.
 This interface is the agent's own; it is not part of the PEP.
 """
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sampler.agent.delivery.ledger import Ledger
 
 Since: TypeAlias = "Mapping[Series, Value]"
-"""Cumulative series to the value already handed over (or its baseline); absent means zero."""
+"""Cumulative series to the value handed over last, or its baseline; absent means zero."""
 
 
 class Outcome(enum.Enum):
@@ -29,11 +29,11 @@ class Outcome(enum.Enum):
     DELIVERED = "delivered"
     """The peer's program consumed the whole batch and said so. It does not mean stored."""
     UNCONFIRMED = "unconfirmed"
-    """It may have arrived, and sending it again could do harm or cannot help."""
+    """It may have arrived; sending it again could count it twice, or would tell no more."""
 
 
 UNSUPPORTED = ("unit", "help", "kind", "precision", "timestamps", "histograms")
-"""What a backend may be unable to carry; keys of an adapter's ``unsupported``."""
+"""What a backend may be unable to store; the keys of an adapter's ``unsupported``."""
 
 MAX_BATCH = 512 * 1024
 """Most bytes of a batch on a stream: it is confirmed, sent again and dropped as one."""
@@ -46,12 +46,12 @@ class Batch:
     """Bytes that are confirmed, retried and dropped as one.
 
     Attributes:
-        frames: what goes on the wire, one per datagram or one after the other on a stream.
-        samples: entries of the snapshot that these bytes carry. An entry that needs no bytes (a
-            counter that did not move) counts with the batch it falls into.
-        refused: reason to number of entries that this format cannot carry.
-        note: whatever the adapter wants to find again in ``send``. A spool keeps what JSON carries
-            unchanged; a batch with another note waits in memory only.
+        frames: what goes on the wire: one frame per datagram, or one after another on a stream.
+        samples: number of the snapshot's entries in this batch. An entry that needs no bytes, as
+            an unchanged counter, counts towards the batch that it was encoded with.
+        refused: reason to number of entries that this format cannot express.
+        note: anything that the adapter needs in ``send``. A spool can keep a note that JSON
+            returns unchanged; a batch with another note waits in memory only.
     """
 
     frames: tuple[bytes, ...]
@@ -61,12 +61,12 @@ class Batch:
 
     @property
     def size(self) -> int:
-        """Bytes held by the frames."""
+        """Bytes of all frames."""
         return sum(map(len, self.frames))
 
     @property
     def entries(self) -> int:
-        """Entries of the snapshot that this batch accounts for."""
+        """Entries of the snapshot that this batch accounts for: samples and refused ones."""
         return self.samples + sum(self.refused.values())
 
 
@@ -74,32 +74,32 @@ class Batch:
 class Adapter(Protocol):
     """The interface of an adapter that pushes. Duck typed: nothing needs to be inherited.
 
-    Optional attributes, and what stands for them:
+    Optional attributes, with their defaults:
 
     - ``stamped = True``: batches carry their own time and are worth sending late. False: only the
       newest snapshot is kept, and ``encode`` runs at the moment of sending.
-    - ``idempotent = stamped``: a resend of a whole batch does no harm.
+    - ``idempotent = stamped``: sending a whole batch again does no harm.
     - ``relative = not stamped``: ``encode`` takes differences against ``since``.
-    - ``unsupported = {}``: words of :data:`UNSUPPORTED` that the backend cannot carry, each with
+    - ``unsupported = {}``: words of :data:`UNSUPPORTED` that the backend cannot store, each with
       a sentence on what happens instead.
-    - ``split(batch) -> (Batch, Batch)``: halves a rejected batch, so that one bad entry costs only
-      itself.
+    - ``split(batch) -> (Batch, Batch)``: halves a rejected batch, so that only the bad entry of
+      it is lost.
     - ``close()``: the last call.
-    - ``files = ()``: what was read when the adapter was made, such as certificates: a reload
-      replaces an adapter whose files have changed.
-    - ``exposure = None``: a sentence on who else can read what is sent, and the remedy; it is a
-      warning at the start and of ``check``.
+    - ``files = ()``: files that were read when the adapter was made, such as certificates: a
+      reload replaces an adapter whose files have changed.
+    - ``exposure = None``: a sentence that others can read what is sent, and how to prevent it; a
+      warning at the start and of ``sampler check``.
 
-    A batch without frames asks ``send`` whether the endpoint answers.
+    With a batch without frames, ``send`` only finds out whether the endpoint answers.
     """
 
     def encode(self, snapshot: Snapshot, since: Since) -> Iterable[Batch]:
         """Turn a snapshot into batches without any I/O.
 
-        Every entry of the snapshot is accounted for exactly once, in the snapshot's order, as
-        carried (``samples``) or ``refused``, and none is split over two batches. On a stream a
-        batch holds at most 512 KiB. ``since`` is empty unless the adapter is ``relative``; of a
-        stamped one it holds the values of the last snapshot encoded.
+        Every entry of the snapshot is counted exactly once, in the snapshot's order, in
+        ``samples`` or in ``refused``, and none is split over two batches. On a stream a batch
+        holds at most 512 KiB. ``since`` is empty unless the adapter is ``relative``; a stamped one
+        gets the values of the last snapshot of an earlier interval.
         """
         ...
 
@@ -110,7 +110,7 @@ class Adapter(Protocol):
             ``DELIVERED`` or ``UNCONFIRMED``.
 
         Raises:
-            Unavailable: not delivered; a resend is harmless.
+            Unavailable: not delivered; sending it again is harmless.
             Rejected: some or all entries were refused for good.
         """
         ...
@@ -118,16 +118,16 @@ class Adapter(Protocol):
 
 @runtime_checkable
 class ScrapedAdapter(Protocol):
-    """The interface of an adapter that is asked instead of pushing. It owns a Collector.
+    """The interface of an adapter that is scraped instead of pushing. It has its own Collector.
 
-    Optional: ``succeed(before, collect, law)``, called instead of ``open`` when a configuration is
-    read again: opens in the place of the running adapter ``before``, of the same type and name,
-    sharing its listening socket where the address is the same. ``before`` is closed afterwards.
+    Optional: ``replace(before, collect, ledger)``, called instead of ``open`` when a reload puts
+    it in the place of the running adapter ``before``, of the same type and name: it takes over the
+    listening socket where the address is the same. ``before`` is closed afterwards.
     ``unsupported``, ``files`` and ``exposure`` as of :class:`Adapter`.
     """
 
     def open(self, collect: Callable[[], Snapshot], ledger: Ledger) -> None:
-        """Bind and begin to answer; each answer pulls through ``collect`` and fills ``law``.
+        """Listen and begin to answer; each answer calls ``collect`` and counts in ``ledger``.
 
         Raises:
             OSError: the address cannot be bound.
@@ -135,5 +135,5 @@ class ScrapedAdapter(Protocol):
         ...
 
     def close(self, timeout: float) -> None:
-        """Stop answering; let answers under way end within ``timeout`` seconds."""
+        """Stop answering; give answers under way ``timeout`` seconds to end."""
         ...

@@ -1,4 +1,4 @@
-"""What a destination has accounted for: the values that its next differences start from."""
+"""Baselines of a destination: the values that its next differences start from."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ if TYPE_CHECKING:
     from sampler._contract.snapshot import Block, Series, Snapshot, Value
 
     Inheritance: TypeAlias = "dict[tuple[object, ...], Value | None]"
-    """Name, kind and labels to the value handed over; None: nothing was, it counts whole."""
+    """Name, kind and labels to the value handed over last; None: none was, so all of it counts."""
 
 
 def step(time: float, interval: float | None) -> float:
-    """Return the beginning of the interval that ``time`` falls into, in epoch seconds.
+    """Return the beginning of the interval that holds ``time``, in epoch seconds.
 
-    Pulls of one interval, as the last one at stop, belong to one point of a store: the later one
-    replaces it, so differences in both have to start from the same values.
+    A store keeps one point per interval, so a second pull in an interval, as the last one before
+    the end, replaces the first one's point: differences of both start from the same values.
     """
     width = max(interval or 1.0, 1.0)
     return time // width * width
 
 
 class Baselines:
-    """What an unstamped adapter's differences start from: the last values handed over.
+    """The baselines of an unstamped adapter: the values handed over last.
 
     Safe to use from any thread.
     """
@@ -40,31 +40,31 @@ class Baselines:
         self._inherited: Inheritance = {}
 
     def since(self) -> dict[Series, Value]:
-        """Return a copy; a series that is not in it counts whole."""
+        """Return a copy; all of a series that is not in it counts."""
         with self._lock:
             return dict(self._since)
 
     def handed_over(self, entries: Iterable[tuple[Series, Value]]) -> None:
-        """Take differences from these values from now on."""
+        """Let later differences start from these values."""
         with self._lock:
             self._since.update(entry for entry in entries if entry[0].cumulative)
 
     def inheritance(self) -> Inheritance:
-        """Return what is accounted for, for another consumer's series of the same names."""
+        """Return the values by name, for another consumer's series of the same names."""
         with self._lock:
             series = [s for block in self._known.values() for s in block.series if s.cumulative]
             return {**self._inherited, **{_key(s): self._since.get(s) for s in series}}
 
     def inherit(self, values: Inheritance) -> None:
-        """Start from another consumer's values instead of baselines of one's own."""
+        """Start from another consumer's values instead of the first ones seen."""
         with self._lock:
             self._since, self._known, self._inherited = {}, {}, values
 
     def offer(self, snapshot: Snapshot) -> None:
-        """Note the first value of each series that adds nothing by itself (C: Baselines).
+        """Note the first value of each series whose first value is a baseline (C: Baselines).
 
-        Done when a snapshot is offered, not when it is sent: what happens during an outage right
-        at the start is owed all the same.
+        That is done when a snapshot is offered, not when it is sent: an outage right at the start
+        loses no counts.
         """
         with self._lock:
             self._offer(snapshot)
@@ -98,7 +98,7 @@ def _key(series: Series) -> tuple[object, ...]:
 
 
 class IntervalBaselines:
-    """What a stamped adapter's differences start from: the last pull of an earlier interval."""
+    """The baselines of a stamped adapter: the values of the last pull of an earlier interval."""
 
     def __init__(self) -> None:
         self._baselines = Baselines()
@@ -106,7 +106,7 @@ class IntervalBaselines:
         self._last: Iterable[tuple[Series, Value]] = ()
 
     def inheritance(self) -> Inheritance:
-        """Return what is accounted for, for another consumer's series of the same names."""
+        """Return the values by name, for another consumer's series of the same names."""
         self._baselines.handed_over(self._last)
         return self._baselines.inheritance()
 
@@ -118,7 +118,7 @@ class IntervalBaselines:
     def since(self, snapshot: Snapshot) -> dict[Series, Value]:
         """Return the values that a snapshot's differences start from.
 
-        A batch that is dropped later takes its differences with it: they are in its account.
+        The differences in a batch that is dropped later are lost: the ledger counts its entries.
         """
         began = step(snapshot.time, snapshot.interval)
         if began != self._step:

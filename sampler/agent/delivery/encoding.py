@@ -1,4 +1,4 @@
-"""Calling ``encode``: an adapter is foreign code too, and must account for every entry."""
+"""Calls ``encode``: an adapter is foreign code, and must account for every entry."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from sampler.agent.delivery.adapter import Adapter, Since
 
 ENCODE_DEADLINE = 5.0
-"""Seconds an adapter has to encode one snapshot, unless its interval leaves more time."""
+"""Seconds an adapter has to encode one snapshot, unless its interval is longer."""
 _MOST = 300.0
-"""Seconds that an interval gives at most: one that hangs holds up the adapters beside it."""
+"""Seconds at most, whatever the interval: one that hangs delays the adapters beside it."""
 
 
 class Encoder:
-    """Encodes for one adapter and says once when that goes wrong.
+    """Encodes for one adapter, and logs each new fault once.
 
     Args:
         name: the adapter's name in the configuration.
@@ -39,7 +39,7 @@ class Encoder:
         self._timeout = timeout
         self._adapter = adapter
         self._hung: Any = None
-        self._said = ""
+        self._logged = ""
 
     @property
     def deadline(self) -> float:
@@ -49,7 +49,7 @@ class Encoder:
         return max(ENCODE_DEADLINE, min(self._interval, _MOST))
 
     def job(self, snapshot: Snapshot, since: Since) -> Job:
-        """Return the call of ``encode`` as a job for a crew."""
+        """Return the call of ``encode`` as a job for a worker."""
         if self._hung is not None and not self._hung.returned:
             return Job(_still_hung)
         return Job(
@@ -58,32 +58,32 @@ class Encoder:
         )
 
     def batches(self, job: Job, entries: int) -> list[Batch]:
-        """Judge a finished job; everything is refused when it failed or does not add up.
+        """Return the batches of a finished job; when it failed, one that refuses every entry.
 
         Args:
-            job: what :meth:`job` returned, after its crew ran it.
+            job: what :meth:`job` returned, after a worker ran it.
             entries: how many entries the snapshot has.
         """
         batches: list[Batch] = []
         if job.overran is not None:
             self._hung = job.overran
             fault = (
-                f"encode did not end within {job.seconds:.1f} s: see encode_timeout, or take "
-                "fewer series"
+                f"encode did not end within {job.seconds:.1f} s: raise encode_timeout, or "
+                "collect fewer series"
             )
         elif not job.started:
-            fault = "encode had no time left, or no thread at the interpreter's end"
+            fault = "encode was not called: no time was left, or no thread can start"
         elif job.error is not None:
             fault = f"encode raised {job.message}"
         else:
             batches, fault = job.result
-        self._say(fault)
+        self._log(fault)
         return [Batch((), 0, {"encode": entries})] if fault else batches
 
-    def _say(self, fault: str) -> None:
-        if fault and fault != self._said:
-            log.error("adapter %r: %s: its entries are dropped", self._name, fault)
-        self._said = fault
+    def _log(self, fault: str) -> None:
+        if fault and fault != self._logged:
+            log.error("adapter %r: %s: the entries of this pull are dropped", self._name, fault)
+        self._logged = fault
 
 
 def encode_all(
@@ -99,7 +99,7 @@ def encode_all(
 
 
 def _checked(yielded: Iterable[Any], entries: int) -> tuple[list[Batch], str]:
-    """Take what ``encode`` yields, and say what is wrong with it. Runs foreign code."""
+    """Return what ``encode`` yields, and what is wrong with it or "". Runs foreign code."""
     batches: list[Batch] = []
     accounted = 0
     for batch in yielded:

@@ -1,4 +1,4 @@
-"""The law: every entry a consumer collected is accounted for, exactly once.
+"""The ledger keeps the law: every entry that a consumer collected is counted exactly once.
 
 ``collected + recovered = delivered + unconfirmed + dropped{reason} + queued``
 """
@@ -26,12 +26,12 @@ REASONS = (
     "unauthorized",
     "unsupported",
 )
-"""Reasons that exist from the start with 0, so that the first drop of each is seen."""
+"""Reasons that are 0 from the start, so that a store sees the first drop of each."""
 
 
 @attrs.frozen
 class Balance:
-    """One consistent reading of a :class:`Law`. All numbers are entries."""
+    """The numbers of a :class:`Ledger` at one moment, in entries."""
 
     collected: int
     recovered: int
@@ -42,17 +42,17 @@ class Balance:
 
     @property
     def holds(self) -> bool:
-        """True when nothing was lost without a count."""
+        """True when the law holds: no entry was lost without a count."""
         return self.collected + self.recovered == (
             self.delivered + self.unconfirmed + sum(self.dropped.values()) + self.queued
         )
 
 
 class Ledger:
-    """The running account of one adapter. Safe to use from any thread.
+    """Counts the entries of one adapter. Safe to use from any thread.
 
     Attributes:
-        left: entries that an outbox which ended left in its spool: queued still.
+        left: entries, still ``queued``, that an ended outbox left in its spool.
     """
 
     def __init__(self) -> None:
@@ -72,7 +72,7 @@ class Ledger:
         dropped: Mapping[str, int] | None = None,
         queued: int = 0,
     ) -> None:
-        """Add entries to the account, all of them at one moment; ``queued`` may be negative."""
+        """Count entries, all of them at one moment; ``queued`` may be negative."""
         with self._lock:
             self._collected += collected
             self._recovered += recovered
@@ -83,7 +83,7 @@ class Ledger:
                 self._dropped[reason] = self._dropped.get(reason, 0) + entries
 
     def balance(self) -> Balance:
-        """Return a consistent reading of all counts."""
+        """Return all counts of one moment."""
         with self._lock:
             return Balance(
                 self._collected,

@@ -1,9 +1,10 @@
-"""What waits to be sent: bounded, ordered, and every entry of it in the account.
+"""The queue of what waits to be sent: bounded, ordered, and every entry in the ledger.
 
-A stamped adapter's batches carry their own time: they are encoded when they are made and queue
-up to a bound in bytes, oldest dropped first. An unstamped one's would be taken for the present:
-only the newest snapshot waits, encoded at the moment of sending as what changed since the last
-one handed over, so an outage makes the next difference larger and loses no count.
+A stamped adapter's batches carry their own time. They are encoded after each pull and wait up to
+a bound in bytes; beyond that the oldest are dropped. A backend would date an unstamped adapter's
+batches to their arrival, so only the newest snapshot waits. It is encoded at the moment of
+sending, as differences to the values handed over last: an outage loses no counts, the next
+differences are larger.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class Item:
 
     Attributes:
         batch: what is sent.
-        entries: of an unstamped adapter: the entries that it hands over.
+        entries: the entries that the batch of an unstamped adapter hands over.
     """
 
     batch: Batch
@@ -52,7 +53,7 @@ class Outbox(Generic[I]):
         ledger: the ledger to go on with; default: a new one.
 
     Attributes:
-        ledger: the account of everything that was put in.
+        ledger: counts every entry that was put in.
     """
 
     def __init__(self, max_bytes: int, ledger: Ledger | None = None) -> None:
@@ -61,7 +62,7 @@ class Outbox(Generic[I]):
         self._changed = Condition()
         self._waiting: deque[I] = deque()
         self._bytes = 0
-        self._flying = False
+        self._in_flight = False
         self._closed = self._draining = False
 
     @property
@@ -70,13 +71,13 @@ class Outbox(Generic[I]):
         return self._bytes
 
     def start(self, identity: Mapping[str, str]) -> None:
-        """Begin; what an earlier outbox of this account left in its spool is not waited for."""
+        """Begin; entries that an earlier outbox of this ledger left in a spool are dropped."""
         del identity
         left, self.ledger.left = self.ledger.left, 0
         self.ledger.count(dropped={"shutdown": left}, queued=-left)
 
     def add(self, batches: Iterable[Batch]) -> None:
-        """Queue the batches of one snapshot; the oldest that is not in flight makes room."""
+        """Queue the batches of one snapshot; at the bound the oldest not in flight are dropped."""
         with self._changed:
             for batch in batches:
                 self.ledger.count(
@@ -90,20 +91,30 @@ class Outbox(Generic[I]):
             self._changed.notify_all()
 
     def take(self) -> Batch | None:
-        """Return the oldest batch, which stays queued while in flight; None when hurried."""
+        """Wait for a batch and return the oldest; it stays queued while in flight.
+
+        Returns:
+            None once the outbox is closed, or drained and empty.
+        """
         with self._changed:
             self._changed.wait_for(self._ready)
             if self._closed or not self._waiting:
                 return None
-            self._flying = True
+            self._in_flight = True
             return self._waiting[0].batch
 
     def settle(self, *, delivered: int = 0, unconfirmed: int = 0, rejected: str = "") -> None:
-        """Settle the batch in flight: entries by outcome, what is left ``dropped{rejected}``."""
+        """Count the entries of the batch in flight by outcome, and remove it.
+
+        Args:
+            delivered: entries that arrived.
+            unconfirmed: entries that may have arrived.
+            rejected: the reason under which the remaining entries are dropped.
+        """
         with self._changed:
             if self._closed:
-                return  # it was settled when the outbox closed
-            self._flying = False
+                return  # close() has counted it
+            self._in_flight = False
             batch = self._pop(0).batch
             left = batch.samples - delivered - unconfirmed
             self.ledger.count(
@@ -115,9 +126,9 @@ class Outbox(Generic[I]):
             self._changed.notify_all()
 
     def put_back(self) -> None:
-        """Put the batch in flight back: it is the next one again."""
+        """Put the batch in flight back as the next one."""
         with self._changed:
-            self._flying = False
+            self._in_flight = False
             self._changed.notify_all()
 
     def split(self, halves: Iterable[Batch]) -> None:
@@ -125,7 +136,7 @@ class Outbox(Generic[I]):
         with self._changed:
             if self._closed:
                 return
-            self._flying = False
+            self._in_flight = False
             items = self._halves(self._waiting[0], list(halves))
             self._pop(0)
             for item in reversed(items):
@@ -134,23 +145,23 @@ class Outbox(Generic[I]):
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Account for what is left: in flight ``unconfirmed``, the rest ``dropped{shutdown}``."""
+        """Count what is left: in flight as ``unconfirmed``, the rest as ``dropped{shutdown}``."""
         with self._changed:
-            if self._flying and not self._closed:
+            if self._in_flight and not self._closed:
                 batch = self._pop(0).batch
                 self.ledger.count(unconfirmed=batch.samples, queued=-batch.samples)
-            self._closed, self._flying = True, False
+            self._closed, self._in_flight = True, False
             self._drop_all("shutdown")
             self._changed.notify_all()
 
     def drain(self) -> None:
-        """Let :meth:`take` wait no longer, now and later."""
+        """Let :meth:`take` return at once from now on, even when nothing waits."""
         with self._changed:
             self._draining = True
             self._changed.notify_all()
 
     def empty(self) -> bool:
-        """Tell whether everything has an outcome."""
+        """Tell whether nothing waits or is in flight."""
         return not self._waiting
 
     def _ready(self) -> bool:
@@ -168,8 +179,8 @@ class Outbox(Generic[I]):
         self._bytes += item.batch.size
 
     def _make_room(self) -> None:
-        while self._bytes > self._max_bytes and len(self._waiting) > self._flying:
-            self._drop(self._flying, "oldest")
+        while self._bytes > self._max_bytes and len(self._waiting) > self._in_flight:
+            self._drop(self._in_flight, "oldest")
 
     def _pop(self, index: int) -> I:
         item = self._waiting[index]
@@ -191,7 +202,7 @@ class NewestOnly(Outbox[Item]):
 
     Args:
         encoder: turns a snapshot into batches when its turn has come.
-        baselines: what the next differences start from.
+        baselines: the values that the next differences start from.
         ledger: the ledger to go on with; default: a new one.
     """
 
@@ -220,7 +231,7 @@ class NewestOnly(Outbox[Item]):
             self._changed.notify_all()
 
     def take(self) -> Batch | None:
-        """Return the next batch, encoding the newest snapshot when the last is settled."""
+        """Return the next batch; encode the newest snapshot once the one before is settled."""
         with self._changed:
             self._changed.wait_for(self._ready)
             if self._failed and self._next is not None:
@@ -233,7 +244,7 @@ class NewestOnly(Outbox[Item]):
         return super().take() if self._waiting else None
 
     def settle(self, *, delivered: int = 0, unconfirmed: int = 0, rejected: str = "") -> None:
-        """Settle the batch in flight; later differences are taken from its entries."""
+        """See :meth:`Outbox.settle`; later differences start from the batch's entries."""
         with self._changed:
             if not self._closed:
                 self._baselines.handed_over(self._waiting[0].entries)
@@ -241,17 +252,17 @@ class NewestOnly(Outbox[Item]):
             super().settle(delivered=delivered, unconfirmed=unconfirmed, rejected=rejected)
 
     def put_back(self) -> None:
-        """Keep the batch for another try, unless a newer snapshot supersedes it."""
+        """Keep the batch for another attempt, unless a newer snapshot supersedes it."""
         with self._changed:
             self._failed = True
             super().put_back()
 
     def empty(self) -> bool:
-        """Tell whether everything has an outcome."""
+        """Tell whether nothing waits or is in flight."""
         return self._next is None and super().empty()
 
     def close(self) -> None:
-        """Account for what is left."""
+        """See :meth:`Outbox.close`; the snapshot that waits is ``dropped{shutdown}``, too."""
         super().close()
         self._worker.close()
 
@@ -278,7 +289,7 @@ class NewestOnly(Outbox[Item]):
         return [Item(half, list(islice(entries, half.entries))) for half in halves]
 
     def _drop_rest(self, reason: str) -> None:
-        """Drop what is left of the snapshot being sent: its entries stay owed."""
+        """Drop the rest of the snapshot being sent: its counts are in the next differences."""
         while self._waiting:
             self._drop(0, reason)
         self._failed = False

@@ -1,4 +1,4 @@
-"""One ordered sender per destination: take a batch, send it, settle it, or wait and try again."""
+"""One sender per destination: takes a batch, sends it, settles it, or waits and tries again."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sampler._runtime.service import Service
 from sampler._runtime.threads import Event, foreign
 from sampler.agent.config.secrets import described, masked_line
 from sampler.agent.delivery.adapter import DELIVERED, UNCONFIRMED
-from sampler.agent.delivery.delivery_log import Journal
+from sampler.agent.delivery.delivery_log import DeliveryLog
 from sampler.exceptions import Rejected, Unavailable
 
 if TYPE_CHECKING:
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
     from sampler.agent.delivery.outbox import Outbox
 
 FIRST_PAUSE = 0.5
-"""Seconds before the second attempt."""
+"""Seconds between the first and the second attempt, at most."""
 LONGEST_PAUSE = 30.0
 """Seconds; pauses double up to here."""
 LONGEST_RETRY_AFTER = 300.0
-"""Seconds; an endpoint may ask for no longer pause."""
+"""Seconds; a longer pause that an endpoint asks for is cut to this."""
 LAST_PAUSE = 0.5
 """Seconds; the longest pause in the final flush, unless the endpoint asks for more."""
 TRIES_AFTER_ERRORS = 5
-"""Attempts at a batch whose send raises something no adapter should raise."""
-FAREWELL = 0.2
-"""Seconds past the end of the flush that an adapter's last call has to return."""
+"""Attempts at a batch when send raises an exception that the interface does not allow."""
+CLOSE_TIMEOUT = 0.2
+"""Seconds after the end of the flush in which an adapter's close() has to return."""
 _LOOK_AGAIN = 0.1
-"""Seconds between two looks whether the flush is to end sooner."""
+"""Seconds after which a wait checks whether the flush has to end sooner."""
 
 
 class Sender:
@@ -43,11 +43,11 @@ class Sender:
     Args:
         name: the adapter's name in the configuration.
         adapter: the adapter.
-        outbox: where batches come from and where their outcome goes.
+        outbox: where batches come from, and where their outcome is counted.
         timeout: seconds one attempt may take.
-        clock: what time it is.
-        wait: waits for so many seconds; default: until the final flush begins, or is to end
-            sooner, at most.
+        clock: tells the time.
+        wait: waits for a number of seconds; the default returns sooner when the final flush
+            begins, or has to end sooner.
     """
 
     def __init__(
@@ -74,11 +74,11 @@ class Sender:
         self._errors = 0
         self._clock = clock
         self._wait = wait or self._draining.wait
-        self._journal = Journal(name, outbox.ledger, clock)
+        self._delivery_log = DeliveryLog(name, outbox.ledger, clock)
         self._sibling: Batch | None = None
-        """The second half of a batch that was refused, while its first one is asked about."""
+        """The second half of a rejected batch, while the first half is sent."""
         self._suspect: Batch | None = None
-        """A second half whose first one was taken: what was refused must be in it."""
+        """A second half whose first half was delivered: it must hold the rejected entry."""
         self.trouble: str = ""
         """What the last attempt failed with; empty when it succeeded."""
 
@@ -87,50 +87,52 @@ class Sender:
         self._service.start()
 
     def finish(self, deadline: float, *, close: bool = True, last_try: bool = False) -> None:
-        """Send what waits, trying again while there is time. A second call may shorten it.
+        """Begin the final flush: send what waits, trying again while there is time.
+
+        A second call may bring the deadline nearer.
 
         Args:
             deadline: monotonic moment at which to stop in any case.
-            close: close the adapter afterwards, which has to return as its last call does.
+            close: close the adapter afterwards.
             last_try: give up at the first failure.
         """
         if not self._stopping:
             self._closing, self._last_try, self._stopping = close, last_try, True
             self._given_up = self._at_end()
             self._pauses = 0
-            self._journal.ending = True
+            self._delivery_log.ending = True
         self._deadline = min(self._deadline, deadline)
         self._draining.set()
         self._outbox.drain()
 
     def join(self) -> None:
-        """Wait for the end of :meth:`finish`, then account for what could not be sent."""
-        while not (ended := self._service.join(min(_LOOK_AGAIN, self._left() + FAREWELL))):
-            if self._left() + FAREWELL <= 0:
+        """Wait for the end of the final flush, then drop what could not be sent."""
+        while not (ended := self._service.join(min(_LOOK_AGAIN, self._left() + CLOSE_TIMEOUT))):
+            if self._left() + CLOSE_TIMEOUT <= 0:
                 break
         self._outbox.close()
         if lost := self._at_end() - self._given_up:
             why = self.trouble or "it has not answered"
             log.warning("adapter %r: at the end %d entries are dropped: %s", self.name, lost, why)
         if ended:
-            self._close()  # of a thread that never began, or died
+            self._close()  # the thread may never have begun, or may have failed
             return
-        self._closing = False  # later on it may be another agent's endpoint that it closes
+        self._closing = False  # a later close() might strike another agent's endpoint
         if self._ending:
-            log.warning("adapter %r: close has not returned, and is left alone", self.name)
+            log.warning("adapter %r: close has not returned: it is not waited for", self.name)
 
     def _run(self) -> None:
         self._deliver()
         self._close()
 
     def _close(self) -> None:
-        """Close the adapter, once, if that is wanted."""
-        ends = getattr(self._adapter, "close", None)
-        if not self._closing or ends is None:
+        """Close the adapter, once, if :meth:`finish` asked for it."""
+        close = getattr(self._adapter, "close", None)
+        if not self._closing or close is None:
             return
         self._closing, self._ending = False, True
         try:
-            foreign(ends)
+            foreign(close)
         except (Exception, SystemExit):
             log.exception("adapter %r: close failed", self.name)
 
@@ -150,7 +152,7 @@ class Sender:
                 self._wait(pause)
 
     def _at_end(self) -> int:
-        """Return how many entries were dropped so far for reasons that an end may bring."""
+        """Return how many entries were dropped so far for reasons that an end causes."""
         dropped = self._outbox.ledger.balance().dropped
         return dropped["shutdown"] + dropped["superseded"]
 
@@ -159,10 +161,10 @@ class Sender:
         return self._deadline - self._clock.monotonic()
 
     def _attempt(self, batch: Batch) -> float | None:
-        """Try once; return the seconds to pause when the batch has to wait."""
+        """Try once; return the seconds to pause before the batch is tried again, or None."""
         try:
             return self._send(batch)
-        except BaseException as error:  # SystemExit, or an error that cannot be shown
+        except BaseException as error:  # SystemExit, or an error whose own text raises
             return self._broken(batch, error)
 
     def _send(self, batch: Batch) -> float | None:
@@ -186,25 +188,27 @@ class Sender:
             self._suspect, self._sibling = self._sibling, None
         else:
             if outcome is not UNCONFIRMED:
-                self._journal.complain("outcome", f"send returned {outcome!r}, no Outcome")
+                self._delivery_log.complain(
+                    "outcome", f"send returned {outcome!r} instead of an Outcome"
+                )
             self._outbox.settle(unconfirmed=batch.samples)
-        self._over_it(confirmed=outcome is DELIVERED)
+        self._done(confirmed=outcome is DELIVERED)
 
-    def _over_it(self, *, confirmed: bool) -> None:
+    def _done(self, *, confirmed: bool) -> None:
         self.trouble = ""
         self._pauses = self._errors = 0
-        self._journal.succeeded(confirmed=confirmed)
+        self._delivery_log.succeeded(confirmed=confirmed)
 
     def _unavailable(self, trouble: str, retry_after: float | None = None) -> float:
         self.trouble = trouble
         self._outbox.put_back()
-        self._journal.failed(trouble)
+        self._delivery_log.failed(trouble)
         self._pauses = min(self._pauses + 1, 16)
         pause = min(FIRST_PAUSE * 2.0 ** (self._pauses - 1), LONGEST_PAUSE)
         if self._stopping:
             pause = min(pause, LAST_PAUSE)
-        if pause < LONGEST_PAUSE:  # by the time they are that long, a herd has been spread
-            pause *= random.uniform(0.5, 1.0)  # noqa: S311 - it hides nothing
+        if pause < LONGEST_PAUSE:  # by then the senders of many processes are spread out
+            pause *= random.uniform(0.5, 1.0)  # noqa: S311 - not for security
         return max(pause, min(retry_after or 0.0, LONGEST_RETRY_AFTER))
 
     def _rejected(self, batch: Batch, error: Rejected) -> None:
@@ -213,13 +217,13 @@ class Sender:
         self._sibling = None
         refused = batch.samples if error.samples is None else min(error.samples, batch.samples)
         self._outbox.settle(delivered=batch.samples - refused, rejected=error.reason)
-        self._journal.complain(
+        self._delivery_log.complain(
             error.reason, f"{masked_line(str(error))}: such entries are dropped"
         )
-        self._over_it(confirmed=True)
+        self._done(confirmed=True)
 
     def _halved(self, batch: Batch) -> bool:
-        """Replace a batch by its halves; tell whether it could be split."""
+        """Replace a batch by its halves; return False when it cannot be split."""
         self._suspect = self._sibling = None
         split = getattr(self._adapter, "split", None)
         if split is None or batch.samples < 2:
@@ -230,14 +234,14 @@ class Sender:
             if len(samples) != 2 or min(samples) < 1 or sum(samples) != batch.samples:
                 raise ValueError(f"expected two halves of {batch.samples} entries, got {samples}")
         except BaseException as error:  # foreign code
-            self._journal.complain("split", f"split raised {described(error)}", error)
+            self._delivery_log.complain("split", f"split raised {described(error)}", error)
             return False
         self._sibling = halves[1]
         self._outbox.split(halves)
         return True
 
     def _broken(self, batch: Batch, error: BaseException) -> float | None:
-        """Handle what no adapter should raise: a defect must not stop the batches behind it."""
+        """Handle an exception that the interface does not allow, so that later batches go on."""
         self._errors += 1
         trouble = f"send raised {described(error)}"
         if self._idempotent and self._errors < TRIES_AFTER_ERRORS:
@@ -246,7 +250,7 @@ class Sender:
             self._outbox.settle(rejected="error")
         else:
             self._outbox.settle(unconfirmed=batch.samples)
-        self._journal.complain("error", trouble, error)
+        self._delivery_log.complain("error", trouble, error)
         self._errors = 0
         self.trouble = trouble
         return None

@@ -1,1 +1,1 @@
-"""What waits, on the disk, too."""
+"""The spool: what waits for an endpoint, on disk as well."""

@@ -1,6 +1,6 @@
-"""A folder that one agent at a time holds: private, opened once, no symbolic link followed.
+"""A spool's folder: locked by one agent at a time, private, without following symbolic links.
 
-What is in it may be anything: only plain files with names of ours are read, written or deleted.
+It may hold anything: only regular files with names of ours are read, written or deleted.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ASIDE = 4
-"""Files set aside that are kept, the newest."""
+"""How many of the files set aside are kept; the newest ones."""
 
 _DAMAGED = ".damaged"
 _ASIDE = re.compile(r"[0-9]{10}\.segment\.damaged")
@@ -26,15 +26,15 @@ _FLAGS = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 class HeldError(OSError):
-    """Another process, or another agent in this one, uses the folder."""
+    """Another agent, in this process or in another one, uses the folder."""
 
 
 class Folder:
     """Files by name, relative to the folder's descriptor.
 
     Args:
-        path: where; made when it is missing.
-        max_aside: bound of the files set aside, in bytes.
+        path: where it is; it is created when it is missing.
+        max_aside: most bytes of the files set aside.
 
     Attributes:
         aside: bytes of the files set aside.
@@ -47,13 +47,13 @@ class Folder:
         self._folder: Held | None = None
         self._taken: os.stat_result | None = None
         self._lock: Held | None = None
-        self._rubbish: set[str] = set()
+        self._to_delete: set[str] = set()
 
     def take(self) -> None:
-        """Open and hold the folder.
+        """Open and lock the folder.
 
         Raises:
-            HeldError: another one has it.
+            HeldError: another agent has locked it.
             OSError: it cannot be used.
         """
         self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -61,60 +61,62 @@ class Folder:
             self._folder = Held(os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | _FLAGS))
             found = self._taken = os.fstat(self._at)
             if found.st_uid != os.geteuid():
-                raise PermissionError(f"{self._path} belongs to another user")
+                raise PermissionError(
+                    f"{self._path} belongs to another user: choose another folder"
+                )
             if stat.S_IMODE(found.st_mode) != 0o700:
                 os.fchmod(self._at, 0o700)
             self._hold()
-            self._rubbish.clear()  # somebody else may have used the names meanwhile
+            self._to_delete.clear()  # another agent may have used the names meanwhile
             self.count_aside()
         except BaseException:
-            self.give()
+            self.release()
             raise
 
-    def give(self) -> None:
-        """Hold the folder no longer."""
+    def release(self) -> None:
+        """Unlock and close the folder."""
         for each in (self._lock, self._folder):
             if each is not None:
                 each.close()
         self._lock = self._folder = None
 
     @property
-    def there(self) -> bool:
-        """False once somebody else has deleted it, or put another one in its place."""
+    def exists(self) -> bool:
+        """False once it has been deleted or replaced."""
         with suppress(OSError):
             return self._taken is not None and os.path.samestat(self._taken, self._path.lstat())
         return False
 
     @property
     def held(self) -> bool:
-        """False once the program has closed what holds it, as some close all they find."""
+        """False once the program has closed its descriptors, as some programs close all."""
         return all(each is not None and each.there for each in (self._folder, self._lock))
 
     def names(self, wanted: Callable[[str], object]) -> list[str]:
         """Return the names for which ``wanted`` returns something true, in order.
 
         Raises:
-            OSError: it cannot be read.
+            OSError: the folder cannot be read.
         """
         with os.scandir(self._at) as entries:
             return sorted(entry.name for entry in entries if wanted(entry.name))
 
     def create(self, name: str) -> int:
-        """Make a file and open it for writing; return its descriptor.
+        """Create a file and open it for writing; return its descriptor.
 
         Raises:
-            FileExistsError: something has the name.
-            OSError: that is impossible.
+            FileExistsError: the name is taken.
+            OSError: it cannot be created.
         """
         file = self.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
-        self._rubbish.discard(name)
+        self._to_delete.discard(name)
         return file
 
     def open(self, name: str, flags: int) -> int:
-        """Open a file, never through a symbolic link, never waiting; return its descriptor.
+        """Open a file, follow no symbolic link and never block; return its descriptor.
 
         Raises:
-            OSError: that is impossible.
+            OSError: it cannot be opened.
         """
         return os.open(name, flags | _FLAGS, 0o600, dir_fd=self._at)
 
@@ -122,24 +124,25 @@ class Folder:
         """Return what is in a file.
 
         Raises:
-            OSError: it cannot be read, is no plain file, or has more bytes than ``longest``.
+            OSError: it cannot be read, is not a regular file, or is longer than ``longest`` bytes.
         """
         with os.fdopen(self.open(name, os.O_RDONLY), "rb") as file:
             found = os.fstat(file.fileno())
             if not stat.S_ISREG(found.st_mode) or found.st_size > longest:
-                raise OSError(f"{name} is none of ours")
+                raise OSError(f"{name} is not a segment of a spool")
             return file.read()
 
     def delete(self, name: str) -> None:
         """Delete a file; one that cannot be deleted now is deleted by a later :meth:`sync`."""
-        self._rubbish.add(name)
+        self._to_delete.add(name)
         with suppress(OSError):
             self._unlink(name)
 
     def set_aside(self, name: str) -> bool:
-        """Rename what is damaged, or foreign; tell whether that succeeded.
+        """Rename a damaged or foreign file so that it is kept for inspection.
 
-        Within the bounds, which :meth:`count_aside` keeps, it stays for somebody to look at.
+        Returns:
+            False when that is impossible.
         """
         try:
             os.rename(name, name + _DAMAGED, src_dir_fd=self._at, dst_dir_fd=self._at)
@@ -155,7 +158,7 @@ class Folder:
         """
         self.aside = kept = 0
         for name in reversed(self.names(_ASIDE.fullmatch)):
-            with suppress(OSError):  # somebody is faster, or it is a folder with something in it
+            with suppress(OSError):  # already deleted, or a folder that is not empty
                 found = os.lstat(name, dir_fd=self._at)
                 if kept < ASIDE and self.aside + found.st_size <= self._max_aside:
                     kept += 1
@@ -166,12 +169,12 @@ class Folder:
                     os.unlink(name, dir_fd=self._at)
 
     def sync(self, names: list[str]) -> None:
-        """Bring files to the disk, and their names.
+        """Sync files and their names to the disk, and delete what could not be deleted before.
 
         Raises:
             OSError: that failed.
         """
-        for name in tuple(self._rubbish):
+        for name in tuple(self._to_delete):
             self._unlink(name)
         for name in names:
             file = self.open(name, os.O_RDONLY)
@@ -191,8 +194,7 @@ class Folder:
     def _hold(self) -> None:
         """Lock the folder itself, which nobody can remove unnoticed, and a file in it.
 
-        The file is there for other hosts: on a network file system the lock of a folder is known
-        to one host only.
+        The file's lock is for other hosts: on a network file system they do not see a folder's.
         """
         self._lock_one(self._at)
         self._lock = Held(self.open("lock", os.O_RDWR | os.O_CREAT))
@@ -205,11 +207,11 @@ class Folder:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise HeldError(f"{self._path} is used by another agent") from None
-        except OSError as error:  # two agents in one folder would lose what is in it
-            said = f"it cannot be locked ({error.strerror}): use a folder on a local disk"
-            raise OSError(error.errno, said) from None
+        except OSError as error:  # two agents in one folder would lose batches
+            text = f"it cannot be locked ({error.strerror}): use a folder on a local disk"
+            raise OSError(error.errno, text) from None
 
     def _unlink(self, name: str) -> None:
         with suppress(FileNotFoundError):
             os.unlink(name, dir_fd=self._at)
-        self._rubbish.discard(name)
+        self._to_delete.discard(name)

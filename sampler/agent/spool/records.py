@@ -1,9 +1,9 @@
-"""A batch as a record of a file: checked by length and CRC, found again behind damage.
+"""A batch as a record of a file: checked by length and CRC, and found again behind damage.
 
-A record is a mark, its length, and two CRCs: of that length, and of what follows. Both know the
-file's number and the record's place in it, so bytes inside a frame that look like a record are
-none. The mark alone changes later, from ``WAITING`` to ``DONE``; no damage to one byte makes one
-out of the other.
+A record is a mark, a length, two CRCs and a payload. The CRCs, of the length and of the payload,
+include the file's number and the record's offset: a frame's bytes that look like a record have the
+wrong ones. Only the mark changes later, from ``WAITING`` to ``DONE``; damage to a single byte
+cannot turn one into the other.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ WAITING, DONE = b"\xf5sp\x01", b"\xfaDN\x02"
 
 _MARK = re.compile(re.escape(WAITING) + b"|" + re.escape(DONE))
 _HEAD = struct.Struct(">4sIII")
-_PLACE = struct.Struct(">QQI")
+_POSITION = struct.Struct(">QQI")
 _LENGTH = struct.Struct(">I")
 
 
 class Found(NamedTuple):
-    """A record that is intact and waits.
+    """An intact record that waits.
 
     Attributes:
         offset: where it begins in its file.
         length: its bytes.
-        samples: entries that its batch carries.
+        samples: entries in its batch.
     """
 
     offset: int
@@ -39,9 +39,9 @@ class Found(NamedTuple):
 
 
 def payload(batch: Batch) -> bytes | None:
-    """Return what a record keeps of a batch; None when its note is more than JSON carries.
+    """Return what a record keeps of a batch; None when JSON cannot express its note.
 
-    What was refused is not kept: it has been counted.
+    Refused entries are not kept: they have been counted.
     """
     sizes = [len(frame) for frame in batch.frames]
     try:
@@ -55,18 +55,18 @@ def payload(batch: Batch) -> bytes | None:
 
 
 def length(payload: bytes) -> int:
-    """Return how many bytes the record of a payload takes."""
+    """Return the bytes that the record of a payload takes."""
     return _HEAD.size + len(payload)
 
 
 def record(payload: bytes, number: int, offset: int) -> bytes:
-    """Return a payload as a record for its place: a file's number, an offset in it."""
-    place = crc32(_PLACE.pack(number, offset, len(payload)))
-    return _HEAD.pack(WAITING, len(payload), place, crc32(payload, place)) + payload
+    """Return the record of a payload for ``offset`` in the file with ``number``."""
+    position_crc = crc32(_POSITION.pack(number, offset, len(payload)))
+    return _HEAD.pack(WAITING, len(payload), position_crc, crc32(payload, position_crc)) + payload
 
 
 def batch(data: bytes, number: int, offset: int) -> Batch | None:
-    """Return the batch of the record that ``data`` begins with, or None when it is damaged."""
+    """Return the batch of the record at the beginning of ``data``; None when it is damaged."""
     body = _body(memoryview(data), 0, number, offset)
     return None if body is None else _batch(body)
 
@@ -99,7 +99,7 @@ def scan(data: bytes, number: int) -> tuple[list[Found], int]:
 
 
 def _next(data: bytes, view: memoryview, at: int, number: int) -> int:
-    """Return where the next good record begins, or the end."""
+    """Return where the next intact record begins, or the end."""
     for match in _MARK.finditer(data, at):
         if _body(view, match.start(), number, match.start()) is not None:
             return match.start()
@@ -107,19 +107,19 @@ def _next(data: bytes, view: memoryview, at: int, number: int) -> int:
 
 
 def _body(view: memoryview, at: int, number: int, offset: int) -> memoryview | None:
-    """Return the payload of the record at ``at``, or None when there is no good one."""
+    """Return the payload of the record at ``at``; None when there is no intact one."""
     begin = at + _HEAD.size
     if begin > len(view):
         return None
-    mark, size, place, check = _HEAD.unpack_from(view, at)
-    if mark not in (WAITING, DONE) or place != crc32(_PLACE.pack(number, offset, size)):
+    mark, size, position_crc, body_crc = _HEAD.unpack_from(view, at)
+    if mark not in (WAITING, DONE) or position_crc != crc32(_POSITION.pack(number, offset, size)):
         return None
     body = view[begin : begin + size]
-    return body if len(body) == size and check == crc32(body, place) else None
+    return body if len(body) == size and body_crc == crc32(body, position_crc) else None
 
 
 def _batch(body: memoryview) -> Batch | None:
-    """Return a payload's batch; None for one that another version wrote."""
+    """Return a payload's batch; None for a payload of another version's format."""
     try:
         (size,) = _LENGTH.unpack_from(body)
         at = _LENGTH.size + size

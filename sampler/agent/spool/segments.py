@@ -1,6 +1,6 @@
-"""Segments: files of records, written at the end, deleted when all is done.
+"""Segments: files of records, appended to, and deleted when all of their records are done.
 
-Deleting needs no space, and a record is marked as done in its place.
+Nothing needs disk space to be done: a record is marked in the file, and a file is deleted.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from sampler.agent.delivery.adapter import Batch
 
 LONGEST = 2**20
-"""Bytes after which a segment is followed by another; at most an eighth of the bound."""
+"""Bytes after which a new segment begins; at most an eighth of the bound."""
 LARGEST = 2**25
-"""Bytes of the largest record."""
+"""Largest record, in bytes."""
 
-_OURS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
-"""Errors that say nothing of the file."""
+_SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+"""Errors of the process or the system, not of the file."""
 _LAST = 10**10 - 1
-"""The largest number; behind it numbers begin again, those in use are skipped."""
+"""The largest number; after it numbers begin again with 1, and those in use are skipped."""
 _SKIPPED = 100_000
-"""Names in use that are skipped at once."""
+"""Most names in use that are skipped for one new segment."""
 _NAME = re.compile(r"[0-9]{10}\.segment")
 
 
@@ -38,10 +38,10 @@ class Segment:
     """One file.
 
     Attributes:
-        number: its place in the order.
+        number: its position in the order.
         size: its bytes.
-        waiting: its records that are not done.
-        damaged: some of it could not be read: it is set aside at the end, not deleted.
+        waiting: how many of its records are not done.
+        damaged: some of it could not be read: in the end it is set aside, not deleted.
     """
 
     __slots__ = ("damaged", "number", "size", "waiting")
@@ -71,10 +71,10 @@ class Segments:
 
     Args:
         path: the folder.
-        max_bytes: bound of all files together; what is set aside may take an eighth of it.
+        max_bytes: most bytes of all files; those set aside may take an eighth of it.
 
     Attributes:
-        damaged: stretches and files that could not be read.
+        damaged: how many files, and stretches of files, could not be read.
     """
 
     def __init__(self, path: Path, max_bytes: int) -> None:
@@ -98,19 +98,19 @@ class Segments:
         return bool(self._dirty)
 
     def open(self) -> list[tuple[RecordPosition, int]]:
-        """Take the folder; return the records that wait, oldest first, with their entries.
+        """Lock the folder; return the records that wait, oldest first, and their entries.
 
-        What cannot be read is counted, and set aside once the rest of its file is done.
+        A damaged file is counted, and set aside once the rest of it is done.
 
         Raises:
-            HeldError: another agent has the folder.
+            HeldError: another agent has locked the folder.
             OSError: it cannot be used.
         """
         self._folder.take()
         try:
             return self._recover()
         except OSError:
-            self._folder.give()
+            self._folder.release()
             self._segments.clear()
             raise
 
@@ -129,7 +129,7 @@ class Segments:
         Raises:
             OSError: it could not be written, and is not there.
         """
-        if not (self._folder.held and self._folder.there):
+        if not (self._folder.held and self._folder.exists):
             self._take_again()
         file = self._current()
         segment = self._segments[-1]
@@ -139,35 +139,35 @@ class Segments:
             while written < len(data):
                 written += os.pwrite(file, data[written:], segment.size + written)
         except OSError:
-            with suppress(OSError):  # what stays is overwritten, or damage to whoever reads it
+            with suppress(OSError):  # else the next record overwrites it, or a scan skips it
                 os.ftruncate(file, segment.size)
             raise
-        place = RecordPosition(segment, segment.size, len(data))
+        position = RecordPosition(segment, segment.size, len(data))
         segment.size += len(data)
         segment.waiting += 1
         if segment not in self._dirty:
             self._dirty.append(segment)
-        return place
+        return position
 
-    def read(self, place: RecordPosition) -> Batch | None:
+    def read(self, position: RecordPosition) -> Batch | None:
         """Return a record's batch, or None when it is damaged. Safe to call from any thread.
 
         Raises:
             OSError: it cannot be read.
         """
-        file = self._folder.open(place.segment.name, os.O_RDONLY)
+        file = self._folder.open(position.segment.name, os.O_RDONLY)
         try:
-            data = os.pread(file, place.length, place.offset)
+            data = os.pread(file, position.length, position.offset)
         finally:
             os.close(file)
-        return batch(data, place.segment.number, place.offset)
+        return batch(data, position.segment.number, position.offset)
 
-    def done(self, place: RecordPosition) -> None:
-        """Note that a record needs to be sent no more; with its last one a file goes.
+    def done(self, position: RecordPosition) -> None:
+        """Mark a record as done; delete its file when no other record in it waits.
 
-        Where that cannot be noted, the record is found, and sent, again.
+        When the mark cannot be written, the next process sends the record again.
         """
-        segment = place.segment
+        segment = position.segment
         if segment not in self._segments:
             return
         segment.waiting -= 1
@@ -177,14 +177,14 @@ class Segments:
         with suppress(OSError):
             file = self._folder.open(segment.name, os.O_WRONLY)
             try:
-                os.pwrite(file, DONE, place.offset)
+                os.pwrite(file, DONE, position.offset)
             finally:
                 os.close(file)
 
     def delete(self, segment: Segment) -> None:
         """Delete a segment, whatever is in it."""
         if segment is self._segments[-1]:
-            self._end()
+            self._close_file()
         self._segments.remove(segment)
         if segment in self._dirty:
             self._dirty.remove(segment)
@@ -194,31 +194,31 @@ class Segments:
                 self._folder.count_aside()
 
     def sync(self) -> None:
-        """Bring to the disk what was written since the last time.
+        """Sync to the disk what was written since the last sync.
 
         Raises:
-            OSError: that failed. The kernel may have forgotten the pages: it is not tried again.
+            OSError: that failed. It is not tried again: the kernel may have dropped the pages.
         """
         names, self._dirty = [segment.name for segment in self._dirty], []
         self._folder.sync(names)
 
     def close(self) -> None:
-        """Give the folder back; what waits stays."""
-        self._end()
-        self._folder.give()
+        """Unlock the folder; what waits stays in it."""
+        self._close_file()
+        self._folder.release()
 
     def _take_again(self) -> None:
-        """Take the folder again, or a new one where somebody has deleted this one.
+        """Lock the folder again; create it where it has been deleted.
 
         Raises:
-            HeldError: another agent was faster.
+            HeldError: another agent has locked it meanwhile.
             OSError: it cannot be used.
         """
-        self._end()
-        if not self._folder.there:
+        self._close_file()
+        if not self._folder.exists:
             self._segments.clear()
             self._dirty.clear()
-        self._folder.give()
+        self._folder.release()
         self._folder.take()
 
     def _current(self) -> int:
@@ -227,21 +227,21 @@ class Segments:
             with suppress(OSError):  # the program has closed it
                 if os.fstat(self._file.number).st_nlink:
                     return self._file.number
-        self._end()
+        self._close_file()
         for _ in range(_SKIPPED):
             self._number = self._number % _LAST + 1
             segment = Segment(self._number)
-            with suppress(FileExistsError):  # it is somebody else's
+            with suppress(FileExistsError):  # another file has the name
                 self._file = Held(self._folder.create(segment.name))
                 self._segments.append(segment)
                 return self._file.number
-        raise OSError(errno.EEXIST, f"{_SKIPPED} names of segments are used by other files")
+        raise OSError(errno.EEXIST, f"{_SKIPPED} names of segments are taken by other files")
 
     def _remove(self, segment: Segment) -> None:
         if not segment.damaged or not self._folder.set_aside(segment.name):
             self._folder.delete(segment.name)
 
-    def _end(self) -> None:
+    def _close_file(self) -> None:
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -253,7 +253,7 @@ class Segments:
             try:
                 data = self._folder.read(name, LONGEST + LARGEST)
             except OSError as error:
-                if error.errno in _OURS:
+                if error.errno in _SHORTAGES:
                     raise
                 self.damaged += 1
                 self._folder.set_aside(name)

@@ -1,4 +1,4 @@
-"""The outbox of a stamped adapter that has a spool: more may wait than memory holds."""
+"""The outbox of a stamped adapter with a spool: more may wait than memory holds."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from sampler.agent.spool.writer import Spool, StoredBatch
 
 PATIENCE = 1.0
-"""Seconds that the first batch waits for what an earlier process left."""
+"""Seconds that the first batch waits for the batches that an earlier process left."""
 LAST_PATIENCE = 0.5
-"""Seconds that the end waits for the disk."""
+"""Seconds that close() waits for the disk."""
 _INDEX = 400
-"""Bytes of memory that a batch takes while its frames are on the disk only."""
+"""Bytes of memory that a batch takes while its frames are on disk only."""
 _LONGEST_WORD = 60
 
 
@@ -34,13 +34,17 @@ class OnDisk(Batch):
 
     @property
     def size(self) -> int:
-        """Bytes that it takes nevertheless."""
+        """Bytes of memory that it takes nevertheless."""
         return _INDEX
 
 
 @attrs.define(eq=False)
 class SpooledItem(Item):
-    """One batch that waits, and what the spool has of it."""
+    """One batch that waits.
+
+    Attributes:
+        stored: the spool's part of it.
+    """
 
     stored: StoredBatch = attrs.field(kw_only=True)
 
@@ -48,14 +52,14 @@ class SpooledItem(Item):
 class SpooledOutbox(Outbox[SpooledItem]):
     """A queue whose batches are written to a spool, too.
 
-    ``max_bytes`` bounds what is in memory; what is written may leave it, the newest first, and is
-    read again when its turn comes. What could not be delivered at the end stays in the spool, and
-    is ``queued`` in the account of this life, ``recovered`` in that of the next.
+    At ``max_bytes`` the newest batches that are written leave memory, and are read again when
+    their turn comes. What could not be delivered at the end stays in the spool: the ledger of
+    this process counts it as ``queued``, that of the next one as ``recovered``.
 
     Args:
-        max_bytes: bound of what waits in memory, in bytes.
-        spool: where it is kept.
-        folder: where that makes a folder of its own.
+        max_bytes: most bytes that wait in memory.
+        spool: writes and reads them.
+        folder: the folder in which the spool makes its own.
         name: the adapter's name.
         ledger: the ledger to go on with; default: a new one.
     """
@@ -68,21 +72,21 @@ class SpooledOutbox(Outbox[SpooledItem]):
         self._parent = folder
         self._name = name
         self._on_disk = 0
-        self._owed = 0
-        """Entries of this account that an earlier outbox left in the spool."""
+        self._left_before = 0
+        """Entries of this ledger that an earlier outbox left in the spool."""
 
     def start(self, identity: Mapping[str, str]) -> None:
-        """Begin, in the folder of this service, instance and adapter."""
-        self._owed, self.ledger.left = self.ledger.left, 0
+        """Start the spool, in the folder of this service, instance and adapter."""
+        self._left_before, self.ledger.left = self.ledger.left, 0
         words = (identity["service"], identity["instance"], self._name)
         name = ".".join(segment(word, _LONGEST_WORD) for word in words)
         self.spool.start(Path(self._parent) / name, self)
 
     def take(self) -> Batch | None:
-        """Return the oldest batch, read from the disk where it is there only."""
+        """See :meth:`Outbox.take`; a batch that has left memory is read from the disk."""
         self.spool.ready(PATIENCE)
         while isinstance(batch := super().take(), OnDisk):
-            read = self.spool.read(self._waiting[0].stored)  # in flight: nobody takes it away
+            read = self.spool.read(self._waiting[0].stored)  # in flight, so it stays there
             with self._changed:
                 if self._closed:
                     return None
@@ -94,48 +98,48 @@ class SpooledOutbox(Outbox[SpooledItem]):
         return batch
 
     def close(self) -> None:
-        """Leave in the spool what is there, in flight or not; account for the rest."""
+        """Leave in the spool what it holds, in flight or not; count the rest as dropped."""
         self.spool.close(LAST_PATIENCE)
         with self._changed:
             if not self._closed:
-                self._flying = self._flying and self._waiting[0].stored.place is None
-                kept = [item for item in self._waiting if item.stored.place is not None]
-                self.ledger.left = self._owed + sum(item.batch.samples for item in kept)
-                left = (item for item in self._waiting if item.stored.place is None)
+                self._in_flight = self._in_flight and self._waiting[0].stored.position is None
+                kept = [item for item in self._waiting if item.stored.position is not None]
+                self.ledger.left = self._left_before + sum(item.batch.samples for item in kept)
+                left = (item for item in self._waiting if item.stored.position is None)
                 self._waiting = deque(left)
                 self._bytes = sum(item.batch.size for item in self._waiting)
                 self._on_disk = sum(isinstance(item.batch, OnDisk) for item in self._waiting)
             super().close()
 
     def recover(self, found: Sequence[tuple[StoredBatch, int]]) -> None:
-        """Queue what was in the spool before everything else."""
+        """Queue what was in the spool, ahead of everything else."""
         entries = sum(samples for _, samples in found)
         with self._changed:
             if self._closed:
-                return  # the disk took too long: it is for the next one to find
-            more, self._owed = entries - self._owed, 0
+                return  # the disk took too long: the next process recovers it
+            more, self._left_before = entries - self._left_before, 0
             self.ledger.count(
                 recovered=max(0, more), dropped={"spool": max(0, -more)}, queued=more
             )
-            flying = [self._waiting.popleft()] if self._flying else []
+            in_flight = [self._waiting.popleft()] if self._in_flight else []
             kept = [SpooledItem(OnDisk((), samples), stored=stored) for stored, samples in found]
             self._bytes += _INDEX * len(kept)
             self._on_disk += len(kept)
-            self._waiting.extendleft(reversed([*flying, *kept]))
+            self._waiting.extendleft(reversed([*in_flight, *kept]))
             self._make_room()
             self._changed.notify_all()
 
-    def shed(self, segment: Segment) -> None:
-        """Drop what is in a segment, but for the batch in flight: that stays in memory."""
+    def drop_segment(self, segment: Segment) -> None:
+        """Drop the batches of a segment; one in flight stays in memory."""
         with self._changed:
             for index in reversed(range(len(self._waiting))):
                 stored = self._waiting[index].stored
-                if stored.place is None or stored.place.segment is not segment:
+                if stored.position is None or stored.position.segment is not segment:
                     continue
-                if index or not self._flying:
+                if index or not self._in_flight:
                     self._drop(index, "oldest")
                 else:
-                    stored.place = None
+                    stored.position = None
 
     def _item(self, batch: Batch) -> SpooledItem:
         return SpooledItem(batch, stored=self.spool.keep(batch))
@@ -154,9 +158,11 @@ class SpooledOutbox(Outbox[SpooledItem]):
 
     def _make_room(self) -> None:
         self._evict()
-        while self._bytes > self._max_bytes and len(self._waiting) > self._flying:
-            index = int(self._flying)
-            if self._on_disk * _INDEX <= self._max_bytes // 2:  # giving up those gains nothing
+        while self._bytes > self._max_bytes and len(self._waiting) > self._in_flight:
+            index = int(self._in_flight)
+            if (
+                self._on_disk * _INDEX <= self._max_bytes // 2
+            ):  # dropping those frees nearly nothing
                 in_memory = (
                     at
                     for at, item in enumerate(self._waiting)
@@ -166,12 +172,12 @@ class SpooledOutbox(Outbox[SpooledItem]):
             self._drop(index, "oldest")
 
     def _evict(self) -> None:
-        """Let the newest batches that are written leave memory."""
+        """Remove the newest batches that are written from memory."""
         for back, item in enumerate(reversed(self._waiting), 1):
-            if self._bytes <= self._max_bytes or back > len(self._waiting) - self._flying:
+            if self._bytes <= self._max_bytes or back > len(self._waiting) - self._in_flight:
                 break
             stored, batch = item.stored, item.batch
-            if stored.place is not None and not stored.split and batch.size > _INDEX:
+            if stored.position is not None and not stored.split and batch.size > _INDEX:
                 self._replace(item, OnDisk((), batch.samples))
 
     def _replace(self, item: SpooledItem, batch: Batch) -> None:

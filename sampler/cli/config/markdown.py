@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from sampler.agent.config.plugins import Unusable, catalogue
+from sampler.agent.config.plugins import UnusablePlugin, installed_plugins
 from sampler.cli.config.sample import toml
 from sampler.cli.keys import ANY, sections
 
@@ -54,11 +54,11 @@ def markdown() -> str:
     """Return the page, with the adapters of this distribution.
 
     Raises:
-        Unusable: one of them cannot be imported, so that the page would be incomplete.
+        UnusablePlugin: one of them cannot be imported, so that the page would be incomplete.
     """
     for section in sections():
         if section.ours and section.unusable:
-            raise Unusable(catalogue()[section.adapter], section.unusable)
+            raise UnusablePlugin(installed_plugins()[section.adapter], section.unusable)
     pages = ("\n".join(_lines(section)) + "\n" for section in sections() if section.ours)
     return "\n".join((_HEAD, *pages))
 

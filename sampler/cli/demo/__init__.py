@@ -78,7 +78,8 @@ def _agent(workshop: Mapping[str, Any], graphite: int, statsd: int, recorder: Re
 
     from sampler import Registry
     from sampler.agent import Agent
-    from sampler.agent.config.settings import AdapterSettings, parse
+    from sampler.agent.config.reading import parse
+    from sampler.agent.config.settings import AdapterSettings
     from sampler.cli.demo.verdict import PREFIX
 
     settings = parse(

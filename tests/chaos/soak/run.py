@@ -85,7 +85,7 @@ def soak(
         watch.until(time.monotonic() + 5)  # the longest pause that these outages lead to
         said = program.stop()
         packets.read()
-        for name, balance in said["accounts"].items():
+        for name, balance in said["balances"].items():
             say(f"{name}: {balance}")
         say(f"entries in carbon: {lines.entries()}; lines of children: {lines.children}")
         return [
@@ -97,8 +97,8 @@ def soak(
 
 
 def judged(said: dict[str, Any], lines: Lines, packets: Packets) -> list[str]:
-    """Say what is wrong with the accounts, on their own and beside what arrived."""
-    balances, wrong = said["accounts"], list(lines.faults[:5])
+    """Say what is wrong with the balances, on their own and beside what arrived."""
+    balances, wrong = said["balances"], list(lines.faults[:5])
     for name, balance in balances.items():
         if not balance["holds"] or balance["queued"]:
             wrong.append(f"{name}: the law is broken, or not everything has an outcome: {balance}")

@@ -1,7 +1,7 @@
 """The program under test: 10,000 counters, some samplers that misbehave on demand, one agent.
 
 ``python -m tests.chaos.soak.subject FILE CHILDS_FILE`` reads orders from standard input, one a
-line; ``stop`` ends the agent and prints its accounts, how often each part of the load was pulled,
+line; ``stop`` ends the agent and prints its balances, how often each part of the load was pulled,
 and how the forked children ended.
 """
 
@@ -17,7 +17,7 @@ import attrs
 
 from sampler import Registry
 from sampler.agent import Agent
-from sampler.agent.config.settings import settings
+from sampler.agent.config.reading import find_settings
 from tests.chaos.soak.load import SAMPLERS, SERIES, weight
 
 CHURN = 500
@@ -79,7 +79,7 @@ def main() -> None:
         registry.register(each.mapping())
     moody = Moody()
     registry.register({"name": "moody", "sample": moody.sample})
-    agent = Agent(settings(sys.argv[1]), registry)
+    agent = Agent(find_settings(sys.argv[1]), registry)
     agent.start()
     children = []
     print("started", flush=True)
@@ -101,7 +101,7 @@ def main() -> None:
         for name, balance in agent.balances().items()
     }
     pulls = {each.name: each.pulls for each in loads}
-    print(json.dumps({"accounts": balances, "pulls": pulls, "children": _ended(children)}))
+    print(json.dumps({"balances": balances, "pulls": pulls, "children": _ended(children)}))
 
 
 def _fork() -> int:
@@ -112,7 +112,7 @@ def _fork() -> int:
         try:
             registry = Registry()
             registry.register({"name": "own", "sample": lambda: [("alive", 1)]})
-            agent = Agent(settings(sys.argv[2]), registry)
+            agent = Agent(find_settings(sys.argv[2]), registry)
             agent.start()
             agent.stop()
             code = 0

@@ -1,8 +1,9 @@
-"""Names that one agent of a host at a time has, whoever runs it and in whatever folder.
+"""The lock of an instance: one agent of a host holds it at a time, whoever runs it.
 
-On Linux a name is an abstract unix socket. Its scope is the network namespace: other users, other
-temporary folders, sub-interpreters and other copies of this package find it taken, no folder is
-needed, and it goes with the process. Nobody can connect to it. Elsewhere it is a locked file.
+On Linux the lock is an abstract unix socket, whose scope is the network namespace: other users,
+other temporary folders, sub-interpreters and other copies of this package see that it is held.
+It needs no folder, ends with its process, and nobody can connect to it. Elsewhere it is a locked
+file.
 """
 
 from __future__ import annotations
@@ -23,46 +24,46 @@ _PREFIX = "sampler-api/"
 _FOLDER = "/tmp"  # noqa: S108 - one that all users share, whatever their environment says
 _ATTEMPTS = 10
 
-_claims: dict[str, Held] = {}
+_locks: dict[str, Held] = {}
 
 
-def claim(service: str, instance: str) -> bool:
-    """Have an instance of a service to oneself.
+def lock(service: str, instance: str) -> bool:
+    """Lock an instance of a service for this process.
 
     Returns:
-        False when another agent has it, in this process or in another one.
+        False when another agent holds the lock, in this process or in another one.
 
     Raises:
-        Exception: this host does not say who has a name.
+        Exception: this host does not tell whether anybody holds it.
     """
     name = _name(service, instance)
-    held = _take(name)
+    held = _lock(name)
     if held is None:
         return False
-    _claims[name] = held
+    _locks[name] = held
     return True
 
 
-def release(service: str, instance: str) -> None:
-    """Give back what this process has; of what it does not have nothing happens."""
-    held = _claims.pop(_name(service, instance), None)
+def unlock(service: str, instance: str) -> None:
+    """Release a lock; do nothing when this process does not hold it."""
+    held = _locks.pop(_name(service, instance), None)
     if held is not None:
         held.close()
 
 
 def _name(service: str, instance: str) -> str:
-    """Return what stands for both, of one length: 107 bytes fit in an address."""
+    """Return the lock's name, always of one length: an address has room for 107 bytes."""
     words = (word.encode("utf-8", "surrogatepass") for word in (service, instance))
     digests = b"".join(hashlib.sha256(word).digest() for word in words)
     return _PREFIX + hashlib.sha256(digests).hexdigest()
 
 
-def _bound(name: str) -> Held | None:
-    """Return a socket that is bound to a name, or None when another one is."""
+def _bind_socket(name: str) -> Held | None:
+    """Return a socket bound to a name, or None when another socket is."""
     import _socket  # gevent and eventlet replace what is in socket
 
     new = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
-    held = Held(new.fileno())  # before it has the name: a child forked from here on lets go of it
+    held = Held(new.fileno())  # before bind(): a child forked from here on closes its copy
     try:
         new.bind(b"\0" + name.encode())
     except BaseException as error:
@@ -75,16 +76,16 @@ def _bound(name: str) -> Held | None:
     return held
 
 
-def _locked(name: str) -> Held | None:
-    """Return a file that is locked, or None when another process has locked it."""
+def _lock_file(name: str) -> Held | None:
+    """Return a locked file, or None when another process has locked it."""
     import fcntl
 
     path = f"{_FOLDER}/.{name.replace('/', '-')}"
     for _ in range(_ATTEMPTS):
-        held = Held(_opened(path))
+        held = Held(_open_file(path))
         try:
             if not stat.S_ISREG(os.fstat(held.number).st_mode):
-                raise OSError(errno.EINVAL, f"{path} is no plain file")
+                raise OSError(errno.EINVAL, f"{path} is not a regular file")
             fcntl.flock(held.number, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if held.is_file(os.lstat(path)):
                 return held
@@ -92,7 +93,7 @@ def _locked(name: str) -> Held | None:
             held.close()
             return None
         except FileNotFoundError:
-            pass  # it was removed before it was locked: another one would not see this lock
+            pass  # removed before it was locked: the next process would lock another file
         except BaseException:
             held.close()
             raise
@@ -100,19 +101,21 @@ def _locked(name: str) -> Held | None:
     raise OSError(errno.EAGAIN, f"{path} is removed again and again")
 
 
-def _opened(path: str) -> int:
-    """Open a file that every user may lock, never through a symbolic link, never waiting."""
+def _open_file(path: str) -> int:
+    """Open a file that every user may lock; follow no symbolic link and never block."""
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
     try:
-        return os.open(path, flags)  # without O_CREAT: some systems refuse that for others' files
+        return os.open(path, flags)  # some systems refuse O_CREAT for another user's file
     except FileNotFoundError:
         pass
     try:
         file = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o644)
-    except FileExistsError:  # another one was faster
+    except FileExistsError:  # another process was faster
         return os.open(path, flags)
     os.fchmod(file, 0o644)  # whatever the umask
     return file
 
 
-_take: Callable[[str], Held | None] = _bound if sys.platform in ("linux", "android") else _locked
+_lock: Callable[[str], Held | None] = _lock_file
+if sys.platform in ("linux", "android"):
+    _lock = _bind_socket

@@ -1,4 +1,4 @@
-"""Who may read the file of a secret, and what is masked."""
+"""Files of secrets that others can read are refused, and secrets are masked."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import logging
 import pytest
 
 from sampler import ConfigurationError
+from sampler.agent.config.reading import parse, read
 from sampler.agent.config.secrets import described, masked, masked_line, remember
-from sampler.agent.config.settings import parse, read
 from sampler.cli.main import main
 
 LITERAL = 'password = "hunter2x"'
@@ -43,7 +43,7 @@ def test_a_secret_in_a_file_that_others_can_read_is_refused(tmp_path, mode, fine
     said = problem(file)
     assert bool(said) != fine
     if said:
-        assert said.startswith("adapters.pushgateway.password: a secret stands here")
+        assert said.startswith("adapters.pushgateway.password: holds a secret, and others")
         assert f"mode {mode:04o}" in said
         for remedy in (f"chmod 600 {file}", "file:/path", "${NAME}", "allow_readable_secrets"):
             assert remedy in said
@@ -51,8 +51,8 @@ def test_a_secret_in_a_file_that_others_can_read_is_refused(tmp_path, mode, fine
 
 
 @pytest.mark.parametrize("mode", [mode for mode, _ in MODES])
-def test_a_reference_is_no_secret(tmp_path, monkeypatch, mode):
-    """Whoever can read the configuration reads a name."""
+def test_a_reference_is_not_a_secret(tmp_path, monkeypatch, mode):
+    """Others who read the configuration see only a name."""
     monkeypatch.setenv("HIDDEN", "hunter2x")
     assert not problem(configuration(tmp_path, VARIABLE, mode))
     assert not problem(configuration(tmp_path, 'password = "a"', 0o600))
@@ -72,7 +72,7 @@ def test_the_file_that_a_secret_names_is_judged_alike(tmp_path, mode, fine):
 
 
 def test_both_are_accepted_where_the_configuration_says_so(tmp_path):
-    """A container's files belong to whoever made the image."""
+    """As for a container, whose files belong to the builder of its image."""
     top = "allow_readable_secrets = true"
     assert not problem(configuration(tmp_path, LITERAL, 0o644, top))
     secret = tmp_path / "secret"
@@ -136,7 +136,7 @@ def test_known_secrets_are_masked_in_the_log():
         ("https://host/@x and a@b", "https://host/@x and a@b"),
     ],
 )
-def test_whoever_stands_in_a_url_is_masked(text, said):
+def test_user_and_password_of_a_url_are_masked(text, said):
     """Known or not."""
     assert masked(text) == said
 
@@ -160,8 +160,8 @@ def test_what_foreign_code_says_is_one_printable_line(text):
     line.encode()
 
 
-def test_longer_secrets_go_first_and_short_ones_are_no_words():
-    """A secret that is part of another hides none of it; 'a' would hide everything."""
+def test_longer_secrets_go_first_and_very_short_ones_are_not_masked():
+    """A secret inside a longer one must not leave its rest readable; 'a' would mask everything."""
     remember("abcdef")
     remember("abcdefgh")
     remember("ab")
@@ -169,7 +169,7 @@ def test_longer_secrets_go_first_and_short_ones_are_no_words():
 
 
 def test_a_key_that_others_can_read_is_refused_without_a_file_of_ours(tmp_path):
-    """A table of a program's own has no mode; what it names has."""
+    """A table that a program makes has no mode; the file that it names has one."""
     secret = tmp_path / "secret"
     secret.write_text("hunter2x")
     secret.chmod(0o644)

@@ -7,7 +7,7 @@ import pytest
 
 from sampler import ConfigurationError
 from sampler.agent import DELIVERED, option
-from sampler.agent.config.settings import parse
+from sampler.agent.config.reading import parse
 
 
 @attrs.define(eq=False)
@@ -30,8 +30,8 @@ class Vault:
         return DELIVERED
 
 
-class Entry:
-    """What the catalogue knows of it."""
+class Plugin:
+    """Its installed plugin."""
 
     def load(self):
         return Vault
@@ -40,7 +40,9 @@ class Entry:
 @pytest.fixture(autouse=True)
 def announced(monkeypatch):
     """The only adapter there is."""
-    monkeypatch.setattr("sampler.agent.config.settings.catalogue", lambda: {"vault": Entry()})
+    monkeypatch.setattr(
+        "sampler.agent.config.reading.installed_plugins", lambda: {"vault": Plugin()}
+    )
 
 
 def vault(**keys) -> Vault:
@@ -78,7 +80,7 @@ def test_a_variable_is_filled_in(monkeypatch) -> None:
 
 
 def test_a_variable_may_be_a_number_or_a_switch(monkeypatch) -> None:
-    """Where that is what the key wants."""
+    """Where the key has that type."""
     monkeypatch.setenv("PORT", "99")
     monkeypatch.setenv("RATIO", "0.25")
     monkeypatch.setenv("ON", "true")
@@ -87,12 +89,12 @@ def test_a_variable_may_be_a_number_or_a_switch(monkeypatch) -> None:
 
 
 def test_two_dollars_are_one() -> None:
-    """So that a text may hold what looks like a variable; other dollars are dollars."""
+    """So a text can hold what looks like a reference; any other dollar stays as it is."""
     assert vault(host="$${HOME} $5 $HOME").host == "${HOME} $5 $HOME"
 
 
 def test_a_text_is_filled_in_once(monkeypatch) -> None:
-    """What a variable holds is no variable."""
+    """A reference inside a variable's value is not filled in."""
     monkeypatch.setenv("OUTER", "${INNER}")
     assert vault(host="${OUTER}").host == "${INNER}"
 
@@ -100,10 +102,10 @@ def test_a_text_is_filled_in_once(monkeypatch) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("${NOT_THERE}", "adapters.vault.host: the environment has no NOT_THERE: set it"),
-        ("${}", "adapters.vault.host: '${}' names no variable"),
-        ("${a b}", "adapters.vault.host: '${a b}' names no variable"),
-        ("${HOME", "adapters.vault.host: '${' names no variable"),
+        ("${NOT_THERE}", "adapters.vault.host: the environment has no variable NOT_THERE: set it"),
+        ("${}", "adapters.vault.host: '${}' does not name a variable"),
+        ("${a b}", "adapters.vault.host: '${a b}' does not name a variable"),
+        ("${HOME", "adapters.vault.host: '${' does not name a variable"),
     ],
 )
 def test_a_bad_reference_is_named(text, said, monkeypatch) -> None:
@@ -113,7 +115,7 @@ def test_a_bad_reference_is_named(text, said, monkeypatch) -> None:
     assert problem.startswith(said)
 
 
-def test_all_missing_variables_are_told_at_once() -> None:
+def test_all_missing_variables_are_reported_at_once() -> None:
     """Beside other problems."""
     found = problems(host="${NOT_A}", names=["${NOT_B}"], port=0)
     assert ["NOT_A" in found[0], "NOT_B" in found[1]] == [True, True]
@@ -136,7 +138,7 @@ def test_a_secret_comes_from_the_first_line_of_a_file(tmp_path) -> None:
 
 
 def test_a_secret_is_never_shown(tmp_path, monkeypatch) -> None:
-    """Not by the adapter, its adapter_settings, or an error."""
+    """Not by the adapter, its settings, or an error."""
     monkeypatch.setenv("HIDDEN", "hunter2")
     file = private(tmp_path, "hunter2")
     for given in ("hunter2", "${HIDDEN}", f"file:{file}"):
@@ -153,11 +155,11 @@ def test_a_secret_is_never_shown(tmp_path, monkeypatch) -> None:
     [
         (lambda path: None, "cannot be read: No such file"),
         (lambda path: path.write_text("\n"), "empty first line"),
-        (lambda path: path.write_bytes(b"\xff"), "no UTF-8"),
+        (lambda path: path.write_bytes(b"\xff"), "is not UTF-8"),
         (lambda path: path.mkdir(), "cannot be read: Is a directory"),
     ],
 )
-def test_a_secrets_file_that_is_no_good_is_named(make, said, tmp_path) -> None:
+def test_a_secrets_file_that_cannot_be_used_is_named(make, said, tmp_path) -> None:
     """With its path and the reason."""
     path = tmp_path / "secret"
     make(path)
@@ -167,7 +169,7 @@ def test_a_secrets_file_that_is_no_good_is_named(make, said, tmp_path) -> None:
     assert said in problem
 
 
-def test_wirings_with_equal_tables_are_equal(monkeypatch) -> None:
+def test_adapter_settings_with_equal_tables_are_equal(monkeypatch) -> None:
     """After filling in: that is how a reload knows what has changed."""
     monkeypatch.setenv("WHERE", "eu")
     one, two, three = (

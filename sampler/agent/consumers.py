@@ -1,0 +1,150 @@
+"""What an agent pulls with: a loop for each interval, and a Collector for each page."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import attrs
+
+from sampler._pull.collector import Collector
+from sampler.agent.ending import SHORT, safely
+from sampler.agent.interval_loop import IntervalLoop
+from sampler.agent.schedule import Schedule, phase
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from sampler.agent.channel import PushChannel
+    from sampler.agent.config.settings import SamplersSettings
+    from sampler.agent.identity import AgentIdentity
+    from sampler.agent.schedule import Ticker
+    from sampler.agent.selection import Selection
+
+
+@attrs.frozen
+class Paused:
+    """The loops that a reload has stopped.
+
+    Attributes:
+        loops: all of them.
+        hung: Collectors whose tick has not ended.
+    """
+
+    loops: Sequence[IntervalLoop]
+    hung: Sequence[Collector]
+
+    def collectors(self) -> dict[float | None, Collector]:
+        """Return their Collectors by interval."""
+        return {loop.collector.interval: loop.collector for loop in self.loops}
+
+
+class Consumers:
+    """The consumers of one agent.
+
+    Args:
+        selection: what they pull.
+        identity: whose snapshots these are.
+
+    Attributes:
+        collectors: all Collectors, those of the loops included.
+        loops: the loops, one for each interval.
+        begin_at_fork: new Collectors count from the fork of this process on.
+    """
+
+    def __init__(self, selection: Selection, identity: AgentIdentity) -> None:
+        self.collectors: list[Collector] = []
+        self.loops: list[IntervalLoop] = []
+        self.begin_at_fork: bool = False
+        self._selection = selection
+        self._identity = identity
+
+    def new(
+        self, limits: SamplersSettings, name: str, interval: float, reuse: float = 0.0
+    ) -> Collector:
+        """Return a new Collector, which is not in :attr:`collectors` yet."""
+        return Collector(
+            self._selection,
+            name=name,
+            interval=interval,
+            deadline=limits.deadline,
+            reuse=reuse,
+            max_samples=limits.max_samples,
+            max_series=limits.max_series,
+            identity=self._identity.values,
+            forked=self.begin_at_fork,
+        )
+
+    def tickers(self) -> dict[str, Ticker]:
+        """Return, by consumer, the tickers that have ticked."""
+        return {loop.collector.name: loop.ticker for loop in self.loops if loop.ticker.ticks}
+
+    def start_loops(
+        self,
+        channels: Sequence[PushChannel],
+        limits: SamplersSettings,
+        collectors: Mapping[float | None, Collector],
+    ) -> None:
+        """Begin to tick, each interval with its Collector of ``collectors``, or a new one."""
+        for interval in sorted({each.settings.interval for each in channels}):
+            alike = [each for each in channels if each.settings.interval == interval]
+            schedule = Schedule(interval, phase(self._identity.values) * interval)
+            collector = collectors.get(interval)
+            if collector is None:
+                collector = self.new(limits, f"{interval:g}s", interval)
+            self.collectors.append(collector)
+            self.loops.append(IntervalLoop(collector, schedule, alike))
+        for loop in self.loops:
+            loop.ticker.start()
+
+    def pause(self, deadline: float) -> Paused:
+        """Stop the loops, each with a last tick, by the monotonic ``deadline``."""
+        loops, self.loops = self.loops, []
+        return Paused(loops, [loop.collector for loop in loops if not loop.stop(deadline)])
+
+    def close_unused(self, paused: Paused, before: Iterable[Collector]) -> None:
+        """Close what a reload has left over; what hangs is closed once it has ended.
+
+        Args:
+            paused: the loops before the reload.
+            before: the Collectors before the reload.
+        """
+        for loop in paused.loops:
+            if loop.collector in paused.hung:
+                loop.close_later(*{loop.collector}.difference(self.collectors))
+            else:
+                loop.close()
+        for collector in before:
+            if collector not in self.collectors and collector not in paused.hung:
+                collector.close()
+
+    def last_ticks(self, until: Callable[[], float]) -> list[Collector]:
+        """End the ticks, each interval with a last one; return the Collectors whose tick hangs.
+
+        Args:
+            until: returns the monotonic moment at which everything ends; it may come nearer.
+        """
+        begun = time.monotonic()
+        hung: list[Collector] = []
+        for loop in self.loops:
+            # A tick that hangs may take half of the time; the rest belongs to what is queued.
+            while not (ended := loop.ticker.stop(time.monotonic() + SHORT)):
+                if time.monotonic() > min(until(), begun + (until() - begun) / 2):
+                    break
+            if not ended:
+                hung.append(loop.collector)  # closing it would wait for that tick
+            elif (left := until() - time.monotonic()) > 0:
+                safely(loop.tick, left / 3)
+        return hung
+
+    def close(self, hung: Sequence[Collector], until: Callable[[], float]) -> None:
+        """Close everything; what hangs is closed once it has ended."""
+        for collector in self.collectors:
+            if collector not in hung:
+                within = max(0.1, until() - time.monotonic())
+                safely(lambda each=collector, within=within: each.close(within=within))
+        for loop in self.loops:
+            if loop.collector in hung:
+                safely(loop.close_later, loop.collector)
+            else:
+                safely(loop.close)
