@@ -8,7 +8,7 @@ import pytest
 
 from sampler import Collector, Registry
 from sampler_graphite import Graphite
-from sampler_prometheus._text import TEXT, Text
+from sampler_prometheus._text import TEXT, TextRenderer
 from sampler_statsd import StatsD
 from tests.examples.pages import ROOT
 
@@ -55,7 +55,7 @@ def test_a_row_is_what_is_written(row):
     what, *cells = row
     taken = snapshot()
     if what == "Prometheus":
-        written = Text().render(taken, TEXT).body.decode()
+        written = TextRenderer().render(taken, TEXT).body.decode()
     else:
         batches = ADAPTERS[what]().encode(taken, {})
         written = "\n".join(f.decode() for batch in batches for f in batch.frames)
