@@ -32,7 +32,7 @@ from tests.support.waiting import patience
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
 
-    from sampler._runtime.lockfile import Held
+    from sampler._runtime.lockfile import HeldFile
     from sampler.agent import Series
     from tests.support.waiting import PatientClock
 
@@ -190,7 +190,7 @@ def _instances(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     Programs that a test starts see the whole host, unless they call `tests.support.scope.apart`.
     """
-    claimed: dict[str, Held] = {}
+    claimed: dict[str, HeldFile] = {}
     monkeypatch.setattr("sampler.agent.claims._PREFIX", scope())
     monkeypatch.setattr("sampler.agent.claims._claims", claimed)
     yield

@@ -11,11 +11,11 @@ from sampler._contract.names import (
     OVERFLOW,
     RESERVED,
     SCOPES,
-    exact,
     is_name,
     is_reserved,
+    plain_str,
 )
-from sampler._runtime.abandoned import foreign
+from sampler._runtime.abandoned import is_foreign
 from sampler.exceptions import Fault, InvalidSampler
 
 TYPE_CHECKING = False
@@ -153,7 +153,7 @@ def _read_name(name: object, faults: list[Fault], *, reserved: bool) -> str:
     elif isinstance(name, str) and len(name) >= MAX_NAME:
         sentence = f"'name' has {len(name)} characters: a full name has at most {MAX_NAME}"
         faults.append(Fault("S-04", sentence))
-    return exact(name) if isinstance(name, str) else ""
+    return plain_str(name) if isinstance(name, str) else ""
 
 
 def _check_calls(sampler: Mapping[str, Any], faults: list[Fault]) -> None:
@@ -199,7 +199,7 @@ def _read_constant_labels(labels: Any, faults: list[Fault]) -> dict[str, str]:
             sentence = f"{short(value)} is no text of up to {MAX_LABEL_VALUE} characters"
             faults.append(Fault("S-23", f"label {key!r}: {sentence}"))
         elif text:
-            read[exact(key)] = text
+            read[plain_str(key)] = text
     return read
 
 
@@ -222,7 +222,7 @@ def label_text(value: object) -> str | None:
         return str(number) if -(2**63) <= number < 2**63 else None
     if not isinstance(value, str):
         return None
-    text = exact(value)
+    text = plain_str(value)
     return text if len(text) <= MAX_LABEL_VALUE and _is_text(text) else None
 
 
@@ -253,7 +253,7 @@ def _read_metrics(sampler: str, metrics: Any, faults: list[Fault]) -> dict[str, 
             sentence = f"expected a mapping, got {short(description)}"
             faults.append(Fault("S-26", f"metric {metric!r}: {sentence}"))
         else:
-            read[exact(metric)] = _read_description(metric, description, faults)
+            read[plain_str(metric)] = _read_description(metric, description, faults)
     return read
 
 
@@ -265,8 +265,8 @@ def _read_description(
 
     def text(key: str) -> str:
         value = description.get(key, "")
-        if isinstance(value, str) and _is_text(exact(value)):
-            return exact(value)
+        if isinstance(value, str) and _is_text(plain_str(value)):
+            return plain_str(value)
         fault("S-27", f"{key!r} must be text, got {short(value)}")
         return ""
 
@@ -287,18 +287,18 @@ def _read_description(
         scope = "process"
     merge = description.get("merge")
     if merge is not None and kind != "gauge":
-        fault("S-29", f"'merge' is for gauges only: a {exact(kind)} always adds")
+        fault("S-29", f"'merge' is for gauges only: a {plain_str(kind)} always adds")
         merge = None
     elif merge is not None and (not isinstance(merge, str) or merge not in MERGES):
         fault("S-29", f"'merge' must be one of {', '.join(MERGES)}, got {short(merge)}")
         merge = None
     return Description(
-        exact(kind),
+        plain_str(kind),
         text("unit"),
         text("help"),
         labels,
-        exact(scope),
-        merge and exact(merge),
+        plain_str(scope),
+        merge and plain_str(merge),
     )
 
 
@@ -306,7 +306,7 @@ def _read_label_names(names: Any) -> tuple[str, ...] | None:
     if isinstance(names, str | bytes | type) or not hasattr(names, "__iter__"):
         return None
     read = tuple(names)
-    return tuple(map(exact, read)) if all(map(is_name, read)) else None
+    return tuple(map(plain_str, read)) if all(map(is_name, read)) else None
 
 
 def is_number(value: object) -> bool:
@@ -318,7 +318,7 @@ def _is_mapping(value: object) -> bool:
     return not isinstance(value, type) and hasattr(value, "get") and hasattr(value, "items")
 
 
-def kind(value: object) -> str:
+def class_name(value: object) -> str:
     """Return the name of an object's class, whatever that says of itself."""
     name: str = type.__dict__["__name__"].__get__(type(value))
     return name
@@ -327,9 +327,9 @@ def kind(value: object) -> str:
 def short(value: object) -> str:
     """Show a foreign object in at most 60 characters, whatever its ``__repr__`` does."""
     try:
-        text = exact(repr(value))
+        text = plain_str(repr(value))
     except BaseException as error:  # an author's own __repr__
-        if not foreign(error):
+        if not is_foreign(error):
             raise
-        text = f"<{kind(value)}>"
+        text = f"<{class_name(value)}>"
     return text if len(text) <= 60 else text[:57] + "..."

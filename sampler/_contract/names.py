@@ -30,7 +30,7 @@ SURPLUS = ((OVERFLOW, "true"),)
 """All labels of that series, but for constant ones."""
 
 
-def exact(text: str) -> str:
+def plain_str(text: str) -> str:
     """Return a plain ``str`` with the text of one of a subclass, asking none of its methods."""
     return str.__str__(text)
 
@@ -39,7 +39,7 @@ def is_name(text: object) -> bool:
     """Tell whether ``text`` is a sampler, metric or label name (S: Names)."""
     return isinstance(text, str) and all(
         word[:1] in _LETTERS and all(part and _ALNUM.issuperset(part) for part in word.split("_"))
-        for word in exact(text).split(".")
+        for word in plain_str(text).split(".")
     )
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from itertools import islice
 from operator import index
 
-from sampler._contract.declaration import kind as kind_of
-from sampler._contract.declaration import short
+from sampler._contract.declaration import class_name, short
 from sampler._contract.histogram import HistogramValue, difference, merge
 from sampler._contract.names import MAX_BUCKETS
 from sampler._contract.snapshot import ABSENT
-from sampler._runtime.abandoned import foreign
+from sampler._runtime.abandoned import is_foreign
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ class RefusedSample(Exception):
         self.message = message
 
 
-class Lost:
+class RefusedRecordings:
     """What stands for the surplus of a gauge, which nobody can add up.
 
     Attributes:
@@ -54,7 +53,7 @@ class Lost:
         self.recordings: int = recordings
 
 
-def plain(value: Any, series: Series) -> Value | Absent:
+def plain_value(value: Any, series: Series) -> Value | Absent:
     """Turn a value into a plain one of the series' kind (S: Values).
 
     Returns:
@@ -67,13 +66,13 @@ def plain(value: Any, series: Series) -> Value | Absent:
     if series.kind == "histogram":
         silent = value is None or (isinstance(value, float) and value != value)  # noqa: PLR0124
         return ABSENT if silent else _histogram(value, series)
-    read = number(value, series)
+    read = plain_number(value, series)
     if series.kind == "counter" and read is not ABSENT and read < 0:  # type: ignore[operator]
         raise RefusedSample("S-20", "negative", f"{series}: a counter cannot be {read}")
     return read
 
 
-def number(value: Any, series: Series) -> int | float | Absent:
+def plain_number(value: Any, series: Series) -> int | float | Absent:
     """Turn a value into an ``int`` in ±2**63 or a finite ``float``; see :func:`plain`."""
     if value is None:
         return ABSENT
@@ -93,7 +92,7 @@ def number(value: Any, series: Series) -> int | float | Absent:
     return float(value)
 
 
-def table(mapping: Any, most: int) -> dict[Any, Any]:
+def copy_mapping(mapping: Any, most: int) -> dict[Any, Any]:
     """Copy an author's mapping, of which ``most`` keys are taken: one more tells that it has more.
 
     Nothing else is asked of one that may have keys without end.
@@ -109,7 +108,7 @@ def _clause(series: Series) -> str:
     return "S-21" if series.kind == "histogram" else "S-19"
 
 
-def real(value: Any) -> int | float | None:
+def number_or_none(value: Any) -> int | float | None:
     """Return a number as a plain one, and None for what is none. Runs foreign code.
 
     Complex numbers, texts, times and arrays are none, though some of them convert: numpy's complex
@@ -134,17 +133,17 @@ def real(value: Any) -> int | float | None:
 
 def _converted(value: Any, series: Series) -> int | float:
     try:
-        converted = real(value)
+        converted = number_or_none(value)
     except BaseException as error:
-        if not foreign(error):
+        if not is_foreign(error):
             raise
         raise RefusedSample(
-            _clause(series), "type", f"{series}: {kind_of(value)} fails: {short(error)}"
+            _clause(series), "type", f"{series}: {class_name(value)} fails: {short(error)}"
         ) from None
     if converted is not None:
         return converted
     raised = issubclass(type(value), BaseException)  # by a gauge's function
-    got = short(value) if raised else kind_of(value)
+    got = short(value) if raised else class_name(value)
     raise RefusedSample(_clause(series), "type", f"{series}: expected a number, got {got}")
 
 
@@ -156,23 +155,23 @@ def _histogram(value: Any, series: Series) -> HistogramValue:
         return value
     if not hasattr(value, "get"):
         raise RefusedSample(
-            _clause(series), "type", f"{series}: expected a histogram, got {kind_of(value)}"
+            _clause(series), "type", f"{series}: expected a histogram, got {class_name(value)}"
         )
-    count = number(value.get("count"), series)
+    count = plain_number(value.get("count"), series)
     if not isinstance(count, int) or count < 0:
         raise torn("'count' must be an integer of at least 0")
-    total = number(value.get("sum"), series)
+    total = plain_number(value.get("sum"), series)
     pairs = value.get("buckets") or {}
     if not hasattr(pairs, "keys"):
         raise torn("'buckets' must map upper bounds to cumulative counts")
-    read = table(pairs, MAX_BUCKETS + 1)  # infinity may be among them
+    read = copy_mapping(pairs, MAX_BUCKETS + 1)  # infinity may be among them
     if len(read) - (_INFINITE in read) > MAX_BUCKETS:
         raise RefusedSample(
             "C-14", "too_many_buckets", f"{series} has more than {MAX_BUCKETS} buckets"
         )
     buckets = []
     for upper, cumulative in read.items():
-        bound, at = _bound(upper, series), number(cumulative, series)
+        bound, at = _bound(upper, series), plain_number(cumulative, series)
         if not isinstance(at, int):
             raise torn(f"the count at {short(upper)} is no integer")
         if bound == _INFINITE:
@@ -226,10 +225,10 @@ def fell(later: Value, earlier: Value) -> bool:
     return later.fell_since(_is_histogram(earlier))
 
 
-def fits(value: Value) -> bool:
+def in_range(value: Value) -> bool:
     """Tell whether a sum of values is still one that a snapshot may hold."""
     if isinstance(value, HistogramValue):
-        return value.count < 2**63 and (value.sum is None or fits(value.sum))
+        return value.count < 2**63 and (value.sum is None or in_range(value.sum))
     if isinstance(value, int):
         return -(2**63) <= value < 2**63
     return value - value == 0.0

@@ -3,7 +3,7 @@
 What ``inc``, ``set`` and ``observe`` cost is paid by the application, so nothing is locked where
 the interpreter's own lock makes ``x += n`` exact: between its load and its store CPython looks
 for another thread only at calls and backward jumps, and there are none. Free-threaded builds have
-the methods of ``_locked`` instead. No lock is ever held while Python code runs: finalizers and
+the methods of :mod:`sampler._instruments.free_threading` instead. No lock is ever held while Python code runs: finalizers and
 signal handlers may count, too.
 """
 
@@ -15,10 +15,10 @@ from itertools import accumulate
 from sampler._contract.bounds import SCALE, UPPERS
 from sampler._contract.declaration import short
 from sampler._contract.histogram import HistogramValue as Value
-from sampler._contract.values import Lost, real
+from sampler._contract.values import RefusedRecordings, number_or_none
 from sampler._instruments import free_threading
 from sampler._instruments.timers import Exceptions, InProgress, Timer
-from sampler._runtime.abandoned import foreign
+from sampler._runtime.abandoned import is_foreign
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Counter:
         """
         if n is not _ONE:
             if type(n) is not float and type(n) is not int:
-                n = plain(n)
+                n = required_number(n)
             if not n >= 0.0 or n == _INFINITE:  # NaN, too
                 raise ValueError(f"a counter only grows: cannot add {n!r}")
         self._value += n
@@ -107,7 +107,7 @@ class Gauge:
             TypeError: ``value`` is no number.
         """
         if type(value) is not float and type(value) is not int:
-            value = plain(value)
+            value = required_number(value)
         self._value = value
 
     def inc(self, n: float = 1) -> None:
@@ -117,7 +117,7 @@ class Gauge:
             TypeError: ``n`` is no number.
         """
         if type(n) is not float and type(n) is not int:
-            n = plain(n)
+            n = required_number(n)
         if self._value is None:
             self._value = 0
         self._value += n
@@ -151,7 +151,7 @@ class Gauge:
         try:
             return self._function()
         except BaseException as error:  # the intake refuses it, and says so
-            if not foreign(error):
+            if not is_foreign(error):
                 raise
             return error
 
@@ -183,7 +183,7 @@ class RefusingGauge(Gauge):
 
     def read(self) -> Any:
         """Return how many recordings were refused."""
-        return Lost(int(self._value or 0))
+        return RefusedRecordings(int(self._value or 0))
 
 
 class Histogram:
@@ -222,7 +222,7 @@ class Histogram:
             TypeError: ``value`` is no number.
         """
         if type(value) is not float and type(value) is not int:
-            value = plain(value)
+            value = required_number(value)
         index = bisect_left(self._limits, value)
         try:
             self._counts[index] += 1
@@ -309,9 +309,9 @@ def _edges(counts: dict[int, int]) -> list[tuple[float, int]]:
     return pairs
 
 
-def plain(n: Any) -> int | float:
+def required_number(n: Any) -> int | float:
     """Turn what counts as a number into an ``int`` or ``float``, so that adding it is exact."""
-    number = real(n)
+    number = number_or_none(n)
     if number is None:
         raise TypeError(f"expected a number, got {short(n)}")
     return number

@@ -19,7 +19,7 @@ _COROUTINE = 0x80
 """``inspect.CO_COROUTINE``: the flag of an ``async def``."""
 
 
-class Around:
+class Measured:
     """A context manager for a block; a decorator for a function or a coroutine function."""
 
     __slots__ = ()
@@ -35,7 +35,7 @@ class Around:
     ) -> None:
         raise NotImplementedError
 
-    def again(self) -> Around:
+    def again(self) -> Measured:
         """Return another one for the next call: calls may overlap."""
         raise NotImplementedError
 
@@ -66,7 +66,7 @@ def _is_coroutine_function(function: Any) -> bool:
     return code is not None and bool(code.co_flags & _COROUTINE)
 
 
-class Timer(Around):
+class Timer(Measured):
     """Observes durations in seconds; :meth:`Histogram.time` makes it."""
 
     __slots__ = ("_began", "_histogram")
@@ -109,7 +109,7 @@ class Timer(Around):
         return timed
 
 
-class InProgress(Around):
+class InProgress(Measured):
     """Adds 1 to a gauge while it lasts."""
 
     __slots__ = ("_gauge",)
@@ -134,7 +134,7 @@ class InProgress(Around):
         return self
 
 
-class Exceptions(Around):
+class Exceptions(Measured):
     """Counts what is raised, and lets it go on."""
 
     __slots__ = ("_counter", "_kinds")

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from sampler._pull.source import Overdue
-from sampler._registry.shared_read import copied, iterable
+from sampler._registry.shared_read import checked_iterable, copy_samples
 from sampler._runtime.threads import Event
 
 if TYPE_CHECKING:
@@ -126,14 +126,14 @@ async def _gathered(samples: Any, limit: int) -> tuple[list[Any], bool]:
     if hasattr(samples, "__await__"):
         samples = await samples
     if not hasattr(samples, "__aiter__"):
-        return copied(iterable(samples), limit)
+        return copy_samples(checked_iterable(samples), limit)
     kept: list[Any] = []
     async for item in samples:
         if len(kept) == limit:
             if (close := getattr(samples, "aclose", None)) is not None:
                 await close()
             return kept, True
-        kept += copied((item,), 1)[0]
+        kept += copy_samples((item,), 1)[0]
     return kept, False
 
 

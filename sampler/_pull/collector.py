@@ -13,9 +13,9 @@ from sampler._pull.intake import Intake
 from sampler._pull.source import Overdue, Source, running_loop
 from sampler._registry import registry as registries
 from sampler._runtime import worker
-from sampler._runtime.abandoned import BUDGET
-from sampler._runtime.fork import moment
-from sampler._runtime.gil_yield import Turns
+from sampler._runtime.abandoned import MAX_ABANDONED
+from sampler._runtime.fork import forked_at
+from sampler._runtime.gil_yield import GiveWayTimer
 from sampler._runtime.log import log
 from sampler._runtime.threads import Condition
 from sampler.exceptions import CollectorBusy
@@ -97,7 +97,7 @@ class Collector:
         self._identity = {**self._identity, "pid": str(self._pid)}
 
     def _begin_forked(self) -> None:
-        fork = moment() or self._clock.time()
+        fork = forked_at() or self._clock.time()
         self._begin(fork, fork)
 
     def collect(self, *, within: float | None = None) -> Snapshot:
@@ -219,7 +219,7 @@ class Collector:
             for source in due
         ]
         self._run(due, jobs, until)
-        turns = Turns()
+        turns = GiveWayTimer()
         for source, job in zip(due, jobs, strict=True):
             turns.end()
             failure = self._judge(source, job)
@@ -256,7 +256,7 @@ class Collector:
             health.overran(self._clock.monotonic(), self.deadline)
             return Failure(source.name, job.reason, f"no answer within {self.deadline:g} s")
         if job.reason == "exhausted":
-            message = f"{BUDGET} threads hang already, and it has never answered"
+            message = f"{MAX_ABANDONED} threads hang already, and it has never answered"
             return Failure(source.name, job.reason, message)
         if job.reason:
             return Failure(source.name, job.reason, "the pull ended before it did")
@@ -293,7 +293,7 @@ class Collector:
             self._max_series,
             since=self.start,
             absent_at=self._rounds_at,
-            inherited_at=(moment() or self.start) if inherited else None,
+            inherited_at=(forked_at() or self.start) if inherited else None,
         )
         return Source(registration, environ, intake, max_samples, self._clock)
 

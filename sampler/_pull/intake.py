@@ -13,12 +13,19 @@ from itertools import chain
 from sampler._contract.declaration import UNDECLARED, Declaration, short
 from sampler._contract.names import OVERFLOW, SURPLUS
 from sampler._contract.snapshot import ABSENT, Absent, Block, Series
-from sampler._contract.values import Lost, RefusedSample, fell, fits, plain, subtract
+from sampler._contract.values import (
+    RefusedRecordings,
+    RefusedSample,
+    fell,
+    in_range,
+    plain_value,
+    subtract,
+)
 from sampler._pull.overflow import Overflow
 from sampler._pull.reading import Reading, Row
-from sampler._pull.sample import keyed, parted
-from sampler._runtime.abandoned import foreign
-from sampler._runtime.gil_yield import ENTRIES, give_way
+from sampler._pull.sample import series_key, split_sample
+from sampler._runtime.abandoned import is_foreign
+from sampler._runtime.gil_yield import GIVE_WAY_EVERY, give_way
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -97,7 +104,7 @@ class Intake:
         values += [_MISSING] * (count - position)
         if item is not _MISSING:
             rest = chain((item,), rest)
-        turn = min(position + ENTRIES, self._max_samples)
+        turn = min(position + GIVE_WAY_EVERY, self._max_samples)
         for item in rest:
             reading.taken += 1
             if reading.taken > turn:
@@ -109,10 +116,10 @@ class Intake:
                     if count <= self._max_samples:  # it ends no series, but nothing piles up
                         values = [ABSENT if value is _MISSING else value for value in values]
                     break
-                turn = min(turn + ENTRIES, self._max_samples)
+                turn = min(turn + GIVE_WAY_EVERY, self._max_samples)
                 give_way()
             try:
-                metric, value, labels = parted(item)
+                metric, value, labels = split_sample(item)
                 index = position
                 if (
                     position == count
@@ -120,7 +127,7 @@ class Intake:
                     or (labels is not row.raw and labels != row.raw)
                 ):
                     as_before = False
-                    key, raw = keyed(self._declaration, metric, labels)
+                    key, raw = series_key(self._declaration, metric, labels)
                     if key[1] == SURPLUS:
                         self._add_surplus(key, value, reading)
                         continue
@@ -142,7 +149,7 @@ class Intake:
             except RefusedSample as refused:
                 reading.refuse(refused)
             except BaseException as error:  # an author's own __eq__, __hash__, __iter__ ...
-                if not foreign(error):
+                if not is_foreign(error):
                     raise
                 reading.refuse(RefusedSample("S-14", "shape", f"{short(item)}: {short(error)}"))
         as_before = as_before and position == count
@@ -160,10 +167,10 @@ class Intake:
         values: list[Any] = []
         rows = self._slots
         most = min(len(rows), self._max_samples)  # places kept behind a cut may be more
-        for first in range(0, most, ENTRIES):
+        for first in range(0, most, GIVE_WAY_EVERY):
             if first:
                 give_way()
-            until = min(first + ENTRIES, most)
+            until = min(first + GIVE_WAY_EVERY, most)
             for row, before, item in zip(
                 rows[first:until], last[first:until], samples, strict=False
             ):
@@ -181,7 +188,7 @@ class Intake:
                     if metric != row.metric:
                         return values, item
                 except BaseException as error:  # an author's own __eq__: again, where it is told
-                    if not foreign(error):
+                    if not is_foreign(error):
                         raise
                     return values, item
                 if value is not before:  # which is plain
@@ -246,7 +253,7 @@ class Intake:
         series = self._name(key, reading.start)
         if key in reading.new or key in reading.folded:
             raise RefusedSample("S-25", "duplicate", f"{series} occurs twice in one pull")
-        first = plain(value, series)
+        first = plain_value(value, series)
         if isinstance(first, Absent):
             reading.silent += 1
             return
@@ -266,13 +273,13 @@ class Intake:
         if key in reading.folded:
             raise RefusedSample("S-25", "duplicate", f"{series} occurs twice in one pull")
         if series.cumulative:
-            total = plain(value, series)
+            total = plain_value(value, series)
             if isinstance(total, Absent):
                 reading.silent += 1
             else:
                 reading.overflow.fold(metric, total, samples=0)
                 reading.folded.add(key)
-        elif type(value) is Lost:
+        elif type(value) is RefusedRecordings:
             reading.folded.add(key)
             lost = reading.overflow.lose(metric, value.recordings)
             reading.silent += 1 - lost  # each of them counts as a sample
@@ -340,7 +347,7 @@ class Intake:
                 reading.refuse(RefusedSample("C-14", OVERFLOW, what), beyond)
             key: Key = (metric, SURPLUS)
             index = self._index.get(key, -1)
-            value = total if fits(total) else ABSENT
+            value = total if in_range(total) else ABSENT
             if isinstance(value, Absent):
                 what = f"{metric}: the sum of its surplus"
                 reading.refuse(RefusedSample("C-14", "out_of_range", what))
@@ -366,11 +373,11 @@ def _checked(
 ) -> Any:
     """Return a value that is not the last one as a plain one; note a reset."""
     try:
-        value = plain(value, row.series)
+        value = plain_value(value, row.series)
     except RefusedSample:
         raise
     except BaseException as error:  # an author's own mapping
-        if not foreign(error):
+        if not is_foreign(error):
             raise
         raise RefusedSample("S-14", "shape", f"{row.series}: {short(error)}") from None
     if value is ABSENT:

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from sampler._contract.declaration import is_number, short
-from sampler._registry.shared_read import Read, copied, iterable
+from sampler._registry.shared_read import RawRead, checked_iterable, copy_samples
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -107,8 +107,8 @@ class Source:
         self._block: Block | None = None
         self._call: JobBatch | None = None
         self._awaited: Call | None = None
-        self._taken: Read | None = None
-        self._kept: Read | None = None
+        self._taken: RawRead | None = None
+        self._kept: RawRead | None = None
 
     @property
     def name(self) -> str:
@@ -140,7 +140,7 @@ class Source:
             samples, now, start = self._call_it()
             if is_async(samples):
                 samples, _ = self._await(samples)
-            return self._intake.read(iterable(samples), now, start)
+            return self._intake.read(checked_iterable(samples), now, start)
         read = self._taken = shared.get(
             self._read, self._limit, self._environ["deadline"], self._clock.monotonic()
         )
@@ -195,15 +195,15 @@ class Source:
             raise TypeError(f"'start' returned {short(start)}, not epoch seconds")
         return self._sample(), now, None if start is None else float(start)
 
-    def _read(self) -> Read:
+    def _read(self) -> RawRead:
         """Read for all consumers."""
         began = self._clock.monotonic()
         samples, now, start = self._call_it()
         if is_async(samples):
             kept, cut = self._await(samples)
         else:
-            kept, cut = copied(iterable(samples), self._limit)
-        return Read(kept, now, start, began, cut=cut)
+            kept, cut = copy_samples(checked_iterable(samples), self._limit)
+        return RawRead(kept, now, start, began, cut=cut)
 
     def _await(self, samples: Any) -> tuple[list[Any], bool]:
         from sampler._pull.async_call import call

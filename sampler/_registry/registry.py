@@ -7,7 +7,7 @@ import time
 from sampler._contract.declaration import Bounded, Declaration
 from sampler._registry import backoff, shared_read
 from sampler._registry.backoff import Health
-from sampler._registry.shared_read import Shared
+from sampler._registry.shared_read import SharedRead
 from sampler._runtime import fork
 from sampler._runtime.native import allocate_lock
 from sampler.exceptions import SamplerConflict
@@ -59,7 +59,7 @@ class Registration:
         self.name: str = self.declaration.name
         self.health: Health = Health()
         seconds = self.declaration.min_interval
-        self.shared: Shared | None = None if seconds is None else Shared(seconds)
+        self.shared: SharedRead | None = None if seconds is None else SharedRead(seconds)
         self.origin: str = ""
         self.pid: int = _process()
         self.time: float = time.time()

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from sampler._contract.declaration import short
 from sampler._contract.names import MAX_BUCKETS
-from sampler._contract.values import table
-from sampler._runtime.abandoned import foreign
+from sampler._contract.values import copy_mapping
+from sampler._runtime.abandoned import is_foreign
 from sampler._runtime.native import allocate_lock
 
 TYPE_CHECKING = False
@@ -27,7 +27,7 @@ def renew_lock() -> None:
     _lock = allocate_lock()
 
 
-class Read:
+class RawRead:
     """What one call of a sampler gave.
 
     Attributes:
@@ -58,7 +58,7 @@ class Read:
         self.pid: int = _process()
 
 
-class _Turn:
+class _PendingRead:
     """A read under way, and whoever waits for it.
 
     Attributes:
@@ -71,11 +71,11 @@ class _Turn:
     def __init__(self) -> None:
         self.gate: LockType = allocate_lock()
         self.gate.acquire()
-        self.read: Read | None = None
+        self.read: RawRead | None = None
         self.pid: int = _process()
 
 
-class Shared:
+class SharedRead:
     """The last read of one registration.
 
     Args:
@@ -86,14 +86,14 @@ class Shared:
 
     def __init__(self, min_interval: float) -> None:
         self._min_interval = min_interval
-        self._last: Read | None = None
-        self._turn: _Turn | None = None
+        self._last: RawRead | None = None
+        self._turn: _PendingRead | None = None
 
-    def stands(self, read: Read | None, now: float) -> bool:
+    def stands(self, read: RawRead | None, now: float) -> bool:
         """Tell whether ``read`` is the last one and still young enough at the moment ``now``."""
         return read is not None and read is self._last and self._young(read, now)
 
-    def get(self, take: Callable[[], Read], limit: int, patience: float, now: float) -> Read:
+    def get(self, take: Callable[[], RawRead], limit: int, patience: float, now: float) -> RawRead:
         """Return the read that stands, or a new one.
 
         Args:
@@ -114,11 +114,11 @@ class Shared:
                 turn = None
             mine = turn is None or turn.pid != _process()
             if mine:
-                self._turn = turn = _Turn()
+                self._turn = turn = _PendingRead()
         assert turn is not None  # noqa: S101 - one of both
         return self._take(turn, take) if mine else _wait(turn, patience)
 
-    def _take(self, turn: _Turn, take: Callable[[], Read]) -> Read:
+    def _take(self, turn: _PendingRead, take: Callable[[], RawRead]) -> RawRead:
         try:
             turn.read = self._last = read = take()
             return read
@@ -128,12 +128,12 @@ class Shared:
                     self._turn = None
             turn.gate.release()
 
-    def _young(self, read: Read, now: float) -> bool:
+    def _young(self, read: RawRead, now: float) -> bool:
         age = now - read.began
         return age < self._min_interval and read.pid == _process()
 
 
-def _wait(turn: _Turn, patience: float) -> Read:
+def _wait(turn: _PendingRead, patience: float) -> RawRead:
     if not turn.gate.acquire(timeout=patience):
         raise TimeoutError("the read that another consumer has begun has not ended")
     turn.gate.release()  # for whoever waits, too
@@ -142,7 +142,7 @@ def _wait(turn: _Turn, patience: float) -> Read:
     return turn.read
 
 
-def copied(samples: Iterable[Any], limit: int) -> tuple[list[Any], bool]:
+def copy_samples(samples: Iterable[Any], limit: int) -> tuple[list[Any], bool]:
     """Return a private copy of at most ``limit`` samples, and whether there were more.
 
     What is no sample is kept as it is: the intake refuses it and says why.
@@ -157,7 +157,7 @@ def copied(samples: Iterable[Any], limit: int) -> tuple[list[Any], bool]:
     return kept, False
 
 
-def iterable(samples: Any) -> Any:
+def checked_iterable(samples: Any) -> Any:
     """Return ``samples``, which must be an iterable of samples.
 
     Raises:
@@ -173,7 +173,7 @@ def _copied(item: Any) -> Any:
     try:
         return _copy(item) if isinstance(item, tuple) else item
     except BaseException as error:  # an author's own mapping: it costs its sample
-        if not foreign(error):
+        if not is_foreign(error):
             raise
         return Unreadable(short(error))
 
@@ -200,7 +200,7 @@ def _copy(item: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _table(part: Any) -> Any:
-    return table(part, MAX_BUCKETS + 1) if hasattr(part, "keys") else part
+    return copy_mapping(part, MAX_BUCKETS + 1) if hasattr(part, "keys") else part
 
 
 def _process() -> int:

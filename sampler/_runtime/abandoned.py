@@ -12,12 +12,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sampler._runtime.worker import JobBatch
 
-BUDGET = 16
+MAX_ABANDONED = 16
 """Abandoned threads a process may hold before samplers that never answered have to wait."""
-_BURNING = 0.04
+_SPINNING_SHARE = 0.04
 """An abandoned thread that uses more than this part of a core is spinning: less than the share
 of each when ``BUDGET`` of them spin beside the program."""
-_PATIENCE = 0.1
+_MEASURED_OVER = 0.1
 """Seconds over which that is measured, at least."""
 
 
@@ -25,7 +25,7 @@ class Ended(BaseException):
     """Raised inside an abandoned thread that spins, to end it."""
 
 
-def foreign(error: BaseException) -> bool:
+def is_foreign(error: BaseException) -> bool:
     """Tell whether an error concerns only the foreign code that raised it, whatever it is.
 
     Not the end of an abandoned thread; and not an exit or a Ctrl-C on the main thread, where
@@ -54,9 +54,9 @@ class _Watched:
             if batch.returned or not batch.ident:
                 return
             now, cpu = time.monotonic(), _cpu_seconds(batch.ident)
-            if self.seen and now - self.seen < _PATIENCE:
+            if self.seen and now - self.seen < _MEASURED_OVER:
                 return
-            if self.seen and cpu - self.cpu > _BURNING * (now - self.seen):
+            if self.seen and cpu - self.cpu > _SPINNING_SHARE * (now - self.seen):
                 raise_in(batch.ident)
             self.seen, self.cpu = now, cpu
 
@@ -65,7 +65,7 @@ _watched: list[_Watched] = []
 _lock = allocate_lock()
 
 
-def give_up(batch: JobBatch) -> None:
+def watch_abandoned(batch: JobBatch) -> None:
     """Take over an abandoned shift."""
     with _lock:
         _watched.append(_Watched(batch))

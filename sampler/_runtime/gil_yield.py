@@ -11,7 +11,7 @@ from time import monotonic
 
 from sampler._runtime.native import sleep
 
-ENTRIES = 1_500
+GIVE_WAY_EVERY = 1_500
 """After how many samples or entries others have their turn: some half a millisecond."""
 _SECONDS = 0.0004
 _PAUSE = 0.00005
@@ -22,7 +22,7 @@ def give_way() -> None:
     sleep(_PAUSE)
 
 
-class Turns:
+class GiveWayTimer:
     """Gives way when it is time, for work that counts nothing."""
 
     __slots__ = ("_since",)

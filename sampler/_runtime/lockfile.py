@@ -14,7 +14,7 @@ import os
 from sampler._runtime.fork import in_child
 
 
-class Held:
+class HeldFile:
     """An open descriptor that is kept for what it holds.
 
     Args:
@@ -59,13 +59,13 @@ class Held:
         self._descriptor = -1
 
 
-_held: set[Held] = set()
+_held: set[HeldFile] = set()
 
 
-def _let_go() -> None:
+def _close_all() -> None:
     """The open files are the parent's, too: closing a copy takes nothing from it."""
     for each in tuple(_held):
         each.close()
 
 
-in_child(_let_go)
+in_child(_close_all)

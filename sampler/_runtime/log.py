@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from sampler._runtime.fork import in_child
 from sampler._runtime.native import allocate_lock, get_ident
-from sampler._runtime.threads import SimpleQueue, Thread, foreign
+from sampler._runtime.threads import SimpleQueue, Thread, call_foreign
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
 
 NAME = "sampler"
 """Of the logger."""
-MOST = 1_000
+MAX_WAITING = 1_000
 """Records that may wait."""
-HANGS = 1.0
+HANG_SECONDS = 1.0
 """Seconds over one record after which its handler hangs."""
-_LOOK_AGAIN = 0.05
+_CHECK_EVERY = 0.05
 """Seconds between two looks whether a handler hangs."""
-SPARE = 4
+MAX_HANGING = 4
 """Threads that may hang in handlers while another one is tried."""
 _DEBUG, _INFO, _WARNING, _ERROR = 10, 20, 30, 40
 
 
-class _Entry(NamedTuple):
+class _Pending(NamedTuple):
     """What becomes a record."""
 
     level: int
@@ -67,7 +67,7 @@ class _Emitter:
     def hangs(self) -> bool:
         """Tell whether it has been busy with one record for too long."""
         since = self.since
-        return bool(since) and time.monotonic() - since > HANGS
+        return bool(since) and time.monotonic() - since > HANG_SECONDS
 
     def _run(self) -> None:
         going = True
@@ -103,7 +103,7 @@ class Log:
         """Begin with nothing, as a forked child does: it has none of its parent's threads."""
         self.lost: int = 0
         self.ending: bool = False
-        self.queue: SimpleQueue[_Entry | LockType] = SimpleQueue()
+        self.queue: SimpleQueue[_Pending | LockType] = SimpleQueue()
         self._emitters: tuple[_Emitter, ...] = ()
         self._lock: LockType = allocate_lock()
 
@@ -128,7 +128,7 @@ class Log:
         """Log an error with the traceback of the exception that is being handled."""
         self._put(_ERROR, text, args, sys.exc_info())
 
-    def flush(self, timeout: float = HANGS) -> bool:
+    def flush(self, timeout: float = HANG_SECONDS) -> bool:
         """Wait until every record so far has met its handlers, or one of these hangs.
 
         Args:
@@ -146,17 +146,17 @@ class Log:
         done.acquire()
         self.queue.put(done)
         until = time.monotonic() + timeout
-        while not done.acquire(timeout=min(_LOOK_AGAIN, max(0.0, until - time.monotonic()))):
+        while not done.acquire(timeout=min(_CHECK_EVERY, max(0.0, until - time.monotonic()))):
             self._attend()
             if time.monotonic() >= until or self._stuck():
                 return False
         return True
 
-    def take(self, entry: _Entry | LockType) -> None:
+    def take(self, entry: _Pending | LockType) -> None:
         """Give an entry to the handlers, or tell who flushes that it has come so far."""
         try:
-            if isinstance(entry, _Entry):
-                foreign(_emit, entry)
+            if isinstance(entry, _Pending):
+                call_foreign(_emit, entry)
             else:
                 entry.release()
         except BaseException:  # of a handler, a filter, an argument's own __str__
@@ -176,12 +176,12 @@ class Log:
     ) -> None:
         frame = sys._getframe(2)  # noqa: SLF001 - the line that logs, as logging finds it
         code = frame.f_code
-        entry = _Entry(
+        entry = _Pending(
             *(level, text, args, trace),
             *(code.co_filename, frame.f_lineno, code.co_name),
             *(time.time(), get_ident(), _thread_name()),
         )
-        if self.queue.qsize() >= MOST:
+        if self.queue.qsize() >= MAX_WAITING:
             self.lost += 1
             return
         self.queue.put(entry)
@@ -194,7 +194,7 @@ class Log:
 
     def _attend(self) -> None:
         """See that a thread takes what waits."""
-        if not self._stuck() or len(self._emitters) > SPARE:
+        if not self._stuck() or len(self._emitters) > MAX_HANGING:
             return
         if not self._lock.acquire(blocking=False):  # another thread does it just now
             return
@@ -212,7 +212,7 @@ class Log:
             self._lock.release()
 
 
-def _emit(entry: _Entry) -> None:
+def _emit(entry: _Pending) -> None:
     """Make a record and give it to the handlers. Runs foreign code."""
     import logging
 

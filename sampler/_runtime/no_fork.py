@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 
-__all__ = ("inside", "no_fork")
+__all__ = ("inside_no_fork", "no_fork")
 
 
 class no_fork:  # noqa: N801 - it reads as a statement: with no_fork():
@@ -43,6 +43,6 @@ class no_fork:  # noqa: N801 - it reads as a statement: with no_fork():
 _blocks: ContextVar[tuple[no_fork, ...]] = ContextVar("sampler.no_fork", default=())
 
 
-def inside() -> bool:
+def inside_no_fork() -> bool:
     """Tell whether the caller is inside of such a block."""
     return any(block.depth for block in _blocks.get())

@@ -15,8 +15,8 @@ except ImportError:
 
 from sampler._runtime.fork import in_child
 from sampler._runtime.native import RLock, allocate_lock, get_ident, green, start_new_thread
-from sampler._runtime.printable import told
-from sampler._runtime.who_forked import foreign, ours
+from sampler._runtime.printable import error_line
+from sampler._runtime.who_forked import call_foreign, run_as_ours
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,9 +30,9 @@ __all__ = (
     "Lock",
     "SimpleQueue",
     "Thread",
+    "call_foreign",
     "failed",
     "failures",
-    "foreign",
     "running",
     "uninterrupted",
 )
@@ -58,7 +58,7 @@ def failed(name: str, error: BaseException, said: str = "") -> str:
     from sampler._runtime.log import log
 
     failures[name] = failures.get(name, 0) + 1
-    what = told(error)
+    what = error_line(error)
     if what != said:
         log.error("thread %r has failed: %s", name, what, error=error)
     return what
@@ -127,7 +127,7 @@ class Thread:
     def _run(self) -> None:
         self.ident = get_ident()
         try:
-            ours(self._target, *self._args)
+            run_as_ours(self._target, *self._args)
         except BaseException as error:  # nobody else would see it
             failed(self.name, error)
         finally:

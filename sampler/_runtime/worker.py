@@ -12,12 +12,18 @@ from __future__ import annotations
 
 import time
 
-from sampler._runtime.abandoned import BUDGET, Ended, abandoned, end_spinning, give_up
-from sampler._runtime.gil_yield import Turns
+from sampler._runtime.abandoned import (
+    MAX_ABANDONED,
+    Ended,
+    abandoned,
+    end_spinning,
+    watch_abandoned,
+)
+from sampler._runtime.gil_yield import GiveWayTimer
 from sampler._runtime.native import allocate_lock, get_ident
-from sampler._runtime.printable import told
+from sampler._runtime.printable import error_line
 from sampler._runtime.threads import SimpleQueue, Thread
-from sampler._runtime.who_forked import come_back
+from sampler._runtime.who_forked import end_forked_copy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -130,7 +136,7 @@ class JobBatch:
         error: BaseException | None = None
         message = ""
         index = 0
-        turns = Turns()
+        turns = GiveWayTimer()
         while True:
             with lock:
                 if self.abandoned:
@@ -151,11 +157,11 @@ class JobBatch:
             try:
                 result = call()
             except BaseException as raised:
-                come_back(raised)
-                error, message = raised, told(raised)
-                _cut(raised)
+                end_forked_copy(raised)
+                error, message = raised, error_line(raised)
+                _drop_traceback(raised)
             else:
-                come_back()
+                end_forked_copy()
             index += 1
 
 
@@ -181,19 +187,19 @@ class Worker:
         """
         end_spinning()
         while jobs:
-            if abandoned() >= BUDGET:
-                _give_up([job for job in jobs if job.optional], "exhausted")
+            if abandoned() >= MAX_ABANDONED:
+                _skip([job for job in jobs if job.optional], "exhausted")
                 jobs = [job for job in jobs if not job.optional]
                 if not jobs:
                     return
             if time.monotonic() >= until:
-                _give_up(jobs, "unreached")
+                _skip(jobs, "unreached")
                 return
             batch = JobBatch(jobs)
             try:
                 self._queue().put(batch)
             except RuntimeError:  # no new thread at interpreter exit (3.12)
-                _give_up(jobs, "unreached")
+                _skip(jobs, "unreached")
                 return
             late = self._wait(batch, deadline, until)
             if late is None:
@@ -220,14 +226,14 @@ class Worker:
         """Wait for the shift; return the index of the job that overran, or None."""
         try:
             # Whatever job is under way by then, none is overdue before.
-            shortest = min((_allowed(job, deadline) for job in batch.jobs), default=deadline)
+            shortest = min((_deadline_of(job, deadline) for job in batch.jobs), default=deadline)
             left = min(shortest, until - time.monotonic())
             while not batch.finished.acquire(timeout=min(max(left, 0.0), shortest)):
                 with batch.lock:
                     if batch.index == len(batch.jobs):
                         return None
                     now, overdue_at = time.monotonic(), batch.began
-                    overdue_at += _allowed(batch.jobs[batch.index], deadline)
+                    overdue_at += _deadline_of(batch.jobs[batch.index], deadline)
                     left = min(overdue_at, until) - now
                     if left <= 0:
                         # A thread that has not got round to its first job is not to blame.
@@ -241,7 +247,7 @@ class Worker:
         if batch.failed is None:
             return None
         job = batch.jobs[batch.index]
-        job.error, job.message = batch.failed, told(batch.failed)
+        job.error, job.message = batch.failed, error_line(batch.failed)
         self.close()
         return batch.index
 
@@ -253,7 +259,7 @@ class Worker:
             job.seconds = time.monotonic() - batch.began
         batch.abandoned = True
         self.close()  # a thread that has finished just now ends as well
-        give_up(batch)
+        watch_abandoned(batch)
 
     def _queue(self) -> SimpleQueue[JobBatch | None]:
         if self._tasks is None:
@@ -288,16 +294,16 @@ class Worker:
             self._members.discard(ident)
 
 
-def _allowed(job: Job, deadline: float) -> float:
+def _deadline_of(job: Job, deadline: float) -> float:
     return deadline if job.deadline is None else job.deadline
 
 
-def _give_up(jobs: Sequence[Job], reason: str) -> None:
+def _skip(jobs: Sequence[Job], reason: str) -> None:
     for job in jobs:
         job.started, job.reason = False, reason
 
 
-def _cut(error: BaseException) -> None:
+def _drop_traceback(error: BaseException) -> None:
     """Cut the circle from an error's traceback to the jobs."""
     try:
         error.__traceback__ = None

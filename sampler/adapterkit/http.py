@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import attrs
 import h11
 
-from sampler._runtime.printable import line, printable
+from sampler._runtime.printable import one_line, printable
 from sampler.adapterkit.dns import resolve
 from sampler.adapterkit.http_head import BadMessage, Head
 from sampler.adapterkit.retry_after import retry_after
@@ -128,7 +128,9 @@ class Connection:
                 h11.Request(method=method, target=self._prefix + path, headers=headers)
             )
         except h11.LocalProtocolError as error:
-            raise ValueError(f"no HTTP request can be made of it: {line(str(error))}") from None
+            raise ValueError(
+                f"no HTTP request can be made of it: {one_line(str(error))}"
+            ) from None
         self._send(begin)
         self._send(body or b"")
         if body:
@@ -243,7 +245,7 @@ def connected(
 def _said(error: h11.RemoteProtocolError) -> str:
     """Return what is wrong with an answer, and how that begins."""
     what, mark, quoted = str(error).partition(": bytearray(b")
-    return line(f"{what}: {quoted[:40]}" if mark else what)
+    return one_line(f"{what}: {quoted[:40]}" if mark else what)
 
 
 def _authority(parts: SplitResult) -> str:

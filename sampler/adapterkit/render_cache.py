@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, final
 
 import attrs
 
-from sampler._runtime.gil_yield import ENTRIES, give_way
+from sampler._runtime.gil_yield import GIVE_WAY_EVERY, give_way
 from sampler._runtime.log import log
 
 if TYPE_CHECKING:
@@ -206,9 +206,9 @@ def in_turns(
     gone = 0
     for block, made in blocks:
         entries = zip(made, block.series, block.values, strict=True)
-        for first in range(0, len(made), ENTRIES):
-            yield block, islice(entries, ENTRIES) if len(made) > ENTRIES else entries
-            gone += min(len(made) - first, ENTRIES)
-            if gone >= ENTRIES:
+        for first in range(0, len(made), GIVE_WAY_EVERY):
+            yield block, islice(entries, GIVE_WAY_EVERY) if len(made) > GIVE_WAY_EVERY else entries
+            gone += min(len(made) - first, GIVE_WAY_EVERY)
+            if gone >= GIVE_WAY_EVERY:
                 give_way()
                 gone = 0

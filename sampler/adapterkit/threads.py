@@ -6,7 +6,7 @@ import sys
 from sampler._runtime.fork import in_child
 from sampler._runtime.native import original, sleep
 from sampler._runtime.service import Service, unhealthy
-from sampler._runtime.threads import Condition, Event, Lock, Thread, foreign
+from sampler._runtime.threads import Condition, Event, Lock, Thread, call_foreign
 
 __all__ = [
     "Condition",
@@ -15,7 +15,7 @@ __all__ = [
     "Selector",
     "Service",
     "Thread",
-    "foreign",
+    "call_foreign",
     "in_child",
     "sleep",
     "unhealthy",

@@ -14,7 +14,7 @@ import stat
 import sys
 from typing import TYPE_CHECKING
 
-from sampler._runtime.lockfile import Held
+from sampler._runtime.lockfile import HeldFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +23,7 @@ _PREFIX = "sampler-api/"
 _FOLDER = "/tmp"  # noqa: S108 - one that all users share, whatever their environment says
 _ATTEMPTS = 10
 
-_claims: dict[str, Held] = {}
+_claims: dict[str, HeldFile] = {}
 
 
 def claim(service: str, instance: str) -> bool:
@@ -57,12 +57,12 @@ def _name(service: str, instance: str) -> str:
     return _PREFIX + hashlib.sha256(digests).hexdigest()
 
 
-def _bound(name: str) -> Held | None:
+def _bound(name: str) -> HeldFile | None:
     """Return a socket that is bound to a name, or None when another one is."""
     import _socket  # gevent and eventlet replace what is in socket
 
     new = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
-    held = Held(new.fileno())  # before it has the name: a child forked from here on lets go of it
+    held = HeldFile(new.fileno())  # before it is bound: a child forked from here on closes it
     try:
         new.bind(b"\0" + name.encode())
     except BaseException as error:
@@ -75,13 +75,13 @@ def _bound(name: str) -> Held | None:
     return held
 
 
-def _locked(name: str) -> Held | None:
+def _locked(name: str) -> HeldFile | None:
     """Return a file that is locked, or None when another process has locked it."""
     import fcntl
 
     path = f"{_FOLDER}/.{name.replace('/', '-')}"
     for _ in range(_ATTEMPTS):
-        held = Held(_opened(path))
+        held = HeldFile(_opened(path))
         try:
             if not stat.S_ISREG(os.fstat(held.number).st_mode):
                 raise OSError(errno.EINVAL, f"{path} is no plain file")
@@ -115,4 +115,6 @@ def _opened(path: str) -> int:
     return file
 
 
-_take: Callable[[str], Held | None] = _bound if sys.platform in ("linux", "android") else _locked
+_take: Callable[[str], HeldFile | None] = (
+    _bound if sys.platform in ("linux", "android") else _locked
+)

@@ -23,7 +23,7 @@ from sampler._runtime.native import RLock
 from sampler._runtime.no_fork import no_fork
 from sampler._runtime.service import Service
 from sampler._runtime.threads import Event
-from sampler._runtime.who_forked import childless
+from sampler._runtime.who_forked import gets_no_agent
 from sampler.agent.agent import Agent
 from sampler.agent.config.settings import Settings, settings
 from sampler.agent.delivery.adapter import ScrapedAdapter
@@ -226,7 +226,7 @@ def _after_fork() -> None:
     global _lock, _agent, _wanted, _inherited, _restart, _hurry, _reloads, _forks, _starting  # noqa: PLW0603
     _lock, _agent, _inherited, _restart, _hurry = RLock(), None, False, None, Event()
     _starting, _reloads = False, []
-    if childless():
+    if gets_no_agent():
         _wanted = None
     if _wanted is None or not _wanted[0].program.fork:
         return

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from sampler._contract.declaration import short
-from sampler._registry.shared_read import copied
+from sampler._registry.shared_read import copy_samples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +53,7 @@ class Pull:
         if not isinstance(item, tuple):
             self.items.append(item)
             return item
-        copy = copied((item,), 1)[0][0]
+        copy = copy_samples((item,), 1)[0][0]
         if not isinstance(copy, tuple):  # an author's own mapping raised: the consumer will see
             copy = item
         self.items.append(copy)
@@ -69,7 +69,7 @@ class Pull:
         self.ended = True
         for metric, given, copy in self._lent:
             with suppress(Exception):
-                if copied((("", given),), 1)[0][0][1] != copy:
+                if copy_samples((("", given),), 1)[0][0][1] != copy:
                     message = f"what it yielded for {metric!r} was changed during the pull"
                     self._report.add("S-17", metric, message, given)
         self._lent = []

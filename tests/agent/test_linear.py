@@ -23,7 +23,7 @@ import sampler_graphite
 import sampler_prometheus
 import sampler_statsd
 from sampler import ConfigurationError
-from sampler._runtime.printable import line, printable
+from sampler._runtime.printable import one_line, printable
 from sampler.adapterkit.http import Connection
 from sampler.adapterkit.http_head import BadMessage, Head
 from sampler.adapterkit.http_hosts import answers_to, host_fault
@@ -299,7 +299,7 @@ PARSERS = {
     "masked": (remembered, None),
     "shown": (secrets.shown, None),
     "printable": (printable, None),
-    "line": (line, None),
+    "line": (one_line, None),
 }
 
 

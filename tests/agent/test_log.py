@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from sampler import Registry
-from sampler._runtime.log import MOST, SPARE, Log, log
+from sampler._runtime.log import MAX_HANGING, MAX_WAITING, Log, log
 from sampler.adapterkit.threads import unhealthy
 from sampler.agent import Agent
 from sampler.agent.config.settings import parse
@@ -159,14 +159,14 @@ def test_a_handler_that_always_hangs_takes_a_bounded_number_of_threads_and_recor
     monkeypatch.setattr("sampler._runtime.log.HANGS", 0.01)
     mine, hang = Log(), threading.Event()
     with handling(handler=Handler(lambda _: hang.wait(60))):
-        for _ in range(MOST + 200):
+        for _ in range(MAX_WAITING + 200):
             mine.warning("x")
-        wait_for(lambda: mine.flush(0.0) or len(mine._emitters) > SPARE, what="the threads")
+        wait_for(lambda: mine.flush(0.0) or len(mine._emitters) > MAX_HANGING, what="the threads")
         for _ in range(200):
             mine.warning("x")
-        assert len(mine._emitters) == SPARE + 1
+        assert len(mine._emitters) == MAX_HANGING + 1
         assert mine.lost >= 200
-        assert mine.queue.qsize() <= MOST + 1  # and what flush waited for
+        assert mine.queue.qsize() <= MAX_WAITING + 1  # and what flush waited for
         hang.set()
         wait_for(lambda: mine.flush(1.0) and mine.queue.empty(), what="what waited")
 

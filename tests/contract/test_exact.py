@@ -261,7 +261,7 @@ sys._is_gil_enabled = lambda: False
 import sampler
 from sampler._instruments import free_threading
 from sampler._instruments.instruments import Counter, Gauge, Histogram
-assert _locked.NEEDED
+assert free_threading.NEEDED
 assert Counter.inc.__wrapped__ is not None
 sys.setswitchinterval(1e-6)
 counter, gauge, histogram = Counter(), Gauge(), Histogram()

@@ -13,7 +13,7 @@ import pytest
 
 from sampler import ABSENT, Collector, Registry
 from sampler._registry import backoff
-from sampler._runtime.abandoned import BUDGET, abandoned
+from sampler._runtime.abandoned import MAX_ABANDONED, abandoned
 from sampler.testing import FakeClock
 from tests.contract.build import (
     Busy,
@@ -226,12 +226,12 @@ def test_at_the_budget_only_proven_samplers_run(registry: Registry) -> None:
         for pull in (2, 3):
             snapshot = consumer.collect()
             assert values(snapshot) == {"proven.calls": pull}
-            assert abandoned() == BUDGET == 16
-            assert sum(gate.calls for gate in gates) == BUDGET
+            assert abandoned() == MAX_ABANDONED == 16
+            assert sum(gate.calls for gate in gates) == MAX_ABANDONED
             assert reasons(snapshot)["late"] == reasons(snapshot)["gate19"] == "exhausted"
         for gate in gates[:5]:  # the four that have not been tried yet take four places of these
             gate.open()
-        wait_for(lambda: abandoned() == BUDGET - 5)
+        wait_for(lambda: abandoned() == MAX_ABANDONED - 5)
         assert values(consumer.collect())["late.calls"] == 1
         for gate in gates:
             gate.open()

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sampler._runtime.abandoned import BUDGET, Ended, abandoned, end_spinning, raise_in
+from sampler._runtime.abandoned import MAX_ABANDONED, Ended, abandoned, end_spinning, raise_in
 from sampler._runtime.worker import Job, JobBatch, Worker
 from tests.contract.build import Busy, Gate, in_thread
 from tests.support.waiting import SHORT, PatientClock, wait_for
@@ -132,12 +132,17 @@ def test_the_round_ends_at_its_own_limit(worker: Worker) -> None:
 def test_optional_jobs_wait_while_the_budget_is_spent(worker: Worker) -> None:
     """Also in the round that spends it: others go on."""
     with Gate() as gate:
-        hanging = [Job(lambda: list(gate.sample()), optional=True) for _ in range(BUDGET + 4)]
+        hanging = [
+            Job(lambda: list(gate.sample()), optional=True) for _ in range(MAX_ABANDONED + 4)
+        ]
         needed = Job(lambda: 1)
         worker.run([*hanging, needed], SHORT)
-        assert Counter(job.reason for job in hanging) == {"deadline": BUDGET, "exhausted": 4}
+        assert Counter(job.reason for job in hanging) == {
+            "deadline": MAX_ABANDONED,
+            "exhausted": 4,
+        }
         assert needed.result == 1
-        assert abandoned() == BUDGET
+        assert abandoned() == MAX_ABANDONED
 
 
 def test_a_thread_that_is_slow_to_begin_is_not_to_blame(

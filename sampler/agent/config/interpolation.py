@@ -10,7 +10,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any, Self
 
-from sampler._runtime.printable import line
+from sampler._runtime.printable import one_line
 from sampler.agent.config.files import contents
 from sampler.agent.config.limits import text_fault
 
@@ -116,7 +116,7 @@ def _first_line(file: str) -> str:
     try:
         first = contents(file).text().partition("\n")[0].strip()
     except ValueError as error:
-        raise ValueError(f"{line(repr(file))} {error}") from None
+        raise ValueError(f"{one_line(repr(file))} {error}") from None
     if not first:
-        raise ValueError(f"{line(repr(file))} has an empty first line")
+        raise ValueError(f"{one_line(repr(file))} has an empty first line")
     return first

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from sampler._registry.discovery import announced
-from sampler._runtime.printable import told
+from sampler._runtime.printable import error_line
 from sampler._runtime.worker import Job, Worker
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Entry:
         except ModuleNotFoundError as error:
             raise Unusable(self, f"needs {error.name!r}: {self._remedy(error.name)}") from error
         except (Exception, SystemExit) as error:
-            raise Unusable(self, f"cannot be imported: {told(error)}") from error
+            raise Unusable(self, f"cannot be imported: {error_line(error)}") from error
 
     def _loaded(self) -> Any:
         # A module that starts the agent while it is imported itself holds what another thread's

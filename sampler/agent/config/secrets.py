@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from sampler._runtime.printable import line, said
+from sampler._runtime.printable import error_text, one_line
 from sampler.agent.config.interpolation import FILE, Given
 
 if TYPE_CHECKING:
@@ -101,12 +101,12 @@ def masked(text: str) -> str:
 
 def described(error: BaseException) -> str:
     """Return what an error of foreign code says, masked, in one line."""
-    return shown(said(error))
+    return shown(error_text(error))
 
 
 def shown(text: str) -> str:
     """Return a text of foreign code masked, in one printable line of at most 300 characters."""
-    return line(masked(text))  # in this order: a secret that is cut is not found
+    return one_line(masked(text))  # in this order: a secret that is cut is not found
 
 
 _BEHIND_AUTHORITY = re.compile(r"[\s/?#'\"]")

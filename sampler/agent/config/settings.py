@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from sampler._runtime.printable import did_you_mean, line, printable
+from sampler._runtime.printable import did_you_mean, one_line, printable
 from sampler.agent.config.files import state
 from sampler.agent.config.interpolation import expanded, fitted, plain
 from sampler.agent.config.limits import faults, name_fault
@@ -229,7 +229,7 @@ def read(file: str | Path) -> Settings:
     try:
         table, status = read_toml(file)
     except ValueError as error:
-        raise ConfigurationError(line(str(file)), [str(error)]) from None
+        raise ConfigurationError(one_line(str(file)), [str(error)]) from None
     return parse(table, str(file), readable_mode(status))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from typing import TYPE_CHECKING, Any
 
-from sampler._runtime.printable import line
+from sampler._runtime.printable import one_line
 from sampler.agent.config.files import contents
 from sampler.agent.config.limits import line_fault
 
@@ -27,7 +27,7 @@ def read_toml(file: str | Path) -> tuple[dict[str, Any], os.stat_result]:
     try:
         return tomllib.loads(text), found.status
     except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"is no TOML: {line(str(error))}") from None
+        raise ValueError(f"is no TOML: {one_line(str(error))}") from None
     except RecursionError:
         what = "too many tables or lists within each other"
         raise ValueError(f"is no configuration: {what}") from None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sampler._runtime.log import log
 from sampler._runtime.service import Service
-from sampler._runtime.threads import Event, foreign
+from sampler._runtime.threads import Event, call_foreign
 from sampler.agent.config.secrets import described, shown
 from sampler.agent.delivery.adapter import DELIVERED, UNCONFIRMED
 from sampler.agent.delivery.delivery_log import Journal
@@ -130,7 +130,7 @@ class Sender:
             return
         self._closing, self._ending = False, True
         try:
-            foreign(ends)
+            call_foreign(ends)
         except (Exception, SystemExit):
             log.exception("adapter %r: close failed", self.name)
 
@@ -171,7 +171,7 @@ class Sender:
         timeout = min(self._timeout, max(0.001, self._left()))
         try:
             with self._service.within(timeout):
-                outcome = foreign(self._adapter.send, batch, timeout)
+                outcome = call_foreign(self._adapter.send, batch, timeout)
         except Unavailable as error:
             return self._unavailable(shown(str(error)), error.retry_after)
         except Rejected as error:
@@ -223,7 +223,7 @@ class Sender:
         if split is None or batch.samples < 2:
             return False
         try:
-            halves: tuple[Batch, ...] = foreign(lambda: tuple(split(batch)))
+            halves: tuple[Batch, ...] = call_foreign(lambda: tuple(split(batch)))
             samples = [half.samples for half in halves]
             if len(samples) != 2 or min(samples) < 1 or sum(samples) != batch.samples:
                 raise ValueError(f"expected two halves of {batch.samples} entries, got {samples}")
