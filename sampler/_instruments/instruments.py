@@ -2,9 +2,9 @@
 
 What ``inc``, ``set`` and ``observe`` cost is paid by the application, so nothing is locked where
 the interpreter's own lock makes ``x += n`` exact: between its load and its store CPython looks
-for another thread only at calls and backward jumps, and there are none. Free-threaded builds have
-the methods of :mod:`sampler._instruments.free_threading` instead. No lock is ever held while Python code runs: finalizers and
-signal handlers may count, too.
+for another thread only at calls and backward jumps, and there are none. Free-threaded builds lock
+(:mod:`~sampler._instruments.free_threading`). No lock is held while foreign code runs: finalizers
+and signal handlers may count, too.
 """
 
 from __future__ import annotations

@@ -168,7 +168,7 @@ class Collector:
         self._worker.close()
 
     def _refuse_samplers(self, method: str) -> None:
-        if self._worker.is_mine():  # it would wait for itself
+        if self._worker.runs_here():  # it would wait for itself
             raise CollectorBusy(self.name, f"{method}() was called by one of its samplers")
 
     def _wait(self, condition: Callable[[], bool], until: float) -> bool:

@@ -1,7 +1,7 @@
-"""What a forked child does first: new locks, counts at zero, nothing of its parent's.
+"""What a forked child does first: it takes new locks, and drops what its parent counted.
 
 :func:`os.register_at_fork` sees every fork that Python makes. uWSGI forks in C and calls
-``uwsgi.post_fork_hook``, which is chained; whichever comes first in a child does it.
+``uwsgi.post_fork_hook``, which we chain. Whichever of the two comes first in a child does the work.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _begun_at = _forked_at = 0.0
 
 
 def in_child(call: Callable[[], object]) -> None:
-    """Let every forked child call this, in the order of the calls of this function."""
+    """Have every forked child call this, in the order in which calls were given here."""
     import os  # loaded by every interpreter that has a site, but not by -S
 
     global _pid  # noqa: PLW0603
@@ -39,7 +39,7 @@ def forked_at() -> float:
 
 
 def chain_uwsgi() -> None:
-    """Be called by uWSGI after its forks; ``uwsgidecorators`` takes the place when imported."""
+    """Have uWSGI call us after its forks; ``uwsgidecorators`` replaces the hook when imported."""
     uwsgi = sys.modules.get("uwsgi")
     if uwsgi is None or getattr(uwsgi, "post_fork_hook", None) in _chained:
         return
@@ -67,13 +67,10 @@ def _in_parent() -> None:
 def _in_child() -> None:
     import os
 
-    global _pid, _begun_at, _forked_at
+    global _pid, _begun_at, _forked_at  # noqa: PLW0603
     if _pid == os.getpid():
         return
-    _pid, _forked_at, _begun_at = (
-        os.getpid(),
-        _begun_at or time.time(),
-        0.0,
-    )  # uWSGI says nothing before
+    _pid = os.getpid()
+    _forked_at, _begun_at = _begun_at or time.time(), 0.0  # uWSGI calls no hook before a fork
     for call in _calls:
         call()

@@ -1,8 +1,7 @@
 """Blocks whose forked children get no agent.
 
-A context variable holds them: what belongs to one thread, task or greenlet stays there. A task
-that is made inside is inside as well, and so is ``asyncio.to_thread``; threads and greenlets begin
-outside.
+A context variable holds the blocks of each thread, task or greenlet. A task that is made inside a
+block is inside as well, and so is ``asyncio.to_thread``; threads and greenlets begin outside.
 """
 
 from __future__ import annotations
@@ -44,5 +43,5 @@ _blocks: ContextVar[tuple[no_fork, ...]] = ContextVar("sampler.no_fork", default
 
 
 def inside_no_fork() -> bool:
-    """Tell whether the caller is inside of such a block."""
+    """Tell whether the caller is inside a ``no_fork`` block."""
     return any(block.depth for block in _blocks.get())

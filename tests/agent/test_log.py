@@ -133,7 +133,7 @@ def test_a_handler_that_logs_with_our_logger_again_ends_nothing(caplog) -> None:
 
 def test_a_handler_that_hangs_holds_its_record_and_the_next_ones_come_out(monkeypatch) -> None:
     """In a filter nobody holds a lock: another thread goes on at once."""
-    monkeypatch.setattr("sampler._runtime.log.HANGS", 0.05)
+    monkeypatch.setattr("sampler._runtime.log.HANG_SECONDS", 0.05)
     mine, hang, seen = Log(), threading.Event(), []
 
     def filter_(record: logging.LogRecord) -> bool:
@@ -156,7 +156,7 @@ def test_a_handler_that_always_hangs_takes_a_bounded_number_of_threads_and_recor
     monkeypatch,
 ) -> None:
     """What is beyond is counted."""
-    monkeypatch.setattr("sampler._runtime.log.HANGS", 0.01)
+    monkeypatch.setattr("sampler._runtime.log.HANG_SECONDS", 0.01)
     mine, hang = Log(), threading.Event()
     with handling(handler=Handler(lambda _: hang.wait(60))):
         for _ in range(MAX_WAITING + 200):

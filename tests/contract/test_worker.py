@@ -339,14 +339,14 @@ def test_a_crew_knows_its_own_threads(worker: Worker) -> None:
 
         def late() -> bool:
             list(gate.sample())
-            answers.append(worker.is_mine())
+            answers.append(worker.runs_here())
             return True
 
         answers: list[bool] = []
-        inside, _ = run(worker, worker.is_mine, late, deadline=SHORT)
+        inside, _ = run(worker, worker.runs_here, late, deadline=SHORT)
         assert inside.result is True
         gate.open()
         wait_for(lambda: answers)
         assert answers == [True]
-    assert not worker.is_mine()
-    assert in_thread(worker.is_mine)() is False
+    assert not worker.runs_here()
+    assert in_thread(worker.runs_here)() is False

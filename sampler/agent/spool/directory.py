@@ -88,7 +88,7 @@ class Folder:
     @property
     def held(self) -> bool:
         """False once the program has closed what holds it, as some close all they find."""
-        return all(each is not None and each.there for each in (self._folder, self._lock))
+        return all(each is not None and each.is_open for each in (self._folder, self._lock))
 
     def names(self, wanted: Callable[[str], object]) -> list[str]:
         """Return the names for which ``wanted`` returns something true, in order.
