@@ -148,12 +148,12 @@ class HistogramValue(_Mapping):
 
 
 def merge(one: HistogramValue, other: HistogramValue) -> HistogramValue:
-    """Add two histograms of distinct observations, keeping the bounds known in both."""
+    """Add two histograms of different observations, at the bounds known in both."""
     return _combine(one, other, add, add)
 
 
 def difference(later: HistogramValue, earlier: HistogramValue) -> HistogramValue:
-    """Return what ``later`` observed since ``earlier``, keeping the bounds known in both.
+    """Return what ``later`` observed since ``earlier``, at the bounds known in both.
 
     Both must be readings of one series without a reset between them.
     """

@@ -131,6 +131,18 @@ def number_or_none(value: Any) -> int | float | None:
     return float(value) if convertible else None
 
 
+def required_number(value: Any) -> int | float:
+    """Return what counts as a number as a plain one, so that adding it is exact.
+
+    Raises:
+        TypeError: it is not a number.
+    """
+    plain = number_or_none(value)
+    if plain is None:
+        raise TypeError(f"expected a number, got {short(value)}")
+    return plain
+
+
 def _converted(value: Any, series: Series) -> int | float:
     try:
         converted = number_or_none(value)

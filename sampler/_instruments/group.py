@@ -6,13 +6,16 @@ One plain mapping is registered when the group is made; its metrics are declared
 from __future__ import annotations
 
 import time
+from _weakref import ref  # weakref, without all of weakref
 from itertools import chain
 from math import isfinite
 
 from sampler._contract.declaration import Bounded, short
 from sampler._contract.names import MAX_BUCKETS, OVERFLOW, is_name
+from sampler._instruments.counter import Counter
 from sampler._instruments.free_threading import renew_lock
-from sampler._instruments.instruments import Counter, Gauge, Histogram
+from sampler._instruments.gauge import Gauge
+from sampler._instruments.histogram import Histogram
 from sampler._instruments.labelled import (
     MAX_CHILDREN,
     Labelled,
@@ -20,15 +23,18 @@ from sampler._instruments.labelled import (
     LabelledGauge,
     LabelledHistogram,
 )
+from sampler._runtime.fork import in_child
 from sampler._runtime.typing_stubs import overload
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from typing import Any, TypeAlias, TypeVar
-    from weakref import WeakSet
+    from typing import Any, Literal, TypeAlias, TypeVar
 
     from sampler._registry.registry import Registration, Registry
+    from sampler.types import Merge, Scope
+
+    OptionalScope: TypeAlias = Scope | Literal[""]
 
     Instrument: TypeAlias = Counter | Gauge | Histogram | Labelled[Any]
     Made = TypeVar("Made", bound=Instrument)
@@ -70,7 +76,7 @@ class Instruments:
 
     @overload
     def counter(
-        self, name: str, *, help: str = "", unit: str = "", scope: str = ""
+        self, name: str, *, help: str = "", unit: str = "", scope: OptionalScope = ""
     ) -> Counter: ...
     @overload
     def counter(
@@ -80,7 +86,7 @@ class Instruments:
         labels: Iterable[str],
         help: str = "",
         unit: str = "",
-        scope: str = "",
+        scope: OptionalScope = "",
         max_children: int | None = None,
     ) -> LabelledCounter: ...
     def counter(
@@ -89,7 +95,7 @@ class Instruments:
         *,
         help: str = "",
         unit: str = "",
-        scope: str = "",
+        scope: OptionalScope = "",
         labels: Iterable[str] = (),
         max_children: int | None = None,
     ) -> Counter | LabelledCounter:
@@ -119,8 +125,8 @@ class Instruments:
         *,
         help: str = "",
         unit: str = "",
-        scope: str = "",
-        merge: str | None = None,
+        scope: OptionalScope = "",
+        merge: Merge | None = None,
     ) -> Gauge: ...
     @overload
     def gauge(
@@ -130,8 +136,8 @@ class Instruments:
         labels: Iterable[str],
         help: str = "",
         unit: str = "",
-        scope: str = "",
-        merge: str | None = None,
+        scope: OptionalScope = "",
+        merge: Merge | None = None,
         max_children: int | None = None,
     ) -> LabelledGauge: ...
     def gauge(
@@ -140,9 +146,9 @@ class Instruments:
         *,
         help: str = "",
         unit: str = "",
-        scope: str = "",
+        scope: OptionalScope = "",
         labels: Iterable[str] = (),
-        merge: str | None = None,
+        merge: Merge | None = None,
         max_children: int | None = None,
     ) -> Gauge | LabelledGauge:
         """Return the gauge ``name``; see :meth:`counter`.
@@ -161,7 +167,7 @@ class Instruments:
         *,
         help: str = "",
         unit: str = "",
-        scope: str = "",
+        scope: OptionalScope = "",
         buckets: Iterable[float] | None = None,
     ) -> Histogram: ...
     @overload
@@ -172,7 +178,7 @@ class Instruments:
         labels: Iterable[str],
         help: str = "",
         unit: str = "",
-        scope: str = "",
+        scope: OptionalScope = "",
         buckets: Iterable[float] | None = None,
         max_children: int | None = None,
     ) -> LabelledHistogram: ...
@@ -182,7 +188,7 @@ class Instruments:
         *,
         help: str = "",
         unit: str = "",
-        scope: str = "",
+        scope: OptionalScope = "",
         labels: Iterable[str] = (),
         buckets: Iterable[float] | None = None,
         max_children: int | None = None,
@@ -283,23 +289,21 @@ def _count(max_children: int) -> int:
     return max_children
 
 
-_groups: WeakSet[Instruments] | None = None
+_groups: set[ref[Instruments]] = set()
+_forks_watched = False
 
 
 def _remember(group: Instruments) -> None:
     """Let a forked child start the group at zero: what the parent counted is the parent's."""
-    global _groups  # noqa: PLW0603 - weakref is loaded when it is first needed
-    if _groups is None:
-        from weakref import WeakSet
-
-        from sampler._runtime.fork import in_child
-
-        _groups = WeakSet()
+    global _forks_watched  # noqa: PLW0603
+    if not _forks_watched:
+        _forks_watched = True
         in_child(_restart_all)
-    _groups.add(group)
+    _groups.add(ref(group, _groups.discard))
 
 
 def _restart_all() -> None:
     renew_lock()
-    for group in list(_groups or ()):
-        group._restart()  # noqa: SLF001
+    for each in tuple(_groups):
+        if (group := each()) is not None:
+            group._restart()  # noqa: SLF001

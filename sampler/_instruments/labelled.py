@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from sampler._contract.declaration import FixedLabels, label_text, short
 from sampler._contract.names import SURPLUS
-from sampler._instruments.instruments import Counter, Gauge, Histogram, RefusingGauge
+from sampler._instruments.counter import Counter
+from sampler._instruments.gauge import Gauge, RefusingGauge
+from sampler._instruments.histogram import Histogram
 from sampler._runtime.typing_stubs import Generic, TypeVar
 
 TYPE_CHECKING = False

@@ -1,7 +1,7 @@
 """What a forked child does first: it takes new locks, and drops what its parent counted.
 
 :func:`os.register_at_fork` sees every fork that Python makes. uWSGI forks in C and calls
-``uwsgi.post_fork_hook``, which we chain. Whichever of the two comes first in a child does the work.
+``uwsgi.post_fork_hook``, which we chain; whichever comes first in a child does the work.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Our log. Handlers and filters are foreign code, so no thread of ours waits for them.
 
 A message is put into a queue, and a thread made for it hands it to :mod:`logging`. A handler or
-filter that raises loses that record only; one that hangs holds that thread, and another takes over.
+filter that raises loses that record only; if one hangs, another thread takes over.
 """
 
 from __future__ import annotations

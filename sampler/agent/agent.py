@@ -6,7 +6,7 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from sampler._pull.collector import Collector
+from sampler._pull.collector import Collector, begin_at_fork
 from sampler._registry import registry as registries
 from sampler._registry.registry import Registry
 from sampler._runtime.log import log
@@ -315,7 +315,7 @@ class Agent:
         self, settings: Settings, name: str, interval: float, reuse: float = 0.0
     ) -> Collector:
         limits = settings.samplers
-        return Collector(
+        collector = Collector(
             self._selection,
             name=name,
             interval=interval,
@@ -324,8 +324,8 @@ class Agent:
             max_samples=limits.max_samples,
             max_series=limits.max_series,
             identity=self.identity,
-            forked=self._begins_at_fork,
         )
+        return begin_at_fork(collector) if self._begins_at_fork else collector
 
     def _load(self) -> None:
         for failure in self.discover():

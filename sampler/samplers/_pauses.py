@@ -22,7 +22,7 @@ from operator import is_
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from sampler._instruments.instruments import Histogram
+from sampler._instruments.histogram import Histogram
 from sampler._instruments.labelled import samples
 from sampler._runtime.native import allocate_lock
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from sampler._instruments.instruments import Histogram
+from sampler._instruments.histogram import Histogram
 from sampler._runtime.native import sleep
 from sampler._runtime.service import Service
 

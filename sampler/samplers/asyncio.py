@@ -17,7 +17,7 @@ from weakref import ref
 
 from sampler._contract.declaration import label_text
 from sampler._contract.names import MAX_LABEL_VALUE
-from sampler._instruments.instruments import Histogram
+from sampler._instruments.histogram import Histogram
 from sampler._instruments.labelled import samples
 from sampler._runtime.fork import in_child
 

@@ -17,7 +17,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from sampler._instruments.instruments import Counter
+from sampler._instruments.counter import Counter
 from sampler._instruments.labelled import samples
 from sampler._runtime.fork import in_child
 

@@ -10,7 +10,7 @@ import attrs
 
 from sampler._contract.histogram import HistogramValue
 from sampler._pull.collector import Collector
-from sampler._registry.registry import Registry
+from sampler._registry.registry import Registry, state_of
 from sampler.validate._breach import Breach, Report
 from sampler.validate._validator import mapping_of, validator
 
@@ -79,9 +79,10 @@ def examine(
         return Examination(breaches[0].sampler, tuple(breaches), 0, 0, 0, 0.0)
     registry = Registry()
     registration = registry.register(checked)
+    declaration = state_of(registration).declaration
     report = Report(registration.name, breaches.append)
-    watch = _Watch(report, shared=registration.declaration.factory is None)
-    pause = max(seconds / _ROUNDS, registration.declaration.min_interval or 0.0)
+    watch = _Watch(report, shared=declaration.factory is None)
+    pause = max(seconds / _ROUNDS, declaration.min_interval or 0.0)
     rounds = max(2, int(seconds / pause))
     pair = [Collector(registry, name=f"validate-{i}", deadline=deadline) for i in (0, 1)]
     with pair[0], pair[1]:

@@ -7,7 +7,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from sampler._contract.declaration import short
-from sampler._pull.source import is_async, running_loop
+from sampler._pull.async_call import is_async, running_loop
 from sampler.validate._history import History
 from sampler.validate._pull import Pull
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sampler._contract.declaration import DESCRIPTION_KEYS, Declaration, oddities, short
-from sampler._registry.registry import Registration
+from sampler._registry.registry import Registration, state_of
 from sampler.exceptions import InvalidSampler
 from sampler.validate._breach import Report
 from sampler.validate._factory import Factory
@@ -66,6 +66,6 @@ def mapping_of(sampler: Mapping[str, Any] | Instruments) -> Mapping[str, Any]:
         return sampler  # type: ignore[return-value]
     metrics = {
         metric: {key: value for key in DESCRIPTION_KEYS if (value := getattr(described, key))}
-        for metric, described in registration.declaration.metrics.items()
+        for metric, described in state_of(registration).declaration.metrics.items()
     }
     return {**registration.sampler, "metrics": metrics}

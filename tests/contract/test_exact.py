@@ -17,7 +17,9 @@ import pytest
 from sampler import Collector, Instruments, Registry
 from sampler import HistogramValue as Value
 from sampler._instruments import free_threading
-from sampler._instruments.instruments import Counter, Gauge, Histogram
+from sampler._instruments.counter import Counter
+from sampler._instruments.gauge import Gauge
+from sampler._instruments.histogram import Histogram
 
 ROOT = Path(__file__).parents[2]
 THREADS, EACH = 8, 1_000_000
@@ -260,7 +262,9 @@ import sys, threading
 sys._is_gil_enabled = lambda: False
 import sampler
 from sampler._instruments import free_threading
-from sampler._instruments.instruments import Counter, Gauge, Histogram
+from sampler._instruments.counter import Counter
+from sampler._instruments.gauge import Gauge
+from sampler._instruments.histogram import Histogram
 assert free_threading.NEEDED
 assert Counter.inc.__wrapped__ is not None
 sys.setswitchinterval(1e-6)

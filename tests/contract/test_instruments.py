@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from sampler import Collector, Instruments, InvalidSampler, Registry, SamplerConflict
 from sampler._contract.bounds import RELATIVE_ERROR
 from sampler._contract.histogram import difference, merge
-from sampler._instruments.instruments import Histogram
+from sampler._instruments.histogram import Histogram
 from sampler.adapterkit.shared_bounds import OTHERS, SECONDS
 
 

@@ -17,9 +17,9 @@ from sampler.exceptions import Rejected, Unavailable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sampler._runtime.clock import Clock
     from sampler.agent.delivery.adapter import Adapter, Batch, Outcome
     from sampler.agent.delivery.outbox import Outbox
+    from sampler.types import Clock
 
 FIRST_PAUSE = 0.5
 """Seconds before the second attempt."""
