@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sampler._instruments.labelled import LabelledHistogram as LabelledHistogram
     from sampler._instruments.timers import Timer as Timer
     from sampler._pull.collector import Collector as Collector
-    from sampler._pull.source import Statistics as Statistics
+    from sampler._pull.statistics import Statistics as Statistics
     from sampler._registry.registry import Registration as Registration
     from sampler._registry.registry import Registry as Registry
     from sampler._registry.registry import default as registry
@@ -89,7 +89,7 @@ _HOME = {
     "SamplerError": "exceptions",
     "Series": "_contract.snapshot",
     "Snapshot": "_contract.snapshot",
-    "Statistics": "_pull.source",
+    "Statistics": "_pull.statistics",
     "Timer": "_instruments.timers",
     "register": "_registry.registry",
 }

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _INFINITE = float("inf")
 _NO_NUMBERS = (str, bytes, bytearray, complex)
 _NO_KINDS = ("c", "m", "M", "O", "S", "T", "U")
-"""Of numpy's types: complex, times, objects, texts."""
+"""Kinds of numpy's types: complex numbers, times, objects, texts."""
 
 
 class RefusedSample(Exception):
@@ -29,7 +29,7 @@ class RefusedSample(Exception):
 
     Attributes:
         reason: one word for the ``refused`` counter.
-        message: what was wrong with it.
+        message: what was wrong with the sample.
         clause: the PEP's clause that it breaks.
     """
 
@@ -41,7 +41,7 @@ class RefusedSample(Exception):
 
 
 class RefusedRecordings:
-    """What stands for the surplus of a gauge, which nobody can add up.
+    """Stands for the surplus of a gauge: its values cannot be added, so they were refused.
 
     Attributes:
         recordings: how many were refused so far.
@@ -54,13 +54,13 @@ class RefusedRecordings:
 
 
 def plain_value(value: Any, series: Series) -> Value | Absent:
-    """Turn a value into a plain one of the series' kind (S: Values).
+    """Turn a value into a plain one of the series' kind (PEP: Values).
 
     Returns:
         :data:`ABSENT` for ``None`` and NaN: nothing to report.
 
     Raises:
-        Refused: with the reason ``type``, ``not_finite``, ``out_of_range``, ``negative``,
+        RefusedSample: with the reason ``type``, ``not_finite``, ``out_of_range``, ``negative``,
             ``histogram`` or ``too_many_buckets``.
     """
     if series.kind == "histogram":
@@ -93,9 +93,9 @@ def plain_number(value: Any, series: Series) -> int | float | Absent:
 
 
 def copy_mapping(mapping: Any, most: int) -> dict[Any, Any]:
-    """Copy an author's mapping, of which ``most`` keys are taken: one more tells that it has more.
+    """Copy at most ``most + 1`` keys of an author's mapping: the last shows that it has too many.
 
-    Nothing else is asked of one that may have keys without end.
+    Only its keys and items are asked for: a foreign mapping may be endless.
     """
     if isinstance(mapping, dict) and type(mapping).__iter__ is dict.__iter__:
         if dict.__len__(mapping) <= most:
@@ -109,10 +109,10 @@ def _clause(series: Series) -> str:
 
 
 def number_or_none(value: Any) -> int | float | None:
-    """Return a number as a plain one, and None for what is none. Runs foreign code.
+    """Return a number as a plain one, or None if it is not a number. Runs foreign code.
 
-    Complex numbers, texts, times and arrays are none, though some of them convert: numpy's complex
-    numbers lose their imaginary part, its texts are parsed, its times lose their unit.
+    Complex numbers, texts, times and arrays are not numbers, though some of them convert: numpy's
+    complex numbers lose their imaginary part, its texts are parsed, its times lose their unit.
     """
     cls = type(value)
     if issubclass(cls, _NO_NUMBERS):
@@ -154,7 +154,7 @@ def _converted(value: Any, series: Series) -> int | float:
         ) from None
     if converted is not None:
         return converted
-    raised = issubclass(type(value), BaseException)  # by a gauge's function
+    raised = issubclass(type(value), BaseException)  # raised by a gauge's function
     got = short(value) if raised else class_name(value)
     raise RefusedSample(_clause(series), "type", f"{series}: expected a number, got {got}")
 
@@ -185,7 +185,7 @@ def _histogram(value: Any, series: Series) -> HistogramValue:
     for upper, cumulative in read.items():
         bound, at = _bound(upper, series), plain_number(cumulative, series)
         if not isinstance(at, int):
-            raise torn(f"the count at {short(upper)} is no integer")
+            raise torn(f"the count at {short(upper)} is not an integer")
         if bound == _INFINITE:
             if at != count:
                 raise torn("the count at infinity is not 'count'")
@@ -212,7 +212,7 @@ def _histogram(value: Any, series: Series) -> HistogramValue:
 def _bound(upper: Any, series: Series) -> float:
     bound = upper if type(upper) is float else float(_converted(upper, series))
     if bound != bound or bound == -_INFINITE:  # noqa: PLR0124 - NaN
-        raise RefusedSample("S-21", "histogram", f"{series}: {bound} is no upper bound")
+        raise RefusedSample("S-21", "histogram", f"{series}: {bound} is not an upper bound")
     return bound + 0.0  # -0.0 and 0.0 are one bound
 
 
@@ -231,14 +231,14 @@ def subtract(later: Value, earlier: Value) -> Value:
 
 
 def fell(later: Value, earlier: Value) -> bool:
-    """Tell whether ``later`` cannot follow ``earlier`` without a reset."""
+    """Tell whether there was a reset between ``earlier`` and ``later``."""
     if not isinstance(later, HistogramValue):
         return later < earlier  # type: ignore[operator]
     return later.fell_since(_is_histogram(earlier))
 
 
 def in_range(value: Value) -> bool:
-    """Tell whether a sum of values is still one that a snapshot may hold."""
+    """Tell whether a sum of values is still in the range of a snapshot's values."""
     if isinstance(value, HistogramValue):
         return value.count < 2**63 and (value.sum is None or in_range(value.sum))
     if isinstance(value, int):

@@ -12,6 +12,7 @@ from sampler._pull.async_call import Overdue, running_loop
 from sampler._pull.failure_log import report_failure, report_refused
 from sampler._pull.intake import Intake
 from sampler._pull.source import Source
+from sampler._pull.statistics import count_failure
 from sampler._registry import registry as registries
 from sampler._runtime import worker
 from sampler._runtime.abandoned import MAX_ABANDONED
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from sampler._contract.snapshot import Block
-    from sampler._pull.source import Statistics
+    from sampler._pull.statistics import Statistics
     from sampler._registry.registry import Registration
     from sampler.types import Clock
 
@@ -226,7 +227,7 @@ class Collector:
             else:
                 failures[source] = failure
         for source, failure in failures.items():
-            source.statistics.fail(failure.reason)
+            count_failure(source.statistics, failure.reason)
             if (block := source.absent()) is not None:
                 blocks[source] = block
             report_failure(source.state.health, failure)

@@ -1,4 +1,4 @@
-"""One sample: its parts, and what names its series."""
+"""One sample: its parts, and the key of its series."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def split_sample(item: Any) -> tuple[Any, Any, Any]:
 def series_key(
     declaration: Declaration, metric: Any, labels: Any
 ) -> tuple[Key, Mapping[str, str | int] | None]:
-    """Return what names a series, and its labels as yielded; both of plain objects."""
+    """Return the key of a sample's series, and its labels as yielded, both of plain objects."""
     if not isinstance(metric, str):
         raise RefusedSample("S-03", "name", f"{short(metric)} is not a metric name")
     metric = plain_str(metric)
@@ -44,7 +44,9 @@ def series_key(
     if labels is None:
         return (metric, ()), None
     if not hasattr(labels, "keys"):
-        raise RefusedSample("S-14", "labels", f"{metric}: labels {short(labels)} are no mapping")
+        raise RefusedSample(
+            "S-14", "labels", f"{metric}: labels {short(labels)} are not a mapping"
+        )
     yielded = copy_mapping(labels, MAX_LABELS)
     if len(yielded) > MAX_LABELS:
         limit = f"{metric}: a sample has at most {MAX_LABELS} labels"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sampler._contract.declaration import is_number, short
 from sampler._pull.async_call import call_to_close, call_to_gather, is_async
+from sampler._pull.statistics import Statistics, count_pull
 from sampler._registry.registry import state_of
 from sampler._registry.shared_read import RawRead, checked_iterable, copy_samples
 
@@ -25,50 +26,6 @@ if TYPE_CHECKING:
 _MARGIN = 0.05
 """Seconds, a tenth of the deadline at most: an async sampler is cancelled this long before the
 worker that waits for it would be abandoned."""
-
-
-class Statistics:
-    """What became of one sampler's samples, for one consumer.
-
-    ``yielded = collected + sum(refused.values())``; a sample without a value (None, NaN) is not
-    counted.
-
-    Attributes:
-        sampler: the sampler's name.
-        pulls: number of pulls that succeeded.
-        failures: reason to number of pulls that failed.
-        yielded: samples taken.
-        collected: entries that went into snapshots.
-        refused: reason to number of samples refused.
-        seconds: duration of the last pull.
-    """
-
-    __slots__ = ("collected", "failures", "pulls", "refused", "sampler", "seconds", "yielded")
-
-    def __init__(self, sampler: str) -> None:
-        self.sampler = sampler
-        self.pulls = 0
-        self.failures: dict[str, int] = {}
-        self.yielded = 0
-        self.collected = 0
-        self.refused: dict[str, int] = {}
-        self.seconds = 0.0
-
-    def take(self, reading: Reading, seconds: float) -> None:
-        """Count a pull that succeeded."""
-        refused = dict(self.refused)
-        for reason, samples in reading.refused.items():
-            refused[reason] = refused.get(reason, 0) + samples
-        self.refused = refused  # replaced, so that another thread may read the old one
-        yielded = reading.taken - reading.silent
-        self.yielded += yielded
-        self.collected += yielded - sum(reading.refused.values())
-        self.pulls += 1
-        self.seconds = seconds
-
-    def fail(self, reason: str) -> None:
-        """Count a pull that failed."""
-        self.failures = {**self.failures, reason: self.failures.get(reason, 0) + 1}
 
 
 class Source:
@@ -160,7 +117,7 @@ class Source:
 
     def keep(self, reading: Reading, seconds: float) -> Block:
         """Take over what :meth:`pull` returned."""
-        self.statistics.take(reading, seconds)
+        count_pull(self.statistics, reading, seconds)
         self.read_at = self._clock.monotonic()
         self._read_before = self._read_now
         self._block = self._intake.keep(reading, self.name)

@@ -296,7 +296,7 @@ def _renew_locks() -> None:
     shared_read.renew_lock()
 
 
-default = Registry()
+default: Registry = Registry()
 """The default registry, ``sampler.registry``: :func:`register` fills it, and agents read it."""
 
 

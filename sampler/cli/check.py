@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sampler._contract.declaration import oddities
+from sampler._contract.ignored import ignored_parts
 from sampler._runtime.printable import printable
 from sampler.agent.agent import cannot_open
 from sampler.agent.channel import exposure
@@ -85,7 +85,7 @@ def _pull(agent: Agent) -> Snapshot:
     for registration in agent.registry:
         if registration.name in counts:
             print(f"sampler {registration.name!r}: {counts[registration.name]} entries")
-        for oddity in oddities(registration.sampler):
+        for oddity in ignored_parts(registration.sampler):
             print(f"sampler {registration.name!r}: {oddity}", file=sys.stderr)
     for failure in snapshot.failures:
         print(f"sampler {failure.sampler!r}: {failure.message}", file=sys.stderr)

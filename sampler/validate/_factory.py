@@ -133,7 +133,7 @@ class Factory:
             self._report.add("C-02", "environ", message, environ)
 
         if not isinstance(environ, Mapping):
-            wrong(f"'factory' was given {short(environ)}, which is no mapping")
+            wrong(f"'factory' was given {short(environ)}, which is not a mapping")
             return
         if environ is self._environ:
             wrong("two consumers were given the same environ")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sampler._contract.declaration import DESCRIPTION_KEYS, Declaration, oddities, short
+from sampler._contract.declaration import DESCRIPTION_KEYS, Declaration, short
+from sampler._contract.ignored import ignored_parts
 from sampler._registry.registry import Registration, state_of
 from sampler.exceptions import InvalidSampler
 from sampler.validate._breach import Report
@@ -37,25 +38,27 @@ def validator(
         would take it.
     """
     sampler = mapping_of(sampler)
-    told = Report(short(sampler), report)
+    breaches = Report(short(sampler), report)
     try:
-        told.sampler = str(sampler.get("name"))
+        breaches.sampler = str(sampler.get("name"))
         declaration = Declaration(sampler)
-        odd = oddities(sampler)
+        ignored = ignored_parts(sampler)
         checked = dict(sampler.items())
     except InvalidSampler as error:
         for fault in error.faults:
-            told.add(fault.clause, fault, fault, sampler)
+            breaches.add(fault.clause, fault, fault, sampler)
         return sampler
     except Exception as error:  # methods of its own
-        told.add("S-01", "mapping", f"it is no mapping that can be read: {short(error)}", sampler)
+        breaches.add(
+            "S-01", "mapping", f"it is not a mapping that can be read: {short(error)}", sampler
+        )
         return sampler
-    for oddity in odd:
-        told.add(oddity.clause, oddity, oddity, sampler)
+    for fault in ignored:
+        breaches.add(fault.clause, fault, fault, sampler)
     if declaration.sample is not None:
-        checked["sample"] = Sample(sampler, declaration, told, deadline)
+        checked["sample"] = Sample(sampler, declaration, breaches, deadline)
     else:
-        checked["factory"] = Factory(sampler, declaration, told, deadline)
+        checked["factory"] = Factory(sampler, declaration, breaches, deadline)
     return checked
 
 
