@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from sampler import Collector, Registry
-from sampler._pull.source import running_loop
+from sampler._pull.async_call import running_loop
 from sampler._registry.registry import state_of
 from sampler.testing._loop import LoopThread as Loop
 from tests.contract.build import mapping, reasons, values

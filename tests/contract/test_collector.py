@@ -144,7 +144,7 @@ def test_calls_that_overlap_share_one_pull(registry: Registry) -> None:
         registry.register(gate.sampler)
         waits = [in_thread(consumer.collect) for _ in range(5)]
         wait_for(lambda: gate.inside == 1)
-        wait_for(lambda: len(consumer._turn._waiters) == 4)
+        wait_for(lambda: len(consumer._changed._waiters) == 4)
         gate.open()
         snapshots = [wait(10.0) for wait in waits]
         assert all(snapshot is snapshots[0] for snapshot in snapshots)

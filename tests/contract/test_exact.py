@@ -63,7 +63,7 @@ def polls(window: list[str]) -> list[str]:
 @pytest.mark.skipif(free_threading.NEEDED, reason="this interpreter needs the lock")
 @pytest.mark.parametrize(
     ("function", "stores"),
-    [(Counter.inc, 1), (Gauge.inc, 1), (Histogram.observe, 2), (Histogram._begin, 2)],
+    [(Counter.inc, 1), (Gauge.inc, 1), (Histogram.observe, 2), (Histogram._observe_first, 2)],
 )
 def test_nothing_can_come_between_a_load_and_its_store(function, stores) -> None:
     """No instruction there lets another thread, a handler or the collector of garbage run."""

@@ -28,14 +28,14 @@ def test_a_read_stands_for_less_than_its_interval() -> None:
     shared, first = SharedRead(1.0), reading(10.0)
     assert shared.get(lambda: first, 5, 0.0, 10.0) is first
     for now in (10.0, 10.5, 10.999):
-        assert shared.stands(first, now)
+        assert shared.is_current(first, now)
         assert shared.get(never, 5, 0.0, now) is first
-    assert not shared.stands(first, 11.0)
+    assert not shared.is_current(first, 11.0)
     second = reading(11.0)
     assert shared.get(lambda: second, 5, 0.0, 11.0) is second
-    assert shared.stands(second, 11.5)
-    assert not shared.stands(first, 10.5), "another one was read"
-    assert not shared.stands(None, 10.5)
+    assert shared.is_current(second, 11.5)
+    assert not shared.is_current(first, 10.5), "another one was read"
+    assert not shared.is_current(None, 10.5)
 
 
 def test_who_waits_for_a_read_learns_that_it_failed() -> None:
@@ -49,7 +49,7 @@ def test_who_waits_for_a_read_learns_that_it_failed() -> None:
 
     reader = in_thread(lambda: shared.get(fail, 5, 0.0, 10.0))
     assert inside.wait(60)
-    turn = shared._turn
+    turn = shared._pending
     assert turn is not None
     end.set()
     with pytest.raises(OSError, match="away"):
