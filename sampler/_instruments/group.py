@@ -1,6 +1,6 @@
 """Instruments: a named group of counters, gauges and histograms that is itself a sampler.
 
-One plain mapping is registered when the group is made; its metrics are declared as they come.
+One plain mapping is registered when the group is made; metrics are declared as they are made.
 """
 
 from __future__ import annotations
@@ -47,16 +47,16 @@ class Instruments:
         name: the sampler's name.
         registry: where; default: the default registry.
         max_children: sets of label values that each of its instruments holds, unless the
-            instrument says otherwise; what is recorded for others is labelled
-            ``overflow="true"``, of a gauge it is refused and counted.
+            instrument sets another bound; what is recorded for others is labelled
+            ``overflow="true"``; a gauge refuses and counts it.
 
     Attributes:
-        registration: how it is published; discovery finds a group by it.
+        registration: its registration, by which discovery recognises a group.
 
     Raises:
-        InvalidSampler: the name is none.
-        SamplerConflict: it is taken.
-        ValueError: ``max_children`` is no count.
+        InvalidSampler: ``name`` is not a sampler name.
+        SamplerConflict: another sampler has that name.
+        ValueError: ``max_children`` is not an integer of at least 1.
     """
 
     def __init__(
@@ -99,19 +99,20 @@ class Instruments:
         labels: Iterable[str] = (),
         max_children: int | None = None,
     ) -> Counter | LabelledCounter:
-        """Return the counter ``name``, a new one or the one made alike before.
+        """Return the counter ``name``: a new one, or the one made before with the same arguments.
 
         Args:
             name: the metric's name.
             help: one sentence.
             unit: UCUM code.
             scope: ``interpreter``, ``process``, ``server`` or ``host``; default: ``process``.
-            labels: label names; with them it makes a counter for each set of label values.
-            max_children: how many of them, at most; default: what the group says.
+            labels: label names; with them there is a counter for each set of label values.
+            max_children: how many of them, at most; default: the group's bound.
 
         Raises:
-            InvalidSampler: a name that is none, or another scope.
-            ValueError: ``name`` is another instrument already; or ``max_children`` is no count.
+            InvalidSampler: ``name`` is not a metric name, or ``scope`` is not one of these.
+            ValueError: ``name`` exists and was made otherwise; or ``max_children`` is not an
+                integer of at least 1.
         """
         names, most = _names(labels), self._most(max_children)
         made = LabelledCounter(names, Counter, most) if names else Counter()
@@ -199,16 +200,15 @@ class Instruments:
             name: the metric's name.
             help: one sentence.
             unit: UCUM code; ``s`` for a timer.
-            scope: as of a counter.
-            labels: label names.
+            scope: as for a counter.
+            labels: label names, as for a counter.
             buckets: upper bounds; default: exponential ones, eight for each power of two, so that
                 quantiles are within 9.1 %.
-            max_children: as of a counter.
+            max_children: as for a counter.
 
         Raises:
-            InvalidSampler: a name that is none, or another scope.
-            ValueError: ``name`` is another instrument already; bounds are not finite and rising,
-                or more than a consumer takes.
+            InvalidSampler: as for a counter.
+            ValueError: as for a counter; or bounds are not finite and rising, or are too many.
         """
         names, most = _names(labels), self._most(max_children)
         bounds = None if buckets is None else tuple(float(bound) for bound in buckets)
@@ -227,7 +227,7 @@ class Instruments:
         return self._get(made, name, names, max_children, bounds, **described)
 
     def unregister(self) -> None:
-        """Withdraw the group; its instruments go on counting for nobody."""
+        """Withdraw the group; its instruments go on counting, and nobody reads them."""
         self.registration.unregister()
 
     def _most(self, max_children: int | None) -> int:
@@ -268,10 +268,10 @@ class Instruments:
     def _restart(self) -> None:
         self._start = time.time()
         for instrument, _ in list(self._instruments.values()):
-            for cell in (
+            for child in (
                 instrument.children() if isinstance(instrument, Labelled) else (instrument,)
             ):
-                cell.restart()
+                child.restart()
 
 
 def _names(labels: Iterable[str]) -> tuple[str, ...]:
@@ -279,7 +279,7 @@ def _names(labels: Iterable[str]) -> tuple[str, ...]:
     if isinstance(labels, str) or not all(map(is_name, names)) or len(set(names)) < len(names):
         raise ValueError(f"labels must be distinct label names in a tuple, got {short(labels)}")
     if OVERFLOW in names:
-        raise ValueError(f"the label {OVERFLOW!r} marks what there is no room for: rename yours")
+        raise ValueError(f"the label {OVERFLOW!r} is reserved for the surplus: rename yours")
     return names
 
 
@@ -294,7 +294,7 @@ _forks_watched = False
 
 
 def _remember(group: Instruments) -> None:
-    """Let a forked child start the group at zero: what the parent counted is the parent's."""
+    """Have a forked child start the group at zero: what was counted belongs to the parent."""
     global _forks_watched  # noqa: PLW0603
     if not _forks_watched:
         _forks_watched = True

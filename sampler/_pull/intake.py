@@ -102,9 +102,7 @@ class Intake:
                     reading.refuse(RefusedSample("C-14", "too_many_samples", what))
                     _close(samples)
                     reading.cut = True
-                    if (
-                        count <= self._max_samples
-                    ):  # no series ends; their number is bounded
+                    if count <= self._max_samples:  # no series ends; their number is bounded
                         values = [ABSENT if value is MISSING else value for value in values]
                     break
                 pause_at = min(pause_at + GIVE_WAY_EVERY, self._max_samples)

@@ -17,7 +17,7 @@ class CallsSuite(ConsumerSuite):
     """A consumer isolates samplers from each other, and from other consumers."""
 
     def test_a_sampler_that_raises_costs_itself_only_and_wholly(self) -> None:
-        """No half of it stands; it is said to have failed."""
+        """Nothing of its pull counts, and the pull is reported as failed."""
 
         def sample() -> Any:
             yield "a", 1
@@ -27,7 +27,7 @@ class CallsSuite(ConsumerSuite):
             lab.forgive("S-15")
             values, _, failed = lab.pull()
         require(dict(values) == {series("s.a"): 1}, "C-05", f"it has {dict(values)}")
-        require(set(failed) == {"bad"}, "C-05", f"{set(failed)} are said to have failed")
+        require(set(failed) == {"bad"}, "C-05", f"failed are {set(failed)}, not {{'bad'}}")
 
     def test_a_sampler_that_hangs_costs_its_deadline(self) -> None:
         """The others are pulled; it is not called again while its call runs."""
@@ -64,7 +64,7 @@ class CallsSuite(ConsumerSuite):
         require(len(told) == 1, "C-02", f"'factory' was called {len(told)} times")
 
     def test_each_consumer_has_instances_of_its_own(self) -> None:
-        """And their windows."""
+        """Each has its own window."""
         made: list[Window] = []
 
         def factory(environ: Any) -> Any:
@@ -94,12 +94,12 @@ class CallsSuite(ConsumerSuite):
             lab.pull()
             lab.samplers.pop(0)
             values, _, _ = lab.pull()
-            require(series("a.calls") not in values, "R-07", "it was pulled after it had gone")
-            require(made["a"].closed == 1, "C-04", "close() was not called for what has gone")
-        require(made["a"].closed == made["b"].closed == 1, "C-04", "not each was closed once")
+            require(series("a.calls") not in values, "R-07", "it was pulled unregistered")
+            require(made["a"].closed == 1, "C-04", "close() was not called at unregistering")
+        require(made["a"].closed == made["b"].closed == 1, "C-04", "not each was closed just once")
 
     def test_a_sampler_that_fails_again_and_again_is_called_again(self) -> None:
-        """If less often."""
+        """Though less often."""
         calls: list[int] = []
 
         def sample() -> Any:
@@ -115,10 +115,10 @@ class CallsSuite(ConsumerSuite):
             while not values and time.monotonic() < until:
                 values, _, _ = lab.pull()
                 time.sleep(0.02)
-        require(values, "C-09", f"it was given up after {len(calls)} calls")
+        require(values, "C-09", f"it was not called again after {len(calls)} calls")
 
     def test_an_asynchronous_sampler_runs_on_its_loop_until_the_deadline(self) -> None:
-        """A consumer that cannot run it says that it failed."""
+        """A consumer that cannot run it reports that it failed."""
         cancelled = threading.Event()
 
         async def sample() -> Any:
@@ -141,7 +141,7 @@ class CallsSuite(ConsumerSuite):
             with Lab(self, *samplers) as lab:
                 lab.forgive("S-18")
                 values, _, failed = lab.pull()
-                require("endless" in failed, "C-06", "one that never ends has not failed")
+                require("endless" in failed, "C-06", "a sampler that never ends has not failed")
                 if self.asynchronous:
                     require("good" not in failed, "C-07", "the asynchronous sampler failed")
                     thread = values.get(series("good.thread"))
@@ -152,7 +152,7 @@ class CallsSuite(ConsumerSuite):
                     require("good" in failed, "C-07", "an asynchronous sampler has not failed")
 
     def test_no_lock_is_held_while_a_sampler_runs(self) -> None:
-        """Other consumers pull meanwhile."""
+        """Other consumers can pull meanwhile."""
         found: list[bool] = []
 
         def sample() -> Any:

@@ -12,7 +12,7 @@ class TotalsSuite(ConsumerSuite):
     """A consumer adds what a total has grown by, each increase once."""
 
     def test_a_baseline_adds_nothing(self) -> None:
-        """A first value, also if the first pull failed, or its zero is older than the consumer."""
+        """Also after a first pull that failed, or if its zero is older than the consumer."""
         rows, flaky = [("c", 7)], [ValueError("an author's")]
 
         def sample() -> Any:
@@ -31,7 +31,7 @@ class TotalsSuite(ConsumerSuite):
         require(second.get(series("s.c")) == 2, "C-16", f"7, 9 adds {second}")
 
     def test_what_was_not_there_before_counts_whole(self) -> None:
-        """A series, or a sampler that was not registered."""
+        """A new series, or one of a sampler that was registered later."""
         rows = [("c", 7, {"x": "old"})]
         with Lab(self, counter_of(rows)) as lab:
             lab.pull()
@@ -42,7 +42,7 @@ class TotalsSuite(ConsumerSuite):
         require(found.get(series("late.c")) == 5, "C-16", f"it adds {found}")
 
     def test_a_first_value_counts_whole_if_its_zero_is_known(self) -> None:
-        """And not before the consumer's."""
+        """And not earlier than the consumer's start."""
         flaky = [ValueError("an author's")]
 
         def sample() -> Any:
@@ -58,7 +58,7 @@ class TotalsSuite(ConsumerSuite):
         require(found.get(series("s.c")) == 5, "C-16", f"it adds {found}")
 
     def test_a_restart_counts_whole(self) -> None:
-        """A lower value, or another start."""
+        """After a lower value, or another start."""
         rows, start = [("c", 7)], [1.0]
         sampler = counter_of(rows, start=lambda: start[0])
         with Lab(self, sampler) as lab:
@@ -72,7 +72,7 @@ class TotalsSuite(ConsumerSuite):
         require(other.get(series("s.c")) == 8, "C-17", f"8 with a new start adds {other}")
 
     def test_a_series_without_a_value_has_not_ended(self) -> None:
-        """Nor one of a pull that failed."""
+        """Nor has a series of a pull that failed."""
         rows: list[Any] = [("c", 5)]
 
         def sample() -> Any:
@@ -92,7 +92,7 @@ class TotalsSuite(ConsumerSuite):
         require(found.get(series("s.c")) == 3, "C-15", f"5, nothing, 8 adds {found}")
 
     def test_a_series_that_ended_and_comes_back_counts_whole(self) -> None:
-        """A good pull without it has ended it."""
+        """A pull that succeeded without it has ended it."""
         rows = [("c", 5), ("d", 1)]
         with Lab(self, counter_of(rows)) as lab:
             lab.pull()

@@ -28,8 +28,8 @@ def validator(
     """Return a mapping that behaves as ``sampler`` does and checks both sides of it.
 
     Args:
-        sampler: the mapping to check, also one that breaks every rule; or a group of instruments.
-        report: called with each breach, once for each clause and metric, on whatever thread finds
+        sampler: the mapping to check, however broken; or a group of instruments.
+        report: called with each breach, once for each clause and metric, on the thread that finds
             it; default: :func:`warnings.warn`, so that ``-W error`` makes it raise.
         deadline: seconds that a call of the sampler may take.
 
@@ -63,7 +63,7 @@ def validator(
 
 
 def mapping_of(sampler: Mapping[str, Any] | Instruments) -> Mapping[str, Any]:
-    """Return a sampler as the mapping it is; a group of instruments with what it describes."""
+    """Return a sampler's mapping; that of a group of instruments includes its descriptions."""
     registration = getattr(sampler, "registration", None)
     if not isinstance(registration, Registration):
         return sampler  # type: ignore[return-value]

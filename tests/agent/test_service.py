@@ -91,7 +91,7 @@ def test_work_that_does_not_end_in_time_makes_its_thread_ail(name, monkeypatch) 
     go_on, over = Event(), Event()
 
     def serve() -> None:
-        with services.within(0.01):
+        with service.within(0.01):
             go_on.wait()
         over.wait()
 
@@ -107,7 +107,7 @@ def test_work_that_does_not_end_in_time_makes_its_thread_ail(name, monkeypatch) 
 def test_a_thread_that_never_came_to_its_loop_ails(name) -> None:
     """As one does that something ends from outside."""
     service = Service(lambda: None, name)
-    service._wanted.add(service)
+    services._wanted.add(service)
     assert unhealthy()[name] == "it has ended"
     assert service.join(0)
     assert name not in unhealthy()
