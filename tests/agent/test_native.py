@@ -2,7 +2,7 @@
 
 gevent and eventlet replace locks, queues, sockets, look-ups, selectors, ``sleep`` and the sockets
 of TLS in the modules of the standard library, at a moment that nobody knows. Native threads must
-not meet them: ``_runtime``, and ``threads``, ``sockets`` and ``tls`` of ``adapterkit``, have the originals.
+not meet them: they take the originals from ``_runtime`` and ``adapterkit``.
 """
 
 from __future__ import annotations
