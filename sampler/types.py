@@ -20,8 +20,8 @@ from typing import (
     TypeVar,
 )
 
-P = ParamSpec("P")
-R = TypeVar("R")
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 Kind: TypeAlias = Literal["counter", "gauge", "histogram"]
 Scope: TypeAlias = Literal["interpreter", "process", "server", "host"]
@@ -115,6 +115,6 @@ class ContextDecorator(Protocol):
         trace: TracebackType | None,
     ) -> None: ...
 
-    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
+    def __call__(self, function: Callable[_P, _R]) -> Callable[_P, _R]:
         """Return ``function`` with each of its calls surrounded."""
         ...
