@@ -73,7 +73,7 @@ def plain_value(value: Any, series: Series) -> Value | Absent:
 
 
 def plain_number(value: Any, series: Series) -> int | float | Absent:
-    """Turn a value into an ``int`` in ±2**63 or a finite ``float``; see :func:`plain`."""
+    """Turn a value into an ``int`` in ±2**63 or a finite ``float``; see :func:`plain_value`."""
     if value is None:
         return ABSENT
     kind = type(value)
