@@ -3,6 +3,7 @@
 In libraries: publish a plain mapping through an entry point, or ``register(SAMPLER)``. In
 applications: ``sampler.agent.start("sampler.toml")``, or pull with a ``Collector``.
 Importing this package loads nothing else; each name below is resolved when it is first used.
+``sampler.registry`` is the default registry: ``register`` fills it, and agents read it.
 """
 
 TYPE_CHECKING = False
@@ -10,14 +11,24 @@ if TYPE_CHECKING:
     from sampler import agent as agent
     from sampler._contract.histogram import HistogramValue as HistogramValue
     from sampler._contract.snapshot import ABSENT as ABSENT
+    from sampler._contract.snapshot import Absent as Absent
     from sampler._contract.snapshot import Block as Block
     from sampler._contract.snapshot import Failure as Failure
     from sampler._contract.snapshot import Series as Series
     from sampler._contract.snapshot import Snapshot as Snapshot
+    from sampler._instruments.counter import Counter as Counter
+    from sampler._instruments.gauge import Gauge as Gauge
     from sampler._instruments.group import Instruments as Instruments
+    from sampler._instruments.histogram import Histogram as Histogram
+    from sampler._instruments.labelled import LabelledCounter as LabelledCounter
+    from sampler._instruments.labelled import LabelledGauge as LabelledGauge
+    from sampler._instruments.labelled import LabelledHistogram as LabelledHistogram
+    from sampler._instruments.timers import Timer as Timer
     from sampler._pull.collector import Collector as Collector
+    from sampler._pull.statistics import Statistics as Statistics
     from sampler._registry.registry import Registration as Registration
     from sampler._registry.registry import Registry as Registry
+    from sampler._registry.registry import default as registry
     from sampler._registry.registry import register as register
     from sampler.exceptions import CollectorBusy as CollectorBusy
     from sampler.exceptions import ConfigurationError as ConfigurationError
@@ -27,56 +38,79 @@ if TYPE_CHECKING:
 
 __all__ = (
     "ABSENT",
+    "Absent",
     "Block",
     "Collector",
     "CollectorBusy",
     "ConfigurationError",
+    "Counter",
     "Failure",
+    "Gauge",
+    "Histogram",
     "HistogramValue",
     "Instruments",
     "InvalidSampler",
+    "LabelledCounter",
+    "LabelledGauge",
+    "LabelledHistogram",
     "Registration",
     "Registry",
     "SamplerConflict",
     "SamplerError",
     "Series",
     "Snapshot",
+    "Statistics",
+    "Timer",
     "agent",
     "register",
+    "registry",
 )
 
 _HOME = {
     "ABSENT": "_contract.snapshot",
+    "Absent": "_contract.snapshot",
     "Block": "_contract.snapshot",
     "Collector": "_pull.collector",
     "CollectorBusy": "exceptions",
     "ConfigurationError": "exceptions",
+    "Counter": "_instruments.counter",
     "Failure": "_contract.snapshot",
+    "Gauge": "_instruments.gauge",
+    "Histogram": "_instruments.histogram",
     "HistogramValue": "_contract.histogram",
     "Instruments": "_instruments.group",
     "InvalidSampler": "exceptions",
+    "LabelledCounter": "_instruments.labelled",
+    "LabelledGauge": "_instruments.labelled",
+    "LabelledHistogram": "_instruments.labelled",
     "Registration": "_registry.registry",
     "Registry": "_registry.registry",
     "SamplerConflict": "exceptions",
     "SamplerError": "exceptions",
     "Series": "_contract.snapshot",
     "Snapshot": "_contract.snapshot",
+    "Statistics": "_pull.statistics",
+    "Timer": "_instruments.timers",
     "register": "_registry.registry",
 }
 
+if not TYPE_CHECKING:  # a checker that saw it would take every misspelt name for a good one
 
-def __getattr__(name: str) -> object:
-    """Resolve a public name (:pep:`562`)."""
-    if name == "agent":
-        import sampler.agent
+    def __getattr__(name: str) -> object:
+        """Resolve a public name (:pep:`562`)."""
+        if name == "agent":
+            import sampler.agent
 
-        return sampler.agent
-    if name not in _HOME:
-        raise AttributeError(f"module 'sampler' has no attribute {name!r}")
-    home = __import__(f"sampler.{_HOME[name]}", fromlist=[name])
-    value: object = getattr(home, name)
-    globals()[name] = value
-    return value
+            return sampler.agent
+        if name == "registry":
+            from sampler._registry import registry
+
+            return registry.default  # never kept: tests put another one in its place
+        if name not in _HOME:
+            raise AttributeError(f"module 'sampler' has no attribute {name!r}")
+        value = getattr(__import__(f"sampler.{_HOME[name]}", fromlist=[name]), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

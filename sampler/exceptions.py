@@ -10,7 +10,7 @@
     ├── Unavailable                      an endpoint cannot take a batch now; a resend is harmless
     └── Rejected                         an endpoint refused entries of a batch for good
 
-Each carries the culprit as attributes; the message says what to do.
+Each has the offending object as an attribute; its message says what to do.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class SamplerError(Exception):
 
 
 class Fault(str):
-    """A sentence on what breaks the contract.
+    """A sentence about what breaks the contract.
 
     Attributes:
         clause: the PEP's clause that is broken.
@@ -37,7 +37,7 @@ class Fault(str):
     clause: str
 
     def __new__(cls, clause: str, sentence: str) -> Self:
-        """Make one."""
+        """Make a fault."""
         fault = super().__new__(cls, sentence)
         fault.clause = clause
         return fault
@@ -56,8 +56,8 @@ class InvalidSampler(SamplerError, ValueError):
         self.faults: tuple[Fault, ...] = tuple(faults)
         name = sampler.get("name") if isinstance(sampler, dict) else None
         label = f"sampler {name!r}" if isinstance(name, str) else "sampler"
-        said = "; ".join(f"{fault} ({fault.clause})" for fault in self.faults)
-        super().__init__(f"{label}: {said}")
+        listed = "; ".join(f"{fault} ({fault.clause})" for fault in self.faults)
+        super().__init__(f"{label}: {listed}")
 
 
 class SamplerConflict(SamplerError, ValueError):
@@ -75,7 +75,7 @@ class SamplerConflict(SamplerError, ValueError):
 
 
 class CollectorBusy(SamplerError, RuntimeError):
-    """A pull was asked for where none can run.
+    """A pull was requested where none can run.
 
     Attributes:
         name: the consumer's name.
@@ -87,11 +87,11 @@ class CollectorBusy(SamplerError, RuntimeError):
 
 
 MAX_PROBLEMS = 50
-"""Problems of a configuration that are said; of more, how many there are."""
+"""Problems of a configuration that are listed; the rest is counted."""
 
 
 class ConfigurationError(SamplerError):
-    """A configuration has problems; all of them are listed, as far as somebody can read them.
+    """A configuration has problems; the message lists the first 50 of them.
 
     Attributes:
         file: where the configuration came from.
@@ -101,10 +101,10 @@ class ConfigurationError(SamplerError):
     def __init__(self, file: str, problems: Iterable[str]) -> None:
         self.file = file
         self.problems: tuple[str, ...] = tuple(problems)
-        said = [f"{file}: {problem}" for problem in self.problems[:MAX_PROBLEMS]]
-        if more := len(self.problems) - len(said):
-            said.append(f"{file}: ... and {more:,} more")
-        super().__init__("\n".join(said))
+        lines = [f"{file}: {problem}" for problem in self.problems[:MAX_PROBLEMS]]
+        if more := len(self.problems) - len(lines):
+            lines.append(f"{file}: ... and {more:,} more")
+        super().__init__("\n".join(lines))
 
 
 class Unavailable(SamplerError):
@@ -124,7 +124,7 @@ class Rejected(SamplerError):
 
     Attributes:
         reason: one word for the ``dropped`` counter.
-        samples: how many entries were refused (the rest was delivered); None: all, or not known.
+        samples: how many entries were refused (the rest was delivered); None: all, or unknown.
     """
 
     def __init__(self, reason: str, samples: int | None = None, message: str = "") -> None:

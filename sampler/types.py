@@ -1,24 +1,38 @@
-"""The shapes of the contract, for annotation.
+"""Types for annotations: the shapes of the contract, and of what our classes take and return.
 
-An author may write ``SAMPLER: Sampler = {...}`` with this module imported under
-``TYPE_CHECKING``; nothing here is needed, or checked, at run time.
+An author may write ``SAMPLER: Sampler = {...}`` and import this module under ``TYPE_CHECKING``.
+Nothing here is needed, or checked, at run time.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
-from typing import Any, Literal, Protocol, SupportsFloat, SupportsIndex, TypeAlias, TypedDict
+from types import TracebackType  # noqa: TC003 - as all else here, also for typing.get_type_hints
+from typing import (
+    Any,
+    Literal,
+    ParamSpec,
+    Protocol,
+    SupportsFloat,
+    SupportsIndex,
+    TypeAlias,
+    TypedDict,
+    TypeVar,
+)
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 Kind: TypeAlias = Literal["counter", "gauge", "histogram"]
 Scope: TypeAlias = Literal["interpreter", "process", "server", "host"]
 Merge: TypeAlias = Literal["sum", "max", "min"]
 
 Number: TypeAlias = SupportsIndex | SupportsFloat
-"""``int`` in ±2**63, finite ``float``, or what converts to one; ``bool`` counts as 0 or 1."""
+"""``int`` in ±2**63, finite ``float``, or an object that converts to one; a bool is 0 or 1."""
 
 
-class HistogramValue(TypedDict, total=False):
-    """A cumulative histogram; ``buckets`` maps inclusive finite uppers to cumulative counts."""
+class HistogramMapping(TypedDict, total=False):
+    """A cumulative histogram; ``buckets`` maps inclusive finite bounds to cumulative counts."""
 
     count: int
     sum: float
@@ -28,15 +42,15 @@ class HistogramValue(TypedDict, total=False):
 
 
 Labels: TypeAlias = Mapping[str, str | int]
-SampleValue: TypeAlias = "Number | HistogramValue | None"
+SampleValue: TypeAlias = "Number | HistogramMapping | None"
 Sample: TypeAlias = "tuple[str, SampleValue] | tuple[str, SampleValue, Labels | None]"
 
 Samples: TypeAlias = "Iterable[Sample] | AsyncIterable[Sample] | Awaitable[Iterable[Sample]]"
-"""What a call of a sampler gives; what has to be awaited needs ``loop``."""
+"""What a call of a sampler returns; if it has to be awaited, the mapping needs ``loop``."""
 
 
 class Description(TypedDict, total=False):
-    """What is known of a metric without running its sampler."""
+    """The description of a metric, known without running its sampler."""
 
     kind: Kind
     unit: str
@@ -75,3 +89,32 @@ class Sampler(TypedDict, total=False):
     start: float | Callable[[], float]
     min_interval: float
     loop: Callable[[], Any]
+
+
+class Clock(Protocol):
+    """Tells a consumer the time, in seconds; the module ``time`` is one."""
+
+    def time(self) -> float:
+        """Return the time since the epoch."""
+        ...
+
+    def monotonic(self) -> float:
+        """Return a time that never goes back."""
+        ...
+
+
+class ContextDecorator(Protocol):
+    """A context manager for a block, and a decorator for a function or a coroutine function."""
+
+    def __enter__(self) -> object: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+    def __call__(self, function: Callable[_P, _R]) -> Callable[_P, _R]:
+        """Return ``function`` with each of its calls surrounded."""
+        ...

@@ -32,7 +32,7 @@ from tests.support.waiting import patience
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
 
-    from sampler._runtime.lockfile import Held
+    from sampler._runtime.lockfile import HeldFile
     from sampler.agent import Series
     from tests.support.waiting import PatientClock
 

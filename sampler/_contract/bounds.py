@@ -1,8 +1,8 @@
 """The upper bounds of exponential histograms (PEP: Values).
 
 Eight buckets for each power of two, from 2**-30 to 2**40 in the metric's unit: in seconds from a
-nanosecond to 35 000 years, in bytes up to a tebibyte. What is 0 or below has a bucket of its own.
-Each bound is one of every finer scale, to the bit, and each eighth one a power of two.
+nanosecond to 35 000 years, in bytes up to a tebibyte. Values of 0 have a bucket of their own. Each
+bound is also a bound of every finer scale, to the bit, and each eighth one is a power of two.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from __future__ import annotations
 SCALE = 3
 """Buckets for each power of two: 2 ** SCALE."""
 LOWEST, HIGHEST = -30, 40
-"""Powers of two between which values are told apart."""
+"""Powers of two between which buckets lie."""
 UPPERS: tuple[float, ...] = (
     0.0,
     *(2.0 ** (i / 2**SCALE) for i in range(LOWEST * 2**SCALE, HIGHEST * 2**SCALE + 1)),
 )
 """Inclusive upper bounds, rising."""
 RELATIVE_ERROR = 2.0 ** (1 / 2**SCALE) - 1
-"""What a quantile is off by, at most, as a part of it: 9.1 %."""
+"""The largest relative error of a quantile: 9.1 %."""

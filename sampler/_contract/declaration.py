@@ -1,4 +1,4 @@
-"""A sampler mapping, read once: every fault found, every default filled in."""
+"""A sampler mapping, read once: every fault is found, every default filled in."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from sampler._contract.names import (
     OVERFLOW,
     RESERVED,
     SCOPES,
-    exact,
     is_name,
     is_reserved,
+    plain_str,
 )
-from sampler._runtime.abandoned import foreign
+from sampler._runtime.abandoned import is_foreign
 from sampler.exceptions import Fault, InvalidSampler
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
 API = 1
@@ -67,7 +67,7 @@ class Declaration:
         metrics: metric name to :class:`Description`.
         labels: constant labels, as text.
         start: epoch seconds, a callable returning them, or None.
-        min_interval: seconds within which one read of ``sample`` serves all consumers, or None.
+        min_interval: seconds for which all consumers share one read of ``sample``, or None.
         loop: the callable that returns the event loop of an async sampler, or None.
     """
 
@@ -87,7 +87,7 @@ class Declaration:
 
         Args:
             sampler: the mapping.
-            reserved: it may use a consumer's reserved name.
+            reserved: the reserved name ``sampler`` is allowed.
 
         Raises:
             InvalidSampler: with one sentence per fault.
@@ -115,45 +115,18 @@ class Declaration:
             raise InvalidSampler(sampler, faults)
 
 
-def oddities(sampler: Mapping[str, Any]) -> list[Fault]:
-    """Say what consumers pass over: undotted keys and kinds that the specification has not."""
-    found = [_unknown(key, KEYS) for key in _foreign(sampler, KEYS)]
-    metrics: Any = sampler.get("metrics")
-    for metric, description in metrics.items() if hasattr(metrics, "items") else ():
-        if hasattr(description, "keys"):
-            odd = [
-                _unknown(key, DESCRIPTION_KEYS) for key in _foreign(description, DESCRIPTION_KEYS)
-            ]
-            if (kind := description.get("kind", "gauge")) not in KINDS:
-                odd.append(Fault("S-26", f"kind {short(kind)} is taken for a gauge"))
-            found += [Fault(fault.clause, f"metric {metric!r}: {fault}") for fault in odd]
-    return found
-
-
-def _foreign(mapping: Mapping[Any, Any], known: Iterable[str]) -> list[Any]:
-    return [key for key in mapping if key not in known and "." not in str(key)]
-
-
-def _unknown(key: object, known: Iterable[str]) -> Fault:
-    from difflib import get_close_matches
-
-    near = get_close_matches(str(key), list(known), 1)
-    hint = f" (did you mean {near[0]!r}?)" if near else ""
-    return Fault("S-02", f"unknown key {key!r}{hint} is ignored")
-
-
 def _read_name(name: object, faults: list[Fault], *, reserved: bool) -> str:
     if name is None:
         faults.append(Fault("S-01", "'name' is missing: give the metric source a name"))
     elif not is_name(name):
         faults.append(Fault("S-03", f"'name' {short(name)} is not a name: use {GRAMMAR}"))
     elif isinstance(name, str) and is_reserved(name) and not reserved:
-        sentence = f"'name' {name!r} is reserved: {RESERVED!r} is a consumer's own account"
+        sentence = f"'name' {name!r} is reserved: {RESERVED!r} is for consumers' own metrics"
         faults.append(Fault("S-05", sentence))
     elif isinstance(name, str) and len(name) >= MAX_NAME:
         sentence = f"'name' has {len(name)} characters: a full name has at most {MAX_NAME}"
         faults.append(Fault("S-04", sentence))
-    return exact(name) if isinstance(name, str) else ""
+    return plain_str(name) if isinstance(name, str) else ""
 
 
 def _check_calls(sampler: Mapping[str, Any], faults: list[Fault]) -> None:
@@ -196,33 +169,33 @@ def _read_constant_labels(labels: Any, faults: list[Fault]) -> dict[str, str]:
         if not is_name(key) or len(key) > MAX_NAME or key == OVERFLOW:
             faults.append(Fault("S-03", f"label {short(key)} is not a label name: use {GRAMMAR}"))
         elif (text := label_text(value)) is None:
-            sentence = f"{short(value)} is no text of up to {MAX_LABEL_VALUE} characters"
+            sentence = f"{short(value)} is not text of up to {MAX_LABEL_VALUE} characters"
             faults.append(Fault("S-23", f"label {key!r}: {sentence}"))
         elif text:
-            read[exact(key)] = text
+            read[plain_str(key)] = text
     return read
 
 
 class Bounded(dict[str, object]):
-    """A sampler's mapping, of one that bounds itself: no consumer has to cut it."""
+    """The mapping of a sampler that bounds its own samples, so that consumers do not cut them."""
 
     __slots__ = ()
 
 
 class FixedLabels(dict[str, str]):
-    """Labels that nobody changes: they may be kept, and are known again by identity."""
+    """Labels that never change: they may be kept, and compared by identity."""
 
     __slots__ = ()
 
 
 def label_text(value: object) -> str | None:
-    """Return a label value as text, or None when it is none (S: Names)."""
+    """Return a label value as text, or None if it is not a label value (PEP: Names)."""
     if isinstance(value, int):
         number = int.__int__(value)
         return str(number) if -(2**63) <= number < 2**63 else None
     if not isinstance(value, str):
         return None
-    text = exact(value)
+    text = plain_str(value)
     return text if len(text) <= MAX_LABEL_VALUE and _is_text(text) else None
 
 
@@ -253,7 +226,7 @@ def _read_metrics(sampler: str, metrics: Any, faults: list[Fault]) -> dict[str, 
             sentence = f"expected a mapping, got {short(description)}"
             faults.append(Fault("S-26", f"metric {metric!r}: {sentence}"))
         else:
-            read[exact(metric)] = _read_description(metric, description, faults)
+            read[plain_str(metric)] = _read_description(metric, description, faults)
     return read
 
 
@@ -265,8 +238,8 @@ def _read_description(
 
     def text(key: str) -> str:
         value = description.get(key, "")
-        if isinstance(value, str) and _is_text(exact(value)):
-            return exact(value)
+        if isinstance(value, str) and _is_text(plain_str(value)):
+            return plain_str(value)
         fault("S-27", f"{key!r} must be text, got {short(value)}")
         return ""
 
@@ -287,18 +260,18 @@ def _read_description(
         scope = "process"
     merge = description.get("merge")
     if merge is not None and kind != "gauge":
-        fault("S-29", f"'merge' is for gauges only: a {exact(kind)} always adds")
+        fault("S-29", f"'merge' is for gauges only: a {plain_str(kind)} always adds")
         merge = None
     elif merge is not None and (not isinstance(merge, str) or merge not in MERGES):
         fault("S-29", f"'merge' must be one of {', '.join(MERGES)}, got {short(merge)}")
         merge = None
     return Description(
-        exact(kind),
+        plain_str(kind),
         text("unit"),
         text("help"),
         labels,
-        exact(scope),
-        merge and exact(merge),
+        plain_str(scope),
+        merge and plain_str(merge),
     )
 
 
@@ -306,11 +279,11 @@ def _read_label_names(names: Any) -> tuple[str, ...] | None:
     if isinstance(names, str | bytes | type) or not hasattr(names, "__iter__"):
         return None
     read = tuple(names)
-    return tuple(map(exact, read)) if all(map(is_name, read)) else None
+    return tuple(map(plain_str, read)) if all(map(is_name, read)) else None
 
 
 def is_number(value: object) -> bool:
-    """Tell whether ``value`` is a finite number such as seconds; a bool is none."""
+    """Tell whether ``value`` is a number within ±2**63; a bool is not."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**63
 
 
@@ -318,18 +291,18 @@ def _is_mapping(value: object) -> bool:
     return not isinstance(value, type) and hasattr(value, "get") and hasattr(value, "items")
 
 
-def kind(value: object) -> str:
-    """Return the name of an object's class, whatever that says of itself."""
+def class_name(value: object) -> str:
+    """Return the name of an object's class, without running code of the class."""
     name: str = type.__dict__["__name__"].__get__(type(value))
     return name
 
 
 def short(value: object) -> str:
-    """Show a foreign object in at most 60 characters, whatever its ``__repr__`` does."""
+    """Return a foreign object's ``repr`` in at most 60 characters, even if that raises."""
     try:
-        text = exact(repr(value))
+        text = plain_str(repr(value))
     except BaseException as error:  # an author's own __repr__
-        if not foreign(error):
+        if not is_foreign(error):
             raise
-        text = f"<{kind(value)}>"
+        text = f"<{class_name(value)}>"
     return text if len(text) <= 60 else text[:57] + "..."

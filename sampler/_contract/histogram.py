@@ -2,8 +2,8 @@
 
 A histogram is cumulative twice: its counts only grow with time, and each bucket counts every
 observation up to and including its upper bound. Bounds are finite; ``count`` is the count
-at infinity. A bound that does not matter may be missing: the count there is known when its
-neighbours agree (below the first bound: 0; above the last: ``count``), otherwise unknown.
+at infinity. A bound may be missing: the count there is known if its neighbours have the same count
+(below the first bound: 0; above the last: ``count``), otherwise it is unknown.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ else:
 class HistogramValue(_Mapping):
     """An immutable, checked histogram, and the mapping that a sampler yields for it.
 
-    It is a ``Mapping`` by registration: what inherits from one is slow to tell from a number.
+    It is registered as a ``Mapping`` and does not inherit from it: ``isinstance`` stays fast.
 
     Attributes:
         count: number of observations.
@@ -32,7 +32,7 @@ class HistogramValue(_Mapping):
         buckets: ``(upper, cumulative count)`` pairs, uppers finite and rising.
         scale: base-2 exponential scale of the bounds, if they follow one.
         zero_threshold: width of the zero bucket, if there is one.
-        lineage: readings that share one were taken one after the other, without a reset.
+        lineage: readings that share this object were taken in turn, without a reset between.
     """
 
     __slots__ = ("buckets", "count", "lineage", "scale", "sum", "zero_threshold")
@@ -80,15 +80,15 @@ class HistogramValue(_Mapping):
         values = Mapping.values
 
     def at(self, bound: float) -> int | None:
-        """Count the observations up to ``bound``; None when its neighbours disagree."""
+        """Return the count of observations up to ``bound``; None if it is not known."""
         known = self.resampled((bound,)).buckets
         return known[0][1] if known else None
 
     def resampled(self, bounds: Sequence[float]) -> HistogramValue:
-        """Return the same observations at other bounds, those that are known here.
+        """Return the same observations at other bounds, where the counts are known.
 
         Args:
-            bounds: rising upper bounds. Those of a coarser exponential scale are all known.
+            bounds: rising upper bounds. At those of a coarser exponential scale all are known.
         """
         buckets, size = self.buckets, len(self.buckets)
         known: list[tuple[float, int]] = []
@@ -103,9 +103,9 @@ class HistogramValue(_Mapping):
         return HistogramValue(self.count, self.sum, tuple(known))
 
     def fell_since(self, before: HistogramValue) -> bool:
-        """Tell whether this cannot be a later reading of ``before``: a reset.
+        """Tell whether there was a reset: this cannot be a later reading of ``before``.
 
-        Observations never leave any of the ranges that both have.
+        Without one, the count never falls in any range between bounds that both have.
         """
         if self is before or (self.lineage is not None and self.lineage is before.lineage):
             return False
@@ -148,12 +148,12 @@ class HistogramValue(_Mapping):
 
 
 def merge(one: HistogramValue, other: HistogramValue) -> HistogramValue:
-    """Add two histograms of distinct observations, keeping the bounds known in both."""
+    """Add two histograms of different observations, at the bounds known in both."""
     return _combine(one, other, add, add)
 
 
 def difference(later: HistogramValue, earlier: HistogramValue) -> HistogramValue:
-    """Return what ``later`` observed since ``earlier``, keeping the bounds known in both.
+    """Return what ``later`` observed since ``earlier``, at the bounds known in both.
 
     Both must be readings of one series without a reset between them.
     """
@@ -161,7 +161,7 @@ def difference(later: HistogramValue, earlier: HistogramValue) -> HistogramValue
 
 
 def _grown(later: HistogramValue, earlier: HistogramValue) -> list[int]:
-    """Return by how much the counts grew, at the bounds known in both."""
+    """Return by how much each cumulative count grew, at the bounds known in both."""
     if _same_bounds(later, earlier):
         pairs = zip(later.buckets, earlier.buckets, strict=True)
         return [count - before for (_, count), (_, before) in pairs]

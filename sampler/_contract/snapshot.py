@@ -1,6 +1,6 @@
 """What one pull by one consumer produced: snapshot, blocks, series.
 
-Beyond the Collector every value is an ``int`` in ±2**63, a finite ``float`` or a
+Every value that a Collector returns is an ``int`` in ±2**63, a finite ``float`` or a
 :class:`~sampler.HistogramValue`; nothing in a snapshot refers to an author's object.
 """
 
@@ -48,7 +48,7 @@ class Series:
         help: one sentence, or ``""``.
         scope: ``interpreter``, ``process``, ``server`` or ``host``.
         merge: ``sum``, ``max``, ``min`` or None (gauges only).
-        start: epoch seconds at which the cumulative value was zero; None when unknown.
+        start: epoch seconds at which the cumulative value was zero; None if unknown.
         cumulative: True for counters and histograms.
     """
 
@@ -109,14 +109,14 @@ class Block:
         time: float,
         entries: int | None = None,
     ) -> None:
-        """Make one.
+        """Make a block.
 
         Args:
             sampler: the sampler's name.
-            series: what was read.
-            values: aligned with it.
+            series: the series.
+            values: aligned with ``series``.
             time: epoch seconds.
-            entries: how many values are there; default: counted.
+            entries: how many of the values are not ABSENT; default: they are counted.
         """
         self.sampler: str = sampler
         self.series: tuple[Series, ...] = series
@@ -169,7 +169,7 @@ class Snapshot:
         start: epoch seconds at which the consumer began.
         identity: who measured (``service``, ``host``, ``instance``, ``pid``, ``start``, ``role``).
         failures: samplers that contributed nothing.
-        interval: seconds between this consumer's pulls; None when there is no rhythm.
+        interval: seconds between this consumer's pulls; None if they are not regular.
     """
 
     __slots__ = ("blocks", "failures", "identity", "interval", "start", "time")

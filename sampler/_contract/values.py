@@ -5,12 +5,11 @@ from __future__ import annotations
 from itertools import islice
 from operator import index
 
-from sampler._contract.declaration import kind as kind_of
-from sampler._contract.declaration import short
+from sampler._contract.declaration import class_name, short
 from sampler._contract.histogram import HistogramValue, difference, merge
 from sampler._contract.names import MAX_BUCKETS
 from sampler._contract.snapshot import ABSENT
-from sampler._runtime.abandoned import foreign
+from sampler._runtime.abandoned import is_foreign
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 _INFINITE = float("inf")
 _NO_NUMBERS = (str, bytes, bytearray, complex)
 _NO_KINDS = ("c", "m", "M", "O", "S", "T", "U")
-"""Of numpy's types: complex, times, objects, texts."""
+"""Kinds of numpy's types: complex numbers, times, objects, texts."""
 
 
 class RefusedSample(Exception):
@@ -30,7 +29,7 @@ class RefusedSample(Exception):
 
     Attributes:
         reason: one word for the ``refused`` counter.
-        message: what was wrong with it.
+        message: what was wrong with the sample.
         clause: the PEP's clause that it breaks.
     """
 
@@ -41,8 +40,8 @@ class RefusedSample(Exception):
         self.message = message
 
 
-class Lost:
-    """What stands for the surplus of a gauge, which nobody can add up.
+class RefusedRecordings:
+    """Stands for the surplus of a gauge: its values cannot be added, so they were refused.
 
     Attributes:
         recordings: how many were refused so far.
@@ -54,27 +53,27 @@ class Lost:
         self.recordings: int = recordings
 
 
-def plain(value: Any, series: Series) -> Value | Absent:
-    """Turn a value into a plain one of the series' kind (S: Values).
+def plain_value(value: Any, series: Series) -> Value | Absent:
+    """Turn a value into a plain one of the series' kind (PEP: Values).
 
     Returns:
         :data:`ABSENT` for ``None`` and NaN: nothing to report.
 
     Raises:
-        Refused: with the reason ``type``, ``not_finite``, ``out_of_range``, ``negative``,
+        RefusedSample: with the reason ``type``, ``not_finite``, ``out_of_range``, ``negative``,
             ``histogram`` or ``too_many_buckets``.
     """
     if series.kind == "histogram":
         silent = value is None or (isinstance(value, float) and value != value)  # noqa: PLR0124
         return ABSENT if silent else _histogram(value, series)
-    read = number(value, series)
+    read = plain_number(value, series)
     if series.kind == "counter" and read is not ABSENT and read < 0:  # type: ignore[operator]
         raise RefusedSample("S-20", "negative", f"{series}: a counter cannot be {read}")
     return read
 
 
-def number(value: Any, series: Series) -> int | float | Absent:
-    """Turn a value into an ``int`` in ±2**63 or a finite ``float``; see :func:`plain`."""
+def plain_number(value: Any, series: Series) -> int | float | Absent:
+    """Turn a value into an ``int`` in ±2**63 or a finite ``float``; see :func:`plain_value`."""
     if value is None:
         return ABSENT
     kind = type(value)
@@ -93,10 +92,10 @@ def number(value: Any, series: Series) -> int | float | Absent:
     return float(value)
 
 
-def table(mapping: Any, most: int) -> dict[Any, Any]:
-    """Copy an author's mapping, of which ``most`` keys are taken: one more tells that it has more.
+def copy_mapping(mapping: Any, most: int) -> dict[Any, Any]:
+    """Copy at most ``most + 1`` keys of an author's mapping: the last shows that it has too many.
 
-    Nothing else is asked of one that may have keys without end.
+    Only its keys and items are asked for: a foreign mapping may be endless.
     """
     if isinstance(mapping, dict) and type(mapping).__iter__ is dict.__iter__:
         if dict.__len__(mapping) <= most:
@@ -109,11 +108,11 @@ def _clause(series: Series) -> str:
     return "S-21" if series.kind == "histogram" else "S-19"
 
 
-def real(value: Any) -> int | float | None:
-    """Return a number as a plain one, and None for what is none. Runs foreign code.
+def number_or_none(value: Any) -> int | float | None:
+    """Return a number as a plain one, or None if it is not a number. Runs foreign code.
 
-    Complex numbers, texts, times and arrays are none, though some of them convert: numpy's complex
-    numbers lose their imaginary part, its texts are parsed, its times lose their unit.
+    Complex numbers, texts, times and arrays are not numbers, though some of them convert: numpy's
+    complex numbers lose their imaginary part, its texts are parsed, its times lose their unit.
     """
     cls = type(value)
     if issubclass(cls, _NO_NUMBERS):
@@ -132,19 +131,31 @@ def real(value: Any) -> int | float | None:
     return float(value) if convertible else None
 
 
+def required_number(value: Any) -> int | float:
+    """Return what counts as a number as a plain one, so that adding it is exact.
+
+    Raises:
+        TypeError: it is not a number.
+    """
+    plain = number_or_none(value)
+    if plain is None:
+        raise TypeError(f"expected a number, got {short(value)}")
+    return plain
+
+
 def _converted(value: Any, series: Series) -> int | float:
     try:
-        converted = real(value)
+        converted = number_or_none(value)
     except BaseException as error:
-        if not foreign(error):
+        if not is_foreign(error):
             raise
         raise RefusedSample(
-            _clause(series), "type", f"{series}: {kind_of(value)} fails: {short(error)}"
+            _clause(series), "type", f"{series}: {class_name(value)} fails: {short(error)}"
         ) from None
     if converted is not None:
         return converted
-    raised = issubclass(type(value), BaseException)  # by a gauge's function
-    got = short(value) if raised else kind_of(value)
+    raised = issubclass(type(value), BaseException)  # raised by a gauge's function
+    got = short(value) if raised else class_name(value)
     raise RefusedSample(_clause(series), "type", f"{series}: expected a number, got {got}")
 
 
@@ -156,25 +167,25 @@ def _histogram(value: Any, series: Series) -> HistogramValue:
         return value
     if not hasattr(value, "get"):
         raise RefusedSample(
-            _clause(series), "type", f"{series}: expected a histogram, got {kind_of(value)}"
+            _clause(series), "type", f"{series}: expected a histogram, got {class_name(value)}"
         )
-    count = number(value.get("count"), series)
+    count = plain_number(value.get("count"), series)
     if not isinstance(count, int) or count < 0:
         raise torn("'count' must be an integer of at least 0")
-    total = number(value.get("sum"), series)
+    total = plain_number(value.get("sum"), series)
     pairs = value.get("buckets") or {}
     if not hasattr(pairs, "keys"):
         raise torn("'buckets' must map upper bounds to cumulative counts")
-    read = table(pairs, MAX_BUCKETS + 1)  # infinity may be among them
+    read = copy_mapping(pairs, MAX_BUCKETS + 1)  # infinity may be among them
     if len(read) - (_INFINITE in read) > MAX_BUCKETS:
         raise RefusedSample(
             "C-14", "too_many_buckets", f"{series} has more than {MAX_BUCKETS} buckets"
         )
     buckets = []
     for upper, cumulative in read.items():
-        bound, at = _bound(upper, series), number(cumulative, series)
+        bound, at = _bound(upper, series), plain_number(cumulative, series)
         if not isinstance(at, int):
-            raise torn(f"the count at {short(upper)} is no integer")
+            raise torn(f"the count at {short(upper)} is not an integer")
         if bound == _INFINITE:
             if at != count:
                 raise torn("the count at infinity is not 'count'")
@@ -201,7 +212,7 @@ def _histogram(value: Any, series: Series) -> HistogramValue:
 def _bound(upper: Any, series: Series) -> float:
     bound = upper if type(upper) is float else float(_converted(upper, series))
     if bound != bound or bound == -_INFINITE:  # noqa: PLR0124 - NaN
-        raise RefusedSample("S-21", "histogram", f"{series}: {bound} is no upper bound")
+        raise RefusedSample("S-21", "histogram", f"{series}: {bound} is not an upper bound")
     return bound + 0.0  # -0.0 and 0.0 are one bound
 
 
@@ -220,16 +231,16 @@ def subtract(later: Value, earlier: Value) -> Value:
 
 
 def fell(later: Value, earlier: Value) -> bool:
-    """Tell whether ``later`` cannot follow ``earlier`` without a reset."""
+    """Tell whether there was a reset between ``earlier`` and ``later``."""
     if not isinstance(later, HistogramValue):
         return later < earlier  # type: ignore[operator]
     return later.fell_since(_is_histogram(earlier))
 
 
-def fits(value: Value) -> bool:
-    """Tell whether a sum of values is still one that a snapshot may hold."""
+def in_range(value: Value) -> bool:
+    """Tell whether a sum of values is still in the range of a snapshot's values."""
     if isinstance(value, HistogramValue):
-        return value.count < 2**63 and (value.sum is None or fits(value.sum))
+        return value.count < 2**63 and (value.sum is None or in_range(value.sum))
     if isinstance(value, int):
         return -(2**63) <= value < 2**63
     return value - value == 0.0

@@ -1,7 +1,7 @@
-"""Counting where the interpreter has no lock of its own: one lock for all, chosen at import.
+"""Counting where the interpreter has no lock of its own: one lock for all instruments.
 
-It is re-entrant, because a signal handler may count while its own thread does. Nothing is called
-while it is held but the method itself. The tests of the contract pass on a free-threaded 3.13
+It is re-entrant, because a signal handler may count while its own thread does. While it is held,
+only the method itself runs. The tests of the contract pass on a free-threaded 3.13
 (docs/free-threading.md).
 """
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from typing import Any
 
 NEEDED = not getattr(sys, "_is_gil_enabled", lambda: True)()
-"""True on interpreters that run threads at the same time."""
+"""True on interpreters that run threads in parallel."""
 
 _lock = RLock()
 
 
 def guard(*kinds: type) -> None:
-    """Let the methods that change or read a value take turns."""
+    """Make the methods that change or read a value hold the lock."""
     for kind in kinds:
         for name in ("inc", "set", "observe", "read", "restart"):
             method = vars(kind).get(name)

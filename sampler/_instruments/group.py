@@ -1,18 +1,21 @@
 """Instruments: a named group of counters, gauges and histograms that is itself a sampler.
 
-One plain mapping is registered when the group is made; its metrics are declared as they come.
+One plain mapping is registered when the group is made; metrics are declared as they are made.
 """
 
 from __future__ import annotations
 
 import time
+from _weakref import ref  # weakref, without all of weakref
 from itertools import chain
 from math import isfinite
 
 from sampler._contract.declaration import Bounded, short
 from sampler._contract.names import MAX_BUCKETS, OVERFLOW, is_name
+from sampler._instruments.counter import Counter
 from sampler._instruments.free_threading import renew_lock
-from sampler._instruments.instruments import Counter, Gauge, Histogram
+from sampler._instruments.gauge import Gauge
+from sampler._instruments.histogram import Histogram
 from sampler._instruments.labelled import (
     MAX_CHILDREN,
     Labelled,
@@ -20,15 +23,18 @@ from sampler._instruments.labelled import (
     LabelledGauge,
     LabelledHistogram,
 )
+from sampler._runtime.fork import in_child
 from sampler._runtime.typing_stubs import overload
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from typing import Any, TypeAlias, TypeVar
-    from weakref import WeakSet
+    from typing import Any, Literal, TypeAlias, TypeVar
 
     from sampler._registry.registry import Registration, Registry
+    from sampler.types import Merge, Scope
+
+    OptionalScope: TypeAlias = Scope | Literal[""]
 
     Instrument: TypeAlias = Counter | Gauge | Histogram | Labelled[Any]
     Made = TypeVar("Made", bound=Instrument)
@@ -41,16 +47,16 @@ class Instruments:
         name: the sampler's name.
         registry: where; default: the default registry.
         max_children: sets of label values that each of its instruments holds, unless the
-            instrument says otherwise; what is recorded for others is labelled
-            ``overflow="true"``, of a gauge it is refused and counted.
+            instrument sets another bound; what is recorded for others is labelled
+            ``overflow="true"``; a gauge refuses and counts it.
 
     Attributes:
-        registration: how it is published; discovery finds a group by it.
+        registration: its registration, by which discovery recognises a group.
 
     Raises:
-        InvalidSampler: the name is none.
-        SamplerConflict: it is taken.
-        ValueError: ``max_children`` is no count.
+        InvalidSampler: ``name`` is not a sampler name.
+        SamplerConflict: another sampler has that name.
+        ValueError: ``max_children`` is not an integer of at least 1.
     """
 
     def __init__(
@@ -70,7 +76,7 @@ class Instruments:
 
     @overload
     def counter(
-        self, name: str, *, help: str = "", unit: str = "", scope: str = ""
+        self, name: str, *, help: str = "", unit: str = "", scope: OptionalScope = ""
     ) -> Counter: ...
     @overload
     def counter(
@@ -80,7 +86,7 @@ class Instruments:
         labels: Iterable[str],
         help: str = "",
         unit: str = "",
-        scope: str = "",
+        scope: OptionalScope = "",
         max_children: int | None = None,
     ) -> LabelledCounter: ...
     def counter(
@@ -89,23 +95,24 @@ class Instruments:
         *,
         help: str = "",
         unit: str = "",
-        scope: str = "",
+        scope: OptionalScope = "",
         labels: Iterable[str] = (),
         max_children: int | None = None,
     ) -> Counter | LabelledCounter:
-        """Return the counter ``name``, a new one or the one made alike before.
+        """Return the counter ``name``: a new one, or the one made before with the same arguments.
 
         Args:
             name: the metric's name.
             help: one sentence.
             unit: UCUM code.
             scope: ``interpreter``, ``process``, ``server`` or ``host``; default: ``process``.
-            labels: label names; with them it makes a counter for each set of label values.
-            max_children: how many of them, at most; default: what the group says.
+            labels: label names; with them there is a counter for each set of label values.
+            max_children: how many of them, at most; default: the group's bound.
 
         Raises:
-            InvalidSampler: a name that is none, or another scope.
-            ValueError: ``name`` is another instrument already; or ``max_children`` is no count.
+            InvalidSampler: ``name`` is not a metric name, or ``scope`` is not one of these.
+            ValueError: ``name`` exists and was made otherwise; or ``max_children`` is not an
+                integer of at least 1.
         """
         names, most = _names(labels), self._most(max_children)
         made = LabelledCounter(names, Counter, most) if names else Counter()
@@ -119,8 +126,8 @@ class Instruments:
         *,
         help: str = "",
         unit: str = "",
-        scope: str = "",
-        merge: str | None = None,
+        scope: OptionalScope = "",
+        merge: Merge | None = None,
     ) -> Gauge: ...
     @overload
     def gauge(
@@ -130,8 +137,8 @@ class Instruments:
         labels: Iterable[str],
         help: str = "",
         unit: str = "",
-        scope: str = "",
-        merge: str | None = None,
+        scope: OptionalScope = "",
+        merge: Merge | None = None,
         max_children: int | None = None,
     ) -> LabelledGauge: ...
     def gauge(
@@ -140,9 +147,9 @@ class Instruments:
         *,
         help: str = "",
         unit: str = "",
-        scope: str = "",
+        scope: OptionalScope = "",
         labels: Iterable[str] = (),
-        merge: str | None = None,
+        merge: Merge | None = None,
         max_children: int | None = None,
     ) -> Gauge | LabelledGauge:
         """Return the gauge ``name``; see :meth:`counter`.
@@ -161,7 +168,7 @@ class Instruments:
         *,
         help: str = "",
         unit: str = "",
-        scope: str = "",
+        scope: OptionalScope = "",
         buckets: Iterable[float] | None = None,
     ) -> Histogram: ...
     @overload
@@ -172,7 +179,7 @@ class Instruments:
         labels: Iterable[str],
         help: str = "",
         unit: str = "",
-        scope: str = "",
+        scope: OptionalScope = "",
         buckets: Iterable[float] | None = None,
         max_children: int | None = None,
     ) -> LabelledHistogram: ...
@@ -182,7 +189,7 @@ class Instruments:
         *,
         help: str = "",
         unit: str = "",
-        scope: str = "",
+        scope: OptionalScope = "",
         labels: Iterable[str] = (),
         buckets: Iterable[float] | None = None,
         max_children: int | None = None,
@@ -193,16 +200,15 @@ class Instruments:
             name: the metric's name.
             help: one sentence.
             unit: UCUM code; ``s`` for a timer.
-            scope: as of a counter.
-            labels: label names.
+            scope: as for a counter.
+            labels: label names, as for a counter.
             buckets: upper bounds; default: exponential ones, eight for each power of two, so that
                 quantiles are within 9.1 %.
-            max_children: as of a counter.
+            max_children: as for a counter.
 
         Raises:
-            InvalidSampler: a name that is none, or another scope.
-            ValueError: ``name`` is another instrument already; bounds are not finite and rising,
-                or more than a consumer takes.
+            InvalidSampler: as for a counter.
+            ValueError: as for a counter; or bounds are not finite and rising, or are too many.
         """
         names, most = _names(labels), self._most(max_children)
         bounds = None if buckets is None else tuple(float(bound) for bound in buckets)
@@ -221,7 +227,7 @@ class Instruments:
         return self._get(made, name, names, max_children, bounds, **described)
 
     def unregister(self) -> None:
-        """Withdraw the group; its instruments go on counting for nobody."""
+        """Withdraw the group; its instruments go on counting, and nobody reads them."""
         self.registration.unregister()
 
     def _most(self, max_children: int | None) -> int:
@@ -262,10 +268,10 @@ class Instruments:
     def _restart(self) -> None:
         self._start = time.time()
         for instrument, _ in list(self._instruments.values()):
-            for cell in (
+            for child in (
                 instrument.children() if isinstance(instrument, Labelled) else (instrument,)
             ):
-                cell.restart()
+                child.restart()
 
 
 def _names(labels: Iterable[str]) -> tuple[str, ...]:
@@ -273,7 +279,7 @@ def _names(labels: Iterable[str]) -> tuple[str, ...]:
     if isinstance(labels, str) or not all(map(is_name, names)) or len(set(names)) < len(names):
         raise ValueError(f"labels must be distinct label names in a tuple, got {short(labels)}")
     if OVERFLOW in names:
-        raise ValueError(f"the label {OVERFLOW!r} marks what there is no room for: rename yours")
+        raise ValueError(f"the label {OVERFLOW!r} is reserved for the surplus: rename yours")
     return names
 
 
@@ -283,23 +289,21 @@ def _count(max_children: int) -> int:
     return max_children
 
 
-_groups: WeakSet[Instruments] | None = None
+_groups: set[ref[Instruments]] = set()
+_forks_watched = False
 
 
 def _remember(group: Instruments) -> None:
-    """Let a forked child start the group at zero: what the parent counted is the parent's."""
-    global _groups  # noqa: PLW0603 - weakref is loaded when it is first needed
-    if _groups is None:
-        from weakref import WeakSet
-
-        from sampler._runtime.fork import in_child
-
-        _groups = WeakSet()
+    """Have a forked child start the group at zero: what was counted belongs to the parent."""
+    global _forks_watched  # noqa: PLW0603
+    if not _forks_watched:
+        _forks_watched = True
         in_child(_restart_all)
-    _groups.add(group)
+    _groups.add(ref(group, _groups.discard))
 
 
 def _restart_all() -> None:
     renew_lock()
-    for group in list(_groups or ()):
-        group._restart()  # noqa: SLF001
+    for each in tuple(_groups):
+        if (group := each()) is not None:
+            group._restart()  # noqa: SLF001

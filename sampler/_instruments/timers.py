@@ -1,4 +1,4 @@
-"""What surrounds a block or a function: timers, calls in progress, exceptions."""
+"""Measures of a block or a function: how long it takes, calls in progress, exceptions."""
 
 from __future__ import annotations
 
@@ -8,18 +8,42 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
-    from typing import Any, ParamSpec, Self, TypeVar
-
-    from sampler._instruments.instruments import Counter, Gauge, Histogram
+    from typing import Any, ParamSpec, Protocol, Self, TypeVar
 
     P = ParamSpec("P")
     R = TypeVar("R")
+
+    class CountsUp(Protocol):
+        """What counts exceptions: a counter."""
+
+        def inc(self) -> None:
+            """Add 1."""
+            ...
+
+    class CountsBothWays(CountsUp, Protocol):
+        """What counts calls in progress: a gauge."""
+
+        def dec(self) -> None:
+            """Subtract 1."""
+            ...
+
+    class Observes(Protocol):
+        """What a timer records to: a histogram."""
+
+        def observe(self, value: float) -> None:
+            """Count an observation."""
+            ...
+
+        def time(self) -> Timer:
+            """Return another timer."""
+            ...
+
 
 _COROUTINE = 0x80
 """``inspect.CO_COROUTINE``: the flag of an ``async def``."""
 
 
-class Around:
+class Measured:
     """A context manager for a block; a decorator for a function or a coroutine function."""
 
     __slots__ = ()
@@ -35,27 +59,27 @@ class Around:
     ) -> None:
         raise NotImplementedError
 
-    def again(self) -> Around:
-        """Return another one for the next call: calls may overlap."""
+    def for_next_call(self) -> Measured:
+        """Return the one that surrounds the next call; calls may overlap."""
         raise NotImplementedError
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
         """Return ``function`` with each of its calls surrounded."""
         from functools import wraps
 
-        again = self.again
+        surrounding = self.for_next_call
         if _is_coroutine_function(function):
 
             @wraps(function)
             async def surrounded(*args: P.args, **kwargs: P.kwargs) -> Any:
-                with again():
+                with surrounding():
                     return await function(*args, **kwargs)  # type: ignore[misc]
 
             return surrounded  # type: ignore[return-value]
 
         @wraps(function)
         def called(*args: P.args, **kwargs: P.kwargs) -> R:
-            with again():
+            with surrounding():
                 return function(*args, **kwargs)
 
         return called
@@ -66,13 +90,13 @@ def _is_coroutine_function(function: Any) -> bool:
     return code is not None and bool(code.co_flags & _COROUTINE)
 
 
-class Timer(Around):
-    """Observes durations in seconds; :meth:`Histogram.time` makes it."""
+class Timer(Measured):
+    """Observes durations in seconds; made by :meth:`Histogram.time`."""
 
     __slots__ = ("_began", "_histogram")
 
     _began: float
-    _histogram: Histogram
+    _histogram: Observes
 
     def __enter__(self) -> Self:
         self._began = perf_counter()
@@ -86,8 +110,8 @@ class Timer(Around):
     ) -> None:
         self._histogram.observe(perf_counter() - self._began)
 
-    def again(self) -> Timer:
-        """Return another one."""
+    def for_next_call(self) -> Timer:
+        """Return another timer."""
         return self._histogram.time()
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
@@ -109,12 +133,12 @@ class Timer(Around):
         return timed
 
 
-class InProgress(Around):
-    """Adds 1 to a gauge while it lasts."""
+class InProgress(Measured):
+    """Adds 1 to a gauge while a block or a call lasts."""
 
     __slots__ = ("_gauge",)
 
-    def __init__(self, gauge: Gauge) -> None:
+    def __init__(self, gauge: CountsBothWays) -> None:
         self._gauge = gauge
 
     def __enter__(self) -> Self:
@@ -129,18 +153,18 @@ class InProgress(Around):
     ) -> None:
         self._gauge.dec()
 
-    def again(self) -> Self:
-        """Return itself: it keeps nothing."""
+    def for_next_call(self) -> Self:
+        """Return itself: it has no state."""
         return self
 
 
-class Exceptions(Around):
-    """Counts what is raised, and lets it go on."""
+class ExceptionCounter(Measured):
+    """Counts exceptions, and lets them pass."""
 
     __slots__ = ("_counter", "_kinds")
 
     def __init__(
-        self, counter: Counter, kinds: type[BaseException] | tuple[type[BaseException], ...]
+        self, counter: CountsUp, kinds: type[BaseException] | tuple[type[BaseException], ...]
     ) -> None:
         self._counter = counter
         self._kinds = kinds
@@ -157,6 +181,6 @@ class Exceptions(Around):
         if isinstance(error, self._kinds):
             self._counter.inc()
 
-    def again(self) -> Self:
-        """Return itself: it keeps nothing."""
+    def for_next_call(self) -> Self:
+        """Return itself: it has no state."""
         return self

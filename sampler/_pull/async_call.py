@@ -1,24 +1,44 @@
-"""``async def`` samplers: scheduled on the loop they belong to, and waited for on the worker."""
+"""``async def`` samplers: scheduled on the loop they belong to, and waited for on the worker.
+
+:mod:`asyncio` is not imported here before a program has done so: it is heavy.
+"""
 
 from __future__ import annotations
 
-import asyncio
+import sys
 from typing import TYPE_CHECKING, Any
 
-from sampler._pull.source import Overdue
-from sampler._registry.shared_read import copied, iterable
-from sampler._runtime.threads import Event
+from sampler._registry.shared_read import checked_iterable, copy_samples
+from sampler._runtime.waiting import Event
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable
+
+
+class Overdue(Exception):
+    """An async sampler did not end in time, and was cancelled."""
+
+
+def is_async(samples: object) -> bool:
+    """Tell whether ``samples`` have to be awaited."""
+    return hasattr(samples, "__await__") or hasattr(samples, "__aiter__")
+
+
+def running_loop() -> object:
+    """Return the event loop that runs on this thread, or None."""
+    asyncio = sys.modules.get("asyncio")
+    # Another thread may be importing it just now: then nothing runs on it yet.
+    running = getattr(asyncio, "_get_running_loop", None)
+    return None if running is None else running()
 
 
 class Call:
     """One call of an async sampler.
 
     Args:
-        loop: the loop it belongs to, running.
-        given: what the sampler returned, closed at the end: it may never have begun.
+        loop: the running loop it belongs to.
+        given: what the sampler returned; it is closed at the end, as it may never have begun.
         work: what to await there.
 
     Attributes:
@@ -34,7 +54,7 @@ class Call:
 
     @property
     def over(self) -> bool:
-        """True once nothing of it runs any more; a loop that stopped runs nothing."""
+        """True once nothing of it runs any more; nothing runs on a stopped loop."""
         return self._ended.is_set() or not self._loop.is_running()
 
     def result(self, timeout: float) -> Any:
@@ -68,22 +88,24 @@ class Call:
 
     def _end(self, task: asyncio.Task[Any]) -> None:
         if not task.cancelled():
-            task.exception()  # somebody has seen it: nothing is logged for it
+            task.exception()  # marked as seen, so that asyncio logs nothing
         _discard(self._given)
         self._ended.set()
 
 
-def call(samples: Any, loop: Callable[[], Any] | None, limit: int, caller: object) -> Call:
-    """Return the call that gathers ``samples`` as a private copy, and whether it was cut.
+def call_to_gather(
+    samples: Any, loop: Callable[[], Any] | None, limit: int, caller: object
+) -> Call:
+    """Return a call whose result is a private copy of ``samples``, and whether it was cut.
 
     Args:
         samples: an awaitable of samples, or an async iterable of them.
         loop: the sampler's ``loop``.
         limit: samples to take, at most.
-        caller: the loop that waits for the pull, if one does.
+        caller: the loop that waits for this pull, or None.
 
     Raises:
-        TypeError: the sampler has no ``loop``, or that gives none.
+        TypeError: the sampler has no ``loop``, or it returns no event loop.
         RuntimeError: the loop is not running, or waits for this pull.
     """
     try:
@@ -96,8 +118,8 @@ def call(samples: Any, loop: Callable[[], Any] | None, limit: int, caller: objec
         raise
 
 
-def closing(work: Any, loop: Callable[[], Any] | None) -> Call:
-    """Return the call that awaits what an instance's ``close`` returned."""
+def call_to_close(work: Any, loop: Callable[[], Any] | None) -> Call:
+    """Return a call that awaits what an instance's ``close`` returned."""
     try:
         return Call(_running(loop), work, _awaited(work))
     except BaseException:
@@ -106,7 +128,7 @@ def closing(work: Any, loop: Callable[[], Any] | None) -> Call:
 
 
 def _discard(given: Any) -> None:
-    """Close a coroutine that was never awaited, which would say so at its end."""
+    """Close a coroutine that may never have been awaited: Python would warn about it."""
     if hasattr(given, "cr_frame"):
         given.close()
 
@@ -114,6 +136,8 @@ def _discard(given: Any) -> None:
 def _running(loop: Callable[[], Any] | None) -> asyncio.AbstractEventLoop:
     if loop is None:
         raise TypeError("an async sampler needs 'loop': a callable that returns its event loop")
+    import asyncio
+
     found = loop()
     if not isinstance(found, asyncio.AbstractEventLoop):
         raise TypeError(f"'loop' returned {type(found).__name__}, not an event loop")
@@ -126,14 +150,14 @@ async def _gathered(samples: Any, limit: int) -> tuple[list[Any], bool]:
     if hasattr(samples, "__await__"):
         samples = await samples
     if not hasattr(samples, "__aiter__"):
-        return copied(iterable(samples), limit)
+        return copy_samples(checked_iterable(samples), limit)
     kept: list[Any] = []
     async for item in samples:
         if len(kept) == limit:
             if (close := getattr(samples, "aclose", None)) is not None:
                 await close()
             return kept, True
-        kept += copied((item,), 1)[0]
+        kept += copy_samples((item,), 1)[0]
     return kept, False
 
 

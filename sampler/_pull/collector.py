@@ -1,4 +1,4 @@
-"""Rounds of pulls: every sampler of a registry, isolated from each other, into one snapshot."""
+"""Rounds of pulls: every sampler of a registry, isolated from the others, into one snapshot."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ import time
 from typing import TYPE_CHECKING
 
 from sampler._contract.snapshot import Failure, Snapshot
+from sampler._pull.async_call import Overdue, running_loop
 from sampler._pull.failure_log import report_failure, report_refused
 from sampler._pull.intake import Intake
-from sampler._pull.source import Overdue, Source, running_loop
+from sampler._pull.source import Source
+from sampler._pull.statistics import count_failure
 from sampler._registry import registry as registries
 from sampler._runtime import worker
-from sampler._runtime.abandoned import BUDGET
-from sampler._runtime.fork import moment
-from sampler._runtime.gil_yield import Turns
+from sampler._runtime.abandoned import MAX_ABANDONED
+from sampler._runtime.fork import forked_at
+from sampler._runtime.gil_yield import GiveWayTimer
 from sampler._runtime.log import log
-from sampler._runtime.threads import Condition
+from sampler._runtime.waiting import Condition
 from sampler.exceptions import CollectorBusy
 
 if TYPE_CHECKING:
@@ -26,13 +28,13 @@ if TYPE_CHECKING:
     from typing import Self
 
     from sampler._contract.snapshot import Block
-    from sampler._pull.source import Statistics
+    from sampler._pull.statistics import Statistics
     from sampler._registry.registry import Registration
-    from sampler._runtime.clock import Clock
+    from sampler.types import Clock
 
 
 class Collector:
-    """A consumer: pulls samplers, with baselines and instances of its own.
+    """A consumer: pulls samplers, and keeps baselines and instances of its own.
 
     A context manager that closes itself. ``collect`` may be called from any thread; calls that
     overlap share one pull.
@@ -40,16 +42,15 @@ class Collector:
     Args:
         registry: what is pulled, an iterable of registrations; default: the default registry.
         name: the consumer's name, told to factories.
-        interval: seconds between pulls, told to factories; None when there is no rhythm.
+        interval: seconds between pulls, told to factories; None if they are not regular.
         deadline: seconds each sampler has; default: the interval, at most 5.
-        reuse: seconds within which an instance's last block stands instead of a new read, so that
-            a window is never shorter than this.
-        max_samples: samples taken from one sampler in one pull; a group of instruments bounds
-            itself.
+        reuse: seconds for which an instance's last block is used again instead of a new read, so
+            that a window is never shorter than this.
+        max_samples: samples taken from one sampler in one pull; a group of instruments has bounds
+            of its own.
         max_series: series of one metric; the surplus is folded into ``overflow="true"``.
-        identity: who measures; travels in :attr:`Snapshot.identity`.
-        clock: what time it is: anything with ``time`` and ``monotonic``. Deadlines do not ask it.
-        forked: it takes over from a parent's consumer, in a forked child: it begins at the fork.
+        identity: who measures; it becomes :attr:`Snapshot.identity`.
+        clock: where the times of snapshots come from. Deadlines do not depend on it.
     """
 
     def __init__(
@@ -64,7 +65,6 @@ class Collector:
         max_series: int = 2_000,
         identity: Mapping[str, str] | None = None,
         clock: Clock = time,
-        forked: bool = False,
     ) -> None:
         self.name = name
         self._clock = clock
@@ -76,55 +76,56 @@ class Collector:
         self._max_series = max_series
         self._identity = dict(identity or {})
         self._closed = False
-        self._begin_forked() if forked else self._begin(clock.time(), None)
+        self._begin(clock.time(), None)
+
+    def _begin_at_fork(self) -> None:
+        """Become the consumer of a forked child: it begins at the fork, with nothing counted."""
+        fork = forked_at() or self._clock.time()
+        self._begin(fork, fork)
 
     def _begin(self, start: float, empty_at: float | None) -> None:
         """Become a new consumer of this process.
 
         Args:
             start: epoch seconds at which it begins.
-            empty_at: epoch seconds at which nothing had been counted, when that is known.
+            empty_at: epoch seconds at which nothing had been counted, if that is known.
         """
         self.start: float = start
-        self._rounds_at = empty_at
-        self._turn = Condition()
+        self._pulled_at = empty_at
+        self._changed = Condition()
         self._pulling = False
-        self._turns = 0
+        self._pulls_ended = 0
         self._last: Snapshot | None = None
         self._worker = worker.Worker(f"sampler-{self.name}")
         self._sources: dict[Registration, Source] = {}
         self._pid = os.getpid()
         self._identity = {**self._identity, "pid": str(self._pid)}
 
-    def _begin_forked(self) -> None:
-        fork = moment() or self._clock.time()
-        self._begin(fork, fork)
-
     def collect(self, *, within: float | None = None) -> Snapshot:
         """Pull every sampler once.
 
-        On the thread of an event loop the async samplers of that loop fail: it would wait for
-        itself.
+        When it is called on the thread of an event loop, the async samplers of that loop fail:
+        the loop would wait for itself.
 
         Args:
-            within: seconds for the whole pull; samplers it does not reach fail. Default: as many
-                deadlines as there are samplers.
+            within: seconds for the whole pull; samplers not reached by then fail. Default: one
+                deadline for each sampler.
 
         Returns:
-            A snapshot; the running pull's, when another thread is pulling.
+            A snapshot; if another thread is pulling, the one of that pull.
 
         Raises:
             CollectorBusy: called from inside a sampler of this consumer, or after ``close``; or
                 another thread's pull did not end ``within``.
         """
         if self._pid != os.getpid():
-            self._begin_forked()
+            self._begin_at_fork()
         self._refuse_samplers("collect")
         until = float("inf") if within is None else time.monotonic() + within
-        with self._turn:
+        with self._changed:
             while self._pulling:
-                turn = self._turns
-                if not self._wait(lambda turn=turn: self._turns != turn, until):  # type: ignore[misc]
+                ended = self._pulls_ended
+                if not self._wait(lambda ended=ended: self._pulls_ended != ended, until):  # type: ignore[misc]
                     raise CollectorBusy(self.name, f"a pull did not end within {within:g} s")
                 if self._last is not None:
                     return self._last
@@ -136,29 +137,29 @@ class Collector:
             self._last = self._pull(until)
             return self._last
         finally:
-            with self._turn:
+            with self._changed:
                 self._pulling = False
-                self._turns += 1
-                self._turn.notify_all()
+                self._pulls_ended += 1
+                self._changed.notify_all()
 
     @property
     def longest(self) -> float:
-        """Seconds that a pull may take: a deadline for each sampler that comes or goes."""
+        """Seconds that a pull may take: a deadline for each sampler to be called or closed."""
         return self.deadline * (len(tuple(self._registry)) + len(self._sources))
 
     def close(self, *, within: float | None = None) -> None:
         """Close the instances, each within the deadline, and end the worker; twice is harmless.
 
         Args:
-            within: seconds for all of it, a pull under way included; what is not closed by then
-                stays open. Default: as long as it takes.
+            within: seconds for all of it, a pull under way included; instances not reached by
+                then stay open. Default: no limit.
         """
         until = float("inf") if within is None else time.monotonic() + within
         if self._pid != os.getpid():  # the parent's instances are the parent's to close
             self._closed = True
             return
         self._refuse_samplers("close")
-        with self._turn:
+        with self._changed:
             free = self._wait(lambda: not self._pulling, until)
             already, self._closed = self._closed, True
             if already or not free:
@@ -168,16 +169,16 @@ class Collector:
         self._worker.close()
 
     def _refuse_samplers(self, method: str) -> None:
-        if self._worker.is_mine():  # it would wait for itself
+        if self._worker.runs_here():  # it would wait for itself
             raise CollectorBusy(self.name, f"{method}() was called by one of its samplers")
 
     def _wait(self, condition: Callable[[], bool], until: float) -> bool:
         if until == float("inf"):
-            return self._turn.wait_for(condition)
-        return self._turn.wait_for(condition, max(0.0, until - time.monotonic()))
+            return self._changed.wait_for(condition)
+        return self._changed.wait_for(condition, max(0.0, until - time.monotonic()))
 
     def statistics(self) -> list[Statistics]:
-        """Return the account of each sampler pulled, in the order of the registry."""
+        """Return the statistics of each sampler pulled, in the order of the registry."""
         return [source.statistics for source in list(self._sources.values())]
 
     def __enter__(self) -> Self:
@@ -196,43 +197,40 @@ class Collector:
 
     def _pull(self, until: float) -> Snapshot:
         began = self._clock.time()
-        sources = self._follow(tuple(self._registry), until)
-        self._rounds_at = max(began, self.start)
+        sources = self._update_sources(tuple(self._registry), until)
+        self._pulled_at = max(began, self.start)
         blocks: dict[Source, Block] = {}
         failures: dict[Source, Failure] = {}
         due: list[Source] = []
         now = self._clock.monotonic()
         for source in sources:
-            if (last := source.standing(self._reuse)) is not None:
+            if (last := source.reusable_block(self._reuse)) is not None:
                 blocks[source] = last
-            elif failure := _kept_back(source, now):
+            elif failure := _not_callable(source, now):
                 failures[source] = failure
             else:
                 due.append(source)
-        # Those that have answered before run first: one that hangs cannot starve them.
+        # Those that have answered before come first, so that a new one cannot starve them.
         caller = running_loop()
         for source in due:
             source.caller = caller
-        due.sort(key=lambda source: not source.registration.health.proven)
-        jobs = [
-            worker.Job(source.pull, optional=not source.registration.health.proven)
-            for source in due
-        ]
+        due.sort(key=lambda source: not source.state.health.proven)
+        jobs = [worker.Job(source.pull, optional=not source.state.health.proven) for source in due]
         self._run(due, jobs, until)
-        turns = Turns()
+        pause = GiveWayTimer()
         for source, job in zip(due, jobs, strict=True):
-            turns.end()
-            failure = self._judge(source, job)
+            pause.give_way_if_due()
+            failure = self._outcome(source, job)
             if failure is None:
                 blocks[source] = source.keep(job.result, job.seconds)
-                report_refused(source.registration.health, source.name, job.result.examples)
+                report_refused(source.state.health, source.name, job.result.examples)
             else:
                 failures[source] = failure
         for source, failure in failures.items():
-            source.statistics.fail(failure.reason)
+            count_failure(source.statistics, failure.reason)
             if (block := source.absent()) is not None:
                 blocks[source] = block
-            report_failure(source.registration.health, failure)
+            report_failure(source.state.health, failure)
         return Snapshot(
             tuple(blocks[source] for source in sources if source in blocks),
             began,
@@ -245,21 +243,22 @@ class Collector:
     def _run(self, sources: list[Source], jobs: list[worker.Job], until: float) -> None:
         try:
             self._worker.run(jobs, self.deadline, until)
-        finally:  # after KeyboardInterrupt, too: what still runs must not be called meanwhile
+        finally:  # after KeyboardInterrupt, too: a call that still runs must not be repeated
             for source, job in zip(sources, jobs, strict=True):
                 if job.overran is not None:
-                    source.left(job.overran)
+                    source.abandon(job.overran)
 
-    def _judge(self, source: Source, job: worker.Job) -> Failure | None:
-        health = source.registration.health
+    def _outcome(self, source: Source, job: worker.Job) -> Failure | None:
+        """Note a pull's outcome in the sampler's health; return why it failed, or None."""
+        health = source.state.health
         if job.reason == "deadline":
             health.overran(self._clock.monotonic(), self.deadline)
             return Failure(source.name, job.reason, f"no answer within {self.deadline:g} s")
         if job.reason == "exhausted":
-            message = f"{BUDGET} threads hang already, and it has never answered"
+            message = f"{MAX_ABANDONED} threads hang already, and it has never answered"
             return Failure(source.name, job.reason, message)
         if job.reason:
-            return Failure(source.name, job.reason, "the pull ended before it did")
+            return Failure(source.name, job.reason, "the pull ended before it answered")
         if isinstance(job.error, Overdue):
             health.overran(self._clock.monotonic(), self.deadline)
             return Failure(source.name, "deadline", str(job.error))
@@ -269,8 +268,10 @@ class Collector:
         health.answered()
         return None
 
-    def _follow(self, registrations: tuple[Registration, ...], until: float) -> list[Source]:
-        """Let sources come and go with their registrations."""
+    def _update_sources(
+        self, registrations: tuple[Registration, ...], until: float
+    ) -> list[Source]:
+        """Make and close sources as registrations come and go."""
         gone = [self._sources.pop(r) for r in self._sources.keys() - set(registrations)]
         self._close_all(gone, until)
         for registration in registrations:
@@ -286,14 +287,15 @@ class Collector:
             "deadline": self.deadline,
         }
         inherited = registration.pid != self._pid
-        max_samples = sys.maxsize - 1 if registration.bounded else self._max_samples
+        state = registries.state_of(registration)
+        max_samples = sys.maxsize - 1 if state.bounded else self._max_samples
         intake = Intake(
-            registration.declaration,
+            state.declaration,
             max_samples,
             self._max_series,
             since=self.start,
-            absent_at=self._rounds_at,
-            inherited_at=(moment() or self.start) if inherited else None,
+            absent_at=self._pulled_at,
+            inherited_at=(forked_at() or self.start) if inherited else None,
         )
         return Source(registration, environ, intake, max_samples, self._clock)
 
@@ -306,12 +308,18 @@ class Collector:
                 log.warning("sampler %r: close() failed: %s", source.name, trouble)
 
 
-def _kept_back(source: Source, now: float) -> Failure | None:
+def begin_at_fork(collector: Collector) -> Collector:
+    """Return a new consumer that begins at the fork, to take over from one of the parent."""
+    collector._begin_at_fork()  # noqa: SLF001 - for agents, not for the public
+    return collector
+
+
+def _not_callable(source: Source, now: float) -> Failure | None:
     """Return why a sampler is not called in this pull, or None."""
-    health = source.registration.health
+    health = source.state.health
     if health.hung() or source.busy:
         return Failure(source.name, "hung", "its last call has not returned yet")
-    if (seconds := health.parked(now)) > 0:
+    if (seconds := health.pause_left(now)) > 0:
         return Failure(
             source.name, "parked", f"failed repeatedly; called again in {seconds:.1f} s"
         )

@@ -1,4 +1,4 @@
-"""What the log says about a sampler: changes of its state, once each."""
+"""What is logged about a sampler: each change of its state, once."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ _QUIET = ("hung", "parked", "exhausted")
 
 
 def report_failure(health: Health, failure: Failure) -> None:
-    """Log a failed pull, unless it only goes on failing."""
-    if failure.reason in _QUIET and health.said:
+    """Log a failed pull, unless the last one failed for the same reason."""
+    if failure.reason in _QUIET and health.logged:
         return
-    if health.said != failure.reason:
-        health.said = failure.reason
+    if health.logged != failure.reason:
+        health.logged = failure.reason
         log.warning("sampler %r: %s: %s", failure.sampler, failure.reason, failure.message)
 
 
 def report_refused(health: Health, sampler: str, examples: Mapping[str, str]) -> None:
-    """Log what a good pull refused, by reason, and that all is well again."""
-    said = ",".join(sorted(examples))
-    if health.said == said:
+    """Log what a pull that succeeded refused, by reason, or that all is well again."""
+    reasons = ",".join(sorted(examples))
+    if health.logged == reasons:
         return
     for reason, example in examples.items():
-        if reason not in health.said.split(","):
+        if reason not in health.logged.split(","):
             log.warning("sampler %r: samples refused: %s: %s", sampler, reason, example)
-    if not said:
+    if not reasons:
         log.info("sampler %r: answers again, nothing refused", sampler)
-    health.said = said
+    health.logged = reasons

@@ -1,9 +1,9 @@
-"""What a metric with too many series becomes: the surplus, folded into one series.
+"""The surplus of a metric with too many series, folded into one series.
 
 The surplus that a sampler has folded itself, as instruments do, is part of it.
 Folding is sticky: once a metric overflows, no new series of it is admitted until a pull folds
-none; else a series counted inside the surplus could come out of it and count a second time.
-The folded total never falls: of the surplus, only what it grew by is added.
+none; otherwise a series counted in the surplus could leave it and count a second time. The folded
+total never falls: only increases of the surplus are added.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ class Overflow:
         """Add one sample of the surplus.
 
         Args:
-            metric: whose.
-            value: what it counts.
-            samples: 0 for what the sampler has folded itself.
+            metric: the metric's name.
+            value: the sample's value.
+            samples: 0 if the sampler folded it itself.
         """
         known = self._sums.get(metric)
         self._sums[metric] = value if known is None else add(known, value)
@@ -63,10 +63,10 @@ class Overflow:
         """End the pull.
 
         Args:
-            own: metrics whose sampler yielded a surplus itself.
+            own: metrics of which the sampler yielded a surplus itself.
 
         Returns:
-            ``(metric, total, samples that are in it but are no entry)`` for each metric with a
+            ``(metric, total, folded samples beyond the one entry)`` for each metric with a
             surplus.
         """
         after: dict[str, tuple[Value, Value]] = {}

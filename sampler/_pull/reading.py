@@ -1,4 +1,4 @@
-"""What one pull of one sampler gave, before anybody has taken it over."""
+"""What one pull of one sampler yielded, before the intake keeps it."""
 
 from __future__ import annotations
 
@@ -14,17 +14,21 @@ if TYPE_CHECKING:
     Key: TypeAlias = tuple[str, tuple[tuple[str, str], ...]]
 
 
+MISSING: Any = object()
+"""Stands for the value of a series that has not been read."""
+
+
 class Row:
     """The place of one series in its sampler's order.
 
     Attributes:
         metric: the metric's name, as the author writes it.
         raw: a private copy of the labels, as the author writes them.
-        key: metric and full labels, by which the slot is found when the order changes.
-        series: what stands for it in snapshots.
+        key: metric and full labels, by which the row is found when the order changes.
+        series: the series in snapshots.
         cumulative: its values are compared with the last one: a counter or a histogram.
         histogram: its values are histograms.
-        offset: what the value was when a forked child took over; subtracted until a reset.
+        offset: its value when a forked child took over; subtracted until a reset.
     """
 
     __slots__ = ("cumulative", "histogram", "key", "metric", "offset", "raw", "series")
@@ -42,23 +46,23 @@ class Row:
 
 
 class Reading:
-    """What one pull of one sampler gave.
+    """What one pull of one sampler yielded, checked.
 
     Attributes:
-        slots: a list, the same object as before when no series came, went or restarted.
-        raw: values as read, aligned with ``slots``.
+        rows: a list, the same object as before if no series came, went or restarted.
+        raw: values as read, aligned with ``rows``.
         taken: samples taken from the sampler.
-        cut: more were to come.
-        silent: those of them that had nothing to report; less what a gauge has refused since the
-            last pull: each of those recordings counts as a sample.
+        cut: the sampler had more samples.
+        silent: those of them that had nothing to report, minus the recordings that gauges have
+            refused since the last pull: each of those counts as a sample.
         refused: reason to number of samples.
-        examples: reason to the first complaint.
+        examples: reason to the first message.
         time: epoch seconds at which the reading began.
-        start: what the source says about its zero, or None.
+        start: epoch seconds at which the source says its values were zero, or None.
         overflow: the state of folded metrics.
         new: series that the last pull did not have, by key, with their values.
         folded: keys of series that went into an overflow.
-        report: called with each complaint, or None.
+        report: called with each refused sample, or None.
     """
 
     __slots__ = (
@@ -100,7 +104,7 @@ class Reading:
         self.examples: dict[str, str] = {}
 
     def refuse(self, refused: RefusedSample, samples: int = 1) -> None:
-        """Count refused samples and keep the first complaint of their kind."""
+        """Count refused samples, and keep the first message of each reason."""
         reason = refused.reason
         self.refused[reason] = self.refused.get(reason, 0) + samples
         self.examples.setdefault(reason, refused.message)
@@ -108,6 +112,6 @@ class Reading:
             self.report(refused)
 
     def add(self, row: Row, value: Value) -> None:
-        """Take a series that the last pull did not have."""
+        """Add a series that the last pull did not have."""
         self.new[row.key] = row, value
         self.counts[row.metric] = self.counts.get(row.metric, 0) + 1

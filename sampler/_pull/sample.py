@@ -1,10 +1,10 @@
-"""One sample: its parts, and what names its series."""
+"""One sample: its parts, and the key of its series."""
 
 from __future__ import annotations
 
 from sampler._contract.declaration import FixedLabels, label_text, short
-from sampler._contract.names import GRAMMAR, MAX_LABELS, MAX_NAME, OVERFLOW, exact, is_name
-from sampler._contract.values import RefusedSample, table
+from sampler._contract.names import GRAMMAR, MAX_LABELS, MAX_NAME, OVERFLOW, is_name, plain_str
+from sampler._contract.values import RefusedSample, copy_mapping
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sampler._pull.reading import Key
 
 
-def parted(item: Any) -> tuple[Any, Any, Any]:
+def split_sample(item: Any) -> tuple[Any, Any, Any]:
     """Return a sample's name, value and labels."""
     size = len(item) if isinstance(item, tuple) else 0
     if size == 2:
@@ -29,13 +29,13 @@ def parted(item: Any) -> tuple[Any, Any, Any]:
     return metric, value, labels
 
 
-def keyed(
+def series_key(
     declaration: Declaration, metric: Any, labels: Any
 ) -> tuple[Key, Mapping[str, str | int] | None]:
-    """Return what names a series, and its labels as yielded; both of plain objects."""
+    """Return the key of a sample's series, and its labels as yielded, both of plain objects."""
     if not isinstance(metric, str):
         raise RefusedSample("S-03", "name", f"{short(metric)} is not a metric name")
-    metric = exact(metric)
+    metric = plain_str(metric)
     if len(declaration.name) + 1 + len(metric) > MAX_NAME:
         limit = f"{short(metric)}: a full name has at most {MAX_NAME} characters"
         raise RefusedSample("S-04", "name", limit)
@@ -44,15 +44,17 @@ def keyed(
     if labels is None:
         return (metric, ()), None
     if not hasattr(labels, "keys"):
-        raise RefusedSample("S-14", "labels", f"{metric}: labels {short(labels)} are no mapping")
-    yielded = table(labels, MAX_LABELS)
+        raise RefusedSample(
+            "S-14", "labels", f"{metric}: labels {short(labels)} are not a mapping"
+        )
+    yielded = copy_mapping(labels, MAX_LABELS)
     if len(yielded) > MAX_LABELS:
         limit = f"{metric}: a sample has at most {MAX_LABELS} labels"
         raise RefusedSample("C-14", "too_many_labels", limit)
     raw: dict[str, str | int] = {}
     read: dict[str, str] = {}
     for given, value in yielded.items():
-        name = exact(given) if is_name(given) else ""
+        name = plain_str(given) if is_name(given) else ""
         surplus = name == OVERFLOW and not (len(yielded) == 1 and label_text(value) == "true")
         if not name or len(name) > MAX_NAME or surplus:
             what = f"{metric}: {short(given)} is not a label name"

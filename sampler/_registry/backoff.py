@@ -1,4 +1,4 @@
-"""How a sampler has been answering, over all consumers: when it may be called again."""
+"""How a sampler has answered, over all consumers: when it may be called again."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from sampler._runtime.native import allocate_lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sampler._runtime.worker import JobBatch
+    from sampler._runtime.abandoned import HungBatch
 
 FREE_FAILURES = 2
-"""Failures in a row that cost no pause: most failures pass by themselves."""
+"""Failures in a row without a pause: most failures pass by themselves."""
 LONGEST_PAUSE = 60.0
-"""Seconds; the longest pause after failures. One of them costs next to nothing."""
+"""Seconds; the longest pause after failures, each of which costs next to nothing."""
 LONGEST_HANG_PAUSE = 300.0
-"""Seconds; the longest pause after overruns. One of them costs a thread and a deadline."""
+"""Seconds; the longest pause after overruns, each of which costs a thread and a deadline."""
 
 
 _lock = allocate_lock()  # one for all: it is never held for long
@@ -30,47 +30,47 @@ class Health:
 
     Attributes:
         proven: it has answered at least once, so it runs before those that never have.
-        said: the reason last written to the log, so that only a change of state is.
+        logged: the state that was logged last: only a change is logged.
     """
 
-    __slots__ = ("_calls", "_failures", "_overruns", "_until", "proven", "said")
+    __slots__ = ("_abandoned", "_failures", "_overruns", "_until", "logged", "proven")
 
     def __init__(self) -> None:
-        self._calls: list[JobBatch] = []
+        self._abandoned: list[HungBatch] = []
         self._failures = self._overruns = 0
         self._until = 0.0
         self.proven: bool = False
-        self.said: str = ""
+        self.logged: str = ""
 
     def hung(self) -> bool:
         """Tell whether an abandoned call has not returned yet."""
         with _lock:
-            self._calls = [call for call in self._calls if not call.returned]
-            return bool(self._calls)
+            self._abandoned = [each for each in self._abandoned if not each.returned]
+            return bool(self._abandoned)
 
-    def parked(self, now: float) -> float:
-        """Return the seconds until it may be called again, 0 or less when it may (monotonic)."""
+    def pause_left(self, now: float) -> float:
+        """Return the seconds until it may be called again; 0 or less: now (monotonic)."""
         return self._until - now
 
     def answered(self) -> None:
-        """Note a good pull."""
+        """Note a pull that succeeded."""
         with _lock:
             self.proven = True
             self._failures = self._overruns = 0
             self._until = 0.0
 
     def failed(self, now: float) -> None:
-        """Note a pull that raised: pause after several in a row, twice as long each time."""
+        """Note a pull that raised: after several in a row pause, twice as long each time."""
         with _lock:
             self._failures = min(self._failures + 1, 32)
             beyond = self._failures - FREE_FAILURES
             if beyond > 0:
                 self._until = now + min(2.0 ** (beyond - 1), LONGEST_PAUSE)
 
-    def left(self, call: JobBatch) -> None:
+    def abandon(self, batch: HungBatch) -> None:
         """Note a call that was abandoned and may still run."""
         with _lock:
-            self._calls.append(call)
+            self._abandoned.append(batch)
 
     def overran(self, now: float, deadline: float) -> None:
         """Note a missed deadline: pause at once, twice as long each time."""

@@ -1,4 +1,4 @@
-"""Samplers that installed distributions announce: found by name, loaded only when wanted."""
+"""Samplers that installed distributions announce: listed by name, loaded only if wanted."""
 
 from __future__ import annotations
 
@@ -8,22 +8,39 @@ from typing import TYPE_CHECKING
 
 from sampler._contract.declaration import Declaration, short
 from sampler._contract.snapshot import Failure
-from sampler._registry.registry import Registration
 from sampler._runtime.worker import Job, Worker
 from sampler.exceptions import SamplerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from importlib.metadata import Distribution
-    from typing import Any
+    from typing import Any, Protocol
 
-    from sampler._registry.registry import Registry
+    class Published(Protocol):
+        """What discovery needs of a registration."""
+
+        name: str
+        origin: str
+
+    class Publisher(Protocol):
+        """What discovery needs of a registry."""
+
+        reserved: bool
+
+        def register(self, sampler: Mapping[str, Any]) -> Published:
+            """Publish a sampler."""
+            ...
+
+        def __iter__(self) -> Iterator[Published]: ...
+
+        def __contains__(self, name: object) -> bool: ...
+
 
 GROUP = "sampler.samplers"
 
 
 def announced(group: str = GROUP) -> dict[str, EntryPoint]:
-    """Return the entry points of a group by name; the first of a name stands."""
+    """Return the entry points of a group by name; of two with one name, the first."""
     found: dict[str, EntryPoint] = {}
     for entry in _entries(group):
         found.setdefault(entry.name, entry)
@@ -40,12 +57,12 @@ def _entries(group: str) -> Iterable[EntryPoint]:
 def _entries_of(distribution: Distribution, group: str) -> Iterable[EntryPoint]:
     try:
         return distribution.entry_points.select(group=group)
-    except Exception:  # its own loss
+    except Exception:  # only this distribution is left out
         return ()
 
 
-def discover(registry: Registry, names: tuple[str, ...], deadline: float) -> tuple[Failure, ...]:
-    """Register what is announced and imported, or named; see :meth:`Registry.discover`."""
+def discover(registry: Publisher, names: tuple[str, ...], deadline: float) -> tuple[Failure, ...]:
+    """Register what is announced and imported, or named; see ``Registry.discover``."""
     found = announced()
     wanted: dict[str, Callable[[], Any]] = {}
     failures: list[Failure] = []
@@ -58,7 +75,7 @@ def discover(registry: Registry, names: tuple[str, ...], deadline: float) -> tup
             failures.append(Failure(name, "missing", _missing(name, registry, found)))
     for name, entry in found.items():
         package = entry.value.partition(":")[0].partition(".")[0].strip()
-        if package in sys.modules and package != "sampler":  # ours only when named
+        if package in sys.modules and package != "sampler":  # built-in ones only if named
             wanted.setdefault(name, entry.load)
     jobs = [Job(load) for load in wanted.values()]
     with Worker("sampler-discovery") as worker:
@@ -69,15 +86,14 @@ def discover(registry: Registry, names: tuple[str, ...], deadline: float) -> tup
     return tuple(failures)
 
 
-def _publish(registry: Registry, name: str, job: Job, deadline: float) -> Failure | None:
+def _publish(registry: Publisher, name: str, job: Job, deadline: float) -> Failure | None:
     if job.overran is not None:
         return Failure(name, "deadline", f"its import did not end within {deadline:g} s")
     if job.error is not None:
         return Failure(name, "import", _import_error(job))
     try:
-        own = getattr(job.result, "registration", None)  # a group of instruments has one
-        if not (isinstance(own, Registration) and own in tuple(registry)):
-            own = None
+        given = getattr(job.result, "registration", None)  # a group of instruments has one
+        own = next((each for each in registry if each is given), None)
         called = own.name if own else Declaration(job.result, reserved=registry.reserved).name
         if ":" not in name and called != name:
             message = f"its entry point is called {name!r} but the sampler {called!r}"
@@ -87,7 +103,7 @@ def _publish(registry: Registry, name: str, job: Job, deadline: float) -> Failur
     except SamplerError as error:
         return Failure(name, "invalid", str(error))
     except Exception as error:  # a mapping with methods of its own
-        return Failure(name, "invalid", f"cannot be read: {short(error)}")
+        return Failure(name, "invalid", f"its mapping cannot be read: {short(error)}")
     return None
 
 
@@ -97,7 +113,7 @@ def _import_error(job: Job) -> str:
     return f"cannot be imported: {job.message}"
 
 
-def _missing(name: str, registry: Registry, found: dict[str, EntryPoint]) -> str:
+def _missing(name: str, registry: Publisher, found: dict[str, EntryPoint]) -> str:
     from difflib import get_close_matches
 
     known = sorted({*found, *(registration.name for registration in registry)})

@@ -7,7 +7,7 @@ import time
 from sampler._contract.declaration import Bounded, Declaration
 from sampler._registry import backoff, shared_read
 from sampler._registry.backoff import Health
-from sampler._registry.shared_read import Shared
+from sampler._registry.shared_read import SharedRead
 from sampler._runtime import fork
 from sampler._runtime.native import allocate_lock
 from sampler.exceptions import SamplerConflict
@@ -21,17 +21,33 @@ if TYPE_CHECKING:
     from sampler._contract.snapshot import Failure
 
 
+class SamplerState:
+    """What the consumers of one registration share.
+
+    Attributes:
+        declaration: what the mapping said when it was registered.
+        bounded: it bounds its samples itself, as a group of instruments does.
+        health: how it has answered.
+        shared_read: its last read, for every consumer within ``min_interval``; None without it.
+    """
+
+    __slots__ = ("bounded", "declaration", "health", "shared_read")
+
+    def __init__(self, sampler: Mapping[str, Any], *, reserved: bool) -> None:
+        self.bounded: bool = type(sampler) is Bounded
+        self.declaration: Declaration = Declaration(sampler, reserved=reserved)
+        self.health: Health = Health()
+        seconds = self.declaration.min_interval
+        self.shared_read: SharedRead | None = None if seconds is None else SharedRead(seconds)
+
+
 class Registration:
     """One published sampler; a context manager that unregisters it at the end.
 
     Attributes:
         name: the sampler's name.
         sampler: the mapping, as it was given.
-        declaration: what the mapping said when it was registered.
-        bounded: it bounds its samples itself, as a group of instruments does.
-        health: how it has been answering.
-        shared: its last read, for every consumer within ``min_interval``; None without that key.
-        origin: the name or reference under which discovery found it; empty when the program
+        origin: the name or reference under which discovery found it; empty if the program
             registered it.
         pid: the process that registered it.
         time: epoch seconds at which it was registered.
@@ -40,42 +56,35 @@ class Registration:
     __slots__ = (
         "__weakref__",
         "_registry",
-        "bounded",
-        "declaration",
-        "health",
+        "_state",
         "name",
         "origin",
         "pid",
         "sampler",
-        "shared",
         "time",
     )
 
     def __init__(self, registry: Registry, sampler: Mapping[str, Any]) -> None:
         self._registry = registry
+        self._state = SamplerState(sampler, reserved=registry.reserved)
         self.sampler: Mapping[str, Any] = sampler
-        self.bounded: bool = type(sampler) is Bounded
-        self.declaration: Declaration = Declaration(sampler, reserved=registry.reserved)
-        self.name: str = self.declaration.name
-        self.health: Health = Health()
-        seconds = self.declaration.min_interval
-        self.shared: Shared | None = None if seconds is None else Shared(seconds)
+        self.name: str = self._state.declaration.name
         self.origin: str = ""
         self.pid: int = _process()
         self.time: float = time.time()
 
     def declare(self, metric: str, description: Mapping[str, Any]) -> None:
-        """Describe a metric that came after the registration, as new instruments do.
+        """Describe a metric that was made after the registration, as instruments are.
 
         Raises:
             InvalidSampler: the description breaks the contract.
             SamplerConflict: the metric clashes with a registered one.
         """
-        self._registry._declare(self, metric, description)  # noqa: SLF001 - the two are one room
+        self._registry._declare(self, metric, description)  # noqa: SLF001 - one module
 
     def unregister(self) -> None:
         """Withdraw the sampler; doing it twice is harmless."""
-        self._registry._remove(self)  # noqa: SLF001 - the two are one room
+        self._registry._remove(self)  # noqa: SLF001 - one module
 
     def __enter__(self) -> Self:
         return self
@@ -92,14 +101,19 @@ class Registration:
         return f"<Registration {self.name}>"
 
 
+def state_of(registration: Registration) -> SamplerState:
+    """Return what the consumers of a registration share."""
+    return registration._state  # noqa: SLF001 - this function is the way to it
+
+
 class Registry:
-    """Samplers by (name, constant labels).
+    """Samplers by name and constant labels; iterating gives their registrations.
 
     Registering is cheap: it never calls the sampler, starts no thread and opens no socket. All
     methods may be called from any thread, also from a sampler that is being pulled.
 
     Args:
-        reserved: samplers may use the reserved name: for a consumer's own account.
+        reserved: samplers may use the reserved name ``sampler``, as a consumer's own metrics do.
     """
 
     def __init__(self, *, reserved: bool = False) -> None:
@@ -107,7 +121,7 @@ class Registry:
         # Replaced, never changed: readers need no lock.
         self._registrations: tuple[Registration, ...] = ()
         self._hung: tuple[Registration, ...] = ()
-        """Withdrawn while a call of theirs had not returned."""
+        """Those withdrawn while an abandoned call of theirs had not returned."""
 
     def register(self, sampler: Mapping[str, Any]) -> Registration:
         """Publish a sampler.
@@ -124,15 +138,17 @@ class Registry:
             SamplerConflict: it clashes with a registered sampler.
         """
         new = Registration(self, sampler)
-        for old in self._hung:  # registering anew ends no hang
-            if old.health.hung() and _same_call(old.declaration, new.declaration):
-                new.health = old.health
+        declared = state_of(new).declaration
+        for old in self._hung:  # a sampler that is registered anew still hangs
+            state = state_of(old)
+            if state.health.hung() and _same_call(state.declaration, declared):
+                state_of(new).health = state.health
         while True:
             seen = self._registrations
             for old in seen:  # without the lock: comparing callables may run an author's __eq__
                 if old.sampler is sampler or _same(old, new):
                     return old
-                if clash := _clash(old.declaration, new.declaration):
+                if clash := _clash(state_of(old).declaration, declared):
                     raise SamplerConflict(sampler, old.name, clash)
             with _lock:
                 if self._registrations is seen:
@@ -143,7 +159,7 @@ class Registry:
         """Withdraw every sampler of that name.
 
         Raises:
-            KeyError: there is none.
+            KeyError: no sampler of that name is registered.
         """
         with _lock:
             if name not in self:
@@ -151,18 +167,18 @@ class Registry:
             self._keep(lambda registration: registration.name != name)
 
     def discover(self, names: Iterable[str] = (), *, deadline: float = 5.0) -> tuple[Failure, ...]:
-        """Publish samplers that installed distributions announce (``sampler.samplers``).
+        """Publish samplers that installed distributions announce as ``sampler.samplers``.
 
         Loads entry points whose top-level package the program has already imported, and those in
         ``names``: entry-point names, or references ``"package.module:OBJECT"``. Built-in samplers
         load only when named.
 
         Args:
-            names: what to load though nothing has imported it.
+            names: what to load although nothing has imported it.
             deadline: seconds that one import may take.
 
         Returns:
-            One failure for each that could not be published; nothing is raised for them.
+            One failure for each sampler that could not be published; none of them is raised.
         """
         from sampler._registry.discovery import discover
 
@@ -175,11 +191,13 @@ class Registry:
         more = Declaration(sampler, reserved=self.reserved)
         with _lock:
             for other in self._registrations:
-                clash = None if other is registration else _clash(other.declaration, more)
-                if clash:
+                if other is registration:
+                    continue
+                if clash := _clash(state_of(other).declaration, more):
                     raise SamplerConflict(sampler, other.name, clash)
-            # Replaced, never changed: whoever reads it meanwhile sees one or the other.
-            registration.declaration.metrics = {**registration.declaration.metrics, **more.metrics}
+            # Replaced, never changed: a reader sees either the old one or the new one.
+            declared = state_of(registration).declaration
+            declared.metrics = {**declared.metrics, **more.metrics}
 
     def _remove(self, registration: Registration) -> None:
         with _lock:
@@ -192,13 +210,16 @@ class Registry:
             tuple(filter(wanted, self._registrations)),
         )
         gone = [each for each in before if not wanted(each)]
-        self._hung = tuple(each for each in (*self._hung, *gone) if each.health.hung())
+        self._hung = tuple(each for each in (*self._hung, *gone) if state_of(each).health.hung())
 
     def __iter__(self) -> Iterator[Registration]:
         return iter(self._registrations)
 
     def __len__(self) -> int:
         return len(self._registrations)
+
+    def __bool__(self) -> bool:
+        return True  # an empty one is a registry, too: "registry or default" is right
 
     def __contains__(self, name: object) -> bool:
         return any(registration.name == name for registration in self._registrations)
@@ -208,8 +229,8 @@ class Registry:
 
 
 def _same(old: Registration, new: Registration) -> bool:
-    """Tell whether both say the same: an equal copy is the same mapping again."""
-    a, b = old.declaration, new.declaration
+    """Tell whether both say the same: an equal copy counts as the same mapping."""
+    a, b = state_of(old).declaration, state_of(new).declaration
     return (
         (a.name, a.labels) == (b.name, b.labels)
         and _same_call(a, b)
@@ -258,7 +279,7 @@ _watching = False
 
 
 def _process() -> int:
-    """Return this process' id; once asked, a forked child gets new locks."""
+    """Return this process' id; from the first call on, a forked child gets new locks."""
     import os  # loaded by every interpreter that has a site, but not by -S
 
     global _watching  # noqa: PLW0603
@@ -275,8 +296,8 @@ def _renew_locks() -> None:
     shared_read.renew_lock()
 
 
-default = Registry()
-"""The registry that :func:`register` fills and agents read."""
+default: Registry = Registry()
+"""The default registry, ``sampler.registry``: :func:`register` fills it, and agents read it."""
 
 
 def register(sampler: Mapping[str, Any]) -> Registration:

@@ -1,15 +1,15 @@
 """One read of a sampler for every consumer within its ``min_interval``.
 
-The read is kept as a private copy, with the time it was taken. Who asks first reads; who asks
-meanwhile waits for that read. No lock is held while the sampler runs.
+The read is kept as a private copy, with the time it was taken. The first consumer that asks reads;
+others that ask meanwhile wait for that read. No lock is held while the sampler runs.
 """
 
 from __future__ import annotations
 
 from sampler._contract.declaration import short
 from sampler._contract.names import MAX_BUCKETS
-from sampler._contract.values import table
-from sampler._runtime.abandoned import foreign
+from sampler._contract.values import copy_mapping
+from sampler._runtime.abandoned import is_foreign
 from sampler._runtime.native import allocate_lock
 
 TYPE_CHECKING = False
@@ -27,14 +27,14 @@ def renew_lock() -> None:
     _lock = allocate_lock()
 
 
-class Read:
-    """What one call of a sampler gave.
+class RawRead:
+    """What one call of a sampler yielded, unchecked.
 
     Attributes:
         samples: a private copy of what it yielded.
         time: epoch seconds at which the read began.
-        start: what the source said about its zero, or None.
-        cut: more was to come than the reader wanted.
+        start: epoch seconds at which the source says its values were zero, or None.
+        cut: the sampler had more samples than the reader wanted.
         pid: the process that read.
         began: monotonic moment at which the read began.
     """
@@ -58,12 +58,12 @@ class Read:
         self.pid: int = _process()
 
 
-class _Turn:
-    """A read under way, and whoever waits for it.
+class _PendingRead:
+    """A read under way, for which other consumers may wait.
 
     Attributes:
         gate: held until the read has ended.
-        read: what came of it; None while it runs, and when it failed.
+        read: its result; None while it runs, and if it failed.
     """
 
     __slots__ = ("gate", "pid", "read")
@@ -71,34 +71,34 @@ class _Turn:
     def __init__(self) -> None:
         self.gate: LockType = allocate_lock()
         self.gate.acquire()
-        self.read: Read | None = None
+        self.read: RawRead | None = None
         self.pid: int = _process()
 
 
-class Shared:
+class SharedRead:
     """The last read of one registration.
 
     Args:
-        min_interval: seconds for which a read stands.
+        min_interval: seconds for which a read is used.
     """
 
-    __slots__ = ("_last", "_min_interval", "_turn")
+    __slots__ = ("_last", "_min_interval", "_pending")
 
     def __init__(self, min_interval: float) -> None:
         self._min_interval = min_interval
-        self._last: Read | None = None
-        self._turn: _Turn | None = None
+        self._last: RawRead | None = None
+        self._pending: _PendingRead | None = None
 
-    def stands(self, read: Read | None, now: float) -> bool:
+    def is_current(self, read: RawRead | None, now: float) -> bool:
         """Tell whether ``read`` is the last one and still young enough at the moment ``now``."""
         return read is not None and read is self._last and self._young(read, now)
 
-    def get(self, take: Callable[[], Read], limit: int, patience: float, now: float) -> Read:
-        """Return the read that stands, or a new one.
+    def get(self, take: Callable[[], RawRead], limit: int, patience: float, now: float) -> RawRead:
+        """Return the last read if it is young enough, or a new one.
 
         Args:
             take: calls the sampler.
-            limit: samples the caller wants; a read that was cut below it does not do.
+            limit: samples the caller wants; a read that was cut below it is read anew.
             patience: seconds to wait for a read that another consumer has begun.
             now: the monotonic moment.
 
@@ -107,45 +107,45 @@ class Shared:
             RuntimeError: that read failed.
         """
         with _lock:
-            last, turn = self._last, self._turn
+            last, pending = self._last, self._pending
             if last is not None and self._young(last, now):
                 if not last.cut or len(last.samples) >= limit:
                     return last
-                turn = None
-            mine = turn is None or turn.pid != _process()
+                pending = None
+            mine = pending is None or pending.pid != _process()
             if mine:
-                self._turn = turn = _Turn()
-        assert turn is not None  # noqa: S101 - one of both
-        return self._take(turn, take) if mine else _wait(turn, patience)
+                self._pending = pending = _PendingRead()
+        assert pending is not None  # noqa: S101 - found or made
+        return self._take(pending, take) if mine else _wait(pending, patience)
 
-    def _take(self, turn: _Turn, take: Callable[[], Read]) -> Read:
+    def _take(self, pending: _PendingRead, take: Callable[[], RawRead]) -> RawRead:
         try:
-            turn.read = self._last = read = take()
+            pending.read = self._last = read = take()
             return read
         finally:
             with _lock:
-                if self._turn is turn:
-                    self._turn = None
-            turn.gate.release()
+                if self._pending is pending:
+                    self._pending = None
+            pending.gate.release()
 
-    def _young(self, read: Read, now: float) -> bool:
+    def _young(self, read: RawRead, now: float) -> bool:
         age = now - read.began
         return age < self._min_interval and read.pid == _process()
 
 
-def _wait(turn: _Turn, patience: float) -> Read:
-    if not turn.gate.acquire(timeout=patience):
+def _wait(pending: _PendingRead, patience: float) -> RawRead:
+    if not pending.gate.acquire(timeout=patience):
         raise TimeoutError("the read that another consumer has begun has not ended")
-    turn.gate.release()  # for whoever waits, too
-    if turn.read is None:
+    pending.gate.release()  # for others that wait, too
+    if pending.read is None:
         raise RuntimeError("the read that another consumer had begun failed")
-    return turn.read
+    return pending.read
 
 
-def copied(samples: Iterable[Any], limit: int) -> tuple[list[Any], bool]:
+def copy_samples(samples: Iterable[Any], limit: int) -> tuple[list[Any], bool]:
     """Return a private copy of at most ``limit`` samples, and whether there were more.
 
-    What is no sample is kept as it is: the intake refuses it and says why.
+    An item that is not a sample is kept as it is: the intake refuses it and says why.
     """
     kept: list[Any] = []
     for item in samples:
@@ -157,7 +157,7 @@ def copied(samples: Iterable[Any], limit: int) -> tuple[list[Any], bool]:
     return kept, False
 
 
-def iterable(samples: Any) -> Any:
+def checked_iterable(samples: Any) -> Any:
     """Return ``samples``, which must be an iterable of samples.
 
     Raises:
@@ -172,14 +172,14 @@ def iterable(samples: Any) -> Any:
 def _copied(item: Any) -> Any:
     try:
         return _copy(item) if isinstance(item, tuple) else item
-    except BaseException as error:  # an author's own mapping: it costs its sample
-        if not foreign(error):
+    except BaseException as error:  # an author's own mapping: only its sample is lost
+        if not is_foreign(error):
             raise
         return Unreadable(short(error))
 
 
 class Unreadable:
-    """Stands for a sample that could not be copied; shows why."""
+    """Stands for a sample that could not be copied; its ``repr`` says why."""
 
     def __init__(self, why: str) -> None:
         self._why = why
@@ -193,14 +193,14 @@ def _copy(item: tuple[Any, ...]) -> tuple[Any, ...]:
 
     Of each, one key more than an intake takes.
     """
-    parts = [_table(part) for part in item]
+    parts = [_copied_mapping(part) for part in item]
     if len(parts) > 1 and isinstance(parts[1], dict) and "buckets" in parts[1]:
-        parts[1]["buckets"] = _table(parts[1]["buckets"])
+        parts[1]["buckets"] = _copied_mapping(parts[1]["buckets"])
     return tuple(parts)
 
 
-def _table(part: Any) -> Any:
-    return table(part, MAX_BUCKETS + 1) if hasattr(part, "keys") else part
+def _copied_mapping(part: Any) -> Any:
+    return copy_mapping(part, MAX_BUCKETS + 1) if hasattr(part, "keys") else part
 
 
 def _process() -> int:

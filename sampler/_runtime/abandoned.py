@@ -1,4 +1,4 @@
-"""Threads that were given up: counted until they return, and ended when they burn CPU."""
+"""Abandoned threads: counted until they return, and ended if they burn CPU."""
 
 from __future__ import annotations
 
@@ -10,26 +10,41 @@ from sampler._runtime.native import allocate_lock, get_ident
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sampler._runtime.worker import JobBatch
+    from _thread import LockType
+    from typing import Protocol
 
-BUDGET = 16
-"""Abandoned threads a process may hold before samplers that never answered have to wait."""
-_BURNING = 0.04
-"""An abandoned thread that uses more than this part of a core is spinning: less than the share
-of each when ``BUDGET`` of them spin beside the program."""
-_PATIENCE = 0.1
-"""Seconds over which that is measured, at least."""
+    class HungBatch(Protocol):
+        """A batch of jobs whose thread was abandoned.
+
+        Attributes:
+            lock: while it is held, the thread cannot leave the batch.
+            ident: the thread; 0 until it has announced its first job.
+            returned: the thread has left the batch.
+        """
+
+        lock: LockType
+        ident: int
+        returned: bool
+
+
+MAX_ABANDONED = 16
+"""Abandoned threads in a process from which on samplers that never answered are not called."""
+_SPINNING_SHARE = 0.04
+"""An abandoned thread that uses more than this part of a core is spinning. It is less than the
+share that each has when ``MAX_ABANDONED`` of them spin beside the program."""
+_MEASURED_OVER = 0.1
+"""Seconds over which the use of a core is measured, at least."""
 
 
 class Ended(BaseException):
     """Raised inside an abandoned thread that spins, to end it."""
 
 
-def foreign(error: BaseException) -> bool:
-    """Tell whether an error concerns only the foreign code that raised it, whatever it is.
+def is_foreign(error: BaseException) -> bool:
+    """Tell whether an error concerns only the foreign code that raised it.
 
-    Not the end of an abandoned thread; and not an exit or a Ctrl-C on the main thread, where
-    signals are handled: that may be the program's own.
+    False for the end of an abandoned thread, and for an exit or a Ctrl-C on the main thread:
+    signals are handled there, so these may be meant for the program.
     """
     if isinstance(error, Exception):
         return True
@@ -39,24 +54,24 @@ def foreign(error: BaseException) -> bool:
 
 
 class _Watched:
-    """An abandoned shift and what its thread had burnt when it was last looked at."""
+    """An abandoned batch, and the CPU time of its thread when it was last looked at."""
 
     __slots__ = ("batch", "cpu", "seen")
 
-    def __init__(self, batch: JobBatch) -> None:
+    def __init__(self, batch: HungBatch) -> None:
         self.batch = batch
         self.cpu = self.seen = 0.0
 
     def end_if_spinning(self) -> None:
-        """Raise :class:`Ended` inside the thread when it burns CPU."""
+        """Raise :class:`Ended` inside the thread if it burns CPU."""
         batch = self.batch
-        with batch.lock:  # held, the thread cannot leave: its ident stays its own
+        with batch.lock:  # the thread cannot leave meanwhile: its ident stays its own
             if batch.returned or not batch.ident:
                 return
             now, cpu = time.monotonic(), _cpu_seconds(batch.ident)
-            if self.seen and now - self.seen < _PATIENCE:
+            if self.seen and now - self.seen < _MEASURED_OVER:
                 return
-            if self.seen and cpu - self.cpu > _BURNING * (now - self.seen):
+            if self.seen and cpu - self.cpu > _SPINNING_SHARE * (now - self.seen):
                 raise_in(batch.ident)
             self.seen, self.cpu = now, cpu
 
@@ -65,8 +80,8 @@ _watched: list[_Watched] = []
 _lock = allocate_lock()
 
 
-def give_up(batch: JobBatch) -> None:
-    """Take over an abandoned shift."""
+def watch_abandoned(batch: HungBatch) -> None:
+    """Watch an abandoned batch until its thread returns."""
     with _lock:
         _watched.append(_Watched(batch))
 

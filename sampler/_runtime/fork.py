@@ -1,7 +1,7 @@
-"""What a forked child does first: new locks, counts at zero, nothing of its parent's.
+"""What a forked child does first: it takes new locks, and drops what its parent counted.
 
 :func:`os.register_at_fork` sees every fork that Python makes. uWSGI forks in C and calls
-``uwsgi.post_fork_hook``, which is chained; whichever comes first in a child does it.
+``uwsgi.post_fork_hook``, which we chain; whichever comes first in a child does the work.
 """
 
 from __future__ import annotations
@@ -16,35 +16,37 @@ if TYPE_CHECKING:
 _calls: list[Callable[[], object]] = []
 _chained: list[Callable[[], object]] = []
 _pid = 0
-_noted = _moment = 0.0
+_begun_at = _forked_at = 0.0
 
 
 def in_child(call: Callable[[], object]) -> None:
-    """Let every forked child call this, in the order of the calls of this function."""
+    """Have every forked child call this, in the order in which calls were given here."""
     import os  # loaded by every interpreter that has a site, but not by -S
 
     global _pid  # noqa: PLW0603
     if not _pid and hasattr(os, "register_at_fork"):
-        os.register_at_fork(before=_note, after_in_parent=_forget, after_in_child=_begin)
+        os.register_at_fork(
+            before=_before_fork, after_in_parent=_in_parent, after_in_child=_in_child
+        )
     _pid = _pid or os.getpid()
     _calls.append(call)
     chain_uwsgi()
 
 
-def moment() -> float:
+def forked_at() -> float:
     """Return when this process was forked, in epoch seconds; 0.0 when it was not."""
-    return _moment
+    return _forked_at
 
 
 def chain_uwsgi() -> None:
-    """Be called by uWSGI after its forks; ``uwsgidecorators`` takes the place when imported."""
+    """Have uWSGI call us after its forks; ``uwsgidecorators`` replaces the hook when imported."""
     uwsgi = sys.modules.get("uwsgi")
     if uwsgi is None or getattr(uwsgi, "post_fork_hook", None) in _chained:
         return
     before = getattr(uwsgi, "post_fork_hook", None)
 
     def hook() -> None:
-        _begin()
+        _in_child()
         if before is not None:
             before()
 
@@ -52,22 +54,23 @@ def chain_uwsgi() -> None:
     uwsgi.post_fork_hook = hook  # type: ignore[attr-defined]
 
 
-def _note() -> None:
-    global _noted  # noqa: PLW0603
-    _noted = time.time()
+def _before_fork() -> None:
+    global _begun_at  # noqa: PLW0603
+    _begun_at = time.time()
 
 
-def _forget() -> None:
-    global _noted  # noqa: PLW0603
-    _noted = 0.0
+def _in_parent() -> None:
+    global _begun_at  # noqa: PLW0603
+    _begun_at = 0.0
 
 
-def _begin() -> None:
+def _in_child() -> None:
     import os
 
-    global _pid, _noted, _moment
+    global _pid, _begun_at, _forked_at  # noqa: PLW0603
     if _pid == os.getpid():
         return
-    _pid, _moment, _noted = os.getpid(), _noted or time.time(), 0.0  # uWSGI says nothing before
+    _pid = os.getpid()
+    _forked_at, _begun_at = _begun_at or time.time(), 0.0  # uWSGI calls no hook before a fork
     for call in _calls:
         call()

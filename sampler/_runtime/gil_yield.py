@@ -1,7 +1,7 @@
-"""Long work lets others have their turn.
+"""Long work gives way to other threads.
 
-Who works for milliseconds without letting go of the interpreter's lock makes every thread of the
-application wait as long. Letting go without a pause is worse: the waiter wakes up, finds the lock
+Work that keeps the interpreter's lock for milliseconds makes every thread of the application wait
+as long. Releasing the lock without a pause is worse: the waiting thread wakes up, finds the lock
 taken again, and starts over.
 """
 
@@ -11,8 +11,8 @@ from time import monotonic
 
 from sampler._runtime.native import sleep
 
-ENTRIES = 1_500
-"""After how many samples or entries others have their turn: some half a millisecond."""
+GIVE_WAY_EVERY = 1_500
+"""Samples or entries between two pauses: about half a millisecond of work."""
 _SECONDS = 0.0004
 _PAUSE = 0.00005
 
@@ -22,15 +22,15 @@ def give_way() -> None:
     sleep(_PAUSE)
 
 
-class Turns:
-    """Gives way when it is time, for work that counts nothing."""
+class GiveWayTimer:
+    """Gives way by time, for work that does not count samples or entries."""
 
     __slots__ = ("_since",)
 
     def __init__(self) -> None:
         self._since = monotonic()
 
-    def end(self) -> None:
+    def give_way_if_due(self) -> None:
         """Give way if the last time was half a millisecond ago."""
         if monotonic() - self._since > _SECONDS:
             sleep(_PAUSE)

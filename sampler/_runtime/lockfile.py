@@ -1,9 +1,9 @@
-"""Descriptors that hold something: a forked child lets go of them, and none is mistaken.
+"""Open files that hold a lock: a forked child closes its copies of them.
 
-What is used here as a lock, a bound socket or ``flock``, belongs to an open file: it is held until
-every copy of its descriptor is closed, and is free again however its process ends. A forked child
-closes its copies first of all. A program may close descriptors that it has not opened, and its
-next file gets the same number: nothing here touches a descriptor that is another file by now.
+A bound socket and ``flock`` are locks that belong to an open file: the lock is held until every
+copy of its descriptor is closed, so it is free again however its process ends. A program may close
+descriptors that it has not opened, and its next file may get the same number: nothing here touches
+a descriptor that has become another file.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import os
 from sampler._runtime.fork import in_child
 
 
-class Held:
-    """An open descriptor that is kept for what it holds.
+class HeldFile:
+    """An open file that is kept for the lock it holds.
 
     Args:
         descriptor: open, and not inherited by another program.
@@ -29,8 +29,8 @@ class Held:
         _held.add(self)
 
     @property
-    def there(self) -> bool:
-        """False once it is closed, whoever has closed it."""
+    def is_open(self) -> bool:
+        """False once it is closed, by us or by the program."""
         try:
             return self._descriptor >= 0 and self.is_file(os.fstat(self._descriptor))
         except OSError:
@@ -43,29 +43,29 @@ class Held:
         Raises:
             OSError: it has been closed.
         """
-        if not self.there:
+        if not self.is_open:
             raise OSError(errno.EBADF, "its descriptor has been closed by the program")
         return self._descriptor
 
     def is_file(self, found: os.stat_result) -> bool:
-        """Tell whether it is the file of which ``found`` speaks."""
+        """Tell whether ``found`` describes this file."""
         return os.path.samestat(self._file, found)
 
     def close(self) -> None:
-        """Hold it no longer; doing it twice is harmless."""
+        """Close it; doing it twice is harmless."""
         _held.discard(self)
-        if self.there:
+        if self.is_open:
             os.close(self._descriptor)
         self._descriptor = -1
 
 
-_held: set[Held] = set()
+_held: set[HeldFile] = set()
 
 
-def _let_go() -> None:
-    """The open files are the parent's, too: closing a copy takes nothing from it."""
+def _close_all() -> None:
+    """Close a forked child's copies; the parent's stay open."""
     for each in tuple(_held):
         each.close()
 
 
-in_child(_let_go)
+in_child(_close_all)

@@ -1,7 +1,7 @@
-"""What we log, handed over: a handler or a filter is foreign code, and nobody waits for it.
+"""Our log. Handlers and filters are foreign code, so no thread of ours waits for them.
 
-A record is put into a queue, and a thread of its own gives it to :mod:`logging`. What a handler or
-filter raises costs that record; one that hangs holds that thread, and another one goes on.
+A message is put into a queue, and a thread made for it hands it to :mod:`logging`. A handler or
+filter that raises loses that record only; if one hangs, another thread takes over.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ import sys
 import time
 from typing import NamedTuple
 
+from sampler._runtime.daemon import DaemonThread
 from sampler._runtime.fork import in_child
 from sampler._runtime.native import allocate_lock, get_ident
-from sampler._runtime.threads import SimpleQueue, Thread, foreign
+from sampler._runtime.waiting import SimpleQueue
+from sampler._runtime.who_forked import call_foreign
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,20 +27,20 @@ if TYPE_CHECKING:
     )
 
 NAME = "sampler"
-"""Of the logger."""
-MOST = 1_000
-"""Records that may wait."""
-HANGS = 1.0
-"""Seconds over one record after which its handler hangs."""
-_LOOK_AGAIN = 0.05
-"""Seconds between two looks whether a handler hangs."""
-SPARE = 4
-"""Threads that may hang in handlers while another one is tried."""
+"""The logger's name."""
+MAX_WAITING = 1_000
+"""Records that may wait in the queue."""
+HANG_SECONDS = 1.0
+"""Seconds with one record after which its handler counts as hanging."""
+_CHECK_EVERY = 0.05
+"""Seconds between two checks for a handler that hangs."""
+MAX_HANGING = 4
+"""Threads that may hang in handlers before no other one is started."""
 _DEBUG, _INFO, _WARNING, _ERROR = 10, 20, 30, 40
 
 
-class _Entry(NamedTuple):
-    """What becomes a record."""
+class _Pending(NamedTuple):
+    """A message that waits to become a record."""
 
     level: int
     text: str
@@ -53,90 +55,90 @@ class _Entry(NamedTuple):
 
 
 class _Emitter:
-    """One thread that gives entries to handlers.
+    """A thread that hands messages to handlers.
 
     Attributes:
-        since: monotonic moment at which it began with the entry at hand; 0.0: with none.
+        since: monotonic moment at which it took its present message; 0.0 when it has none.
     """
 
     def __init__(self, log: Log) -> None:
         self.since: float = 0.0
         self._log: Log = log
-        self.thread: Thread = Thread(self._run, "sampler-log")
+        self.thread: DaemonThread = DaemonThread(self._run, "sampler-log")
 
     def hangs(self) -> bool:
         """Tell whether it has been busy with one record for too long."""
         since = self.since
-        return bool(since) and time.monotonic() - since > HANGS
+        return bool(since) and time.monotonic() - since > HANG_SECONDS
 
     def _run(self) -> None:
         going = True
         while going:
             try:
                 going = self._take_one()
-            except BaseException:  # nobody could be told
+            except BaseException:  # there is nobody to tell
                 self._log.lost += 1
 
     def _take_one(self) -> bool:
-        """Take an entry; False: another thread takes the next one."""
-        entry = self._log.queue.get()
+        """Take a message; return False if another thread takes the next one."""
+        message = self._log.queue.get()
         self.since = time.monotonic()
         try:
-            self._log.take(entry)
+            self._log.take(message)
         finally:
             self.since = 0.0
-        return not self._log.spare(self)
+        return not self._log.replaced(self)
 
 
 class Log:
-    """Our logger. Nothing here raises, and nothing waits but :meth:`flush`.
+    """Our logger. No method raises, and only :meth:`flush` waits.
 
     Attributes:
-        lost: records that no handler has taken: one raised, or too many waited.
-        ending: the interpreter's end has begun: what comes now is waited for.
+        lost: records that were not logged: a handler raised, or too many were waiting.
+        ending: the interpreter is ending, so each message is flushed at once.
     """
 
     def __init__(self) -> None:
         self.begin()
 
     def begin(self) -> None:
-        """Begin with nothing, as a forked child does: it has none of its parent's threads."""
+        """Start empty, as a forked child does: it has none of its parent's threads."""
         self.lost: int = 0
         self.ending: bool = False
-        self.queue: SimpleQueue[_Entry | LockType] = SimpleQueue()
+        self.queue: SimpleQueue[_Pending | LockType] = SimpleQueue()
         self._emitters: tuple[_Emitter, ...] = ()
         self._lock: LockType = allocate_lock()
         self._draining: bool = False
 
     def debug(self, text: str, *args: object) -> None:
-        """Log what only developers want to know; ``args`` are filled in as of :mod:`logging`."""
+        """Log a message for developers; ``args`` are filled in as :mod:`logging` does."""
         self._put(_DEBUG, text, args)
 
     def info(self, text: str, *args: object) -> None:
-        """Log what is good to know."""
+        """Log a message at level INFO."""
         self._put(_INFO, text, args)
 
     def warning(self, text: str, *args: object) -> None:
-        """Log what somebody should look at."""
+        """Log a message at level WARNING."""
         self._put(_WARNING, text, args)
 
     def error(self, text: str, *args: object, error: BaseException | None = None) -> None:
-        """Log what has failed, with the traceback of ``error`` if it is given."""
+        """Log a failure, with the traceback of ``error`` if one is given."""
         trace = None if error is None else (type(error), error, error.__traceback__)
         self._put(_ERROR, text, args, trace)
 
     def exception(self, text: str, *args: object) -> None:
-        """Log an error with the traceback of the exception that is being handled."""
+        """Log a failure with the traceback of the exception that is being handled."""
         self._put(_ERROR, text, args, sys.exc_info())
 
-    def flush(self, timeout: float = HANGS) -> bool:
-        """Wait until every record so far has met its handlers, or one of these hangs.
+    def flush(self, timeout: float = HANG_SECONDS) -> bool:
+        """Wait until handlers have had every record so far, or one of them hangs.
 
         Args:
             timeout: seconds, at most.
 
         Returns:
-            False when that has not happened.
+            False if a handler hangs, or time is up.
         """
         if not self._emitters:
             return True
@@ -147,24 +149,24 @@ class Log:
         done.acquire()
         self.queue.put(done)
         until = time.monotonic() + timeout
-        while not done.acquire(timeout=min(_LOOK_AGAIN, max(0.0, until - time.monotonic()))):
+        while not done.acquire(timeout=min(_CHECK_EVERY, max(0.0, until - time.monotonic()))):
             self._attend()
             if time.monotonic() >= until or self._stuck():
                 return False
         return True
 
-    def take(self, entry: _Entry | LockType) -> None:
-        """Give an entry to the handlers, or tell who flushes that it has come so far."""
+    def take(self, message: _Pending | LockType) -> None:
+        """Hand a message to the handlers; or release the lock that a flush waits for."""
         try:
-            if isinstance(entry, _Entry):
-                foreign(_emit, entry)
+            if isinstance(message, _Pending):
+                call_foreign(_emit, message)
             else:
-                entry.release()
+                message.release()
         except BaseException:  # of a handler, a filter, an argument's own __str__
             self.lost += 1
 
-    def spare(self, emitter: _Emitter) -> bool:
-        """Tell an emitter that was slow whether another one works in its place."""
+    def replaced(self, emitter: _Emitter) -> bool:
+        """Dismiss an emitter if another one works in its place; tell whether one does."""
         with self._lock:
             others = tuple(each for each in self._emitters if each is not emitter)
             if not any(not each.hangs() for each in others):
@@ -177,15 +179,15 @@ class Log:
     ) -> None:
         frame = sys._getframe(2)  # noqa: SLF001 - the line that logs, as logging finds it
         code = frame.f_code
-        entry = _Entry(
+        message = _Pending(
             *(level, text, args, trace),
             *(code.co_filename, frame.f_lineno, code.co_name),
             *(time.time(), get_ident(), _thread_name()),
         )
-        if self.queue.qsize() >= MOST:
+        if self.queue.qsize() >= MAX_WAITING:
             self.lost += 1
             return
-        self.queue.put(entry)
+        self.queue.put(message)
         self._attend()
         if self.ending:
             self.flush()
@@ -194,8 +196,8 @@ class Log:
         return all(each.hangs() for each in self._emitters)
 
     def _attend(self) -> None:
-        """See that a thread takes what waits."""
-        if not self._stuck() or len(self._emitters) > SPARE:
+        """Start a thread for what waits, unless one works."""
+        if not self._stuck() or len(self._emitters) > MAX_HANGING:
             return
         if not self._lock.acquire(blocking=False):  # another thread does it just now
             return
@@ -223,25 +225,25 @@ class Log:
             self._draining = False
 
 
-def _emit(entry: _Entry) -> None:
-    """Make a record and give it to the handlers. Runs foreign code."""
+def _emit(message: _Pending) -> None:
+    """Make a record and hand it to the handlers. Runs foreign code."""
     import logging
 
     logger = logging.getLogger(NAME)
-    if not logger.isEnabledFor(entry.level):
+    if not logger.isEnabledFor(message.level):
         return
-    place = (entry.path, entry.line)
+    place = (message.path, message.line)
     record = logger.makeRecord(
-        NAME, entry.level, *place, entry.text, entry.args, entry.trace, entry.function
+        NAME, message.level, *place, message.text, message.args, message.trace, message.function
     )
-    record.relativeCreated += (entry.moment - record.created) * 1000
-    record.created, record.msecs = entry.moment, int(entry.moment % 1 * 1000) + 0.0
-    record.thread, record.threadName = entry.ident, entry.thread
+    record.relativeCreated += (message.moment - record.created) * 1000
+    record.created, record.msecs = message.moment, int(message.moment % 1 * 1000) + 0.0
+    record.thread, record.threadName = message.ident, message.thread
     logger.handle(record)
 
 
 def _thread_name() -> str:
-    """Return the calling thread's name, without making :mod:`threading` know one it does not."""
+    """Return the calling thread's name, without registering it with :mod:`threading`."""
     threading = sys.modules.get("threading")
     thread = getattr(threading, "_active", {}).get(get_ident())
     return getattr(thread, "name", None) or "sampler"
@@ -249,16 +251,16 @@ def _thread_name() -> str:
 
 def _flush_at_exit() -> None:
     import atexit
-    import logging  # noqa: F401 - what it does at exit comes after what is registered later
+    import logging  # noqa: F401 - its own exit function then runs after ours
 
     atexit.unregister(_at_exit)
     atexit.register(_at_exit)
 
 
 def _at_exit() -> None:
-    """Let what waits come out; where a handler hangs in a record of ours, let the program end.
+    """Flush; where a handler hangs in a record of ours, see that the program can end.
 
-    :func:`logging.shutdown` takes the lock of each handler, which that record holds for good.
+    :func:`logging.shutdown` takes the lock of each handler, and one that hangs never releases its.
     """
     log.ending = True
     if log.flush():
@@ -277,5 +279,5 @@ def _at_exit() -> None:
 
 
 log: Log = Log()
-"""The one of this process."""
+"""This process' log."""
 in_child(log.begin)

@@ -1,6 +1,6 @@
-"""A thread with a name that ends quietly, also where greenlets have replaced :mod:`threading`.
+"""A named thread that ends without an error where greenlets have replaced :mod:`threading`.
 
-That module looks a thread up at its end, by a number that is the greenlet's then, and not found.
+That module looks a thread up when it ends; its number is then the greenlet's, and not found.
 """
 
 from __future__ import annotations

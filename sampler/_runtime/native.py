@@ -1,8 +1,8 @@
-"""Locks and threads of the operating system, also where gevent or eventlet puts others there.
+"""Locks and threads of the operating system, even where gevent or eventlet replaces them.
 
-A thread that samples has to run while a greenlet computes, and a lock of theirs belongs to the
-event loop of one thread. Taken when this is imported, they stay what they are whatever a program
-patches later. ``tests/agent/test_native.py`` holds all other code to it.
+A thread that samples has to run while a greenlet computes, and a greenlet's lock belongs to the
+event loop of one thread. They are taken when this module is imported, so later patches do not
+change them. ``tests/agent/test_native.py`` checks that all other code takes them from here.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ __all__ = ("RLock", "allocate_lock", "get_ident", "green", "original", "sleep", 
 
 
 def green() -> bool:
-    """Tell whether this program has greenlets that replace its threads, or are going to."""
+    """Tell whether greenlets replace this program's threads, or are going to."""
     return "gevent" in sys.modules or "eventlet" in sys.modules
 
 
 def original(module: str, name: str) -> Any:
-    """Return what a module of the standard library calls so, not what has replaced it."""
+    """Return an object of a standard library module, not what has replaced it there."""
     if "gevent.monkey" in sys.modules:
         return sys.modules["gevent.monkey"].get_original(module, name)
     if "eventlet.patcher" in sys.modules:

@@ -1,15 +1,14 @@
 """Blocks whose forked children get no agent.
 
-A context variable holds them: what belongs to one thread, task or greenlet stays there. A task
-that is made inside is inside as well, and so is ``asyncio.to_thread``; threads and greenlets begin
-outside.
+A context variable holds the blocks of each thread, task or greenlet. A task that is made inside a
+block is inside as well, and so is ``asyncio.to_thread``; threads and greenlets begin outside.
 """
 
 from __future__ import annotations
 
 from contextvars import ContextVar
 
-__all__ = ("inside", "no_fork")
+__all__ = ("inside_no_fork", "no_fork")
 
 
 class no_fork:  # noqa: N801 - it reads as a statement: with no_fork():
@@ -43,6 +42,6 @@ class no_fork:  # noqa: N801 - it reads as a statement: with no_fork():
 _blocks: ContextVar[tuple[no_fork, ...]] = ContextVar("sampler.no_fork", default=())
 
 
-def inside() -> bool:
-    """Tell whether the caller is inside of such a block."""
+def inside_no_fork() -> bool:
+    """Tell whether the caller is inside a ``no_fork`` block."""
     return any(block.depth for block in _blocks.get())

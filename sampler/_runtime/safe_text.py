@@ -1,8 +1,8 @@
-"""Text written with few characters, so that two texts never read alike.
+"""Text written in a small alphabet, so that two different texts never become equal.
 
-What names a file, a path's segment or a label's value may hold letters, digits and little more.
+The name of a file, a segment of a path or a label value may hold letters, digits and little more.
 Text that must change keeps a readable stem and gets a mark: 128 bits of its SHA-256, so that
-nobody can find two texts with one mark. Text that already ends like that gets one, too: the
+nobody can find two texts with one mark. Text that already ends in a mark gets another one, so the
 mapping is injective.
 """
 
@@ -21,10 +21,10 @@ _MARK = re.compile(rf"-[a-z2-7]{{{MARK_LENGTH - 1}}}\Z")
 
 
 class Alphabet:
-    """How any text is written with letters, digits and a few more characters.
+    """Writes any text with letters, digits and a few more characters.
 
     Args:
-        more: what may stand beside letters and digits; has ``_`` and ``-``.
+        more: characters allowed beside letters and digits; ``_`` and ``-`` are among them.
     """
 
     def __init__(self, more: str) -> None:
@@ -36,7 +36,7 @@ class Alphabet:
     def write(self, text: str, limit: int = MAX_SEGMENT) -> str:
         """Return ``text`` in at most ``limit`` bytes (at least 27, which a mark takes).
 
-        Safe text is unchanged; of two different texts the results differ.
+        Safe text is returned unchanged; different texts give different results.
         """
         if len(text) <= limit and self._safe.fullmatch(text) and not _MARK.search(text):
             return text
@@ -53,6 +53,6 @@ def segment(text: str, limit: int = MAX_SEGMENT) -> str:
 
 
 def mark(text: str) -> str:
-    """Return what tells ``text`` apart from every other: ``-`` and 26 characters."""
+    """Return the mark of ``text``: ``-`` and 26 characters of its hash."""
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
     return "-" + base64.b32encode(digest[: MARK_BITS // 8]).decode().rstrip("=").lower()

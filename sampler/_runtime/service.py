@@ -1,7 +1,7 @@
-"""Threads that serve: what their loop raises is said, counted, and they go on.
+"""Threads that serve: what their loop raises is logged and counted, and the loop runs again.
 
-Every thread of ours that lives as long as its agent is a :class:`Service`, so :func:`unhealthy` is
-the truth about all of them.
+Every thread of ours that lives as long as its agent is a :class:`Service`, so :func:`unhealthy`
+covers all of them.
 """
 
 from __future__ import annotations
@@ -17,32 +17,32 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 FIRST_PAUSE = 0.1
-"""Seconds after a failure; pauses double up to :data:`LONGEST_PAUSE`."""
+"""Seconds of the pause after a failure; pauses double up to :data:`LONGEST_PAUSE`."""
 LONGEST_PAUSE = 30.0
-"""Seconds; a thread that has served for so long begins with the first pause again."""
+"""Seconds; a thread that has served this long begins with the first pause again."""
 GRACE = 30.0
-"""Seconds past the end of its time that a piece of work is given on a busy machine."""
+"""Seconds that work may take beyond its time, for a busy machine."""
 
 _wanted: set[Service] = set()
 in_child(_wanted.clear)
 
 
 def unhealthy() -> dict[str, str]:
-    """Return the threads of this process that should serve and do not: name to reason."""
+    """Return the threads of this process that should serve but do not: name to reason."""
     return {each.name: why for each in _wanted.copy() if (why := each.trouble)}
 
 
 class Service(Thread):
     """A daemon thread that serves until its loop returns.
 
-    Whatever the loop raises, ``SystemExit`` included, is said in the log, counted as
+    Whatever the loop raises, ``SystemExit`` included, is logged and counted as
     ``sampler.thread.failures``, and the loop is called again after a pause. So a loop keeps its
-    state on its object, consistent whatever call of it raises.
+    state on its object, consistent whichever call raises.
 
     Args:
-        serve: the loop; its return is the end.
+        serve: the loop; the thread ends when it returns.
         name: the thread's name.
-        bare: as of :class:`~sampler._runtime.threads.Thread`.
+        bare: see :class:`~sampler._runtime.daemon.DaemonThread`.
     """
 
     def __init__(self, serve: Callable[[], object], name: str, *, bare: bool = False) -> None:
@@ -54,10 +54,10 @@ class Service(Thread):
         self._due = float("inf")
 
     def start(self) -> None:
-        """Begin.
+        """Start the thread.
 
         Raises:
-            RuntimeError: no thread can start, as at the interpreter's end from 3.12 on.
+            RuntimeError: no thread can start, as while the interpreter ends (from 3.12 on).
         """
         _wanted.add(self)
         try:
@@ -69,8 +69,8 @@ class Service(Thread):
     def join(self, timeout: float | None = None) -> bool:
         """Wait for its end, ``timeout`` seconds at most; tell whether it has ended.
 
-        From now on it need not serve: a pause after a failure ends, and the loop has one more
-        chance to end by itself.
+        From now on it need not serve: a pause after a failure ends, and the loop is called once
+        more so that it can end by itself.
         """
         _wanted.discard(self)
         self._ending.set()
@@ -78,7 +78,7 @@ class Service(Thread):
 
     @contextmanager
     def within(self, seconds: float) -> Iterator[None]:
-        """Have a piece of work that should end in time; one that does not is told by `unhealthy`.
+        """Do a piece of work that should end in time; :func:`unhealthy` tells if it does not.
 
         Args:
             seconds: how long it may take; :data:`GRACE` is added.
@@ -91,7 +91,7 @@ class Service(Thread):
 
     @property
     def trouble(self) -> str:
-        """Why it does not serve now, or nothing."""
+        """Why it does not serve now, or ``""``."""
         if not self.is_alive():
             return "it has ended"
         if self._pausing:
@@ -111,7 +111,7 @@ class Service(Thread):
             except BaseException as error:  # whatever it is, the thread goes on
                 if time.monotonic() - began > LONGEST_PAUSE:
                     pause, self._fault = FIRST_PAUSE, ""
-                self._fault = failed(self.name, error, said=self._fault)
+                self._fault = failed(self.name, error, logged=self._fault)
             if last:
                 return
             self._pausing = True

@@ -1,4 +1,4 @@
-"""What only type checkers want of ``typing``, which is too heavy for what libraries import."""
+"""Names of ``typing`` that only type checkers need: that module is too heavy for libraries."""
 
 __all__ = ("Generic", "TypeVar", "overload")
 

@@ -1,9 +1,9 @@
-"""Who has forked this process: its program, or foreign code that a thread of ours was running.
+"""Who forked this process: its program, or foreign code that one of our threads was running.
 
-All foreign code that the product calls by itself runs on a thread of ours, or in a task that one
-of them has scheduled. The hook of a forked child runs where the fork was made, so it can tell. A
-child that a sampler, an encoder, a sender, a page or a handler of the log has forked is none of
-the program's workers. Threads that foreign code has started itself are not known.
+All foreign code that we call runs on a thread of ours, or in a task that one of them scheduled. A
+forked child runs its hooks on the thread that forked, so it can tell. A child forked by a sampler,
+an encoder, a sender, a page or a log handler is not one of the program's workers. Threads that
+foreign code starts itself are not known here.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 
 from sampler._runtime.fork import in_child
 from sampler._runtime.native import get_ident
-from sampler._runtime.no_fork import inside, no_fork
+from sampler._runtime.no_fork import inside_no_fork, no_fork
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,47 +22,47 @@ if TYPE_CHECKING:
     P = ParamSpec("P")
     T = TypeVar("T")
 
-__all__ = ("childless", "come_back", "foreign", "ours")
+__all__ = ("call_foreign", "end_forked_copy", "gets_no_agent", "run_as_ours")
 
-_ours: set[int] = set()
-"""The threads of ours that run."""
+_our_threads: set[int] = set()
+"""Identifiers of our running threads."""
 _copy = 0
-"""In a child that was forked on one of them: its main thread, a copy of that one."""
+"""The main thread of a child forked on one of them, of which it is a copy; else 0."""
 _childless = False
 
 
-def childless() -> bool:
+def gets_no_agent() -> bool:
     """Tell whether this process was forked by foreign code that we ran, or inside ``no_fork``."""
     return _childless
 
 
-def ours(call: Callable[..., object], *args: object) -> None:
-    """Be a thread of ours: what ``call`` forks is none of the program's."""
+def run_as_ours(call: Callable[..., object], *args: object) -> None:
+    """Run ``call`` as a thread of ours: children that it forks are not the program's workers."""
     me = get_ident()
-    _ours.add(me)
+    _our_threads.add(me)
     try:
-        with no_fork():  # its tasks and, where they do that, its threads inherit it
-            foreign(call, *args)
+        with no_fork():  # tasks inherit it, and threads where they inherit the context
+            call_foreign(call, *args)
     finally:
-        _ours.discard(me)
+        _our_threads.discard(me)
 
 
-def foreign(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call foreign code on a thread of ours; a forked child that comes back from it ends there."""
+def call_foreign(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call foreign code on a thread of ours; a child that it forked ends when it returns here."""
     try:
         result = call(*args, **kwargs)
     except BaseException as error:
-        come_back(error)
+        end_forked_copy(error)
         raise
-    come_back()
+    end_forked_copy()
     return result
 
 
-def come_back(error: BaseException | None = None) -> None:
-    """End this process if it is such a child: what goes on from here is its parent's work.
+def end_forked_copy(error: BaseException | None = None) -> None:
+    """End this process if it is a copy of a thread of ours, forked by the code that returned.
 
-    A thread of ours would go on to pull, to send and to wait, beside its parent's and for good.
-    The status is what the end of a program has.
+    It would go on for ever to pull, to send and to wait beside its parent. Its exit status is that
+    of a program that ends the same way.
 
     Args:
         error: what the foreign code raised.
@@ -82,12 +82,12 @@ def come_back(error: BaseException | None = None) -> None:
     os._exit(status)
 
 
-def _ask() -> None:
+def _ask_who_forked() -> None:
     global _copy, _childless  # noqa: PLW0603
     me = get_ident()
-    _copy = me if me == _copy or me in _ours else 0
-    _childless = bool(_copy) or inside()
-    _ours.clear()
+    _copy = me if me == _copy or me in _our_threads else 0
+    _childless = bool(_copy) or inside_no_fork()
+    _our_threads.clear()
 
 
-in_child(_ask)
+in_child(_ask_who_forked)

@@ -1,23 +1,28 @@
 """Foreign code with a deadline: one hand-off per round, never one per call.
 
-A crew owns one daemon thread that works off a whole round of jobs. Between two jobs, under the
-round's lock, it commits one result and announces the next; the caller waits for the round with
-the time left to the announced job. On overrun the caller keeps what is committed, abandons the
-thread, and a new one goes on behind the job that hung. Python code cannot be killed, so an
-abandoned thread stays until its call returns; one that still burns CPU is ended by an
-asynchronous exception.
+A worker owns one daemon thread that runs a whole round of jobs. Between two jobs, under the
+batch's lock, it commits one result and announces the next; the caller waits for as long as the
+announced job has left. On overrun the caller keeps what is committed and abandons the thread; a
+new one continues after the job that hung. Python code cannot be killed, so an abandoned thread
+stays until its call returns; one that still burns CPU is ended by an asynchronous exception.
 """
 
 from __future__ import annotations
 
 import time
 
-from sampler._runtime.abandoned import BUDGET, Ended, abandoned, end_spinning, give_up
-from sampler._runtime.gil_yield import Turns
+from sampler._runtime.abandoned import (
+    MAX_ABANDONED,
+    Ended,
+    abandoned,
+    end_spinning,
+    watch_abandoned,
+)
+from sampler._runtime.gil_yield import GiveWayTimer
 from sampler._runtime.native import allocate_lock, get_ident
-from sampler._runtime.printable import told
+from sampler._runtime.printable import error_line
 from sampler._runtime.threads import SimpleQueue, Thread
-from sampler._runtime.who_forked import come_back
+from sampler._runtime.who_forked import end_forked_copy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,16 +34,16 @@ __all__ = ("Job", "JobBatch", "Worker", "abandoned")
 
 
 class Job:
-    """One call of foreign code and what became of it.
+    """One call of foreign code, and its outcome.
 
     Attributes:
-        optional: it is not started while the budget of abandoned threads is spent.
-        deadline: seconds that it has; None: what its round gives each.
+        optional: it is not started while ``MAX_ABANDONED`` threads are abandoned.
+        deadline: seconds that it has; None for the round's deadline.
         result: what it returned.
         error: what it raised, ``SystemExit`` and ``KeyboardInterrupt`` included.
-        message: what that says; asked on the worker, because a ``__str__`` is foreign code too.
-        overran: the abandoned shift, when it did not end in time.
-        started: False when the round ended before it, or no thread can start (interpreter exit).
+        message: the error as a line, made on the worker: ``__str__`` is foreign code, too.
+        overran: the abandoned batch, if it did not end in time.
+        started: False if the round ended before it, or no thread could start (interpreter exit).
         reason: why it did not end: ``deadline``, ``unreached``, ``exhausted``; or empty.
         seconds: how long it took.
     """
@@ -72,12 +77,12 @@ class Job:
 
 
 class JobBatch:
-    """The part of a round that one thread works off.
+    """The part of a round that one thread runs.
 
     Attributes:
         ident: the thread; 0 until it has announced its first job.
-        returned: the thread has left; for an abandoned shift, the hung call is over.
-        failed: what the thread itself has raised, at the announced job.
+        returned: the thread has left; of an abandoned batch, the hung call is over.
+        failed: what the thread itself raised, at the announced job.
     """
 
     __slots__ = (
@@ -105,9 +110,9 @@ class JobBatch:
         self.ident: int = 0
 
     def serve(self) -> bool:
-        """Run the jobs; False when the caller has given up on this thread meanwhile."""
+        """Run the jobs; return False if the caller abandoned this thread meanwhile."""
         going = False
-        while not self.returned:  # until that is noted, Ended may be raised at any point
+        while not self.returned:  # until it is set, Ended may be raised at any point
             try:
                 going = self._work()
                 with self.lock:
@@ -117,7 +122,7 @@ class JobBatch:
         return going
 
     def fail(self, error: BaseException) -> None:
-        """Note that its thread has raised, which costs the announced job; the caller goes on."""
+        """Note that the thread itself raised: the announced job fails, and the caller goes on."""
         with self.lock:
             self.returned = True
             if not self.abandoned and self.failed is None and self.index < len(self.jobs):
@@ -130,7 +135,7 @@ class JobBatch:
         error: BaseException | None = None
         message = ""
         index = 0
-        turns = Turns()
+        pause = GiveWayTimer()
         while True:
             with lock:
                 if self.abandoned:
@@ -145,24 +150,24 @@ class JobBatch:
                 if index == len(jobs):
                     self.finished.release()
                     return True
-            turns.end()
+            pause.give_way_if_due()
             call = jobs[index].call
             result, error, message = None, None, ""
             try:
                 result = call()
             except BaseException as raised:
-                come_back(raised)
-                error, message = raised, told(raised)
-                _cut(raised)
+                end_forked_copy(raised)
+                error, message = raised, error_line(raised)
+                _drop_traceback(raised)
             else:
-                come_back()
+                end_forked_copy()
             index += 1
 
 
 class Worker:
-    """Runs rounds of jobs on one daemon thread, replaced when it hangs. One caller at a time.
+    """Runs rounds of jobs on one daemon thread, which is replaced if it hangs.
 
-    A context manager that lets the thread end.
+    For one caller at a time. A context manager that ends the thread.
     """
 
     def __init__(self, name: str) -> None:
@@ -171,29 +176,29 @@ class Worker:
         self._members: set[int] = set()
 
     def run(self, jobs: Sequence[Job], deadline: float, until: float = float("inf")) -> None:
-        """Run ``jobs`` in order; results are in the jobs.
+        """Run ``jobs`` in order, and put the results into them.
 
         Args:
             jobs: what to call.
-            deadline: seconds each of them has that does not say it itself.
-            until: monotonic moment at which the round ends in any case; jobs that were not
-                reached are not ``started``.
+            deadline: seconds for each job that has no deadline of its own.
+            until: monotonic moment at which the round ends in any case; jobs not reached by
+                then are not ``started``.
         """
         end_spinning()
         while jobs:
-            if abandoned() >= BUDGET:
-                _give_up([job for job in jobs if job.optional], "exhausted")
+            if abandoned() >= MAX_ABANDONED:
+                _skip([job for job in jobs if job.optional], "exhausted")
                 jobs = [job for job in jobs if not job.optional]
                 if not jobs:
                     return
             if time.monotonic() >= until:
-                _give_up(jobs, "unreached")
+                _skip(jobs, "unreached")
                 return
             batch = JobBatch(jobs)
             try:
                 self._queue().put(batch)
-            except RuntimeError:  # no new thread at interpreter exit (3.12)
-                _give_up(jobs, "unreached")
+            except RuntimeError:  # no new thread at interpreter exit (from 3.12 on)
+                _skip(jobs, "unreached")
                 return
             late = self._wait(batch, deadline, until)
             if late is None:
@@ -206,31 +211,31 @@ class Worker:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def is_mine(self) -> bool:
-        """Tell whether the calling thread is, or was, one of this crew's."""
+    def runs_here(self) -> bool:
+        """Tell whether the calling thread is, or was, this worker's."""
         return get_ident() in self._members
 
     def close(self) -> None:
-        """Let the thread end."""
+        """End the thread."""
         if self._tasks is not None:
             self._tasks.put(None)
             self._tasks = None
 
     def _wait(self, batch: JobBatch, deadline: float, until: float) -> int | None:
-        """Wait for the shift; return the index of the job that overran, or None."""
+        """Wait for the batch; return the index of the job that overran, or None."""
         try:
-            # Whatever job is under way by then, none is overdue before.
-            shortest = min((_allowed(job, deadline) for job in batch.jobs), default=deadline)
+            # No job can be overdue earlier, whichever is under way.
+            shortest = min((_deadline_of(job, deadline) for job in batch.jobs), default=deadline)
             left = min(shortest, until - time.monotonic())
             while not batch.finished.acquire(timeout=min(max(left, 0.0), shortest)):
                 with batch.lock:
                     if batch.index == len(batch.jobs):
                         return None
                     now, overdue_at = time.monotonic(), batch.began
-                    overdue_at += _allowed(batch.jobs[batch.index], deadline)
+                    overdue_at += _deadline_of(batch.jobs[batch.index], deadline)
                     left = min(overdue_at, until) - now
                     if left <= 0:
-                        # A thread that has not got round to its first job is not to blame.
+                        # Not the job's fault if the thread has not begun yet.
                         overdue = batch.ident and now >= overdue_at
                         self._abandon(batch, "deadline" if overdue else "unreached")
                         return batch.index
@@ -241,24 +246,24 @@ class Worker:
         if batch.failed is None:
             return None
         job = batch.jobs[batch.index]
-        job.error, job.message = batch.failed, told(batch.failed)
+        job.error, job.message = batch.failed, error_line(batch.failed)
         self.close()
         return batch.index
 
     def _abandon(self, batch: JobBatch, reason: str) -> None:
-        """Give up on the thread; the shift's lock is held."""
+        """Abandon the thread; the batch's lock is held."""
         if batch.index < len(batch.jobs):
             job = batch.jobs[batch.index]
             job.overran, job.reason = batch, reason
             job.seconds = time.monotonic() - batch.began
         batch.abandoned = True
-        self.close()  # a thread that has finished just now ends as well
-        give_up(batch)
+        self.close()  # also ends a thread that has finished just now
+        watch_abandoned(batch)
 
     def _queue(self) -> SimpleQueue[JobBatch | None]:
         if self._tasks is None:
             tasks: SimpleQueue[JobBatch | None] = SimpleQueue()
-            self._tasks = tasks  # before anything may interrupt: close() ends the thread
+            self._tasks = tasks  # before the start, so that close() ends it whatever interrupts
             try:
                 Thread(self._serve, self._name, (tasks,)).start()
             except Exception:
@@ -274,8 +279,8 @@ class Worker:
             while (batch := tasks.get()) is not None:
                 if not batch.serve():
                     return
-                batch = None  # waiting for the next one must not keep what the samplers gave
-        except BaseException as error:  # ours: what an author raises ends in the job
+                batch = None  # do not keep the samplers' results alive while waiting
+        except BaseException as error:  # our own: what a sampler raises is caught in the batch
             if self._tasks is tasks:
                 self._tasks = None
             if batch is not None:
@@ -288,17 +293,17 @@ class Worker:
             self._members.discard(ident)
 
 
-def _allowed(job: Job, deadline: float) -> float:
+def _deadline_of(job: Job, deadline: float) -> float:
     return deadline if job.deadline is None else job.deadline
 
 
-def _give_up(jobs: Sequence[Job], reason: str) -> None:
+def _skip(jobs: Sequence[Job], reason: str) -> None:
     for job in jobs:
         job.started, job.reason = False, reason
 
 
-def _cut(error: BaseException) -> None:
-    """Cut the circle from an error's traceback to the jobs."""
+def _drop_traceback(error: BaseException) -> None:
+    """Drop an error's traceback, which refers back to the jobs."""
     try:
         error.__traceback__ = None
     except BaseException:  # an author's own attribute

@@ -255,7 +255,7 @@ def connect(
 def _described(error: h11.RemoteProtocolError) -> str:
     """Return what is wrong with a reply, and how the wrong part begins."""
     what, mark, quoted = str(error).partition(": bytearray(b")
-    return line(f"{what}: {quoted[:40]}" if mark else what)
+    return one_line(f"{what}: {quoted[:40]}" if mark else what)
 
 
 def _authority(parts: SplitResult) -> str:

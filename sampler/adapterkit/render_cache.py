@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, final
 
 import attrs
 
-from sampler._runtime.gil_yield import ENTRIES, give_way
+from sampler._runtime.gil_yield import GIVE_WAY_EVERY, give_way
 from sampler._runtime.log import log
 
 if TYPE_CHECKING:

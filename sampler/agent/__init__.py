@@ -1,6 +1,6 @@
 """The agent: schedules pulls and runs adapters inside a process."""
 
-from sampler._contract.histogram import HistogramValue, difference
+from sampler._contract.histogram import HistogramValue, difference, merge
 from sampler._contract.snapshot import ABSENT, Block, Series, Snapshot
 from sampler._runtime.gil_yield import give_way
 from sampler._runtime.log import log

@@ -15,7 +15,7 @@ import stat
 import sys
 from typing import TYPE_CHECKING
 
-from sampler._runtime.lockfile import Held
+from sampler._runtime.lockfile import HeldFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 
-from sampler._runtime.printable import line
+from sampler._runtime.printable import one_line
 
 
 def bind_problem(error: OSError, address: str = "") -> str:
@@ -44,7 +44,7 @@ def _holder(port: int) -> str:
     if os.getpid() in pids:
         return "this process itself"
     process = psutil.Process(min(pids))
-    words = line(" ".join(process.cmdline()) or process.name())
+    words = one_line(" ".join(process.cmdline()) or process.name())
     mine = process.cmdline() == psutil.Process().cmdline()
     what = "another process of this program, " if mine else ""
     return f"{what}process {process.pid} ({words[:80]})"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from sampler._pull.collector import Collector
-    from sampler._pull.source import Statistics
+    from sampler._pull.statistics import Statistics
     from sampler.agent.channel import Channel
     from sampler.agent.schedule import Ticker
 

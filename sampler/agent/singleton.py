@@ -23,7 +23,7 @@ from sampler._runtime.native import RLock
 from sampler._runtime.no_fork import no_fork
 from sampler._runtime.service import Service
 from sampler._runtime.threads import Event
-from sampler._runtime.who_forked import childless
+from sampler._runtime.who_forked import gets_no_agent
 from sampler.agent.agent import Agent
 from sampler.agent.config.reading import find_settings
 from sampler.agent.config.settings import Settings

@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sampler._contract.declaration import oddities
+from sampler._contract.ignored import ignored_parts
 from sampler._runtime.printable import printable
 from sampler.agent.channel import exposure
 from sampler.agent.config.secrets import described, masked_line

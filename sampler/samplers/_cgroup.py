@@ -1,7 +1,7 @@
-"""What the control group (version 2) of this process allows it, and how often that was too little.
+"""Limits of this process' control group (version 2), and how often they were reached.
 
-A limit binds where it is lowest: in the process' own group or in one around it. So CPU and memory
-are each told for the group with the lowest limit; its own where there is none.
+The lowest limit binds, be it of the process' own group or of one around it. So CPU and memory are
+each reported for the group with the lowest limit, or for its own group if there is no limit.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _EVENTS = ("high", "max", "oom", "oom_kill")
 
 
 def samples(membership: Path = MEMBERSHIP, mount: Path = MOUNT) -> Iterator[tuple[Any, ...]]:
-    """Yield limits, usage and what they cost; nothing where there is no such group.
+    """Yield limits, usage and throttling; nothing if there is no such group.
 
     Args:
         membership: the file that says which groups a process is in.
@@ -37,7 +37,7 @@ def _groups(membership: Path, mount: Path) -> list[Path]:
     paths = [line.removeprefix("0::/") for line in _lines(membership) if line.startswith("0::/")]
     if not paths:
         return []
-    # Seen from within a namespace, a group outside of it starts with "..": only the mount is left.
+    # From within a namespace, a group outside of it starts with "..": use the mount instead.
     own = mount if ".." in Path(paths[0]).parts else mount / paths[0]
     around = [own, *own.parents]
     return [group for group in around[: around.index(mount) + 1] if group.is_dir()]
@@ -84,13 +84,13 @@ def _number(path: Path) -> int | None:
 
 
 def _table(path: Path) -> dict[str, int]:
-    """Read lines of a name and a number."""
+    """Read lines that have a name and a number."""
     pairs = (line.partition(" ") for line in _lines(path))
     return {name: int(number) for name, _, number in pairs if number.isdigit()}
 
 
 def _lines(path: Path) -> list[str]:
-    """Return the lines of a small file; none of one that is not there or not to be read."""
+    """Return the lines of a small file; none if it cannot be read."""
     try:
         return path.read_text("utf-8", "replace").splitlines()
     except OSError:

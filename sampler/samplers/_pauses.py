@@ -1,16 +1,15 @@
 """How long garbage collections stop the program, by generation.
 
-The interpreter calls ``gc.callbacks`` at any allocation: also while our own code holds a lock, and
-with whatever a signal handler raised meanwhile it does not go on but prints it as ignored. So what
-is called here is made of C functions alone. Not one bytecode runs: no lock is taken, no other
-thread, signal handler or finalizer gets its turn in between, and nothing that the program is to
-see ends here (a function in Python loses each exception of a signal that comes during a pause).
+The interpreter calls ``gc.callbacks`` at any allocation, also while our own code holds a lock. If
+a signal handler raises during a callback in Python, its exception is printed as ignored and lost
+to the program. So our callbacks are made of C functions alone: no bytecode runs, no lock is taken,
+and no other thread, signal handler or finalizer runs in between.
 
-Exactness: the interpreter never starts a collection within one, in this thread or in another, so
-the callbacks of one collection follow each other and have one caller at a time, on free-threaded
-builds as well. Each collection leaves its beginning, its end and what is known about it in a
-queue, in this order; who reads takes them out. The queue is bounded: what nobody fetches for
-``KEPT`` collections is forgotten from its old end.
+Exactness: the interpreter never starts a collection during another one, in this thread or in
+another, so the callbacks of one collection follow each other and have one caller at a time, on
+free-threaded builds as well. Each collection leaves its beginning, its end and its info in a
+queue, in this order; a reader takes them out. The queue is bounded: what is not fetched within
+``KEPT`` collections is dropped, oldest first.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from operator import is_
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from sampler._instruments.instruments import Histogram
+from sampler._instruments.histogram import Histogram
 from sampler._instruments.labelled import samples
 from sampler._runtime.native import allocate_lock
 
@@ -35,7 +34,7 @@ BOUNDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
 """Upper bounds in seconds."""
 GENERATIONS = 3
 _PATIENCE = 0.05
-"""Seconds: who reads while another one does is content with what that one has not fetched yet."""
+"""Seconds that a reader waits for another one; after that it reports what is counted."""
 
 
 class _Queue(deque[Any]):
@@ -46,7 +45,7 @@ class _Queue(deque[Any]):
 
 
 class _Clock(map):  # type: ignore[type-arg]
-    """``setattr(clock, phase, info)`` makes it give the next time to its function."""
+    """``setattr(clock, phase, info)`` passes the time to its function."""
 
     start = stop = property(None, next)
 
@@ -55,7 +54,7 @@ class Pauses:
     """Observes collections from now on.
 
     Args:
-        name: the label that tells the generation.
+        name: the name of the label for the generation.
     """
 
     def __init__(self, name: str) -> None:
@@ -63,25 +62,25 @@ class Pauses:
         self._cells = [Histogram((str(g),), BOUNDS) for g in range(GENERATIONS)]
         self._queue = _Queue(maxlen=3 * KEPT)
         self._times: list[float] = []
-        self._one_at_a_time = allocate_lock()
+        self._fetching = allocate_lock()
         clock = _Clock(self._queue.append, iter(perf_counter, None))
         self._callbacks: list[Callable[[str, dict[str, int]], None]] = [
             partial(setattr, clock),
             partial(setattr, self._queue),
         ]
-        # Absent where collections do not come in generations.
+        # False on interpreters whose collections have no generations.
         self.present: bool = hasattr(gc, "callbacks")
         if self.present:
             gc.callbacks.extend(self._callbacks)
 
     def fetch(self) -> None:
         """Count what the queue holds."""
-        if not self._one_at_a_time.acquire(timeout=_PATIENCE):
+        if not self._fetching.acquire(timeout=_PATIENCE):
             return
         try:
             self._fetch()
         finally:
-            self._one_at_a_time.release()
+            self._fetching.release()
 
     def samples(self, metric: str) -> Iterator[tuple[Any, ...]]:
         """Yield a histogram in seconds for each generation."""
@@ -91,7 +90,7 @@ class Pauses:
 
     def restart(self) -> None:
         """Start at zero in a forked child, where the lock may have been held at the fork."""
-        self._one_at_a_time = allocate_lock()
+        self._fetching = allocate_lock()
         self._queue.clear()
         self._times.clear()
         for cell in self._cells:
@@ -105,9 +104,9 @@ class Pauses:
 
     def _fetch(self) -> None:
         times, queue = self._times, self._queue
-        if len(queue) == queue.maxlen:  # what follows on the rest of the last fetch is forgotten
+        if len(queue) == queue.maxlen:  # what belongs to these times was dropped
             times.clear()
-        # Collections may come meanwhile: as many as are there now, and they end in order.
+        # Only what is there now: collections may add more meanwhile.
         for _ in range(len(queue)):
             try:
                 item = queue.popleft()
@@ -117,6 +116,6 @@ class Pauses:
                 times.append(item)
                 continue
             generation = item["generation"]
-            if len(times) == 2 and generation < GENERATIONS:  # else its beginning was forgotten
+            if len(times) == 2 and generation < GENERATIONS:  # else its beginning was dropped
                 self._cells[generation].observe(times[1] - times[0])
             times.clear()

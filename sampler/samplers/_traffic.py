@@ -1,8 +1,8 @@
 """What disks and network interfaces have moved, each byte counted once.
 
-A byte that goes through a logical volume, a loop device, a bridge or a tunnel goes through a
-piece of hardware as well. So the totals are over hardware, where there is any to be seen; else
-over all there is (the interface of a container), the loopback aside.
+A byte that passes a logical volume, a loop device, a bridge or a tunnel passes a hardware device
+as well. So the totals are over hardware devices if any can be seen; otherwise over all others (a
+container's interface), without the loopback.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def network(sysfs: Path = SYSFS) -> Iterator[tuple[Any, ...]]:
 
 
 def listeners(netstat: Path = NETSTAT) -> Iterator[tuple[Any, ...]]:
-    """Yield connections that a full backlog cost."""
+    """Yield connections lost because a backlog was full."""
     lines = netstat.read_text("ascii", "replace").splitlines()
     tables = [line.split() for line in lines if line.startswith("TcpExt:")]
     if len(tables) == 2:  # a line of names and a line of numbers
@@ -74,7 +74,7 @@ def listeners(netstat: Path = NETSTAT) -> Iterator[tuple[Any, ...]]:
 
 
 def _hardware(names: Mapping[str, object], folder: Path) -> list[str]:
-    """Return those behind which there is a device."""
+    """Return the names of hardware devices."""
     return [name for name in names if (folder / name.replace("/", "!") / "device").exists()]
 
 

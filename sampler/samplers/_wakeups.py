@@ -1,8 +1,8 @@
-"""How late a thread gets to run that has slept: a measure of the contention for the interpreter.
+"""How late a thread that slept gets to run: a measure of the contention for the interpreter.
 
-A daemon thread sleeps and looks at the clock. What it is late by is what any thread of this
-process waits after its input has come: for the interpreter's lock, which a busy thread gives up
-after the switch interval, and for a CPU. It starts with the first pull and ends when pulls end.
+A daemon thread sleeps and looks at the clock. Its delay is what any thread of this process waits
+once its input has come: for the interpreter's lock, which a busy thread releases after the switch
+interval, and for a CPU. The thread starts with the first pull and ends when pulls end.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from sampler._instruments.instruments import Histogram
+from sampler._instruments.histogram import Histogram
 from sampler._runtime.native import sleep
 from sampler._runtime.service import Service
 
@@ -26,10 +26,10 @@ BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 
 
 
 class Wakeups:
-    """Observes how late wake-ups are while somebody pulls.
+    """Observes how late wake-ups are while consumers pull.
 
     Args:
-        besides: is called at each of them.
+        besides: called at each wake-up.
     """
 
     def __init__(self, besides: Callable[[], object]) -> None:
@@ -39,11 +39,11 @@ class Wakeups:
         self._service: Service | None = None
 
     def samples(self, metric: str) -> Iterator[tuple[Any, ...]]:
-        """Yield a histogram in seconds; from now on there is something to observe."""
+        """Yield a histogram in seconds; the first call starts the thread."""
         self._pulled = time.monotonic()
         if self._service is None or not self._service.is_alive():
             service = Service(self._watch, "sampler-wakeups")
-            self._service = service  # who else comes now finds it, started or not: one goes on
+            self._service = service  # so that another caller finds it, and only one goes on
             try:
                 service.start()
             except RuntimeError:  # no new thread at interpreter exit, nor in some sub-interpreters
@@ -51,7 +51,7 @@ class Wakeups:
         yield metric, self._histogram.read()
 
     def restart(self) -> None:
-        """Start at zero in a forked child, where the thread is not."""
+        """Start at zero in a forked child, which does not have the thread."""
         self._service = None
         self._histogram.restart()
 

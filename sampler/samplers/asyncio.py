@@ -1,10 +1,9 @@
 """The ``asyncio`` sampler: tasks and lag of the event loops that the program has named.
 
 A loop is named by ``watch("web")`` in a coroutine that runs on it, or ``watch("web", loop)``
-from anywhere. A heartbeat of the loop itself, ten a second, then tells how late the loop gets to
-what is due (so does the first one of a loop that was stopped), and how many tasks it has. A loop
-that is closed, or that nobody holds any longer, is forgotten. Without a named loop there is
-nothing to tell.
+from anywhere. Ten times a second a heartbeat on the loop then measures how late the loop gets to
+what is due (after a stop, too), and counts its tasks. A loop that is closed, or that nobody holds
+any longer, is forgotten. If no loop is named, nothing is reported.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from weakref import ref
 
 from sampler._contract.declaration import label_text
 from sampler._contract.names import MAX_LABEL_VALUE
-from sampler._instruments.instruments import Histogram
+from sampler._instruments.histogram import Histogram
 from sampler._instruments.labelled import samples
 from sampler._runtime.fork import in_child
 
@@ -29,25 +28,25 @@ INTERVAL = 0.1
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper bounds in seconds."""
 _SHARE = 100
-"""Counting tasks takes at most one part in so many of the loop's time."""
+"""Counting tasks takes at most 1/100 of the loop's time."""
 
 
 class _Watch:
-    """One named loop. It holds the loop weakly; the loop holds it by the next heartbeat.
+    """One named loop, held weakly. The loop holds the watch through its next heartbeat.
 
     Attributes:
         name: the value of the label ``loop``.
         lag: what its heartbeats observe, in seconds.
-        told: it has been alive in this process: there is something to tell.
+        seen: its heart has beaten in this process, so there is something to report.
     """
 
     def __init__(
         self, name: str, loop: asyncio.AbstractEventLoop, before: _Watch | None = None
     ) -> None:
         self.name: str = name
-        # One series for all loops of a name: a value that was told is told again, and only grows.
+        # One series for all loops of a name: it never loses what was reported before.
         self.lag: Histogram = before.lag if before else Histogram((name,), BOUNDS)
-        self.told: bool = before.told if before else False
+        self.seen: bool = before.seen if before else False
         self._loop = ref(loop)
         self._due: float | None = None
         self._tasks: int | None = None
@@ -60,25 +59,25 @@ class _Watch:
         return None if loop is None or loop.is_closed() else loop
 
     def beat(self) -> None:
-        """Observe how late it is, and come again. Runs on the loop, and in no task."""
+        """Observe how late it is, and schedule the next beat. Runs on the loop, in no task."""
         now, loop = time.monotonic(), self.loop
         if loop is None or _watches.get(self.name) is not self:
             return
         if self._due is not None:
             self.lag.observe(max(0.0, now - self._due))
-        # Here and not at a pull: another thread's set of tasks changes while it is read, and a
-        # task that ends meanwhile would be finalized in the wrong thread.
+        # Not at a pull: another thread's set of tasks changes while it is read, and a task that
+        # ends meanwhile would be finalized in the wrong thread.
         if now >= self._count_at:
-            with suppress(RuntimeError):  # in vain: other loops are changing theirs all the time
+            with suppress(RuntimeError):  # other loops changed theirs at each attempt
                 self._tasks = len(asyncio.all_tasks(loop))
             self._count_at = now + _SHARE * (time.monotonic() - now)
-        self.told, self._due = True, time.monotonic() + INTERVAL
+        self.seen, self._due = True, time.monotonic() + INTERVAL
         loop.call_later(INTERVAL, self.beat)
 
     def samples(self, loop: asyncio.AbstractEventLoop) -> Iterator[tuple[Any, ...]]:
-        """Yield what there is to tell, in any thread."""
+        """Yield the loop's samples; may be called in any thread."""
         due, labels = self._due, {"loop": self.name}
-        if not self.told:
+        if not self.seen:
             return
         yield "tasks", self._tasks, labels
         if due is not None and loop.is_running():
@@ -86,8 +85,8 @@ class _Watch:
         yield from samples("lag", ("loop",), [self.lag])
 
     def restart(self) -> None:
-        """Say nothing in a forked child until the loop runs there."""
-        self.told, self._due, self._tasks = False, None, None
+        """Report nothing in a forked child until the loop runs there."""
+        self.seen, self._due, self._tasks = False, None, None
         self.lag.restart()
 
 
@@ -95,9 +94,9 @@ _watches: dict[str, _Watch] = {}  # no lock guards it: each access is one step
 
 
 def watch(name: str, loop: asyncio.AbstractEventLoop | None = None) -> None:
-    """Have a loop's tasks and lag sampled under a name. Again, for the same loop: no effect.
+    """Have a loop's tasks and lag sampled under a name. Doing it again has no effect.
 
-    Safe in any thread. Nothing here keeps the loop alive.
+    It may be called in any thread, and does not keep the loop alive.
 
     Args:
         name: the value of the label ``loop``, up to 1024 characters.
@@ -105,7 +104,7 @@ def watch(name: str, loop: asyncio.AbstractEventLoop | None = None) -> None:
 
     Raises:
         RuntimeError: no loop is running and none is given, or it is closed.
-        ValueError: the name is none, or an open loop has it, or the loop has another name.
+        ValueError: the name is not valid, or an open loop has it, or the loop has another one.
     """
     text = label_text(name)
     if not text or not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]

@@ -1,8 +1,8 @@
 """The ``cpython`` sampler: garbage collections, threads and the contention for the interpreter.
 
-Collections are counted and timed from the moment this module is imported, which happens when the
+Collections are counted and timed once this module is imported, which happens when the
 configuration names the sampler; a forked child starts at zero. The first pull starts a daemon
-thread, counted among the threads, that measures wake-up delays ten times a second.
+thread that measures wake-up delays ten times a second; it is one of the threads counted.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ _COUNTERS = {
 
 
 def _stats() -> list[dict[str, int]]:
-    """Return ``gc.get_stats()``; empty where collections do not come in generations."""
+    """Return ``gc.get_stats()``; empty if collections have no generations."""
     stats: Any = gc.get_stats() if hasattr(gc, "get_stats") else None
     return stats[:GENERATIONS] if isinstance(stats, list) else []
 
 
 class _State:
-    """What is counted from, and what counts."""
+    """What counts, and the values at which it began."""
 
     def __init__(self) -> None:
         self.pauses: Pauses = Pauses(_GENERATION)
@@ -64,7 +64,7 @@ def start() -> float:
 
 
 def sample() -> Iterator[tuple[Any, ...]]:
-    """Yield one reading; what this implementation does not have is left out."""
+    """Yield one reading, without what this implementation does not have."""
     stats = _stats()
     for metric, key in _COUNTERS.items():
         for generation, (now, before) in enumerate(zip(stats, _state.before, strict=True)):

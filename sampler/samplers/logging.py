@@ -1,14 +1,14 @@
 """The ``logging`` sampler: log records by level.
 
-Counted is each record that a logger makes for a message at or above its effective level, once,
-whatever filters and handlers do with it afterwards, from the moment this module is imported
+It counts each record that a logger makes for a message at or above its effective level, once,
+whatever filters and handlers do with it afterwards. Counting begins when this module is imported
 (when the configuration names the sampler); a forked child starts at zero. A record that a program
 received from another one (``logging.makeLogRecord``) was counted there.
 
-It stands in the way of records at the place made for this, the factory of records. Handlers,
-filters, levels, the records themselves and the stack below a handler remain as they are, and
-configuring them anew does not touch it. A program that sets a factory of its own without calling
-the one before is noticed at the next pull; what it logged in between is not counted.
+It counts in the factory of records, the hook made for this. Handlers, filters, levels, the records
+themselves and the stack below a handler remain as they are, and configuring them anew does not
+affect it. If a program sets a factory of its own that does not call the one before, the next pull
+notices; what is logged until then is not counted.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from sampler._instruments.instruments import Counter
+from sampler._instruments.counter import Counter
 from sampler._instruments.labelled import samples
 from sampler._runtime.fork import in_child
 
@@ -41,15 +41,15 @@ class _Counting:
 
     def __call__(self, name: Any, level: Any, *args: Any, **kwargs: Any) -> logging.LogRecord:
         record = self.inner(name, level, *args, **kwargs)
-        # No lock is taken and nothing foreign is called: any thread, signal handler or finalizer
-        # may log. A factory that was wrapped again counts no more.
+        # No lock is taken and no foreign code called: any thread, signal handler or finalizer may
+        # log. A factory that was wrapped again does not count.
         if _state.counting is self and isinstance(level, int):
             _state.cells[min(max(int.__floordiv__(level, 10), 1), 5) - 1].inc()
         return record
 
 
 class _State:
-    """What is counted, by whom, and since when."""
+    """The counters, the factory that counts, and the start."""
 
     def __init__(self) -> None:
         self.cells: list[Counter] = [Counter((level,)) for level in LEVELS]
@@ -64,7 +64,7 @@ class _State:
 
 
 def _install() -> None:
-    """Be the outermost factory: the only one that counts."""
+    """Become the outermost factory, the only one that counts."""
     factory = logging.getLogRecordFactory()
     if isinstance(factory, _Counting):
         _state.counting = factory
@@ -80,7 +80,7 @@ def start() -> float:
 
 
 def sample() -> Iterator[tuple[Any, ...]]:
-    """Yield the counters, those at zero included."""
+    """Yield all counters, also those at zero."""
     _install()
     yield from samples("records", ("level",), _state.cells)
 

@@ -16,7 +16,7 @@ _process: psutil.Process | None = None
 
 def _this() -> psutil.Process:
     """Return this process, also in a forked child."""
-    global _process  # noqa: PLW0603 - finding its own start takes psutil a while
+    global _process  # noqa: PLW0603 - kept, because making one takes psutil a while
     if _process is None or _process.pid != os.getpid():
         _process = psutil.Process()
     return _process
@@ -28,7 +28,7 @@ def start() -> float:
 
 
 def sample() -> Iterator[tuple[Any, ...]]:
-    """Yield one reading; what this platform does not have, or does not show, is left out."""
+    """Yield one reading, without what this platform does not have or does not show."""
     process = _this()
     with process.oneshot():
         for read in (_cpu, _memory, _threads, _descriptors, _switches):

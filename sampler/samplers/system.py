@@ -1,7 +1,7 @@
 """The ``system`` sampler: what the host does, in OpenTelemetry's names and units.
 
 Counters count from the boot of the host. Network numbers are those of the process' own network
-namespace. Limits are those of its control group, where version 2 is in use.
+namespace. Limits are those of its control group, if version 2 is in use.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 MIN_INTERVAL = 1.0
-"""Seconds for which a reading stands: a dozen files of the kernel are read for it."""
+"""Seconds for which consumers share a reading: it reads a dozen files of the kernel."""
 
 _MODES = ("user", "nice", "system", "idle", "iowait", "steal")  # guests are among the users
 _SLACK = 3.0
 """Seconds that a CPU's time may fall by."""
 
 _booted: float | None = None
-_said: dict[str, float] = {}
+_reported: dict[str, float] = {}
 
 
 def start() -> float:
@@ -36,7 +36,7 @@ def start() -> float:
 
 
 def sample() -> Iterator[tuple[Any, ...]]:
-    """Yield one reading; what this platform does not have, or does not show, is left out."""
+    """Yield one reading, without what this platform does not have or does not show."""
     for read in (
         _cpu,
         _load,
@@ -48,7 +48,7 @@ def sample() -> Iterator[tuple[Any, ...]]:
         _cgroup.samples,
     ):
         try:
-            found = list(read())  # whole or not at all; psutil may warn, and a warning be raised
+            found = list(read())  # all or nothing; psutil may warn, and warnings may be errors
         except (psutil.Error, OSError, AttributeError, ValueError, RuntimeError, Warning):
             continue
         yield from found
@@ -65,13 +65,13 @@ def _cpu() -> Iterator[tuple[Any, ...]]:
 
 
 def _steady(mode: str, seconds: float) -> float:
-    """Return what was said before in place of a little less: that is no reset.
+    """Return the last value if this one is a little lower: that is not a reset.
 
     The kernel's figures for idle and waiting CPUs may fall by some ticks.
     """
-    before = _said.get(mode, 0.0)
+    before = _reported.get(mode, 0.0)
     if not before - _SLACK < seconds < before:
-        _said[mode] = before = seconds
+        _reported[mode] = before = seconds
     return before
 
 

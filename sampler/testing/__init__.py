@@ -1,18 +1,19 @@
-"""The test kit: for those who write samplers, consumers or adapters, or use them.
+"""The test kit for authors and users of samplers, consumers and adapters.
 
-Doubles: :class:`Memory`, an adapter that keeps what it is sent; :class:`FakeClock`, a time that
-stands still; :func:`isolated`, a default registry of one's own. The pytest plugin
-``sampler.testing.plugin`` has them as fixtures.
+Doubles: :class:`Memory`, an adapter that keeps what it is sent; :class:`FakeClock`, a clock that
+stands still until told; :func:`isolated`, an empty default registry for a block. The pytest plugin
+``sampler.testing.plugin`` offers them as fixtures.
 
-Suites, which a test class inherits: :class:`SamplerContract`, :class:`ConsumerContract`,
-:class:`AdapterContract`, :class:`ScrapedAdapterContract`. Each of their failures is a
-:class:`Broken`, which begins with the clause that is broken and ends with what to do.
+Suites, from which a test class inherits: :class:`SamplerContract`, :class:`ConsumerContract`,
+:class:`AdapterContract`, :class:`ScrapedAdapterContract`. Each failure of theirs is a
+:class:`Broken`, whose message begins with the broken clause and ends with what to do.
 """
 
 from sampler.testing._adapters import AdapterContract, ScrapedAdapterContract
 from sampler.testing._clock import FakeClock
 from sampler.testing._consumers import ConsumerContract
 from sampler.testing._isolation import isolated
+from sampler.testing._lab import Consumer
 from sampler.testing._loop import LoopThread
 from sampler.testing._memory import Entry, Memory
 from sampler.testing._require import Broken
@@ -21,6 +22,7 @@ from sampler.testing._samplers import SamplerContract
 __all__ = (
     "AdapterContract",
     "Broken",
+    "Consumer",
     "ConsumerContract",
     "Entry",
     "FakeClock",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class AdapterContract:
-    """An adapter that pushes does what the agent relies on.
+    """A pushing adapter does what the agent relies on.
 
     In a file of tests::
 
@@ -27,34 +27,38 @@ class AdapterContract:
 
     Attributes:
         timeout: seconds that ``send`` is given.
-        largest: bytes of a batch, at most; None where a snapshot is one by nature, as a page that
-            replaces another is.
+        largest: bytes of a batch, at most; None if a snapshot is always one batch, as where each
+            push replaces the last one.
     """
 
     timeout: ClassVar[float] = 5.0
     largest: ClassVar[int | None] = MAX_BATCH
 
     def adapter(self) -> Any:
-        """Return a new adapter, configured for an endpoint that takes what it is sent."""
+        """Return a new adapter for an endpoint that accepts what it is sent."""
         raise NotImplementedError
 
     def unreachable(self) -> Any:
-        """Return a new adapter for an endpoint that nobody listens at; None: it cannot be."""
+        """Return a new adapter for an address where nobody listens; None if there is none."""
         return None
 
     def test_every_entry_is_accounted_for_exactly_once(self) -> None:
-        """Those without a value are no entries."""
+        """A series without a value is not an entry."""
         for snapshot in snapshots():
             batches = self._encode(self.adapter(), snapshot)
             accounted = sum(batch.entries for batch in batches)
             wanted = sum(1 for _ in snapshot)
-            _require(accounted == wanted, "A-01", f"it accounts for {accounted} of {wanted}")
+            _require(
+                accounted == wanted,
+                "A-01",
+                f"it accounts for {accounted} of {wanted} entries",
+            )
 
     def test_encoding_does_no_io(self) -> None:
-        """As Python's audit events tell."""
+        """As Python's audit events show."""
         adapter = self.adapter()
         snapshot = next(snapshots())
-        self._encode(adapter, snapshot)  # a first time, in which modules may be loaded
+        self._encode(adapter, snapshot)  # the first call may import modules
         events = audited(lambda: self._encode(adapter, snapshot))
         _require(not events, "A-02", f"encode() did {sorted(set(events))}")
 
@@ -68,7 +72,7 @@ class AdapterContract:
                 _require(small, "A-05", f"a batch has {batch.size} bytes")
 
     def test_what_came_before_changes_nothing(self) -> None:
-        """A new adapter makes the same of a snapshot as one that has encoded others."""
+        """An adapter that has encoded other snapshots gives the same bytes as a new one."""
         used = self.adapter()
         for snapshot in snapshots():
             self._encode(used, snapshot)
@@ -85,11 +89,11 @@ class AdapterContract:
             for batch in self._encode(self.adapter(), snapshot):
                 for reason, entries in batch.refused.items():
                     named = isinstance(reason, str) and reason.isidentifier()
-                    _require(named, "A-06", f"{reason!r} is no word for a reason")
-                    _require(entries > 0, "A-01", f"{entries} entries are refused as {reason}")
+                    _require(named, "A-06", f"{reason!r} is not a word for a reason")
+                    _require(entries > 0, "A-01", f"{entries} entries are refused as {reason!r}")
 
     def test_the_snapshot_is_left_as_it_was(self) -> None:
-        """Other adapters encode it, too."""
+        """Other adapters encode the same snapshot."""
         for snapshot in snapshots():
             before = [(b.series, list(b.values), b.time) for b in snapshot.blocks]
             self._encode(self.adapter(), snapshot)
@@ -97,29 +101,29 @@ class AdapterContract:
             _require(before == after, "A-07", "encode() changed the snapshot")
 
     def test_what_is_sent_is_delivered_or_unconfirmed(self) -> None:
-        """To an endpoint that takes it."""
+        """If the endpoint accepts it."""
         adapter = self.adapter()
         try:
             for batch in self._encode(adapter, plain()):
                 outcome = self._send(adapter, batch)
                 taken = isinstance(outcome, Outcome)
-                _require(taken, "A-08", f"send() gave {outcome!r} where the endpoint answers")
+                _require(taken, "A-08", f"send() gave {outcome!r}, though the endpoint answers")
         finally:
             _close(adapter)
 
     def test_a_batch_without_frames_asks_whether_the_endpoint_answers(self) -> None:
-        """Any outcome does, if it is one."""
+        """Any outcome will do."""
         adapter = self.adapter()
         try:
             outcome = self._send(adapter, Batch((), 0))
             answers = isinstance(outcome, Outcome)
             _require(
-                answers, "A-10", f"an empty batch gave {outcome!r} where the endpoint answers"
+                answers, "A-10", f"an empty batch gave {outcome!r}, though the endpoint answers"
             )
         finally:
             _close(adapter)
 
-    def test_nobody_at_the_endpoint_is_said(self) -> None:
+    def test_nobody_at_the_endpoint_is_unavailable_or_unconfirmed(self) -> None:
         """At once, or within the timeout."""
         adapter = self.unreachable()
         if adapter is None:
@@ -131,12 +135,12 @@ class AdapterContract:
                 late = time.monotonic() - began > self.timeout + 1.0
                 _require(not late, "A-09", f"send() took longer than its {self.timeout:g} s")
                 missing = isinstance(outcome, Unavailable) or outcome is Outcome.UNCONFIRMED
-                _require(missing, "A-09", f"send() gave {outcome!r} where nobody listens")
+                _require(missing, "A-09", f"send() gave {outcome!r}, though nobody listens")
         finally:
             _close(adapter)
 
     def test_halves_of_a_batch_account_for_all_of_it(self) -> None:
-        """Of adapters that can split."""
+        """If the adapter can split batches."""
         adapter = self.adapter()
         split = getattr(adapter, "split", None)
         for batch in self._encode(adapter, plain()):
@@ -144,8 +148,12 @@ class AdapterContract:
                 continue
             halves = split(batch)
             entries = [half.entries for half in halves]
-            _require(sum(entries) == batch.entries, "A-11", f"{batch.entries} became {entries}")
-            _require(all(0 < n < batch.entries for n in entries), "A-11", f"halves of {entries}")
+            _require(sum(entries) == batch.entries, "A-11", f"{batch.entries} entries: {entries}")
+            _require(
+                all(0 < n < batch.entries for n in entries),
+                "A-11",
+                f"entries of halves: {entries}",
+            )
 
     def test_unsupported_are_words_with_a_sentence(self) -> None:
         """As ``sampler list`` shows them."""
@@ -187,7 +195,7 @@ class AdapterContract:
 
 
 class ScrapedAdapterContract:
-    """An adapter that is asked does what the agent relies on.
+    """A scraped adapter does what the agent relies on.
 
     In a file of tests::
 
@@ -203,19 +211,19 @@ class ScrapedAdapterContract:
     """
 
     def adapter(self) -> Any:
-        """Return a new adapter that listens at a port of its own choice."""
+        """Return a new adapter that listens on a free port."""
         raise NotImplementedError
 
     def scrape(self, adapter: Any) -> None:
-        """Ask the adapter once, and read the answer to its end."""
+        """Ask the adapter once, and read the whole answer."""
         raise NotImplementedError
 
     def taken(self, adapter: Any) -> Any:
-        """Return a new adapter that wants the address of one that is open."""
+        """Return a new adapter that wants the address of ``adapter``, which is open."""
         raise NotImplementedError
 
     def test_each_response_is_accounted_for(self) -> None:
-        """Its entries are collected, and have one outcome."""
+        """Its entries are collected, and each has one outcome."""
         adapter, ledger, pulls = self.adapter(), Ledger(), []
 
         def collect() -> Snapshot:
@@ -229,13 +237,17 @@ class ScrapedAdapterContract:
         finally:
             adapter.close(5.0)
         balance, wanted = ledger.balance(), 3 * len(pulls)
-        _require(pulls, "A-14", "an answer did not pull")
-        _require(balance.holds, "A-14", f"the account does not add up: {balance}")
-        _require(balance.collected >= wanted, "A-14", f"{balance.collected} of {wanted} counted")
-        _require(balance.queued == 0, "A-14", f"{balance.queued} entries are left without outcome")
+        _require(pulls, "A-14", "an answer was given without a pull")
+        _require(balance.holds, "A-14", f"the ledger does not balance: {balance}")
+        _require(
+            balance.collected >= wanted,
+            "A-14",
+            f"{balance.collected} of {wanted} collected",
+        )
+        _require(balance.queued == 0, "A-14", f"{balance.queued} entries have no outcome")
 
     def test_an_address_that_is_taken_is_an_error(self) -> None:
-        """Before anything has been started."""
+        """It is raised before anything has been started."""
         adapter = self.adapter()
         adapter.open(plain, Ledger())
         try:
@@ -247,7 +259,7 @@ class ScrapedAdapterContract:
             except Exception as error:
                 _require(False, "A-15", f"open() raised {error!r}")
             other.close(5.0)
-            _require(False, "A-15", "open() took an address that another adapter has")
+            _require(False, "A-15", "open() took the address of another adapter")
         finally:
             adapter.close(5.0)
 
@@ -281,9 +293,9 @@ def _check_unsupported(adapter: Any) -> None:
     _require(
         unsupported.keys() <= set(UNSUPPORTED),
         "A-12",
-        f"{set(unsupported)} are not all of {UNSUPPORTED}",
+        f"{set(unsupported)} are not all among {UNSUPPORTED}",
     )
-    _require(all(unsupported.values()), "A-12", "a loss has no sentence")
+    _require(all(unsupported.values()), "A-12", "a word has no sentence")
 
 
 def _close(adapter: Any) -> None:

@@ -1,4 +1,4 @@
-"""What a call does beside computing, as Python's audit events tell (:pep:`578`)."""
+"""The input and output of a call, from Python's audit events (:pep:`578`)."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _hooked: list[bool] = []
 
 
 def audited(call: Callable[[], Any]) -> list[str]:
-    """Return the events of input and output that a call raises on this thread."""
+    """Return the audit events of input and output that a call causes on this thread."""
     if not _hooked:
         _hooked.append(True)
-        sys.addaudithook(_hook)  # for good: it cannot be removed, and listens only below
+        sys.addaudithook(_hook)  # it cannot be removed again, and listens only below
     events = _heard[get_ident()] = []
     try:
         call()

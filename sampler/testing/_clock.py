@@ -1,10 +1,10 @@
-"""A time that stands still."""
+"""A clock that stands still."""
 
 from __future__ import annotations
 
 
 class FakeClock:
-    """A clock for ``Collector(clock=...)`` that moves when it is told to.
+    """A clock for ``Collector(clock=...)`` that moves only when told.
 
     Args:
         time: epoch seconds at which it begins.
@@ -26,10 +26,10 @@ class FakeClock:
         """Let time pass.
 
         Raises:
-            ValueError: ``seconds`` are negative; ``set`` moves the wall clock back.
+            ValueError: ``seconds`` is negative; ``set`` can move the wall clock back.
         """
         if seconds < 0:
-            raise ValueError("time does not go back: set() steps the wall clock")
+            raise ValueError("time does not go back: use set() to step the wall clock")
         self._time += seconds
         self._monotonic += seconds
 

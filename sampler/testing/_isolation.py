@@ -1,4 +1,4 @@
-"""A default registry of one's own."""
+"""An empty default registry for a block."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 @contextmanager
 def isolated() -> Iterator[Registry]:
-    """Put an empty registry in the place of the default one, for as long as the block lasts.
+    """Put an empty registry in the place of ``sampler.registry`` while the block lasts.
 
-    What registers itself meanwhile, ``register`` and ``Instruments``, is forgotten at the end;
-    collectors and agents made meanwhile pull the empty one. It is the whole process' registry:
-    tests on other threads see it, too.
+    What ``register`` and ``Instruments`` publish meanwhile is forgotten at the end; collectors and
+    agents made meanwhile pull the new registry. It stands for the whole process: tests on other
+    threads see it, too.
     """
     before, registry.default = registry.default, registry.Registry()
     try:

@@ -1,10 +1,10 @@
-"""Where a consumer is tested: samplers behind the validator, and what became of them."""
+"""Where a consumer is tested: its samplers stand behind the validator."""
 
 from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from sampler.testing._require import require as _require
 from sampler.validate import validator
@@ -14,43 +14,76 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from typing import Self
 
-    from sampler.testing._consumers import ConsumerContract
     from sampler.validate import Breach
 
 
+class Consumer(Protocol):
+    """What the suite asks of a consumer under test."""
+
+    def pull(
+        self,
+    ) -> tuple[Mapping[Any, Any], Mapping[Any, Any] | None, Collection[str]]:
+        """Pull once.
+
+        Returns:
+            ``values``, ``increments`` and ``failed``. Values by series: a series is
+            ``(full name, ((label, text), ...))`` with its labels sorted, and a histogram is
+            ``(count, sum or None, ((upper, cumulative), ...))``. Increments of cumulative series
+            since the pull before, 0 for a baseline; None if the consumer takes no differences.
+            The names of the samplers whose pull failed.
+        """
+        ...
+
+    def close(self) -> None:
+        """Close the consumer."""
+        ...
+
+
+class ConsumerSuite:
+    """What the tests of a consumer have in common; see :class:`ConsumerContract`."""
+
+    deadline: ClassVar[float] = 0.25
+    patience: ClassVar[float] = 30.0
+    asynchronous: ClassVar[bool] = True
+
+    def consumer(self, samplers: list[Mapping[str, Any]], deadline: float) -> Consumer:
+        """Return a new consumer."""
+        raise NotImplementedError
+
+
 class Lab:
-    """A consumer under test behind the validator; at the end no breach of its own may be left."""
+    """A consumer under test; at the end it must not have broken a clause."""
 
     def __init__(
         self,
-        contract: ConsumerContract,
+        suite: ConsumerSuite,
         *samplers: Mapping[str, Any],
         deadline: float | None = None,
     ) -> None:
         self.breaches: list[Breach] = []
         self.samplers: list[Mapping[str, Any]] = []
-        self._contract = contract
+        self._suite = suite
         self._forgiven: tuple[str, ...] = ()
-        self._deadline = contract.deadline if deadline is None else deadline
+        self._deadline = suite.deadline if deadline is None else deadline
         for sampler in samplers:
             self.add(sampler)
-        self._consumer = self._inside(lambda: contract.consumer(self.samplers, self._deadline))
+        self._consumer = self._inside(lambda: suite.consumer(self.samplers, self._deadline))
 
     def add(self, sampler: Mapping[str, Any]) -> None:
         """Register a sampler."""
         self.samplers.append(
-            validator(sampler, self.breaches.append, deadline=self._contract.patience)
+            validator(sampler, self.breaches.append, deadline=self._suite.patience)
         )
 
     def another(self) -> Lab:
         """Return a second consumer of the same samplers."""
-        lab = Lab(self._contract)
+        lab = Lab(self._suite)
         lab.samplers += self.samplers
         lab.breaches = self.breaches
         return lab
 
     def forgive(self, *clauses: str) -> None:
-        """Expect these breaches of a sampler."""
+        """Expect a sampler to break these clauses."""
         self._forgiven = clauses
 
     def pull(self) -> tuple[Mapping[Any, Any], Mapping[Any, Any] | None, Collection[str]]:
@@ -59,7 +92,7 @@ class Lab:
         return found
 
     def _inside(self, call: Callable[[], Any]) -> Any:
-        """Return what a call of the consumer's returns, in a time in which no deadline is left."""
+        """Return what a call of the consumer returns; fail if it does not return in time."""
         answer: list[Any] = []
 
         def run() -> None:
@@ -70,7 +103,7 @@ class Lab:
 
         thread = threading.Thread(target=run, daemon=True)
         thread.start()
-        thread.join(self._contract.patience)
+        thread.join(self._suite.patience)
         require(answer, "C-06", "a pull does not end: a sampler that hangs is waited for")
         found, error = answer[0]
         require(error is None, "C-05", f"a pull raised {error!r}")
@@ -79,8 +112,8 @@ class Lab:
     def increments(
         self, until: Callable[[Mapping[Any, Any]], bool] = lambda _found: True
     ) -> Mapping[Any, Any]:
-        """Pull until what was added is there; the first time, if a consumer has no pauses."""
-        end = time.monotonic() + self._contract.patience
+        """Pull until the increments are as wanted; more than once if the consumer pauses."""
+        end = time.monotonic() + self._suite.patience
         while True:
             _, found, _ = self.pull()
             if found is None:
@@ -115,12 +148,12 @@ class Window:
         return [("calls", self.calls)]
 
     def close(self) -> None:
-        """Count it."""
+        """Count the call."""
         self.closed += 1
 
 
 def sampler_of(rows: list[Any], name: str = "s", **keys: Any) -> dict[str, Any]:
-    """Return a sampler that yields the rows, as they are then."""
+    """Return a sampler that yields the present rows."""
     return {"name": name, "sample": lambda: list(rows), **keys}
 
 
@@ -131,10 +164,10 @@ def counter_of(rows: list[Any], name: str = "s", **keys: Any) -> dict[str, Any]:
 
 
 def series(name: str, **labels: str) -> tuple[str, tuple[tuple[str, str], ...]]:
-    """Return what names a series in a consumer's values."""
+    """Return the key of a series in a consumer's values."""
     return name, tuple(sorted(labels.items()))
 
 
 def require(holds: object, clause: str, message: str) -> None:
-    """Raise unless something holds."""
+    """Fail the clause unless ``holds``."""
     _require(holds, clause, message, REMEDIES)

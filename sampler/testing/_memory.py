@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class Entry:
-    """One value that arrived.
+    """One entry that arrived.
 
     Attributes:
         name: the metric's full name.
@@ -37,12 +37,12 @@ class Entry:
 
 @attrs.define(eq=False)
 class Memory:
-    """An adapter that keeps what it is sent; totals, as they were read.
+    """An adapter that keeps what it is sent; counters are kept as totals.
 
     Attributes:
         entries: what has arrived, in order.
-        fault: what ``send`` raises instead of taking anything, such as
-            :class:`sampler.exceptions.Unavailable`; None: all arrives.
+        fault: what ``send`` raises instead of keeping the batch, such as
+            :class:`sampler.exceptions.Unavailable`; None: everything arrives.
     """
 
     stamped = True
@@ -86,5 +86,5 @@ class Memory:
         except KeyError:
             here = [str(labels) for labels in found] or {entry.name for entry in self.entries}
             raise LookupError(
-                f"{name} with {labels} has not arrived, but {sorted(here)}"
+                f"{name} with labels {labels} has not arrived; these have: {sorted(here)}"
             ) from None

@@ -1,4 +1,4 @@
-"""A failure of a suite: the rule first, then what was wrong, then what to do."""
+"""A failure of a suite: its message says which rule, what was wrong and what to do."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class Broken(AssertionError):
-    """A rule is broken by what a suite tests.
+    """What a suite tests breaks a rule.
 
     Attributes:
         clause: the rule's id.
@@ -23,6 +23,6 @@ class Broken(AssertionError):
 
 
 def require(holds: object, clause: str, message: str, remedies: Mapping[str, str]) -> None:
-    """Raise :class:`Broken` unless something holds."""
+    """Raise :class:`Broken` unless ``holds``."""
     if not holds:
         raise Broken(clause, message, remedies[clause])

@@ -37,7 +37,7 @@ class SamplerContract:
     _examined: ClassVar[Examination | None] = None
 
     def exercise(self) -> None:
-        """Let the metric source do something; called between pulls."""
+        """Make the metric source do something; called between pulls."""
 
     def test_its_mapping_is_one_that_registries_take(self) -> None:
         """Names, descriptions, keys."""
@@ -48,7 +48,7 @@ class SamplerContract:
         self._check("S-07 S-12 S-13 S-15 S-18")
 
     def test_its_samples_can_be_taken(self) -> None:
-        """Names, values, labels; none is refused."""
+        """Names, values and labels: no sample is refused."""
         self._check("S-03 S-04 S-14 S-19 S-21 S-23 S-24 S-25")
 
     def test_it_describes_what_it_yields(self) -> None:
@@ -60,11 +60,11 @@ class SamplerContract:
         self._check("S-20")
 
     def test_a_read_changes_nothing_for_other_consumers(self) -> None:
-        """Nor what was yielded."""
+        """Nor does it change what was yielded."""
         self._check("S-06 S-07 S-17")
 
     def test_something_was_seen(self) -> None:
-        """A sampler without series proves nothing: override where that is right."""
+        """A sampler without series proves nothing: override this if it is right."""
         if not self._examination().series:
             raise Broken(
                 "S-15", "it has not yielded a single sample", "make exercise() cause some"

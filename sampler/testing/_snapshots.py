@@ -56,7 +56,7 @@ def snapshots() -> Iterator[Snapshot]:
 
 
 def later(snapshot: Snapshot) -> Snapshot:
-    """Return the snapshot that a pull ten seconds later may have given."""
+    """Return the snapshot of a pull ten seconds later."""
     blocks = tuple(
         Block(b.sampler, b.series, list(b.values), b.time + 10) for b in snapshot.blocks
     )

@@ -1,6 +1,6 @@
 """Fixtures for pytest.
 
-Off unless asked for: ``-p sampler.testing.plugin``, or
+It is off unless asked for: ``-p sampler.testing.plugin``, or
 ``pytest_plugins = ["sampler.testing.plugin"]`` in a ``conftest.py``.
 """
 
@@ -28,7 +28,7 @@ def sampler_registry() -> Iterator[Registry]:
 
 @pytest.fixture
 def sampler_clock() -> FakeClock:
-    """A time that stands still."""
+    """A clock that stands still."""
     return FakeClock()
 
 

@@ -1,4 +1,4 @@
-"""Two consumers pull one sampler for a while: what a single pull cannot show."""
+"""Two consumers pull one sampler for a while: they find what a single pull cannot show."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import attrs
 
 from sampler._contract.histogram import HistogramValue
 from sampler._pull.collector import Collector
-from sampler._registry.registry import Registry
+from sampler._registry.registry import Registry, state_of
 from sampler.validate._breach import Breach, Report
 from sampler.validate._validator import mapping_of, validator
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sampler._contract.snapshot import Snapshot
 
     Read: TypeAlias = "tuple[int, float]"
-    """Which consumer read, and what."""
+    """The index of the consumer that read, and the value."""
 
 _ROUNDS = 6
 _TOGETHER = 4
@@ -30,14 +30,14 @@ _TOGETHER = 4
 
 @attrs.frozen
 class Examination:
-    """What came of :func:`examine`.
+    """The result of :func:`examine`.
 
     Attributes:
         sampler: the sampler's name.
-        breaches: what was found, each once.
+        breaches: the breaches found, each once.
         pulls: pulls made.
         series: how many series the sampler had.
-        moved: how many of them changed meanwhile: the others prove little.
+        moved: how many of them changed meanwhile; those that did not prove little.
         seconds: how long it took.
     """
 
@@ -62,33 +62,34 @@ def examine(
     exercise: Callable[[], Any] = lambda: None,
     progress: Callable[[float], Any] | None = None,
 ) -> Examination:
-    """Pull a sampler for a while as two consumers would, in turns and at once.
+    """Pull a sampler for a while as two consumers would, in turns and at the same time.
 
     Args:
         sampler: the mapping, or a group of instruments.
         seconds: how long, at least; a sampler with ``min_interval`` is asked less often.
         deadline: seconds that a call may take.
-        exercise: called between pulls: lets the metric source do something.
-        progress: told from time to time how much is done, from 0 to 1.
+        exercise: called between pulls, to make the metric source do something.
+        progress: called from time to time with the part that is done, from 0 to 1.
     """
     began = time.monotonic()
     breaches: list[Breach] = []
     sampler = mapping_of(sampler)
     checked = validator(sampler, breaches.append, deadline=deadline)
-    if checked is sampler:  # nobody would register it
+    if checked is sampler:  # no registry would take it
         return Examination(breaches[0].sampler, tuple(breaches), 0, 0, 0, 0.0)
     registry = Registry()
     registration = registry.register(checked)
+    declaration = state_of(registration).declaration
     report = Report(registration.name, breaches.append)
-    watch = _Watch(report, shared=registration.declaration.factory is None)
-    pause = max(seconds / _ROUNDS, registration.declaration.min_interval or 0.0)
+    comparison = _Comparison(report, shared=declaration.factory is None)
+    pause = max(seconds / _ROUNDS, declaration.min_interval or 0.0)
     rounds = max(2, int(seconds / pause))
     pair = [Collector(registry, name=f"validate-{i}", deadline=deadline) for i in (0, 1)]
     with pair[0], pair[1]:
         for turn in range(rounds):
             exercise()
             for index in (turn % 2, 1 - turn % 2):
-                watch.see(index, pair[index].collect())
+                comparison.see(index, pair[index].collect())
             if progress is not None:
                 progress((turn + 1) / rounds)
             if turn + 1 < rounds:
@@ -96,23 +97,25 @@ def examine(
         with ThreadPoolExecutor(2) as pool:
             for _ in range(_TOGETHER):
                 for snapshot in pool.map(Collector.collect, pair):
-                    watch.fail(snapshot, "S-06", "called at the same time from two threads")
-    watch.judge()
+                    comparison.fail(snapshot, "S-06", "called at the same time from two threads")
+    comparison.judge()
     took = time.monotonic() - began
     once = tuple({(breach.clause, breach.about): breach for breach in reversed(breaches)}.values())
     pulls = 2 * (rounds + _TOGETHER)
-    return Examination(registration.name, once[::-1], pulls, len(watch.reads), watch.moved, took)
+    return Examination(
+        registration.name, once[::-1], pulls, len(comparison.reads), comparison.moved, took
+    )
 
 
-class _Watch:
+class _Comparison:
     """What two consumers have read, in order.
 
     Args:
         report: where breaches go.
-        shared: both call one ``sample``; otherwise each has an instance.
+        shared: both call one ``sample``; otherwise each has an instance of its own.
 
     Attributes:
-        reads: by series.
+        reads: what was read of each series.
     """
 
     def __init__(self, report: Report, *, shared: bool) -> None:
@@ -121,7 +124,6 @@ class _Watch:
         self._metrics: dict[str, str] = {}
         self._report = report
         self._shared = shared
-        self._told = False
 
     @property
     def moved(self) -> int:
@@ -147,13 +149,15 @@ class _Watch:
                 self._report.add(clause, when, f"{failure.message} when {when}", failure)
 
     def judge(self) -> None:
-        """Find reads that take from other reads."""
+        """Report reads that take away from other reads."""
         for series, reads in self.reads.items():
             metric = self._metrics[series]
             if self._emptied(reads):
                 clause = "S-20" if series in self._cumulative else "S-06"
                 clause = clause if self._shared else "S-07"
-                message = f"metric {metric!r}: who reads first gets everything, the next nothing"
+                message = (
+                    f"metric {metric!r}: the first reader gets everything, the next one nothing"
+                )
                 self._report.add(clause, metric, message, series)
             elif series in self._cumulative and (lost := _lost(reads)):
                 inner, outer = lost
@@ -166,7 +170,7 @@ class _Watch:
 
     @staticmethod
     def _emptied(reads: list[Read]) -> bool:
-        """Tell whether every first read of a round has something, and no second one has."""
+        """Tell whether each first read of a round has a value, and each second one has 0."""
         if len(reads) < 4 or len(reads) % 2:
             return False
         firsts, seconds = reads[::2], reads[1::2]
@@ -174,9 +178,9 @@ class _Watch:
 
 
 def _lost(reads: list[Read]) -> tuple[float, float] | None:
-    """Return increases of which the one that lies within the other's time is the larger.
+    """Return two increases, the inner one larger than the one around it, or None.
 
-    Reads go X Y Y X: what Y saw to grow, X must have seen to grow, too.
+    Reads are in the order X Y Y X: any growth that Y saw, X must have seen, too.
     """
     for i in range(len(reads) - 3):
         (a, first), (b, second), (c, third), (d, fourth) = reads[i : i + 4]

@@ -1,4 +1,4 @@
-"""``factory`` and its instances, under the validator's eyes."""
+"""``factory`` and its instances, checked by the validator."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ENVIRON: Mapping[str, tuple[type, ...]] = {
 
 
 class Instance(Sample):
-    """What a factory returned: it belongs to one consumer."""
+    """Stands for what a factory returned, which belongs to one consumer."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
@@ -37,13 +37,13 @@ class Instance(Sample):
     def __call__(self) -> Any:
         """Begin a pull; see :class:`Sample`."""
         self._check_open()
-        left = None if self._iterator is None else self._iterator()
+        unread = None if self._iterator is None else self._iterator()
         if not self._busy.acquire(blocking=False):
             self._overlap("called while an earlier call was running")
             return super().__call__()
         try:
-            if left is not None and getattr(left, "gi_frame", None) is not None:
-                self._overlap("called while what an earlier call returned was not read to its end")
+            if unread is not None and getattr(unread, "gi_frame", None) is not None:
+                self._overlap("called before the result of an earlier call was read to its end")
             samples = super().__call__()
         finally:
             self._busy.release()
@@ -88,8 +88,8 @@ class _Life:
         self._pid = os.getpid()
 
     def end(self) -> None:
-        if not self.closed and self._pid == os.getpid():  # a forked child drops them
-            message = "an instance was let go without a call of its close()"
+        if not self.closed and self._pid == os.getpid():  # a forked child may drop them
+            message = "an instance was dropped without a call of its close()"
             self._report.add("C-04", "close", message, self._instance)
 
 
@@ -110,7 +110,7 @@ class Factory:
         self._environ: object = None
 
     def __call__(self, environ: Any) -> Any:
-        """Check what a consumer says of itself; return what stands for its instance."""
+        """Check the environ; return what stands for the consumer's instance."""
         self._check_environ(environ)
         try:
             made = self._factory(environ)
@@ -122,7 +122,7 @@ class Factory:
             self._report.add("S-07", "factory", message, made)
             return made
         if any(_same(made, other.instance) for other in self._given):
-            message = "'factory' returned an instance that another consumer has already"
+            message = "'factory' returned an instance that another consumer has"
             self._report.add("S-07", "instance", message, made)
         stand_in = (Closable if hasattr(made, "close") else Instance)(*self._known, made)
         self._given.add(stand_in)
@@ -133,7 +133,7 @@ class Factory:
             self._report.add("C-02", "environ", message, environ)
 
         if not isinstance(environ, Mapping):
-            wrong(f"'factory' was given {short(environ)}, which is no mapping")
+            wrong(f"'factory' was given {short(environ)}, which is not a mapping")
             return
         if environ is self._environ:
             wrong("two consumers were given the same environ")

@@ -1,4 +1,4 @@
-"""What a sampler said in this pull, held against its description and its last pull."""
+"""A pull of a sampler, compared with its description and its last pull."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
     from sampler.validate._pull import Pull
 
 _SLACK = 1.0
-"""Seconds by which a start may lie in the future: clocks differ."""
+"""Seconds by which a start may lie in the future, because clocks differ."""
 
 
 class Last:
-    """What a pull gave.
+    """What a pull yielded.
 
     Attributes:
-        values: by series.
-        start: what the source said of its zero.
-        fallen: the series that had fallen then.
-        moved: its start was another one than before, and nothing had fallen.
+        values: value of each series.
+        start: epoch seconds at which the source says its values were zero.
+        fallen: the series that had fallen.
+        moved: its start was another one than before, and no series had fallen.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class History:
         report: where breaches go.
 
     Attributes:
-        last: what the last pull that has ended gave.
+        last: what the last pull that has ended yielded.
     """
 
     def __init__(
@@ -75,9 +75,9 @@ class History:
         """Check a pull that has ended.
 
         Args:
-            pull: it.
-            before: the last one that had ended when it began: others may have ended meanwhile.
-            start: what the source said of its zero.
+            pull: the pull.
+            before: the last one that had ended when it began; others may have ended meanwhile.
+            start: epoch seconds at which the source says its values were zero.
         """
         declared = self._declaration
         intake = Intake(declared, len(pull.items) + 1, len(pull.items) + 1, report=self._refused)
@@ -111,7 +111,7 @@ class History:
         described = declared.get(row.metric)
         if declared and described is None:
             self._report.add("S-08", row.metric, f"metric {row.metric!r} is not described")
-        if row.key[1] == SURPLUS:  # of the metric, whatever its labels
+        if row.key[1] == SURPLUS:  # it has none of the metric's labels
             return
         foreign = {name for name, _ in row.key[1]} - set(described.labels if described else ())
         if described and described.labels and foreign:
@@ -136,7 +136,7 @@ class History:
     def _check_stable(self) -> None:
         try:
             now = Declaration(self._sampler).metrics
-        except InvalidSampler:  # reported when it was given
+        except InvalidSampler:  # reported at the first reading
             return
         for metric, described in self._declaration.metrics.items():
             other = now.get(metric)

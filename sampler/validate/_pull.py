@@ -1,4 +1,4 @@
-"""One pull under the validator's eyes: what is yielded, by whom it is read, and until when."""
+"""One pull checked by the validator: what is yielded, who reads it, and until when."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from sampler._contract.declaration import short
-from sampler._registry.shared_read import copied
+from sampler._registry.shared_read import copy_samples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,9 +24,9 @@ class Pull:
 
     Attributes:
         items: private copies of what was yielded.
-        complete: the sampler had said all.
+        complete: the sampler yielded everything.
         ended: nothing of it may be read any more.
-        seconds: spent in the sampler.
+        seconds: time spent in the sampler.
         time: epoch seconds at which it began.
     """
 
@@ -41,20 +41,20 @@ class Pull:
         self._began = time.monotonic()
 
     def enter(self) -> None:
-        """Go on in the sampler."""
+        """Start the clock: the sampler runs."""
         self._began = time.monotonic()
 
     def leave(self) -> None:
-        """Come back from the sampler."""
+        """Stop the clock: the sampler has returned."""
         self.seconds += time.monotonic() - self._began
 
     def lend(self, item: Any) -> Any:
-        """Return what the consumer gets for an item, as long as the pull lasts."""
+        """Return what the consumer gets for an item; it may be read while the pull lasts."""
         if not isinstance(item, tuple):
             self.items.append(item)
             return item
-        copy = copied((item,), 1)[0][0]
-        if not isinstance(copy, tuple):  # an author's own mapping raised: the consumer will see
+        copy = copy_samples((item,), 1)[0][0]
+        if not isinstance(copy, tuple):  # an author's own mapping raised: let the consumer see it
             copy = item
         self.items.append(copy)
         metric = str(item[0]) if item and isinstance(item[0], str) else short(item)
@@ -69,7 +69,7 @@ class Pull:
         self.ended = True
         for metric, given, copy in self._lent:
             with suppress(Exception):
-                if copied((("", given),), 1)[0][0][1] != copy:
+                if copy_samples((("", given),), 1)[0][0][1] != copy:
                     message = f"what it yielded for {metric!r} was changed during the pull"
                     self._report.add("S-17", metric, message, given)
         self._lent = []
@@ -83,13 +83,13 @@ class Pull:
 
 
 class Lent(Mapping[Any, Any]):
-    """A mapping that may be read until its pull has ended.
+    """A mapping that may be read only until its pull has ended.
 
     Args:
         given: what the sampler yielded.
-        pull: whose it is.
+        pull: the pull it belongs to.
         report: where breaches go.
-        metric: of which sample.
+        metric: the name of its metric.
     """
 
     def __init__(self, given: Any, pull: Pull, report: Report, metric: str) -> None:

@@ -1,4 +1,4 @@
-"""A callable that yields samples, under the validator's eyes."""
+"""A callable that yields samples, checked by the validator."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from sampler._contract.declaration import short
-from sampler._pull.source import is_async, running_loop
+from sampler._pull.async_call import is_async, running_loop
 from sampler.validate._history import History
 from sampler.validate._pull import Pull
 
@@ -23,7 +23,7 @@ class Sample:
 
     Args:
         sampler: the mapping under test.
-        declaration: what it says.
+        declaration: the mapping as read.
         report: where breaches go.
         deadline: seconds that a call may take.
         call: what to call; default: the declaration's ``sample``.
@@ -45,7 +45,7 @@ class Sample:
         self._read_at = float("-inf")
 
     def __call__(self) -> Any:
-        """Begin a pull, and return what stands for what the sampler returns."""
+        """Begin a pull; return what stands for the sampler's result."""
         pull, before = Pull(self._report), self._history.last
         self._check_interval()
         with _Inside(self, pull):
@@ -66,7 +66,7 @@ class Sample:
                 weakref.finalize(awaited, samples.close)
             return awaited
         if isinstance(samples, str | bytes | dict) or not hasattr(samples, "__iter__"):
-            message = f"a call returned {short(samples)}, which is no iterable of samples"
+            message = f"a call returned {short(samples)}, which is not an iterable of samples"
             self._report.add("S-13", "sample", message, samples)
             return samples
         return self._lend(samples, pull, judge)
@@ -125,7 +125,7 @@ class Sample:
             self._history.judge(pull, before, start)
 
     def _check_open(self) -> None:
-        """Check that it may still be read; of instances only."""
+        """Check that it may still be read; instances override this."""
 
     def _check_interval(self) -> None:
         now, least = time.monotonic(), self._declaration.min_interval
@@ -141,7 +141,7 @@ class Sample:
 
 
 class _Inside:
-    """The sampler's own time; what it raises is reported, and goes on."""
+    """Measures the sampler's own time; reports what it raises, and lets it pass."""
 
     def __init__(self, sample: Sample, pull: Pull) -> None:
         self._sample = sample
@@ -153,7 +153,7 @@ class _Inside:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self._pull.leave()
         if isinstance(error, Exception):
-            report = self._sample._report  # noqa: SLF001 - the two are one room
+            report = self._sample._report  # noqa: SLF001 - its helper
             report.add("S-15", type(error).__name__, f"a call raised {short(error)}", error)
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sampler._contract.declaration import DESCRIPTION_KEYS, Declaration, oddities, short
-from sampler._registry.registry import Registration
+from sampler._contract.declaration import DESCRIPTION_KEYS, Declaration, short
+from sampler._contract.ignored import ignored_parts
+from sampler._registry.registry import Registration, state_of
 from sampler.exceptions import InvalidSampler
 from sampler.validate._breach import Report
 from sampler.validate._factory import Factory
@@ -27,8 +28,8 @@ def validator(
     """Return a mapping that behaves as ``sampler`` does and checks both sides of it.
 
     Args:
-        sampler: the mapping to check, also one that breaks every rule; or a group of instruments.
-        report: called with each breach, once for each clause and metric, on whatever thread finds
+        sampler: the mapping to check, however broken; or a group of instruments.
+        report: called with each breach, once for each clause and metric, on the thread that finds
             it; default: :func:`warnings.warn`, so that ``-W error`` makes it raise.
         deadline: seconds that a call of the sampler may take.
 
@@ -37,35 +38,37 @@ def validator(
         would take it.
     """
     sampler = mapping_of(sampler)
-    told = Report(short(sampler), report)
+    breaches = Report(short(sampler), report)
     try:
-        told.sampler = str(sampler.get("name"))
+        breaches.sampler = str(sampler.get("name"))
         declaration = Declaration(sampler)
-        odd = oddities(sampler)
+        ignored = ignored_parts(sampler)
         checked = dict(sampler.items())
     except InvalidSampler as error:
         for fault in error.faults:
-            told.add(fault.clause, fault, fault, sampler)
+            breaches.add(fault.clause, fault, fault, sampler)
         return sampler
     except Exception as error:  # methods of its own
-        told.add("S-01", "mapping", f"it is no mapping that can be read: {short(error)}", sampler)
+        breaches.add(
+            "S-01", "mapping", f"it is not a mapping that can be read: {short(error)}", sampler
+        )
         return sampler
-    for oddity in odd:
-        told.add(oddity.clause, oddity, oddity, sampler)
+    for fault in ignored:
+        breaches.add(fault.clause, fault, fault, sampler)
     if declaration.sample is not None:
-        checked["sample"] = Sample(sampler, declaration, told, deadline)
+        checked["sample"] = Sample(sampler, declaration, breaches, deadline)
     else:
-        checked["factory"] = Factory(sampler, declaration, told, deadline)
+        checked["factory"] = Factory(sampler, declaration, breaches, deadline)
     return checked
 
 
 def mapping_of(sampler: Mapping[str, Any] | Instruments) -> Mapping[str, Any]:
-    """Return a sampler as the mapping it is; a group of instruments with what it describes."""
+    """Return a sampler's mapping; that of a group of instruments includes its descriptions."""
     registration = getattr(sampler, "registration", None)
     if not isinstance(registration, Registration):
         return sampler  # type: ignore[return-value]
     metrics = {
         metric: {key: value for key in DESCRIPTION_KEYS if (value := getattr(described, key))}
-        for metric, described in registration.declaration.metrics.items()
+        for metric, described in state_of(registration).declaration.metrics.items()
     }
     return {**registration.sampler, "metrics": metrics}

@@ -299,7 +299,7 @@ PARSERS = {
     "masked": (remembered, None),
     "masked_line": (secrets.masked_line, None),
     "printable": (printable, None),
-    "line": (line, None),
+    "line": (one_line, None),
 }
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from sampler import Registry
-from sampler._runtime.log import MOST, SPARE, Log, log
+from sampler._runtime.log import MAX_HANGING, MAX_WAITING, Log, log
 from sampler.adapterkit.threads import unhealthy
 from sampler.agent import Agent
 from sampler.agent.config.reading import parse
@@ -154,7 +154,7 @@ def test_a_handler_that_logs_with_our_logger_again_ends_nothing(caplog) -> None:
 
 def test_a_handler_that_hangs_holds_its_record_and_the_next_ones_come_out(monkeypatch) -> None:
     """In a filter nobody holds a lock: another thread goes on at once."""
-    monkeypatch.setattr("sampler._runtime.log.HANGS", 0.05)
+    monkeypatch.setattr("sampler._runtime.log.HANG_SECONDS", 0.05)
     mine, hang, seen = Log(), threading.Event(), []
 
     def filter_(record: logging.LogRecord) -> bool:
@@ -177,17 +177,17 @@ def test_a_handler_that_always_hangs_takes_a_bounded_number_of_threads_and_recor
     monkeypatch,
 ) -> None:
     """What is beyond is counted."""
-    monkeypatch.setattr("sampler._runtime.log.HANGS", 0.01)
+    monkeypatch.setattr("sampler._runtime.log.HANG_SECONDS", 0.01)
     mine, hang = Log(), threading.Event()
     with handling(handler=Handler(lambda _: hang.wait(60))):
-        for _ in range(MOST + 200):
+        for _ in range(MAX_WAITING + 200):
             mine.warning("x")
-        wait_for(lambda: mine.flush(0.0) or len(mine._emitters) > SPARE, what="the threads")
+        wait_for(lambda: mine.flush(0.0) or len(mine._emitters) > MAX_HANGING, what="the threads")
         for _ in range(200):
             mine.warning("x")
-        assert len(mine._emitters) == SPARE + 1
+        assert len(mine._emitters) == MAX_HANGING + 1
         assert mine.lost >= 200
-        assert mine.queue.qsize() <= MOST + 1  # and what flush waited for
+        assert mine.queue.qsize() <= MAX_WAITING + 1  # and what flush waited for
         hang.set()
         wait_for(lambda: mine.flush(1.0) and mine.queue.empty(), what="what waited")
 

@@ -2,7 +2,7 @@
 
 gevent and eventlet replace locks, queues, sockets, look-ups, selectors, ``sleep`` and the sockets
 of TLS in the modules of the standard library, at a moment that nobody knows. Native threads must
-not meet them: ``_native``, ``_threads``, ``sockets`` and ``tls`` are where they are taken from.
+not meet them: they take the originals from ``_runtime`` and ``adapterkit``.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ FINE = {
 ROOM = {"sampler/_runtime/native.py", "sampler/adapterkit/threads.py"}
 APART = {
     "sampler/_runtime/named_thread.py": "what it makes is started only without greenlets",
-    "sampler/_runtime/threads.py": "the queue is a fallback of interpreters without _queue",
+    "sampler/_runtime/waiting.py": "the queue is a fallback of interpreters without _queue",
     "sampler/samplers/cpython.py": "counts the program's threads, as it sees them",
 }
 """Files that may name such a module, and why."""

@@ -22,8 +22,10 @@ FEW, ALL = 0.1, 1.0
 
 def ours_alone(size: int, share: float) -> Operation:
     """Run the samplers, and nothing else."""
+    from sampler._registry.registry import state_of
+
     registry, changes = population.ours(size)
-    samples = [registration.declaration.sample for registration in registry]
+    samples = [state_of(registration).declaration.sample for registration in registry]
 
     def alone() -> None:
         for sample in samples:

@@ -168,7 +168,7 @@ def sentences() -> Iterator[tuple[str, str]]:
     turn, pause = gil_yield._SECONDS * 1e3, gil_yield._PAUSE * 1e6
     yield (
         PERFORMANCE,
-        f"every {gil_yield.ENTRIES:,} samples or {turn:g} ms, with a pause of {pause:g} µs",
+        f"every {gil_yield.GIVE_WAY_EVERY:,} samples or {turn:g} ms, with a pause of {pause:g} µs",
     )
     yield GUARANTEES, f"{len(SCENARIOS)} scenarios"
     adapter = ROOT / "examples/adapter/sampler_jsonl/__init__.py"

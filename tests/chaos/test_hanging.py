@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from sampler._runtime.abandoned import BUDGET, abandoned
+from sampler._runtime.abandoned import MAX_ABANDONED, abandoned
 from tests.chaos.rig import Rig
 from tests.contract.build import Gate, Spin
 from tests.support.waiting import SHORT, hangs, timely, wait_for
@@ -136,7 +136,7 @@ def test_a_program_whose_samplers_and_endpoint_hang_ends_in_time(fault: str) -> 
 def test_many_samplers_hang_and_sixteen_threads_are_given_up() -> None:
     """The rest is reported as exhausted; who has answered before goes on without a gap."""
     with ExitStack() as stack:
-        gates = [stack.enter_context(Gate(f"bad.hang{n}")) for n in range(BUDGET + 6)]
+        gates = [stack.enter_context(Gate(f"bad.hang{n}")) for n in range(MAX_ABANDONED + 6)]
         with Rig(deadline=SHORT) as rig:
             rig.run(2)
             before = threads()
@@ -150,7 +150,7 @@ def test_many_samplers_hang_and_sixteen_threads_are_given_up() -> None:
         assert sum("exhausted" in failures for failures in reported) == 6
         assert all({"deadline", "exhausted"} & failures.keys() for failures in reported)
         published = rig.points("sampler.threads.abandoned")
-        assert published[-1] == BUDGET == max(published)
+        assert published[-1] == MAX_ABANDONED == max(published)
     wait_for(lambda: abandoned() == 0, what="the threads to end")
 
 
@@ -195,7 +195,7 @@ def test_a_hung_sampler_that_is_registered_anew_hangs_still() -> None:
     with Gate("bad.storm") as gate:
         with Rig(interval=0.1, deadline=SHORT) as rig:
             registration = registered(rig, gate.sampler)
-            for _ in range(BUDGET + 4):
+            for _ in range(MAX_ABANDONED + 4):
                 registration.unregister()
                 registration = rig.registry.register(dict(gate.sampler))
                 rig.run(1)
@@ -229,10 +229,10 @@ def test_a_storm_of_ever_new_samplers_that_hang_stays_within_the_budget() -> Non
             return {"name": name, "sample": sample}
 
         rig.registry.register(sampler())
-        wait_for(lambda: abandoned() == BUDGET, 30, "the budget to be spent")
+        wait_for(lambda: abandoned() == MAX_ABANDONED, 30, "the budget to be spent")
         rig.run(5)
-        assert abandoned() == BUDGET
-        assert len(born) == BUDGET + 1
+        assert abandoned() == MAX_ABANDONED
+        assert len(born) == MAX_ABANDONED + 1
         release.set()
     wait_for(lambda: abandoned() == 0, what="the threads to end")
 

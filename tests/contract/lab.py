@@ -56,17 +56,17 @@ class Lab:
         return block
 
     @property
-    def account(self) -> Any:
+    def statistics(self) -> Any:
         """What became of the samples so far."""
         return self.consumer.statistics()[0]
 
     def refused(self, *samples: Any) -> str:
         """Pull one bad sample among good ones; return why it was refused."""
-        before = dict(self.account.refused) if self.consumer.statistics() else {}
+        before = dict(self.statistics.refused) if self.consumer.statistics() else {}
         found = self.pull(("first", 1), *samples, ("last", 2))
         assert found.items() >= {"lab.first": 1, "lab.last": 2}.items()
         assert len(found) == 2
-        ((reason, count),) = (Counter(self.account.refused) - Counter(before)).items()
+        ((reason, count),) = (Counter(self.statistics.refused) - Counter(before)).items()
         assert count == len(samples)
         return str(reason)
 

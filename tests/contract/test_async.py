@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from sampler import Collector, Registry
-from sampler._pull.source import running_loop
+from sampler._pull.async_call import running_loop
+from sampler._registry.registry import state_of
 from sampler.testing._loop import LoopThread as Loop
 from tests.contract.build import mapping, reasons, values
 from tests.support.waiting import SHORT, hangs, wait_for
@@ -185,7 +186,7 @@ def test_one_that_ignores_its_cancellation_is_not_called_again(
         assert reasons(consumer.collect()) == {"web": "hung"}
         running.loop.call_soon_threadsafe(end.set)
         wait_for(lambda: not running.tasks(), what="the task to end")
-        registration.health.answered()  # no pause
+        state_of(registration).health.answered()  # no pause
         assert values(consumer.collect()) == {"web.n": 1}
         assert len(calls) == 2
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from sampler import Collector, CollectorBusy, Registry
+from sampler._registry.registry import state_of
 from sampler._runtime.abandoned import abandoned
 from tests.contract.build import Busy, Gate, counting, in_thread, mapping, reasons, values
 from tests.support.waiting import SHORT, hangs, wait_for, within
@@ -143,7 +144,7 @@ def test_calls_that_overlap_share_one_pull(registry: Registry) -> None:
         registry.register(gate.sampler)
         waits = [in_thread(consumer.collect) for _ in range(5)]
         wait_for(lambda: gate.inside == 1)
-        wait_for(lambda: len(consumer._turn._waiters) == 4)
+        wait_for(lambda: len(consumer._changed._waiters) == 4)
         gate.open()
         snapshots = [wait(10.0) for wait in waits]
         assert all(snapshot is snapshots[0] for snapshot in snapshots)
@@ -201,7 +202,7 @@ def test_within_ends_the_whole_pull(registry: Registry) -> None:
         assert reasons(consumer.collect()) == {"gate": "hung"}
         gate.open()
         wait_for(lambda: abandoned() == 0)
-        assert registration.health.parked(time.monotonic()) <= 0
+        assert state_of(registration).health.pause_left(time.monotonic()) <= 0
         assert values(consumer.collect())["gate.calls"] == 2
 
 
@@ -233,6 +234,6 @@ def test_an_interrupted_caller_leaves_no_mess(registry: Registry) -> None:
         assert reasons(snapshot) == {"gate": "hung"}
         gate.open()
         wait_for(lambda: abandoned() == 0)
-        assert registration.health.parked(time.monotonic()) <= 0
+        assert state_of(registration).health.pause_left(time.monotonic()) <= 0
         assert values(consumer.collect()) == {"gate.calls": 2, "good.calls": 2}
         assert gate.most == 1

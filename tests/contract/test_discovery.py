@@ -11,6 +11,7 @@ import pytest
 
 from sampler import Collector, Registry
 from sampler._registry import registry as registries
+from sampler._registry.registry import state_of
 from tests.contract.build import mapping, values
 from tests.support.waiting import SHORT, PatientClock, hangs, wait_for
 
@@ -106,7 +107,7 @@ def test_built_in_samplers_load_only_when_named() -> None:
     """``process`` is there for whoever asks for it, though ``sampler`` is imported."""
     registry = Registry()
     discover(registry=registry)
-    assert not [r for r in registry if r.declaration.name == "process"]
+    assert not [r for r in registry if state_of(r).declaration.name == "process"]
     assert discover("process", registry=registry) == {}
     assert "process" in registry
 

@@ -371,7 +371,7 @@ def test_a_fork_while_another_thread_holds_the_locks_leaves_a_free_child() -> No
                 snapshot = consumer.collect()
             return values(snapshot)["app.hits"], reasons(snapshot), abandoned()
 
-        with registry._lock, backoff._lock, abandoned_threads._lock, consumer._turn:
+        with registry._lock, backoff._lock, abandoned_threads._lock, consumer._changed:
             said = in_child(child)
         consumer.close()
         print(json.dumps(said))

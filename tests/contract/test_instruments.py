@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from sampler import Collector, Instruments, InvalidSampler, Registry, SamplerConflict
 from sampler._contract.bounds import RELATIVE_ERROR
 from sampler._contract.histogram import difference, merge
-from sampler._instruments.instruments import Histogram
+from sampler._instruments.histogram import Histogram
 from sampler.adapterkit.shared_bounds import OTHERS, SECONDS
 
 
@@ -85,7 +85,7 @@ def test_wrong_labels_say_what_is_expected(registry) -> None:
     ):
         with pytest.raises(ValueError, match=r"expected labels route, net\.peer"):
             call()
-    with pytest.raises(ValueError, match="is no label value"):
+    with pytest.raises(ValueError, match="is not a label value"):
         orders.labels("x", 1.5)
     assert orders.labels("a", 80) is orders.labels(route="a", net_peer="80")
 

@@ -59,14 +59,14 @@ def test_none_and_nan_are_nothing_to_report(lab: Lab, metric: str, nothing: Any)
     assert lab.pull((metric, nothing)) == {}
     assert lab.block.series is block.series
     assert lab.block.values == [ABSENT]
-    assert (lab.account.yielded, lab.account.collected, lab.account.refused) == (1, 1, {})
+    assert (lab.statistics.yielded, lab.statistics.collected, lab.statistics.refused) == (1, 1, {})
 
 
 @pytest.mark.parametrize("nothing", [None, float("nan")])
 def test_a_histogram_may_have_nothing_to_report(lab: Lab, nothing: Any) -> None:
     """None and NaN mean the same for every kind."""
     assert lab.pull(("h", nothing)) == {}
-    assert lab.account.refused == {}
+    assert lab.statistics.refused == {}
 
 
 class Row(NamedTuple):
@@ -236,7 +236,7 @@ def test_a_series_occurs_once_per_pull(lab: Lab, warm: bool) -> None:
         lab.pull(("a", 0, {"k": "v"}))
     found = lab.pull(("a", 1, {"k": "v"}), ("a", 2, {"k": "v"}), ("a", 3, {"k": "v", "zone": ""}))
     assert found == {'lab.a{k="v"}': 1}
-    assert lab.account.refused == {"duplicate": 2}
+    assert lab.statistics.refused == {"duplicate": 2}
 
 
 histograms: Any = pytest.mark.parametrize(
@@ -414,7 +414,7 @@ def test_a_histogram_that_raises_costs_itself_only(lab: Lab, value: Any, warm: b
     if warm:
         lab.pull(good, ("g", 1))
     assert lab.pull(("h", value), ("g", 2)) == {"lab.g": 2}
-    assert lab.account.refused == {"shape": 1}
+    assert lab.statistics.refused == {"shape": 1}
     assert "lab.h" in lab.pull(good, ("g", 3))
 
 

@@ -13,7 +13,8 @@ import pytest
 
 from sampler import ABSENT, Collector, Registry
 from sampler._registry import backoff
-from sampler._runtime.abandoned import BUDGET, abandoned
+from sampler._registry.registry import state_of
+from sampler._runtime.abandoned import MAX_ABANDONED, abandoned
 from sampler.testing import FakeClock
 from tests.contract.build import (
     Busy,
@@ -103,7 +104,7 @@ def test_a_sampler_that_returns_after_all_is_parked_and_admitted_again(registry:
         pauses = []
         for overrun in range(1, 4):
             assert reasons(consumer.collect()) == {"gate": "deadline"}
-            pauses.append(registration.health.parked(clock.monotonic()))
+            pauses.append(state_of(registration).health.pause_left(clock.monotonic()))
             assert gate.calls == overrun
             gate.open()
             wait_for(lambda: abandoned() == 0)
@@ -114,7 +115,7 @@ def test_a_sampler_that_returns_after_all_is_parked_and_admitted_again(registry:
         gate.open()
         assert values(consumer.collect()) == {"gate.calls": 4}
         assert gate.most == 1
-        assert registration.health.parked(clock.monotonic()) <= 0
+        assert state_of(registration).health.pause_left(clock.monotonic()) <= 0
 
 
 def test_what_an_abandoned_call_yields_is_discarded(registry: Registry) -> None:
@@ -226,17 +227,17 @@ def test_at_the_budget_only_proven_samplers_run(registry: Registry) -> None:
         for pull in (2, 3):
             snapshot = consumer.collect()
             assert values(snapshot) == {"proven.calls": pull}
-            assert abandoned() == BUDGET == 16
-            assert sum(gate.calls for gate in gates) == BUDGET
+            assert abandoned() == MAX_ABANDONED == 16
+            assert sum(gate.calls for gate in gates) == MAX_ABANDONED
             assert reasons(snapshot)["late"] == reasons(snapshot)["gate19"] == "exhausted"
         for gate in gates[:5]:  # the four that have not been tried yet take four places of these
             gate.open()
-        wait_for(lambda: abandoned() == BUDGET - 5)
+        wait_for(lambda: abandoned() == MAX_ABANDONED - 5)
         assert values(consumer.collect())["late.calls"] == 1
         for gate in gates:
             gate.open()
         wait_for(lambda: len(values(consumer.collect())) == 22)
-        assert proven.health.proven
+        assert state_of(proven).health.proven
 
 
 @pytest.mark.clause("C-09")
@@ -258,7 +259,7 @@ def test_failures_in_a_row_pause_and_one_answer_ends_the_pause(registry: Registr
             "raised",
             "parked",
         ]
-        assert registration.health.parked(clock.monotonic()) == 1.0
+        assert state_of(registration).health.pause_left(clock.monotonic()) == 1.0
         state["bad"] = False
         clock.advance(1.0)
         assert values(consumer.collect()) == {"flaky.up": 1}

@@ -36,7 +36,7 @@ def test_an_endless_sampler_is_cut_and_closed() -> None:
     with Lab() as lab:
         lab.next = sample
         lab.pull()
-        account = lab.account
+        account = lab.statistics
         assert account.yielded == 10_001
         assert account.refused == {"too_many_samples": 1, "duplicate": 10_000 - 1999}
         assert account.collected == 1999
@@ -69,7 +69,7 @@ def test_places_kept_behind_a_cut_are_no_leave_to_take_more() -> None:
         assert len(lab.block.series) == 4
         known = [(str(series)[4:], 1) for series in lab.block.series]
         assert len(lab.pull(*known)) == 2
-        assert lab.account.refused["too_many_samples"] == 2
+        assert lab.statistics.refused["too_many_samples"] == 2
 
 
 def test_series_do_not_pile_up_behind_cuts() -> None:
@@ -121,7 +121,7 @@ def test_a_metric_has_two_thousand_series() -> None:
         assert len(found) == 3 * 2_000 + 2
         assert found['lab.c{overflow="true"}'] == 500
         assert found['lab.h{overflow="true"}'] == HistogramValue(1000, 1500, ((1.0, 500),))
-        assert lab.account.refused == {"overflow": 2 * 499, "too_many_series": 500}
+        assert lab.statistics.refused == {"overflow": 2 * 499, "too_many_series": 500}
         series = lab.block.series
         lab.pull()
         assert lab.block.series is series
@@ -144,7 +144,7 @@ def test_a_series_of_the_surplus_occurs_once_too() -> None:
     with Lab(max_series=1) as lab:
         found = lab.pull(("c", 1), ("c", 5, {"n": "1"}), ("c", 5, {"n": "1"}))
         assert found == {"lab.c": 1, 'lab.c{overflow="true"}': 5}
-        assert lab.account.refused == {"duplicate": 1}
+        assert lab.statistics.refused == {"duplicate": 1}
 
 
 @settings(max_examples=60, deadline=None)
@@ -193,7 +193,7 @@ def test_the_surplus_never_falls_and_adds_only_what_it_grew_by(
             shown = shown.count if isinstance(shown, HistogramValue) else shown
             assert shown == total
             assert len(found) == len(admitted)
-            account = lab.account
+            account = lab.statistics
             assert account.yielded == account.collected + sum(account.refused.values())
 
 
@@ -202,7 +202,7 @@ def test_a_surplus_that_outgrows_every_number_is_refused() -> None:
     with Lab(max_series=1) as lab:
         rows = [("c", BIG - 1, {"n": str(n)}) for n in range(4)]
         assert lab.pull(*rows) == {'lab.c{n="0"}': BIG - 1}
-        assert lab.account.refused == {"overflow": 2, "out_of_range": 1}
+        assert lab.statistics.refused == {"overflow": 2, "out_of_range": 1}
         floats = [("c", 1.7e308, {"n": str(n)}) for n in range(4)]
         assert lab.pull(*floats) == {'lab.c{n="0"}': 1.7e308}
 

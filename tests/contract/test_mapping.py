@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sampler import Collector, InvalidSampler, Registration, Registry
+from sampler._registry.registry import state_of
 from tests.contract.build import mapping, values
 
 
@@ -322,7 +323,7 @@ def test_one_shot_label_names_are_read_once() -> None:
     registration = register(
         name="a", sample=list, metrics={"b": {"labels": (n for n in ("x", "y"))}}
     )
-    assert registration.declaration.metrics["b"].labels == ("x", "y")
+    assert state_of(registration).declaration.metrics["b"].labels == ("x", "y")
 
 
 class Unshowable:

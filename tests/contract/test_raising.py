@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sampler import Collector, Instruments, Registry
-from sampler._runtime.abandoned import Ended, foreign
+from sampler._runtime.abandoned import Ended, is_foreign
 from tests.contract.build import reasons, values
 
 
@@ -148,7 +148,9 @@ def test_the_end_of_an_abandoned_thread_is_no_sample_s() -> None:
     told: dict[str, bool] = {}
 
     def judge() -> None:
-        told.update({type(e).__name__: foreign(e) for e in (Ended(), SystemExit(), ValueError())})
+        told.update(
+            {type(e).__name__: is_foreign(e) for e in (Ended(), SystemExit(), ValueError())}
+        )
 
     judge()
     assert told == {"Ended": False, "SystemExit": False, "ValueError": True}

@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 import sampler
 from sampler import Collector, InvalidSampler, Registry, SamplerConflict
+from sampler.testing import isolated
 from tests.contract.build import in_thread, mapping, values
 from tests.support.waiting import wait_for
 
@@ -354,3 +355,19 @@ class Changing(RuleBasedStateMachine):
 
 TestChanging = Changing.TestCase
 TestChanging.settings = settings(max_examples=30, stateful_step_count=15, deadline=None)
+
+
+def test_an_empty_registry_is_true() -> None:
+    """So ``registry or default`` does not pass over one that nothing has registered in yet."""
+    registry = Registry()
+    assert registry
+    assert len(registry) == 0
+
+
+def test_the_default_registry_has_a_name() -> None:
+    """It is looked up at each use, so that tests may put another one in its place."""
+    with isolated() as registry:
+        assert sampler.registry is registry
+        with sampler.register({"name": "pool", "sample": list}) as registration:
+            assert tuple(sampler.registry) == (registration,)
+    assert sampler.registry is not registry

@@ -93,7 +93,7 @@ def test_a_label_mapping_may_be_reused_between_yields(lab: Lab) -> None:
     lab.next = sample
     for _ in range(3):
         assert lab.pull() == {f'lab.c{{n="{n}"}}': 10 * n for n in range(5)}
-    assert lab.account.refused == {}
+    assert lab.statistics.refused == {}
 
 
 def test_a_reused_mapping_may_also_be_a_new_one_each_time(lab: Lab) -> None:
@@ -185,7 +185,7 @@ def test_no_rubbish_gets_out_of_a_pull(rounds: list[list[Any]]) -> None:
             lab.next = samples
             found = lab.pull()
             assert "lab" not in reasons(lab.snapshot)
-            block, account = lab.block, lab.account
+            block, account = lab.block, lab.statistics
             collected += len(found)
             assert len(block.series) == len(block.values)
             assert len(set(map(str, block.series))) == len(block.series)
@@ -277,7 +277,7 @@ def test_a_sampler_that_raises_fails_as_a_whole(lab: Lab, error: Any) -> None:
     assert (lab.block.series, lab.block.values) == (block.series, [ABSENT, ABSENT])
     assert lab.block.series is block.series
     assert len(lab.block) == 0
-    assert (lab.account.yielded, lab.account.failures) == (2, {"raised": 1})
+    assert (lab.statistics.yielded, lab.statistics.failures) == (2, {"raised": 1})
     assert lab.pull(("c", 5), ("g", 1)) == {"lab.c": 5, "lab.g": 1}
     assert lab.block.series is block.series
 

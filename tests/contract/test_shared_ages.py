@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from sampler._registry import shared_read
-from sampler._registry.shared_read import Read, Shared, _wait, iterable
+from sampler._registry.shared_read import RawRead, SharedRead, _wait, checked_iterable
 from tests.contract.build import in_thread
 
 pytestmark = pytest.mark.usefixtures("no_thread_is_left")
 
 
-def reading(began: float, samples: int = 1, *, cut: bool = False) -> Read:
-    return Read([("n", n) for n in range(samples)], 1_700_000_000.0, None, began, cut=cut)
+def reading(began: float, samples: int = 1, *, cut: bool = False) -> RawRead:
+    return RawRead([("n", n) for n in range(samples)], 1_700_000_000.0, None, began, cut=cut)
 
 
 def never() -> Any:
@@ -25,22 +25,22 @@ def never() -> Any:
 @pytest.mark.clause("C-10")
 def test_a_read_stands_for_less_than_its_interval() -> None:
     """From the moment at which it began; at the end of the interval it is old."""
-    shared, first = Shared(1.0), reading(10.0)
+    shared, first = SharedRead(1.0), reading(10.0)
     assert shared.get(lambda: first, 5, 0.0, 10.0) is first
     for now in (10.0, 10.5, 10.999):
-        assert shared.stands(first, now)
+        assert shared.is_current(first, now)
         assert shared.get(never, 5, 0.0, now) is first
-    assert not shared.stands(first, 11.0)
+    assert not shared.is_current(first, 11.0)
     second = reading(11.0)
     assert shared.get(lambda: second, 5, 0.0, 11.0) is second
-    assert shared.stands(second, 11.5)
-    assert not shared.stands(first, 10.5), "another one was read"
-    assert not shared.stands(None, 10.5)
+    assert shared.is_current(second, 11.5)
+    assert not shared.is_current(first, 10.5), "another one was read"
+    assert not shared.is_current(None, 10.5)
 
 
 def test_who_waits_for_a_read_learns_that_it_failed() -> None:
     """It is not called once more for whoever waited; the next one reads anew."""
-    shared, inside, end = Shared(1.0), threading.Event(), threading.Event()
+    shared, inside, end = SharedRead(1.0), threading.Event(), threading.Event()
 
     def fail() -> Any:
         inside.set()
@@ -49,7 +49,7 @@ def test_who_waits_for_a_read_learns_that_it_failed() -> None:
 
     reader = in_thread(lambda: shared.get(fail, 5, 0.0, 10.0))
     assert inside.wait(60)
-    turn = shared._turn
+    turn = shared._pending
     assert turn is not None
     end.set()
     with pytest.raises(OSError, match="away"):
@@ -63,7 +63,7 @@ def test_who_waits_for_a_read_learns_that_it_failed() -> None:
 
 def test_who_has_no_patience_is_told_that_the_read_goes_on() -> None:
     """And the read is not disturbed."""
-    shared, inside, end = Shared(1.0), threading.Event(), threading.Event()
+    shared, inside, end = SharedRead(1.0), threading.Event(), threading.Event()
     found = reading(10.0)
 
     def slow() -> Any:
@@ -85,11 +85,11 @@ def test_a_child_has_a_lock_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(shared_read, "_lock", shared_read._lock)  # as it was, afterwards
         shared_read.renew_lock()
         found = reading(10.0)
-        assert in_thread(lambda: Shared(1.0).get(lambda: found, 5, 0.0, 10.0))() is found
+        assert in_thread(lambda: SharedRead(1.0).get(lambda: found, 5, 0.0, 10.0))() is found
 
 
 @pytest.mark.parametrize("given", ["text", b"bytes", {"a": 1}, 7, None])
 def test_what_is_no_iterable_of_samples_is_told_by_its_type(given: Any) -> None:
     """A text or a mapping would be gone through, and is none."""
     with pytest.raises(TypeError, match=rf"tuples, got {type(given).__name__}\Z"):
-        iterable(given)
+        checked_iterable(given)

@@ -10,7 +10,15 @@ import pytest
 
 from sampler import HistogramValue, Series
 from sampler._contract.histogram import difference, merge
-from sampler._contract.values import RefusedSample, add, fell, fits, plain, subtract, table
+from sampler._contract.values import (
+    RefusedSample,
+    add,
+    copy_mapping,
+    fell,
+    in_range,
+    plain_value,
+    subtract,
+)
 
 BIG = 2**63
 HISTOGRAM = Series("m.h", {}, "histogram")
@@ -39,7 +47,7 @@ HISTOGRAM = Series("m.h", {}, "histogram")
 )
 def test_a_sum_fits_as_far_as_a_snapshot_holds_numbers(value: Any, fitting: bool) -> None:
     """64 bits of integer, finite floats; of a histogram, count and sum."""
-    assert fits(value) is fitting
+    assert in_range(value) is fitting
 
 
 @pytest.mark.parametrize(
@@ -64,7 +72,7 @@ def test_what_only_describes_a_histogram_is_left_out_when_it_is_odd(
     given: dict[str, Any], scale: int | None, zero: float | None
 ) -> None:
     """The counts stand."""
-    taken = plain({"count": 1, "buckets": {1: 1}, **given}, HISTOGRAM)
+    taken = plain_value({"count": 1, "buckets": {1: 1}, **given}, HISTOGRAM)
     assert taken == HistogramValue(1, None, ((1.0, 1),), scale, zero)
     assert isinstance(taken, HistogramValue)
     assert type(taken.zero_threshold) in {float, type(None)}
@@ -73,8 +81,8 @@ def test_what_only_describes_a_histogram_is_left_out_when_it_is_odd(
 @pytest.mark.parametrize("sum_", [None, math.nan])
 def test_a_sum_may_be_unknown(sum_: Any) -> None:
     """Then there is none; a sum of 0 is one."""
-    assert plain({"count": 1, "sum": sum_}, HISTOGRAM) == HistogramValue(1, None)
-    assert plain({"count": 1, "sum": 0}, HISTOGRAM) == HistogramValue(1, 0)
+    assert plain_value({"count": 1, "sum": sum_}, HISTOGRAM) == HistogramValue(1, None)
+    assert plain_value({"count": 1, "sum": 0}, HISTOGRAM) == HistogramValue(1, 0)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +112,7 @@ def test_a_sum_may_be_unknown(sum_: Any) -> None:
 def test_a_torn_histogram_says_what_is_torn(value: Any, reason: str) -> None:
     """By the reason under which it is counted, and with the series' name."""
     with pytest.raises(RefusedSample) as refused:
-        plain(value, HISTOGRAM)
+        plain_value(value, HISTOGRAM)
     assert refused.value.reason == reason
     assert "m.h" in refused.value.message
     assert refused.value.clause == "S-21"
@@ -112,12 +120,12 @@ def test_a_torn_histogram_says_what_is_torn(value: Any, reason: str) -> None:
 
 def test_a_bound_is_given_once_however_it_is_written() -> None:
     """Minus zero is zero, an integer its float."""
-    taken = plain({"count": 2, "buckets": {-0.0: 1, 2: 2, math.inf: 2}}, HISTOGRAM)
+    taken = plain_value({"count": 2, "buckets": {-0.0: 1, 2: 2, math.inf: 2}}, HISTOGRAM)
     assert isinstance(taken, HistogramValue)
     assert taken.buckets == ((0.0, 1), (2.0, 2))
     assert math.copysign(1, taken.buckets[0][0]) == 1
     with pytest.raises(RefusedSample, match="twice"):
-        plain({"count": 2, "buckets": {1: 1, Twin(1.0): 1}}, HISTOGRAM)
+        plain_value({"count": 2, "buckets": {1: 1, Twin(1.0): 1}}, HISTOGRAM)
 
 
 class Endless(dict[int, int]):
@@ -147,10 +155,10 @@ class Twin(float):
 def test_a_table_is_copied_to_one_key_beyond_what_is_taken() -> None:
     """Whole when it is no larger."""
     whole = {n: str(n) for n in range(3)}
-    assert table(whole, 3) == table(whole, 4) == whole
-    assert table(whole, 3) is not whole
-    assert len(table({n: n for n in range(9)}, 3)) > 3
-    assert len(table(Endless(), 3)) > 3
+    assert copy_mapping(whole, 3) == copy_mapping(whole, 4) == whole
+    assert copy_mapping(whole, 3) is not whole
+    assert len(copy_mapping({n: n for n in range(9)}, 3)) > 3
+    assert len(copy_mapping(Endless(), 3)) > 3
 
 
 @pytest.mark.parametrize(
@@ -233,6 +241,6 @@ def test_a_value_that_is_an_exception_is_shown_and_another_named() -> None:
     """A gauge's function that failed is told by what it raised."""
     gauge = Series("m.g", {})
     with pytest.raises(RefusedSample, match=r"got ValueError\('full'\)"):
-        plain(ValueError("full"), gauge)
+        plain_value(ValueError("full"), gauge)
     with pytest.raises(RefusedSample, match=r"got list$"):
-        plain([], gauge)
+        plain_value([], gauge)

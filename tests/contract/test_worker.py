@@ -1,4 +1,4 @@
-"""Foreign code with a deadline: the crew, its shifts, and the threads it gives up on."""
+"""Foreign code with a deadline: the worker, its batches, and the threads it abandons."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sampler._runtime.abandoned import BUDGET, Ended, abandoned, end_spinning, raise_in
+from sampler._runtime.abandoned import MAX_ABANDONED, Ended, abandoned, end_spinning, raise_in
 from sampler._runtime.worker import Job, JobBatch, Worker
 from tests.contract.build import Busy, Gate, in_thread
 from tests.support.waiting import SHORT, PatientClock, wait_for
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("no_thread_is_left")
 
 @pytest.fixture
 def worker() -> Any:
-    worker = Worker("crew")
+    worker = Worker("worker")
     yield worker
     worker.close()
 
@@ -132,12 +132,17 @@ def test_the_round_ends_at_its_own_limit(worker: Worker) -> None:
 def test_optional_jobs_wait_while_the_budget_is_spent(worker: Worker) -> None:
     """Also in the round that spends it: others go on."""
     with Gate() as gate:
-        hanging = [Job(lambda: list(gate.sample()), optional=True) for _ in range(BUDGET + 4)]
+        hanging = [
+            Job(lambda: list(gate.sample()), optional=True) for _ in range(MAX_ABANDONED + 4)
+        ]
         needed = Job(lambda: 1)
         worker.run([*hanging, needed], SHORT)
-        assert Counter(job.reason for job in hanging) == {"deadline": BUDGET, "exhausted": 4}
+        assert Counter(job.reason for job in hanging) == {
+            "deadline": MAX_ABANDONED,
+            "exhausted": 4,
+        }
         assert needed.result == 1
-        assert abandoned() == BUDGET
+        assert abandoned() == MAX_ABANDONED
 
 
 def test_a_thread_that_is_slow_to_begin_is_not_to_blame(
@@ -153,7 +158,7 @@ def test_a_thread_that_is_slow_to_begin_is_not_to_blame(
         assert (job.reason, job.result) == ("unreached", None)
 
 
-def test_a_crew_that_cannot_start_a_thread_gives_up(
+def test_a_worker_that_cannot_start_a_thread_gives_up(
     worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At interpreter exit no thread can be started: nothing runs and nothing raises."""
@@ -166,7 +171,7 @@ def test_a_crew_that_cannot_start_a_thread_gives_up(
     assert (job.started, job.reason, job.result) == (False, "unreached", None)
 
 
-def test_closing_ends_the_thread_and_a_closed_crew_may_start_again(worker: Worker) -> None:
+def test_closing_ends_the_thread_and_a_closed_worker_may_start_again(worker: Worker) -> None:
     """close() is harmless at any time."""
     worker.close()
     before = threading.active_count()
@@ -283,18 +288,18 @@ def test_the_caller_is_woken_once_a_round(worker: Worker, monkeypatch: pytest.Mo
     assert queue is not None
 
     class Queue:
-        def put(self, shift: Any) -> None:
-            queued.append(shift)
-            if shift is not None:
-                shift.finished = Counted()
-                shift.finished.acquire()
-            queue.put(shift)
+        def put(self, batch: Any) -> None:
+            queued.append(batch)
+            if batch is not None:
+                batch.finished = Counted()
+                batch.finished.acquire()
+            queue.put(batch)
 
     worker._tasks = Queue()  # type: ignore[assignment]
     jobs = run(worker, *[lambda: 1] * 100)
     assert sum(job.result for job in jobs) == 100
     assert len(queued) == 1
-    assert released == ["crew"]
+    assert released == ["worker"]
 
 
 def test_an_interrupt_just_as_the_round_ends_leaves_no_thread(worker: Worker) -> None:
@@ -316,10 +321,10 @@ def test_an_interrupt_just_as_the_round_ends_leaves_no_thread(worker: Worker) ->
     assert queue is not None
 
     class Queue:
-        def put(self, shift: Any) -> None:
-            if shift is not None:
-                shift.finished = Interrupted(shift.finished)
-            queue.put(shift)
+        def put(self, batch: Any) -> None:
+            if batch is not None:
+                batch.finished = Interrupted(batch.finished)
+            queue.put(batch)
 
     worker._tasks = Queue()  # type: ignore[assignment]
     with pytest.raises(KeyboardInterrupt):
@@ -328,20 +333,20 @@ def test_an_interrupt_just_as_the_round_ends_leaves_no_thread(worker: Worker) ->
 
 
 @pytest.mark.usefixtures("patient")
-def test_a_crew_knows_its_own_threads(worker: Worker) -> None:
+def test_a_worker_knows_its_own_threads(worker: Worker) -> None:
     """Also the abandoned ones, until they have ended; nobody else's."""
     with Gate() as gate:
 
         def late() -> bool:
             list(gate.sample())
-            answers.append(worker.is_mine())
+            answers.append(worker.runs_here())
             return True
 
         answers: list[bool] = []
-        inside, _ = run(worker, worker.is_mine, late, deadline=SHORT)
+        inside, _ = run(worker, worker.runs_here, late, deadline=SHORT)
         assert inside.result is True
         gate.open()
         wait_for(lambda: answers)
         assert answers == [True]
-    assert not worker.is_mine()
-    assert in_thread(worker.is_mine)() is False
+    assert not worker.runs_here()
+    assert in_thread(worker.runs_here)() is False

@@ -104,7 +104,7 @@ def test_memory_keeps_what_an_agent_delivers():
     balance = agent.balances()["memory"]
     assert balance.holds
     assert balance.delivered == len(memory.entries)
-    with pytest.raises(LookupError, match=r"route=sell|'sell'.*has not arrived, but .*buy"):
+    with pytest.raises(LookupError, match=r"route=sell|'sell'.*has not arrived; .*buy"):
         memory.value("shop.orders", route="sell")
     with pytest.raises(LookupError, match=r"shop\.orders"):
         memory.value("shop.nothing")

@@ -74,6 +74,7 @@ TARGETS = (
         for name in ("records", "segments")
     ),
     Target("sampler/_pull/intake.py", _contract()),
+    Target("sampler/_pull/admission.py", _contract()),
     Target("sampler/_pull/sample.py", _contract()),
     Target("sampler/_contract/values.py", _contract("values")),
     Target("sampler/_contract/histogram.py", _contract("histogram", "instruments")),

@@ -87,7 +87,7 @@ def test_counters_start_at_boot_and_never_fall() -> None:
 
 def test_a_little_less_cpu_time_is_no_reset(monkeypatch) -> None:
     """Where the kernel takes some ticks back, the last value stands; a real fall is told."""
-    monkeypatch.setattr(system, "_said", {})
+    monkeypatch.setattr(system, "_reported", {})
     said = [system._steady("idle", seconds) for seconds in (100.0, 99.9, 100.1, 50.0, 51.0)]
     assert said == [100.0, 100.0, 100.1, 50.0, 51.0]
 

@@ -10,7 +10,14 @@ import sampler
 from sampler import Collector, Registration, Registry
 
 if TYPE_CHECKING:
-    from sampler.types import Environ, HistogramValue, Instance, Sample, Sampler
+    from sampler.types import (
+        ContextDecorator,
+        Environ,
+        HistogramMapping,
+        Instance,
+        Sample,
+        Sampler,
+    )
 
 
 class Pool:
@@ -47,7 +54,7 @@ def annotated() -> Iterator[Sample]:
     yield "checkouts", 1
     yield "ratio", 0.5, {"state": "idle", "port": 8080}
     yield "nothing", None, None
-    latency: HistogramValue = {"count": 1, "sum": 0.2, "buckets": {0.5: 1}}
+    latency: HistogramMapping = {"count": 1, "sum": 0.2, "buckets": {0.5: 1}}
     yield "latency", latency
     yield "latency", {"count": 1, "buckets": {0.5: 1}}, {"route": "buy"}
 
@@ -88,7 +95,8 @@ CLASS: Sampler = {"name": "window", "factory": Window}
 registry = Registry()
 registry.register(ANNOTATED)
 registry.register(WINDOWED)
-with Collector(registry, name="me", interval=10) as consumer:
+sampler.registry.register(ANNOTATED)
+with Collector(sampler.registry, name="me", interval=10) as consumer:
     for series, value in consumer.collect():
         labels: Mapping[str, str] = series.labels
         start: float | None = series.start
@@ -124,6 +132,11 @@ def instruments() -> None:
     depth.set(3)
     depth.set_function(lambda: 3)
     wait = shop.histogram("wait", unit="s", buckets=[0.1, 1])
+    plain: tuple[sampler.Gauge, sampler.Histogram] = depth, wait
+    labelled: sampler.LabelledCounter = orders
+    child: sampler.Counter = orders.labels("buy")
+    timer: sampler.Timer = wait.time()
+    raised: ContextDecorator = child.count_exceptions(ValueError)
 
     @depth.track_inprogress()
     def placed(number: int) -> str:
@@ -137,4 +150,4 @@ def instruments() -> None:
         with wait.time():
             return await shipped(1) + placed(2)
 
-    del both
+    del both, plain, labelled, timer, raised

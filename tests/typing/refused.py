@@ -34,7 +34,12 @@ def rubbish() -> Iterator[Sample]:
 sampler.register("mypool")  # error
 sampler.Collector(name=3)  # error
 
+sampler.Registrry()  # error
+sampler.registri.register({})  # error
+
 SHOP = sampler.Instruments("shop")
+SHOP.gauge("age", merge="avg")  # error
+SHOP.counter("sold", scope="thread")  # error
 SHOP.counter("orders").inc("one")  # error
 SHOP.counter("orders").labels("buy")  # error
 SHOP.counter("orders", labels=("route",)).inc(route=1.5)  # error

@@ -118,7 +118,7 @@ def _first_line(file: str) -> str:
     try:
         first = read_plain_file(file).text().partition("\n")[0].strip()
     except ValueError as error:
-        raise ValueError(f"{line(repr(file))} {error}") from None
+        raise ValueError(f"{one_line(repr(file))} {error}") from None
     if not first:
-        raise ValueError(f"{line(repr(file))} has an empty first line")
+        raise ValueError(f"{one_line(repr(file))} has an empty first line")
     return first

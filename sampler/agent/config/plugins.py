@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from sampler._registry.discovery import announced
-from sampler._runtime.printable import told
+from sampler._runtime.printable import error_line
 from sampler._runtime.worker import Job, Worker
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from sampler._runtime.log import log
 
 if TYPE_CHECKING:
-    from sampler._runtime.clock import Clock
     from sampler.agent.delivery.ledger import Balance, Ledger
+    from sampler.types import Clock
 
 HOUR = 3600.0
 """Seconds after which a state that lasts is logged again."""

@@ -17,9 +17,9 @@ from sampler.exceptions import Rejected, Unavailable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sampler._runtime.clock import Clock
     from sampler.agent.delivery.adapter import Adapter, Batch, Outcome
     from sampler.agent.delivery.outbox import Outbox
+    from sampler.types import Clock
 
 FIRST_PAUSE = 0.5
 """Seconds between the first and the second attempt, at most."""
@@ -173,7 +173,7 @@ class Sender:
         timeout = min(self._timeout, max(0.001, self._left()))
         try:
             with self._service.within(timeout):
-                outcome = foreign(self._adapter.send, batch, timeout)
+                outcome = call_foreign(self._adapter.send, batch, timeout)
         except Unavailable as error:
             return self._unavailable(masked_line(str(error)), error.retry_after)
         except Rejected as error:
@@ -229,7 +229,7 @@ class Sender:
         if split is None or batch.samples < 2:
             return False
         try:
-            halves: tuple[Batch, ...] = foreign(lambda: tuple(split(batch)))
+            halves: tuple[Batch, ...] = call_foreign(lambda: tuple(split(batch)))
             samples = [half.samples for half in halves]
             if len(samples) != 2 or min(samples) < 1 or sum(samples) != batch.samples:
                 raise ValueError(f"expected two halves of {batch.samples} entries, got {samples}")

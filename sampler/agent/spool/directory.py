@@ -11,7 +11,7 @@ import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from sampler._runtime.lockfile import Held
+from sampler._runtime.lockfile import HeldFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +44,7 @@ class Folder:
         self.aside: int = 0
         self._path = path
         self._max_aside = max_aside
-        self._folder: Held | None = None
+        self._folder: HeldFile | None = None
         self._taken: os.stat_result | None = None
         self._lock: Held | None = None
         self._to_delete: set[str] = set()
@@ -58,7 +58,7 @@ class Folder:
         """
         self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
-            self._folder = Held(os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | _FLAGS))
+            self._folder = HeldFile(os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | _FLAGS))
             found = self._taken = os.fstat(self._at)
             if found.st_uid != os.geteuid():
                 raise PermissionError(
@@ -197,7 +197,7 @@ class Folder:
         The file's lock is for other hosts: on a network file system they do not see a folder's.
         """
         self._lock_one(self._at)
-        self._lock = Held(self.open("lock", os.O_RDWR | os.O_CREAT))
+        self._lock = HeldFile(self.open("lock", os.O_RDWR | os.O_CREAT))
         self._lock_one(self._lock.number)
 
     def _lock_one(self, file: int) -> None:

@@ -11,7 +11,7 @@ import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from sampler._runtime.lockfile import Held
+from sampler._runtime.lockfile import HeldFile
 from sampler.agent.spool.directory import Folder
 from sampler.agent.spool.records import DONE, batch, length, record, scan
 
@@ -82,7 +82,7 @@ class Segments:
         self._max_bytes = max_bytes
         self._longest = min(LONGEST, max_bytes // 8)
         self._folder = Folder(path, max_bytes // 8)
-        self._file: Held | None = None
+        self._file: HeldFile | None = None
         self._number = 0
         self._segments: list[Segment] = []
         self._dirty: list[Segment] = []

@@ -1,0 +1,123 @@
+"""The gauge, and what stands for gauges beyond an instrument's bound."""
+
+from __future__ import annotations
+
+from sampler._contract.values import RefusedRecordings, required_number
+from sampler._instruments import free_threading
+from sampler._instruments.timers import InProgress
+from sampler._runtime.abandoned import is_foreign
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from sampler._contract.declaration import FixedLabels
+    from sampler.types import ContextDecorator
+
+
+class Gauge:
+    """Holds the present value; made by :meth:`Instruments.gauge`.
+
+    It reports nothing before it is first set.
+
+    Attributes:
+        texts: label values, in the order of the metric's label names.
+    """
+
+    __slots__ = ("_function", "_labels", "_value", "texts")
+
+    def __init__(self, texts: tuple[str, ...] = ()) -> None:
+        self.texts: tuple[str, ...] = texts
+        self._labels: FixedLabels | None = None
+        self._function: Callable[[], Any] | None = None
+        self._value: int | float | None = None
+
+    def set(self, value: float) -> None:
+        """Set the value.
+
+        Raises:
+            TypeError: ``value`` is not a number.
+        """
+        if type(value) is not float and type(value) is not int:
+            value = required_number(value)
+        self._value = value
+
+    def inc(self, n: float = 1) -> None:
+        """Add ``n``; a gauge that was never set counts from 0.
+
+        Raises:
+            TypeError: ``n`` is not a number.
+        """
+        if type(n) is not float and type(n) is not int:
+            n = required_number(n)
+        if self._value is None:
+            self._value = 0
+        self._value += n
+
+    def dec(self, n: float = 1) -> None:
+        """Subtract ``n``; see :meth:`inc`."""
+        self.inc(-n)
+
+    def set_to_current_time(self) -> None:
+        """Set the value to the seconds since the epoch."""
+        from time import time
+
+        self._value = time()
+
+    def set_function(self, function: Callable[[], Any]) -> None:
+        """Ask ``function`` for the value at each pull, from now on.
+
+        It returns any value that a sampler may yield. Several consumers may call it at once, from
+        any thread. If it raises, only this gauge is lost: a refused sample is counted.
+        """
+        self._function = function
+
+    def track_inprogress(self) -> ContextDecorator:
+        """Return a context manager, or decorator, that adds 1 while the block, or call, lasts."""
+        return InProgress(self)
+
+    def read(self) -> Any:
+        """Return the value; None before it is set."""
+        if self._function is None:
+            return self._value
+        try:
+            return self._function()
+        except BaseException as error:  # the intake refuses it and reports why
+            if not is_foreign(error):
+                raise
+            return error
+
+    def restart(self) -> None:
+        """Forget the value, as a forked child does; a function stays."""
+        self._value = None
+
+
+class RefusingGauge(Gauge):
+    """Stands for all gauges beyond the bound, which cannot share one value: it refuses them."""
+
+    __slots__ = ()
+
+    def set(self, value: float) -> None:  # noqa: ARG002 - as of Gauge
+        """Count a recording that is refused."""
+        self._value = (self._value or 0) + 1
+
+    def inc(self, n: float = 1) -> None:
+        """Count a recording that is refused."""
+        self.set(n)
+
+    def set_to_current_time(self) -> None:
+        """Count a recording that is refused."""
+        self.set(0)
+
+    def set_function(self, function: Callable[[], Any]) -> None:  # noqa: ARG002
+        """Count a recording that is refused."""
+        self.set(0)
+
+    def read(self) -> Any:
+        """Return how many recordings were refused."""
+        return RefusedRecordings(int(self._value or 0))
+
+
+if free_threading.NEEDED:
+    free_threading.guard(Gauge, RefusingGauge)

@@ -1,0 +1,150 @@
+"""The histogram instrument, with exponential or given buckets."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from itertools import accumulate
+
+from sampler._contract.bounds import SCALE, UPPERS
+from sampler._contract.histogram import HistogramValue
+from sampler._contract.values import required_number
+from sampler._instruments import free_threading
+from sampler._instruments.timers import Timer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sampler._contract.declaration import FixedLabels
+
+_INFINITE = float("inf")
+_MOST = 1.7976931348623157e308  # the highest finite float
+_EXPONENTIAL = (*UPPERS, _MOST)
+_ZERO = -1  # the bucket of what is exactly 0, among exponential ones
+_TRIES = 100  # to read a histogram that is written all the time
+_new = object.__new__
+
+
+class Histogram:
+    """Counts observations by size; made by :meth:`Instruments.histogram`.
+
+    Attributes:
+        texts: label values, in the order of the metric's label names.
+    """
+
+    __slots__ = ("_counts", "_labels", "_last", "_limits", "_lineage", "_sum", "texts")
+
+    def __init__(
+        self, texts: tuple[str, ...] = (), bounds: tuple[float, ...] | None = None
+    ) -> None:
+        """Make one.
+
+        Args:
+            texts: label values.
+            bounds: inclusive upper bounds, rising; None for exponential ones.
+        """
+        self.texts: tuple[str, ...] = texts
+        self._labels: FixedLabels | None = None
+        # What can be observed lies between the first and the last: NaN sorts before them, infinity
+        # after them, and neither has a bucket, so the check costs nothing.
+        self._limits = _EXPONENTIAL if bounds is None else (-_MOST, *bounds, _MOST)
+        self._last: tuple[int | float, dict[int, int], HistogramValue] | None = None
+        self._lineage: object = None
+        self._counts: dict[int, int] = {}
+        self._sum: int | float = 0
+
+    def observe(self, value: float) -> None:
+        """Count an observation, in the metric's unit.
+
+        Raises:
+            ValueError: ``value`` is not finite; or it is negative, and the bounds exponential.
+            TypeError: ``value`` is not a number.
+        """
+        if type(value) is not float and type(value) is not int:
+            value = required_number(value)
+        index = bisect_left(self._limits, value)
+        try:
+            self._counts[index] += 1
+            self._sum += value
+        except KeyError:
+            self._observe_first(index, value)
+
+    def time(self) -> Timer:
+        """Return a context manager, or decorator, that observes how many seconds it lasts."""
+        timer = _new(Timer)  # an __init__ would cost more than both readings of the clock
+        timer._histogram = self  # noqa: SLF001 - made without its __init__
+        return timer
+
+    def read(self) -> HistogramValue:
+        """Return the observations so far; the same object until there is another."""
+        total, counts = self._consistent_copy()
+        last = self._last
+        if last is not None and last[0] == total and last[1] == counts:
+            return last[2]
+        exponential = self._limits is _EXPONENTIAL
+        pairs = _edges(counts) if exponential else _filled(counts, self._limits)
+        if self._lineage is None:
+            self._lineage = object()
+        count, scale = sum(counts.values()), SCALE if exponential else None
+        value = HistogramValue(count, total, tuple(pairs), scale, lineage=self._lineage)
+        self._last = total, counts, value
+        return value
+
+    def restart(self) -> None:
+        """Start at zero, as a forked child does."""
+        self._lineage = None
+        self._counts = {}
+        self._sum = 0
+
+    def _consistent_copy(self) -> tuple[int | float, dict[int, int]]:
+        """Return sum and counts as of one moment.
+
+        A new dictionary may start a garbage collection, whose finalizers may observe.
+        """
+        total, counts = self._sum, dict(self._counts)
+        for _ in range(_TRIES):
+            if total == self._sum:
+                break
+            total, counts = self._sum, dict(self._counts)
+        return total, counts
+
+    def _observe_first(self, index: int, value: float) -> None:
+        """Count the first observation of a bucket; refuse a value that belongs to none."""
+        exponential = self._limits is _EXPONENTIAL
+        if not index and value < 0 and value > -_INFINITE and exponential:
+            raise ValueError(f"cannot observe {value!r}: negative values need 'buckets'")
+        if not -_INFINITE < value < _INFINITE:
+            raise ValueError(f"cannot observe {value!r}")
+        index = index or (_ZERO if exponential else 1)
+        self._counts.setdefault(index, 0)
+        self._counts[index] += 1
+        self._sum += value
+
+
+def _filled(counts: dict[int, int], limits: tuple[float, ...]) -> list[tuple[float, int]]:
+    """Return every bound with the count up to it."""
+    get, uppers = counts.get, limits[1:-1]
+    filled = [get(index, 0) for index in range(1, len(uppers) + 1)]
+    return list(zip(uppers, accumulate(filled), strict=True))
+
+
+def _edges(counts: dict[int, int]) -> list[tuple[float, int]]:
+    """Return both edges of each filled bucket with the counts up to them (PEP: Values)."""
+    pairs: list[tuple[float, int]] = []
+    cumulative, edge = 0, _ZERO
+    for index in sorted(counts):
+        if index == len(_EXPONENTIAL) - 1:  # above the last bound
+            break
+        if index == _ZERO:
+            cumulative = counts[index]
+            pairs.append((0.0, cumulative))
+            edge = 0
+            continue
+        if edge != index - 1:
+            pairs.append((_EXPONENTIAL[index - 1], cumulative))
+        cumulative += counts[index]
+        pairs.append((_EXPONENTIAL[index], cumulative))
+        edge = index
+    return pairs
+
+
+if free_threading.NEEDED:
+    free_threading.guard(Histogram)

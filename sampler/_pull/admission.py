@@ -1,0 +1,148 @@
+"""Series that the last pull did not have: named, admitted, or folded into an overflow series."""
+
+from __future__ import annotations
+
+from sampler._contract.declaration import UNDECLARED
+from sampler._contract.names import OVERFLOW, SURPLUS
+from sampler._contract.snapshot import ABSENT, Absent, Series
+from sampler._contract.values import RefusedRecordings, RefusedSample, in_range, plain_value
+from sampler._pull.overflow import Overflow
+from sampler._pull.reading import MISSING, Row
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from sampler._contract.declaration import Declaration
+    from sampler._pull.reading import Key, Reading
+
+
+class Admission:
+    """Admits series to one consumer's reading of one sampler.
+
+    Args:
+        declaration: what the sampler's mapping says.
+        max_series: series admitted for one metric; the rest is folded into one.
+        since: epoch seconds at which the consumer began.
+        absent_at: epoch seconds of a pull before the sampler was registered, or None.
+
+    Attributes:
+        overflow: the state of folded metrics after the last pull.
+    """
+
+    def __init__(
+        self, declaration: Declaration, max_series: int, since: float, absent_at: float | None
+    ) -> None:
+        self._declaration = declaration
+        self._max_series = max_series
+        self._since = since
+        self._absent_at = absent_at
+        self.overflow = Overflow()
+        self._counts: dict[str, int] = {}
+        self._time: float | None = None
+        self._cut = False
+
+    def keep(self, reading: Reading) -> None:
+        """Take over a reading."""
+        self.overflow = reading.overflow
+        self._time, self._cut = reading.time, reading.cut
+
+    def count(self, rows: list[Row]) -> None:
+        """Count the series of each metric."""
+        self._counts = {}
+        for row in rows:
+            self._counts[row.metric] = self._counts.get(row.metric, 0) + 1
+
+    def admit(self, key: Key, raw: Any, value: Any, reading: Reading) -> None:
+        """Take a sample of a series that the last pull did not have."""
+        metric = key[0]
+        series = self._name(key, reading.start)
+        if key in reading.new or key in reading.folded:
+            raise RefusedSample("S-25", "duplicate", f"{series} occurs twice in one pull")
+        first = plain_value(value, series)
+        if isinstance(first, Absent):
+            reading.silent += 1
+            return
+        live = self._counts.get(metric, 0) + reading.counts.get(metric, 0)
+        if live < self._max_series and not self.overflow.holds(metric):
+            reading.add(Row(metric, raw, key, series), first)
+        elif series.cumulative:
+            reading.overflow.fold(metric, first)
+            reading.folded.add(key)
+        else:
+            limit = f"{series.name} has more than {self._max_series} series"
+            raise RefusedSample("C-14", "too_many_series", limit)
+
+    def add_surplus(self, key: Key, value: Any, reading: Reading) -> None:
+        """Take the surplus that a sampler folded itself, or that a gauge refused."""
+        series, metric = self._name(key, reading.start), key[0]
+        if key in reading.folded:
+            raise RefusedSample("S-25", "duplicate", f"{series} occurs twice in one pull")
+        if series.cumulative:
+            total = plain_value(value, series)
+            if isinstance(total, Absent):
+                reading.silent += 1
+            else:
+                reading.overflow.fold(metric, total, samples=0)
+                reading.folded.add(key)
+        elif type(value) is RefusedRecordings:
+            reading.folded.add(key)
+            lost = reading.overflow.lose(metric, value.recordings)
+            reading.silent += 1 - lost  # each lost recording counts as a sample
+            if lost:
+                what = f"{series.name}: recordings for more label sets than its max_children"
+                reading.refuse(RefusedSample("C-14", OVERFLOW, what), lost)
+        else:
+            what = f"{metric}: {OVERFLOW!r} is not a label name"
+            raise RefusedSample("S-03", "label_name", what)
+
+    def _name(self, key: Key, start: float | None) -> Series:
+        metric, pairs = key
+        described = self._declaration.metrics.get(metric, UNDECLARED)
+        labels = dict(sorted({**self._declaration.labels, **dict(pairs)}.items()))
+        series = Series(
+            f"{self._declaration.name}.{metric}",
+            labels,
+            described.kind,
+            described.unit,
+            described.help,
+            described.scope,
+            described.merge,
+        )
+        if series.cumulative:
+            series.start = self.started(start)
+        return series
+
+    def started(self, start: float | None) -> float | None:
+        """Return when a series that is new in this pull was zero (PEP: Baselines)."""
+        if self._time is None:
+            return self._absent_at if start is None else start
+        if self._cut:  # the series may have been there, but was not reached
+            return start
+        seen = max(self._time, self._since)  # the wall clock may have been set back
+        return seen if start is None else max(start, seen)
+
+    def fold(self, reading: Reading, values: list[Any], index_of: dict[Key, int]) -> None:
+        """Give each metric with a surplus its overflow series.
+
+        Args:
+            reading: the pull.
+            values: values as read, by row; overflow series are set here.
+            index_of: the row of each known series.
+        """
+        own = {metric for metric, labels in reading.folded if labels == SURPLUS}
+        for metric, total, beyond in reading.overflow.finish(own):
+            if beyond:
+                what = f"{metric}: folded into one series"
+                reading.refuse(RefusedSample("C-14", OVERFLOW, what), beyond)
+            key: Key = (metric, SURPLUS)
+            index = index_of.get(key, -1)
+            value = total if in_range(total) else ABSENT
+            if isinstance(value, Absent):
+                what = f"{metric}: the sum of its surplus"
+                reading.refuse(RefusedSample("C-14", "out_of_range", what))
+            if index >= 0:
+                values[index] = value
+            elif not isinstance(value, Absent):
+                series = self._name(key, reading.start)
+                reading.add(Row(metric, MISSING, key, series), value)

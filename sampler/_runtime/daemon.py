@@ -1,0 +1,99 @@
+"""Daemon threads on the primitives of the operating system.
+
+In most programs a thread is one of :mod:`threading`, with its name. Where there are greenlets it
+is started beside that module.
+"""
+
+from __future__ import annotations
+
+from sampler._runtime.fork import in_child
+from sampler._runtime.native import allocate_lock, get_ident, green, start_new_thread
+from sampler._runtime.who_forked import run_as_ours
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from _thread import LockType
+    from collections.abc import Callable
+    from typing import Any
+
+_running: set[DaemonThread] = set()
+in_child(_running.clear)  # a child has none of its parent's threads
+
+
+def running() -> list[DaemonThread]:
+    """Return the threads that have begun and not ended."""
+    return list(_running.copy())
+
+
+class DaemonThread:
+    """A daemon thread.
+
+    Args:
+        target: what it calls.
+        name: its name.
+        args: arguments for ``target``.
+        bare: keep it out of :mod:`threading`, whose own hook may not have run yet after a fork.
+    """
+
+    def __init__(
+        self,
+        target: Callable[..., object],
+        name: str,
+        args: tuple[Any, ...] = (),
+        *,
+        bare: bool = False,
+    ) -> None:
+        self._bare = bare
+        self.name = name
+        self.ident: int = 0
+        self._target = target
+        self._args = args
+        self._ended: LockType = allocate_lock()
+
+    def start(self) -> None:
+        """Start the thread.
+
+        Raises:
+            RuntimeError: no thread can start, as while the interpreter ends (from 3.12 on).
+        """
+        self._ended.acquire()
+        _running.add(self)
+        try:
+            if self._bare or green():
+                start_new_thread(self._run, ())
+            else:
+                from sampler._runtime.named_thread import NamedThread
+
+                NamedThread(target=self._run, name=self.name, daemon=True).start()
+        except Exception:  # not BaseException: after Ctrl-C here the thread has begun
+            _running.discard(self)
+            self._ended.release()
+            raise
+
+    def is_alive(self) -> bool:
+        """Tell whether it has begun and not ended."""
+        return self._ended.locked()
+
+    def is_current(self) -> bool:
+        """Tell whether it is the calling thread."""
+        return self.ident == get_ident()
+
+    def join(self, timeout: float | None = None) -> bool:
+        """Wait for its end, ``timeout`` seconds at most; tell whether it has ended."""
+        ended = self._ended.acquire(timeout=-1 if timeout is None else max(0.0, timeout))
+        if ended:
+            self._ended.release()
+        return ended
+
+    def _run(self) -> None:
+        self.ident = get_ident()
+        try:
+            run_as_ours(self._target, *self._args)
+        except BaseException as error:  # nobody else would see it
+            self._failed(error)
+        finally:
+            _running.discard(self)
+            self._ended.release()
+
+    def _failed(self, error: BaseException) -> None:
+        """Handle what the target raised: nothing."""
