@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 import attrs
 import h11
 
-from sampler._runtime.printable import line, printable
+from sampler._runtime.printable import one_line, printable
 from sampler.adapterkit._http.head import BadMessage, Head
 from sampler.adapterkit.deadline import seconds_left
 from sampler.adapterkit.dns import resolve
@@ -140,7 +140,7 @@ class Connection:
                 h11.Request(method=method, target=self._prefix + path, headers=headers)
             )
         except h11.LocalProtocolError as error:
-            raise ValueError(f"not a valid HTTP request: {line(str(error))}") from None
+            raise ValueError(f"not a valid HTTP request: {one_line(str(error))}") from None
         self._send(begin)
         self._send(body or b"")
         if body:

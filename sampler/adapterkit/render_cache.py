@@ -226,9 +226,9 @@ def iter_entries(
     done = 0
     for block, made in blocks:
         entries = zip(made, block.series, block.values, strict=True)
-        for first in range(0, len(made), ENTRIES):
-            yield block, islice(entries, ENTRIES) if len(made) > ENTRIES else entries
-            done += min(len(made) - first, ENTRIES)
-            if done >= ENTRIES:
+        for first in range(0, len(made), GIVE_WAY_EVERY):
+            yield block, islice(entries, GIVE_WAY_EVERY) if len(made) > GIVE_WAY_EVERY else entries
+            done += min(len(made) - first, GIVE_WAY_EVERY)
+            if done >= GIVE_WAY_EVERY:
                 give_way()
                 done = 0

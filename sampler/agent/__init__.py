@@ -61,6 +61,7 @@ __all__ = [
     "give_way",
     "log",
     "masked_line",
+    "merge",
     "no_fork",
     "option",
     "options",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from sampler._pull.collector import Collector
+from sampler._pull.collector import Collector, begin_at_fork
 from sampler.agent.ending import SHORT, safely
 from sampler.agent.interval_loop import IntervalLoop
 from sampler.agent.schedule import Schedule, phase
@@ -63,7 +63,7 @@ class Consumers:
         self, limits: SamplersSettings, name: str, interval: float, reuse: float = 0.0
     ) -> Collector:
         """Return a new Collector, which is not in :attr:`collectors` yet."""
-        return Collector(
+        collector = Collector(
             self._selection,
             name=name,
             interval=interval,
@@ -72,8 +72,8 @@ class Consumers:
             max_samples=limits.max_samples,
             max_series=limits.max_series,
             identity=self._identity.values,
-            forked=self.begin_at_fork,
         )
+        return begin_at_fork(collector) if self.begin_at_fork else collector
 
     def tickers(self) -> dict[str, Ticker]:
         """Return, by consumer, the tickers that have ticked."""

@@ -24,7 +24,7 @@ _PREFIX = "sampler-api/"
 _FOLDER = "/tmp"  # noqa: S108 - one that all users share, whatever their environment says
 _ATTEMPTS = 10
 
-_locks: dict[str, Held] = {}
+_locks: dict[str, HeldFile] = {}
 
 
 def lock(service: str, instance: str) -> bool:
@@ -58,12 +58,12 @@ def _name(service: str, instance: str) -> str:
     return _PREFIX + hashlib.sha256(digests).hexdigest()
 
 
-def _bind_socket(name: str) -> Held | None:
+def _bind_socket(name: str) -> HeldFile | None:
     """Return a socket bound to a name, or None when another socket is."""
     import _socket  # gevent and eventlet replace what is in socket
 
     new = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
-    held = Held(new.fileno())  # before bind(): a child forked from here on closes its copy
+    held = HeldFile(new.fileno())  # before bind(): a child forked from here on closes its copy
     try:
         new.bind(b"\0" + name.encode())
     except BaseException as error:
@@ -76,13 +76,13 @@ def _bind_socket(name: str) -> Held | None:
     return held
 
 
-def _lock_file(name: str) -> Held | None:
+def _lock_file(name: str) -> HeldFile | None:
     """Return a locked file, or None when another process has locked it."""
     import fcntl
 
     path = f"{_FOLDER}/.{name.replace('/', '-')}"
     for _ in range(_ATTEMPTS):
-        held = Held(_open_file(path))
+        held = HeldFile(_open_file(path))
         try:
             if not stat.S_ISREG(os.fstat(held.number).st_mode):
                 raise OSError(errno.EINVAL, f"{path} is not a regular file")
@@ -116,6 +116,6 @@ def _open_file(path: str) -> int:
     return file
 
 
-_lock: Callable[[str], Held | None] = _lock_file
+_lock: Callable[[str], HeldFile | None] = _lock_file
 if sys.platform in ("linux", "android"):
     _lock = _bind_socket

@@ -184,7 +184,7 @@ class ProcessAgent:
         """Forget the parent's agent, and start one like it soon, if it had one."""
         self._lock, self.agent, self._inherited, self.restart = RLock(), None, False, None
         self._start_now, self._starting, self._reloads = Event(), False, []
-        if childless():
+        if gets_no_agent():
             self.wanted = None
         if self.wanted is None or not self.wanted[0].program.fork:
             return

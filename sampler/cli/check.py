@@ -86,7 +86,7 @@ def _pull(agent: Agent) -> Snapshot:
         if registration.name in counts:
             entries = counted(counts[registration.name], "entry", "entries")
             print(f"sampler {registration.name!r}: {entries}")
-        for oddity in oddities(registration.sampler):
+        for oddity in ignored_parts(registration.sampler):
             print(f"sampler {registration.name!r}: {oddity}", file=sys.stderr)
     for failure in snapshot.failures:
         print(f"sampler {failure.sampler!r}: {failure.message}", file=sys.stderr)

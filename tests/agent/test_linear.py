@@ -23,7 +23,7 @@ import sampler_graphite
 import sampler_prometheus
 import sampler_statsd
 from sampler import ConfigurationError
-from sampler._runtime.printable import line, printable
+from sampler._runtime.printable import one_line, printable
 from sampler.adapterkit._http.exchange import Exchange
 from sampler.adapterkit._http.head import BadMessage, Head
 from sampler.adapterkit._http.hosts import answers_to, host_fault

@@ -144,8 +144,8 @@ def test_many_samplers_hang_and_sixteen_threads_are_given_up() -> None:
                 rig.registry.register(gate.sampler)
             wait_for(lambda: rig.failures(gates[-1].sampler["name"]), 30, "the last one's turn")
             rig.run(5)
-            assert sum(gate.calls for gate in gates) == abandoned() == BUDGET
-            assert threads() == before + BUDGET
+            assert sum(gate.calls for gate in gates) == abandoned() == MAX_ABANDONED
+            assert threads() == before + MAX_ABANDONED
         reported = [rig.statistics[gate.sampler["name"]].failures for gate in gates]
         assert sum("exhausted" in failures for failures in reported) == 6
         assert all({"deadline", "exhausted"} & failures.keys() for failures in reported)

@@ -126,7 +126,7 @@ def test_every_reason_is_explained() -> None:
     """Each that the law, the intake and the collector count."""
     assert set(LAW) <= DROPPED.keys()
     assert literals("RefusedSample", 1) <= REFUSED.keys()
-    assert literals("_give_up", 1) | literals("_abandon", 1) <= FAILED.keys()
+    assert literals("_skip", 1) | literals("_abandon", 1) <= FAILED.keys()
     assert literals("Failure", 1, "_pull/*.py") <= FAILED.keys()
     assert len(REASONS) == len(DROPPED) + len(REFUSED) + len(FAILED)
     assert tuple(EXPLAINED) == UNSUPPORTED

@@ -10,7 +10,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any, Self
 
-from sampler._runtime.printable import line
+from sampler._runtime.printable import one_line
 from sampler.agent.config.files import read_plain_file
 from sampler.agent.config.limits import text_fault
 

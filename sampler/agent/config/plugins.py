@@ -51,7 +51,7 @@ class Plugin:
                 self, f"needs {error.name!r}: {self._remedy(error.name)}"
             ) from error
         except (Exception, SystemExit) as error:
-            raise UnusablePlugin(self, f"cannot be imported: {told(error)}") from error
+            raise UnusablePlugin(self, f"cannot be imported: {error_line(error)}") from error
 
     def _loaded(self) -> Any:
         # A module that starts the agent while it is itself imported holds the import lock for

@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sampler._runtime.printable import did_you_mean, line, printable
+from sampler._runtime.printable import did_you_mean, one_line, printable
 from sampler.agent.config.files import state
 from sampler.agent.config.interpolation import converted, interpolated, plain
 from sampler.agent.config.limits import faults
@@ -70,7 +70,7 @@ def read(file: str | Path) -> Settings:
     try:
         table, status = read_toml(file)
     except ValueError as error:
-        raise ConfigurationError(line(str(file)), [str(error)]) from None
+        raise ConfigurationError(one_line(str(file)), [str(error)]) from None
     return parse(table, str(file), readable_mode(status))
 
 

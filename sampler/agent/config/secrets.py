@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from sampler._runtime.printable import line, said
+from sampler._runtime.printable import error_text, one_line
 from sampler.agent.config.interpolation import FILE, Interpolated
 
 if TYPE_CHECKING:
@@ -103,12 +103,12 @@ def masked(text: str) -> str:
 
 def described(error: BaseException) -> str:
     """Return the type and text of foreign code's error, masked, in one line."""
-    return masked_line(said(error))
+    return masked_line(error_text(error))
 
 
 def masked_line(text: str) -> str:
     """Return foreign code's text, masked, in one printable line of at most 300 characters."""
-    return line(masked(text))  # in this order: a shortened secret would not be found
+    return one_line(masked(text))  # in this order: a shortened secret would not be found
 
 
 _BEHIND_AUTHORITY = re.compile(r"[\s/?#'\"]")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from typing import TYPE_CHECKING, Any
 
-from sampler._runtime.printable import line
+from sampler._runtime.printable import one_line
 from sampler.agent.config.files import read_plain_file
 from sampler.agent.config.limits import line_fault
 
@@ -27,7 +27,7 @@ def read_toml(file: str | Path) -> tuple[dict[str, Any], os.stat_result]:
     try:
         return tomllib.loads(text), found.status
     except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"is not valid TOML: {line(str(error))}") from None
+        raise ValueError(f"is not valid TOML: {one_line(str(error))}") from None
     except RecursionError:
         raise ValueError("is not a valid configuration: it is nested too deeply") from None
     except ValueError:  # the only one that tomllib lets through

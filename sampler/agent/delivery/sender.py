@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sampler._runtime.log import log
 from sampler._runtime.service import Service
-from sampler._runtime.threads import Event, foreign
+from sampler._runtime.threads import Event, call_foreign
 from sampler.agent.config.secrets import described, masked_line
 from sampler.agent.delivery.adapter import DELIVERED, UNCONFIRMED
 from sampler.agent.delivery.delivery_log import DeliveryLog
@@ -132,7 +132,7 @@ class Sender:
             return
         self._closing, self._ending = False, True
         try:
-            foreign(close)
+            call_foreign(close)
         except (Exception, SystemExit):
             log.exception("adapter %r: close failed", self.name)
 

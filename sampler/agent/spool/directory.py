@@ -46,7 +46,7 @@ class Folder:
         self._max_aside = max_aside
         self._folder: HeldFile | None = None
         self._taken: os.stat_result | None = None
-        self._lock: Held | None = None
+        self._lock: HeldFile | None = None
         self._to_delete: set[str] = set()
 
     def take(self) -> None:
@@ -90,7 +90,7 @@ class Folder:
     @property
     def held(self) -> bool:
         """False once the program has closed its descriptors, as some programs close all."""
-        return all(each is not None and each.there for each in (self._folder, self._lock))
+        return all(each is not None and each.is_open for each in (self._folder, self._lock))
 
     def names(self, wanted: Callable[[str], object]) -> list[str]:
         """Return the names for which ``wanted`` returns something true, in order.

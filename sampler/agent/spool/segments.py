@@ -232,7 +232,7 @@ class Segments:
             self._number = self._number % _LAST + 1
             segment = Segment(self._number)
             with suppress(FileExistsError):  # another file has the name
-                self._file = Held(self._folder.create(segment.name))
+                self._file = HeldFile(self._folder.create(segment.name))
                 self._segments.append(segment)
                 return self._file.number
         raise OSError(errno.EEXIST, f"{_SKIPPED} names of segments are taken by other files")
