@@ -76,3 +76,18 @@ def test_the_longest_head_is_taken():
     assert whole(text)[0] == text
     with pytest.raises(BadMessage):
         whole(b"G" + text)
+
+
+def test_a_second_head_begins_anew():
+    """As after an interim reply."""
+    head = Head()
+    assert head.feed(b"A\r\n\r\n") == b"A\r\n\r\n"
+    assert head.feed(b"B\r\n\r\n") == b"B\r\n\r\n"
+
+
+def test_a_refusal_says_why_and_nothing_else():
+    """It is sent to the client."""
+    with pytest.raises(BadMessage) as caught:
+        whole(b"GET\r\n" + b"x" * MAX_HEAD)
+    assert str(caught.value) == f"its head has more than {MAX_HEAD} bytes"
+    assert caught.value.status == 431

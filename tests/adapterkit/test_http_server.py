@@ -9,6 +9,7 @@ import struct
 import sys
 import termios
 from contextlib import suppress
+from functools import partial
 
 import pytest
 
@@ -226,3 +227,30 @@ def test_a_whole_url_may_be_asked_for():
     with serving(Pages()) as server:
         whole = WHOLE.replace(b"/page", b"http://localhost/page")
         assert ask(server, whole).endswith(b"page\n")
+
+
+def test_a_head_alone_is_sent_where_only_it_is_asked_for():
+    """RFC 9110, 9.3.2: not a byte of the content follows."""
+    with serving(Pages()) as server:
+        answer = ask(server, b"HEAD /none HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 404 ")
+    assert answer.endswith(b"\r\n\r\n")
+
+
+def test_one_answer_is_sent_and_another_is_settled_as_not_taken():
+    """Likewise one for a client that has left."""
+    ours, theirs = socket.socketpair()
+    settled = []
+    with ours, theirs:
+        client = client_connection.ClientConnection(ours)
+        theirs.sendall(WHOLE)
+        assert client.read() is not None
+        for number in (1, 2):
+            body = b"page %d" % number
+            taken = partial(lambda number, taken: settled.append((number, taken)), number)
+            client.answer(Answer(200, body, settle=taken), 60)
+        assert settled == [(2, False)]
+        client.leave(taken=True)
+        client.answer(Answer(200, b"late", settle=lambda taken: settled.append((3, taken))), 60)
+        assert settled == [(2, False), (1, True), (3, False)]
+        assert theirs.recv(65536).endswith(b"page 1")

@@ -17,7 +17,9 @@ BEGIN, END = "<!-- made by tests.examples.moved -->\n", "<!-- end -->\n"
 REWRITTEN = {
     "adapters/sampler_prometheus/_client.py": "sampler/adapterkit/http.py",
     "adapters/sampler_prometheus/_http.py": "sampler/adapterkit/http_server.py",
-    "adapters/sampler_prometheus/_request.py": "sampler/adapterkit/http_request.py",
+    "adapters/sampler_prometheus/_request.py": "sampler/adapterkit/_http/exchange.py",
+    "sampler/_clock.py": "sampler/types.py",
+    "sampler/_kinds.py": "sampler/_instruments/counter.py",
     "sampler/_native.py": "sampler/_runtime/native.py",
     "sampler/_overflow.py": "sampler/_pull/overflow.py",
     "sampler/agent/folder.py": "sampler/agent/spool/directory.py",

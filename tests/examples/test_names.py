@@ -85,7 +85,7 @@ def test_names_are_found():
     """Imported ones, dotted ones, and ones in the prose; metrics and files are none."""
     readme, adapters = used(ROOT / "README.md"), used(ROOT / "docs/adapters.md")
     assert {"sampler.Collector", "sampler.register"} <= readme
-    assert {"sampler.adapterkit.http.connected", "sampler.agent.option"} <= adapters
+    assert {"sampler.adapterkit.http.connect", "sampler.agent.option"} <= adapters
     assert "sampler.spool.size" not in used(ROOT / "docs/spool.md")
     assert "sampler.agent.Batch" in used(ROOT / "examples/adapter/sampler_jsonl/__init__.py")
     with pytest.raises(ModuleNotFoundError):
