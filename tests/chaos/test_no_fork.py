@@ -278,10 +278,10 @@ def test_where_no_thread_can_start_a_child_has_no_agent(tmp_path: Path) -> None:
     script = """
         sampler.agent.start()
         real = os.fork
-        import sampler._runtime.threads
+        import sampler._runtime.daemon
         def refuse(*_):
             raise RuntimeError("can't start new thread")
-        sampler._runtime.threads.start_new_thread = refuse
+        sampler._runtime.daemon.start_new_thread = refuse
         forked()
     """
     assert said(tmp_path, script) == [False]

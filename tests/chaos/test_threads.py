@@ -14,9 +14,10 @@ import pytest
 
 from sampler import Registry
 from sampler._runtime import service as services
+from sampler._runtime.daemon import DaemonThread
 from sampler._runtime.log import log
 from sampler._runtime.service import Service, unhealthy
-from sampler._runtime.threads import Thread, failures, running
+from sampler._runtime.threads import failures, running
 from sampler.agent import Agent
 from sampler.agent.config.reading import parse
 from tests.support.doubles import LineSink
@@ -45,7 +46,7 @@ def kind(name: str) -> str:
     return re.sub(r"[-_.\d]+(s|localhost)?$", "", name)
 
 
-def all_ended(before: set[Thread]) -> bool:
+def all_ended(before: set[DaemonThread]) -> bool:
     """Whether no thread of an agent is left: two live as long as the process."""
     left = {thread.name for thread in running() if thread not in before}
     return left <= {"sampler-log", "sampler-wakeups"}
@@ -105,7 +106,7 @@ class Watch:
 def watch(monkeypatch) -> Watch:
     """Watches every thread of ours that begins from now on."""
     made = Watch()
-    thread, service = Thread.__init__, Service.__init__
+    thread, service = DaemonThread.__init__, Service.__init__
 
     def new_thread(self, target, name, args=(), *, bare=False) -> None:
         wrapped = target if isinstance(self, Service) else made.wrapped(target, name)
@@ -114,7 +115,7 @@ def watch(monkeypatch) -> Watch:
     def new_service(self, serve, name, *, bare=False) -> None:
         service(self, made.wrapped(serve, name), name, bare=bare)
 
-    monkeypatch.setattr(Thread, "__init__", new_thread)
+    monkeypatch.setattr(DaemonThread, "__init__", new_thread)
     monkeypatch.setattr(Service, "__init__", new_service)
     monkeypatch.setattr(services, "FIRST_PAUSE", 0.01)
     monkeypatch.setattr(services, "LONGEST_PAUSE", 0.05)
