@@ -74,7 +74,7 @@ def test_where_no_thread_can_start_records_come_out_at_once_without_a_lock(monke
             mine.warning("from the handler")
         seen.append((record.getMessage(), mine._lock.locked()))
 
-    monkeypatch.setattr("sampler._runtime.log.Thread.start", refuse)
+    monkeypatch.setattr("sampler._runtime.log.DaemonThread.start", refuse)
     with handling(handler=Handler(emit)):
         mine.warning("first")
         mine.warning("last")
