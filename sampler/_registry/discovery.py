@@ -42,8 +42,8 @@ GROUP = "sampler.samplers"
 def announced(group: str = GROUP) -> dict[str, EntryPoint]:
     """Return the entry points of a group by name; of two with one name, the first."""
     found: dict[str, EntryPoint] = {}
-    for entry in _entries(group):
-        found.setdefault(entry.name, entry)
+    for point in _entries(group):
+        found.setdefault(point.name, point)
     return found
 
 
@@ -51,7 +51,7 @@ def _entries(group: str) -> Iterable[EntryPoint]:
     try:
         return entry_points(group=group)
     except Exception:  # one unreadable entry_points.txt hides all the others
-        return [entry for each in distributions() for entry in _entries_of(each, group)]
+        return [point for each in distributions() for point in _entries_of(each, group)]
 
 
 def _entries_of(distribution: Distribution, group: str) -> Iterable[EntryPoint]:
@@ -73,10 +73,10 @@ def discover(registry: Publisher, names: tuple[str, ...], deadline: float) -> tu
             wanted[name] = found[name].load
         elif name not in registry:
             failures.append(Failure(name, "missing", _missing(name, registry, found)))
-    for name, entry in found.items():
-        package = entry.value.partition(":")[0].partition(".")[0].strip()
+    for name, point in found.items():
+        package = point.value.partition(":")[0].partition(".")[0].strip()
         if package in sys.modules and package != "sampler":  # built-in ones only if named
-            wanted.setdefault(name, entry.load)
+            wanted.setdefault(name, point.load)
     jobs = [Job(load) for load in wanted.values()]
     with Worker("sampler-discovery") as worker:
         worker.run(jobs, deadline)
