@@ -70,7 +70,7 @@ class Registration:
         self.sampler: Mapping[str, Any] = sampler
         self.name: str = self._state.declaration.name
         self.origin: str = ""
-        self.pid: int = _process()
+        self.pid: int = _watched_process()
         self.time: float = time.time()
 
     def declare(self, metric: str, description: Mapping[str, Any]) -> None:
@@ -278,15 +278,13 @@ _lock = allocate_lock()  # one for all registries: it is never held for long
 _watching = False
 
 
-def _process() -> int:
+def _watched_process() -> int:
     """Return this process' id; from the first call on, a forked child gets new locks."""
-    import os  # loaded by every interpreter that has a site, but not by -S
-
     global _watching  # noqa: PLW0603
     if not _watching:
         _watching = True
         fork.in_child(_renew_locks)
-    return os.getpid()
+    return fork.process_id()
 
 
 def _renew_locks() -> None:

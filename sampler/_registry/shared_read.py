@@ -10,6 +10,7 @@ from sampler._contract.declaration import short
 from sampler._contract.names import MAX_BUCKETS
 from sampler._contract.values import copy_mapping
 from sampler._runtime.abandoned import is_foreign
+from sampler._runtime.fork import process_id
 from sampler._runtime.native import allocate_lock
 
 TYPE_CHECKING = False
@@ -55,7 +56,7 @@ class RawRead:
         self.start: float | None = start
         self.began: float = began
         self.cut: bool = cut
-        self.pid: int = _process()
+        self.pid: int = process_id()
 
 
 class _PendingRead:
@@ -72,7 +73,7 @@ class _PendingRead:
         self.gate: LockType = allocate_lock()
         self.gate.acquire()
         self.read: RawRead | None = None
-        self.pid: int = _process()
+        self.pid: int = process_id()
 
 
 class SharedRead:
@@ -112,7 +113,7 @@ class SharedRead:
                 if not last.cut or len(last.samples) >= limit:
                     return last
                 pending = None
-            mine = pending is None or pending.pid != _process()
+            mine = pending is None or pending.pid != process_id()
             if mine:
                 self._pending = pending = _PendingRead()
         assert pending is not None  # noqa: S101 - found or made
@@ -130,7 +131,7 @@ class SharedRead:
 
     def _young(self, read: RawRead, now: float) -> bool:
         age = now - read.began
-        return age < self._min_interval and read.pid == _process()
+        return age < self._min_interval and read.pid == process_id()
 
 
 def _wait(pending: _PendingRead, patience: float) -> RawRead:
@@ -201,9 +202,3 @@ def _copy(item: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def _copied_mapping(part: Any) -> Any:
     return copy_mapping(part, MAX_BUCKETS + 1) if hasattr(part, "keys") else part
-
-
-def _process() -> int:
-    from os import getpid  # loaded by every interpreter that has a site, but not by -S
-
-    return getpid()

@@ -33,6 +33,13 @@ def in_child(call: Callable[[], object]) -> None:
     chain_uwsgi()
 
 
+def process_id() -> int:
+    """Return the id of this process."""
+    from os import getpid  # loaded by every interpreter that has a site, but not by -S
+
+    return getpid()
+
+
 def forked_at() -> float:
     """Return when this process was forked, in epoch seconds; 0.0 when it was not."""
     return _forked_at

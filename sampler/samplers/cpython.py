@@ -11,9 +11,11 @@ import gc
 import sys
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sampler._runtime.fork import in_child
+from sampler.samplers._metrics import metric as described
 from sampler.samplers._pauses import GENERATIONS, Pauses
 from sampler.samplers._wakeups import Wakeups
 
@@ -89,12 +91,7 @@ def _allocated() -> int | None:
 _VERSION = sys.version.split()[0]
 
 
-def _metric(
-    kind: str, unit: str, text: str, *labels: str, merge: str = "", scope: str = "interpreter"
-) -> dict[str, Any]:
-    described: dict[str, Any] = {"kind": kind, "unit": unit, "help": text, "labels": labels}
-    return {**described, "scope": scope, **({"merge": merge} if merge else {})}
-
+_metric = partial(described, scope="interpreter")
 
 SAMPLER: dict[str, str | Callable[..., Any] | dict[str, Any]] = {
     "name": "cpython",

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
+from sampler.samplers._metrics import metric
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -67,27 +69,22 @@ def _switches(process: psutil.Process) -> Iterator[tuple[Any, ...]]:
     yield "context_switches", switches.involuntary, {"process.context_switch.type": "involuntary"}
 
 
-def _metric(kind: str, unit: str, text: str, *labels: str, merge: str = "") -> dict[str, Any]:
-    described: dict[str, Any] = {"kind": kind, "unit": unit, "help": text, "labels": labels}
-    return {**described, "merge": merge} if merge else described
-
-
 SAMPLER: dict[str, str | Callable[..., Any] | dict[str, Any]] = {
     "name": "process",
     "sample": sample,
     "start": start,
     "metrics": {
-        "cpu.time": _metric("counter", "s", "CPU time used.", "cpu.mode"),
-        "memory.usage": _metric("gauge", "By", "Physical memory in use.", merge="sum"),
-        "memory.virtual": _metric("gauge", "By", "Virtual memory committed.", merge="sum"),
-        "thread.count": _metric("gauge", "{thread}", "Threads.", merge="sum"),
-        "unix.file_descriptor.count": _metric(
+        "cpu.time": metric("counter", "s", "CPU time used.", "cpu.mode"),
+        "memory.usage": metric("gauge", "By", "Physical memory in use.", merge="sum"),
+        "memory.virtual": metric("gauge", "By", "Virtual memory committed.", merge="sum"),
+        "thread.count": metric("gauge", "{thread}", "Threads.", merge="sum"),
+        "unix.file_descriptor.count": metric(
             "gauge", "{file_descriptor}", "File descriptors in use.", merge="sum"
         ),
-        "context_switches": _metric(
+        "context_switches": metric(
             "counter", "{context_switch}", "Context switches.", "process.context_switch.type"
         ),
-        "start_time": _metric("gauge", "s", "Start of the process, in epoch seconds."),
-        "uptime": _metric("gauge", "s", "Time since the process started."),
+        "start_time": metric("gauge", "s", "Start of the process, in epoch seconds."),
+        "uptime": metric("gauge", "s", "Time since the process started."),
     },
 }

@@ -7,11 +7,13 @@ namespace. Limits are those of its control group, if version 2 is in use.
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import psutil
 
 from sampler.samplers import _cgroup, _traffic
+from sampler.samplers._metrics import metric as described
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -101,12 +103,10 @@ def _paging() -> Iterator[tuple[Any, ...]]:
     yield "paging.io", swap.sout, {"system.paging.direction": "out"}
 
 
-def _metric(kind: str, unit: str, text: str, *labels: str, scope: str = "host") -> dict[str, Any]:
-    return {"kind": kind, "unit": unit, "help": text, "labels": labels, "scope": scope}
-
-
 _DISK, _NET, _MODE = "disk.io.direction", "network.io.direction", "cpu.mode"
 _MEMORY, _SWAP, _WAY = "system.memory.state", "system.paging.state", "system.paging.direction"
+
+_metric = partial(described, scope="host")
 
 SAMPLER: dict[str, str | float | Callable[..., Any] | dict[str, Any]] = {
     "name": "system",

@@ -39,7 +39,7 @@ _numbers: dict[int, float] = {}
 
 
 def paced(loops: int, measure: Callable[[int], float]) -> float:
-    """Return what ``measure`` does, as if the machine had been as fast as at best.
+    """Return what ``measure`` does, scaled to the machine at its fastest.
 
     One that others share is slower by a half for seconds at a time; what `pace` takes before and
     after tells by how much. Where the two differ, the value is taken again.
