@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import http.client
+import selectors
 import socket
 import struct
 import sys
@@ -254,3 +255,22 @@ def test_one_answer_is_sent_and_another_is_settled_as_not_taken():
         client.answer(Answer(200, b"late", settle=lambda taken: settled.append((3, taken))), 60)
         assert settled == [(2, False), (1, True), (3, False)]
         assert theirs.recv(65536).endswith(b"page 1")
+
+
+def test_a_client_that_takes_its_answer_is_not_stalled(monkeypatch):
+    """Progress is counted from the last byte that the kernel took."""
+    monkeypatch.setattr(client_connection, "STALLED", 20.0)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)
+        client = client_connection.ClientConnection(ours)
+        client.answer(Answer(200, b"x" * 2**24), 60)
+        assert client.events & selectors.EVENT_WRITE
+        assert not client.stalled
+        client.leave()
+
+
+def test_another_version_of_http_is_told_so():
+    """Only 1.0 and 1.1 are spoken."""
+    with serving(Pages()) as server:
+        assert ask(server, b"GET /page HTTP/2.0\r\nHost: localhost\r\n\r\n")[9:12] == b"505"
