@@ -91,6 +91,37 @@ class Sampler(TypedDict, total=False):
     loop: Callable[[], Any]
 
 
+class Log(Protocol):
+    """A log whose calls wait for no handler, as :data:`sampler.agent.log` is.
+
+    ``args`` are filled in as :mod:`logging` does.
+    """
+
+    def debug(self, text: str, *args: object) -> None:
+        """Log a message for developers."""
+        ...
+
+    def info(self, text: str, *args: object) -> None:
+        """Log a message at level INFO."""
+        ...
+
+    def warning(self, text: str, *args: object) -> None:
+        """Log a message at level WARNING."""
+        ...
+
+    def error(self, text: str, *args: object, error: BaseException | None = None) -> None:
+        """Log a failure, with the traceback of ``error`` if one is given."""
+        ...
+
+    def exception(self, text: str, *args: object) -> None:
+        """Log a failure with the traceback of the exception that is being handled."""
+        ...
+
+    def flush(self, timeout: float = 1.0) -> bool:
+        """Wait until handlers have had every record so far; False: not within ``timeout`` s."""
+        ...
+
+
 class Clock(Protocol):
     """Tells a consumer the time, in seconds; the module ``time`` is one."""
 

@@ -3,7 +3,7 @@
 from sampler._contract.histogram import HistogramValue, difference, merge
 from sampler._contract.snapshot import ABSENT, Block, Series, Snapshot
 from sampler._runtime.gil_yield import give_way
-from sampler._runtime.log import log
+from sampler._runtime.log import log as _log
 from sampler._runtime.no_fork import no_fork
 from sampler.agent.agent import Agent
 from sampler.agent.config.files import PlainFile, read_plain_file
@@ -30,6 +30,10 @@ from sampler.agent.delivery.baselines import step
 from sampler.agent.delivery.ledger import Balance, Ledger
 from sampler.agent.singleton import reload, start, stop
 from sampler.exceptions import Rejected, Unavailable
+from sampler.types import Log
+
+log: Log = _log
+"""Where the agent and its adapters log; no call waits for a handler."""
 
 __all__ = [
     "ABSENT",
