@@ -62,9 +62,9 @@ class DaemonThread:
             if self._bare or green():
                 start_new_thread(self._run, ())
             else:
-                from sampler._runtime.named_thread import NamedThread
+                from sampler._runtime.named_thread import start_named
 
-                NamedThread(target=self._run, name=self.name, daemon=True).start()
+                start_named(self._run, self.name)
         except Exception:  # not BaseException: after Ctrl-C here the thread has begun
             _running.discard(self)
             self._ended.release()

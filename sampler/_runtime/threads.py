@@ -27,6 +27,8 @@ __all__ = (
     "uninterrupted",
 )
 
+_ASK_AGAIN = 1.0
+"""Seconds between two looks at how long a call may take yet."""
 failures: dict[str, int] = {}
 """Thread name to how often it has raised; what a sampler raises is not among it."""
 in_child(failures.clear)
@@ -57,7 +59,9 @@ class Thread(DaemonThread):
         failed(self.name, error)
 
 
-def uninterrupted(call: Callable[[], Any], *, here: bool = False) -> Any:
+def uninterrupted(
+    call: Callable[[], Any], *, here: bool = False, left: Callable[[], float] | None = None
+) -> Any:
     """Run ``call`` on a new thread and return, or raise, what it does.
 
     Signal handlers run on the main thread only: ``Ctrl-C`` interrupts the wait here, and never
@@ -66,9 +70,11 @@ def uninterrupted(call: Callable[[], Any], *, here: bool = False) -> Any:
     Args:
         call: what to do.
         here: run it on this thread if no other can start, as while the interpreter ends.
+        left: seconds that it may take yet, asked again while it is waited for; default: any.
 
     Raises:
         RuntimeError: no thread can start.
+        TimeoutError: no time is left, and it has not ended.
     """
     outcome: list[Any] = []
     fault: list[BaseException] = []
@@ -86,7 +92,9 @@ def uninterrupted(call: Callable[[], Any], *, here: bool = False) -> Any:
         if here:
             return call()
         raise
-    thread.join()
+    while not thread.join(None if left is None else min(left(), _ASK_AGAIN)):
+        if left is not None and left() <= 0:
+            raise TimeoutError(f"{thread.name} has not ended")
     if fault:
         raise fault.pop()
     return outcome.pop()

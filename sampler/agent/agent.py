@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from sampler.agent.config.settings import Settings
     from sampler.agent.delivery.ledger import Balance
 
+_OVERDUE = 30.0
+"""Seconds after the end of its time for which stop() waits for a thread that a busy machine, or a
+lock of the program's own, holds up."""
 _FIRST_PULL = 1.0
 """Seconds that start() waits for the first pulls."""
 
@@ -262,10 +265,14 @@ class Agent:
         if mine not in self._stopping:  # else a signal handler interrupts that very call
             self._stopping.add(mine)
             try:
-                safely(lambda: uninterrupted(self._finish, here=True))
+                safely(lambda: uninterrupted(self._finish, here=True, left=self._patience))
             finally:
                 self._stopping.discard(mine)
         return self.balances()
+
+    def _patience(self) -> float:
+        """Return the seconds for which stop() still waits for its thread."""
+        return self._until + _OVERDUE - time.monotonic()
 
     def _finish(self) -> None:
         while not self._change.acquire(timeout=SHORT):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -177,3 +178,42 @@ def test_what_the_room_hands_out_is_native() -> None:
     assert threads.Lock is _thread.allocate_lock
     assert sampler.adapterkit.threads.Selector is selectors.DefaultSelector
     assert "gevent" not in sys.modules or native.green()
+
+
+def test_the_main_thread_holds_no_lock_of_threading_while_it_starts_ours(monkeypatch):
+    """A signal handler that comes then may start, reload and stop an agent."""
+    start, callers = threading.Thread.start, []
+
+    def noted(thread):
+        callers.append(threading.get_ident())
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", noted)
+    names = []
+    thread = threads.Thread(lambda: names.append(threading.current_thread().name), "sampler-test")
+    thread.start()
+    assert thread.join(20)
+    assert names == ["sampler-test"]
+    assert callers
+    assert threading.main_thread().ident not in callers
+
+
+def test_what_does_not_end_is_waited_for_as_long_as_it_may_take():
+    """As where a program's own lock holds it up."""
+    may = threading.Event()
+    left = iter([0.01, 0.01, 0.0])
+    with pytest.raises(TimeoutError, match="has not ended"):
+        threads.uninterrupted(lambda: may.wait(20), left=lambda: next(left, 0.0))
+    may.set()
+
+
+def test_a_thread_that_cannot_start_is_said_on_the_main_thread_too(monkeypatch):
+    """Which has another one start it."""
+
+    def refuse(*_):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.raises(RuntimeError, match="new thread"):
+        threads.Thread(lambda: None, "sampler-test").start()
+    assert not [each for each in threads.running() if each.name == "sampler-test"]
