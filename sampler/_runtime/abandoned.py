@@ -10,7 +10,7 @@ from sampler._runtime.native import allocate_lock, get_ident
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from _thread import LockType
+    from _thread import RLock
     from typing import Protocol
 
     class HungBatch(Protocol):
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
             returned: the thread has left the batch.
         """
 
-        lock: LockType
+        lock: RLock
         ident: int
         returned: bool
 

@@ -19,7 +19,7 @@ from sampler._runtime.abandoned import (
     watch_abandoned,
 )
 from sampler._runtime.gil_yield import GiveWayTimer
-from sampler._runtime.native import allocate_lock, get_ident
+from sampler._runtime.native import RLock, allocate_lock, get_ident
 from sampler._runtime.printable import error_line
 from sampler._runtime.threads import SimpleQueue, Thread
 from sampler._runtime.who_forked import end_forked_copy
@@ -99,7 +99,7 @@ class JobBatch:
 
     def __init__(self, jobs: Sequence[Job]) -> None:
         self.jobs: Sequence[Job] = jobs
-        self.lock: LockType = allocate_lock()
+        self.lock: RLock = RLock()  # whose owner is known: see serve()
         self.finished: LockType = allocate_lock()
         self.finished.acquire()
         self.index: int = 0
@@ -114,6 +114,9 @@ class JobBatch:
         going = False
         while not self.returned:  # until it is set, Ended may be raised at any point
             try:
+                # From 3.14 on Ended may be raised when a lock is taken, before its block begins.
+                while self.lock._is_owned():  # type: ignore[attr-defined] # noqa: SLF001
+                    self.lock.release()
                 going = self._work()
                 with self.lock:
                     self.returned = True
