@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from sampler._runtime.daemon import DaemonThread
 from sampler._runtime.fork import in_child
-from sampler._runtime.native import allocate_lock, get_ident
+from sampler._runtime.native import allocate_lock, get_ident, sleep
 from sampler._runtime.waiting import SimpleQueue
 from sampler._runtime.who_forked import call_foreign
 
@@ -30,6 +30,8 @@ NAME = "sampler"
 """The logger's name."""
 MAX_WAITING = 1_000
 """Records that may wait in the queue."""
+_PAUSE = 0.01
+"""Seconds before what a handler logs itself: such a circle must not use up a core."""
 HANG_SECONDS = 1.0
 """Seconds with one record after which its handler counts as hanging."""
 _CHECK_EVERY = 0.05
@@ -177,6 +179,8 @@ class Log:
     def _put(
         self, level: int, text: str, args: tuple[Any, ...], trace: ExcInfo | None = None
     ) -> None:
+        if any(each.thread.is_current() for each in self._emitters):
+            sleep(_PAUSE)  # a handler that logs: one record brings the next, for ever
         frame = sys._getframe(2)  # noqa: SLF001 - the line that logs, as logging finds it
         code = frame.f_code
         message = _Pending(
