@@ -9,7 +9,7 @@ at infinity. A bound may be missing: the count there is known if its neighbours 
 from __future__ import annotations
 
 from _collections_abc import Mapping  # collections.abc, without all of collections
-from operator import add, sub
+from _operator import add, sub  # operator, without its file: an import has a budget
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

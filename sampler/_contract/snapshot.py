@@ -6,8 +6,6 @@ Every value that a Collector returns is an ``int`` in ±2**63, a finite ``float`
 
 from __future__ import annotations
 
-from itertools import chain
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -191,6 +189,8 @@ class Snapshot:
         self.interval: float | None = interval
 
     def __iter__(self) -> Iterator[tuple[Series, Value]]:
+        from itertools import chain
+
         return chain.from_iterable(self.blocks)
 
     def __len__(self) -> int:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import islice
-from operator import index
+from _operator import index  # operator, without its file: an import has a budget
 
 from sampler._contract.declaration import class_name, short
 from sampler._contract.histogram import HistogramValue, difference, merge
@@ -97,9 +96,12 @@ def copy_mapping(mapping: Any, most: int) -> dict[Any, Any]:
 
     Only its keys and items are asked for: a foreign mapping may be endless.
     """
-    if isinstance(mapping, dict) and type(mapping).__iter__ is dict.__iter__:
-        if dict.__len__(mapping) <= most:
-            return dict(mapping)  # at one moment, whatever other threads do to it
+    own = isinstance(mapping, dict) and type(mapping).__iter__ is dict.__iter__
+    if own and dict.__len__(mapping) <= most:
+        return dict(mapping)  # at one moment, whatever other threads do to it
+    from itertools import islice
+
+    if own:
         return {key: dict.get(mapping, key) for key in islice(dict.keys(mapping), most + 1)}
     return {key: mapping[key] for key in islice(mapping.keys(), most + 1)}
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from _weakref import ref  # weakref, without all of weakref
-from itertools import chain
 from math import isfinite
 
 from sampler._contract.declaration import Bounded, short
@@ -256,6 +255,8 @@ class Instruments:
         return self._start
 
     def _sample(self) -> Iterable[tuple[Any, ...]]:
+        from itertools import chain
+
         return chain.from_iterable(self._samples())
 
     def _samples(self) -> Iterator[list[tuple[Any, ...]]]:

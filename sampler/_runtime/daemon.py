@@ -93,6 +93,7 @@ class DaemonThread:
             self._failed(error)
         finally:
             _running.discard(self)
+            self.ident = 0  # the operating system gives it to the next thread
             self._ended.release()
 
     def _failed(self, error: BaseException) -> None:

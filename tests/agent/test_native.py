@@ -18,6 +18,7 @@ import pytest
 import sampler.adapterkit.sockets
 import sampler.adapterkit.threads
 from sampler._runtime import native, threads
+from sampler._runtime.daemon import DaemonThread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -217,3 +218,15 @@ def test_a_thread_that_cannot_start_is_said_on_the_main_thread_too(monkeypatch):
     with pytest.raises(RuntimeError, match="new thread"):
         threads.Thread(lambda: None, "sampler-test").start()
     assert not [each for each in threads.running() if each.name == "sampler-test"]
+
+
+def test_a_thread_that_has_ended_is_never_the_calling_one():
+    """The operating system gives its identifier to one that starts later."""
+    ended, taken = [], []
+    for _ in range(50):
+        thread = DaemonThread(lambda: taken.extend(each.is_current() for each in ended), "short")
+        thread.start()
+        assert thread.join(5)
+        ended.append(thread)
+    assert len(taken) > 1_000
+    assert not any(taken)

@@ -16,6 +16,7 @@ import tracemalloc
 from typing import TYPE_CHECKING, Any
 
 from tests.bench import population, pulls
+from tests.support.wings import WINGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -273,10 +274,6 @@ def busy(contender: str) -> Numbers:
     stop.set()
     thread.join()
     return {"ms": sorted(seconds)[len(seconds) // 2] * 1e3}
-
-
-WINGS = {f"sampler.{w}" for w in ("_contract", "_instruments", "_pull", "_registry", "_runtime")}
-"""Packages whose own file is empty: they are no modules of the budget."""
 
 
 def importing(contender: str) -> Numbers:

@@ -30,7 +30,7 @@ shift
 exec "$@"
 """
 PROGRAM = """
-import json, resource, sys, tempfile, warnings
+import json, logging, resource, sys, tempfile, threading
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), int(sys.argv[2])))
 try:
     tempfile.gettempdir()
@@ -39,8 +39,14 @@ except OSError:
 else:
     nowhere = False
 import sampler.agent
+told = threading.Event()
+logging.basicConfig(format="%(message)s")
+logging.getLogger("sampler").addFilter(
+    lambda record: "wait in memory only" not in record.getMessage() or told.set() or True
+)
 agent = sampler.agent.start(sys.argv[1])
 assert agent.alive()
+assert told.wait(40 if nowhere else 0) == nowhere
 sampler.agent.stop()
 (balance,) = agent.balances().values()
 print(json.dumps([agent.identity["instance"], balance.delivered > 0, balance.holds, nowhere]))
@@ -72,7 +78,7 @@ def run(folder: Path, *command: object, before: tuple[str, ...] = ()) -> tuple[s
 def configured(folder: Path, port: int) -> Path:
     file = folder / "sampler.toml"
     file.write_text(
-        f'interval = 60\nservice = "ro_{os.getpid()}"\n[samplers]\nenable = ["process"]\n'
+        f'interval = 0.2\nservice = "ro_{os.getpid()}"\n[samplers]\nenable = ["process"]\n'
         f'[adapters.graphite]\nhost = "127.0.0.1"\nport = {port}\nspool = "{folder}/spool"\n'
     )
     return file

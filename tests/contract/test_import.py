@@ -8,13 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.wings import WINGS
+
 ROOT = Path(__file__).parents[2]
-WINGS = {
-    f"sampler.{wing}" for wing in ("_contract", "_instruments", "_pull", "_registry", "_runtime")
-}
-"""Packages whose own file is empty."""
-WITH_OS = {"_abc", "abc", "errno"}
-"""What 3.14 loads together with ``os``; before, ``-S`` had it at start, or ``os`` did without."""
 FORBIDDEN = {
     "asyncio",
     "attr",
@@ -49,7 +45,7 @@ def loaded_by(statement: str) -> tuple[set[str], float]:
         timeout=30,
     )
     milliseconds, *modules = done.stdout.split()
-    return set(modules) - WINGS - WITH_OS, float(milliseconds)
+    return set(modules) - WINGS, float(milliseconds)
 
 
 @pytest.mark.parametrize("wing", sorted(WINGS))

@@ -159,17 +159,19 @@ class SpooledOutbox(Outbox[SpooledItem]):
     def _make_room(self) -> None:
         self._evict()
         while self._bytes > self._max_bytes and len(self._waiting) > self._in_flight:
-            index = int(self._in_flight)
-            if (
-                self._on_disk * _INDEX <= self._max_bytes // 2
-            ):  # dropping those frees nearly nothing
-                in_memory = (
-                    at
-                    for at, item in enumerate(self._waiting)
-                    if at >= index and not isinstance(item.batch, OnDisk)
-                )
-                index = next(in_memory, index)
-            self._drop(index, "oldest")
+            first = int(self._in_flight)
+            self._drop(first if self._index_is_large() else self._in_memory(first), "oldest")
+
+    def _index_is_large(self) -> bool:
+        """Tell whether dropping batches that are on disk only would free much memory."""
+        return self._on_disk * _INDEX > self._max_bytes // 2
+
+    def _in_memory(self, first: int) -> int:
+        """Return the index of the oldest batch in memory from ``first`` on; else ``first``."""
+        for index in range(first, len(self._waiting)):
+            if not isinstance(self._waiting[index].batch, OnDisk):
+                return index
+        return first
 
     def _evict(self) -> None:
         """Remove the newest batches that are written from memory."""
