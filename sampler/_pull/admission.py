@@ -81,11 +81,11 @@ class Admission:
         series = self._name(key, reading)
         if new or key in reading.folded or (key in reading.valueless and series.merge is None):
             raise RefusedSample("S-25", "duplicate", f"{series} occurs twice in one pull")
-        if self.owners is not None:
-            self.owners.check(series, self)
         if key in self._valueless and not self._restarted(reading.start):
             series.start = self._valueless[key]
         reading.valueless[key] = series.start  # it begins with its first sample (C-15)
+        if self.owners is not None:
+            self.owners.check(series, self)
         first = plain_value(value, series)
         if isinstance(first, Absent):
             reading.silent += 1
