@@ -85,8 +85,8 @@ STEPS = st.lists(
 
 @pytest.mark.clause("M-01", "M-02")
 @given(STEPS, st.integers(0, 3))
-def test_a_merged_counter_is_what_all_processes_have_counted_since_the_relay_began(steps, before):
-    """Whatever order they begin, report, fall silent and end in."""
+def test_a_merged_counter_is_what_all_processes_have_counted(steps, before):
+    """Since the relay began, in whatever order they begin, report, fall silent and end."""
     run = serve(steps, before=before)
     assert run.merged == run.truth
 
@@ -258,7 +258,7 @@ def deploy(relay):
 
 
 @pytest.mark.clause("M-06")
-def test_a_histogram_that_lost_bounds_ends_when_all_processes_have_them_again():
+def test_a_histogram_that_lost_bounds_ends_when_all_have_them_again():
     """While both are there it has what both know; its reader loses nothing."""
     read, truth, lives, last = deploy(Relay(began=0.0))
     assert read == truth
