@@ -330,3 +330,11 @@ def test_a_sampler_that_never_ends_costs_its_deadline_and_no_more():
     values, _, failed = consumer.pull()
     assert (values, failed) == ({key("t.n"): 1}, {"s"})
     assert closed.wait(30)
+
+
+def test_a_start_that_becomes_known_within_a_pull_fails_nothing():
+    """What it returned first counts (S-10)."""
+    said = iter([None, 5.0, 5.0, 5.0])
+    consumer = consumer_of(counting([("n", 7)], start=lambda: next(said)))
+    _, increments, failed = consumer.pull()
+    assert (increments, failed) == ({key("s.n"): 0}, set())
