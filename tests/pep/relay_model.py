@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tests.kits.consumers import drafted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 _draft = drafted()
 at, combine, grown = _draft["at"], _draft["combine"], _draft["grown"]
-MERGE = {"sum": sum, "max": max, "min": min}
+MERGE: dict[str, Callable[[list[Any]], Any]] = {"sum": sum, "max": max, "min": min}
 
 
 class Entry(NamedTuple):
