@@ -53,7 +53,7 @@ def appendix(tests: dict[str, list[str]]) -> str:
     for each in sorted(tests, key=lambda i: (LETTERS.index(i[0]), i)):
         for test in tests[each]:
             file, _, name = test.partition("::")
-            lines += [f"    {each}  {file}", f"          {name}"]
+            lines += [f"    {each}  {file}", f"      {name}"]  # names have up to 73 characters
     return "\n".join(lines) + "\n"
 
 
