@@ -37,7 +37,10 @@ def test_what_a_source_of_new_relic_yields_as_a_mapping_is_lost():
             said.append("stop")
 
         def __call__(self):
-            return [("GC/objects/all", {"count": 3}), ("Pool/Idle Count", 2)]
+            yield "GC/objects/all", {"count": 3}
+            yield "Pool/Idle Count", 2
+            yield "pool/idle/count", 3  # the same name
+            yield "GC/time/4711/all", 4
 
     def source(settings):
         said.append(settings)
