@@ -339,3 +339,25 @@ def test_a_start_that_becomes_known_within_a_pull_fails_nothing():
     consumer = consumer_of(counting([("n", 7)], start=lambda: next(said)))
     _, increments, failed = consumer.pull()
     assert (increments, failed) == ({key("s.n"): 0}, set())
+
+
+def test_registrations_of_others_need_a_mapping_and_a_time_only():
+    """They may have no hash, and equal each other (R-12)."""
+
+    class Theirs:
+        __hash__ = None
+
+        def __init__(self, name, moment):
+            self.sampler, self.time = counting([("n", 3)], name), moment
+
+        def __eq__(self, other):
+            return True
+
+    theirs = [Theirs("a", 1.0), Theirs("b", time.time() + 60)]
+    consumer = CODE["Consumer"](theirs)
+    theirs.append(Theirs("c", time.time() + 60))
+    values, increments, _ = consumer.pull()
+    assert values == {key(f"{name}.n"): 3 for name in "abc"}
+    assert increments == {key("a.n"): 0, key("b.n"): 0, key("c.n"): 3}
+    del theirs[1:]
+    assert consumer.pull()[0] == {key("a.n"): 3}
