@@ -316,3 +316,18 @@ def test_closing_waits_for_the_threads_a_moment_longer_than_for_the_clients(monk
         server.close(0.0)
     assert len(patience) >= 2
     assert all(0.0 < each <= http_server.GRACE for each in patience[:2])
+
+
+def test_an_answer_whose_client_has_gone_was_not_taken():
+    """It left while its page was being made."""
+    pages, taken = Held(), []
+    pages.page = lambda: Answer(200, b"page\n", settle=taken.append)
+    with serving(pages) as server:
+        client = at(server)
+        client.sendall(WHOLE)
+        wait_for(lambda: server._answers.clients(), what="the request to be read")
+        reset(client)
+        wait_for(lambda: not server._clients, what="the client to be gone")
+        pages.may.set()
+        wait_for(lambda: taken, what="the answer to be settled")
+    assert taken == [False]
