@@ -11,9 +11,11 @@ from sampler._contract.snapshot import Failure, Snapshot
 from sampler._pull.async_call import Overdue, running_loop
 from sampler._pull.failure_log import report_failure, report_refused
 from sampler._pull.intake import Intake
+from sampler._pull.sampler_settings import checked_settings
 from sampler._pull.source import Source
 from sampler._pull.statistics import count_failure
 from sampler._registry import registry as registries
+from sampler._registry.all_registries import AllRegistries, begin_round, expected_calls
 from sampler._runtime import worker
 from sampler._runtime.abandoned import MAX_ABANDONED
 from sampler._runtime.fork import forked_at
@@ -25,7 +27,7 @@ from sampler.exceptions import CollectorBusy
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from types import TracebackType
-    from typing import Self
+    from typing import Any, Self
 
     from sampler._contract.snapshot import Block
     from sampler._pull.statistics import Statistics
@@ -40,7 +42,8 @@ class Collector:
     overlap share one pull.
 
     Args:
-        registry: what is pulled, an iterable of registrations; default: the default registry.
+        registry: what is pulled, an iterable of registrations; default: the default registry, and
+            those that other distributions announce, once their packages have been imported.
         name: the consumer's name, told to factories.
         interval: seconds between pulls, told to factories; None if they are not regular.
         deadline: seconds each sampler has; default: the interval, at most 5.
@@ -49,6 +52,7 @@ class Collector:
         max_samples: samples taken from one sampler in one pull; a group of instruments has bounds
             of its own.
         max_series: series of one metric; the surplus is folded into ``overflow="true"``.
+        settings: by the name of a sampler, what its factory is told as ``environ["settings"]``.
         identity: who measures; it becomes :attr:`Snapshot.identity`.
         clock: where the times of snapshots come from. Deadlines do not depend on it.
     """
@@ -63,6 +67,7 @@ class Collector:
         reuse: float = 0.0,
         max_samples: int = 10_000,
         max_series: int = 2_000,
+        settings: Mapping[str, Mapping[str, Any]] | None = None,
         identity: Mapping[str, str] | None = None,
         clock: Clock = time,
     ) -> None:
@@ -70,10 +75,11 @@ class Collector:
         self._clock = clock
         self.interval = interval
         self.deadline: float = min(interval or 5.0, 5.0) if deadline is None else deadline
-        self._registry = registries.default if registry is None else registry
+        self._registry = AllRegistries() if registry is None else registry
         self._reuse = reuse
         self._max_samples = max_samples
         self._max_series = max_series
+        self._settings = checked_settings(settings)
         self._identity = dict(identity or {})
         self._closed = False
         self._begin(clock.time(), None)
@@ -145,7 +151,7 @@ class Collector:
     @property
     def longest(self) -> float:
         """Seconds that a pull may take: a deadline for each sampler to be called or closed."""
-        return self.deadline * (len(tuple(self._registry)) + len(self._sources))
+        return self.deadline * (expected_calls(self._registry) + len(self._sources))
 
     def close(self, *, within: float | None = None) -> None:
         """Close the instances, each within the deadline, and end the worker; twice is harmless.
@@ -197,7 +203,8 @@ class Collector:
 
     def _pull(self, until: float) -> Snapshot:
         began = self._clock.time()
-        sources = self._update_sources(tuple(self._registry), until)
+        registrations = begin_round(self._registry, self.deadline, until)
+        sources = self._update_sources(registrations, until)
         self._pulled_at = max(began, self.start)
         blocks: dict[Source, Block] = {}
         failures: dict[Source, Failure] = {}
@@ -285,6 +292,7 @@ class Collector:
             "consumer": self.name,
             "interval": self.interval,
             "deadline": self.deadline,
+            "settings": self._settings.get(registration.name, {}),
         }
         inherited = registration.pid != self._pid
         state = registries.state_of(registration)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sampler._contract.declaration import is_number, short
 from sampler._pull.async_call import call_to_close, call_to_gather, is_async
+from sampler._pull.sampler_settings import private_copy
 from sampler._pull.statistics import Statistics, count_pull
 from sampler._registry.registry import state_of
 from sampler._registry.shared_read import RawRead, checked_iterable, copy_samples
@@ -140,7 +141,7 @@ class Source:
         """Call the sampler; return what it returned, the time, and its start."""
         declaration = self.state.declaration
         if self._sample is None and declaration.factory is not None:
-            instance = declaration.factory(dict(self._environ))
+            instance = declaration.factory(private_copy(self._environ))
             if not callable(instance):
                 raise TypeError(f"the factory returned {short(instance)}, which cannot be called")
             self._sample = instance

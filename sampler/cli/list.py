@@ -7,7 +7,7 @@ import textwrap
 from typing import Any
 
 from sampler._contract.declaration import short
-from sampler._registry.discovery import GROUP as SAMPLERS
+from sampler._registry.announcements import SAMPLERS
 from sampler.agent.config.plugins import GROUP as ADAPTERS
 from sampler.agent.config.plugins import Plugin, UnusablePlugin, installed_plugins
 from sampler.cli.exits import OK
