@@ -3,17 +3,66 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sampler._contract.declaration import short
 
+if TYPE_CHECKING:
+    from typing import Protocol
 
-def checked_settings(settings: object) -> dict[str, dict[str, Any]]:
-    """Return a private copy of the settings, by the name of a sampler.
+    class Told(Protocol):
+        """A consumer's side of a registration, with what its factory was told."""
+
+        @property
+        def name(self) -> str:
+            """The sampler's name."""
+            ...
+
+        @property
+        def windowed(self) -> bool:
+            """True if there is a factory."""
+            ...
+
+        @property
+        def settings(self) -> Mapping[str, Any]:
+            """What the factory was told."""
+            ...
+
+
+class SamplerSettings:
+    """What factories are told, by the name of a sampler.
+
+    Args:
+        given: a mapping of names to mappings, or None.
 
     Raises:
-        TypeError: they are not a mapping of names to mappings.
+        TypeError: it is anything else.
     """
+
+    def __init__(self, given: object) -> None:
+        self._now = self._told = _checked(given)
+
+    def change(self, given: object) -> None:
+        """Tell factories something else from the next round on; raises as the class does."""
+        self._now = _checked(given)
+
+    def of(self, name: str) -> dict[str, Any]:
+        """Return what a sampler's factory is told."""
+        return self._now.get(name, {})
+
+    def told_otherwise(self, sources: Mapping[int, Told]) -> set[int]:
+        """Return the keys of the sources whose factories were told something else; once."""
+        if self._now is self._told:
+            return set()
+        self._told = self._now
+        return {
+            key
+            for key, source in sources.items()
+            if source.windowed and source.settings != self.of(source.name)
+        }
+
+
+def _checked(settings: object) -> dict[str, dict[str, Any]]:
     if settings is None:
         return {}
     if not isinstance(settings, Mapping):
@@ -24,11 +73,11 @@ def checked_settings(settings: object) -> dict[str, dict[str, Any]]:
         if not isinstance(keys, Mapping):
             kind = type(keys).__name__
             raise TypeError(f"settings[{name!r}]: expected a mapping of keys, got {kind}")
-    return {name: private_copy(keys) for name, keys in settings.items()}
+    return {name: with_own_tables(keys) for name, keys in settings.items()}
 
 
-def private_copy(value: Any) -> Any:
-    """Return a value with copies of the mappings and lists in it, so that nobody else has them."""
+def with_own_tables(value: Any) -> Any:
+    """Return a value with copies of the mappings and lists in it: nobody else has these."""
     if isinstance(value, Mapping):
-        return {key: private_copy(each) for key, each in value.items()}
-    return [private_copy(each) for each in value] if isinstance(value, list) else value
+        return {key: with_own_tables(each) for key, each in value.items()}
+    return [with_own_tables(each) for each in value] if isinstance(value, list) else value

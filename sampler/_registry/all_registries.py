@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from sampler._registry.other_registry import Key
+    from sampler.types import Registered
 
     Either: TypeAlias = "Registration | OtherRegistration"
 
@@ -33,7 +34,7 @@ _DEADLINE = 1.0
 class PerRound:
     """Registrations that are looked up at the beginning of each round of one consumer."""
 
-    def begin_round(self, deadline: float, until: float) -> tuple[Either, ...]:
+    def begin_round(self, deadline: float, until: float) -> tuple[Registered, ...]:
         """Return what the round pulls.
 
         Args:
@@ -46,18 +47,20 @@ class PerRound:
         """Return about how many calls of foreign code a round will make."""
         raise NotImplementedError
 
-    def __iter__(self) -> Iterator[Either]:
+    def __iter__(self) -> Iterator[Registered]:
         return iter(self.begin_round(_DEADLINE, float("inf")))
 
 
-def begin_round(registry: Iterable[Either], deadline: float, until: float) -> tuple[Either, ...]:
+def begin_round(
+    registry: Iterable[Registered], deadline: float, until: float
+) -> tuple[Registered, ...]:
     """Return what a round pulls of ``registry``; the arguments are those of `PerRound`."""
     if isinstance(registry, PerRound):
         return registry.begin_round(deadline, until)
     return tuple(registry)
 
 
-def expected_calls(registry: Iterable[Either]) -> int:
+def expected_calls(registry: Iterable[Registered]) -> int:
     """Return about how many calls of foreign code a round of ``registry`` will make."""
     return len(registry) if isinstance(registry, PerRound) else len(tuple(registry))
 

@@ -6,7 +6,7 @@ import time
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from sampler._contract.declaration import label_text, short
+from sampler._contract.declaration import label_text, private_copy, seconds, short
 from sampler._registry.registry import Registration
 from sampler._runtime import fork
 from sampler._runtime.log import log
@@ -147,11 +147,12 @@ class Announced:
         if isinstance(item, Registration):
             return item
         try:
-            sampler = {key: value for key, value in item.sampler.items() if value is not None}
-            moment = item.time
-            if isinstance(moment, bool) or not isinstance(moment, int | float):
-                return _Rubbish(item, f"the 'time' of {short(item)} is {short(moment)}")
-            return OtherRegistration(self, item, sampler, float(moment))
+            sampler, moment = private_copy(item.sampler), seconds(item.time)
+            if not isinstance(sampler, dict):
+                return _Rubbish(item, f"its 'sampler' is {short(sampler)}, no mapping")
+            if moment is None:
+                return _Rubbish(item, f"its 'time' is {short(item.time)}, not epoch seconds")
+            return OtherRegistration(self, item, sampler, moment)
         except Exception as error:
             return _Rubbish(item, f"{short(item)}: {error_line(error)}")
 

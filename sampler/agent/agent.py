@@ -6,6 +6,7 @@ import os
 import time
 from typing import TYPE_CHECKING
 
+from sampler._pull.collector import change_settings
 from sampler._registry import registry as registries
 from sampler._registry.registry import Registry
 from sampler._runtime.log import log
@@ -30,9 +31,9 @@ if TYPE_CHECKING:
 
     from sampler._contract.snapshot import Failure, Snapshot
     from sampler._pull.collector import Collector
-    from sampler._registry.all_registries import Either
     from sampler.agent.config.settings import Settings
     from sampler.agent.delivery.ledger import Balance
+    from sampler.types import Registered
 
 _OVERDUE = 30.0
 """Seconds after the end of its time for which stop() waits for a thread that a busy machine, or a
@@ -216,6 +217,8 @@ class Agent:
             if not difference.same_consumers:
                 page.collector = self._page_collector(page, settings)
             self._consumers.collectors.append(page.collector)
+        for each in collectors:
+            change_settings(each, settings.samplers.settings)
         self._load()
         return collectors
 
@@ -310,8 +313,8 @@ class Agent:
         """
         return self._running and not unhealthy()
 
-    def registrations(self) -> tuple[Either, ...]:
-        """Return what a new consumer would pull now, the agent's own metrics included."""
+    def registrations(self) -> tuple[Registered, ...]:
+        """Return what a new consumer pulls in its first round, the agent's own metrics last."""
         return tuple(self._selection.of_consumer())
 
     def collector(self, name: str, interval: float, reuse: float = 0.0) -> Collector:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from sampler._registry.all_registries import AllRegistries, PerRound, begin_round, expected_calls
+from sampler._registry.all_registries import AllRegistries, PerRound, expected_calls
 from sampler._registry.discovery import Discovery
 from sampler._runtime.log import log
 
@@ -107,14 +107,16 @@ class Selection:
 class SelectedRegistrations(PerRound):
     """What one consumer of an agent pulls."""
 
-    def __init__(self, selection: Selection, found: Iterable[Either]) -> None:
+    def __init__(self, selection: Selection, found: AllRegistries | Registry) -> None:
         self._selection = selection
         self._found = found
 
     def begin_round(self, deadline: float, until: float) -> tuple[Either, ...]:
         """See `PerRound`."""
         self._selection.look_again()
-        return self._selection.chosen(begin_round(self._found, deadline, until))
+        if isinstance(self._found, AllRegistries):
+            return self._selection.chosen(self._found.begin_round(deadline, until))
+        return self._selection.chosen(self._found)
 
     def __len__(self) -> int:
         return expected_calls(self._found) + 1

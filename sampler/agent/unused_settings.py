@@ -11,8 +11,8 @@ from sampler._runtime.printable import did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from sampler._registry.all_registries import Either
     from sampler.agent.config.settings import SamplersSettings
+    from sampler.types import Registered
 
 
 @attrs.frozen
@@ -28,7 +28,7 @@ class Unused:
     certain: bool
 
 
-def unused_settings(samplers: SamplersSettings, found: Iterable[Either]) -> Iterator[Unused]:
+def unused_settings(samplers: SamplersSettings, found: Iterable[Registered]) -> Iterator[Unused]:
     """Find the settings that no factory is told.
 
     Args:
@@ -38,7 +38,8 @@ def unused_settings(samplers: SamplersSettings, found: Iterable[Either]) -> Iter
     factories: dict[str, bool] = {}
     for each in found:
         takes = each.sampler.get("factory") is not None
-        factories[each.name] = takes or factories.get(each.name, False)
+        name = str(each.sampler.get("name"))
+        factories[name] = takes or factories.get(name, False)
     known = (*factories, *(samplers.enable or ()))
     for name, keys in samplers.settings.items():
         where = f'samplers.settings."{name}"'

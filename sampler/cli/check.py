@@ -86,11 +86,12 @@ def _pull(agent: Agent) -> Snapshot:
         counts[block.sampler] += len(block)
     registrations = agent.registrations()
     for registration in registrations:
-        if registration.name in counts and registration.name != RESERVED:
-            entries = counted(counts[registration.name], "entry", "entries")
-            print(f"sampler {registration.name!r}: {entries}")
+        name = str(registration.sampler.get("name"))
+        if name in counts and name != RESERVED:
+            entries = counted(counts[name], "entry", "entries")
+            print(f"sampler {name!r}: {entries}")
         for oddity in ignored_parts(registration.sampler):
-            print(f"sampler {registration.name!r}: {oddity}", file=sys.stderr)
+            print(f"sampler {name!r}: {oddity}", file=sys.stderr)
     for unused in unused_settings(agent.settings.samplers, registrations):
         print(f"{printable(agent.settings.file)}: {unused.message}", file=sys.stderr)
     for failure in snapshot.failures:
