@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from sampler._contract.declaration import short
 
 if TYPE_CHECKING:
-    from typing import Protocol
+    from collections.abc import Iterable
+    from typing import Protocol, TypeVar
 
     class Told(Protocol):
         """A consumer's side of a registration, with what its factory was told."""
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
         def settings(self) -> Mapping[str, Any]:
             """What the factory was told."""
             ...
+
+    T = TypeVar("T", bound=Told)
 
 
 class SamplerSettings:
@@ -50,16 +53,16 @@ class SamplerSettings:
         """Return what a sampler's factory is told."""
         return self._now.get(name, {})
 
-    def told_otherwise(self, sources: Mapping[int, Told]) -> set[int]:
-        """Return the keys of the sources whose factories were told something else; once."""
+    def told_otherwise(self, sources: Iterable[T]) -> frozenset[T]:
+        """Return the sources whose factories were told something else; once."""
         if self._now is self._told:
-            return set()
+            return frozenset()
         self._told = self._now
-        return {
-            key
-            for key, source in sources.items()
+        return frozenset(
+            source
+            for source in sources
             if source.windowed and source.settings != self.of(source.name)
-        }
+        )
 
 
 def _checked(settings: object) -> dict[str, dict[str, Any]]:
