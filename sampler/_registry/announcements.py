@@ -6,8 +6,6 @@ import sys
 from importlib.metadata import EntryPoint, distribution, distributions
 from typing import TYPE_CHECKING
 
-from sampler._contract.snapshot import Failure
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from importlib.metadata import Distribution
@@ -66,6 +64,9 @@ class Announcement:
         """That distribution's version; empty where it has no metadata."""
         return self._of_distribution("version")
 
+    def __str__(self) -> str:
+        return f"{self.value!r} of distribution {self.distribution or 'unknown'!r}"
+
     def _of_distribution(self, attribute: str) -> str:
         try:
             return str(getattr(self._point.dist, attribute, None) or "")
@@ -103,30 +104,25 @@ def announced(group: str, *, fresh: bool = False) -> dict[str, Announcement]:
 
 def without_clashes(
     found: Iterable[Announcement],
-) -> tuple[list[Announcement], tuple[Failure, ...]]:
+) -> tuple[list[Announcement], list[tuple[Announcement, Announcement]]]:
     """Keep the first announcement of each name, and all others of the same object.
 
     One object may be announced by several distributions that hold the same package, and may wait
     for several packages, one in each subgroup.
 
     Returns:
-        What stands, and a failure for each other object that is announced by a taken name.
+        What stands; and each other object that is announced by a taken name, with what stands.
     """
     first: dict[str, Announcement] = {}
     standing: list[Announcement] = []
-    clashes: dict[tuple[str, str], Failure] = {}
+    left_out: dict[tuple[str, str], tuple[Announcement, Announcement]] = {}
     for each in found:
         owner = first.setdefault(each.name, each)
         if owner.value == each.value:
             standing.append(each)
         else:
-            message = f"{_told(owner)} stands, {_told(each)} is left out: rename one of them"
-            clashes[each.name, each.value] = Failure(each.name, "duplicate", message)
-    return standing, tuple(clashes.values())
-
-
-def _told(each: Announcement) -> str:
-    return f"{each.value!r} of distribution {each.distribution or 'unknown'!r}"
+            left_out[each.name, each.value] = each, owner
+    return standing, list(left_out.values())
 
 
 def _entry_points() -> Iterator[EntryPoint]:

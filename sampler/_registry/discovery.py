@@ -79,7 +79,7 @@ class Discovery:
         Returns:
             One failure for each sampler that could not be published.
         """
-        standing, clashes = without_clashes(announcements(SAMPLERS, fresh=True))
+        standing, left_out = without_clashes(announcements(SAMPLERS, fresh=True))
         found = {each.name: each for each in standing}
         wanted: dict[str, Announcement] = {}
         missing: list[Failure] = []
@@ -94,6 +94,10 @@ class Discovery:
         wanted |= {each.name: each for each in waiting if each.is_due()}
         with self._lock:
             self._waiting = tuple(each for each in waiting if each.name not in wanted)
+        clashes = (
+            Failure(each.name, "duplicate", f"{owner} stands, {each} is left out: rename one")
+            for each, owner in left_out
+        )
         return (*missing, *clashes, *_publish_all(self._registry, wanted.values(), deadline))
 
     def look_again(self) -> None:

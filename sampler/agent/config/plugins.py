@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from sampler._registry.announcements import announced
+from sampler._registry.announcements import announced, announcements, without_clashes
 from sampler._runtime.printable import error_line
 from sampler._runtime.worker import Job, Worker
 
@@ -89,11 +89,21 @@ class UnusablePlugin(Exception):
 
 def installed_plugins(group: str = GROUP) -> dict[str, Plugin]:
     """Return what an entry-point group announces, by name; the first one of a name stands."""
-    found = {
-        name: Plugin(name, each.value, each.distribution, each.version, each)
-        for name, each in announced(group, fresh=True).items()
-    }
+    found = {name: _plugin(each) for name, each in announced(group, fresh=True).items()}
     return dict(sorted(found.items()))
+
+
+def left_out_plugins(group: str = GROUP) -> list[UnusablePlugin]:
+    """Return what a group announces by names that others have taken."""
+    _, left_out = without_clashes(announcements(group))
+    return [
+        UnusablePlugin(_plugin(each), f"{owner} has that name and comes first on sys.path")
+        for each, owner in left_out
+    ]
+
+
+def _plugin(each: Announcement) -> Plugin:
+    return Plugin(each.name, each.value, each.distribution, each.version, each)
 
 
 def _importing() -> bool:
