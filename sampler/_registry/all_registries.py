@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 GROUP = "sampler.registries"
 _OURS = "sampler"
 """The package whose registry needs no entry point to be found."""
+_REMEMBERED = 10_000
+"""Samplers of which a consumer remembers the registry, after they have gone, too."""
 _DEADLINE = 1.0
 """Seconds for a registry of others, at most: iterating it calls no sampler."""
 
@@ -69,18 +71,18 @@ class AllRegistries(PerRound):
     """The default registry, and every announced one whose package has been imported (R-14).
 
     Of two registrations with one name and the same constant labels the earlier stands. One that
-    takes the place of another has been there for ever, as far as the consumer can tell: its
-    cumulative series begin with baselines.
+    takes the place of another registry's, then or later, has been there for ever as far as the
+    consumer can tell: its cumulative series begin with baselines.
     """
 
     def __init__(self) -> None:
         self._others: tuple[Announced, ...] | None = None
-        self._last: tuple[Either, ...] = ()
-        """What stood in the last round, without the masks of successors."""
-        self._shadowed: dict[int, Either] = {}
-        """By identity, as in what follows: those that had to stand back in the last round."""
+        self._ours: tuple[Either, ...] | None = None
+        """What the default registry held in the last round, if no other one held anything."""
+        self._homes: dict[Key, object] = {}
+        """The registry that each name and labels were pulled from last."""
         self._successors: dict[int, tuple[Either, Either]] = {}
-        """Those that have taken the place of others, each with what is shown of it."""
+        """By identity: those that have taken the place of others, and what is shown of each."""
 
     def begin_round(self, deadline: float, until: float) -> tuple[Either, ...]:
         """See `PerRound`."""
@@ -92,9 +94,9 @@ class AllRegistries(PerRound):
             _ask(self._others, min(deadline, _DEADLINE), until)
         ours = tuple(registries.default)
         others_too = [r for each in self._others for r in each.registrations]
-        if not (others_too or self._shadowed or self._successors):
-            self._last = ours
+        if ours == self._ours and not (others_too or self._successors):
             return ours
+        self._ours = None if others_too else ours
         return self._merged((*ours, *others_too))
 
     def __len__(self) -> int:
@@ -103,26 +105,23 @@ class AllRegistries(PerRound):
         )
 
     def _merged(self, present: tuple[Either, ...]) -> tuple[Either, ...]:
-        before = {_key(each): each for each in self._last}
         standing: dict[Key, Either] = {}
         for each in present:
             other = standing.get(key := _key(each))
             if other is None or each.time < other.time:
                 standing[key] = each
-        successors = self._successors
-        self._successors = {}
+        before, self._successors = self._successors, {}
         for key, each in standing.items():
-            last = before.get(key)
-            if id(each) in successors:
-                self._successors[id(each)] = successors[id(each)]
-            elif id(each) in self._shadowed or (
-                last is not None and last is not each and _home(last) is not _home(each)
-            ):
+            home = _home(each)
+            if id(each) in before:
+                self._successors[id(each)] = before[id(each)]
+            elif self._homes.get(key, home) is not home:
                 self._successors[id(each)] = each, _as_old(each)
-        self._last = tuple(standing.values())
-        stands = set(map(id, self._last))
-        self._shadowed = {id(each): each for each in present if id(each) not in stands}
-        return tuple(self._successors.get(id(each), (each, each))[1] for each in self._last)
+            self._homes.pop(key, None)  # so that the newest come last
+            self._homes[key] = home
+        while len(self._homes) > _REMEMBERED:
+            del self._homes[next(iter(self._homes))]
+        return tuple(self._successors.get(id(each), (each, each))[1] for each in standing.values())
 
 
 def _ask(others: Iterable[Announced], deadline: float, until: float) -> None:

@@ -56,7 +56,7 @@ class OtherRegistration:
         self.origin: str = ""
         self.key: Key = self.name, _labels(sampler.get("labels"))
         if not self.name:  # the consumer says what is wrong with it
-            self.key = self, None
+            self.key = "", id(given)
 
 
 class _Rubbish:

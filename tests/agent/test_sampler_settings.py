@@ -10,6 +10,7 @@ import attrs
 import pytest
 
 from sampler import Collector, ConfigurationError, Registry
+from sampler._pull.collector import change_settings
 from sampler._runtime.log import log
 from sampler.agent import Agent
 from sampler.agent.config.reading import parse
@@ -158,6 +159,24 @@ def test_all_that_is_wrong_with_settings_is_told_at_once() -> None:
         parse({"samplers": {"settings": 3}}, "sampler.toml")
     (problem,) = caught.value.problems
     assert problem == "samplers.settings: expected a table of tables, got 3"
+
+
+@pytest.mark.clause("C-02")
+def test_other_settings_end_no_other_series(registry: Registry) -> None:
+    """Those of a sampler without factory, or of one that is told the same, go on."""
+    pool, other = Pool(), Pool("other")
+    for each in (pool.mapping, other.mapping, mapping("plain", ("a", 1))):
+        registry.register(each)
+    given = {"sqlalchemy.pool": {"size": 1}, "other": {"size": 1}, "plain": {"size": 1}}
+    changed = {"sqlalchemy.pool": {"size": 2}, "other": {"size": 1}, "plain": {"size": 2}}
+    with Collector(registry, deadline=5.0, settings=given) as consumer:
+        before = {block.sampler: block.series for block in consumer.collect().blocks}
+        change_settings(consumer, changed)
+        after = {block.sampler: block.series for block in consumer.collect().blocks}
+        consumer.collect()
+    assert [name for name in after if after[name] is not before[name]] == ["sqlalchemy.pool"]
+    assert pool.told == [{"size": 1}, {"size": 2}]
+    assert other.told == [{"size": 1}]
 
 
 NOT_HERE = "no sampler of that name is here (did you mean 'plain'?): it is told them once it"

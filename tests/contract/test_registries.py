@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sampler import Collector, Registry, register
+from sampler import Collector, Instruments, Registry, register
 from sampler._registry import all_registries, other_registry
 from sampler._registry import registry as registries
 from sampler._runtime.log import log
@@ -189,7 +189,7 @@ def test_an_earlier_registration_that_is_found_later_begins_with_baselines(site:
 
 @pytest.mark.clause("R-14", "C-16")
 def test_what_is_unregistered_in_between_counts_nothing_twice(vendor: Any) -> None:
-    """Between two rounds one ends, and the other registry's begins."""
+    """One ends, and the other registry's begins, in this round or a later one."""
     with Collector(deadline=5.0) as consumer:
         mine = register(counter("same", 40))
         consumer.collect()
@@ -198,17 +198,26 @@ def test_what_is_unregistered_in_between_counts_nothing_twice(vendor: Any) -> No
         assert series(consumer.collect(), "same.n").start is None
         vendor.default.all = ()
         consumer.collect()
-        vendor.default.register(counter("same", 5))
+        theirs = vendor.default.register(counter("same", 5))
         assert series(consumer.collect(), "same.n").start is not None
+        vendor.default.unregister(theirs)
+        consumer.collect()
+        consumer.collect()
+        register(counter("same", 60))
+        assert series(consumer.collect(), "same.n").start is None
 
 
 @pytest.mark.clause("R-14")
 def test_one_registration_in_two_registries_is_pulled_once(vendor: Any) -> None:
     """A vendor's registry may hand on ours; a group of instruments keeps its own bounds."""
     mine = register(mapping("mine", ("a", 1)))
-    vendor.default.all = (mine,)
-    with Collector(deadline=5.0) as consumer:
-        assert values(consumer.collect()) == {"mine.a": 1}
+    group = Instruments("group", registry=Registry())
+    for name in ("one", "two"):
+        group.counter(name).inc()
+    vendor.default.all = (mine, group.registration)
+    with Collector(deadline=5.0, max_samples=1) as consumer:
+        expected = {"mine.a": 1, "group.one": 1, "group.two": 1}
+        assert values(consumer.collect()) == expected
 
 
 def broken(vendor: Any, iterate: Callable[[], Any]) -> None:
@@ -297,9 +306,13 @@ def test_a_registry_that_fails_for_a_moment_ends_no_series(vendor: Any) -> None:
 @pytest.mark.clause("R-14")
 @pytest.mark.usefixtures("no_thread_is_left")
 def test_a_registry_that_blocks_costs_its_deadline_once(
-    vendor: Any, told: Callable[[], list[str]], patient: PatientClock
+    vendor: Any,
+    told: Callable[[], list[str]],
+    patient: PatientClock,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It is not asked again before its call has returned, and a pause is over."""
+    """It is not asked again before its call has returned."""
+    monkeypatch.setattr(other_registry, "_LONGEST_PAUSE", 0.0)
     gate, calls = threading.Event(), []
 
     def block() -> Any:
@@ -322,6 +335,29 @@ def test_a_registry_that_blocks_costs_its_deadline_once(
         wait_for(lambda: len(values(consumer.collect())) == 2, what="the registry to be asked")
     (line,) = told()
     assert "did not say within" in line
+
+
+@pytest.mark.clause("R-14")
+def test_a_registry_that_never_ends_is_asked_again_after_a_pause(
+    vendor: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For each time costs thousands of registrations."""
+    calls: list[int] = []
+
+    def ask() -> Iterator[object]:
+        calls.append(1)
+        return endless()
+
+    broken(vendor, ask)
+    with Collector(deadline=5.0) as consumer:
+        for _ in range(3):
+            consumer.collect()
+        assert calls == [1]
+        monkeypatch.setattr(other_registry, "_LONGEST_PAUSE", 0.0)
+    with Collector(deadline=5.0) as consumer:
+        for _ in range(3):
+            consumer.collect()
+    assert calls == [1] * 4
 
 
 @pytest.mark.clause("R-14")
