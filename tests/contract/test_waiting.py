@@ -10,6 +10,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sampler import Failure, Registry
 from sampler._registry.discovery import Discovery
@@ -385,3 +387,38 @@ def test_what_nobody_wants_is_not_loaded(site: Site, registry: Registry) -> None
     discovery.look_again()
     assert "zz_one.metrics" not in sys.modules
     assert not list(registry)
+
+
+WORDS = st.text(st.sampled_from("zab._:[]=#; \t\u00e9"), max_size=12)
+
+
+@pytest.mark.clause("R-10")
+@settings(max_examples=100, deadline=None)
+@given(lines=st.lists(st.tuples(WORDS, WORDS), max_size=4), subgroup=WORDS)
+def test_whatever_stands_in_an_announcement_costs_itself_only(
+    shared_site: Site, lines: list[tuple[str, str]], subgroup: str
+) -> None:
+    """Discovery raises nothing, and publishes the others."""
+    info = shared_site.folder / "odd-1.0.dist-info"
+    group = f"{SAMPLERS}.{subgroup}" if subgroup else SAMPLERS
+    text = "\n".join([f"[{group}]", *(f"{name} = {value}" for name, value in lines)])
+    (info / "entry_points.txt").write_text(text + "\n", "utf-8")
+    registry = Registry()
+    names = [name for name, _ in lines if name not in {"zz_good", ""}]
+    failures = registry.discover(["zz_good", *names])
+    assert "zz_good" in registry
+    told = {failure.sampler for failure in failures}
+    assert told <= {name.strip() for name, _ in lines} | set(names)
+    Discovery(registry).look_again()
+
+
+@pytest.fixture(scope="module")
+def shared_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A folder on ``sys.path`` with a good sampler, and an odd distribution."""
+    with pytest.MonkeyPatch.context() as patch:
+        for (found,) in sites(tmp_path_factory.mktemp("shared"), patch, "site"):
+            found.install(
+                "good", {"zz_good": "zz_good:SAMPLER"}, files={"zz_good.py": sampler("zz_good")}
+            )
+            found.install("odd", {})
+            yield found
