@@ -232,7 +232,8 @@ class Registry:
             deadline: seconds that one import may take.
 
         Returns:
-            One failure for each sampler that could not be published; none of them is raised.
+            One failure for each sampler that could not be published, or that is left out because
+            its name is announced twice; none of them is raised.
         """
         from sampler._registry.discovery import Discovery
 

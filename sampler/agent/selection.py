@@ -73,7 +73,11 @@ class Selection:
         """
         if names is None:
             names = ("process",) if self._enabled is None else tuple(self._enabled)
-        return self._discovery.look([name for name in names if not self.forbids(name)])
+        failures = self._discovery.look([name for name in names if not self.forbids(name)])
+        if self._everywhere and any(each.reason == "missing" for each in failures):
+            there = {each.sampler.get("name") for each in AllRegistries()}
+            return tuple(f for f in failures if f.reason != "missing" or f.sampler not in there)
+        return failures
 
     def look_again(self) -> None:
         """Begin to publish what the program has imported since the last look."""

@@ -140,12 +140,16 @@ def test_what_is_not_collected_is_not_loaded(
 
 @pytest.mark.clause("R-14")
 def test_an_agent_told_no_registry_collects_all_of_them(
-    site: Site, start: Callable[..., tuple[Agent, Memory]], monkeypatch: pytest.MonkeyPatch
+    site: Site,
+    start: Callable[..., tuple[Agent, Memory]],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Those of other vendors by the same rules: what is disabled or not enabled stays out."""
     group = "sampler.registries"
     site.install("v", {"v": "zz_vendor:default"}, group=group, files={"zz_vendor.py": VENDOR})
     monkeypatch.setenv("SAMPLER_DISABLE", "zz_out")
+    caplog.set_level(logging.INFO, "sampler")
     _, everything = start()
     _, named = start(enable=("zz_in",))
     alone = Registry()
@@ -158,6 +162,13 @@ def test_an_agent_told_no_registry_collects_all_of_them(
     sees(named, "zz_in.a")
     for memory in (everything, named, told):
         pulls_on(memory)
+
+    log.flush()
+    caplog.clear()
+    start(enable=("zz_in", "zz_never"))
+    log.flush()
+    missing = [each for each in caplog.messages if "is not there yet" in each]
+    assert [each.split("'")[1] for each in missing] == ["zz_never"]
 
     def samplers(memory: Memory) -> set[str]:
         return {series.partition(".")[0] for series, _, _ in memory.received}
