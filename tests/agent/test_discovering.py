@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import logging
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,14 +20,14 @@ from sampler.agent.config.settings import (
     Settings,
 )
 from tests.contract.build import mapping
+from tests.contract.vendors import VENDOR
 from tests.support.distributions import Site, sites
 from tests.support.memory import Memory
 from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-VENDOR = (Path(__file__).parents[1] / "contract" / "other_vendor.py").read_text()
+    from pathlib import Path
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ if not hasattr(os, "fork"):
     pytest.skip("this platform has no fork", allow_module_level=True)
 
 from tests.contract.test_fork import run
-from tests.contract.test_registries import VENDOR
+from tests.contract.vendors import VENDOR
 from tests.support.distributions import Site
 
 if TYPE_CHECKING:

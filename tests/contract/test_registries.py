@@ -4,65 +4,22 @@ from __future__ import annotations
 
 import importlib
 import json
-import logging
 import subprocess
 import sys
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from sampler import Collector, Instruments, Registry, register
-from sampler._registry import all_registries, other_registry
-from sampler._registry import registry as registries
-from sampler._runtime.log import log
-from tests.contract.build import mapping, reasons, values
-from tests.support.distributions import Site, sites
-from tests.support.waiting import SHORT, PatientClock, hangs, wait_for
+from tests.contract.build import mapping, values
+from tests.contract.vendors import VENDOR
+from tests.support.distributions import Site
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from sampler import Series, Snapshot
 
-GROUP = "sampler.registries"
-VENDOR = Path(__file__).with_name("other_vendor.py").read_text()
 SUM = {"n": {"kind": "counter"}}
-
-
-@pytest.fixture(autouse=True)
-def _ours(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty default registry, and nothing told yet."""
-    monkeypatch.setattr(registries, "default", Registry())
-    monkeypatch.setattr(other_registry, "_told", set())
-
-
-@pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    """A folder on ``sys.path``, in which another vendor is installed."""
-    for (found,) in sites(tmp_path, monkeypatch, "site"):
-        announced = {"vendor": "zz_vendor:default"}
-        found.install("vendor", announced, group=GROUP, files={"zz_vendor.py": VENDOR})
-        yield found
-
-
-@pytest.fixture
-def vendor(site: Site) -> Any:
-    """That vendor's module, imported."""
-    return importlib.import_module("zz_vendor")
-
-
-@pytest.fixture
-def told(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
-    """Return what has been logged of registries."""
-    caplog.set_level(logging.WARNING, "sampler")
-
-    def lines() -> list[str]:
-        log.flush()
-        return [each for each in caplog.messages if each.startswith("registry ")]
-
-    return lines
 
 
 def counter(name: str, value: int, **keys: Any) -> dict[str, Any]:
@@ -77,7 +34,7 @@ def series(snapshot: Snapshot, name: str) -> Series:
 
 
 @pytest.mark.clause("R-14", "R-12")
-@pytest.mark.usefixtures("site")
+@pytest.mark.usefixtures("vendor_site")
 def test_a_consumer_told_nothing_else_pulls_all_registries() -> None:
     """Once their package has been imported, and what is registered and unregistered later."""
     register(mapping("mine", ("a", 1)))
@@ -173,9 +130,11 @@ def test_what_takes_the_place_of_another_begins_with_baselines(
 
 
 @pytest.mark.clause("R-14", "C-16")
-def test_an_earlier_registration_that_is_found_later_begins_with_baselines(site: Site) -> None:
+def test_an_earlier_registration_that_is_found_later_begins_with_baselines(
+    vendor_site: Site,
+) -> None:
     """As when its package is imported while the later one is pulled."""
-    site.write({"zz_vendor.py": VENDOR + "default.register(dict(name='same', metrics="
+    vendor_site.write({"zz_vendor.py": VENDOR + "default.register(dict(name='same', metrics="
                 "{'n': {'kind': 'counter'}}, sample=lambda: [('n', 50)]), 5.0)\n"})  # fmt: skip
     with Collector(deadline=5.0) as consumer:
         consumer.collect()
@@ -220,198 +179,6 @@ def test_one_registration_in_two_registries_is_pulled_once(vendor: Any) -> None:
         assert values(consumer.collect()) == expected
 
 
-def broken(vendor: Any, iterate: Callable[[], Any]) -> None:
-    """Have the vendor's registry do something else when it is iterated."""
-    vendor.Registry.__iter__ = lambda self: iterate()
-
-
-def endless() -> Iterator[object]:
-    """Yield objects for ever."""
-    while True:
-        yield object()
-
-
-def rubbish() -> Iterator[object]:
-    """Yield what is no registration."""
-
-    class Evil:
-        @property
-        def sampler(self) -> Any:
-            raise ZeroDivisionError
-
-        def __repr__(self) -> str:
-            raise ZeroDivisionError
-
-    class Named:
-        def __init__(self, sampler: Any, time: Any) -> None:
-            self.sampler, self.time = sampler, time
-
-    yield from (5, None, Evil(), Named("x", 1.0), Named({"name": "x"}, "now"))
-
-
-@pytest.mark.clause("R-14")
-@pytest.mark.parametrize(
-    ("iterate", "words"),
-    [
-        (lambda: 1 / 0, "did not say what is registered: ZeroDivisionError"),
-        (lambda: sys.exit(3), "did not say what is registered: SystemExit"),
-        (lambda: 5, "did not say what is registered: TypeError"),
-        (endless, "it yields more than 10,000 registrations"),
-        (rubbish, "yields what is no registration: 5: AttributeError"),
-    ],
-)
-def test_a_registry_that_breaks_costs_itself_and_is_told_once(
-    vendor: Any, told: Callable[[], list[str]], iterate: Callable[[], Any], words: str
-) -> None:
-    """By all consumers of the process together."""
-    broken(vendor, iterate)
-    register(mapping("mine", ("a", 1)))
-    with Collector(deadline=5.0) as one, Collector(deadline=5.0) as two:
-        for consumer in (one, two) * 3:
-            snapshot = consumer.collect()
-            assert values(snapshot) == {"mine.a": 1}
-            assert snapshot.failures == ()
-    (line,) = told()
-    assert line.startswith("registry 'zz_vendor:default' of 'vendor' ")
-    assert words in line
-
-
-@pytest.mark.clause("R-14")
-def test_a_mapping_that_is_no_sampler_is_a_failure_of_its_own(vendor: Any) -> None:
-    """A vendor's registry may let it in."""
-    vendor.default.register({"name": "bad", "sample": 5})
-    vendor.default.register({"sample": list})
-    vendor.default.register(mapping("good", ("b", 2)))
-    with Collector(deadline=5.0) as consumer:
-        for _ in range(2):
-            snapshot = consumer.collect()
-            assert values(snapshot) == {"good.b": 2}
-            assert sorted(reasons(snapshot).values()) == ["invalid", "invalid"]
-
-
-@pytest.mark.clause("R-14")
-def test_a_registry_that_fails_for_a_moment_ends_no_series(vendor: Any) -> None:
-    """What it yielded before is still pulled: a failure says nothing of registrations."""
-    vendor.default.register(mapping("theirs", ("b", 2)))
-    iterate = vendor.Registry.__iter__
-    with Collector(deadline=5.0) as consumer:
-        before = consumer.collect()
-        broken(vendor, lambda: 1 / 0)
-        assert values(consumer.collect()) == {"theirs.b": 2}
-        vendor.Registry.__iter__ = iterate
-        after = consumer.collect()
-        assert after.blocks[0].series is before.blocks[0].series
-
-
-@pytest.mark.clause("R-14")
-@pytest.mark.usefixtures("no_thread_is_left")
-def test_a_registry_that_blocks_costs_its_deadline_once(
-    vendor: Any,
-    told: Callable[[], list[str]],
-    patient: PatientClock,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """It is not asked again before its call has returned."""
-    monkeypatch.setattr(other_registry, "_LONGEST_PAUSE", 0.0)
-    gate, calls = threading.Event(), []
-
-    def block() -> Any:
-        calls.append(1)
-        if not gate.is_set():
-            hangs()
-            gate.wait(60)
-        return iter(vendor.default.all)
-
-    vendor.default.register(mapping("theirs", ("b", 2)))
-    broken(vendor, block)
-    register(mapping("mine", ("a", 1)))
-    with Collector(deadline=SHORT) as consumer:
-        try:
-            for _ in range(3):
-                assert values(consumer.collect()) == {"mine.a": 1}
-            assert calls == [1]
-        finally:
-            gate.set()
-        wait_for(lambda: len(values(consumer.collect())) == 2, what="the registry to be asked")
-    (line,) = told()
-    assert "did not say within" in line
-
-
-@pytest.mark.clause("R-14")
-def test_a_registry_that_never_ends_is_asked_again_after_a_pause(
-    vendor: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """For each time costs thousands of registrations."""
-    calls: list[int] = []
-
-    def ask() -> Iterator[object]:
-        calls.append(1)
-        return endless()
-
-    broken(vendor, ask)
-    with Collector(deadline=5.0) as consumer:
-        for _ in range(3):
-            consumer.collect()
-        assert calls == [1]
-        monkeypatch.setattr(other_registry, "_LONGEST_PAUSE", 0.0)
-    with Collector(deadline=5.0) as consumer:
-        for _ in range(3):
-            consumer.collect()
-    assert calls == [1] * 4
-
-
-@pytest.mark.clause("R-14")
-def test_a_registry_that_vanishes_takes_its_samplers_along(
-    vendor: Any, told: Callable[[], list[str]]
-) -> None:
-    """Its package is not imported again for it."""
-    vendor.default.register(mapping("theirs", ("b", 2)))
-    with Collector(deadline=5.0) as consumer:
-        assert values(consumer.collect()) == {"theirs.b": 2}
-        del sys.modules["zz_vendor"]
-        for _ in range(2):
-            assert values(consumer.collect()) == {}
-        assert "zz_vendor" not in sys.modules
-        (line,) = told()
-        assert "its package is not imported any more" in line
-        sys.modules["zz_vendor"] = vendor
-        assert values(consumer.collect()) == {"theirs.b": 2}
-
-
-@pytest.mark.clause("R-14")
-def test_a_registry_that_is_not_there_is_told_once(
-    vendor: Any, told: Callable[[], list[str]]
-) -> None:
-    """And one that takes its place is pulled at once."""
-    vendor.default.register(mapping("theirs", ("b", 2)))
-    with Collector(deadline=5.0) as consumer:
-        assert values(consumer.collect()) == {"theirs.b": 2}
-        vendor.default = vendor.Registry()
-        vendor.default.register(mapping("other", ("c", 3)))
-        assert values(consumer.collect()) == {"other.c": 3}
-        del vendor.default
-        for _ in range(2):
-            assert values(consumer.collect()) == {}
-    (line,) = told()
-    assert "it cannot be found: AttributeError" in line
-
-
-@pytest.mark.clause("R-14")
-def test_where_there_is_no_other_registry_no_thread_is_needed(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Our own is no foreign code; one that has not been imported costs nothing either."""
-    site.install("second", {"second": "zz_second:default"}, group=GROUP)
-
-    def none(name: str) -> None:
-        raise AssertionError(name)
-
-    monkeypatch.setattr(all_registries, "Worker", none)
-    register(mapping("mine", ("a", 1)))
-    with Collector(deadline=5.0) as consumer:
-        assert values(consumer.collect()) == {"mine.a": 1}
-
-
 PROGRAM = """
 import json, sys
 import sampler, zz_vendor
@@ -441,11 +208,11 @@ print(json.dumps([said, len(reads)]))
 
 
 @pytest.mark.clause("R-12", "R-13", "R-14")
-def test_two_vendors_read_each_others_registrations(site: Site) -> None:
+def test_two_vendors_read_each_others_registrations(vendor_site: Site) -> None:
     """In a program of its own, by what is installed only; a shared read happens once."""
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM],
-        env={"PYTHONPATH": f"{site.folder}:{Path(__file__).parents[2]}"},
+        env={"PYTHONPATH": f"{vendor_site.folder}:{Path(__file__).parents[2]}"},
         capture_output=True,
         text=True,
         timeout=60,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sampler import Collector, Increments, Registry
 from sampler._registry import registry as registries
 from tests.contract.build import values
-from tests.contract.test_registries import VENDOR
+from tests.contract.vendors import VENDOR
 from tests.support.distributions import sites
 
 if TYPE_CHECKING:
