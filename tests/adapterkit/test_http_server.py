@@ -321,7 +321,7 @@ def test_closing_waits_for_the_threads_a_moment_longer_than_for_the_clients(monk
 def test_an_answer_whose_client_has_gone_was_not_taken():
     """It left while its page was being made."""
     pages, taken = Held(), []
-    pages.page = lambda: Answer(200, b"page\n", settle=taken.append)
+    pages.page = partial(Answer, 200, b"page\n", settle=taken.append)
     with serving(pages) as server:
         client = at(server)
         client.sendall(WHOLE)
