@@ -88,6 +88,7 @@ class Read:
     def __init__(self, source, start):
         self.source, self.values, self.refused, self.cut = source, {}, Counter(), False
         self.start = number(start() if callable(start) else start)
+        self.taken = time.monotonic()
 
     def take(self, item):
         """Copy a sample; a bad one costs itself only (C-12)."""
@@ -219,7 +220,8 @@ class Source:
 
     def settle(self, read, consumer, values, increments):
         """Add a good read to values and increments, and move the baselines."""
-        base, self.failures = {}, 0
+        base, self.failures = dict(self.base) if read.cut else {}, 0  # C-14
+        taken = read.taken
         for reason, times in read.refused.items() if read is not self.last else ():
             consumer.refused[self.name, reason] += times
         for key, value in read.values.items():
@@ -230,7 +232,9 @@ class Source:
                 values[key] = value
                 if self.kind(key[0]) != "gauge":
                     increments[key] = self.increment(key, value, read.start, consumer.began)
-                    old = value, read.start
+                    if old and not isinstance(value, tuple) and taken > old[2]:
+                        consumer.rates[key] = increments[key] / (taken - old[2])
+                    old = value, read.start, taken                      # C-18
             if old is not None:
                 base[key] = old                                             # C-15
         self.last, self.base = read, base
@@ -243,7 +247,8 @@ class Source:
             return value if restarted else growth(value, old[0])            # C-17
         absent = self.seen is not None and key not in self.seen
         known = start is not None and start >= began
-        return value if known or absent or self.late else growth(value, value)  # C-16
+        late = self.late and self.last is None and start is None
+        return value if known or absent or late else growth(value, value)   # C-16
 
 
 class Consumer:
@@ -284,7 +289,7 @@ class Consumer:
             sources = [self.sources[key] for key in live if key in self.sources]
         ended = [(source, source.end()) for source in gone if source.lane]  # R-07
         asked = [(source, source.ask()) for source in sources]
-        values, increments, failed = {}, {}, set()
+        values, increments, failed, self.rates = {}, {}, set(), {}
         for source, job in asked:
             read = job and source.result(job)
             if read:
@@ -294,7 +299,6 @@ class Consumer:
             if job and not read:    # each third in a row adds a pull of pause: C-09
                 source.failures += 1
                 source.pause = 1 + min(source.failures // 3, 8)
-            source.late = False     # it was registered at the previous pull: C-16
         [source.result(job) for source, job in ended if job]
         self.pulled = True
         return values, increments, failed

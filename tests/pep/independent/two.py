@@ -259,7 +259,7 @@ class Source:
         restart = None not in (read.start, self.start) and (
             read.start != self.start)
         known = read.start is not None and read.start >= began
-        born = self.late or self.places is not None
+        born = self.late and read.start is None or self.places is not None
         olds, self.places = self.places or {}, {}
         for key, (kind, value) in read.values.items():
             if kind == "gauge":
