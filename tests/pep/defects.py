@@ -1,3 +1,4 @@
+# ruff: noqa: ISC004 - texts of several lines
 """Forty defects of consumers, each a small patch of code that was written from the draft.
 
 A defect names the clause that it breaks, the host that is spoiled (``one`` and ``two`` of
@@ -38,7 +39,8 @@ DEFECTS = [
     ),
     _defect(
         "C-02", "one", "hands out its own environ",
-        ("self.factory(dict(self.environ))", "self.factory(self.environ)"),
+        ("self.factory(dict(self.environ, settings=dict(self.settings)))",
+         "self.factory(self.environ)"),
     ),
     _defect(
         "C-02", "one", "calls a factory again that returned late",
@@ -76,13 +78,13 @@ DEFECTS = [
          "try:\n"
          "            self.start = number(start() if callable(start) else start)\n"
          "        except LookupError:\n"
-         "            self.start = None"),
+         "            self.start, source.start = None, None"),
     ),
     _defect(
         "C-05", "two", "takes a start that is no number for an unknown one",
-        ("start = number(start() if callable(start) else start)",
+        ("return number(start() if callable(start) else start)",
          "start = start() if callable(start) else start\n"
-         "        start = start if isinstance(start, (int, float)) else None"),
+         "        return start if isinstance(start, (int, float)) else None"),
     ),
     _defect(
         "C-05", "two", "keeps what was yielded before a sampler raised",
@@ -150,7 +152,7 @@ DEFECTS = [
     ),
     _defect(
         "C-10", "one", "reads for each consumer",
-        ("self.shared if self.interval else self.read", "self.read"),
+        ("self.shared if bare else self.read", "self.read"),
     ),
     _defect(
         "C-10", "two", "reads again while another reads",
@@ -163,8 +165,7 @@ DEFECTS = [
     ),
     _defect(
         "C-12", "two", "takes the second sample of a series after a None",
-        ('check(key not in self.values, "S-25")',
-         'check(self.values.get(key, (0, None))[1] is None, "S-25")'),
+        ('check(merge or not seen, "S-25")', 'check(merge or old is None, "S-25")'),
     ),
     _defect(
         "C-12", "one", "takes a full name of any length",
@@ -191,8 +192,7 @@ DEFECTS = [
     ),
     _defect(
         "C-14", "one", "ends the series behind a cut",
-        ("base, self.failures = dict(self.base) if read.cut else {}, 0",
-         "base, self.failures = {}, 0"),
+        ("(dict(self.base), dict(self.born)) if read.cut else ({}, {})", "{}, {}"),
     ),
     _defect(
         "C-14", "one", "does not count a cut",
@@ -206,8 +206,7 @@ DEFECTS = [
     ),
     _defect(
         "C-15", "one", "ends a series whose value was refused",
-        ('reason, self.values[key] = "value", None        # not ended: C-15',
-         'reason = "value"'),
+        ("old = self.values.setdefault(key, None)", "old = self.values.get(key)"),
     ),
     _defect(
         "C-16", "draft", "counts whole what was registered later with an older start",
@@ -239,7 +238,7 @@ DEFECTS = [
     ),
     _defect(
         "C-18", "one", "divides by the time between its pulls",
-        ("taken = read.taken", "taken = time.monotonic()"),
+        ("taken, self.failures, self.known = read.taken", "taken, self.failures, self.known = time.monotonic()"),
     ),
     _defect(
         "C-19", "one", "keeps its parent's instances",
