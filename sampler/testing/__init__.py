@@ -13,7 +13,7 @@ from sampler.testing._adapters import AdapterContract, ScrapedAdapterContract
 from sampler.testing._clock import FakeClock
 from sampler.testing._consumers import ConsumerContract
 from sampler.testing._isolation import isolated
-from sampler.testing._lab import Consumer
+from sampler.testing._consumer_suite import Consumer
 from sampler.testing._loop import LoopThread
 from sampler.testing._memory import Entry, Memory
 from sampler.testing._require import Broken

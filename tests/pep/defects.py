@@ -263,3 +263,6 @@ DEFECTS = [
     ),
 ]  # fmt: skip
 """The defects; at most three a clause, and one at least for each of C-01 to C-20."""
+
+NOT_FOUND: dict[str, str] = {}
+"""What the kit does not find, and why."""

@@ -245,8 +245,9 @@ class Source:
             if own:
                 kept = self.kept[id(self.mapping)] = made
         if own:
+            began = time.monotonic()
             run(made.read, self.read)
-            made.until = time.monotonic() + self.interval
+            made.until = began if made.read.exception() else began + self.interval
         return kept.read.result(self.remaining())
 
     def end(self):

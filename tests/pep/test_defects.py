@@ -1,0 +1,37 @@
+"""The kit finds what is wrong with a consumer, and leaves those in peace that keep the draft."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from tests.pep.defects import DEFECTS, NOT_FOUND
+from tests.pep.hosts import HOSTS, findings, suite
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # fork beside threads
+
+
+def test_the_defects_are_forty_of_all_clauses_of_consumers():
+    """At most three a clause; at most two are not found, each for a reason."""
+    clauses = Counter(defect.clause for defect in DEFECTS)
+    assert len(DEFECTS) == len({defect.what for defect in DEFECTS}) == 40
+    assert {f"C-{n:02}" for n in range(1, 21)} <= set(clauses)
+    assert max(clauses.values()) <= 3
+    assert len(NOT_FOUND) <= 2
+    assert set(NOT_FOUND) <= {defect.what for defect in DEFECTS}
+    assert {defect.host for defect in DEFECTS} == set(HOSTS)
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_what_keeps_the_draft_passes(host):
+    """Before it is spoiled."""
+    assert findings(suite(host)) == {}
+
+
+@pytest.mark.parametrize("defect", DEFECTS, ids=str)
+def test_a_defect_is_reported_under_its_clause(defect):
+    """With what was seen."""
+    found = findings(suite(defect.host, defect.patches), defect.clause)
+    named = any(said.startswith(defect.clause) for said in found.values())
+    assert named is (defect.what not in NOT_FOUND), found
