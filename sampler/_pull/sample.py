@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sampler._contract.declaration import FixedLabels, label_text, short
+from sampler._contract.declaration import FixedLabels, label_text, not_a_label_name, short
 from sampler._contract.names import GRAMMAR, MAX_LABELS, MAX_NAME, OVERFLOW, is_name, plain_str
 from sampler._contract.values import RefusedSample, copy_mapping
 
@@ -16,17 +16,21 @@ if TYPE_CHECKING:
 
 
 def split_sample(item: Any) -> tuple[Any, Any, Any]:
-    """Return a sample's name, value and labels."""
+    """Return a sample's name, value and labels; its fourth item is :func:`given_description`."""
     size = len(item) if isinstance(item, tuple) else 0
     if size == 2:
         metric, value = item
         return metric, value, None
     if size < 2:
-        raise RefusedSample(
-            "S-14", "shape", f"expected (name, value[, labels]), got {short(item)}"
-        )
+        what = f"expected (name, value[, labels[, description]]), got {short(item)}"
+        raise RefusedSample("S-14", "shape", what)
     metric, value, labels = item[:3]
     return metric, value, labels
+
+
+def given_description(item: tuple[Any, ...]) -> Any:
+    """Return what a sample says of its metric: its fourth item, or None."""
+    return item[3] if len(item) > 3 else None
 
 
 def series_key(
@@ -57,8 +61,7 @@ def series_key(
         name = plain_str(given) if is_name(given) else ""
         surplus = name == OVERFLOW and not (len(yielded) == 1 and label_text(value) == "true")
         if not name or len(name) > MAX_NAME or surplus:
-            what = f"{metric}: {short(given)} is not a label name"
-            raise RefusedSample("S-03", "label_name", what)
+            raise RefusedSample("S-03", "label_name", f"{metric}: {not_a_label_name(given)}")
         if name in declaration.labels:
             what = f"{metric}: {name!r} is a constant label already"
             raise RefusedSample("S-24", "label_name", what)

@@ -7,7 +7,8 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from sampler._contract.declaration import short
-from sampler._pull.async_call import is_async, running_loop
+from sampler._pull.async_call import running_loop
+from sampler._registry.shared_read import is_async
 from sampler.validate._history import History
 from sampler.validate._pull import Pull
 
