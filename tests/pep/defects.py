@@ -264,5 +264,88 @@ DEFECTS = [
 ]  # fmt: skip
 """The defects; at most three a clause, and one at least for each of C-01 to C-20."""
 
+SECOND = [
+    _defect(
+        "S-08", "one", "takes the kind of a later description",
+        ("(self.source.known.get(full) or",
+         "(told and described(told) or self.source.known.get(full) or"),
+        ("{**read.known, **self.known}", "{**self.known, **read.known}"),
+    ),
+    _defect(
+        "S-08", "two", "takes what the mapping does not describe for a gauge",
+        ("known or described(told)", "known or described(None)"),
+    ),
+    _defect(
+        "C-12", "one", "takes a sample whose description is none",
+        ("or described(told))", "or described(told if isinstance(told, Mapping) else None))"),
+    ),
+    _defect(
+        "S-25", "two", "takes the last value of a gauge with merge",
+        ("lambda a, b: a + b", "lambda a, b: b"),
+    ),
+    _defect(
+        "S-25", "one", "lets a None among combined values stand",
+        ("self.values[key] = old if plain is None else plain", "self.values[key] = plain"),
+    ),
+    _defect(
+        "S-10", "one", "asks for the start only once",
+        ("        read.end(self.start)\n", ""),
+    ),
+    _defect(
+        "C-15", "one", "lets a series begin with its first value",
+        ("            born[key] = restart or",
+         "            if value is not None or key in self.born:\n"
+         "                born[key] = restart or"),
+    ),
+    _defect(
+        "C-15", "two", "takes a series that began with None for a baseline",
+        ("self.places[key] = old if value is None else value, whole",
+         "self.places[key] = old if value is None else value, (\n"
+         "                whole and value is not None)"),
+    ),
+    _defect(
+        "C-12", "two", "gives a series to another sampler while its owner fails",
+        ("del self.owners[key]", "self.owners.pop(key, None)"),
+        ("sources = self.follow(failed)", "self.owners, sources = {}, self.follow(failed)"),
+    ),
+    _defect(
+        "C-12", "one", "takes a series from two samplers",
+        ("if any(key in each.born for each in others):", "if False:"),
+    ),
+    _defect(
+        "C-02", "two", "says nothing of settings",
+        ('{**environ, "settings": environ["settings"].get(self.name, {})}',
+         '{k: v for k, v in environ.items() if k != "settings"}'),
+    ),
+    _defect(
+        "C-02", "one", "tells each factory the settings of all",
+        ('self.environ["settings"].get(self.name, {})', 'self.environ["settings"]'),
+    ),
+    _defect(
+        "C-09", "one", "pauses what failed for another consumer",
+        ("    kept, kept_lock =",
+         "    pauses = {}\n"
+         "    pause = property(lambda self: Source.pauses.get(id(self.mapping), 0),\n"
+         "                     lambda self, n: Source.pauses.update({id(self.mapping): n}))\n"
+         "    kept, kept_lock ="),
+    ),
+    _defect(
+        "C-10", "one", "takes its own time for that of a shared read",
+        ('read.taken = getattr(samples, "time", read.taken)', "pass"),
+    ),
+    _defect(
+        "C-16", "one", "takes a registration that it sees late for a new one",
+        ('mapping.time > self.began if hasattr(mapping, "time") else self.pulled', "self.pulled"),
+    ),
+    _defect(
+        "C-19", "two", "closes the instances of its parent",
+        ("    for consumer in list(CONSUMERS):\n",
+         "    for consumer in list(CONSUMERS):\n"
+         "        for source in consumer.sources.values():\n"
+         "            getattr(source.call, 'close', str)()\n"),
+    ),
+]  # fmt: skip
+"""Breaches of what the second draft adds; these were written together with their checks."""
+
 NOT_FOUND: dict[str, str] = {}
 """What the kit does not find, and why."""

@@ -12,18 +12,19 @@ import textwrap
 import time
 import warnings
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sampler.testing import Broken, ConsumerContract
-from tests.kits.consumers import DRAFT_LEAVES_OUT, Drafted
+from sampler.testing import ConsumerContract
+from tests.kits.consumers import DRAFT_LEAVES_OUT, Drafted, Earliest
+from tests.kits.suite import broken
 from tests.pep.clauses import DRAFT
-from tests.pep.defects import DEFECTS
+from tests.pep.defects import DEFECTS, SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from tests.pep.defects import Defect
 
@@ -130,65 +131,27 @@ def _drafted(module: ModuleType) -> type[ConsumerContract]:
     return Suite
 
 
-class Earliest:
-    """Several registries as one: of equal names and labels, the earliest registration (R-14).
-
-    One that was passed over and takes its place later is as old as time, and so a baseline.
-    """
-
-    def __init__(self, registries: Iterable[Iterable[Any]]) -> None:
-        self._registries = registries
-        self._passed: dict[Any, Any] = {}
-
-    def __iter__(self) -> Iterator[Any]:
-        chosen: dict[Any, Any] = {}
-        for registration in (each for registry in self._registries for each in registry):
-            labels = registration.sampler.get("labels") or {}
-            key = registration.sampler["name"], frozenset(labels.items())
-            first, *later = sorted([registration, *chosen.get(key, ())], key=lambda r: r.time)
-            chosen[key] = [first]
-            for passed in later:
-                self._passed[passed] = SimpleNamespace(sampler=passed.sampler, time=0.0)
-        return iter([self._passed.get(each, each) for (each,) in chosen.values()])
-
-
-def findings(kit: type[ConsumerContract], clause: str = "none") -> dict[str, str]:
-    """Return what the kit says of a host, by the name of its test; end at a finding of a clause."""
-    found: dict[str, str] = {}
-    for name in dir(kit):
-        if name.startswith("test_"):
-            try:
-                getattr(kit(), name)()
-            except Broken as broken:
-                found[name] = str(broken)
-                if broken.clause == clause:
-                    break
-            except pytest.skip.Exception:
-                continue
-    return found
-
-
 def main(defects: Iterable[Defect]) -> None:
     """Print a table of what is found."""
     warnings.simplefilter("ignore", DeprecationWarning)  # fork beside threads, from 3.12
     for host in HOSTS:
         began = time.monotonic()
-        found = findings(suite(host))
-        print(f"{'  ':8}{host:7}unspoiled: {found or 'passes'} ({time.monotonic() - began:.1f} s)")
+        found = broken(suite(host))
+        print(f"{'  ':8}{host:7}unspoiled: {list(map(str, found.values())) or 'passes'} ({time.monotonic() - began:.1f} s)")
     caught = 0
     for defect in defects:
         began = time.monotonic()
-        said = findings(suite(defect.host, defect.patches), defect.clause).values()
-        named = any(each.startswith(defect.clause) for each in said)
+        said = broken(suite(defect.host, defect.patches), defect.clause)
+        named = defect.clause in said
         caught += named
         mark = "caught" if named else "OTHER" if said else "missed"
         seconds = time.monotonic() - began
         print(f"{mark:8}{defect.host:7}{defect.clause} {defect.what} ({seconds:.1f} s)")
         if said and not named:
-            print(f"{'':8}  {next(iter(said))}")
+            print(f"{'':8}  {next(iter(said.values()))}")
     print(f"{caught} caught")
 
 
 if __name__ == "__main__":
     words = sys.argv[1:]
-    main(each for each in DEFECTS if not words or any(w in str(each) for w in words))
+    main(each for each in DEFECTS + SECOND if not words or any(w in str(each) for w in words))
