@@ -59,7 +59,9 @@ class ForksSuite(ConsumerSuite):
         require(not found["foreign"], "C-19", f"in the child the parent's instance was {found}")
         require(found["made"] == 2, "C-19", "the child has no instance of its own")
         if found["grown"][0] is not None:
-            says = f"of 5, then 8 in the child, then 10, the child adds {found['grown']}, not [0, 2]"
+            says = (
+                f"of 5, then 8 in the child, then 10, the child adds {found['grown']}, not [0, 2]"
+            )
             require(found["grown"] == [0, 2], "C-19", says)
 
 

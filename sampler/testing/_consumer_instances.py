@@ -144,10 +144,12 @@ class InstancesSuite(ConsumerSuite):
         gate = threading.Event()
         made: list[Window] = []
 
+        patience = 2 * self.patience
+
         class Hung(Window):
-            def __call__(window) -> Any:  # noqa: N805 - the suite is self
-                made.append(window)
-                gate.wait(2 * self.patience)
+            def __call__(self) -> Any:
+                made.append(self)
+                gate.wait(patience)
                 return []
 
         def hung(name: str) -> Mapping[str, Any]:
@@ -158,7 +160,9 @@ class InstancesSuite(ConsumerSuite):
                 lab.samplers.pop(0)
                 lab.pull()
             closed = sum(window.closed for window in made)
-            require(len(made) == 2, "C-03", f"two instances that hang were called {len(made)} times")
+            require(
+                len(made) == 2, "C-03", f"two instances that hang were called {len(made)} times"
+            )
             require(not closed, "C-04", f"{closed} instances were closed while their call ran")
         finally:
             gate.set()
@@ -167,9 +171,11 @@ class InstancesSuite(ConsumerSuite):
         """At unregistering, and at the end of the consumer."""
         gate = threading.Event()
 
+        patience = 2 * self.patience
+
         class Hanging(Window):
-            def close(window) -> None:  # noqa: N805 - the suite is self
-                gate.wait(2 * self.patience)
+            def close(self) -> None:
+                gate.wait(patience)
 
         def hanging(name: str) -> Mapping[str, Any]:
             return {"name": name, "factory": lambda _environ: Hanging()}

@@ -101,9 +101,7 @@ class SharedSuite(ConsumerSuite):
             return reads[0] if len(calls) == 1 else reads[1]
 
         registry = ForeignRegistry()
-        registry.register(
-            {"name": "s", "sample": sample, "min_interval": 30, "metrics": _COUNTED}
-        )
+        registry.register({"name": "s", "sample": sample, "min_interval": 30, "metrics": _COUNTED})
 
         def begin(_samplers: Any, deadline: float) -> Any:
             return offered(self.registries([registry], deadline), "registries", "C-10")
@@ -145,6 +143,3 @@ class ForeignRegistry:
 
     def __iter__(self) -> Any:
         return iter(self._all)
-
-
-

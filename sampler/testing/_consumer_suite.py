@@ -66,14 +66,17 @@ class ConsumerSuite:
     def first(self, consumer: Any) -> Pulled | None:
         """Return what the pull with which a consumer began brought, as its ``pull()`` would."""
         del consumer
+        return None
 
     def beside(self, consumer: Any) -> Consumer | None:
         """Return a second consumer, which has begun, of the same registrations as ``consumer``."""
         del consumer
+        return None
 
     def refused(self, consumer: Any) -> Mapping[tuple[str, str], int] | None:
         """Return how many samples a consumer has refused, by sampler and reason."""
         del consumer
+        return None
 
     def rates(self, consumer: Any) -> Mapping[Any, float] | None:
         """Return the increases per second, by series, that the last pull of a consumer showed.
@@ -81,6 +84,7 @@ class ConsumerSuite:
         A series without a new read since the pull before is left out.
         """
         del consumer
+        return None
 
     def configured(
         self,
@@ -90,6 +94,7 @@ class ConsumerSuite:
     ) -> Consumer | None:
         """Return a consumer for which an operator set ``settings``, by the samplers' names."""
         del samplers, deadline, settings
+        return None
 
     def registries(self, registries: list[Iterable[Any]], deadline: float) -> Consumer | None:
         """Return a consumer, which has begun, that pulls registries of other vendors.
@@ -100,3 +105,4 @@ class ConsumerSuite:
             deadline: seconds that each sampler has.
         """
         del registries, deadline
+        return None

@@ -30,7 +30,9 @@ class TotalsSuite(ConsumerSuite):
             _, found, _ = lab.pull()
         if found is not None:
             grown = len(calls) - pulls
-            require(found.get(series("s.c")) == grown, "C-01", f"5 to {4 + len(calls)} adds {found}")
+            require(
+                found.get(series("s.c")) == grown, "C-01", f"5 to {4 + len(calls)} adds {found}"
+            )
 
     def test_a_baseline_adds_nothing(self) -> None:
         """In the pull with which it begins, or after one that failed; whatever its zero."""

@@ -146,7 +146,9 @@ class ValuesSuite(ConsumerSuite):
         require(not kept, "C-12", f"it took samples with the descriptions {kept}")
         require(found == {"s.b"} and not failed, "C-12", "a bad description cost other samples")
         if before is not None and after is not None:
-            require(after - before == len(bad), "C-12", f"of {len(bad)} it counts {after - before}")
+            require(
+                after - before == len(bad), "C-12", f"of {len(bad)} it counts {after - before}"
+            )
 
     def test_a_gauge_with_merge_combines_within_a_pull(self) -> None:
         """Its sum, maximum or minimum; without 'merge' the first sample counts."""

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sampler.testing._registry_suite import RegistrySuite, refusal, require
+from sampler.testing._registry_suite import RegistrySuite, names, refusal, require
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,10 +28,10 @@ class DiscoverySuite(RegistrySuite):
             importlib.import_module(used)
             registry = self.registry()
             reported = self._discover(registry)
-            names = [each.sampler["name"] for each in registry]
-            require(used in names, "R-08", f"an announced sampler is not among {names}")
-            require(names.count(used) == 1, "R-08", f"it is published more than once: {names}")
-            require(unused not in names, "R-09", "a sampler that nobody imported was published")
+            found = names(registry)
+            require(used in found, "R-08", f"an announced sampler is not among {found}")
+            require(found.count(used) == 1, "R-08", f"it is published more than once: {found}")
+            require(unused not in found, "R-09", "a sampler that nobody imported was published")
             require(unused not in sys.modules, "R-09", "what nobody has imported was imported")
             require(used not in reported, "R-10", f"a good sampler is reported: {reported}")
 
@@ -40,8 +40,33 @@ class DiscoverySuite(RegistrySuite):
         with _installed(_SAMPLER) as named:
             registry = self.registry()
             reported = self._discover(registry, named)
-            names = [each.sampler["name"] for each in registry]
-            require(named in names, "R-09", f"named, it is not published: {names}, {reported}")
+            found = names(registry)
+            require(named in found, "R-09", f"named, it is not published: {found}, {reported}")
+
+    def test_what_waits_for_a_package_is_published_when_that_is_imported(self) -> None:
+        """Its group names the package, somebody else's perhaps; it is itself not imported."""
+        with _installed("") as package, _installed(_SAMPLER, package) as waiting:
+            registry = self.registry()
+            self._discover(registry)
+            found = names(registry)
+            early = waiting in found or waiting in sys.modules
+            require(not early, "R-09", f"it was published before {package} was imported")
+            importlib.import_module(package)
+            reported = self._discover(registry)
+            found = names(registry)
+            says = f"{package} is imported, and what waits for it not among {found}: {reported}"
+            require(waiting in found, "R-08", says)
+
+    def test_a_name_that_is_announced_twice_is_reported(self) -> None:
+        """The first on ``sys.path`` stands."""
+        with _installed(_SAMPLER) as second, _installed(_SAMPLER, twin_of=second) as first:
+            registry = self.registry()
+            for module in first, second:
+                importlib.import_module(module)
+            reported = self._discover(registry)
+            found = names(registry)
+            require(second in reported, "R-10", f"a name announced twice is lost: {reported}")
+            require(found.count(second) <= 1, "R-10", f"both are published: {found}")
 
     def test_what_cannot_be_published_is_reported(self) -> None:
         """With a reason each, and at no cost for others."""
@@ -57,35 +82,42 @@ class DiscoverySuite(RegistrySuite):
                 reported = self._discover(registry, broken, good)
                 says = f"an entry point that {what} is not reported: {reported}"
                 require(reported.get(broken), "R-10", says)
-                names = [each.sampler["name"] for each in registry]
-                require(good in names, "R-10", f"one that {what} cost another: {names}")
+                found = names(registry)
+                require(good in found, "R-10", f"one that {what} cost another: {found}")
 
-    def _discover(self, registry: Any, *names: str) -> Any:
+    def _discover(self, registry: Any, *named: str) -> Any:
         """Return what is reported; skip the test if this registry does not discover."""
-        found: list[Any] = []
-        error = refusal(lambda: found.append(self.discover(registry, *names)))
+        reported: list[Any] = []
+        error = refusal(lambda: reported.append(self.discover(registry, *named)))
         require(error is None, "R-10", f"discovery raised {error!r}")
-        if found == [None]:
+        if reported == [None]:
             import pytest
 
             pytest.skip("R-08, R-09, R-10: discover() is not overridden")
-        return found[0]
+        return reported[0]
 
 
 @contextmanager
-def _installed(source: str) -> Iterator[str]:
-    """Install a distribution that announces a sampler; yield the name of both."""
+def _installed(source: str, package: str = "", twin_of: str = "") -> Iterator[str]:
+    """Install a distribution that announces a sampler; yield the name of both.
+
+    Args:
+        source: of its module.
+        package: what the entry point waits for; default: its own module.
+        twin_of: another name that sampler and entry point have.
+    """
     name = f"zz_sampler_testing_{next(_numbers)}"
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        root.joinpath(f"{name}.py").write_text(source.format(name=name), "utf-8")
+        root.joinpath(f"{name}.py").write_text(source.format(name=twin_of or name), "utf-8")
         info = root / f"{name}-1.0.dist-info"
         info.mkdir()
         info.joinpath("METADATA").write_text(
             f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n", "utf-8"
         )
-        announced = f"[sampler.samplers]\n{name} = {name}:SAMPLER\n"
-        info.joinpath("entry_points.txt").write_text(announced, "utf-8")
+        group = f"sampler.samplers.{package}" if package else "sampler.samplers"
+        lines = f"[{group}]\n{twin_of or name} = {name}:SAMPLER\n" if source else ""
+        info.joinpath("entry_points.txt").write_text(lines, "utf-8")
         sys.path.insert(0, folder)
         importlib.invalidate_caches()
         try:

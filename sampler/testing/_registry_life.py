@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from sampler.testing._registry_suite import RegistrySuite, quiet, refusal, require
+from sampler.testing._registry_suite import RegistrySuite, copy_of, names, quiet, refusal, require
 
 _THREADS, _EACH = 8, 25
 
@@ -28,10 +28,11 @@ class LifeSuite(RegistrySuite):
             same = {id(each) for each in found} == {id(made), id(other)} and len(found) == 2
             require(same, "R-12", f"iterating yields {found}, not what register() returned")
         for each in made, other:
-            require(isinstance(each.time, int | float), "R-12", f"its 'time' is {each.time!r}")
-            says = f"registered at {each.time}, which is not between {before} and {after}"
-            require(before - 1 <= each.time <= after + 1, "R-12", says)
-        read = made.sampler
+            at: Any = getattr(each, "time", None)
+            require(isinstance(at, int | float), "R-12", f"its 'time' is {at!r}")
+            says = f"registered at {at}, which is not between {before} and {after}"
+            require(before - 1 <= at <= after + 1, "R-12", says)
+        read = copy_of(made)
         require(read is not given, "R-12", "its 'sampler' is no copy")
         missing = [key for key in given if key not in read]
         require(not missing, "R-12", f"the copy of a sampler has no {missing}")
@@ -48,8 +49,8 @@ class LifeSuite(RegistrySuite):
         self.register(registry, {"name": "c", "sample": quiet})
         error = refusal(lambda: list(under_way))
         require(error is None, "R-12", f"registering during an iteration raises there: {error!r}")
-        names = sorted(each.sampler["name"] for each in registry)
-        require(names == ["b", "c"], "R-07", f"it has {names}, not ['b', 'c']")
+        found = sorted(names(registry))
+        require(found == ["b", "c"], "R-07", f"it has {found}, not ['b', 'c']")
 
     def test_samplers_come_and_go_on_any_thread(self) -> None:
         """None is lost, and none stays, while others iterate."""
@@ -66,21 +67,17 @@ class LifeSuite(RegistrySuite):
 
         def look() -> None:
             while not done.is_set():
-                for each in registry:
-                    each.sampler["name"]
+                names(registry)
 
-        def guarded(call: Callable[[], None]) -> Callable[[], None]:
-            def run() -> None:
-                if error := refusal(call):
-                    troubles.append(error)
-
-            return run
+        def guarded(call: Callable[..., None], *arguments: int) -> None:
+            if error := refusal(lambda: call(*arguments)):
+                troubles.append(error)
 
         threads = [
-            threading.Thread(target=guarded(lambda n=n: come_and_go(n)), daemon=True)
+            threading.Thread(target=guarded, args=(come_and_go, n), daemon=True)
             for n in range(_THREADS)
         ]
-        looking = threading.Thread(target=guarded(look), daemon=True)
+        looking = threading.Thread(target=guarded, args=(look,), daemon=True)
         for each in (looking, *threads):
             each.start()
         for each in threads:
@@ -88,7 +85,7 @@ class LifeSuite(RegistrySuite):
         done.set()
         looking.join(self.patience)
         require(not troubles, "R-06", f"used from {_THREADS} threads it raises {troubles[:1]}")
-        found = {each.sampler["name"] for each in registry}
+        found = set(names(registry))
         wanted = {f"kept{thread}.n{n}" for thread in range(_THREADS) for n in range(_EACH)}
         lost, stayed = len(wanted - found), len(found - wanted)
         require(not lost, "R-06", f"of {len(wanted)} registered on threads, {lost} are lost")
@@ -144,7 +141,7 @@ class LifeSuite(RegistrySuite):
         self.register(registry, Reading(name="a", sample=Comparing()))
         refusal(lambda: self.register(registry, Reading(name="a", sample=Comparing())))
         made = self.register(registry, {"name": "b", "sample": sample, "min_interval": 60})
-        made.sampler["sample"]()
+        copy_of(made)["sample"]()
         require(not held, "R-06", f"another thread that registers had to wait for {held}")
 
     def test_a_sampler_may_unregister_itself_while_it_is_read(self) -> None:
@@ -159,6 +156,6 @@ class LifeSuite(RegistrySuite):
 
         made.append(self.register(registry, {"name": "s", "sample": sample}))
         for each in registry:
-            each.sampler["sample"]()
-        names = [each.sampler["name"] for each in registry]
-        require(names == ["next"], "R-06", f"a sampler that replaced itself leaves {names}")
+            copy_of(each)["sample"]()
+        found = names(registry)
+        require(found == ["next"], "R-06", f"a sampler that replaced itself leaves {found}")

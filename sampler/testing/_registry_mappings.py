@@ -6,7 +6,7 @@ import threading
 from typing import Any
 
 from sampler.testing._audit import audited
-from sampler.testing._registry_suite import RegistrySuite, quiet, refusal, require
+from sampler.testing._registry_suite import RegistrySuite, copy_of, quiet, refusal, require
 
 _LONG = "a" * 151
 
@@ -103,14 +103,15 @@ class MappingsSuite(RegistrySuite):
 
     def test_the_mapping_is_read_when_it_is_registered(self) -> None:
         """With the mappings in it: later changes are not seen."""
-        description: dict[str, Any] = {"kind": "counter", "labels": ["x"]}
+        names = ["x"]
+        description: dict[str, Any] = {"kind": "counter", "labels": names}
         labels, metrics = {"db": "one"}, {"a": description}
         given = {"name": "s", "sample": quiet, "labels": labels, "metrics": metrics, "start": 1.0}
-        read = self.register(self.registry(), given).sampler
+        read = copy_of(self.register(self.registry(), given))
         labels["db"] = labels["more"] = "two"
         metrics["b"] = {}
         description["kind"] = "gauge"
-        description["labels"].append("y")
+        names.append("y")
         given.update(start=2.0, name="other")
         require(read["name"] == "s" and read["start"] == 1.0, "R-01", f"a change is seen: {read}")
         require(dict(read["labels"]) == {"db": "one"}, "R-01", f"a change is seen: {read}")

@@ -46,11 +46,25 @@ class RegistrySuite:
             this registry does not discover: the checks of R-08 to R-10 are skipped then.
         """
         del registry, names
+        return None
 
 
 def require(holds: object, clause: str, message: str) -> None:
     """Fail the clause unless ``holds``."""
     _require(holds, clause, message, REMEDIES)
+
+
+def copy_of(registration: Any) -> Any:
+    """Return the mapping that a registration shows."""
+    shown = getattr(registration, "sampler", None)
+    says = f"a registration, {registration!r:.200}, has no mapping 'sampler'"
+    require(hasattr(shown, "keys"), "R-12", says)
+    return shown
+
+
+def names(registry: Any) -> list[str]:
+    """Return the names of the samplers that iterating a registry yields."""
+    return [copy_of(each)["name"] for each in registry]
 
 
 def quiet() -> Any:

@@ -21,14 +21,14 @@ REMEDIES: Mapping[str, str] = {
     "R-03": "return the registration that an equal mapping already has",
     "R-04": "check the mapping when it is registered, and raise an error that lists its faults",
     "R-05": "compare it with what is registered, and raise an error that names both",
-    "R-06": "keep registrations in a tuple that is replaced, under a lock that is held for the "
-    "replacing only",
+    "R-06": "keep registrations in a tuple that is replaced, under a lock that is held only for "
+    "replacing it",
     "R-07": "look up what is registered at the beginning of each round, and call nothing else",
     "R-08": "read the entry points of the group 'sampler.samplers', and register what they "
     "resolve to",
     "R-09": "import an entry point only when what it waits for is in sys.modules, imported to its "
     "end, or when it is named",
-    "R-10": "catch what importing and registering raise, and return it with the entry point's name",
+    "R-10": "catch what importing and registering raise, and return it with the name announced",
     "R-12": "make iterating yield registrations: objects with 'sampler', the copy, and 'time', "
     "time.time() when it was registered",
     "R-13": "put a function in the place of 'sample' in the copy, which keeps its last result for "
@@ -37,8 +37,8 @@ REMEDIES: Mapping[str, str] = {
     "'time' is least; begin with baselines when another takes its place",
     "C-01": "pull each sampler once before the constructor, or whatever begins it, returns",
     "C-02": "call 'factory' until it has returned an instance, each time with a new mapping that "
-    "has the keys 'api', 'consumer', 'interval', 'deadline' and 'settings'; keep what it returned, "
-    "also if that was late",
+    "has 'api', 'consumer', 'interval', 'deadline' and 'settings'; keep what it returned, also if "
+    "that was late",
     "C-04": "call close() once, when the sampler is unregistered or the consumer ends, unless a "
     "call of that instance has not ended; do not use the instance afterwards",
     "C-09": "call it again after a pause that grows with each failure of this consumer; name it "

@@ -8,14 +8,7 @@ import threading
 import pytest
 
 from sampler.testing import ConsumerContract
-from tests.kits.consumers import (
-    DRAFT_LEAVES_OUT,
-    Drafted,
-    Earliest,
-    Ours,
-    drafted,
-    left_out,
-)
+from tests.kits.consumers import DRAFT_LEAVES_OUT, Drafted, Earliest, Ours, drafted, left_out
 from tests.kits.suite import broken
 
 

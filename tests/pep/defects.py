@@ -1,4 +1,4 @@
-# ruff: noqa: ISC004 - texts of several lines
+# ruff: noqa: E501, ISC004, Q003 - texts of other files
 """Forty defects of consumers, each a small patch of code that was written from the draft.
 
 A defect names the clause that it breaks, the host that is spoiled (``one`` and ``two`` of

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sampler.testing import ConsumerContract
+from sampler.testing import ConsumerContract, RegistryContract
 from tests.kits.consumers import DRAFT_LEAVES_OUT, Drafted, Earliest
 from tests.kits.suite import broken
 from tests.pep.clauses import DRAFT
@@ -112,6 +112,22 @@ def suite(host: str, patches: Sequence[tuple[str, str]] = ()) -> type[ConsumerCo
     return Suite
 
 
+def registry_suite(patches: Sequence[tuple[str, str]] = ()) -> type[RegistryContract]:
+    """Return the kit for the independent registry."""
+    module = load("one_registry", patches)
+
+    class Suite(RegistryContract):
+        patience = 3.0
+
+        def registry(self) -> Any:
+            return module.Registry()
+
+        def discover(self, registry: Any, *names: str) -> Any:
+            return registry.discover(*names)
+
+    return Suite
+
+
 def consumer_deadline(consumer: Any) -> float:
     """Return the seconds that a host's consumer gives each sampler."""
     found: float = vars(consumer).get("deadline") or consumer.environ["deadline"]
@@ -136,8 +152,8 @@ def main(defects: Iterable[Defect]) -> None:
     warnings.simplefilter("ignore", DeprecationWarning)  # fork beside threads, from 3.12
     for host in HOSTS:
         began = time.monotonic()
-        found = broken(suite(host))
-        print(f"{'  ':8}{host:7}unspoiled: {list(map(str, found.values())) or 'passes'} ({time.monotonic() - began:.1f} s)")
+        said = "; ".join(map(str, broken(suite(host)).values())) or "passes"
+        print(f"{'':8}{host:7}unspoiled: {said} ({time.monotonic() - began:.1f} s)")
     caught = 0
     for defect in defects:
         began = time.monotonic()

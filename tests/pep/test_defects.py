@@ -7,8 +7,9 @@ from collections import Counter
 import pytest
 
 from tests.kits.suite import broken
+from tests.pep import registry_defects
 from tests.pep.defects import DEFECTS, NOT_FOUND, SECOND
-from tests.pep.hosts import HOSTS, suite
+from tests.pep.hosts import HOSTS, registry_suite, suite
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # fork beside threads
 
@@ -35,3 +36,16 @@ def test_a_defect_is_reported_under_its_clause(defect):
     """With what was seen."""
     found = broken(suite(defect.host, defect.patches), defect.clause)
     assert (defect.clause in found) is (defect.what not in NOT_FOUND), found
+
+
+def test_the_defects_of_registries_are_of_all_clauses_that_can_be_asked():
+    """Not of R-11, which needs two interpreters, nor of R-14, which binds consumers."""
+    clauses = {defect.clause for defect in registry_defects.DEFECTS}
+    assert clauses == {f"R-{n:02}" for n in (*range(1, 11), 12, 13)}
+
+
+@pytest.mark.parametrize("defect", registry_defects.DEFECTS, ids=str)
+def test_a_defect_of_a_registry_is_reported_under_its_clause(defect):
+    """With what was seen."""
+    found = broken(registry_suite(defect.patches), defect.clause)
+    assert defect.clause in found, found
