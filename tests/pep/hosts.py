@@ -15,10 +15,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from sampler.testing import ConsumerContract, RegistryContract
-from tests.kits.consumers import DRAFT_LEAVES_OUT, Drafted, Earliest
+from tests.kits.consumers import DRAFT_LEAVES_OUT, Drafted, Earliest, without
 from tests.kits.suite import broken
 from tests.pep.clauses import DRAFT
 from tests.pep.defects import DEFECTS, SECOND
@@ -67,9 +65,9 @@ def load(host: str, patches: Sequence[tuple[str, str]] = ()) -> ModuleType:
 def suite(host: str, patches: Sequence[tuple[str, str]] = ()) -> type[ConsumerContract]:
     """Return the kit for a host."""
     module = load(host, patches)
-
+    seconds = _patience(patches)
     if host == "draft":
-        return _drafted(module)
+        return _drafted(module, seconds)
 
     class Kept(module.Consumer):  # type: ignore[misc, name-defined]
         """Keeps what its last pull brought."""
@@ -86,7 +84,7 @@ def suite(host: str, patches: Sequence[tuple[str, str]] = ()) -> type[ConsumerCo
         asynchronous = host == "two"
         forks = True
         limit = getattr(module, "LIMIT", None)
-        patience = 3.0
+        patience = seconds
 
         def consumer(self, samplers: Any, deadline: float) -> Any:
             return Kept(samplers, deadline)
@@ -95,7 +93,7 @@ def suite(host: str, patches: Sequence[tuple[str, str]] = ()) -> type[ConsumerCo
             return consumer.began_with
 
         def beside(self, consumer: Any) -> Any:
-            return Kept(consumer.samplers, consumer_deadline(consumer))
+            return Kept(consumer.samplers, _deadline(consumer))
 
         def refused(self, consumer: Any) -> Any:
             return dict(consumer.refused)
@@ -117,7 +115,7 @@ def registry_suite(patches: Sequence[tuple[str, str]] = ()) -> type[RegistryCont
     module = load("one_registry", patches)
 
     class Suite(RegistryContract):
-        patience = 3.0
+        patience = _patience(patches)
 
         def registry(self) -> Any:
             return module.Registry()
@@ -128,22 +126,26 @@ def registry_suite(patches: Sequence[tuple[str, str]] = ()) -> type[RegistryCont
     return Suite
 
 
-def consumer_deadline(consumer: Any) -> float:
+def _patience(patches: Sequence[tuple[str, str]]) -> float:
+    """Return how long to wait for what may never come: not long where something is spoiled."""
+    return 3.0 if patches else RegistryContract.patience
+
+
+def _deadline(consumer: Any) -> float:
     """Return the seconds that a host's consumer gives each sampler."""
     found: float = vars(consumer).get("deadline") or consumer.environ["deadline"]
     return found
 
 
-def _drafted(module: ModuleType) -> type[ConsumerContract]:
+def _drafted(module: ModuleType, seconds: float) -> type[ConsumerContract]:
     class Suite(ConsumerContract):
         asynchronous = False
-        patience = 3.0
+        patience = seconds
 
         def consumer(self, samplers: Any, deadline: float) -> Any:
             return Drafted(samplers, deadline, module.__dict__)
 
-    for name, reason in DRAFT_LEAVES_OUT.items():
-        setattr(Suite, name, lambda _self, reason=reason: pytest.skip(reason))
+    without(Suite, DRAFT_LEAVES_OUT)
     return Suite
 
 
