@@ -66,7 +66,7 @@ class SharedSuite(ConsumerSuite):
     def test_a_rate_is_divided_by_the_time_between_two_reads(self) -> None:
         """Not by that between the pulls, one of which may have been given an older read."""
         reads: list[float] = []
-        interval = 0.4
+        interval = 0.6
 
         def sample() -> Any:
             reads.append(time.monotonic())
@@ -84,7 +84,7 @@ class SharedSuite(ConsumerSuite):
                 got = (self.rates(lab.consumer) or {}).get(series("s.c"))
         wanted = 1000 * (len(reads) - 1) / (reads[-1] - reads[0])
         says = f"1000 more in {reads[-1] - reads[0]:.2f} s are {got} a second, not {wanted:.0f}"
-        require(got and abs(got - wanted) < 0.2 * wanted, "C-18", says)
+        require(got and abs(got - wanted) < 0.25 * wanted, "C-18", says)
 
     def test_the_time_of_a_shared_read_is_the_one_that_it_tells(self) -> None:
         """What ``sample`` of another vendor's registration returns has ``time``."""

@@ -132,8 +132,8 @@ class ValuesSuite(ConsumerSuite):
     def test_a_bad_description_costs_its_sample(self) -> None:
         """And is none: the next sample describes the metric."""
         bad: list[Any] = [
-            "text", 3, {"kind": 3}, {"unit": 3}, {"scope": "planet"}, {"merge": "last"},
-            {"kind": "counter", "merge": "sum"}, {"labels": "text"}, {"labels": ["Bad"]},
+            "text", 3, {"kind": 3}, {"scope": "planet"}, {"merge": "last"},
+            {"kind": "counter", "merge": "sum"}, {"labels": 3}, {"labels": ["Bad"]},
         ]  # fmt: skip
         rows: list[Any] = [(f"a{n}", 1, None, item) for n, item in enumerate(bad)]
         with Lab(self, sampler_of([*rows, ("b", 2)])) as lab:

@@ -37,5 +37,6 @@ class ConsumerContract(
     That is enough for most clauses. C-10, C-14, C-18, C-19, R-12, R-14 and a part of C-02, C-09,
     C-12 and C-16 need something that not every consumer has. It is shown by ``limit`` and
     ``forks`` and by overriding ``first``, ``beside``, ``refused``, ``rates``, ``configured`` and
-    ``registries``; without them these checks are skipped, and say so.
+    ``registries``; without them these checks are skipped, and say so. What a consumer leaves out
+    on purpose is left out by overriding the test of that name.
     """

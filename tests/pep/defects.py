@@ -82,8 +82,9 @@ DEFECTS = [
     ),
     _defect(
         "C-05", "two", "takes a start that is no number for an unknown one",
-        ("return number(start() if callable(start) else start)",
-         "start = start() if callable(start) else start\n"
+        ('return number(start() if callable(start := self.read.get("start")) else start)',
+         "start = self.read.get('start')\n"
+         "        start = start() if callable(start) else start\n"
          "        return start if isinstance(start, (int, float)) else None"),
     ),
     _defect(
@@ -332,6 +333,11 @@ SECOND = [
     _defect(
         "C-10", "one", "takes its own time for that of a shared read",
         ('read.taken = getattr(samples, "time", read.taken)', "pass"),
+    ),
+    _defect(
+        "C-16", "one", "counts whole what it finds when it begins",
+        ("first = value if known or born[key]",
+         "first = value if known or born[key] or not consumer.pulled"),
     ),
     _defect(
         "C-16", "one", "takes a registration that it sees late for a new one",

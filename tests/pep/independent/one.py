@@ -63,11 +63,9 @@ def name(value):
 def described(description):
     """(kind, merge) of a description, checked (S-26 to S-30)."""
     read = {} if description is None else check(description, isinstance(description, Mapping))
-    kind, unit, help, labels, scope, merge = map(
-        read.get, ("kind", "unit", "help", "labels", "scope", "merge"))
-    for each in (kind, unit, help):
-        check(each, each is None or isinstance(each, str))
-    check(labels, labels is None or all(map(name, check(labels, not isinstance(labels, str)))))
+    kind, labels, scope, merge = map(read.get, ("kind", "labels", "scope", "merge"))
+    check(kind, kind is None or isinstance(kind, str))
+    check(labels, labels is None or all(map(name, labels)))
     check(scope, scope is None or scope in SCOPES)
     kind = kind if kind in ("counter", "histogram") else "gauge"            # C-11
     return kind, check(merge, merge is None or merge in MERGES and kind == "gauge")
