@@ -72,6 +72,7 @@ class Environ(TypedDict):
     consumer: str
     interval: float | None
     deadline: float
+    settings: Mapping[str, Any]
 
 
 class Instance(Protocol):

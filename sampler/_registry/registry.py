@@ -121,12 +121,13 @@ class Registration:
 
     def __init__(self, registry: Registry, sampler: Mapping[str, Any]) -> None:
         self._registry = registry
-        self._state = SamplerState(sampler, registry.clock, reserved=registry.reserved)
+        clock = registry._clock  # noqa: SLF001 - one module
+        self._state = SamplerState(sampler, clock, reserved=registry.reserved)
         self.sampler: Mapping[str, Any] = self._state.shown()
         self.name: str = self._state.declaration.name
         self.origin: str = ""
         self.pid: int = _watched_process()
-        self.time: float = registry.clock.time()
+        self.time: float = clock.time()
 
     def declare(self, metric: str, description: Mapping[str, Any]) -> None:
         """Describe a metric that was made after the registration, as instruments are.
@@ -174,7 +175,7 @@ class Registry:
 
     def __init__(self, *, reserved: bool = False, clock: Clock = time) -> None:
         self.reserved = reserved
-        self.clock = clock
+        self._clock = clock
         # Replaced, never changed: readers need no lock.
         self._registrations: tuple[Registration, ...] = ()
 
@@ -222,20 +223,22 @@ class Registry:
     def discover(self, names: Iterable[str] = (), *, deadline: float = 5.0) -> tuple[Failure, ...]:
         """Publish samplers that installed distributions announce as ``sampler.samplers``.
 
-        Loads entry points whose top-level package the program has already imported, and those in
-        ``names``: entry-point names, or references ``"package.module:OBJECT"``. Built-in samplers
-        load only when named.
+        Loads entry points whose package the program has already imported, and those in ``names``:
+        entry-point names, or references ``"package.module:OBJECT"``. An entry point waits for the
+        package that its module lies in; one of the group ``sampler.samplers.PACKAGE`` for
+        ``PACKAGE``. Built-in samplers load only when named.
 
         Args:
             names: what to load although nothing has imported it.
             deadline: seconds that one import may take.
 
         Returns:
-            One failure for each sampler that could not be published; none of them is raised.
+            One failure for each sampler that could not be published, or that is left out because
+            its name is announced twice; none of them is raised.
         """
-        from sampler._registry.discovery import discover
+        from sampler._registry.discovery import Discovery
 
-        return discover(self, tuple(names), deadline)
+        return Discovery(self).look(tuple(names), deadline)
 
     def _declare(
         self, registration: Registration, metric: str, description: Mapping[str, Any]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sampler._contract.declaration import Declaration, short
 from sampler._contract.names import RESERVED
-from sampler._registry.discovery import GROUP as SAMPLERS
+from sampler._registry.announcements import SAMPLERS
 from sampler._runtime.printable import did_you_mean
 from sampler.agent.config.plugins import UnusablePlugin, installed_plugins
 from sampler.agent.delivery.rules import REMEDIES, RULES
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from sampler.agent.config.plugins import Plugin
     from sampler.cli.keys import Section
 
-_CLAUSE = re.compile(r"[SRC]-\d+", re.IGNORECASE)
+_CLAUSE = re.compile(r"[SRCM]-\d+", re.IGNORECASE)
 _INSTALLED = Path(__file__).parents[1] / "pep-9999.rst"
 _DRAFT = _INSTALLED if _INSTALLED.exists() else Path(__file__).parents[2] / "pep/pep-9999.rst"
 _TABLE, _ADAPTERS = "adapters.", "adapters"

@@ -9,15 +9,31 @@ import socket
 import struct
 import sys
 import termios
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 
 import pytest
 
+from sampler.adapterkit import http_server
 from sampler.adapterkit._http import client_connection
 from sampler.adapterkit.http_server import Answer
 from tests.adapterkit.pages import HALF, WHOLE, Held, Pages, ask, at, reset, rest, serves, serving
 from tests.support.waiting import wait_for, within
+
+
+@pytest.mark.parametrize("what", ["Wakeup", "Service.start"])
+def test_a_server_that_cannot_be_made_says_why_and_leaves_nothing_open(what, monkeypatch):
+    """No descriptor is left, or no thread can start: its listener is closed."""
+
+    def refuse(*_):
+        raise OSError(24, "too many open files")
+
+    monkeypatch.setattr(f"sampler.adapterkit.http_server.{what}", refuse)
+    listener = http_server.listening_socket(socket.AF_INET, ("127.0.0.1", 0))
+    with pytest.raises(OSError, match="too many open files"):
+        http_server.Server(listener, Pages().make)
+    assert listener.fileno() < 0
 
 
 @pytest.mark.scenario(42)
@@ -274,3 +290,44 @@ def test_another_version_of_http_is_told_so():
     """Only 1.0 and 1.1 are spoken."""
     with serving(Pages()) as server:
         assert ask(server, b"GET /page HTTP/2.0\r\nHost: localhost\r\n\r\n")[9:12] == b"505"
+
+
+def test_a_request_that_is_on_its_way_is_answered_though_the_server_closes(monkeypatch):
+    """A client that was let in has a moment for its request."""
+    monkeypatch.setattr(http_server, "GRACE", 40.0)
+    with serving(Pages()) as server, at(server) as client, ThreadPoolExecutor() as threads:
+        wait_for(lambda: server._clients, what="the client to be let in")
+        closed = threads.submit(server.close, 40.0)
+        wait_for(lambda: server._listener.fileno() < 0, what="the server to accept no more")
+        client.sendall(WHOLE)
+        assert rest(client).endswith(b"page\n")
+        client.close()
+        closed.result(60)
+
+
+def test_closing_waits_for_the_threads_a_moment_longer_than_for_the_clients(monkeypatch):
+    """So that they can close what is open; and not for ever."""
+    patience = []
+    join = http_server.Service.join
+    with serving(Pages()) as server:
+        monkeypatch.setattr(
+            http_server.Service, "join", lambda *of: patience.append(of[1]) or join(of[0], 20.0)
+        )
+        server.close(0.0)
+    assert len(patience) >= 2
+    assert all(0.0 < each <= http_server.GRACE for each in patience[:2])
+
+
+def test_an_answer_whose_client_has_gone_was_not_taken():
+    """It left while its page was being made."""
+    pages, taken = Held(), []
+    pages.page = partial(Answer, 200, b"page\n", settle=taken.append)
+    with serving(pages) as server:
+        client = at(server)
+        client.sendall(WHOLE)
+        wait_for(lambda: server._answers.clients(), what="the request to be read")
+        reset(client)
+        wait_for(lambda: not server._clients, what="the client to be gone")
+        pages.may.set()
+        wait_for(lambda: taken, what="the answer to be settled")
+    assert taken == [False]
