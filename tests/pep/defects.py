@@ -211,17 +211,17 @@ DEFECTS = [
     ),
     _defect(
         "C-16", "draft", "counts whole what was registered later with an older start",
-        ("source.late if start is None else start >= self.began",
-         "source.late or start is not None and start >= self.began"),
+        ("whole = late and start is None", "whole = late"),
     ),
     _defect(
         "C-16", "draft", "takes a later series for a baseline if its start is older",
-        ("whole = source.values is not None or (",
-         "whole = (source.values is not None and start is None) or ("),
+        ("last, whole = None, key not in source.others",
+         "last, whole = None, (\n"
+         "                    key not in source.others and (start or self.began) >= self.began)"),
     ),
     _defect(
         "C-16", "draft", "counts whole whatever has a start",
-        ("else start >= self.began", "else True"),
+        ("elif not whole and (start or 0) < self.began:", "elif not whole and start is None:"),
     ),
     _defect(
         "C-17", "two", "forgets a series without a value when all restart",
