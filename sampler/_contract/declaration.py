@@ -332,12 +332,12 @@ def private_copy(sampler: Any) -> Any:
 
 
 def private_description(description: Any) -> Any:
-    """Copy a description, and the names of labels in it, which may come from an iterator."""
+    """Copy a description, and the names of labels in it: from a list, a set or an iterator."""
     if not _is_mapping(description):
         return description
     copy = dict(description.items())
     names: Any = copy.get("labels")
-    if hasattr(names, "__next__"):
+    if isinstance(names, (list, set)) or hasattr(names, "__next__"):
         copy["labels"] = tuple(names)
     return copy
 

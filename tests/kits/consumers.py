@@ -2,58 +2,94 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from sybil.document import Document
 from sybil.parsers.rest import PythonCodeBlockParser
 
-from sampler import Collector, HistogramValue, Registry
-from sampler._contract.values import subtract
-from sampler.agent.delivery.baselines import Baselines
+from sampler import Collector, HistogramValue, Increments, Registry
+from sampler.testing import Broken, ConsumerContract
 from tests.pep.clauses import DRAFT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from sampler import Series
+    from sampler import Series, Snapshot
 
 
 class Ours:
-    """A Collector, with the differences that adapters take."""
+    """A Collector, with its increments."""
 
-    def __init__(self, samplers: list[Mapping[str, Any]], deadline: float) -> None:
-        self._wanted = samplers
-        self._registrations: dict[int, Any] = {}
-        self._registry = Registry()
-        self._accounted = Baselines()
+    def __init__(
+        self,
+        samplers: list[Mapping[str, Any]],
+        deadline: float,
+        registry: Any = None,
+        **options: Any,
+    ) -> None:
+        self.samplers = samplers
+        self.registry = Registry() if registry is None else registry
+        self.rates: dict[Any, float] = {}
+        self._known: dict[int, Any] = {}
+        self._times: dict[str, float] = {}
+        self._increments = Increments()
+        self._follows = registry is None
         self._follow()
-        self._collector = Collector(self._registry, name="ours", deadline=deadline)
-        self.pull()
+        self.collector = Collector(self.registry, name="ours", deadline=deadline, **options)
+        self.first = self.pull()
 
     def _follow(self) -> None:
-        wanted = {id(each): each for each in self._wanted}
-        for gone in self._registrations.keys() - wanted.keys():
-            self._registrations.pop(gone).unregister()
-        for new in wanted.keys() - self._registrations.keys():
-            self._registrations[new] = self._registry.register(wanted[new])
+        if self._follows:
+            follow(
+                self.samplers, self._known, self.registry.register, lambda each: each.unregister()
+            )
 
     def pull(self) -> tuple[dict[Any, Any], dict[Any, Any], set[str]]:
         self._follow()
-        snapshot = self._collector.collect()
-        self._accounted.offer(snapshot)
-        since = self._accounted.since()
+        snapshot = self.collector.collect()
         values, increments = {}, {}
-        for series, value in snapshot:
+        for series, grown, value in self._increments.take(snapshot):
             values[key(series)] = as_tuple(value)
-            if series.cumulative:
-                known = since.get(series)
-                grown = value if known is None else subtract(value, known)
+            if grown is not None:
                 increments[key(series)] = as_tuple(grown)
-        self._accounted.handed_over(snapshot)
+        self._rate(snapshot, increments)
         return values, increments, {failure.sampler for failure in snapshot.failures}
 
+    def _rate(self, snapshot: Snapshot, increments: dict[Any, Any]) -> None:
+        self.rates = {}
+        for block in snapshot.blocks:
+            seconds = block.time - self._times.get(block.sampler, block.time)
+            self._times[block.sampler] = block.time
+            for each in map(key, block.series) if seconds else ():
+                if isinstance(grown := increments.get(each), int | float):
+                    self.rates[each] = grown / seconds
+
+    def refused(self) -> dict[tuple[str, str], int]:
+        return {
+            (each.sampler, reason): samples
+            for each in self.collector.statistics()
+            for reason, samples in each.refused.items()
+        }
+
     def close(self) -> None:
-        self._collector.close()
+        self.collector.close()
+
+
+def follow(
+    wanted: list[Mapping[str, Any]],
+    known: dict[int, Any],
+    register: Callable[[Any], Any],
+    unregister: Callable[[Any], Any],
+) -> None:
+    """Register what was added to a list of mappings, and unregister what was removed."""
+    live = {id(each): each for each in wanted}
+    for gone in known.keys() - live.keys():
+        unregister(known.pop(gone))
+    for new in live.keys() - known.keys():
+        known[new] = register(live[new])
 
 
 def key(series: Series) -> tuple[str, tuple[tuple[str, str], ...]]:
@@ -72,6 +108,53 @@ def drafted() -> dict[str, Any]:
     return document.namespace
 
 
+class Earliest:
+    """Several registries as one: of equal names and labels, the earliest registration (R-14).
+
+    One that was passed over and takes its place later is as old as time, and so a baseline.
+    """
+
+    def __init__(self, registries: Iterable[Iterable[Any]]) -> None:
+        self._registries = registries
+        self._passed: dict[Any, Any] = {}
+
+    def __iter__(self) -> Iterator[Any]:
+        chosen: dict[Any, Any] = {}
+        for registration in (each for registry in self._registries for each in registry):
+            labels = registration.sampler.get("labels") or {}
+            key = registration.sampler["name"], frozenset(labels.items())
+            first, *later = sorted([registration, *chosen.get(key, ())], key=lambda r: r.time)
+            chosen[key] = [first]
+            for passed in later:
+                self._passed[passed] = SimpleNamespace(sampler=passed.sampler, time=0.0)
+        return iter([self._passed.get(each, each) for (each,) in chosen.values()])
+
+
+DRAFT_LEAVES_OUT = {
+    "test_names_and_label_values_have_a_length_at_most": "it says that it leaves out S-04",
+    "test_a_bad_description_costs_its_sample": "it says that it leaves out S-26 to S-30",
+}
+"""The checks that the draft's code does not pass, by name, and why."""
+
+
+def without(suite: type[ConsumerContract], names: Iterable[str]) -> None:
+    """Let a suite skip tests, for an implementation that is known to fail them."""
+    for name in names:
+        setattr(suite, name, lambda _self: pytest.skip("this implementation leaves it out"))
+
+
+def left_out(test_of_suite: Callable[[Any], None], reason: str) -> Callable[[Any], None]:
+    """Return a test that is skipped while an implementation fails it, and fails when it passes."""
+
+    def test(self: Any) -> None:
+        with suppress(Broken):
+            test_of_suite(self)
+            pytest.fail(f"{test_of_suite.__name__} passes: take it off the list", pytrace=False)
+        pytest.skip(reason)
+
+    return test
+
+
 class Drafted:
     """The draft's consumer, or what a test made of it."""
 
@@ -85,11 +168,7 @@ class Drafted:
         self._consumer = code["Consumer"](self._registry, deadline=deadline)
 
     def _follow(self) -> None:
-        wanted = {id(each): each for each in self._wanted}
-        for gone in self._known.keys() - wanted.keys():
-            self._registry.unregister(self._known.pop(gone))
-        for new in wanted.keys() - self._known.keys():
-            self._known[new] = self._registry.register(wanted[new])
+        follow(self._wanted, self._known, self._registry.register, self._registry.unregister)
 
     def pull(self) -> Any:
         self._follow()

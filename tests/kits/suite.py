@@ -9,8 +9,8 @@ import pytest
 from sampler.testing._require import Broken
 
 
-def broken(suite: Any) -> dict[str, Broken]:
-    """Run every test of a suite; return the failures by clause."""
+def broken(suite: Any, until: str = "none") -> dict[str, Broken]:
+    """Run the tests of a suite, until one finds a breach of a clause; return it by clause."""
     found: dict[str, Broken] = {}
     for name in dir(suite):
         if name.startswith("test_"):
@@ -20,6 +20,8 @@ def broken(suite: Any) -> dict[str, Broken]:
                 found.setdefault(failure.clause, failure)
             except pytest.skip.Exception:
                 continue
+        if until in found:
+            break
     for clause, failure in found.items():
         assert str(failure).startswith(f"{clause}: ")
         assert str(failure).endswith(f"; {failure.remedy}")

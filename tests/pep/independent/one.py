@@ -1,7 +1,10 @@
 """A consumer of samplers, written from the clauses of the draft (ids in comments).
 
 Each sampler has a lane, a thread that runs its calls one after another: so an instance
-is never called twice at once, and its close() comes after its last call."""
+is never called twice at once, and its close() comes after its last call.
+
+Others brought it up to the second draft: descriptions in samples, combined gauges,
+start asked twice, owners of series, settings, registrations; rates were added."""
 import math, operator, os, queue, re, threading, time, types, weakref
 from collections import Counter
 from collections.abc import Mapping
@@ -49,8 +52,23 @@ def rises(count, buckets):
 CHECKS = {"gauge": number, "counter": lambda n: number(n, 0), "histogram": histogram}
 
 
+MERGES = {"sum": lambda a, b: a + b, "max": max, "min": min}
+SCOPES = "interpreter", "process", "server", "host"
+
+
 def name(value):
     return check(value, NAME.fullmatch(value))
+
+
+def described(description):
+    """(kind, merge) of a description, checked (S-26 to S-30)."""
+    read = {} if description is None else check(description, isinstance(description, Mapping))
+    kind, labels, scope, merge = map(read.get, ("kind", "labels", "scope", "merge"))
+    check(kind, kind is None or isinstance(kind, str))
+    check(labels, labels is None or all(map(name, labels)))
+    check(scope, scope is None or scope in SCOPES)
+    kind = kind if kind in ("counter", "histogram") else "gauge"            # C-11
+    return kind, check(merge, merge is None or merge in MERGES and kind == "gauge")
 
 
 def text(value):
@@ -87,14 +105,21 @@ class Read:
 
     def __init__(self, source, start):
         self.source, self.values, self.refused, self.cut = source, {}, Counter(), False
+        self.known = {}                                         # described here: S-08
         self.start = number(start() if callable(start) else start)
+        self.taken = time.monotonic()
+
+    def end(self, start):
+        """Ask for the start again: two of them make no read (S-10)."""
+        again = number(start() if callable(start) else start)
+        check("S-10", None in (again, self.start) or again == self.start)
 
     def take(self, item):
         """Copy a sample; a bad one costs itself only (C-12)."""
         reason = "shape"
         try:
             check(item, isinstance(item, tuple))
-            metric, value, labels = (*item, None)[:3]       # C-11
+            metric, value, labels, told = (*item, None, None)[:4]   # C-11
             reason = "name"
             full = f"{self.source.name}.{name(metric)}"
             check(full, len(full) <= 150)
@@ -103,10 +128,17 @@ class Read:
             for label, v in labels.items():
                 pairs[check(name(label), label not in self.source.labels)] = text(v)
             key = full, tuple(sorted(pair for pair in pairs.items() if pair[1]))
+            reason, seen = "description", key in self.values
+            old = self.values.setdefault(key, None)         # not ended: C-15
+            kind, merge = (self.source.known.get(full) or self.known.get(full)
+                           or described(told))
             reason = "twice"
-            check(key, key not in self.values)              # the first stands
-            reason, self.values[key] = "value", None        # not ended: C-15
-            self.values[key] = CHECKS[self.source.kind(full)](value)
+            check(key, merge or not seen)                   # the first stands: S-25
+            reason, plain = "value", CHECKS[kind](value)
+            if None not in (old, plain):
+                plain = number(MERGES[merge](old, plain))
+            self.values[key] = old if plain is None else plain
+            self.known.setdefault(full, (kind, merge))
         except Exception:
             self.refused[reason] += 1
 
@@ -125,8 +157,10 @@ class Source:
 
     def __init__(self, mapping, environ, late):
         self.mapping, self.environ, self.late = mapping, environ, late
-        self.instance = self.last = self.seen = None
-        self.base, self.job = {}, Future()  # base, last, seen: of the last good read
+        self.instance = self.last = None
+        self.base, self.born, self.job = {}, {}, Future()   # born: whole, if its first
+        self.registered = hasattr(mapping, "sampler")
+        self.mapping = mapping = mapping.sampler if self.registered else mapping
         self.job.set_result(None)
         self.failures = self.pause = self.ends = 0
         try:
@@ -145,12 +179,12 @@ class Source:
         check("C-07: no asynchronous samplers", "loop" not in read)
         self.labels = {name(label): text(value) for label, value
                        in dict(read.get("labels") or {}).items()}
-        self.kinds = {f"{self.name}.{metric}": dict(described).get("kind")
-                      for metric, described in dict(read.get("metrics") or {}).items()}
+        self.known = {f"{self.name}.{metric}": described(dict(told))
+                      for metric, told in dict(read.get("metrics") or {}).items()}
+        self.settings = self.environ["settings"].get(self.name, {})
 
     def kind(self, full):
-        kind = self.kinds.get(full)
-        return kind if kind in ("counter", "histogram") else "gauge"        # C-11
+        return self.known[full][0]
 
     def work(self):
         for job, call in iter(self.lane.get, None):
@@ -176,15 +210,17 @@ class Source:
         """Begin a pull; None if it cannot be called now (C-03, C-09)."""
         self.pause -= 1
         if self.lane and self.pause <= 0 and self.job.done():
-            return self.submit(self.shared if self.interval else self.read)
+            bare = self.interval and not self.registered    # else the registry's: R-13
+            return self.submit(self.shared if bare else self.read)
         return None
 
     def read(self):
         if self.factory and self.instance is None:                          # C-02
-            made = self.factory(dict(self.environ))
+            made = self.factory(dict(self.environ, settings=dict(self.settings)))
             self.instance = check(made, callable(made))
         read = Read(self, self.start)
         samples = self.instance() if self.factory else self.sample()
+        read.taken = getattr(samples, "time", read.taken)                   # C-10
         try:
             for count, item in enumerate(samples):
                 check("late", self.interval or self.remaining())
@@ -195,6 +231,7 @@ class Source:
         finally:
             if isinstance(samples, (types.GeneratorType, types.CoroutineType)):
                 samples.close()
+        read.end(self.start)
         return read
 
     def shared(self):
@@ -206,8 +243,9 @@ class Source:
             if own:
                 kept = self.kept[id(self.mapping)] = made
         if own:
+            began = time.monotonic()
             run(made.read, self.read)
-            made.until = time.monotonic() + self.interval
+            made.until = began if made.read.exception() else began + self.interval
         return kept.read.result(self.remaining())
 
     def end(self):
@@ -219,42 +257,44 @@ class Source:
 
     def settle(self, read, consumer, values, increments):
         """Add a good read to values and increments, and move the baselines."""
-        base, self.failures = {}, 0
+        base, born = (dict(self.base), dict(self.born)) if read.cut else ({}, {})   # C-14
+        others = [each for each in consumer.sources.values() if each is not self]
+        taken, self.failures, self.known = read.taken, 0, {**read.known, **self.known}
+        starts = read.start, self.last.start if self.last else None
+        restart = None not in starts and len(set(starts)) == 2              # C-17
+        whole = (not self.last.cut if self.last                             # C-16
+                 else self.late and read.start is None)
         for reason, times in read.refused.items() if read is not self.last else ():
             consumer.refused[self.name, reason] += times
         for key, value in read.values.items():
-            old = self.base.get(key)
-            if value is not None and key in values:         # by another sampler
+            if any(key in each.born for each in others):    # by another sampler
                 consumer.refused[self.name, "twice"] += 1
-            elif value is not None:
+                continue
+            old = None if restart else self.base.get(key)
+            born[key] = restart or self.born.get(key, whole)
+            if value is not None:
                 values[key] = value
                 if self.kind(key[0]) != "gauge":
-                    increments[key] = self.increment(key, value, read.start, consumer.began)
-                    old = value, read.start
+                    known = read.start is not None and read.start >= consumer.began
+                    first = value if known or born[key] else growth(value, value)
+                    increments[key] = growth(value, old[0]) if old else first
+                    if old and not isinstance(value, tuple) and taken > old[1]:
+                        consumer.rates[key] = increments[key] / (taken - old[1])
+                    old = value, taken                            # C-18
             if old is not None:
                 base[key] = old                                             # C-15
-        self.last, self.base = read, base
-        self.seen = None if read.cut else read.values.keys()
-
-    def increment(self, key, value, start, began):
-        old = self.base.get(key)
-        if old is not None:
-            restarted = None not in (start, old[1]) and start != old[1]
-            return value if restarted else growth(value, old[0])            # C-17
-        absent = self.seen is not None and key not in self.seen
-        known = start is not None and start >= began
-        return value if known or absent or self.late else growth(value, value)  # C-16
+        self.last, self.base, self.born = read, base, born
 
 
 class Consumer:
-    """Pulls the samplers of a live list; each of them has deadline seconds."""
+    """Pulls a live list of samplers, or a registry; each has deadline seconds."""
 
     alive = weakref.WeakSet()
 
-    def __init__(self, samplers, deadline):
+    def __init__(self, samplers, deadline, settings=types.MappingProxyType({})):
         self.samplers, self.closed, self.environ = samplers, False, {
             "api": 1, "consumer": "draft_a", "interval": None, "deadline": deadline,
-            "settings": {}}
+            "settings": settings}
         self.begin()
         self.alive.add(self)
         self.pull()
@@ -274,9 +314,13 @@ class Consumer:
         finally:
             self.pulling = False
 
+    def late(self, mapping):
+        """Whether it was registered after the consumer began (R-12)."""
+        return mapping.time > self.began if hasattr(mapping, "time") else self.pulled
+
     def round(self):
         live = {id(mapping): mapping for mapping in list(self.samplers)}
-        made = {key: Source(mapping, self.environ, late=self.pulled)
+        made = {key: Source(mapping, self.environ, self.late(mapping))
                 for key, mapping in live.items() if key not in self.sources}
         with self.lock:
             check("closed", not self.closed)
@@ -285,7 +329,7 @@ class Consumer:
             sources = [self.sources[key] for key in live if key in self.sources]
         ended = [(source, source.end()) for source in gone if source.lane]  # R-07
         asked = [(source, source.ask()) for source in sources]
-        values, increments, failed = {}, {}, set()
+        values, increments, failed, self.rates = {}, {}, set(), {}
         for source, job in asked:
             read = job and source.result(job)
             if read:
@@ -295,7 +339,6 @@ class Consumer:
             if job and not read:    # each third in a row adds a pull of pause: C-09
                 source.failures += 1
                 source.pause = 1 + min(source.failures // 3, 8)
-            source.late = False     # it was registered at the previous pull: C-16
         [source.result(job) for source, job in ended if job]
         self.pulled = True
         return values, increments, failed

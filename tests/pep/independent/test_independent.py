@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import pytest
 
-from sampler.testing import ConsumerContract, SamplerContract
+from sampler.testing import SamplerContract
+from tests.pep.hosts import registry_suite, suite
 from tests.pep.independent import one, one_samplers, two, two_samplers
 
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # fork beside threads
 
-class TestConsumerOne(ConsumerContract):
+
+class TestConsumerOne(suite("one")):
     """Asynchronous samplers fail."""
 
-    asynchronous = False
 
-    def consumer(self, samplers, deadline):
-        return one.Consumer(samplers, deadline)
-
-
-class TestConsumerTwo(ConsumerContract):
+class TestConsumerTwo(suite("two")):
     """A worker for each sampler; asynchronous samplers on their loop."""
 
-    def consumer(self, samplers, deadline):
-        return two.Consumer(samplers, deadline)
+
+class TestRegistryOne(registry_suite()):
+    """Registrations in a tuple that is replaced."""
 
 
 class TestSharedOne(SamplerContract):

@@ -1,4 +1,6 @@
-"""A consumer of samplers, with one worker thread for each of them."""
+"""A consumer of samplers, with one worker thread for each of them.
+Others brought it up to the second draft: descriptions in samples, combined gauges,
+start asked twice, owners of series, settings, registrations."""
 from __future__ import annotations
 
 import asyncio, inspect, math, os, queue, re, threading, time, weakref
@@ -65,6 +67,21 @@ def texts(labels):
         plain[named(name)] = text
     return plain
 
+SCOPES = "interpreter", "process", "server", "host"
+MERGES = {"sum": lambda a, b: a + b, "max": max, "min": min}
+
+def described(told):
+    """(kind, merge) of a description (S-26 to S-30)."""
+    check(told is None or isinstance(told, Mapping), "S-14")
+    told = {k: v for k, v in (told or {}).items() if v is not None}
+    check(isinstance(told.get("kind", ""), str), "S-26")
+    [named(label) for label in told.get("labels", ())]
+    check(told.get("scope", "host") in SCOPES, "S-28")
+    kind, merge = told.get("kind"), told.get("merge")
+    kind = kind if kind in ("counter", "histogram") else "gauge"    # C-11
+    check(merge is None or merge in MERGES and kind == "gauge", "S-29")
+    return kind, merge
+
 def at(value, bound):
     """Observations up to a bound, None where that is not known (C-20)."""
     count, _, buckets = value
@@ -92,6 +109,7 @@ class Read:
     taken: float = field(default_factory=time.monotonic)
     values: dict = field(default_factory=dict)
     refused: Counter = field(default_factory=Counter)
+    known: dict = field(default_factory=dict)        # described here: S-08
 
     def add(self, item, source):
         in_time(self.end)                            # an endless one: C-06
@@ -102,7 +120,7 @@ class Read:
 
     def take(self, item, source):
         check(isinstance(item, tuple) and len(item) >= 2, "S-14")
-        metric, value, labels = (*item, None)[:3]    # C-11
+        metric, value, labels, told = (*item, None, None)[:4]       # C-11
         full = f"{source.name}.{named(metric)}"
         check(len(full) <= 150, "S-04")
         check(labels is None or isinstance(labels, Mapping), "S-14")
@@ -110,12 +128,17 @@ class Read:
         check(not own.keys() & source.labels.keys(), "S-24")
         pairs = {**source.labels, **own}.items()
         key = full, tuple(sorted((k, v) for k, v in pairs if v))
-        check(key not in self.values, "S-25")
-        kind = source.kinds.get(metric, "gauge")
-        self.values[key] = kind, None                # it has a place: C-15
+        seen, (_, old) = key in self.values, self.values.setdefault(
+            key, ("gauge", None))                    # it has a place: C-15
+        known = source.known.get(metric) or self.known.get(metric)
+        kind, merge = known or described(told)
+        check(merge or not seen, "S-25")
         value = (histogram if kind == "histogram" else number)(value)
         check(kind != "counter" or value is None or value >= 0, "S-20")
-        self.values[key] = kind, value
+        if seen and None not in (old, value):
+            value = number(MERGES[merge](old, value))
+        self.known.setdefault(metric, (kind, merge))
+        self.values[key] = kind, old if value is None else value
 
 class Shared:
     """The one read of a sampler within its min_interval (C-10)."""
@@ -166,22 +189,22 @@ def run_on(loop, function, end):
 class Source:
     """One sampler as one consumer sees it; only its thread calls it."""
     def __init__(self, sampler, environ, late):
-        self.sampler, self.environ, self.late = sampler, environ, late
+        registered, self.late = hasattr(sampler, "sampler"), late
+        self.sampler = sampler = sampler.sampler if registered else sampler
         self.read = read = dict(sampler)             # R-01
         self.name = named(read["name"])
         self.labels = texts(read.get("labels") or {})
         check(("sample" in read) != ("factory" in read), "S-01")
-        kinds = {metric: described.get("kind") for metric, described
-                 in (read.get("metrics") or {}).items()}
-        self.kinds = {metric: kind for metric, kind in kinds.items()
-                      if kind in ("counter", "histogram")}          # C-11
+        self.known = {metric: described(told) for metric, told
+                      in (read.get("metrics") or {}).items()}
+        self.environ = {**environ, "settings": environ["settings"].get(self.name, {})}
         self.call, self.shared = read.get("sample"), None
-        if self.call and read.get("min_interval"):
+        if self.call and read.get("min_interval") and not registered:   # R-13
             with Shared.guard:
                 self.shared = Shared.alive.setdefault(
                     id(sampler), Shared(sampler))
         self.places, self.start, self.failures, self.pause = None, None, 0, 0
-        self.jobs, self.job = queue.SimpleQueue(), None
+        self.jobs, self.job, self.series = queue.SimpleQueue(), None, frozenset()
         threading.Thread(target=self.serve, daemon=True).start()
 
     def serve(self):
@@ -208,28 +231,35 @@ class Source:
     def take(self, end):
         if "loop" in self.read:
             return run_on(self.read["loop"](), self.atake, end)
-        return self.drain(*self.begin(end))
+        return self.drained(self.drain(*self.begin(end)))
 
     async def atake(self, end):
         read, samples = self.begin(end)
         if inspect.isawaitable(samples):
             samples = await samples
         if not hasattr(samples, "__aiter__"):
-            return self.drain(read, samples)
+            return self.drained(self.drain(read, samples))
         try:
             async for item in samples:
                 read.add(item, self)
         finally:
             if hasattr(samples, "aclose"):
                 await samples.aclose()
+        return self.drained(read)
+
+    def asked(self):
+        return number(start() if callable(start := self.read.get("start")) else start)
+
+    def drained(self, read):
+        """A start that is another one at the end makes no read (S-10)."""
+        check(self.asked() in (None, read.start) or read.start is None, "S-10")
         return read
 
     def begin(self, end):
         if self.call is None:                        # C-02
             made = self.read["factory"](dict(self.environ))
             self.call = made if callable(made) else None
-        start = self.read.get("start")
-        start = number(start() if callable(start) else start)
+        start = self.asked()
         in_time(end)
         return Read(end, start), self.call()
 
@@ -253,16 +283,16 @@ class Source:
                 return run_on(loop, aclose, end)
             close()
 
-    def increments(self, read, began):
+    def increments(self, read, mine, began):
         """Yield (series, increment) and take the new places: C-15 to C-17.
         A place is (last value, whether a first value counts whole)."""
         restart = None not in (read.start, self.start) and (
             read.start != self.start)
         known = read.start is not None and read.start >= began
-        born = self.late or self.places is not None
+        born = self.late and read.start is None or self.places is not None
         olds, self.places = self.places or {}, {}
-        for key, (kind, value) in read.values.items():
-            if kind == "gauge":
+        for key, (kind, value) in mine.items():
+            if kind == "gauge" and value is not None:
                 continue
             old, whole = (None, True) if restart else olds.get(key, (None, born))
             self.places[key] = old if value is None else value, whole
@@ -273,9 +303,10 @@ class Source:
         self.start = self.start if read.start is None else read.start
 
 class Consumer:
-    """Pulls the samplers of a live list."""
-    def __init__(self, samplers: list[Mapping], deadline: float):
+    """Pulls the samplers of a live list, or the registrations of a registry."""
+    def __init__(self, samplers: list[Mapping], deadline: float, settings=None):
         self.samplers, self.deadline = samplers, deadline
+        self.settings = settings or {}
         self.begin()
         CONSUMERS.add(self)
 
@@ -283,6 +314,7 @@ class Consumer:
         """Be a new consumer, also in a forked child (C-01, C-19)."""
         self.refused = Counter()                     # (sampler, reason): n
         self.sources, self.late, self.closed = {}, False, False
+        self.owners = {}                             # of series: C-12
         self.began = time.time()
         self.pull()
         self.late = True
@@ -304,13 +336,14 @@ class Consumer:
                     source.pause = min(source.failures // 3, 8)     # C-09
                 continue
             read, source.failures = job.result(), 0
-            more = dict(source.increments(read, self.began))
-            for reason, n in read.refused.items():
+            source.known = {**read.known, **source.known}
+            mine = self.owned(source, read.values)
+            more = dict(source.increments(read, mine, self.began))
+            others = Counter({"S-25": len(read.values) - len(mine)})
+            for reason, n in (read.refused + others).items():
                 self.refused[source.name, reason] += n
-            for key, (_, value) in read.values.items():
-                if key in values:                    # of another sampler
-                    self.refused[source.name, "S-25"] += 1
-                elif value is not None:
+            for key, (_, value) in mine.items():
+                if value is not None:
                     values[key] = value
                     if key in more:
                         increments[key] = more[key]
@@ -323,17 +356,29 @@ class Consumer:
         live = {id(sampler): sampler for sampler in list(self.samplers)}
         self.end([key for key in self.sources if key not in live])
         environ = {"api": 1, "consumer": "worker", "interval": None,
-                   "deadline": self.deadline, "settings": {}}
+                   "deadline": self.deadline, "settings": self.settings}
         for key in live.keys() - self.sources.keys():
             try:
-                self.sources[key] = Source(live[key], environ, self.late)
+                registered = getattr(live[key], "time", None)       # R-12
+                late = self.late if registered is None else registered > self.began
+                self.sources[key] = Source(live[key], environ, late)
             except Exception:                        # no registry refused it
                 failed.add(str(getattr(live[key], "get", str)("name")))
         return [self.sources[key] for key in live if key in self.sources]
 
+    def owned(self, source, values):
+        """Those whose series this source yielded first; the others end (C-12)."""
+        for key in source.series - values.keys():
+            del self.owners[key]
+        mine = {key: value for key, value in values.items()
+                if self.owners.setdefault(key, source) is source}
+        source.series = mine.keys()
+        return mine
+
     def end(self, keys):
         end = time.monotonic() + self.deadline
         gone = [self.sources.pop(key) for key in keys if key in self.sources]
+        [self.owned(source, {}) for source in gone]
         wait([source.submit(source.shut, end) for source in gone],
              self.deadline)                          # C-04
 
