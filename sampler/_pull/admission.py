@@ -30,6 +30,8 @@ class Admission:
         max_series: series admitted for one metric; the rest is folded into one.
         since: epoch seconds at which the consumer began.
         absent_at: epoch seconds of a pull before the sampler was registered, or None.
+        takes_over: it has taken the place of another registry's: the series of its first pull
+            begin with baselines, whatever its ``start`` (R-14).
 
     Attributes:
         overflow: the state of folded metrics after the last pull.
@@ -37,12 +39,18 @@ class Admission:
     """
 
     def __init__(
-        self, declaration: Declaration, max_series: int, since: float, absent_at: float | None
+        self,
+        declaration: Declaration,
+        max_series: int,
+        since: float,
+        absent_at: float | None,
+        takes_over: bool = False,
     ) -> None:
         self._declaration = declaration
         self._max_series = max_series
         self._since = since
         self._absent_at = absent_at
+        self._takes_over = takes_over
         self.overflow = Overflow()
         self.owners: Owners | None = None
         self._described: dict[str, Description] = {}
@@ -55,7 +63,8 @@ class Admission:
     def keep(self, reading: Reading) -> None:
         """Take over a reading."""
         self.overflow = reading.overflow
-        self._time, self._start, self._cut = reading.time, reading.start, reading.cut
+        self._time, self._cut = reading.time, reading.cut
+        self._start = self._start if reading.start is None else reading.start
         self._valueless = reading.valueless
         if reading.described:
             self._described.update(reading.described)
@@ -83,6 +92,8 @@ class Admission:
             raise RefusedSample("S-25", "duplicate", f"{series} occurs twice in one pull")
         if key in self._valueless and not self._restarted(reading.start):
             series.start = self._valueless[key]
+            if series.start is None and series.cumulative and not self._takes_over:
+                series.start = reading.start  # which may be known by now (C-16)
         reading.valueless[key] = series.start  # it begins with its first sample (C-15)
         if self.owners is not None:
             self.owners.check(series, self)
@@ -159,6 +170,8 @@ class Admission:
     def started(self, start: float | None) -> float | None:
         """Return when a series that is new in this pull was zero (PEP: Baselines)."""
         if self._time is None:
+            if self._takes_over:
+                return None
             return self._absent_at if start is None else start
         if self._cut:  # the series may have been there, but was not reached
             return start

@@ -17,7 +17,13 @@ from sampler._pull.source import Source, Withdrawn
 from sampler._pull.sources import Sources
 from sampler._pull.statistics import count_failure
 from sampler._registry import registry as registries
-from sampler._registry.all_registries import AllRegistries, begin_round, expected_calls
+from sampler._registry.all_registries import (
+    AllRegistries,
+    ask,
+    begin_round,
+    expected_calls,
+    takes_over,
+)
 from sampler._runtime import worker
 from sampler._runtime.abandoned import MAX_ABANDONED
 from sampler._runtime.fork import forked_at
@@ -84,6 +90,7 @@ class Collector:
         self._settings = SamplerSettings(settings)
         self._identity = dict(identity or {})
         self._closed = False
+        ask(self._registry, self.deadline)
         self._begin(clock.time(), None)
 
     def _begin_at_fork(self) -> None:
@@ -316,6 +323,7 @@ class Collector:
             since=self.start,
             absent_at=None if has_past else self._pulled_at,
             inherited_at=(fork or self.start) if inherited else None,
+            takes_over=takes_over(registration),
         )
         return Source(registration, state, environ, intake, max_samples, self._clock)
 

@@ -44,6 +44,7 @@ class Intake:
         since: epoch seconds at which the consumer began.
         absent_at: epoch seconds of a pull before the sampler was registered, or None.
         inherited_at: epoch seconds of the fork if the sampler was registered before it, or None.
+        takes_over: it has taken the place of another registry's (R-14).
         report: called with each refused sample.
     """
 
@@ -55,11 +56,12 @@ class Intake:
         since: float = 0.0,
         absent_at: float | None = None,
         inherited_at: float | None = None,
+        takes_over: bool = False,
         report: Callable[[RefusedSample], None] | None = None,
     ) -> None:
         self._declaration = declaration
         self._max_samples = max_samples
-        self._admission = Admission(declaration, max_series, since, absent_at)
+        self._admission = Admission(declaration, max_series, since, absent_at, takes_over)
         self._inherited_at = inherited_at
         self._report = report
         self._rows: list[Row] = []
@@ -233,7 +235,8 @@ class Intake:
             combining = (at for at, row in enumerate(reading.rows) if row.combine is not None)
             self._combining = next(combining, -1)
         self._admission.keep(reading)
-        self._time, self._start = reading.time, reading.start
+        self._time = reading.time
+        self._start = self._start if reading.start is None else reading.start
         self._inherited_at = None
         values = self._reported(reading) if self._offsets else reading.raw
         return Block(sampler, self._series, values, reading.time, len(values) if whole else None)

@@ -62,6 +62,23 @@ def begin_round(
     return tuple(registry)
 
 
+def ask(registry: Iterable[Registered], deadline: float) -> None:
+    """Iterate what a consumer that is about to begin will pull (C-01).
+
+    A registry of others may discover samplers when it is iterated; those are older than the
+    consumer then. An agent has asked before it makes its consumers.
+    """
+    if isinstance(registry, AllRegistries):
+        registry.ask(deadline, float("inf"))
+    elif not isinstance(registry, PerRound):
+        tuple(registry)
+
+
+def takes_over(registration: Registered) -> bool:
+    """Tell whether a registration has taken the place of another registry's (R-14)."""
+    return isinstance(registration, _Successor | _OtherSuccessor)
+
+
 def expected_calls(registry: Iterable[Registered]) -> int:
     """Return about how many calls of foreign code a round of ``registry`` will make."""
     return len(registry) if isinstance(registry, PerRound) else len(tuple(registry))
@@ -71,8 +88,8 @@ class AllRegistries(PerRound):
     """The default registry, and every announced one whose package has been imported (R-14).
 
     Of two registrations with one name and the same constant labels the earlier stands. One that
-    takes the place of another registry's, then or later, has been there for ever as far as the
-    consumer can tell: its cumulative series begin with baselines.
+    takes the place of another registry's, then or later, begins with baselines, whatever its time
+    and its ``start``: the consumer may have counted the same already.
     """
 
     def __init__(self) -> None:
@@ -86,18 +103,23 @@ class AllRegistries(PerRound):
 
     def begin_round(self, deadline: float, until: float) -> tuple[Either, ...]:
         """See `PerRound`."""
+        others = self.ask(deadline, until)
+        ours = tuple(registries.default)
+        others_too = [r for each in others for r in each.registrations]
+        if ours == self._ours and not (others_too or self._successors):
+            return ours
+        self._ours = None if others_too else ours
+        return self._merged((*ours, *others_too))
+
+    def ask(self, deadline: float, until: float) -> tuple[Announced, ...]:
+        """Ask the registries of others, and return them; the arguments are those of `PerRound`."""
         if self._others is None:
             found = announcements(GROUP)
             others = {each.value: Announced(each) for each in found if each.package != _OURS}
             self._others = tuple(others.values())
         if self._others:
             _ask(self._others, min(deadline, _DEADLINE), until)
-        ours = tuple(registries.default)
-        others_too = [r for each in self._others for r in each.registrations]
-        if ours == self._ours and not (others_too or self._successors):
-            return ours
-        self._ours = None if others_too else ours
-        return self._merged((*ours, *others_too))
+        return self._others
 
     def __len__(self) -> int:
         return len(registries.default) + sum(
@@ -149,10 +171,16 @@ def _home(registration: Either) -> object:
 
 
 def _as_old(registration: Either) -> Either:
-    """Return a registration as if it had been there for ever."""
+    """Return a registration as one that takes over, and as if it had been there for ever."""
     if isinstance(registration, OtherRegistration):
-        return OtherRegistration(registration.home, registration, registration.sampler, 0.0)
+        return _OtherSuccessor(registration.home, registration, registration.sampler, 0.0)
     return _Successor(registration)
+
+
+class _OtherSuccessor(OtherRegistration):
+    """A registration of others that takes the place of another registry's."""
+
+    __slots__ = ()
 
 
 class _Successor(Registration):

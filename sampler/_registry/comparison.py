@@ -49,18 +49,12 @@ def same_call(one: Declaration, other: Declaration) -> bool:
 
 def clash(old: Declaration, new: Declaration) -> str | None:
     """Return why a sampler cannot be published beside another one, or None."""
-    if old.name == new.name:
-        if old.labels == new.labels:
-            labels = f" with labels {new.labels}" if new.labels else ""
-            return (
-                f"sampler {new.name!r}{labels} is registered already by another owner: "
-                "choose another name, or tell them apart by constant 'labels'"
-            )
-        for metric in old.metrics.keys() & new.metrics.keys():
-            full = f"{new.name}.{metric}"
-            if differs := disagreement(full, old.metrics[metric], new.metrics[metric]):
-                return differs
-        return None
+    if (old.name, old.labels) == (new.name, new.labels):
+        labels = f" with labels {new.labels}" if new.labels else ""
+        return (
+            f"sampler {new.name!r}{labels} is registered already by another owner: "
+            "choose another name, or tell them apart by constant 'labels'"
+        )
     taken = {_flat(old.name, metric): metric for metric in old.metrics}
     for metric, described in new.metrics.items():
         if (other := taken.get(_flat(new.name, metric))) is None:

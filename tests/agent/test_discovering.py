@@ -76,6 +76,42 @@ def pulls_on(memory: Memory) -> None:
     wait_for(lambda: memory.sends >= now + 3, what="three rounds")
 
 
+@pytest.mark.clause("C-01", "C-16")
+def test_what_counted_before_an_agent_starts_is_a_baseline(
+    site: Site, start: Callable[..., tuple[Agent, Memory]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A library that announces a sampler, and a registry that discovers when it is asked."""
+    counts = 'sample": lambda: [("n", 50, None, {"kind": "counter"})]}'
+    library = f'SAMPLER = {{"name": "zz_early", "{counts}\n'
+    site.install("early", {"zz_early": "zz_early:SAMPLER"}, files={"zz_early.py": library})
+    lazy = f"""
+class Lazy(Registry):
+    def __iter__(self):
+        if not self.all:
+            self.register({{"name": "zz_lazy", "{counts})
+        return iter(self.all)
+default = Lazy()
+"""
+    files = {"zz_vendor.py": VENDOR + lazy}
+    site.install("vendor", {"v": "zz_vendor:default"}, group="sampler.registries", files=files)
+    importlib.import_module("zz_early")
+    importlib.import_module("zz_vendor")
+    encode, starts = Memory.encode, {}
+
+    def noted(self: Memory, snapshot: Any, since: Any) -> Any:
+        starts.update((each.name, each.start) for each, _ in snapshot if each.cumulative)
+        return encode(self, snapshot, since)
+
+    monkeypatch.setattr(Memory, "encode", noted)
+    _, memory = start()
+    sees(memory, "zz_early.n")
+    sees(memory, "zz_lazy.n")
+    assert {name: at for name, at in starts.items() if name.startswith("zz_")} == {
+        "zz_early.n": None,
+        "zz_lazy.n": None,
+    }
+
+
 @pytest.mark.clause("R-09")
 def test_an_agent_that_runs_finds_what_the_program_imports(
     site: Site, start: Callable[..., tuple[Agent, Memory]], caplog: pytest.LogCaptureFixture

@@ -68,9 +68,12 @@ class Model:
             else:
                 kept = old["value"] if value is None else value
                 now[key] = {**old, "value": kept}
+                if not old["valued"] and value is not None and old["start"] is None and key != "g":
+                    now[key]["start"] = source  # known with the first value
             now[key]["shown"] = value is not None
             now[key]["valued"] = old["valued"] or value is not None
-        self.present, self.time, self.source = now, time, source
+        self.present, self.time = now, time
+        self.source = self.source if source is None else source
 
     def began(self, key: str, source: float | None) -> float | None:
         """Return when a cumulative value that is new now was zero."""

@@ -50,6 +50,51 @@ def test_after_a_restart_all_of_the_value_has_grown(registry: Registry) -> None:
     assert found == [0, 6, 4, None, 9, 0]
 
 
+@pytest.mark.clause("C-17")
+def test_a_start_that_is_not_known_for_a_while_hides_no_restart(registry: Registry) -> None:
+    """As of a server that was away, and came back empty."""
+    state: dict[str, Any] = {"start": 1.0, "c": 5}
+    registry.register(
+        {
+            "name": "t",
+            "sample": lambda: [("c", state["c"]), ("d", state["c"])],
+            "start": lambda: state["start"],
+            "metrics": {"c": {"kind": "counter"}, "d": {"kind": "counter"}},
+        }
+    )
+    increments, found = Increments(), []
+    with Collector(registry) as consumer:
+        for start, n in ((1.0, 5), (None, None), (2.0, None), (2.0, 7), (None, 8), (2.0, 9)):
+            state.update(start=start, c=n)
+            found.append(taken(increments, consumer).get("t.c"))
+    assert found == [0, None, None, 7, 1, 1]
+
+
+@pytest.mark.clause("C-16")
+def test_a_start_that_is_known_with_the_first_value_decides(registry: Registry) -> None:
+    """The series may have begun before, with nothing to report; a gauge has no start."""
+    state: dict[str, Any] = {"start": None, "n": None}
+    registry.register(
+        {
+            "name": "t",
+            "sample": lambda: [("c", state["n"]), ("g", state["n"])],
+            "start": lambda: state["start"],
+            "metrics": METRICS,
+        }
+    )
+    for start, grown in ((1.0, 0), (2.0**40, 7)):
+        increments = Increments()
+        state.update(start=None, n=None)
+        with Collector(registry) as consumer:
+            assert taken(increments, consumer) == {}
+            state.update(start=start, n=7)
+            assert taken(increments, consumer) == {"t.c": grown, "t.g": None}
+            assert {each.name: each.start for each, _ in consumer.collect()} == {
+                "t.c": start,
+                "t.g": None,
+            }
+
+
 @pytest.mark.clause("C-15")
 def test_a_failed_pull_ends_nothing(registry: Registry) -> None:
     """What came meanwhile is in the next difference."""

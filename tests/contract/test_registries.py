@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sampler import Collector, Instruments, Registry, register
+from sampler import Collector, Increments, Instruments, Registry, register
 from tests.contract.build import mapping, values
 from tests.contract.vendors import VENDOR
 from tests.support.distributions import Site
@@ -127,6 +127,55 @@ def test_what_takes_the_place_of_another_begins_with_baselines(
         assert series(second, "same.n").start is None
         alone.unregister()
         assert series(consumer.collect(), "same.n") is series(second, "same.n")
+
+
+@pytest.mark.clause("R-14", "C-16")
+def test_a_start_does_not_make_whole_what_takes_the_place_of_another(vendor: Any) -> None:
+    """Both have counted the same since then; a later restart is one, and counts whole."""
+    state: dict[str, Any] = {"start": 2.0**40, "value": 7, "late": None}
+
+    def sampler() -> dict[str, Any]:
+        return {
+            "name": "same",
+            "sample": lambda: [("n", state["value"]), ("late", state["late"])],
+            "start": lambda: state["start"],
+            "metrics": {**SUM, "late": {"kind": "counter"}},
+        }
+
+    def grown() -> dict[str, Any]:
+        return {str(each): more for each, more, _ in increments.take(consumer.collect())}
+
+    increments = Increments()
+    with Collector(deadline=5.0) as consumer:
+        mine = register(sampler())
+        vendor.default.register(sampler())
+        assert grown() == {"same.n": 7}
+        state["value"] = 9
+        mine.unregister()
+        assert grown() == {"same.n": 0}
+        state.update(value=10, late=5)
+        assert grown() == {"same.n": 1, "same.late": 0}
+        state.update(start=2.0**41, value=11)
+        assert grown() == {"same.n": 11, "same.late": 5}
+
+
+@pytest.mark.clause("C-01", "R-14")
+def test_what_a_registry_discovers_when_it_is_asked_has_a_past(vendor: Any) -> None:
+    """A consumer asks before it begins; what comes later was imported meanwhile."""
+    found: list[str] = ["early"]
+
+    def iterate() -> Any:
+        while found:
+            vendor.default.register(counter(found.pop(), 7))
+        return iter(vendor.default.all)
+
+    vendor.Registry.__iter__ = lambda self: iterate()
+    with Collector(deadline=5.0) as consumer, Collector(vendor.default) as other:
+        for each in (consumer, other):
+            assert series(each.collect(), "early.n").start is None
+        found.append("late")
+        for each in (consumer, other):
+            assert series(each.collect(), "late.n").start is not None
 
 
 @pytest.mark.clause("R-14", "C-16")

@@ -92,17 +92,18 @@ def test_another_kind_or_unit_of_one_full_name_is_refused(other: dict[str, str])
     [
         (("a", "b_c"), ("a.b", "c")),
         (("a.b", "c"), ("a_b", "c")),
+        (("a", "b_c"), ("a", "b.c")),
     ],
 )
 @pytest.mark.clause("R-05")
 def test_names_that_are_equal_once_flattened_are_refused(
     one: tuple[str, str], other: tuple[str, str]
 ) -> None:
-    """``a.b_c`` against ``a_b.c``: both full names are named in the refusal."""
+    """``a.b_c`` against ``a_b.c``, or two of one name: the refusal has both full names."""
     registry = Registry()
-    registry.register(mapping(one[0], metrics={one[1]: {}}))
+    registry.register(mapping(one[0], labels={"n": 1}, metrics={one[1]: {}}))
     with pytest.raises(SamplerConflict) as caught:
-        registry.register(mapping(other[0], metrics={other[1]: {}}))
+        registry.register(mapping(other[0], labels={"n": 2}, metrics={other[1]: {}}))
     assert f"{one[0]}.{one[1]}" in str(caught.value)
     assert f"{other[0]}.{other[1]}" in str(caught.value)
 

@@ -203,6 +203,27 @@ def test_a_foreign_consumer_and_ours_share_a_read() -> None:
     assert (list(read), calls) == ([("n", 1)], [1])
 
 
+@pytest.mark.clause("C-10", "R-13", "S-10")
+@pytest.mark.parametrize("said", [None, 7.0])
+def test_the_start_of_a_shared_read_is_that_of_the_read(said: float | None) -> None:
+    """Of whichever vendor; without one of its own, ``start`` is asked before and after."""
+
+    class Read(list):  # type: ignore[type-arg]
+        time = 1000.0
+
+    read, starts = Read([("n", 1, None, {"kind": "counter"})]), iter(range(1, 100))
+    sampler = {"name": "t", "sample": lambda: read, "start": lambda: next(starts)}
+    with Collector([Foreign({**sampler, "min_interval": 30}, 1.0)]) as consumer:
+        assert reasons(consumer.collect()) == {"t": "raised"}
+        read.start = list.clear  # type: ignore[attr-defined] # as of who knows what
+        assert reasons(consumer.collect()) == {"t": "raised"}
+        read.start = said  # type: ignore[attr-defined]
+        snapshot = consumer.collect()
+        assert {str(each): (each.start, n) for each, n in snapshot} == {"t.n": (said, 1)}
+    with Collector([Foreign(sampler, 1.0)]) as consumer:
+        assert reasons(consumer.collect()) == {"t": "raised"}
+
+
 @pytest.mark.clause("R-01", "R-12")
 def test_what_a_registration_shows_is_a_copy() -> None:
     """As deep as the contract goes; the object is the same until the end."""
@@ -216,7 +237,7 @@ def test_what_a_registration_shows_is_a_copy() -> None:
     sampler["start"] = 7
     shown = registration.sampler
     assert shown["labels"] == {"a": "x"}
-    assert shown["metrics"] == {"n": {"kind": "counter", "labels": ["k"]}}
+    assert shown["metrics"] == {"n": {"kind": "counter", "labels": ("k",)}}
     assert shown["acme.k"] == {"v": 1}
     assert "start" not in shown
     assert registration.time == 5.0
