@@ -311,7 +311,7 @@ def test_closing_waits_for_the_threads_a_moment_longer_than_for_the_clients(monk
     join = http_server.Service.join
     with serving(Pages()) as server:
         monkeypatch.setattr(
-            http_server.Service, "join", lambda *of: patience.append(of[1]) or join(of[0], 20.0)
+            http_server.Service, "join", lambda *of: [patience.append(of[1]), join(of[0], 20.0)][1]
         )
         server.close(0.0)
     assert len(patience) >= 2
@@ -325,7 +325,7 @@ def test_an_answer_whose_client_has_gone_was_not_taken():
     with serving(pages) as server:
         client = at(server)
         client.sendall(WHOLE)
-        wait_for(lambda: server._answers.clients(), what="the request to be read")
+        wait_for(server._answers.clients, what="the request to be read")
         reset(client)
         wait_for(lambda: not server._clients, what="the client to be gone")
         pages.may.set()

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-from types import SimpleNamespace
+import sys
+from contextlib import contextmanager, suppress
+from importlib.metadata import EntryPoint
+from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import pytest
 from sybil.document import Document
 from sybil.parsers.rest import PythonCodeBlockParser
 
-from sampler import Collector, HistogramValue, Increments, Registry
+from sampler import Collector, HistogramValue, Increments
+from sampler._registry.announcements import Announcement
 from sampler.testing import Broken, ConsumerContract
 from tests.pep.clauses import DRAFT
 
@@ -18,6 +22,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from sampler import Series, Snapshot
+
+
+@contextmanager
+def announced(registries: Iterable[Any]) -> Iterator[None]:
+    """Let consumers that begin in the block find these registries, as R-14 says.
+
+    Each has a module of its own, which whoever uses this takes out of ``sys.modules`` again.
+    """
+    found = []
+    for n, registry in enumerate(registries):
+        module = sys.modules[f"zz_vendor{n}"] = ModuleType(f"zz_vendor{n}")
+        module.__dict__["registry"] = registry
+        point = EntryPoint(f"vendor{n}", f"zz_vendor{n}:registry", "sampler.registries")
+        found.append(Announcement(point))
+    with patch("sampler._registry.all_registries.announcements", lambda _group: found):
+        yield
 
 
 class Ours:
@@ -31,18 +51,17 @@ class Ours:
         **options: Any,
     ) -> None:
         self.samplers = samplers
-        self.registry = Registry() if registry is None else registry
+        self.registry = registry
         self.rates: dict[Any, float] = {}
         self._known: dict[int, Any] = {}
         self._times: dict[str, float] = {}
         self._increments = Increments()
-        self._follows = registry is None
         self._follow()
         self.collector = Collector(self.registry, name="ours", deadline=deadline, **options)
         self.first = self.pull()
 
     def _follow(self) -> None:
-        if self._follows:
+        if self.samplers or self._known:
             follow(
                 self.samplers, self._known, self.registry.register, lambda each: each.unregister()
             )

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
+from unittest.mock import patch
 
 import pytest
 
-from sampler.testing import ConsumerContract
+from sampler import Registry
+from sampler.testing import ConsumerContract, isolated
 from tests.kits.consumers import (
     DRAFT_LEAVES_OUT,
     Drafted,
-    Earliest,
     Ours,
+    announced,
     drafted,
     left_out,
     without,
@@ -26,8 +29,13 @@ class TestOurs(ConsumerContract):
     forks = True
     limit = 1000
 
+    @pytest.fixture(autouse=True)
+    def _alone(self):
+        with isolated(), patch.dict(sys.modules):
+            yield
+
     def consumer(self, samplers, deadline):
-        return Ours(samplers, deadline, max_samples=self.limit)
+        return Ours(samplers, deadline, Registry(), max_samples=self.limit)
 
     def first(self, consumer):
         return consumer.first
@@ -42,10 +50,11 @@ class TestOurs(ConsumerContract):
         return consumer.rates
 
     def configured(self, samplers, deadline, settings):
-        return Ours(samplers, deadline, settings=settings)
+        return Ours(samplers, deadline, Registry(), settings=settings)
 
     def registries(self, registries, deadline):
-        return Ours([], deadline, Earliest(registries))
+        with announced(registries):
+            return Ours([], deadline)
 
 
 class TestDrafted(ConsumerContract):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import chain
 
 import pytest
 
+from tests.kits.consumers import Earliest
 from tests.kits.suite import broken
 from tests.pep import registry_defects
 from tests.pep.defects import DEFECTS, NOT_FOUND, SECOND
@@ -36,6 +38,33 @@ def test_a_defect_is_reported_under_its_clause(defect):
     """With what was seen."""
     found = broken(suite(defect.host, defect.patches), defect.clause)
     assert (defect.clause in found) is (defect.what not in NOT_FOUND), found
+
+
+class Chained(list):
+    """Pulls both of two registrations of one sampler."""
+
+    def __iter__(self):
+        return chain.from_iterable(super().__iter__())
+
+
+class Forgetful(list):
+    """Takes one that has taken the place of another for a new one."""
+
+    def __iter__(self):
+        return iter(Earliest(list(super().__iter__())))  # without those of earlier rounds
+
+
+@pytest.mark.parametrize("registries_of", [Chained, Forgetful])
+def test_a_consumer_of_several_registries_is_reported_under_its_clause(registries_of):
+    """R-14."""
+
+    class Suite(suite("one")):
+        patience = 3.0
+
+        def registries(self, registries, deadline):
+            return self.consumer(registries_of(registries), deadline)
+
+    assert "R-14" in broken(Suite, "R-14")
 
 
 def test_the_defects_of_registries_are_of_all_clauses_that_can_be_asked():
