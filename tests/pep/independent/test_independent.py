@@ -1,4 +1,4 @@
-"""What two readers wrote, who had seen the rendered draft and nothing else, passes the suites."""
+"""What three readers wrote who had seen the rendered draft and nothing else passes the suites."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import pytest
 
 from sampler.testing import SamplerContract
 from tests.pep.hosts import registry_suite, suite
-from tests.pep.independent import one, one_samplers, two, two_samplers
+from tests.pep.independent import one, one_samplers, three_samplers, two, two_samplers
+from tests.pep.independent.host_three import ConsumerSuite, RegistrySuite, Three
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # fork beside threads
 
@@ -17,6 +18,14 @@ class TestConsumerOne(suite("one")):
 
 class TestConsumerTwo(suite("two")):
     """A worker for each sampler; asynchronous samplers on their loop."""
+
+
+class TestConsumerThree(ConsumerSuite):
+    """Of the second draft; asynchronous samplers fail."""
+
+
+class TestRegistryThree(RegistrySuite):
+    """With its discovery."""
 
 
 class TestRegistryOne(registry_suite()):
@@ -59,17 +68,70 @@ class TestWindowedTwo(SamplerContract):
         two_samplers.work()
 
 
-@pytest.mark.parametrize("consumer", [one.Consumer, two.Consumer])
-@pytest.mark.parametrize("samplers", [one_samplers, two_samplers])
-def test_either_consumer_reads_either_samplers(consumer, samplers):
-    """Though nobody saw the other's code."""
-    reader = consumer([samplers.SHARED, samplers.WINDOWED], 5.0)
+class TestPoolThree(SamplerContract):
+    """Pools that come and go; their totals stay."""
+
+    sampler = three_samplers.POOL
+    pool = three_samplers.Pool()
+
+    def exercise(self):
+        self.pool.checkout()
+        self.pool.checkin()
+        three_samplers.Pool("short-lived").checkout()
+
+
+class TestCacheThree(SamplerContract):
+    """A cache with a histogram of lookup times, and a start."""
+
+    sampler = three_samplers.CACHE
+
+    def exercise(self):
+        three_samplers.cache.put("a", 1)
+        assert three_samplers.cache.get("a") == 1
+        assert three_samplers.cache.get("b") is None
+
+
+class TestQueueThree(SamplerContract):
+    """The highest depth since the last call."""
+
+    sampler = three_samplers.QUEUE
+
+    def exercise(self):
+        three_samplers.queue.put()
+        three_samplers.queue.get()
+
+
+def work_three():
+    """Count in each of the third reader's samplers."""
+    TestPoolThree().exercise()
+    TestCacheThree().exercise()
+    TestQueueThree().exercise()
+
+
+ALL = {
+    "one": ([one_samplers.SHARED, one_samplers.WINDOWED], one_samplers.work, 4),
+    "two": ([two_samplers.SHARED, two_samplers.WINDOWED], two_samplers.work, 4),
+    "three": (
+        [three_samplers.POOL, three_samplers.CACHE, three_samplers.QUEUE],
+        work_three,
+        8,
+    ),
+}
+"""Each reader's samplers, what lets them count, and how many full names they yield."""
+
+
+@pytest.mark.parametrize("consumer", [one.Consumer, two.Consumer, Three])
+@pytest.mark.parametrize("whose", ALL)
+def test_each_consumer_reads_the_samplers_of_all(consumer, whose):
+    """Though nobody saw the others' code."""
+    samplers, work, full_names = ALL[whose]
+    reader = consumer(samplers, 5.0)
     try:
-        samplers.work()
+        work()
         values, increments, failed = reader.pull()
     finally:
         reader.close()
     assert not failed
     assert not reader.refused
-    assert len({name for name, _ in values}) == 4
+    assert len({name for name, _ in values}) == full_names
     assert any(increments.values())
