@@ -17,13 +17,7 @@ from sampler._pull.source import Source, Withdrawn
 from sampler._pull.sources import Sources
 from sampler._pull.statistics import count_failure
 from sampler._registry import registry as registries
-from sampler._registry.all_registries import (
-    AllRegistries,
-    ask,
-    begin_round,
-    expected_calls,
-    takes_over,
-)
+from sampler._registry.all_registries import AllRegistries, begin_round, expected_calls, takes_over
 from sampler._runtime import worker
 from sampler._runtime.abandoned import MAX_ABANDONED
 from sampler._runtime.fork import forked_at
@@ -90,7 +84,6 @@ class Collector:
         self._settings = SamplerSettings(settings)
         self._identity = dict(identity or {})
         self._closed = False
-        ask(self._registry, self.deadline)
         self._begin(clock.time(), None)
 
     def _begin_at_fork(self) -> None:

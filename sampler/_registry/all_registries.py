@@ -62,18 +62,6 @@ def begin_round(
     return tuple(registry)
 
 
-def ask(registry: Iterable[Registered], deadline: float) -> None:
-    """Iterate what a consumer that is about to begin will pull (C-01).
-
-    A registry of others may discover samplers when it is iterated; those are older than the
-    consumer then. An agent has asked before it makes its consumers.
-    """
-    if isinstance(registry, AllRegistries):
-        registry.ask(deadline, float("inf"))
-    elif not isinstance(registry, PerRound):
-        tuple(registry)
-
-
 def takes_over(registration: Registered) -> bool:
     """Tell whether a registration has taken the place of another registry's (R-14)."""
     return isinstance(registration, _Successor | _OtherSuccessor)
@@ -103,23 +91,18 @@ class AllRegistries(PerRound):
 
     def begin_round(self, deadline: float, until: float) -> tuple[Either, ...]:
         """See `PerRound`."""
-        others = self.ask(deadline, until)
-        ours = tuple(registries.default)
-        others_too = [r for each in others for r in each.registrations]
-        if ours == self._ours and not (others_too or self._successors):
-            return ours
-        self._ours = None if others_too else ours
-        return self._merged((*ours, *others_too))
-
-    def ask(self, deadline: float, until: float) -> tuple[Announced, ...]:
-        """Ask the registries of others, and return them; the arguments are those of `PerRound`."""
         if self._others is None:
             found = announcements(GROUP)
             others = {each.value: Announced(each) for each in found if each.package != _OURS}
             self._others = tuple(others.values())
         if self._others:
             _ask(self._others, min(deadline, _DEADLINE), until)
-        return self._others
+        ours = tuple(registries.default)
+        others_too = [r for each in self._others for r in each.registrations]
+        if ours == self._ours and not (others_too or self._successors):
+            return ours
+        self._ours = None if others_too else ours
+        return self._merged((*ours, *others_too))
 
     def __len__(self) -> int:
         return len(registries.default) + sum(

@@ -74,11 +74,8 @@ class Selection:
         if names is None:
             names = ("process",) if self._enabled is None else tuple(self._enabled)
         failures = self._discovery.look([name for name in names if not self.forbids(name)])
-        if not self._everywhere:
-            return failures
-        found = tuple(AllRegistries())  # other registries may discover, too, and before we begin
-        if any(each.reason == "missing" for each in failures):
-            there = {each.sampler.get("name") for each in found}
+        if self._everywhere and any(each.reason == "missing" for each in failures):
+            there = {each.sampler.get("name") for each in AllRegistries()}
             return tuple(f for f in failures if f.reason != "missing" or f.sampler not in there)
         return failures
 

@@ -53,21 +53,40 @@ def test_after_a_restart_all_of_the_value_has_grown(registry: Registry) -> None:
 @pytest.mark.clause("C-17")
 def test_a_start_that_is_not_known_for_a_while_hides_no_restart(registry: Registry) -> None:
     """As of a server that was away, and came back empty."""
-    state: dict[str, Any] = {"start": 1.0, "c": 5}
+    state: dict[str, Any] = {"start": 1.0, "c": 5, "d": None}
     registry.register(
         {
             "name": "t",
-            "sample": lambda: [("c", state["c"]), ("d", state["c"])],
+            "sample": lambda: [("c", state["c"]), ("d", state["d"])],
             "start": lambda: state["start"],
             "metrics": {"c": {"kind": "counter"}, "d": {"kind": "counter"}},
         }
     )
     increments, found = Increments(), []
     with Collector(registry) as consumer:
-        for start, n in ((1.0, 5), (None, None), (2.0, None), (2.0, 7), (None, 8), (2.0, 9)):
-            state.update(start=start, c=n)
-            found.append(taken(increments, consumer).get("t.c"))
-    assert found == [0, None, None, 7, 1, 1]
+        for start, c, d in (
+            (1.0, 5, None),
+            (None, None, None),
+            (2.0, 7, 3),
+            (None, 8, 4),
+            (2.0, 9, 5),
+            (None, None, None),
+            (3.0, None, None),
+            (3.0, 4, 6),
+        ):
+            state.update(start=start, c=c, d=d)
+            grown = taken(increments, consumer)
+            found.append((grown.get("t.c"), grown.get("t.d")))
+    assert found == [
+        (0, None),
+        (None, None),
+        (7, 3),
+        (1, 1),
+        (1, 1),
+        (None, None),
+        (None, None),
+        (4, 6),
+    ]
 
 
 @pytest.mark.clause("C-16")

@@ -161,7 +161,7 @@ def test_a_start_does_not_make_whole_what_takes_the_place_of_another(vendor: Any
 
 @pytest.mark.clause("C-01", "R-14")
 def test_what_a_registry_discovers_when_it_is_asked_has_a_past(vendor: Any) -> None:
-    """A consumer asks before it begins; what comes later was imported meanwhile."""
+    """A consumer begins with what it finds first; what comes later was imported meanwhile."""
     found: list[str] = ["early"]
 
     def iterate() -> Any:

@@ -4,7 +4,7 @@ and what distributions announce.
 Written from the rendered second draft alone, by somebody who saw nothing else. The questions of
 its author (three_questions.md) changed the draft; what it says since was mended here: __float__
 where __index__ raises TypeError, arrays are no numbers (S-19); the labels of a description are a
-tuple (R-01); kinds are compared as they are read (R-05)."""
+tuple (R-01); kinds are compared as they are read (R-05); units and helps have no lone surrogates (S-27)."""
 import datetime
 import functools
 import importlib.metadata
@@ -141,6 +141,10 @@ def label_text(value):
     return value
 
 
+def is_text(value):
+    return isinstance(value, str) and not any("\ud800" <= c <= "\udfff" for c in value)
+
+
 def is_name(name, full=""):
     return isinstance(name, str) and bool(NAME.fullmatch(name)) and len(full + name) <= 150
 
@@ -175,7 +179,7 @@ def description_faults(said):
     if not isinstance(said, dict):
         return ["no description"]
     kind, merge, labels = said.get("kind", "gauge"), said.get("merge"), said.get("labels", ())
-    found = ["S-27 " + key for key in ("unit", "help") if not isinstance(said.get(key, ""), str)]
+    found = ["S-27 " + key for key in ("unit", "help") if not is_text(said.get(key, ""))]
     if not isinstance(kind, str):
         found.append("S-26 kind")
     if said.get("scope", "process") not in SCOPES:
