@@ -23,7 +23,8 @@ REMEDIES: Mapping[str, str] = {
     "S-10": "make 'start' the epoch seconds at which the values were zero, or a callable that "
     "returns them; they change only when the values start over",
     "S-11": "make 'min_interval' seconds above 0, beside 'sample' only",
-    "S-12": "make 'loop' a callable that returns the running loop which the sampler belongs to",
+    "S-12": "make 'loop' a callable that returns the running loop which the sampler belongs to; "
+    "something has to run it meanwhile",
     "S-13": "return an iterable of (name, value) or (name, value, labels) tuples",
     "S-14": "yield (name, value) or (name, value, labels) tuples, labels being a mapping",
     "S-15": "yield nothing if there is nothing to report, and handle what raises",
@@ -33,6 +34,8 @@ REMEDIES: Mapping[str, str] = {
     "S-20": "report a total that only grows; let consumers take the differences; give 'start' if "
     "the source itself starts over",
     "S-21": "take count, sum and buckets at one moment; a bucket counts all up to its bound",
+    "S-22": "compute each bound as 2.0 ** (i / 2 ** scale), and give both edges of each bucket "
+    "that is filled",
     "S-23": "make each label value text of up to 1024 characters, or an integer",
     "S-24": "leave out the labels that the mapping's 'labels' give to all samples",
     "S-25": "yield each metric once for each set of labels",
@@ -105,8 +108,11 @@ class Report:
         self._receive = warnings.warn if receive is None else receive
         self._reported: dict[tuple[str, str], Breach] = {}
 
-    def add(self, clause: str, about: str, message: str, offender: Any = None) -> None:
-        """Report that ``clause`` is broken by ``about``."""
-        breach = Breach(clause, self.sampler, about, message, REMEDIES[clause], offender)
+    def add(
+        self, clause: str, about: str, message: str, offender: Any = None, remedy: str = ""
+    ) -> None:
+        """Report that ``clause`` is broken by ``about``; default: the clause's remedy."""
+        remedy = remedy or REMEDIES[clause]
+        breach = Breach(clause, self.sampler, about, message, remedy, offender)
         if self._reported.setdefault((clause, about), breach) is breach:
             self._receive(breach)

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import re
-import time
 from typing import TYPE_CHECKING
 
 from sampler._contract.declaration import Declaration
+from sampler._contract.histogram import HistogramValue
 from sampler._contract.names import SURPLUS
 from sampler._contract.snapshot import ABSENT
 from sampler._contract.values import fell
 from sampler._pull.intake import Intake
 from sampler.exceptions import InvalidSampler
+from sampler.validate._exponential import bounds_fault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from sampler._contract.snapshot import Value
+    from sampler._contract.snapshot import Absent, Value
     from sampler._contract.values import RefusedSample
     from sampler._pull.reading import Key, Row
-    from sampler.validate._breach import Report
     from sampler.validate._pull import Pull
-
-_SLACK = 1.0
-"""Seconds by which a start may lie in the future, because clocks differ."""
+    from sampler.validate._subject import Subject
 
 
 class Last:
@@ -55,21 +53,18 @@ class History:
     """The pulls of one ``sample``, or of one instance.
 
     Args:
-        sampler: the mapping under test.
-        declaration: what it said at first.
-        report: where breaches go.
+        subject: the sampler under test.
 
     Attributes:
         last: what the last pull that has ended yielded.
     """
 
-    def __init__(
-        self, sampler: Mapping[str, Any], declaration: Declaration, report: Report
-    ) -> None:
+    def __init__(self, subject: Subject) -> None:
         self.last = Last({}, None, set())
-        self._sampler = sampler
-        self._declaration = declaration
-        self._report = report
+        self._sampler = subject.sampler
+        self._declaration = subject.declaration
+        self._report = subject.report
+        self._labelled = _labelled_metrics(subject.sampler)
 
     def judge(self, pull: Pull, before: Last, start: float | None) -> None:
         """Check a pull that has ended.
@@ -82,8 +77,9 @@ class History:
         declared = self._declaration
         intake = Intake(declared, len(pull.items) + 1, len(pull.items) + 1, report=self._refused)
         reading = intake.read(pull.items, pull.time, start)
-        for row in reading.rows:
+        for row, value in zip(reading.rows, reading.raw, strict=True):
             self._check_declared(row)
+            self._check_bounds(row, value)
         values = {
             row.key: value
             for row, value in zip(reading.rows, reading.raw, strict=True)
@@ -97,11 +93,6 @@ class History:
         self.last = Last(values, start, fallen, moved=moved)
         self._check_stable()
 
-    def check_start(self, start: object) -> None:
-        """Check what ``start`` returned."""
-        if isinstance(start, int | float) and start > time.time() + _SLACK:
-            self._report.add("S-10", "start", f"its start {start} lies in the future", start)
-
     def _refused(self, refused: RefusedSample) -> None:
         about = re.split("[:{ ]", refused.message, maxsplit=1)[0]
         self._report.add(refused.clause, about, refused.message)
@@ -114,10 +105,14 @@ class History:
         if row.key[1] == SURPLUS:  # it has none of the metric's labels
             return
         foreign = {name for name, _ in row.key[1]} - set(described.labels if described else ())
-        if described and described.labels and foreign:
+        if foreign and row.metric in self._labelled:
             names = ", ".join(sorted(foreign))
             message = f"metric {row.metric!r} has labels that its description does not: {names}"
             self._report.add("S-30", row.metric, message, row.raw)
+
+    def _check_bounds(self, row: Row, value: Value | Absent) -> None:
+        if isinstance(value, HistogramValue) and (fault := bounds_fault(value)):
+            self._report.add("S-22", row.metric, f"metric {row.metric!r}: {fault}", value)
 
     def _fallen(self, before: Last, values: dict[Key, Value], start: float | None) -> set[Key]:
         fallen = {
@@ -143,3 +138,9 @@ class History:
             if other is not None and other.kind != described.kind:
                 message = f"metric {metric!r} was a {described.kind} and is a {other.kind} now"
                 self._report.add("S-26", metric, message, self._sampler)
+
+
+def _labelled_metrics(sampler: Mapping[str, Any]) -> set[str]:
+    """Return the metrics whose description gives ``labels``, be it none at all."""
+    metrics: Mapping[str, Mapping[str, Any]] = sampler.get("metrics") or {}
+    return {metric for metric, given in metrics.items() if given.get("labels") is not None}

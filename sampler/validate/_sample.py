@@ -7,41 +7,31 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from sampler._contract.declaration import short
-from sampler._pull.async_call import is_async, running_loop
+from sampler._pull.async_call import event_loop, is_async, running_loop
+from sampler._runtime.printable import error_line
 from sampler.validate._history import History
 from sampler.validate._pull import Pull
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+    from collections.abc import AsyncGenerator, Callable, Generator
 
-    from sampler._contract.declaration import Declaration
-    from sampler.validate._breach import Report
+    from sampler.validate._subject import Subject
 
 
 class Sample:
     """A callable that yields samples: ``sample``, or an instance.
 
     Args:
-        sampler: the mapping under test.
-        declaration: the mapping as read.
-        report: where breaches go.
-        deadline: seconds that a call may take.
-        call: what to call; default: the declaration's ``sample``.
+        subject: the sampler under test.
+        call: what to call.
     """
 
-    def __init__(
-        self,
-        sampler: Mapping[str, Any],
-        declaration: Declaration,
-        report: Report,
-        deadline: float,
-        call: Callable[[], Any] | None = None,
-    ) -> None:
-        self._call: Any = declaration.sample if call is None else call
-        self._declaration = declaration
-        self._report = report
-        self._deadline = deadline
-        self._history = History(sampler, declaration, report)
+    def __init__(self, subject: Subject, call: Callable[[], Any]) -> None:
+        self._call = call
+        self._subject = subject
+        self._declaration = subject.declaration
+        self._report = subject.report
+        self._history = History(subject)
         self._read_at = float("-inf")
 
     def __call__(self) -> Any:
@@ -49,15 +39,18 @@ class Sample:
         pull, before = Pull(self._report), self._history.last
         self._check_interval()
         with _Inside(self, pull):
-            start = self._declaration.start
-            start = start() if callable(start) else start
+            start = self._subject.start()
             samples = self._call()
-        self._history.check_start(start)
         judge = lambda: self._judge(pull, before, start)  # noqa: E731
         if is_async(samples):
             if self._declaration.loop is None:
                 message = "it is asynchronous and has no 'loop'"
                 self._report.add("S-12", "loop", message, self._call)
+                return samples
+            try:
+                event_loop(self._declaration.loop)
+            except Exception as error:  # consumers fail by it, too
+                self._report.add("S-12", "loop", error_line(error), error)
                 return samples
             if hasattr(samples, "__aiter__"):
                 return self._lend_later(samples, pull, judge)
@@ -118,8 +111,9 @@ class Sample:
 
     def _judge(self, pull: Pull, before: Any, start: float | None) -> None:
         pull.end()
-        if pull.seconds > self._deadline:
-            message = f"a call took {pull.seconds:.1f} s: consumers wait {self._deadline:g} s"
+        deadline = self._subject.deadline
+        if pull.seconds > deadline:
+            message = f"a call took {pull.seconds:.1f} s: consumers wait {deadline:g} s"
             self._report.add("S-18", "sample", message, self._call)
         if pull.complete:
             self._history.judge(pull, before, start)
