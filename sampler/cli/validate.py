@@ -16,6 +16,7 @@ from sampler.agent.config.plugins import UnusablePlugin, installed_plugins
 from sampler.cli.exits import FAULTY, NO_VERDICT, OK, USAGE
 from sampler.cli.layout import counted, wrapped
 from sampler.validate import examine
+from sampler.validate._exercise import exercise_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -99,11 +100,11 @@ def _load_exercise(reference: str) -> Callable[[], Any]:
     if not callable(call):
         raise _NotFound(f"{short(call)} cannot be called")
 
-    def exercise() -> Any:
+    def exercise() -> None:
         try:
-            return call()
+            exercise_once(call)
         except BaseException as error:
-            raise _ExerciseFailed(f"it raised {error_line(error)}") from None
+            raise _ExerciseFailed(error_line(error)) from None
 
     return exercise
 

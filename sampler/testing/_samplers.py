@@ -13,14 +13,12 @@ if TYPE_CHECKING:
     from sampler import Instruments
     from sampler.validate import Examination
 
-_MAPPING = frozenset(
-    ["S-01", "S-02", "S-05", "S-09", "S-10", "S-11", "S-26", "S-27", "S-28", "S-29"]
-)
-_CALLS = frozenset(["S-07", "S-12", "S-13", "S-15", "S-18"])
-_SAMPLES = frozenset(["S-03", "S-04", "S-14", "S-19", "S-21", "S-22", "S-23", "S-24", "S-25"])
-_DESCRIBED = frozenset(["S-08", "S-30"])
-_TOTALS = frozenset({"S-20"})
-_OTHERS = frozenset(["S-06", "S-17"])
+_MAPPING = {"S-01", "S-02", "S-05", "S-09", "S-10", "S-11", "S-26", "S-27", "S-28", "S-29"}
+_CALLS = {"S-07", "S-12", "S-13", "S-15", "S-18"}
+_SAMPLES = {"S-03", "S-04", "S-14", "S-19", "S-21", "S-22", "S-23", "S-24", "S-25"}
+_DESCRIBED = {"S-08", "S-30"}
+_TOTALS = {"S-20"}
+_OTHERS = {"S-06", "S-17"}
 
 
 class SamplerContract:
@@ -87,12 +85,14 @@ class SamplerContract:
             clause = "S-20" if found.series else "S-15"
             raise Broken(clause, found.unproven, "make exercise() cause some")
 
-    def _check(self, clauses: set[str] | frozenset[str]) -> None:
+    def _check(self, clauses: set[str]) -> None:
         found = [b for b in self._examination().breaches if b.clause in clauses]
         if found:
-            first = found[0]
-            said = "\n".join(str(breach) for breach in found)
-            raise Broken(first.clause, said.removeprefix(f"{first.clause}: "), first.remedy)
+            first, last = found[0].clause, found[-1].remedy
+            said = "\n".join(
+                str(breach) for breach in found
+            )  # Broken adds how that begins and ends
+            raise Broken(first, said.removeprefix(f"{first}: ").removesuffix(f"; {last}"), last)
 
     def _examination(self) -> Examination:
         if self._examined is None:  # once for the class: pytest makes an object for each test

@@ -63,11 +63,20 @@ class Exercise:
         while (ended := self._turns.get()) is not None:
             try:
                 assert self._call is not None  # noqa: S101 - only then is there a thread
-                if is_async(made := self._call()):
-                    if hasattr(made, "close"):
-                        made.close()
-                    raise TypeError("it is asynchronous: give a function that runs it")
+                exercise_once(self._call)
             except BaseException as error:  # also what pytest raises to fail or skip a test
                 self._error = error
             finally:
                 ended.set()
+
+
+def exercise_once(call: Callable[[], Any]) -> None:
+    """Call an author's function.
+
+    Raises:
+        TypeError: it is a coroutine function, which would not run.
+    """
+    if is_async(made := call()):
+        if hasattr(made, "close"):  # a coroutine warns if nobody awaits it
+            made.close()
+        raise TypeError("the exercise is asynchronous: give a function that runs it")

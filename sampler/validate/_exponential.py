@@ -18,7 +18,7 @@ def bounds_fault(value: HistogramValue) -> str:
     scale = value.scale
     if scale is None:
         return ""
-    zeros = {0.0, value.zero_threshold}
+    zeros = {0.0, value.zero_threshold or 0.0}
     lower: float | None = None
     below = 0
     for bound, count in value.buckets:

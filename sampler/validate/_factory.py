@@ -166,7 +166,7 @@ class Factory:
         if close is not None and not callable(close):
             message = f"'close' of an instance is {short(close)}, which cannot be called"
             self._report.add("S-07", "close", message, made)
-        stand_in = (Instance if close is None else Closable)(self._subject, made)
+        stand_in = (Closable if callable(close) else Instance)(self._subject, made)
         self._given.add(stand_in)
         return stand_in
 

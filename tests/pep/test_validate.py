@@ -41,6 +41,27 @@ def falling(*values: int) -> dict[str, Any]:
     return {"name": "s", "sample": lambda: [("c", next(left))], "metrics": COUNTER}
 
 
+def closing(close: Any) -> dict[str, Any]:
+    """Return a sampler whose instances are closed by ``close``."""
+
+    class Instance:
+        def __call__(self) -> Any:
+            return [("a", 1)]
+
+    Instance.close = close  # type: ignore[attr-defined]
+    return {"name": "s", "factory": lambda environ: Instance()}
+
+
+async def one_sample() -> Any:
+    return [("a", 1)]
+
+
+def exponential(scale: int, buckets: dict[float, int], **keys: Any) -> dict[str, Any]:
+    """Return a sampler of one exponential histogram."""
+    value = {"count": max(buckets.values()), "scale": scale, "buckets": buckets, **keys}
+    return sampler(("h", value), metrics=HISTOGRAM)
+
+
 class Events:
     """A metric source in which something happens between pulls."""
 
@@ -98,8 +119,16 @@ CALLS = [
     ("S-15", {"name": "s", "sample": lambda: 1 / 0}),
     ("S-15", {"name": "s", "factory": lambda environ: 1 / 0}),
     ("S-10", sampler(("a", 1), start=lambda: time.time() + 3600)),
+    ("S-10", sampler(("a", 1), start=lambda: "yesterday")),
+    ("S-15", sampler(("a", 1), start=lambda: 1 / 0)),
+    ("S-07", closing(1)),
+    ("S-15", closing(lambda instance: 1 / 0)),
+    ("S-15", closing(lambda instance, why: None)),
+    ("S-12", {"name": "s", "sample": one_sample, "loop": lambda: None}),
+    ("S-12", {"name": "s", "sample": one_sample, "loop": lambda: 1 / 0}),
     ("S-17", {"name": "s", "sample": mutating}),
     ("S-18", {"name": "s", "sample": lambda: time.sleep(0.3) or ()}),
+    ("S-18", closing(lambda instance: time.sleep(0.3))),
 ]
 SAMPLES = [
     ("S-03", sampler(("Wait", 1))),
@@ -110,12 +139,19 @@ SAMPLES = [
     ("S-14", sampler(("a", 1, "labels"))),
     ("S-14", sampler(("a", 1, Evil()))),
     ("S-30", sampler(("a", 1, {"db": "x"}), metrics={"a": {"labels": ["state"]}})),
+    ("S-30", sampler(("a", 1, {"db": "x"}), metrics={"a": {"labels": []}})),
     ("S-19", sampler(("a", "1"))),
     ("S-19", sampler(("a", BIG))),
     ("S-19", sampler(("a", float("inf")))),
     ("S-20", sampler(("c", -1), metrics=COUNTER)),
     ("S-21", sampler(("h", 1), metrics=HISTOGRAM)),
     ("S-21", sampler(("h", {"count": 1, "buckets": {1.0: 2}}), metrics=HISTOGRAM)),
+    ("S-22", exponential(0, {1.0: 0, 3.0: 2})),
+    ("S-22", exponential(1, {1.0: 0, 2.0**0.5 + 1e-9: 2})),
+    ("S-22", exponential(0, {1.0: 1, 4.0: 2})),
+    ("S-22", exponential(0, {2.0: 1})),
+    ("S-22", exponential(0, {-1.0: 0, 0.0: 1})),
+    ("S-22", exponential(2000, {1.0: 0, 1.5: 1})),
     ("S-23", sampler(("a", 1, {"state": "x" * 1025}))),
     ("S-24", sampler(("a", 1, {"db": "x"}), labels={"db": "y"})),
     ("S-25", sampler(("a", 1), ("a", 2))),
@@ -130,7 +166,7 @@ SHORT = 0.25
 def told(thing: Any, deadline: float = 5.0, **options: Any) -> dict[str, Breach]:
     """Return what an examination reports, by clause."""
     found = examine(thing, seconds=0.05, deadline=deadline, **options)
-    assert found.conforms is not bool(found.breaches)
+    assert found.conforms is not bool(found.breaches or found.unproven)
     return {breach.clause: breach for breach in found.breaches}
 
 

@@ -1,0 +1,305 @@
+"""What the validator finds by watching for a while: falls, verdicts, and what is exercised."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+import threading
+import time
+import weakref
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sampler import Block, Series, Snapshot
+from sampler.testing import LoopThread
+from sampler.validate import Examination, examine
+from sampler.validate._compare import Comparison
+from tests.support.waiting import wait_for
+
+COUNTER = {"c": {"kind": "counter"}}
+
+
+def counter(read: Any, **keys: Any) -> dict[str, Any]:
+    """Return a sampler of one counter."""
+    return {"name": "s", "sample": lambda: [("c", read())], "metrics": COUNTER, **keys}
+
+
+def clauses_of(found: Examination) -> list[str]:
+    return [breach.clause for breach in found.breaches]
+
+
+def sum_over_thirty(now: float) -> float:
+    """Return what thirty objects count, which live for 3 s: one is replaced each 0.1 s."""
+    return sum(1000 * ((now + n / 10) % 3) for n in range(30))
+
+
+@pytest.mark.clause("S-20")
+def test_a_sum_over_objects_that_come_and_go_is_found() -> None:
+    """It falls when one goes, to a height that nothing reaches which has just started over."""
+    found = examine(counter(lambda: sum_over_thirty(time.monotonic())))
+    assert clauses_of(found) == ["S-20"]
+    assert "Totals that outlive instances" in found.breaches[0].remedy
+    assert "docs/recipes.md" in str(found.breaches[0])
+
+
+@pytest.mark.clause("S-07", "S-20")
+def test_such_a_sum_is_found_in_instances_too() -> None:
+    """Each has the totals of its own objects."""
+
+    def factory(environ: Any) -> Any:
+        return lambda: [("c", sum_over_thirty(time.monotonic()))]
+
+    found = examine({"name": "s", "factory": factory, "metrics": COUNTER})
+    assert clauses_of(found) == ["S-20"]
+
+
+@pytest.mark.clause("S-20")
+def test_a_source_that_starts_over_is_left_in_peace() -> None:
+    """Whenever it does so, it counts from 0 again."""
+    found = examine(counter(lambda: 1000 * (time.monotonic() % 0.5)))
+    assert found.conforms, found.breaches
+    assert found.grown == 1
+
+
+@pytest.mark.clause("S-10", "S-20")
+def test_a_source_that_says_when_it_started_over_may_be_anywhere() -> None:
+    """It is not judged by its falls."""
+    began = time.time()
+    values = itertools.chain([900, 900, 950, 950], itertools.repeat(500))
+    starts = itertools.chain([began] * 8, itertools.repeat(began + 0.001))
+    found = examine(counter(lambda: next(values), start=lambda: next(starts)), seconds=0.05)
+    assert "S-20" not in clauses_of(found)
+
+
+@pytest.mark.clause("S-20")
+def test_totals_that_outlive_their_objects_are_left_in_peace() -> None:
+    """The recipe of the documentation, under threads."""
+    counts: list[tuple[Any, list[int]]] = []
+    gone, lock, ended = [0], threading.Lock(), threading.Event()
+
+    class Pool:
+        def __init__(self) -> None:
+            self.count = [0]
+            counts.append((weakref.ref(self), self.count))
+
+    def checkouts() -> int:
+        with lock:
+            for entry in [e for e in counts if e[0]() is None]:
+                counts.remove(entry)
+                gone[0] += entry[1][0]
+            return gone[0] + sum(n[0] for _, n in counts)
+
+    def work() -> None:
+        pools, chance = [Pool() for _ in range(3)], random.Random(1)
+        while not ended.wait(0.001):
+            for pool in pools:
+                pool.count[0] += 1
+            if chance.random() < 0.05:
+                pools[chance.randrange(3)] = Pool()
+
+    workers = [threading.Thread(target=work) for _ in range(2)]
+    for each in workers:
+        each.start()
+    try:
+        found = examine(counter(checkouts))
+    finally:
+        ended.set()
+        for each in workers:
+            each.join(10)
+    assert found.conforms, found.breaches
+    assert gone[0]
+
+
+@pytest.mark.clause("S-20")
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 4), st.one_of(st.none(), st.integers(0, 9))),
+        min_size=2,
+        max_size=40,
+    ),
+    st.integers(1, 1000),
+)
+def test_no_restart_is_taken_for_a_sum(steps: Any, unit: Any) -> None:
+    """As long as it counts no more in one interval than four times what it counts in another.
+
+    A step is how much is counted in an interval, and at which tenth of it the source starts over.
+    """
+    comparison = Comparison(_Silent(), shared=True)  # type: ignore[arg-type]
+    value = now = 0.0
+    comparison.see(0, _snapshot(value), now, now)
+    for amount, tenth in [(1, None), *steps]:
+        counted = unit * amount
+        value = value + counted if tenth is None else counted * (10 - tenth) / 10
+        now += 0.03
+        comparison.see(0, _snapshot(value), now, now)
+    comparison.judge(restarts_told=False, found=set())
+
+
+class _Silent:
+    """A report that must not be used."""
+
+    def add(self, clause: str, about: str, message: str, *more: Any) -> None:
+        raise AssertionError(f"{clause}: {message}")
+
+
+def _snapshot(value: float) -> Snapshot:
+    series = Series("s.c", {}, "counter")
+    return Snapshot((Block("s", (series,), [value], 0.0),), 0.0, 0.0, {})
+
+
+def test_nothing_yielded_is_no_verdict() -> None:
+    """Nor is None alone."""
+    for sample in (list, lambda: [("a", None)]):
+        found = examine({"name": "s", "sample": sample}, seconds=0.05)
+        assert (found.breaches, found.conforms) == ((), False)
+        assert found.unproven == "it has not yielded a single value"
+
+
+def test_counters_of_which_none_grew_are_no_verdict() -> None:
+    """One that has grown is enough."""
+    totals = itertools.count()
+    metrics = {**COUNTER, "a": {}, "d": {"kind": "histogram"}}
+
+    def sample(grown: Any) -> Any:
+        return lambda: [("a", next(totals)), ("c", grown()), ("d", {"count": 1})]
+
+    still = {"name": "s", "sample": sample(lambda: 5), "metrics": metrics}
+    found = examine(still, seconds=0.05)
+    assert (found.breaches, found.conforms) == ((), False)
+    assert found.unproven == "none of its counters and histograms has grown"
+    assert (found.series, found.moved, found.cumulative, found.grown) == (3, 1, 2, 0)
+    moving = {"name": "s", "sample": sample(lambda: next(totals)), "metrics": metrics}
+    found = examine(moving, seconds=0.05)
+    assert found.conforms
+    assert (found.cumulative, found.grown) == (2, 1)
+
+
+def test_gauges_need_not_move() -> None:
+    """A limit stays what it is."""
+    assert examine({"name": "s", "sample": lambda: [("a", 1)]}, seconds=0.05).conforms
+
+
+def test_a_breach_is_a_verdict() -> None:
+    """Also where nothing has grown."""
+    found = examine(counter(lambda: -1), seconds=0.05)
+    assert (clauses_of(found), found.unproven, found.conforms) == (["S-20"], "", False)
+
+
+def test_an_exercise_is_called_between_the_pulls() -> None:
+    """Each time on one thread, and not on that of the caller."""
+    total, threads = [0], set()
+
+    def work() -> None:
+        threads.add(threading.get_ident())
+        total[0] += 1
+
+    found = examine(counter(lambda: total[0]), seconds=0.05, exercise=work)
+    assert found.conforms
+    assert total[0] >= 6
+    assert len(threads) == 1
+    assert threading.get_ident() not in threads
+
+
+def test_an_exercise_that_does_not_end_runs_beside_the_pulls() -> None:
+    """Nobody waits for it at the end."""
+    total, ended, left = [0], threading.Event(), threading.Event()
+
+    def work() -> None:
+        while not ended.wait(0.001):
+            total[0] += 1
+        left.set()
+
+    found = examine(counter(lambda: total[0]), seconds=0.3, exercise=work)
+    assert found.conforms
+    assert not left.is_set()
+    ended.set()
+    assert left.wait(10)
+
+
+def test_what_an_exercise_raises_is_raised() -> None:
+    """It is the user's; nothing is pulled any more."""
+
+    def work() -> None:
+        raise LookupError("no such pool")
+
+    with pytest.raises(LookupError, match="no such pool"):
+        examine(counter(lambda: 1), seconds=0.05, exercise=work)
+
+
+def test_an_asynchronous_exercise_is_refused() -> None:
+    """Nothing would run it."""
+
+    async def work() -> None:
+        pass
+
+    with pytest.raises(TypeError, match="give a function that runs it"):
+        examine(counter(lambda: 1), seconds=0.05, exercise=work)
+
+
+@pytest.mark.clause("S-12")
+def test_an_async_sampler_whose_loop_does_not_run_is_found() -> None:
+    """Until an exercise, or the program, runs it."""
+    loop = asyncio.new_event_loop()
+
+    async def sample() -> Any:
+        return [("a", 1)]
+
+    mapping = {"name": "s", "sample": sample, "loop": lambda: loop}
+    found = examine(mapping, seconds=0.05)
+    assert clauses_of(found) == ["S-12"]
+    assert "its event loop is not running" in found.breaches[0].message
+    assert examine(mapping, seconds=0.05, exercise=loop.run_forever).conforms
+    loop.call_soon_threadsafe(loop.stop)
+    wait_for(lambda: not loop.is_running(), 10.0, "the end of the loop")
+    loop.close()
+
+
+@pytest.mark.clause("S-15")
+def test_an_asynchronous_close_that_raises_is_found() -> None:
+    """It is awaited on its loop, as it would be without the validator."""
+
+    class Instance:
+        def __call__(self) -> Any:
+            return [("a", 1)]
+
+        async def close(self) -> None:
+            raise ValueError("no way to close")
+
+    with LoopThread() as running:
+        mapping = {"name": "s", "factory": lambda environ: Instance(), "loop": running.get}
+        assert clauses_of(examine(mapping, seconds=0.05)) == ["S-15"]
+
+
+@pytest.mark.clause("S-18")
+def test_a_close_that_does_not_end_is_found() -> None:
+    """The consumer has gone on without it."""
+    gate = threading.Event()
+
+    class Instance:
+        def __call__(self) -> Any:
+            return [("a", 1)]
+
+        def close(self) -> None:
+            gate.wait(30)
+
+    mapping = {"name": "s", "factory": lambda environ: Instance()}
+    found = examine(mapping, seconds=0.05, deadline=0.2)
+    gate.set()
+    assert clauses_of(found) == ["S-18"]
+    assert "close() has not ended" in found.breaches[0].message
+
+
+@pytest.mark.clause("S-15")
+def test_no_failed_pull_goes_without_a_breach() -> None:
+    """Whatever it raised."""
+
+    def leave() -> Any:
+        raise SystemExit(3)
+
+    found = examine({"name": "s", "sample": leave}, seconds=0.05)
+    assert clauses_of(found) == ["S-15"]
+    assert "SystemExit" in found.breaches[0].message
