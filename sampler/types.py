@@ -43,8 +43,6 @@ class HistogramMapping(TypedDict, total=False):
 
 Labels: TypeAlias = Mapping[str, str | int]
 SampleValue: TypeAlias = "Number | HistogramMapping | None"
-Sample: TypeAlias = "tuple[str, SampleValue] | tuple[str, SampleValue, Labels | None]"
-
 Samples: TypeAlias = "Iterable[Sample] | AsyncIterable[Sample] | Awaitable[Iterable[Sample]]"
 """What a call of a sampler returns; if it has to be awaited, the mapping needs ``loop``."""
 
@@ -58,6 +56,13 @@ class Description(TypedDict, total=False):
     labels: Iterable[str]
     scope: Scope
     merge: Merge
+
+
+Sample: TypeAlias = (
+    "tuple[str, SampleValue] | tuple[str, SampleValue, Labels | None]"
+    " | tuple[str, SampleValue, Labels | None, Description | None]"
+)
+"""What a sampler yields; the description is that of a metric which ``metrics`` does not have."""
 
 
 class Environ(TypedDict):
@@ -89,6 +94,20 @@ class Sampler(TypedDict, total=False):
     start: float | Callable[[], float]
     min_interval: float
     loop: Callable[[], Any]
+
+
+class Registered(Protocol):
+    """What iterating a registry yields, of any vendor (R-12): the same object until the end."""
+
+    @property
+    def sampler(self) -> Mapping[str, Any]:
+        """A copy of the mapping that was registered."""
+        ...
+
+    @property
+    def time(self) -> float:
+        """Epoch seconds at which it was registered."""
+        ...
 
 
 class Log(Protocol):

@@ -102,14 +102,14 @@ class Declaration:
         self.sample: Callable[[], Any] | None = sampler.get("sample")
         self.factory: Callable[[Mapping[str, Any]], Any] | None = sampler.get("factory")
         self.start: float | Callable[[], float] | None = sampler.get("start")
-        self.min_interval: float | None = sampler.get("min_interval")
+        self.min_interval: float | None = seconds(sampler.get("min_interval"))
         self.loop: Callable[[], Any] | None = sampler.get("loop")
         self.labels: dict[str, str] = _read_constant_labels(sampler.get("labels"), faults)
         self.metrics: dict[str, Description] = _read_metrics(
             self.name, sampler.get("metrics"), faults
         )
         _check_calls(sampler, faults)
-        if (api := sampler.get("api", API)) != API:
+        if (api := sampler.get("api")) is not None and api != API:
             faults.append(Fault("S-02", f"'api' is {short(api)}; this consumer speaks {API}"))
         if faults:
             raise InvalidSampler(sampler, faults)
@@ -141,12 +141,12 @@ def _check_calls(sampler: Mapping[str, Any], faults: list[Fault]) -> None:
         if not callable(sampler[key])
     ]
     start = sampler.get("start")
-    if start is not None and not callable(start) and not is_number(start):
+    if start is not None and not callable(start) and seconds(start) is None:
         sentence = f"'start' must be epoch seconds or a callable, got {short(start)}"
         faults.append(Fault("S-10", sentence))
     interval = sampler.get("min_interval")
     if interval is not None:
-        if not is_number(interval) or interval <= 0:
+        if (seconds(interval) or 0.0) <= 0:
             sentence = f"'min_interval' must be seconds above 0, got {short(interval)}"
             faults.append(Fault("S-11", sentence))
         if "factory" in calls:
@@ -230,6 +230,15 @@ def _read_metrics(sampler: str, metrics: Any, faults: list[Fault]) -> dict[str, 
     return read
 
 
+def read_description(metric: str, description: Any) -> tuple[Description, list[Fault]]:
+    """Read what a sample says of its metric, its fourth item; return its faults, too (S-08)."""
+    if not _is_mapping(description):
+        what = f"expected a description, got {short(description)}"
+        return UNDECLARED, [Fault("S-14", f"metric {metric!r}: {what}")]
+    faults: list[Fault] = []
+    return _read_description(metric, description, faults), faults
+
+
 def _read_description(
     metric: str, description: Mapping[str, Any], faults: list[Fault]
 ) -> Description:
@@ -237,24 +246,24 @@ def _read_description(
         faults.append(Fault(clause, f"metric {metric!r}: {sentence}"))
 
     def text(key: str) -> str:
-        value = description.get(key, "")
+        value = _given(description, key, "")
         if isinstance(value, str) and _is_text(plain_str(value)):
             return plain_str(value)
         fault("S-27", f"{key!r} must be text, got {short(value)}")
         return ""
 
-    kind = description.get("kind", "gauge")
+    kind = _given(description, "kind", "gauge")
     if not isinstance(kind, str):
         fault("S-26", f"'kind' must be one of {', '.join(KINDS)}, got {short(kind)}")
     if kind not in KINDS:  # a later version's kind: a gauge to us
         kind = "gauge"
-    labels = _read_label_names(description.get("labels", ()))
+    labels = _read_label_names(_given(description, "labels", ()))
     if labels is None:
         fault(
             "S-30", f"'labels' must be a list of label names, got {short(description['labels'])}"
         )
         labels = ()
-    scope = description.get("scope", "process")
+    scope = _given(description, "scope", "process")
     if not isinstance(scope, str) or scope not in SCOPES:
         fault("S-28", f"'scope' must be one of {', '.join(SCOPES)}, got {short(scope)}")
         scope = "process"
@@ -275,6 +284,11 @@ def _read_description(
     )
 
 
+def _given(description: Mapping[str, Any], key: str, otherwise: Any) -> Any:
+    value = description.get(key)
+    return otherwise if value is None else value
+
+
 def _read_label_names(names: Any) -> tuple[str, ...] | None:
     if isinstance(names, str | bytes | type) or not hasattr(names, "__iter__"):
         return None
@@ -282,9 +296,41 @@ def _read_label_names(names: Any) -> tuple[str, ...] | None:
     return tuple(map(plain_str, read)) if all(map(is_name, read)) else None
 
 
-def is_number(value: object) -> bool:
-    """Tell whether ``value`` is a number within ±2**63; a bool is not."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**63
+def seconds(value: Any) -> float | None:
+    """Return a number of seconds within ±2**63, or None if it is not one; a bool is not."""
+    if isinstance(value, bool | str | bytes | complex) or not hasattr(value, "__float__"):
+        return None
+    try:
+        number = float(value)
+    except Exception:  # of a class of the author's own
+        return None
+    return number if abs(number) < 2**63 else None
+
+
+def private_copy(sampler: Any) -> Any:
+    """Copy a sampler's mapping with those in it (R-01); what is not a mapping stays as it is."""
+    if not _is_mapping(sampler):
+        return sampler
+    copy = {key: _copied(value) for key, value in sampler.items() if value is not None}
+    metrics: Any = copy.get("metrics")
+    if _is_mapping(metrics):
+        copy["metrics"] = {name: private_description(each) for name, each in metrics.items()}
+    return copy
+
+
+def private_description(description: Any) -> Any:
+    """Copy a description, and the names of labels in it, which may come from an iterator."""
+    if not _is_mapping(description):
+        return description
+    copy = dict(description.items())
+    names: Any = copy.get("labels")
+    if hasattr(names, "__next__"):
+        copy["labels"] = tuple(names)
+    return copy
+
+
+def _copied(value: Any) -> Any:
+    return dict(value.items()) if _is_mapping(value) else value
 
 
 def _is_mapping(value: object) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sampler._contract.declaration import UNDECLARED
+from sampler._contract.declaration import UNDECLARED, read_description
 from sampler._contract.names import OVERFLOW, SURPLUS
 from sampler._contract.snapshot import ABSENT, Absent, Series
 from sampler._contract.values import RefusedRecordings, RefusedSample, in_range, plain_value
@@ -13,8 +13,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from sampler._contract.declaration import Declaration
+    from sampler._contract.declaration import Declaration, Description
+    from sampler._contract.snapshot import Value
+    from sampler._pull.owners import Owners
     from sampler._pull.reading import Key, Reading
+
+MAX_DESCRIBED = 10_000
+"""Metrics of one sampler whose samples described them; beyond, those without series go."""
 
 
 class Admission:
@@ -28,6 +33,7 @@ class Admission:
 
     Attributes:
         overflow: the state of folded metrics after the last pull.
+        owners: whose each series is; None while no other sampler could yield one of these.
     """
 
     def __init__(
@@ -38,6 +44,10 @@ class Admission:
         self._since = since
         self._absent_at = absent_at
         self.overflow = Overflow()
+        self.owners: Owners | None = None
+        self._described: dict[str, Description] = {}
+        self._valueless: dict[Key, float | None] = {}
+        self._start: float | None = None
         self._counts: dict[str, int] = {}
         self._time: float | None = None
         self._cut = False
@@ -45,7 +55,13 @@ class Admission:
     def keep(self, reading: Reading) -> None:
         """Take over a reading."""
         self.overflow = reading.overflow
-        self._time, self._cut = reading.time, reading.cut
+        self._time, self._start, self._cut = reading.time, reading.start, reading.cut
+        self._valueless = reading.valueless
+        if reading.described:
+            self._described.update(reading.described)
+            if len(self._described) > MAX_DESCRIBED:
+                live = {*self._counts, *(metric for metric, _ in self._valueless)}
+                self._described = {m: d for m, d in self._described.items() if m in live}
 
     def count(self, rows: list[Row]) -> None:
         """Count the series of each metric."""
@@ -53,16 +69,28 @@ class Admission:
         for row in rows:
             self._counts[row.metric] = self._counts.get(row.metric, 0) + 1
 
-    def admit(self, key: Key, raw: Any, value: Any, reading: Reading) -> None:
+    def admit(self, key: Key, raw: Any, value: Any, description: Any, reading: Reading) -> None:
         """Take a sample of a series that the last pull did not have."""
+        if (new := reading.new.get(key)) is not None and new[0].combine is not None:
+            both = combine(new[1], value, new[0], reading)
+            if not isinstance(both, Absent):
+                reading.new[key] = new[0], both
+            return
         metric = key[0]
-        series = self._name(key, reading.start)
-        if key in reading.new or key in reading.folded:
+        self._describe(metric, description, reading)
+        series = self._name(key, reading)
+        if new or key in reading.folded or (key in reading.valueless and series.merge is None):
             raise RefusedSample("S-25", "duplicate", f"{series} occurs twice in one pull")
+        if self.owners is not None:
+            self.owners.check(series, self)
+        if key in self._valueless and not self._restarted(reading.start):
+            series.start = self._valueless[key]
+        reading.valueless[key] = series.start  # it begins with its first sample (C-15)
         first = plain_value(value, series)
         if isinstance(first, Absent):
             reading.silent += 1
             return
+        del reading.valueless[key]
         live = self._counts.get(metric, 0) + reading.counts.get(metric, 0)
         if live < self._max_series and not self.overflow.holds(metric):
             reading.add(Row(metric, raw, key, series), first)
@@ -75,7 +103,7 @@ class Admission:
 
     def add_surplus(self, key: Key, value: Any, reading: Reading) -> None:
         """Take the surplus that a sampler folded itself, or that a gauge refused."""
-        series, metric = self._name(key, reading.start), key[0]
+        series, metric = self._name(key, reading), key[0]
         if key in reading.folded:
             raise RefusedSample("S-25", "duplicate", f"{series} occurs twice in one pull")
         if series.cumulative:
@@ -96,9 +124,24 @@ class Admission:
             what = f"{metric}: {OVERFLOW!r} is not a label name"
             raise RefusedSample("S-03", "label_name", what)
 
-    def _name(self, key: Key, start: float | None) -> Series:
+    def _describe(self, metric: str, description: Any, reading: Reading) -> None:
+        """Take what the first sample of a metric says of it, for good (S-08)."""
+        if self._description(metric, reading) is not None:
+            return
+        described = UNDECLARED
+        if description is not None:
+            described, faults = read_description(metric, description)
+            if faults:
+                raise RefusedSample(faults[0].clause, "description", str(faults[0]))
+        reading.described[metric] = described
+
+    def _description(self, metric: str, reading: Reading) -> Description | None:
+        declared = self._declaration.metrics.get(metric) or self._described.get(metric)
+        return declared or reading.described.get(metric)
+
+    def _name(self, key: Key, reading: Reading) -> Series:
         metric, pairs = key
-        described = self._declaration.metrics.get(metric, UNDECLARED)
+        described = self._description(metric, reading) or UNDECLARED
         labels = dict(sorted({**self._declaration.labels, **dict(pairs)}.items()))
         series = Series(
             f"{self._declaration.name}.{metric}",
@@ -110,7 +153,7 @@ class Admission:
             described.merge,
         )
         if series.cumulative:
-            series.start = self.started(start)
+            series.start = self.started(reading.start)
         return series
 
     def started(self, start: float | None) -> float | None:
@@ -121,6 +164,9 @@ class Admission:
             return start
         seen = max(self._time, self._since)  # the wall clock may have been set back
         return seen if start is None else max(start, seen)
+
+    def _restarted(self, start: float | None) -> bool:
+        return start is not None and self._start is not None and start != self._start
 
     def fold(self, reading: Reading, values: list[Any], index_of: dict[Key, int]) -> None:
         """Give each metric with a surplus its overflow series.
@@ -144,5 +190,22 @@ class Admission:
             if index >= 0:
                 values[index] = value
             elif not isinstance(value, Absent):
-                series = self._name(key, reading.start)
+                series = self._name(key, reading)
                 reading.add(Row(metric, MISSING, key, series), value)
+
+
+def combine(there: Value | Absent, value: Any, row: Row, reading: Reading) -> Value | Absent:
+    """Return the value of a gauge with ``merge`` that has another sample in one pull (S-25)."""
+    more = plain_value(value, row.series)
+    if isinstance(more, Absent):
+        reading.silent += 1
+        return there
+    if isinstance(there, Absent):
+        return more
+    assert row.combine is not None  # noqa: S101 - the caller has looked
+    both: Value = row.combine(there, more)
+    if not in_range(both):
+        what = f"{row.series}: the {row.series.merge} of its values"
+        raise RefusedSample("S-19", "out_of_range", what)
+    reading.combined += 1
+    return both

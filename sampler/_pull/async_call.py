@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from sampler._registry.shared_read import checked_iterable, copy_samples
+from sampler._registry.shared_read import HeldRead, gather
 from sampler._runtime.waiting import Event
 
 if TYPE_CHECKING:
@@ -18,11 +18,6 @@ if TYPE_CHECKING:
 
 class Overdue(Exception):
     """An async sampler did not end in time, and was cancelled."""
-
-
-def is_async(samples: object) -> bool:
-    """Tell whether ``samples`` have to be awaited."""
-    return hasattr(samples, "__await__") or hasattr(samples, "__aiter__")
 
 
 def running_loop() -> object:
@@ -96,7 +91,7 @@ class Call:
 def call_to_gather(
     samples: Any, loop: Callable[[], Any] | None, limit: int, caller: object
 ) -> Call:
-    """Return a call whose result is a private copy of ``samples``, and whether it was cut.
+    """Return a call whose result is a private copy of ``samples``, or the read that is held.
 
     Args:
         samples: an awaitable of samples, or an async iterable of them.
@@ -152,19 +147,12 @@ def event_loop(loop: Callable[[], Any] | None) -> asyncio.AbstractEventLoop:
     return found
 
 
-async def _gathered(samples: Any, limit: int) -> tuple[list[Any], bool]:
+async def _gathered(samples: Any, limit: int) -> Any:
     if hasattr(samples, "__await__"):
         samples = await samples
-    if not hasattr(samples, "__aiter__"):
-        return copy_samples(checked_iterable(samples), limit)
-    kept: list[Any] = []
-    async for item in samples:
-        if len(kept) == limit:
-            if (close := getattr(samples, "aclose", None)) is not None:
-                await close()
-            return kept, True
-        kept += copy_samples((item,), 1)[0]
-    return kept, False
+    if isinstance(samples, HeldRead):
+        return samples
+    return (await gather(samples, limit))[0]
 
 
 async def _awaited(work: Any) -> None:

@@ -7,13 +7,16 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from sampler._contract.declaration import seconds, short
 from sampler._contract.snapshot import Failure, Snapshot
 from sampler._pull.async_call import Overdue, running_loop
 from sampler._pull.failure_log import report_failure, report_refused
 from sampler._pull.intake import Intake
-from sampler._pull.source import Source
+from sampler._pull.owners import Owners, rivals
+from sampler._pull.source import Source, Withdrawn
 from sampler._pull.statistics import count_failure
 from sampler._registry import registry as registries
+from sampler._registry.comparison import same_call
 from sampler._runtime import worker
 from sampler._runtime.abandoned import MAX_ABANDONED
 from sampler._runtime.fork import forked_at
@@ -29,8 +32,8 @@ if TYPE_CHECKING:
 
     from sampler._contract.snapshot import Block
     from sampler._pull.statistics import Statistics
-    from sampler._registry.registry import Registration
-    from sampler.types import Clock
+    from sampler._registry.registry import SamplerState
+    from sampler.types import Clock, Registered
 
 
 class Collector:
@@ -40,7 +43,8 @@ class Collector:
     overlap share one pull.
 
     Args:
-        registry: what is pulled, an iterable of registrations; default: the default registry.
+        registry: what is pulled: an iterable of registrations, of any vendor; default: the
+            default registry.
         name: the consumer's name, told to factories.
         interval: seconds between pulls, told to factories; None if they are not regular.
         deadline: seconds each sampler has; default: the interval, at most 5.
@@ -55,7 +59,7 @@ class Collector:
 
     def __init__(
         self,
-        registry: Iterable[Registration] | None = None,
+        registry: Iterable[Registered] | None = None,
         *,
         name: str = "collector",
         interval: float | None = None,
@@ -97,7 +101,12 @@ class Collector:
         self._pulls_ended = 0
         self._last: Snapshot | None = None
         self._worker = worker.Worker(f"sampler-{self.name}")
-        self._sources: dict[Registration, Source] = {}
+        self._sources: dict[int, Source] = {}
+        """By the identity of registrations: those of others may compare as they like."""
+        self._unreadable: dict[int, tuple[Registered, Failure]] = {}
+        self._hung: list[Source] = []
+        """Those that have gone while a call of theirs had not returned."""
+        self._owners = Owners()
         self._pid = os.getpid()
         self._identity = {**self._identity, "pid": str(self._pid)}
 
@@ -206,7 +215,7 @@ class Collector:
         for source in sources:
             if (last := source.reusable_block(self._reuse)) is not None:
                 blocks[source] = last
-            elif failure := _not_callable(source, now):
+            elif failure := self._not_callable(source, now):
                 failures[source] = failure
             else:
                 due.append(source)
@@ -214,29 +223,34 @@ class Collector:
         caller = running_loop()
         for source in due:
             source.caller = caller
-        due.sort(key=lambda source: not source.state.health.proven)
-        jobs = [worker.Job(source.pull, optional=not source.state.health.proven) for source in due]
+        due.sort(key=lambda source: not source.health.proven)
+        jobs = [worker.Job(source.pull, optional=not source.health.proven) for source in due]
         self._run(due, jobs, until)
         pause = GiveWayTimer()
         for source, job in zip(due, jobs, strict=True):
             pause.give_way_if_due()
+            if isinstance(job.error, Withdrawn):
+                continue
             failure = self._outcome(source, job)
             if failure is None:
                 blocks[source] = source.keep(job.result, job.seconds)
-                report_refused(source.state.health, source.name, job.result.examples)
+                report_refused(source.health, source.name, job.result.examples)
             else:
                 failures[source] = failure
         for source, failure in failures.items():
             count_failure(source.statistics, failure.reason)
             if (block := source.absent()) is not None:
                 blocks[source] = block
-            report_failure(source.state.health, failure)
+            report_failure(source.health, failure)
         return Snapshot(
             tuple(blocks[source] for source in sources if source in blocks),
             began,
             self.start,
             self._identity,
-            tuple(failures[source] for source in sources if source in failures),
+            (
+                *(failures[source] for source in sources if source in failures),
+                *(failure for _, failure in self._unreadable.values()),
+            ),
             self.interval,
         )
 
@@ -250,7 +264,7 @@ class Collector:
 
     def _outcome(self, source: Source, job: worker.Job) -> Failure | None:
         """Note a pull's outcome in the sampler's health; return why it failed, or None."""
-        health = source.state.health
+        health = source.health
         if job.reason == "deadline":
             health.overran(self._clock.monotonic(), self.deadline)
             return Failure(source.name, job.reason, f"no answer within {self.deadline:g} s")
@@ -268,36 +282,85 @@ class Collector:
         health.answered()
         return None
 
-    def _update_sources(
-        self, registrations: tuple[Registration, ...], until: float
-    ) -> list[Source]:
-        """Make and close sources as registrations come and go."""
-        gone = [self._sources.pop(r) for r in self._sources.keys() - set(registrations)]
-        self._close_all(gone, until)
-        for registration in registrations:
-            if registration not in self._sources:
-                self._sources[registration] = self._source(registration)
-        return [self._sources[registration] for registration in registrations]
+    def _not_callable(self, source: Source, now: float) -> Failure | None:
+        """Return why a sampler is not called in this pull, or None."""
+        if source.busy or source.state.hangs_for(self.deadline):
+            return Failure(source.name, "hung", "its last call has not returned yet")
+        if (left := source.health.pause_left(now)) > 0:
+            message = f"failed repeatedly; called again in {left:.1f} s"
+            return Failure(source.name, "parked", message)
+        return None
 
-    def _source(self, registration: Registration) -> Source:
+    def _update_sources(self, registrations: tuple[Registered, ...], until: float) -> list[Source]:
+        """Make and close sources as registrations come and go."""
+        sources = self._sources
+        live = {id(registration) for registration in registrations}
+        gone = [sources.pop(key) for key in sources.keys() - live]
+        for key in self._unreadable.keys() - live:
+            del self._unreadable[key]
+        new = [r for r in registrations if id(r) not in sources and id(r) not in self._unreadable]
+        if gone:
+            self._end(gone, until)
+        for registration in new:
+            self._add(registration)
+        if gone or new:
+            shared = rivals(source.name for source in sources.values())
+            for source in sources.values():
+                source.intake.share(self._owners if source.name in shared else None)
+        return [sources[id(r)] for r in registrations if id(r) in sources]
+
+    def _add(self, registration: Registered) -> None:
+        try:
+            source = self._source(registration)
+        except Exception as error:  # of another vendor's registry
+            sampler = getattr(registration, "sampler", None)
+            name = sampler.get("name") if isinstance(sampler, dict) else None
+            failure = Failure(str(name or short(registration)), "invalid", short(error))
+            log.warning("a registration cannot be read: %s: %s", failure.sampler, failure.message)
+            self._unreadable[id(registration)] = registration, failure
+            return
+        self._hung = [old for old in self._hung if old.health.hung()]
+        for old in self._hung:  # a sampler that is registered anew still hangs
+            if same_call(old.state.declaration, source.state.declaration):
+                source.health = old.health
+        self._sources[id(registration)] = source
+
+    def _end(self, gone: list[Source], until: float) -> None:
+        self._close_all(gone, until)
+        for source in gone:
+            source.intake.share(None)
+            if source.health.hung():
+                self._hung.append(source)
+
+    def _source(self, registration: Registered) -> Source:
         environ = {
             "api": 1,
             "consumer": self.name,
             "interval": self.interval,
             "deadline": self.deadline,
         }
-        inherited = registration.pid != self._pid
-        state = registries.state_of(registration)
+        state = self._state(registration)
+        registered = seconds(registration.time)
+        fork = forked_at()
+        before_fork = registered is None or registered <= fork
+        inherited = getattr(registration, "pid", self._pid) != self._pid or (fork and before_fork)
         max_samples = sys.maxsize - 1 if state.bounded else self._max_samples
         intake = Intake(
             state.declaration,
             max_samples,
             self._max_series,
             since=self.start,
-            absent_at=self._pulled_at,
-            inherited_at=(forked_at() or self.start) if inherited else None,
+            # A sampler that was registered before the consumer began has a past (C-16).
+            absent_at=self._pulled_at if registered and registered > self.start else None,
+            inherited_at=(fork or self.start) if inherited else None,
         )
-        return Source(registration, environ, intake, max_samples, self._clock)
+        return Source(registration, state, environ, intake, max_samples, self._clock)
+
+    def _state(self, registration: Registered) -> SamplerState:
+        """Return what is known of a registration; of another vendor's, what its mapping says."""
+        if isinstance(registration, registries.Registration):
+            return registries.state_of(registration)
+        return registries.SamplerState(registration.sampler, self._clock)
 
     def _close_all(self, sources: list[Source], until: float = float("inf")) -> None:
         closable = [source for source in sources if source.windowed and not source.busy]
@@ -312,15 +375,3 @@ def begin_at_fork(collector: Collector) -> Collector:
     """Return a new consumer that begins at the fork, to take over from one of the parent."""
     collector._begin_at_fork()  # noqa: SLF001 - for agents, not for the public
     return collector
-
-
-def _not_callable(source: Source, now: float) -> Failure | None:
-    """Return why a sampler is not called in this pull, or None."""
-    health = source.state.health
-    if health.hung() or source.busy:
-        return Failure(source.name, "hung", "its last call has not returned yet")
-    if (seconds := health.pause_left(now)) > 0:
-        return Failure(
-            source.name, "parked", f"failed repeatedly; called again in {seconds:.1f} s"
-        )
-    return None

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sampler._contract.snapshot import Failure
-    from sampler._registry.backoff import Health
+    from sampler._pull.backoff import Health
 
 _QUIET = ("hung", "parked", "exhausted")
 

@@ -14,10 +14,10 @@ from sampler._contract.declaration import Declaration, short
 from sampler._contract.names import SURPLUS
 from sampler._contract.snapshot import ABSENT, Absent, Block, Series
 from sampler._contract.values import RefusedSample, fell, plain_value, subtract
-from sampler._pull.admission import Admission
+from sampler._pull.admission import Admission, combine
 from sampler._pull.overflow import Overflow
 from sampler._pull.reading import MISSING, Reading, Row
-from sampler._pull.sample import series_key, split_sample
+from sampler._pull.sample import given_description, series_key, split_sample
 from sampler._runtime.abandoned import is_foreign
 from sampler._runtime.gil_yield import GIVE_WAY_EVERY, give_way
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sampler._contract.snapshot import Value
+    from sampler._pull.owners import Owners
     from sampler._pull.reading import Key
 
 _HIGH = 2**63
@@ -68,6 +69,8 @@ class Intake:
         self._time: float | None = None
         self._start: float | None = None
         self._offsets = False
+        self._combining = -1
+        """The first row of a gauge with ``merge``."""
 
     def read(self, samples: Iterable[Any], time: float, start: float | None = None) -> Reading:
         """Take the samples of one pull; whatever the iterable raises ends the pull.
@@ -116,19 +119,25 @@ class Intake:
                     or (labels is not row.raw and labels != row.raw)
                 ):
                     as_before = False
-                    key, raw = series_key(self._declaration, metric, labels)
-                    if key[1] == SURPLUS:
-                        self._admission.add_surplus(key, value, reading)
-                        continue
-                    index = self._index.get(key, -1)
+                    index = self._again(rows, position, metric, labels)
                     if index < 0:
-                        self._admission.admit(key, raw, value, reading)
+                        key, raw = series_key(self._declaration, metric, labels)
+                        if key[1] == SURPLUS:
+                            self._admission.add_surplus(key, value, reading)
+                            continue
+                        index = self._index.get(key, -1)
+                    if index < 0:
+                        said = given_description(item)
+                        self._admission.admit(key, raw, value, said, reading)
                         continue
                     row = rows[index]
-                if values[index] is not MISSING:
-                    raise RefusedSample(
-                        "S-25", "duplicate", f"{row.series} occurs twice in one pull"
-                    )
+                if (there := values[index]) is not MISSING:
+                    if row.combine is None:
+                        what = f"{row.series} occurs twice in one pull"
+                        raise RefusedSample("S-25", "duplicate", what)
+                    values[index] = combine(there, value, row, reading)
+                    position = index + 1
+                    continue
                 position = index + 1
                 before = last[index]
                 if value is not before:
@@ -172,6 +181,10 @@ class Intake:
                             return values, item
                     elif len(item) == 2 and row.raw is None:
                         metric, value = item
+                    elif len(item) > 3:
+                        metric, value, labels = item[:3]
+                        if labels is not row.raw and labels != row.raw:
+                            return values, item
                     else:
                         return values, item
                     if metric != row.metric:
@@ -200,6 +213,8 @@ class Intake:
 
     def keep(self, reading: Reading, sampler: str) -> Block:
         """Take over a reading and return its block."""
+        if reading.rows is not self._rows and self._admission.owners is not None:
+            self._claim(reading, self._admission.owners)
         last = reading.raw
         whole = not (reading.silent or reading.refused)
         if not whole and ABSENT in last:  # such a series keeps its last value for comparison
@@ -215,6 +230,8 @@ class Intake:
             self._index = {row.key: i for i, row in enumerate(reading.rows)}
             self._admission.count(reading.rows)
             self._offsets = any(row.offset is not None for row in reading.rows)
+            combining = (at for at, row in enumerate(reading.rows) if row.combine is not None)
+            self._combining = next(combining, -1)
         self._admission.keep(reading)
         self._time, self._start = reading.time, reading.start
         self._inherited_at = None
@@ -226,6 +243,42 @@ class Intake:
         if not self._rows or self._time is None:
             return None
         return Block(sampler, self._series, [ABSENT] * len(self._rows), self._time, 0)
+
+    def share(self, owners: Owners | None) -> None:
+        """Share series with other samplers from now on, or no more: those that there are stay."""
+        before, self._admission.owners = self._admission.owners, owners
+        if before is not owners:
+            if before is not None:
+                before.claim(self._series, (), self._admission)
+            if owners is not None:
+                owners.claim((), self._series, self._admission)
+
+    def _claim(self, reading: Reading, owners: Owners) -> None:
+        """Make the series of a reading this sampler's, but those that became another's in time."""
+        kept: list[Row] = []
+        values: list[Any] = []
+        for row, value in zip(reading.rows, reading.raw, strict=True):
+            try:
+                owners.check(row.series, self._admission)
+            except RefusedSample as refused:
+                reading.refuse(refused)
+            else:
+                kept.append(row)
+                values.append(value)
+        if len(kept) < len(reading.rows):
+            reading.rows, reading.raw = kept, values
+        owners.claim(self._series, [row.series for row in kept], self._admission)
+
+    def _again(self, rows: list[Row], position: int, metric: Any, labels: Any) -> int:
+        """Return the row of a gauge with ``merge`` that this sample probably repeats, or -1."""
+        if self._combining >= 0:
+            for index in (position - 1, self._combining):
+                row = rows[index]  # -1: the last one, which is a guess as good
+                if row.combine is None or metric != row.metric:
+                    continue
+                if labels is row.raw or labels == row.raw:
+                    return index if index >= 0 else len(rows) - 1
+        return -1
 
     def _reported(self, reading: Reading) -> list[Value | Absent]:
         return [

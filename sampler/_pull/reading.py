@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from operator import add
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, TypeAlias
 
+    from sampler._contract.declaration import Description
     from sampler._contract.snapshot import Series, Value
     from sampler._contract.values import RefusedSample
     from sampler._pull.overflow import Overflow
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
 
 MISSING: Any = object()
 """Stands for the value of a series that has not been read."""
+_COMBINE: dict[str | None, Callable[[Any, Any], Any]] = {"sum": add, "max": max, "min": min}
 
 
 class Row:
@@ -28,10 +32,11 @@ class Row:
         series: the series in snapshots.
         cumulative: its values are compared with the last one: a counter or a histogram.
         histogram: its values are histograms.
+        combine: makes one value of several that a gauge with ``merge`` has in one pull, or None.
         offset: its value when a forked child took over; subtracted until a reset.
     """
 
-    __slots__ = ("cumulative", "histogram", "key", "metric", "offset", "raw", "series")
+    __slots__ = ("combine", "cumulative", "histogram", "key", "metric", "offset", "raw", "series")
 
     def __init__(
         self, metric: str, raw: Any, key: Key, series: Series, offset: Value | None = None
@@ -43,6 +48,7 @@ class Row:
         self.offset = offset
         self.cumulative = series.cumulative
         self.histogram = series.kind == "histogram"
+        self.combine = _COMBINE.get(series.merge)
 
 
 class Reading:
@@ -53,6 +59,7 @@ class Reading:
         raw: values as read, aligned with ``rows``.
         taken: samples taken from the sampler.
         cut: the sampler had more samples.
+        combined: those of them that became part of another one's value, as ``merge`` says.
         silent: those of them that had nothing to report, minus the recordings that gauges have
             refused since the last pull: each of those counts as a sample.
         refused: reason to number of samples.
@@ -62,12 +69,16 @@ class Reading:
         overflow: the state of folded metrics.
         new: series that the last pull did not have, by key, with their values.
         folded: keys of series that went into an overflow.
+        valueless: series that have begun and never had a value, with their start.
+        described: what the first samples of metrics said of them in this pull.
         report: called with each refused sample, or None.
     """
 
     __slots__ = (
+        "combined",
         "counts",
         "cut",
+        "described",
         "examples",
         "folded",
         "new",
@@ -80,6 +91,7 @@ class Reading:
         "start",
         "taken",
         "time",
+        "valueless",
     )
 
     def __init__(
@@ -98,7 +110,9 @@ class Reading:
         self.new: dict[Key, tuple[Row, Value]] = {}
         self.folded: set[Key] = set()
         self.counts: dict[str, int] = {}
-        self.taken = self.silent = 0
+        self.valueless: dict[Key, float | None] = {}
+        self.described: dict[str, Description] = {}
+        self.taken = self.silent = self.combined = 0
         self.cut = False
         self.refused: dict[str, int] = {}
         self.examples: dict[str, str] = {}

@@ -16,17 +16,21 @@ if TYPE_CHECKING:
 
 
 def split_sample(item: Any) -> tuple[Any, Any, Any]:
-    """Return a sample's name, value and labels."""
+    """Return a sample's name, value and labels; its fourth item is :func:`given_description`."""
     size = len(item) if isinstance(item, tuple) else 0
     if size == 2:
         metric, value = item
         return metric, value, None
     if size < 2:
-        raise RefusedSample(
-            "S-14", "shape", f"expected (name, value[, labels]), got {short(item)}"
-        )
+        what = f"expected (name, value[, labels[, description]]), got {short(item)}"
+        raise RefusedSample("S-14", "shape", what)
     metric, value, labels = item[:3]
     return metric, value, labels
+
+
+def given_description(item: tuple[Any, ...]) -> Any:
+    """Return what a sample says of its metric: its fourth item, or None."""
+    return item[3] if len(item) > 3 else None
 
 
 def series_key(

@@ -1,14 +1,21 @@
-"""One consumer's side of one registration: its instance, its intake, its statistics."""
+"""One consumer's side of one registration: its instance, its intake, its health."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
-from sampler._contract.declaration import is_number, short
-from sampler._pull.async_call import call_to_close, call_to_gather, is_async
+from sampler._contract.declaration import seconds, short
+from sampler._pull.async_call import call_to_close, call_to_gather
+from sampler._pull.backoff import Health
 from sampler._pull.statistics import Statistics, count_pull
-from sampler._registry.registry import state_of
-from sampler._registry.shared_read import RawRead, checked_iterable, copy_samples
+from sampler._registry.shared_read import (
+    HeldRead,
+    ask_start,
+    check_start,
+    checked_iterable,
+    is_async,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -18,9 +25,9 @@ if TYPE_CHECKING:
     from sampler._pull.async_call import Call
     from sampler._pull.intake import Intake
     from sampler._pull.reading import Reading
-    from sampler._registry.registry import Registration
+    from sampler._registry.registry import SamplerState
     from sampler._runtime.abandoned import HungBatch
-    from sampler.types import Clock
+    from sampler.types import Clock, Registered
 
 
 _MARGIN = 0.05
@@ -28,11 +35,16 @@ _MARGIN = 0.05
 worker that waits for it would be abandoned."""
 
 
+class Withdrawn(Exception):
+    """A sampler was unregistered before its turn in a round."""
+
+
 class Source:
     """Pulls one registration for one consumer.
 
     Args:
         registration: what is pulled.
+        state: what the consumers of the registration share.
         environ: what the factory is told.
         intake: how its samples are read.
         max_samples: samples taken in one pull.
@@ -40,12 +52,13 @@ class Source:
 
     Attributes:
         caller: the event loop on whose thread the pull was asked for, or None.
-        state: what all consumers of the registration share.
+        health: how it has answered this consumer.
     """
 
     def __init__(
         self,
-        registration: Registration,
+        registration: Registered,
+        state: SamplerState,
         environ: Mapping[str, Any],
         intake: Intake,
         max_samples: int,
@@ -53,24 +66,28 @@ class Source:
     ) -> None:
         self._clock = clock
         self.registration = registration
-        self.state = state_of(registration)
-        self.statistics = Statistics(registration.name)
+        self.state = state
+        self.health = Health()
+        self.intake = intake
+        self.statistics = Statistics(state.declaration.name)
         self.read_at = float("-inf")
         self.caller: object = None
         self._environ = environ
-        self._intake = intake
         self._limit = max_samples + 1  # one more: the intake refuses it
-        self._sample: Callable[[], Any] | None = self.state.declaration.sample
+        self._sample: Callable[[], Any] | None = state.declaration.sample
+        self._start: Any = state.declaration.start
+        if (shared := state.shared_read) is not None:
+            self._sample = partial(shared.sample, environ["deadline"])
+            self._start = None  # its read has it
         self._block: Block | None = None
-        self._abandoned: HungBatch | None = None
         self._awaited: Call | None = None
-        self._read_now: RawRead | None = None
-        self._read_before: RawRead | None = None
+        self._held_now: HeldRead | None = None
+        self._held_before: HeldRead | None = None
 
     @property
     def name(self) -> str:
         """The sampler's name."""
-        return self.registration.name
+        return self.state.declaration.name
 
     @property
     def windowed(self) -> bool:
@@ -85,47 +102,56 @@ class Source:
         """
         if self.windowed:
             return self._block if self._clock.monotonic() - self.read_at < reuse else None
-        shared = self.state.shared_read
-        if shared is None or not shared.is_current(self._read_before, self._clock.monotonic()):
+        if self._held_before is None or (shared := self.state.shared_read) is None:
             return None
-        return self._block
+        return self._block if shared.held() is self._held_before else None
 
     def pull(self) -> Reading:
-        """Call the sampler and read what it yields. Runs foreign code."""
-        shared = self.state.shared_read
-        if shared is None:
-            samples, now, start = self._call_sampler()
-            if is_async(samples):
-                samples, _ = self._await(samples)
-            return self._intake.read(checked_iterable(samples), now, start)
-        read = self._read_now = shared.get(
-            self._read, self._limit, self._environ["deadline"], self._clock.monotonic()
+        """Call the sampler and read what it yields. Runs foreign code.
+
+        Raises:
+            Restarted: ``start`` was another number after the samples than before them.
+            Exception: whatever the sampler raises.
+        """
+        if self.state.withdrawn:
+            raise Withdrawn
+        if self._sample is None:
+            self._sample = self._instance()
+        now, start = self._clock.time(), ask_start(self._start)
+        samples = self._sample()
+        if is_async(samples):
+            samples = self._await(samples)
+        self._held_now = held = samples if isinstance(samples, HeldRead) else None
+        if held is not None:
+            return self.intake.read(held, held.time, held.start)
+        taken = seconds(getattr(samples, "time", None))  # of another vendor's shared read (C-10)
+        reading = self.intake.read(
+            checked_iterable(samples), now if taken is None else taken, start
         )
-        return self._intake.read(read.samples, read.time, read.start)
+        check_start(start, ask_start(self._start))
+        return reading
 
     @property
     def busy(self) -> bool:
         """True while an abandoned call of this consumer has not returned."""
-        if self._awaited is not None and not self._awaited.over:
-            return True
-        return self._abandoned is not None and not self._abandoned.returned
+        return self.health.hung() or not (self._awaited is None or self._awaited.over)
 
     def abandon(self, batch: HungBatch) -> None:
         """Note that a call was abandoned and may still run."""
-        self._abandoned = batch
-        self.state.health.abandon(batch)
+        self.health.abandon(batch)
+        self.state.abandon(batch)
 
     def keep(self, reading: Reading, seconds: float) -> Block:
         """Take over what :meth:`pull` returned."""
-        count_pull(self.statistics, reading, seconds)
         self.read_at = self._clock.monotonic()
-        self._read_before = self._read_now
-        self._block = self._intake.keep(reading, self.name)
+        self._held_before = self._held_now
+        self._block = self.intake.keep(reading, self.name)
+        count_pull(self.statistics, reading, seconds)
         return self._block
 
     def absent(self) -> Block | None:
         """Return the block of a failed pull."""
-        return self._intake.absent(self.name)
+        return self.intake.absent(self.name)
 
     def close(self) -> None:
         """Close the instance, if it has a ``close``. Runs foreign code."""
@@ -136,36 +162,19 @@ class Source:
                 loop = self.state.declaration.loop
                 call_to_close(closed, loop).result(self._async_deadline)
 
-    def _call_sampler(self) -> tuple[Any, float, float | None]:
-        """Call the sampler; return what it returned, the time, and its start."""
-        declaration = self.state.declaration
-        if self._sample is None and declaration.factory is not None:
-            instance = declaration.factory(dict(self._environ))
-            if not callable(instance):
-                raise TypeError(f"the factory returned {short(instance)}, which cannot be called")
-            self._sample = instance
-        assert self._sample is not None  # noqa: S101 - a mapping has one of the two
-        now = self._clock.time()
-        start = declaration.start() if callable(declaration.start) else declaration.start
-        if start is not None and not is_number(start):
-            raise TypeError(f"'start' returned {short(start)}, not epoch seconds")
-        return self._sample(), now, None if start is None else float(start)
+    def _instance(self) -> Callable[[], Any]:
+        factory = self.state.declaration.factory
+        assert factory is not None  # noqa: S101 - a mapping has one of the two
+        instance = factory(dict(self._environ))
+        if not callable(instance):
+            raise TypeError(f"the factory returned {short(instance)}, which cannot be called")
+        made: Callable[[], Any] = instance
+        return made
 
-    def _read(self) -> RawRead:
-        """Read for all consumers."""
-        began = self._clock.monotonic()
-        samples, now, start = self._call_sampler()
-        if is_async(samples):
-            kept, cut = self._await(samples)
-        else:
-            kept, cut = copy_samples(checked_iterable(samples), self._limit)
-        return RawRead(kept, now, start, began, cut=cut)
-
-    def _await(self, samples: Any) -> tuple[list[Any], bool]:
+    def _await(self, samples: Any) -> Any:
         loop = self.state.declaration.loop
         self._awaited = call_to_gather(samples, loop, self._limit, self.caller)
-        kept: tuple[list[Any], bool] = self._awaited.result(self._async_deadline)
-        return kept
+        return self._awaited.result(self._async_deadline)
 
     @property
     def _async_deadline(self) -> float:

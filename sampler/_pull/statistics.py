@@ -11,7 +11,7 @@ class Statistics:
     """What became of one sampler's samples, for one consumer.
 
     ``yielded = collected + sum(refused.values())``; a sample without a value (None, NaN) is not
-    counted.
+    counted, and those of a gauge that one pull combines count as one.
 
     Attributes:
         sampler: the sampler's name.
@@ -41,7 +41,7 @@ def count_pull(statistics: Statistics, reading: Reading, seconds: float) -> None
     for reason, samples in reading.refused.items():
         refused[reason] = refused.get(reason, 0) + samples
     statistics.refused = refused  # replaced, so that another thread may read the old one
-    yielded = reading.taken - reading.silent
+    yielded = reading.taken - reading.silent - reading.combined
     statistics.yielded += yielded
     statistics.collected += yielded - sum(reading.refused.values())
     statistics.pulls += 1

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 
-from sampler._contract.declaration import Bounded, Declaration
-from sampler._registry import backoff, shared_read
-from sampler._registry.backoff import Health
+from sampler._contract.declaration import Bounded, Declaration, private_copy, private_description
+from sampler._registry import shared_read
+from sampler._registry.comparison import clash, equal
 from sampler._registry.shared_read import SharedRead
 from sampler._runtime import fork
 from sampler._runtime.native import allocate_lock
-from sampler.exceptions import SamplerConflict
+from sampler.exceptions import InvalidSampler, SamplerConflict
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,26 +19,75 @@ if TYPE_CHECKING:
     from typing import Any, Self
 
     from sampler._contract.snapshot import Failure
+    from sampler._runtime.abandoned import HungBatch
+    from sampler.types import Clock
 
 
 class SamplerState:
     """What the consumers of one registration share.
 
     Attributes:
-        declaration: what the mapping said when it was registered.
+        given: the mapping that was registered.
+        read: a private copy of it, as it was then (R-01).
+        declaration: what it said.
         bounded: it bounds its samples itself, as a group of instruments does.
-        health: how it has answered.
-        shared_read: its last read, for every consumer within ``min_interval``; None without it.
+        shared_read: the read that all callers share within ``min_interval``; None without it.
+        withdrawn: it was unregistered.
     """
 
-    __slots__ = ("bounded", "declaration", "health", "shared_read")
+    __slots__ = (
+        "_hung",
+        "bounded",
+        "declaration",
+        "given",
+        "read",
+        "shared_read",
+        "withdrawn",
+    )
 
-    def __init__(self, sampler: Mapping[str, Any], *, reserved: bool) -> None:
+    def __init__(
+        self, sampler: Mapping[str, Any], clock: Clock, *, reserved: bool = False
+    ) -> None:
+        self.given: Mapping[str, Any] = sampler
+        self.read: dict[str, Any] = private_copy(sampler)
+        try:
+            self.declaration: Declaration = Declaration(self.read, reserved=reserved)
+        except InvalidSampler as invalid:
+            raise InvalidSampler(sampler, invalid.faults) from None
         self.bounded: bool = type(sampler) is Bounded
-        self.declaration: Declaration = Declaration(sampler, reserved=reserved)
-        self.health: Health = Health()
-        seconds = self.declaration.min_interval
-        self.shared_read: SharedRead | None = None if seconds is None else SharedRead(seconds)
+        self.withdrawn: bool = False
+        self.shared_read: SharedRead | None = None
+        said = self.declaration
+        if said.min_interval is not None and said.sample is not None:
+            self.shared_read = SharedRead(said.sample, said.start, said.min_interval, clock)
+        self._hung: list[HungBatch] = []
+
+    def shown(self) -> dict[str, Any]:
+        """Return the mapping for consumers: with the shared read behind ``sample`` (R-13)."""
+        if self.shared_read is None:
+            return dict(self.read)
+        shown = {**self.read, "sample": self.shared_read.sample}
+        if callable(shown.get("start")):
+            shown["start"] = self.shared_read.start
+        return shown
+
+    def equals(self, other: SamplerState) -> bool:
+        """Tell whether both mappings said the same (R-03). May run an author's ``__eq__``."""
+        return equal(self.read, self.declaration, other.read, other.declaration)
+
+    def abandon(self, batch: HungBatch) -> None:
+        """Note a call of the shared ``sample`` that a consumer abandoned."""
+        if self.declaration.sample is not None:
+            with _lock:
+                self._hung.append(batch)
+
+    def hangs_for(self, seconds: float) -> bool:
+        """Tell whether a call of the shared ``sample`` has run for longer than that (C-09)."""
+        if not self._hung:
+            return False
+        with _lock:
+            self._hung = [each for each in self._hung if not each.returned]
+            return any(time.monotonic() - each.began > seconds for each in self._hung)
 
 
 class Registration:
@@ -46,7 +95,8 @@ class Registration:
 
     Attributes:
         name: the sampler's name.
-        sampler: the mapping, as it was given.
+        sampler: a private copy of the mapping, as it was then. With ``min_interval``, its
+            ``sample`` returns one read to all callers for so long, with the attribute ``time``.
         origin: the name or reference under which discovery found it; empty if the program
             registered it.
         pid: the process that registered it.
@@ -66,12 +116,12 @@ class Registration:
 
     def __init__(self, registry: Registry, sampler: Mapping[str, Any]) -> None:
         self._registry = registry
-        self._state = SamplerState(sampler, reserved=registry.reserved)
-        self.sampler: Mapping[str, Any] = sampler
+        self._state = SamplerState(sampler, registry.clock, reserved=registry.reserved)
+        self.sampler: Mapping[str, Any] = self._state.shown()
         self.name: str = self._state.declaration.name
         self.origin: str = ""
         self.pid: int = _watched_process()
-        self.time: float = time.time()
+        self.time: float = registry.clock.time()
 
     def declare(self, metric: str, description: Mapping[str, Any]) -> None:
         """Describe a metric that was made after the registration, as instruments are.
@@ -114,14 +164,14 @@ class Registry:
 
     Args:
         reserved: samplers may use the reserved name ``sampler``, as a consumer's own metrics do.
+        clock: when samplers are registered, and how old a shared read is.
     """
 
-    def __init__(self, *, reserved: bool = False) -> None:
+    def __init__(self, *, reserved: bool = False, clock: Clock = time) -> None:
         self.reserved = reserved
+        self.clock = clock
         # Replaced, never changed: readers need no lock.
         self._registrations: tuple[Registration, ...] = ()
-        self._hung: tuple[Registration, ...] = ()
-        """Those withdrawn while an abandoned call of theirs had not returned."""
 
     def register(self, sampler: Mapping[str, Any]) -> Registration:
         """Publish a sampler.
@@ -138,18 +188,16 @@ class Registry:
             SamplerConflict: it clashes with a registered sampler.
         """
         new = Registration(self, sampler)
-        declared = state_of(new).declaration
-        for old in self._hung:  # a sampler that is registered anew still hangs
-            state = state_of(old)
-            if state.health.hung() and _same_call(state.declaration, declared):
-                state_of(new).health = state.health
+        state = state_of(new)
         while True:
             seen = self._registrations
             for old in seen:  # without the lock: comparing callables may run an author's __eq__
-                if old.sampler is sampler or _same(old, new):
+                known = state_of(old)
+                again = sampler is known.given or sampler is old.sampler
+                if again or (old.pid == new.pid and known.equals(state)):
                     return old
-                if clash := _clash(state_of(old).declaration, declared):
-                    raise SamplerConflict(sampler, old.name, clash)
+                if why := clash(known.declaration, state.declaration):
+                    raise SamplerConflict(sampler, old.name, why)
             with _lock:
                 if self._registrations is seen:
                     self._registrations = (*seen, new)
@@ -187,17 +235,20 @@ class Registry:
     def _declare(
         self, registration: Registration, metric: str, description: Mapping[str, Any]
     ) -> None:
+        description = private_description(description)
         sampler = {**registration.sampler, "metrics": {metric: description}}
         more = Declaration(sampler, reserved=self.reserved)
         with _lock:
             for other in self._registrations:
                 if other is registration:
                     continue
-                if clash := _clash(state_of(other).declaration, more):
-                    raise SamplerConflict(sampler, other.name, clash)
+                if why := clash(state_of(other).declaration, more):
+                    raise SamplerConflict(sampler, other.name, why)
             # Replaced, never changed: a reader sees either the old one or the new one.
             declared = state_of(registration).declaration
             declared.metrics = {**declared.metrics, **more.metrics}
+            for shown in (state_of(registration).read, registration.sampler):
+                shown["metrics"] = {**shown.get("metrics", {}), metric: description}  # type: ignore[index]
 
     def _remove(self, registration: Registration) -> None:
         with _lock:
@@ -205,12 +256,10 @@ class Registry:
 
     def _keep(self, wanted: Callable[[Registration], bool]) -> None:
         """Withdraw the others; the lock is held."""
-        before, self._registrations = (
-            self._registrations,
-            tuple(filter(wanted, self._registrations)),
-        )
-        gone = [each for each in before if not wanted(each)]
-        self._hung = tuple(each for each in (*self._hung, *gone) if state_of(each).health.hung())
+        for each in self._registrations:
+            if not wanted(each):
+                state_of(each).withdrawn = True
+        self._registrations = tuple(filter(wanted, self._registrations))
 
     def __iter__(self) -> Iterator[Registration]:
         return iter(self._registrations)
@@ -226,52 +275,6 @@ class Registry:
 
     def __repr__(self) -> str:
         return f"<Registry of {len(self)} samplers>"
-
-
-def _same(old: Registration, new: Registration) -> bool:
-    """Tell whether both say the same: an equal copy counts as the same mapping."""
-    a, b = state_of(old).declaration, state_of(new).declaration
-    return (
-        (a.name, a.labels) == (b.name, b.labels)
-        and _same_call(a, b)
-        and old.pid == new.pid
-        and a.metrics.keys() == b.metrics.keys()
-        and all(a.metrics[metric].same(b.metrics[metric]) for metric in a.metrics)
-    )
-
-
-def _same_call(a: Declaration, b: Declaration) -> bool:
-    return (a.sample, a.factory) == (b.sample, b.factory)
-
-
-def _clash(old: Declaration, new: Declaration) -> str | None:
-    if old.name == new.name:
-        if old.labels == new.labels:
-            labels = f" with labels {new.labels}" if new.labels else ""
-            return (
-                f"sampler {new.name!r}{labels} is registered already by another owner: "
-                "choose another name, or tell them apart by constant 'labels'"
-            )
-        for metric in old.metrics.keys() & new.metrics.keys():
-            a, b = old.metrics[metric], new.metrics[metric]
-            if (a.kind, a.unit) != (b.kind, b.unit):
-                return (
-                    f"metric '{new.name}.{metric}' is registered as {a.kind} in {a.unit!r}, "
-                    f"here it is {b.kind} in {b.unit!r}: they must agree"
-                )
-        return None
-    taken = {_flat(old.name, metric): f"{old.name}.{metric}" for metric in old.metrics}
-    for metric in new.metrics:
-        if full := taken.get(_flat(new.name, metric)):
-            return (
-                f"metric '{new.name}.{metric}' equals {full!r} of sampler {old.name!r} "
-                "once '.' reads as '_': rename one of them"
-            )
-    return None
-
-
-def _flat(sampler: str, metric: str) -> str:
-    return f"{sampler}_{metric}".replace(".", "_")
 
 
 _lock = allocate_lock()  # one for all registries: it is never held for long
@@ -290,7 +293,6 @@ def _watched_process() -> int:
 def _renew_locks() -> None:
     global _lock  # noqa: PLW0603
     _lock = allocate_lock()
-    backoff.renew_lock()
     shared_read.renew_lock()
 
 

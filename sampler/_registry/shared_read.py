@@ -1,12 +1,13 @@
-"""One read of a sampler for every consumer within its ``min_interval``.
+"""The one read of a sampler with ``min_interval`` that all its callers share (R-13).
 
-The read is kept as a private copy, with the time it was taken. The first consumer that asks reads;
-others that ask meanwhile wait for that read. No lock is held while the sampler runs.
+A registry puts it behind ``sample`` and ``start`` of the mapping that it shows, so that consumers
+of any vendor share it. The first caller reads; others that call meanwhile wait for that read. No
+lock is held while the sampler runs.
 """
 
 from __future__ import annotations
 
-from sampler._contract.declaration import short
+from sampler._contract.declaration import private_description, seconds, short
 from sampler._contract.names import MAX_BUCKETS
 from sampler._contract.values import copy_mapping
 from sampler._runtime.abandoned import is_foreign
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
 
+    from sampler.types import Clock
+
+MAX_HELD = 100_000
+"""Samples of a shared read: all of it is held until the next one."""
+
 _lock = allocate_lock()  # one for all: it is never held for long
 
 
@@ -28,119 +34,178 @@ def renew_lock() -> None:
     _lock = allocate_lock()
 
 
-class RawRead:
-    """What one call of a sampler yielded, unchecked.
+class Restarted(Exception):
+    """The source started over while it was read: its values may be of either life (S-10)."""
+
+
+class HeldRead(tuple):  # type: ignore[type-arg] # noqa: SLOT001 - a tuple has no other slots
+    """What one read yielded: private copies of samples, unchecked.
 
     Attributes:
-        samples: a private copy of what it yielded.
         time: epoch seconds at which the read began.
         start: epoch seconds at which the source says its values were zero, or None.
-        cut: the sampler had more samples than the reader wanted.
-        pid: the process that read.
         began: monotonic moment at which the read began.
+        pid: the process that read.
     """
 
-    __slots__ = ("began", "cut", "pid", "samples", "start", "time")
-
-    def __init__(
-        self,
-        samples: list[Any],
-        time: float,
-        start: float | None,
-        began: float,
-        *,
-        cut: bool,
-    ) -> None:
-        self.samples: list[Any] = samples
-        self.time: float = time
-        self.start: float | None = start
-        self.began: float = began
-        self.cut: bool = cut
-        self.pid: int = process_id()
-
-
-class _PendingRead:
-    """A read under way, for which other consumers may wait.
-
-    Attributes:
-        gate: held until the read has ended.
-        read: its result; None while it runs, and if it failed.
-    """
-
-    __slots__ = ("gate", "pid", "read")
-
-    def __init__(self) -> None:
-        self.gate: LockType = allocate_lock()
-        self.gate.acquire()
-        self.read: RawRead | None = None
-        self.pid: int = process_id()
+    time: float
+    start: float | None
+    began: float
+    pid: int
 
 
 class SharedRead:
-    """The last read of one registration.
+    """``sample`` and ``start`` of a sampler with ``min_interval``, as its registry shows them.
 
     Args:
-        min_interval: seconds for which a read is used.
+        sample: the sampler's own ``sample``.
+        start: the sampler's own ``start``: a number, a callable, or None.
+        min_interval: seconds for which a read is held, from its beginning.
+        clock: what time it is.
     """
 
-    __slots__ = ("_last", "_min_interval", "_pending")
+    __slots__ = ("_clock", "_last", "_min_interval", "_pending", "_sample", "_start")
 
-    def __init__(self, min_interval: float) -> None:
+    def __init__(
+        self, sample: Callable[[], Any], start: Any, min_interval: float, clock: Clock
+    ) -> None:
+        self._sample = sample
+        self._start = start
         self._min_interval = min_interval
-        self._last: RawRead | None = None
+        self._clock = clock
+        self._last: HeldRead | None = None
         self._pending: _PendingRead | None = None
 
-    def is_current(self, read: RawRead | None, now: float) -> bool:
-        """Tell whether ``read`` is the last one and still young enough at the moment ``now``."""
-        return read is not None and read is self._last and self._young(read, now)
+    def held(self) -> HeldRead | None:
+        """Return the last read, if it is young enough and of this process."""
+        last = self._last
+        if last is None or last.pid != process_id():
+            return None
+        return last if self._clock.monotonic() - last.began < self._min_interval else None
 
-    def get(self, take: Callable[[], RawRead], limit: int, patience: float, now: float) -> RawRead:
-        """Return the last read if it is young enough, or a new one.
+    def sample(self, patience: float = -1) -> Any:
+        """Return the held read, or a new one; of an asynchronous sampler, an awaitable of it.
 
         Args:
-            take: calls the sampler.
-            limit: samples the caller wants; a read that was cut below it is read anew.
-            patience: seconds to wait for a read that another consumer has begun.
-            now: the monotonic moment.
+            patience: seconds to wait for a read that another caller has begun; -1: for ever.
 
         Raises:
             TimeoutError: that read did not end.
-            RuntimeError: that read failed.
+            Restarted: the source started over during the read.
+            Exception: whatever the sampler raises.
         """
-        with _lock:
-            last, pending = self._last, self._pending
-            if last is not None and self._young(last, now):
-                if not last.cut or len(last.samples) >= limit:
+        until = self._clock.monotonic() + patience
+        while True:
+            with _lock:
+                if (last := self.held()) is not None:
                     return last
-                pending = None
-            mine = pending is None or pending.pid != process_id()
+                pending = self._pending
+                mine = pending is None or pending.pid != process_id()
+                if mine:
+                    self._pending = pending = _PendingRead()
+            assert pending is not None  # noqa: S101 - found or made
             if mine:
-                self._pending = pending = _PendingRead()
-        assert pending is not None  # noqa: S101 - found or made
-        return self._take(pending, take) if mine else _wait(pending, patience)
+                return self._read(pending)
+            left = -1.0 if patience < 0 else max(0.0, until - self._clock.monotonic())
+            if not pending.gate.acquire(timeout=left):
+                raise TimeoutError("the read that another consumer has begun has not ended")
+            pending.gate.release()  # for others that wait, too
 
-    def _take(self, pending: _PendingRead, take: Callable[[], RawRead]) -> RawRead:
+    def start(self) -> Any:
+        """Return the ``start`` of the held read; without one, what the source says now."""
+        return self._ask_start() if (last := self.held()) is None else last.start
+
+    def _read(self, pending: _PendingRead) -> Any:
         try:
-            pending.read = self._last = read = take()
-            return read
+            began, now, start = self._clock.monotonic(), self._clock.time(), self._ask_start()
+            samples = self._sample()
+            if is_async(samples):
+                return self._gather(samples, began, now, start)
+            return self._hold(copy_samples(checked_iterable(samples), MAX_HELD), began, now, start)
         finally:
             with _lock:
                 if self._pending is pending:
                     self._pending = None
             pending.gate.release()
 
-    def _young(self, read: RawRead, now: float) -> bool:
-        age = now - read.began
-        return age < self._min_interval and read.pid == process_id()
+    async def _gather(self, samples: Any, began: float, now: float, start: Any) -> HeldRead:
+        return self._hold(await gather(samples, MAX_HELD), began, now, start)
+
+    def _hold(
+        self, read: tuple[list[Any], bool], began: float, now: float, start: Any
+    ) -> HeldRead:
+        samples, cut = read
+        if cut:
+            raise ValueError(f"it yields more than {MAX_HELD} samples: a shared read must end")
+        check_start(start, self._ask_start())
+        held = HeldRead(samples)
+        held.time, held.start, held.began, held.pid = now, start, began, process_id()
+        self._last = held
+        return held
+
+    def _ask_start(self) -> float | None:
+        return ask_start(self._start)
 
 
-def _wait(pending: _PendingRead, patience: float) -> RawRead:
-    if not pending.gate.acquire(timeout=patience):
-        raise TimeoutError("the read that another consumer has begun has not ended")
-    pending.gate.release()  # for others that wait, too
-    if pending.read is None:
-        raise RuntimeError("the read that another consumer had begun failed")
-    return pending.read
+class _PendingRead:
+    """A read under way, for which other callers wait.
+
+    Attributes:
+        gate: held until the read has ended.
+        pid: the process that reads.
+    """
+
+    __slots__ = ("gate", "pid")
+
+    def __init__(self) -> None:
+        self.gate: LockType = allocate_lock()
+        self.gate.acquire()
+        self.pid: int = process_id()
+
+
+def ask_start(start: Any) -> float | None:
+    """Return what a sampler's ``start`` says now (S-10). Runs foreign code.
+
+    Raises:
+        TypeError: it is not a number.
+    """
+    said = start() if callable(start) else start
+    if said is None:
+        return None
+    if (number := seconds(said)) is None:
+        raise TypeError(f"'start' returned {short(said)}, not epoch seconds")
+    return number
+
+
+def check_start(before: float | None, after: float | None) -> None:
+    """Check that a source has not started over during a read (S-10).
+
+    Raises:
+        Restarted: ``start`` was another number after the samples than before them.
+    """
+    if before is not None and after is not None and before != after:
+        raise Restarted(f"the source started over during the read: 'start' {before} -> {after}")
+
+
+def is_async(samples: object) -> bool:
+    """Tell whether ``samples`` have to be awaited."""
+    return hasattr(samples, "__await__") or hasattr(samples, "__aiter__")
+
+
+async def gather(samples: Any, limit: int) -> tuple[list[Any], bool]:
+    """Do on its loop for an asynchronous sampler what :func:`copy_samples` does for others."""
+    if hasattr(samples, "__await__"):
+        samples = await samples
+    if not hasattr(samples, "__aiter__"):
+        return copy_samples(checked_iterable(samples), limit)
+    kept: list[Any] = []
+    async for item in samples:
+        if len(kept) == limit:
+            if (close := getattr(samples, "aclose", None)) is not None:
+                await close()
+            return kept, True
+        kept += copy_samples((item,), 1)[0]
+    return kept, False
 
 
 def copy_samples(samples: Iterable[Any], limit: int) -> tuple[list[Any], bool]:
@@ -164,9 +229,12 @@ def checked_iterable(samples: Any) -> Any:
     Raises:
         TypeError: they are not.
     """
-    if isinstance(samples, str | bytes | dict) or not hasattr(samples, "__iter__"):
+    mapping = hasattr(samples, "keys") and hasattr(samples, "__getitem__")
+    if mapping or isinstance(samples, str | bytes) or not hasattr(samples, "__iter__"):
         kind = type(samples).__name__
-        raise TypeError(f"expected an iterable of (name, value[, labels]) tuples, got {kind}")
+        raise TypeError(
+            f"expected an iterable of (name, value[, labels[, description]]) tuples, got {kind}"
+        )
     return samples
 
 
@@ -197,6 +265,8 @@ def _copy(item: tuple[Any, ...]) -> tuple[Any, ...]:
     parts = [_copied_mapping(part) for part in item]
     if len(parts) > 1 and isinstance(parts[1], dict) and "buckets" in parts[1]:
         parts[1]["buckets"] = _copied_mapping(parts[1]["buckets"])
+    if len(parts) > 3 and isinstance(parts[3], dict):
+        parts[3] = private_description(parts[3])
     return tuple(parts)
 
 

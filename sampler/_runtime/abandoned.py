@@ -20,10 +20,12 @@ if TYPE_CHECKING:
             lock: while it is held, the thread cannot leave the batch.
             ident: the thread; 0 until it has announced its first job.
             returned: the thread has left the batch.
+            began: monotonic moment at which the job that hangs was called.
         """
 
         lock: RLock
         ident: int
+        began: float
         returned: bool
 
 

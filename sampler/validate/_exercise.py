@@ -6,7 +6,7 @@ import threading
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
-from sampler._pull.async_call import is_async
+from sampler._registry.shared_read import is_async
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from sampler._contract.declaration import short
-from sampler._pull.async_call import is_async
+from sampler._registry.shared_read import is_async
 from sampler.validate._sample import Sample
 
 if TYPE_CHECKING:

@@ -11,13 +11,12 @@ from sampler._contract.names import SURPLUS
 from sampler._contract.snapshot import ABSENT
 from sampler._contract.values import fell
 from sampler._pull.intake import Intake
+from sampler._registry.shared_read import Restarted, check_start
 from sampler.exceptions import InvalidSampler
+from sampler.validate._descriptions import Descriptions
 from sampler.validate._exponential import bounds_fault
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
-
     from sampler._contract.snapshot import Absent, Value
     from sampler._contract.values import RefusedSample
     from sampler._pull.reading import Key, Row
@@ -61,54 +60,59 @@ class History:
 
     def __init__(self, subject: Subject) -> None:
         self.last = Last({}, None, set())
-        self._sampler = subject.sampler
-        self._declaration = subject.declaration
+        self._subject = subject
         self._report = subject.report
-        self._labelled = _labelled_metrics(subject.sampler)
+        self._descriptions = Descriptions(subject)
 
-    def judge(self, pull: Pull, before: Last, start: float | None) -> None:
+    def judge(self, pull: Pull, before: Last, start: float | None, after: float | None) -> None:
         """Check a pull that has ended.
 
         Args:
             pull: the pull.
             before: the last one that had ended when it began; others may have ended meanwhile.
-            start: epoch seconds at which the source says its values were zero.
+            start: epoch seconds at which the source said its values were zero, before the pull.
+            after: the same, after it.
         """
-        declared = self._declaration
-        intake = Intake(declared, len(pull.items) + 1, len(pull.items) + 1, report=self._refused)
+        samples = len(pull.items) + 1
+        known = self._descriptions.declaration
+        intake = Intake(known, samples, samples, report=self._refused)
         reading = intake.read(pull.items, pull.time, start)
+        self._descriptions.take(pull.items, reading)
         for row, value in zip(reading.rows, reading.raw, strict=True):
             self._check_declared(row)
             self._check_bounds(row, value)
+        self._check_stable()
         values = {
             row.key: value
             for row, value in zip(reading.rows, reading.raw, strict=True)
             if row.cumulative and value is not ABSENT
         }
-        fallen = self._fallen(before, values, start)
-        moved = None not in (start, before.start) and start != before.start and not fallen
-        if moved and before.moved and values:
-            message = f"its start was {before.start} and is {start}, changed twice in a row"
-            self._report.add("S-10", "start", message, start)
-        self.last = Last(values, start, fallen, moved=moved)
-        self._check_stable()
+        try:
+            check_start(start, after)
+            fallen = self._fallen(before, values, start)
+            moved = None not in (start, before.start) and start != before.start and not fallen
+        except Restarted:  # consumers count this pull as failed
+            values, fallen, moved = {}, set(), True
+        if moved and before.moved and (values or start != after):
+            message = f"its start was {before.start} and is {after}, changed twice in a row"
+            self._report.add("S-10", "start", message, after)
+        self.last = Last(values, after, fallen, moved=moved)
 
     def _refused(self, refused: RefusedSample) -> None:
         about = re.split("[:{ ]", refused.message, maxsplit=1)[0]
         self._report.add(refused.clause, about, refused.message)
 
     def _check_declared(self, row: Row) -> None:
-        declared = self._declaration.metrics
-        described = declared.get(row.metric)
-        if declared and described is None:
-            self._report.add("S-08", row.metric, f"metric {row.metric!r} is not described")
+        described, metric = self._descriptions, row.metric
+        if not described.is_described(metric):
+            self._report.add("S-08", metric, f"metric {metric!r} is not described")
         if row.key[1] == SURPLUS:  # it has none of the metric's labels
             return
-        foreign = {name for name, _ in row.key[1]} - set(described.labels if described else ())
-        if foreign and row.metric in self._labelled:
+        wanted = described.labels(metric)
+        if wanted is not None and (foreign := {name for name, _ in row.key[1]} - wanted):
             names = ", ".join(sorted(foreign))
-            message = f"metric {row.metric!r} has labels that its description does not: {names}"
-            self._report.add("S-30", row.metric, message, row.raw)
+            message = f"metric {metric!r} has labels that its description does not: {names}"
+            self._report.add("S-30", metric, message, row.raw)
 
     def _check_bounds(self, row: Row, value: Value | Absent) -> None:
         if isinstance(value, HistogramValue) and (fault := bounds_fault(value)):
@@ -129,18 +133,13 @@ class History:
         return fallen
 
     def _check_stable(self) -> None:
+        sampler = self._subject.sampler
         try:
-            now = Declaration(self._sampler).metrics
+            now = Declaration(sampler).metrics
         except InvalidSampler:  # reported at the first reading
             return
-        for metric, described in self._declaration.metrics.items():
+        for metric, described in self._subject.declaration.metrics.items():
             other = now.get(metric)
             if other is not None and other.kind != described.kind:
                 message = f"metric {metric!r} was a {described.kind} and is a {other.kind} now"
-                self._report.add("S-26", metric, message, self._sampler)
-
-
-def _labelled_metrics(sampler: Mapping[str, Any]) -> set[str]:
-    """Return the metrics whose description gives ``labels``, be it none at all."""
-    metrics: Mapping[str, Mapping[str, Any]] = sampler.get("metrics") or {}
-    return {metric for metric, given in metrics.items() if given.get("labels") is not None}
+                self._report.add("S-26", metric, message, sampler)

@@ -7,7 +7,8 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from sampler._contract.declaration import short
-from sampler._pull.async_call import event_loop, is_async, running_loop
+from sampler._pull.async_call import event_loop, running_loop
+from sampler._registry.shared_read import checked_iterable, is_async
 from sampler._runtime.printable import error_line
 from sampler.validate._history import History
 from sampler.validate._pull import Pull
@@ -39,7 +40,7 @@ class Sample:
         pull, before = Pull(self._report), self._history.last
         self._check_interval()
         with _Inside(self, pull):
-            start = self._subject.start()
+            start = self._subject.read_start()
             samples = self._call()
         judge = lambda: self._judge(pull, before, start)  # noqa: E731
         if is_async(samples):
@@ -58,11 +59,7 @@ class Sample:
             if hasattr(samples, "cr_frame"):  # nobody may ever await it
                 weakref.finalize(awaited, samples.close)
             return awaited
-        if isinstance(samples, str | bytes | dict) or not hasattr(samples, "__iter__"):
-            message = f"a call returned {short(samples)}, which is not an iterable of samples"
-            self._report.add("S-13", "sample", message, samples)
-            return samples
-        return self._lend(samples, pull, judge)
+        return self._lend(samples, pull, judge) if self._is_iterable(samples) else samples
 
     def _lend(
         self, samples: Any, pull: Pull, judge: Callable[[], None]
@@ -82,6 +79,16 @@ class Sample:
             if hasattr(samples, "gi_frame"):
                 samples.close()
             judge()
+
+    def _is_iterable(self, samples: Any) -> bool:
+        try:
+            checked_iterable(samples)
+        except TypeError as error:
+            self._report.add(
+                "S-13", "sample", f"a call returned {short(samples)}: {error}", samples
+            )
+            return False
+        return True
 
     async def _lend_later(
         self, samples: Any, pull: Pull, judge: Callable[[], None]
@@ -107,7 +114,7 @@ class Sample:
             given = await samples
         if hasattr(given, "__aiter__"):
             return self._lend_later(given, pull, judge)
-        return self._lend(given, pull, judge)
+        return self._lend(given, pull, judge) if self._is_iterable(given) else given
 
     def _judge(self, pull: Pull, before: Any, start: float | None) -> None:
         pull.end()
@@ -116,7 +123,7 @@ class Sample:
             message = f"a call took {pull.seconds:.1f} s: consumers wait {deadline:g} s"
             self._report.add("S-18", "sample", message, self._call)
         if pull.complete:
-            self._history.judge(pull, before, start)
+            self._history.judge(pull, before, start, self._subject.read_start())
 
     def _check_open(self) -> None:
         """Check that it may still be read; instances override this."""

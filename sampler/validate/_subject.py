@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from sampler._contract.declaration import is_number, short
+from sampler._contract.declaration import seconds, short
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,21 +45,26 @@ class Subject:
         self.restarts_told = False
 
     def start(self) -> Any:
-        """Return what ``start`` gives: epoch seconds, or None; report what else it does."""
-        start: Any = self.declaration.start
-        if callable(start):
+        """Return what ``start`` gives; report what is not epoch seconds, or not yet."""
+        said: Any = self.declaration.start
+        if callable(said):
             try:
-                start = start()
+                said = said()
             except Exception as error:
                 self.report.add("S-15", "start", f"'start' raised {short(error)}", error)
                 raise
-        if start is None:
+        if said is None:
             return None
-        if not is_number(start):
-            message = f"'start' returned {short(start)}, not epoch seconds"
-            self.report.add("S-10", "start", message, start)
-        else:
-            self.restarts_told = True
-            if start > time.time() + _SLACK:
-                self.report.add("S-10", "start", f"its start {start} lies in the future", start)
-        return start
+        number = seconds(said)
+        if number is None:
+            message = f"'start' returned {short(said)}, not epoch seconds"
+            self.report.add("S-10", "start", message, said)
+            return said
+        self.restarts_told = True
+        if number > time.time() + _SLACK:
+            self.report.add("S-10", "start", f"its start {number} lies in the future", said)
+        return said
+
+    def read_start(self) -> float | None:
+        """Return what ``start`` gives as a number, or None."""
+        return seconds(self.start())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sampler._contract.declaration import DESCRIPTION_KEYS, Declaration, short
+from sampler._contract.declaration import DESCRIPTION_KEYS, Declaration, private_copy, short
 from sampler._contract.ignored import ignored_parts
 from sampler._registry.registry import Registration, state_of
 from sampler.exceptions import InvalidSampler
@@ -48,9 +48,9 @@ def watched(
     """Return what :func:`validator` does, and what it watches; None if there is nothing."""
     try:
         breaches.sampler = str(sampler.get("name"))
-        declaration = Declaration(sampler)
-        ignored = ignored_parts(sampler)
-        checked = dict(sampler.items())
+        checked = private_copy(sampler)  # labels may come from an iterator
+        declaration = Declaration(checked)
+        ignored = ignored_parts(checked)
     except InvalidSampler as error:
         for fault in error.faults:
             breaches.add(fault.clause, fault, fault, sampler)

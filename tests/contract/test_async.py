@@ -12,9 +12,9 @@ import pytest
 
 from sampler import Collector, Registry
 from sampler._pull.async_call import running_loop
-from sampler._registry.registry import state_of
 from sampler.testing._loop import LoopThread as Loop
 from tests.contract.build import mapping, reasons, values
+from tests.support.health import health_of
 from tests.support.waiting import SHORT, hangs, wait_for
 
 pytestmark = pytest.mark.usefixtures("no_thread_is_left")
@@ -186,7 +186,7 @@ def test_one_that_ignores_its_cancellation_is_not_called_again(
         assert reasons(consumer.collect()) == {"web": "hung"}
         running.loop.call_soon_threadsafe(end.set)
         wait_for(lambda: not running.tasks(), what="the task to end")
-        state_of(registration).health.answered()  # no pause
+        health_of(consumer, registration).answered()  # no pause
         assert values(consumer.collect()) == {"web.n": 1}
         assert len(calls) == 2
 

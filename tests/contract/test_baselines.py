@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sampler import ABSENT, Collector, HistogramValue, Registry, Series
-from sampler._registry.registry import state_of
 from tests.contract.build import mapping, reasons, values
 from tests.contract.lab import EVIL, Lab
+from tests.support.health import health_of
 
 
 def sample_of(key: str, value: Any) -> Any:
@@ -56,8 +56,10 @@ class Model:
             value = value if isinstance(value, int) else None
             old = (self.present or {}).get(key)
             if old is None:
-                if value is not None:
-                    now[key] = {"value": value, "life": 0, "start": self.began(key, source)}
+                shown = value is not None
+                start = self.began(key, source)
+                now[key] = {"value": value, "life": 0, "start": start, "shown": shown}
+                now[key]["valued"] = shown
                 continue
             fell = value is not None and old["value"] is not None and value < old["value"]
             if key != "g" and (told or (fell and not told)):
@@ -67,6 +69,7 @@ class Model:
                 kept = old["value"] if value is None else value
                 now[key] = {**old, "value": kept}
             now[key]["shown"] = value is not None
+            now[key]["valued"] = old["valued"] or value is not None
         self.present, self.time, self.source = now, time, source
 
     def began(self, key: str, source: float | None) -> float | None:
@@ -119,7 +122,7 @@ def test_series_live_and_start_as_the_contract_says(rounds: list[Any], late: boo
             state["samples"] = dict(reversed(pairs) if reverse else pairs)
             snapshot = consumer.collect()
             for registration in registry:
-                state_of(registration).health.answered()  # without a pause
+                health_of(consumer, registration).answered()  # without a pause
             blocks = {block.sampler: block for block in snapshot.blocks}
             if samples is None:
                 assert reasons(snapshot) == {"lab": "raised"}
@@ -131,7 +134,7 @@ def test_series_live_and_start_as_the_contract_says(rounds: list[Any], late: boo
             model.pull(state["samples"], source, block.time)
             assert model.present is not None
             found = {str(series)[4:]: series for series in block.series}
-            assert set(found) == set(model.present)
+            assert set(found) == {key for key, row in model.present.items() if row["valued"]}
             for (key, series), value in zip(found.items(), block.values, strict=True):
                 expected = model.present[key]
                 assert series.start == expected["start"], key
@@ -189,7 +192,7 @@ def test_increments_are_what_happened(events: list[Any], before: int) -> None:
 
         def pull() -> None:
             snapshot = consumer.collect()
-            state_of(registration).health.answered()
+            health_of(consumer, registration).answered()
             for series, value in snapshot:
                 whole = series.start is not None and series.start >= snapshot.start
                 since = last.get(series, 0 if whole else value)

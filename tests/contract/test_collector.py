@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from sampler import Collector, CollectorBusy, Registry
-from sampler._registry.registry import state_of
 from sampler._runtime.abandoned import abandoned
 from tests.contract.build import Busy, Gate, counting, in_thread, mapping, reasons, values
+from tests.support.health import health_of
 from tests.support.waiting import SHORT, hangs, wait_for, within
 
 pytestmark = pytest.mark.usefixtures("no_thread_is_left")
@@ -202,7 +202,7 @@ def test_within_ends_the_whole_pull(registry: Registry) -> None:
         assert reasons(consumer.collect()) == {"gate": "hung"}
         gate.open()
         wait_for(lambda: abandoned() == 0)
-        assert state_of(registration).health.pause_left(time.monotonic()) <= 0
+        assert health_of(consumer, registration).pause_left(time.monotonic()) <= 0
         assert values(consumer.collect())["gate.calls"] == 2
 
 
@@ -234,6 +234,6 @@ def test_an_interrupted_caller_leaves_no_mess(registry: Registry) -> None:
         assert reasons(snapshot) == {"gate": "hung"}
         gate.open()
         wait_for(lambda: abandoned() == 0)
-        assert state_of(registration).health.pause_left(time.monotonic()) <= 0
+        assert health_of(consumer, registration).pause_left(time.monotonic()) <= 0
         assert values(consumer.collect()) == {"gate.calls": 2, "good.calls": 2}
         assert gate.most == 1

@@ -359,7 +359,7 @@ def test_every_consumer_of_a_child_sees_all_of_its_abandoned_threads() -> None:
 def test_a_fork_while_another_thread_holds_the_locks_leaves_a_free_child() -> None:
     """Registering, pulling and giving up work in a child that was forked at the worst moment."""
     assert run("""
-        from sampler._registry import backoff, registry
+        from sampler._registry import registry, shared_read
         from sampler._runtime import abandoned as abandoned_threads
         sampler.register(SAMPLER)
         consumer = Collector(deadline=1.0)
@@ -371,7 +371,7 @@ def test_a_fork_while_another_thread_holds_the_locks_leaves_a_free_child() -> No
                 snapshot = consumer.collect()
             return values(snapshot)["app.hits"], reasons(snapshot), abandoned()
 
-        with registry._lock, backoff._lock, abandoned_threads._lock, consumer._changed:
+        with registry._lock, shared_read._lock, abandoned_threads._lock, consumer._changed:
             said = in_child(child)
         consumer.close()
         print(json.dumps(said))

@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 from sampler import ABSENT, Collector, Registry
-from sampler._registry import backoff
-from sampler._registry.registry import state_of
+from sampler._pull import backoff
 from sampler._runtime.abandoned import MAX_ABANDONED, abandoned
 from sampler.testing import FakeClock
 from tests.contract.build import (
@@ -27,6 +26,7 @@ from tests.contract.build import (
     reasons,
     values,
 )
+from tests.support.health import health_of
 from tests.support.waiting import SHORT, PatientClock, hangs, wait_for
 
 pytestmark = pytest.mark.usefixtures("no_thread_is_left", "patient")
@@ -104,7 +104,7 @@ def test_a_sampler_that_returns_after_all_is_parked_and_admitted_again(registry:
         pauses = []
         for overrun in range(1, 4):
             assert reasons(consumer.collect()) == {"gate": "deadline"}
-            pauses.append(state_of(registration).health.pause_left(clock.monotonic()))
+            pauses.append(health_of(consumer, registration).pause_left(clock.monotonic()))
             assert gate.calls == overrun
             gate.open()
             wait_for(lambda: abandoned() == 0)
@@ -115,7 +115,7 @@ def test_a_sampler_that_returns_after_all_is_parked_and_admitted_again(registry:
         gate.open()
         assert values(consumer.collect()) == {"gate.calls": 4}
         assert gate.most == 1
-        assert state_of(registration).health.pause_left(clock.monotonic()) <= 0
+        assert health_of(consumer, registration).pause_left(clock.monotonic()) <= 0
 
 
 def test_what_an_abandoned_call_yields_is_discarded(registry: Registry) -> None:
@@ -237,7 +237,7 @@ def test_at_the_budget_only_proven_samplers_run(registry: Registry) -> None:
         for gate in gates:
             gate.open()
         wait_for(lambda: len(values(consumer.collect())) == 22)
-        assert state_of(proven).health.proven
+        assert health_of(consumer, proven).proven
 
 
 @pytest.mark.clause("C-09")
@@ -259,7 +259,7 @@ def test_failures_in_a_row_pause_and_one_answer_ends_the_pause(registry: Registr
             "raised",
             "parked",
         ]
-        assert state_of(registration).health.pause_left(clock.monotonic()) == 1.0
+        assert health_of(consumer, registration).pause_left(clock.monotonic()) == 1.0
         state["bad"] = False
         clock.advance(1.0)
         assert values(consumer.collect()) == {"flaky.up": 1}

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sampler import Collector, InvalidSampler, Registration, Registry
+from sampler._contract.declaration import Description
 from sampler._registry.registry import state_of
 from tests.contract.build import mapping, values
 
@@ -175,7 +176,6 @@ def test_wrong_shapes_inside_are_faults(key: str, thing: Any) -> None:
         dict,
         {"kind": 3},
         {"unit": 3},
-        {"unit": None},
         {"help": b"x"},
         {"help": "\ud800"},
         {"labels": "state"},
@@ -195,6 +195,14 @@ def test_a_bad_description_is_one_fault_that_names_its_metric(description: Any) 
     """The sentence names the metric."""
     (fault,) = faults(name="a", sample=list, metrics={"busy": description})
     assert "'busy'" in fault
+
+
+@pytest.mark.parametrize("key", ["kind", "unit", "help", "labels", "scope", "merge"])
+def test_a_key_of_a_description_that_is_none_is_absent(key: str) -> None:
+    """As a key of the mapping is."""
+    first = Registry().register({"name": "a", "sample": list, "metrics": {"busy": {key: None}}})
+    described = state_of(first).declaration.metrics["busy"]
+    assert described.same(Description())
 
 
 @pytest.mark.parametrize("start", [float("nan"), float("inf"), 10**400, True, "now", []])

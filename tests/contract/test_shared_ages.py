@@ -8,75 +8,129 @@ from typing import Any
 import pytest
 
 from sampler._registry import shared_read
-from sampler._registry.shared_read import RawRead, SharedRead, _wait, checked_iterable
+from sampler._registry.shared_read import SharedRead, checked_iterable
+from sampler.testing import FakeClock
 from tests.contract.build import in_thread
 
 pytestmark = pytest.mark.usefixtures("no_thread_is_left")
 
 
-def reading(began: float, samples: int = 1, *, cut: bool = False) -> RawRead:
-    return RawRead([("n", n) for n in range(samples)], 1_700_000_000.0, None, began, cut=cut)
+def shared(sample: Any, start: Any = None, clock: FakeClock | None = None) -> SharedRead:
+    return SharedRead(sample, start, 1.0, clock or FakeClock())
 
 
-def never() -> Any:
-    raise AssertionError("it was read again")
+class Source:
+    """Counts its calls; the first of them may wait, and fail."""
+
+    def __init__(self, error: str = "") -> None:
+        self.inside, self.end = threading.Event(), threading.Event()
+        self.reads = 0
+        self._error = error
+
+    def sample(self) -> Any:
+        self.reads += 1
+        if self.reads == 1:
+            self.inside.set()
+            self.end.wait(60)
+            if self._error:
+                raise OSError(self._error)
+        return [("reads", self.reads)]
 
 
-@pytest.mark.clause("C-10")
+@pytest.mark.clause("R-13")
 def test_a_read_stands_for_less_than_its_interval() -> None:
     """From the moment at which it began; at the end of the interval it is old."""
-    shared, first = SharedRead(1.0), reading(10.0)
-    assert shared.get(lambda: first, 5, 0.0, 10.0) is first
-    for now in (10.0, 10.5, 10.999):
-        assert shared.is_current(first, now)
-        assert shared.get(never, 5, 0.0, now) is first
-    assert not shared.is_current(first, 11.0)
-    second = reading(11.0)
-    assert shared.get(lambda: second, 5, 0.0, 11.0) is second
-    assert shared.is_current(second, 11.5)
-    assert not shared.is_current(first, 10.5), "another one was read"
-    assert not shared.is_current(None, 10.5)
+    source, clock = Source(), FakeClock(1000.0)
+    source.end.set()
+    reads = shared(source.sample, clock=clock)
+    assert reads.held() is None
+    first = reads.sample()
+    assert (first, first.time) == ((("reads", 1),), 1000.0)
+    clock.advance(0.999)
+    assert reads.sample() is reads.held() is first
+    clock.advance(0.001)
+    assert reads.held() is None
+    second = reads.sample()
+    assert (second, second.time) == ((("reads", 2),), 1001.0)
 
 
-def test_who_waits_for_a_read_learns_that_it_failed() -> None:
-    """It is not called once more for whoever waited; the next one reads anew."""
-    shared, inside, end = SharedRead(1.0), threading.Event(), threading.Event()
+@pytest.mark.clause("R-13")
+def test_its_age_is_that_of_its_beginning() -> None:
+    """A read that takes as long as its interval is old when it ends."""
+    clock = FakeClock()
 
-    def fail() -> Any:
-        inside.set()
-        end.wait(60)
-        raise OSError("away")
+    def sample() -> Any:
+        clock.advance(1.0)
+        return [("n", 1)]
 
-    reader = in_thread(lambda: shared.get(fail, 5, 0.0, 10.0))
-    assert inside.wait(60)
-    turn = shared._pending
-    assert turn is not None
-    end.set()
+    reads = shared(sample, clock=clock)
+    assert reads.sample() == (("n", 1),)
+    assert reads.held() is None
+
+
+@pytest.mark.clause("R-13")
+def test_the_start_is_that_of_the_read() -> None:
+    """While it is held; without one, what the source says now."""
+    state = {"start": 5.0}
+    reads = shared(lambda: [("n", 1)], lambda: state["start"])
+    assert reads.start() == 5.0
+    assert reads.sample().start == 5.0
+    state["start"] = 7.0
+    assert reads.start() == 5.0
+
+
+@pytest.mark.clause("R-13", "S-10")
+def test_a_read_with_two_starts_is_not_held() -> None:
+    """Its values may be of either life."""
+    starts = iter([1.0, 2.0, 2.0, 2.0])
+    reads = shared(lambda: [("n", 1)], lambda: next(starts))
+    with pytest.raises(shared_read.Restarted, match="started over during the read"):
+        reads.sample()
+    assert reads.held() is None
+    assert reads.sample().start == 2.0
+
+
+@pytest.mark.clause("R-13")
+def test_who_waits_for_a_read_that_fails_reads() -> None:
+    """A read that failed is held for nobody."""
+    source = Source("away")
+    reads = shared(source.sample)
+    reader = in_thread(reads.sample)
+    assert source.inside.wait(60)
+    waiting = [in_thread(reads.sample) for _ in range(3)]
+    source.end.set()
     with pytest.raises(OSError, match="away"):
         reader()
-    for _ in range(2):  # each of those who wait
-        with pytest.raises(RuntimeError, match="failed"):
-            _wait(turn, 60.0)
-    found = reading(10.0)
-    assert shared.get(lambda: found, 5, 0.0, 10.0) is found
+    assert [one() for one in waiting] == [(("reads", 2),)] * 3
 
 
+@pytest.mark.clause("R-13")
 def test_who_has_no_patience_is_told_that_the_read_goes_on() -> None:
     """And the read is not disturbed."""
-    shared, inside, end = SharedRead(1.0), threading.Event(), threading.Event()
-    found = reading(10.0)
-
-    def slow() -> Any:
-        inside.set()
-        end.wait(60)
-        return found
-
-    reader = in_thread(lambda: shared.get(slow, 5, 0.0, 10.0))
-    assert inside.wait(60)
+    source = Source()
+    reads = shared(source.sample)
+    reader = in_thread(reads.sample)
+    assert source.inside.wait(60)
     with pytest.raises(TimeoutError, match="has not ended"):
-        shared.get(never, 5, 0.0, 10.0)
-    end.set()
-    assert reader() is found
+        reads.sample(0.0)
+    source.end.set()
+    assert reader() == (("reads", 1),)
+    assert source.reads == 1
+
+
+@pytest.mark.clause("R-13")
+def test_what_callers_get_cannot_be_changed_by_one_of_them() -> None:
+    """Nor does the source change it afterwards."""
+    labels, buckets = {"k": "v"}, {1.0: 1}
+    said: dict[str, Any] = {"kind": "counter", "labels": iter(["k"])}
+    reads = shared(lambda: [("n", 1, labels, said), ("h", {"count": 1, "buckets": buckets})])
+    held = reads.sample()
+    labels["k"] = "w"
+    buckets[2.0] = 1
+    said["kind"] = "gauge"
+    assert isinstance(held, tuple)
+    assert held[0] == ("n", 1, {"k": "v"}, {"kind": "counter", "labels": ("k",)})
+    assert held[1] == ("h", {"count": 1, "buckets": {1.0: 1}})
 
 
 def test_a_child_has_a_lock_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,11 +138,24 @@ def test_a_child_has_a_lock_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     with shared_read._lock:
         monkeypatch.setattr(shared_read, "_lock", shared_read._lock)  # as it was, afterwards
         shared_read.renew_lock()
-        found = reading(10.0)
-        assert in_thread(lambda: SharedRead(1.0).get(lambda: found, 5, 0.0, 10.0))() is found
+        assert in_thread(shared(lambda: [("n", 1)]).sample)() == (("n", 1),)
 
 
-@pytest.mark.parametrize("given", ["text", b"bytes", {"a": 1}, 7, None])
+class Keyed:
+    """A mapping of its own kind."""
+
+    def keys(self) -> Any:
+        return iter(())
+
+    def __getitem__(self, key: str) -> Any:
+        raise KeyError(key)
+
+    def __iter__(self) -> Any:
+        return iter(())
+
+
+@pytest.mark.parametrize("given", ["text", b"bytes", {"a": 1}, Keyed(), 7, None])
+@pytest.mark.clause("S-13")
 def test_what_is_no_iterable_of_samples_is_told_by_its_type(given: Any) -> None:
     """A text or a mapping would be gone through, and is none."""
     with pytest.raises(TypeError, match=rf"tuples, got {type(given).__name__}\Z"):

@@ -59,8 +59,8 @@ def test_consumers_share_one_read(registry: Registry) -> None:
     assert dear.reads == 1
 
 
-def test_a_read_that_was_cut_is_shared_by_those_who_want_no_more(registry: Registry) -> None:
-    """Whoever wants more reads anew, and that read then serves all."""
+def test_those_who_take_less_share_the_read(registry: Registry) -> None:
+    """It has all samples; each consumer cuts it by its own bound."""
     dear = Dear(LONG)
     registry.register(dear.sampler)
     with (
@@ -72,8 +72,8 @@ def test_a_read_that_was_cut_is_shared_by_those_who_want_no_more(registry: Regis
             assert values(consumer.collect()) == {"dear.reads": 1}
         assert len(values(more.collect())) == 2
         for consumer in (one, two, more):
-            assert values(consumer.collect())["dear.reads"] == 2
-    assert dear.reads == 2
+            assert values(consumer.collect())["dear.reads"] == 1
+    assert dear.reads == 1
 
 
 def test_a_read_used_again_is_the_same_block(registry: Registry) -> None:
@@ -147,22 +147,18 @@ def test_a_read_that_hangs_costs_each_consumer_its_deadline_only(registry: Regis
             gate.open()
 
 
-def test_a_reader_with_a_higher_limit_reads_anew(registry: Registry) -> None:
-    """What another one cut off is not lost to it."""
-    reads = []
+def test_a_read_that_never_ends_is_not_shared(registry: Registry) -> None:
+    """All of a read is held, so it has a bound; beyond, the pull fails for every consumer."""
 
     def sample() -> Any:
-        reads.append(1)
-        for n in range(10):
-            yield "n", n, {"i": n}
+        n = 0
+        while True:
+            yield "n", (n := n + 1), {"i": n}
 
-    registry.register({"name": "many", "sample": sample, "min_interval": LONG})
-    with Collector(registry, max_samples=3) as low, Collector(registry, max_samples=20) as high:
-        assert len(low.collect()) == 3
-        assert low.statistics()[0].refused == {"too_many_samples": 1}
-        assert len(high.collect()) == 10
-        assert len(low.collect()) == 3
-    assert len(reads) == 2
+    registry.register({"name": "endless", "sample": sample, "min_interval": LONG})
+    with Collector(registry, deadline=20.0) as consumer:
+        (failure,) = consumer.collect().failures
+        assert (failure.reason, "100000 samples" in failure.message) == ("raised", True)
 
 
 def test_a_forked_child_reads_for_itself(registry: Registry) -> None:

@@ -26,7 +26,7 @@ from tests.support.waiting import wait_for
 def test_time_moves_when_it_is_told_to():
     """What is shared for a minute is read again after a minute of the clock."""
     clock, reads = FakeClock(1000.0), []
-    registry = Registry()
+    registry = Registry(clock=clock)
     mapping = {"name": "s", "sample": lambda: reads.append(1) or [("a", 1)], "min_interval": 60}
     registry.register(mapping)
     with Collector(registry, clock=clock) as consumer:

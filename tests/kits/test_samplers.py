@@ -21,7 +21,7 @@ from sampler.testing import LoopThread, SamplerContract
 from sampler.testing._require import Broken
 from sampler.validate import Breach, examine
 from tests.kits.suite import broken, failures
-from tests.pep.test_validate import CALLS, MAPPINGS, SAMPLES
+from tests.pep.test_validate import CALLS, DESCRIBED, MAPPINGS, SAMPLES
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "examples/library"))
 
@@ -100,7 +100,7 @@ def falls(values):
 
 
 @pytest.mark.parametrize(
-    ("clause", "mapping"), [*MAPPINGS, *CALLS, *SAMPLES, ("S-20", falls([9, 5, 3]))]
+    ("clause", "mapping"), [*MAPPINGS, *CALLS, *SAMPLES, *DESCRIBED, ("S-20", falls([9, 5, 3]))]
 )
 def test_a_broken_sampler_is_reported_under_its_clause(clause, mapping):
     """With a remedy."""
@@ -139,7 +139,7 @@ SEVERAL = [
 
 
 @pytest.mark.parametrize(
-    "mapping", [*(each for _, each in [*MAPPINGS, *CALLS, *SAMPLES]), *SEVERAL]
+    "mapping", [*(each for _, each in [*MAPPINGS, *CALLS, *SAMPLES, *DESCRIBED]), *SEVERAL]
 )
 def test_the_suite_finds_what_the_validator_finds(mapping):
     """Neither more nor less, and no verdict where that has none."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import itertools
 import threading
 import time
 from typing import Any
@@ -62,6 +63,12 @@ def exponential(scale: int, buckets: dict[float, int], **keys: Any) -> dict[str,
     return sampler(("h", value), metrics=HISTOGRAM)
 
 
+def later(described: dict[str, Any]) -> dict[str, Any]:
+    """Return a sampler that describes its metric otherwise from the third pull on."""
+    pulls = iter([{"help": "One."}] * 2)
+    return {"name": "s", "sample": lambda: [("a", 1, None, next(pulls, described))]}
+
+
 class Events:
     """A metric source in which something happens between pulls."""
 
@@ -88,6 +95,14 @@ def one_at_a_time() -> Any:
 
 
 ONE = threading.Lock()
+
+
+def redescribing() -> Any:
+    described = {"help": "Of all."}
+    yield "a", 1, None, described
+    described["help"] = "Of one."
+    yield "a", 2, {"l": "x"}
+
 
 MAPPINGS = [
     ("S-01", "a text"),
@@ -159,6 +174,33 @@ SAMPLES = [
 ]
 
 
+DESCRIBED = [
+    ("S-14", sampler(("a", 1, None, "a gauge"))),
+    ("S-02", sampler(("a", 1, None, {"knd": "gauge"}))),
+    ("S-26", sampler(("a", 1, None, {"kind": 1}))),
+    ("S-26", sampler(("a", 1, None, {"kind": "meter"}))),
+    ("S-27", sampler(("a", 1, None, {"unit": 1}))),
+    ("S-28", sampler(("a", 1, None, {"scope": "galaxy"}))),
+    ("S-29", sampler(("a", 1, None, {"merge": "last"}))),
+    ("S-30", sampler(("a", 1, None, {"labels": "state"}))),
+    ("S-30", sampler(("a", 1, {"db": "x"}, {"labels": []}))),
+    ("S-17", {"name": "s", "sample": redescribing}),
+    ("S-25", sampler(("a", 1, None, {"help": "Twice."}), ("a", 1))),
+    ("S-20", sampler(("a", -1, None, {"kind": "counter"}))),
+    ("S-14", sampler(("a", 1, None, 1), metrics={"a": {}})),
+    ("S-28", sampler(("a", 1, None, {"scope": "galaxy"}), metrics={"a": {}})),
+]
+"""By the fourth item of a sample."""
+DIFFERING = [
+    ("S-26", sampler(("a", 1, None, {"kind": "counter"}), metrics={"a": {}})),
+    ("S-08", sampler(("a", 1, None, {"unit": "s"}), metrics={"a": {}})),
+    ("S-08", sampler(("a", 1), ("a", 1, {"l": "x"}, {"unit": "s"}))),
+    ("S-26", sampler(("a", 1, {"l": "y"}, {}), ("a", 1, {"l": "x"}, {"kind": "counter"}))),
+    ("S-26", later({"kind": "counter"})),
+    ("S-08", later({"help": "Another one."})),
+]
+"""Descriptions that say something else than the one which stands."""
+
 SHORT = 0.25
 """Seconds that a call has where one is late on purpose."""
 
@@ -170,7 +212,7 @@ def told(thing: Any, deadline: float = 5.0, **options: Any) -> dict[str, Breach]
     return {breach.clause: breach for breach in found.breaches}
 
 
-@pytest.mark.parametrize(("clause", "broken"), [*MAPPINGS, *CALLS, *SAMPLES])
+@pytest.mark.parametrize(("clause", "broken"), [*MAPPINGS, *CALLS, *SAMPLES, *DESCRIBED])
 def test_a_broken_sampler_is_reported_under_its_clause_only(clause, broken) -> None:
     """With a remedy; and what it is about."""
     found = told(broken, SHORT) if clause == "S-18" else told(broken)
@@ -180,6 +222,61 @@ def test_a_broken_sampler_is_reported_under_its_clause_only(clause, broken) -> N
     assert breach.clause in str(breach)
     assert breach.remedy in str(breach)
     assert breach.about
+
+
+@pytest.mark.clause("S-08", "S-26")
+@pytest.mark.parametrize(("clause", "broken"), DIFFERING)
+def test_a_description_that_differs_is_reported(clause, broken) -> None:
+    """Consumers read the first one only, and that of the mapping before any other."""
+    found = told(broken)
+    assert list(found) == [clause]
+    assert "which stands" in found[clause].message
+    assert "always alike" in found[clause].remedy
+
+
+@pytest.mark.clause("S-08", "S-25")
+def test_metrics_that_samples_describe_are_left_in_peace() -> None:
+    """Each time, or once; the labels may come from an iterator, and gauges may combine."""
+    counts = itertools.count()
+
+    def sample() -> Any:
+        described = {"kind": "counter", "labels": iter(["db"])}
+        yield "c", next(counts), {"db": "x"}, described
+        yield "c", 1, {"db": "y"}
+        for size in (1, 2, 3):
+            yield "size", size, None, {"merge": "sum"}
+        yield "size", 4
+
+    assert told({"name": "s", "sample": sample}) == {}
+    assert told({"name": "s", "sample": sample, "metrics": {"other": {}}}) == {}
+
+
+@pytest.mark.clause("C-12", "S-14")
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "kind": st.sampled_from(["counter", "gauge", "histogram", 1, None]),
+            "unit": st.sampled_from(["s", "", "\ud800", 1, None]),
+            "help": st.sampled_from(["Text.", 1, None]),
+            "labels": st.sampled_from([["db"], [], "db", [1], None]),
+            "scope": st.sampled_from(["host", "galaxy", None]),
+            "merge": st.sampled_from(["sum", "last", None]),
+            "acme.owner": st.just(1),
+        },
+    )
+    | st.sampled_from([1, "gauge", [], None]),
+)
+def test_a_description_is_reported_if_a_consumer_refuses_its_sample(described) -> None:
+    """And only then."""
+    histogram = isinstance(described, dict) and described.get("kind") == "histogram"
+    mapping = sampler(("a", {"count": 1} if histogram else 1, None, described))
+    breaches: list[Breach] = []
+    registry = Registry()
+    registry.register(validator(mapping, breaches.append))
+    with Collector(registry) as consumer:
+        consumer.collect()
+        assert bool(breaches) == bool(consumer.statistics()[0].refused)
 
 
 def test_every_remedy_is_one_for_a_clause_of_the_draft() -> None:
@@ -370,7 +467,7 @@ def test_a_conforming_sampler_is_left_in_peace(metrics, form, labelled) -> None:
             st.sampled_from([1, -1, None, "x", 1.5, float("nan"), float("inf"), BIG, {}, True]),
             st.sampled_from([None, {}, {"l": "x"}, {"l": ""}, {"L": "x"}, {"l": None}, "l"]),
         )
-        | st.sampled_from([1, (), ("a",), "ab", ("a", 1, {}, "more")]),
+        | st.sampled_from([1, (), ("a",), "ab", ("a", 1, {}, None, "more")]),
         max_size=5,
     )
 )

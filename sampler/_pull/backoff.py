@@ -1,8 +1,6 @@
-"""How a sampler has answered, over all consumers: when it may be called again."""
+"""How a sampler has answered one consumer: when that one may call it again (C-09)."""
 
 from __future__ import annotations
-
-from sampler._runtime.native import allocate_lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,17 +14,8 @@ LONGEST_HANG_PAUSE = 300.0
 """Seconds; the longest pause after overruns, each of which costs a thread and a deadline."""
 
 
-_lock = allocate_lock()  # one for all: it is never held for long
-
-
-def renew_lock() -> None:
-    """Start over in a forked child: the lock may have been held at the fork."""
-    global _lock  # noqa: PLW0603
-    _lock = allocate_lock()
-
-
 class Health:
-    """The state that all consumers of one registration share.
+    """What one consumer knows of one sampler; only its pulls, one at a time, change it.
 
     Attributes:
         proven: it has answered at least once, so it runs before those that never have.
@@ -44,9 +33,8 @@ class Health:
 
     def hung(self) -> bool:
         """Tell whether an abandoned call has not returned yet."""
-        with _lock:
-            self._abandoned = [each for each in self._abandoned if not each.returned]
-            return bool(self._abandoned)
+        self._abandoned = [each for each in self._abandoned if not each.returned]
+        return bool(self._abandoned)
 
     def pause_left(self, now: float) -> float:
         """Return the seconds until it may be called again; 0 or less: now (monotonic)."""
@@ -54,26 +42,22 @@ class Health:
 
     def answered(self) -> None:
         """Note a pull that succeeded."""
-        with _lock:
-            self.proven = True
-            self._failures = self._overruns = 0
-            self._until = 0.0
+        self.proven = True
+        self._failures = self._overruns = 0
+        self._until = 0.0
 
     def failed(self, now: float) -> None:
         """Note a pull that raised: after several in a row pause, twice as long each time."""
-        with _lock:
-            self._failures = min(self._failures + 1, 32)
-            beyond = self._failures - FREE_FAILURES
-            if beyond > 0:
-                self._until = now + min(2.0 ** (beyond - 1), LONGEST_PAUSE)
+        self._failures = min(self._failures + 1, 32)
+        beyond = self._failures - FREE_FAILURES
+        if beyond > 0:
+            self._until = now + min(2.0 ** (beyond - 1), LONGEST_PAUSE)
 
     def abandon(self, batch: HungBatch) -> None:
         """Note a call that was abandoned and may still run."""
-        with _lock:
-            self._abandoned.append(batch)
+        self._abandoned.append(batch)
 
     def overran(self, now: float, deadline: float) -> None:
         """Note a missed deadline: pause at once, twice as long each time."""
-        with _lock:
-            self._overruns = min(self._overruns + 1, 32)
-            self._until = now + min(deadline * 2.0 ** (self._overruns - 1), LONGEST_HANG_PAUSE)
+        self._overruns = min(self._overruns + 1, 32)
+        self._until = now + min(deadline * 2.0 ** (self._overruns - 1), LONGEST_HANG_PAUSE)

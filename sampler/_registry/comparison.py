@@ -1,0 +1,90 @@
+"""Whether two samplers are the same, and whether they can stand side by side (R-03, R-05)."""
+
+from __future__ import annotations
+
+from sampler._contract.declaration import DESCRIPTION_KEYS
+from sampler._runtime.abandoned import is_foreign
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from sampler._contract.declaration import Declaration, Description
+
+
+def equal(
+    read: dict[str, Any], said: Declaration, other: dict[str, Any], other_said: Declaration
+) -> bool:
+    """Tell whether two mappings say the same with all their keys. May run an author's ``__eq__``.
+
+    Args:
+        read: a private copy of the one mapping.
+        said: what it said.
+        other: a private copy of the other one.
+        other_said: what that said.
+    """
+    if (said.name, said.labels) != (other_said.name, other_said.labels):
+        return False
+    try:
+        return bool(_as_read(read, said) == _as_read(other, other_said))
+    except BaseException as error:
+        if not is_foreign(error):
+            raise
+        return False
+
+
+def _as_read(read: dict[str, Any], said: Declaration) -> dict[str, Any]:
+    """Return a mapping with the defaults of its descriptions filled in."""
+    metrics = {}
+    for name, described in said.metrics.items():
+        known = {key: getattr(described, key) for key in DESCRIPTION_KEYS}
+        metrics[name] = {**read["metrics"][name], **known}
+    return {**read, "api": 1, "labels": said.labels, "metrics": metrics}
+
+
+def same_call(one: Declaration, other: Declaration) -> bool:
+    """Tell whether two samplers call the same. May run an author's ``__eq__``."""
+    return bool((one.sample, one.factory) == (other.sample, other.factory))
+
+
+def clash(old: Declaration, new: Declaration) -> str | None:
+    """Return why a sampler cannot be published beside another one, or None."""
+    if old.name == new.name:
+        if old.labels == new.labels:
+            labels = f" with labels {new.labels}" if new.labels else ""
+            return (
+                f"sampler {new.name!r}{labels} is registered already by another owner: "
+                "choose another name, or tell them apart by constant 'labels'"
+            )
+        for metric in old.metrics.keys() & new.metrics.keys():
+            full = f"{new.name}.{metric}"
+            if differs := disagreement(full, old.metrics[metric], new.metrics[metric]):
+                return differs
+        return None
+    taken = {_flat(old.name, metric): metric for metric in old.metrics}
+    for metric, described in new.metrics.items():
+        if (other := taken.get(_flat(new.name, metric))) is None:
+            continue
+        there, here = f"{old.name}.{other}", f"{new.name}.{metric}"
+        if there != here:
+            return (
+                f"metric {here!r} equals {there!r} of sampler {old.name!r} "
+                "once '.' reads as '_': rename one of them"
+            )
+        if differs := disagreement(here, old.metrics[other], described):
+            return differs
+    return None
+
+
+def disagreement(name: str, old: Description, new: Description) -> str | None:
+    """Return how two descriptions of one full name differ; a unit that is not given does not."""
+    if old.kind == new.kind and (old.unit == new.unit or not (old.unit and new.unit)):
+        return None
+    return (
+        f"metric {name!r} is registered as {old.kind} in {old.unit!r}, "
+        f"here it is {new.kind} in {new.unit!r}: they must agree"
+    )
+
+
+def _flat(sampler: str, metric: str) -> str:
+    return f"{sampler}_{metric}".replace(".", "_")
