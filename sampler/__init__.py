@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sampler._instruments.labelled import LabelledHistogram as LabelledHistogram
     from sampler._instruments.timers import Timer as Timer
     from sampler._pull.collector import Collector as Collector
+    from sampler._pull.increments import Increments as Increments
     from sampler._pull.statistics import Statistics as Statistics
     from sampler._registry.registry import Registration as Registration
     from sampler._registry.registry import Registry as Registry
@@ -48,6 +49,7 @@ __all__ = (
     "Gauge",
     "Histogram",
     "HistogramValue",
+    "Increments",
     "Instruments",
     "InvalidSampler",
     "LabelledCounter",
@@ -78,6 +80,7 @@ _HOME = {
     "Gauge": "_instruments.gauge",
     "Histogram": "_instruments.histogram",
     "HistogramValue": "_contract.histogram",
+    "Increments": "_pull.increments",
     "Instruments": "_instruments.group",
     "InvalidSampler": "exceptions",
     "LabelledCounter": "_instruments.labelled",

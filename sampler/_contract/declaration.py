@@ -166,8 +166,8 @@ def _read_constant_labels(labels: Any, faults: list[Fault]) -> dict[str, str]:
         return {}
     read: dict[str, str] = {}
     for key, value in labels.items():
-        if not is_name(key) or len(key) > MAX_NAME or key == OVERFLOW:
-            faults.append(Fault("S-03", f"label {short(key)} is not a label name: use {GRAMMAR}"))
+        if not is_label_name(key):
+            faults.append(Fault("S-03", f"label {not_a_label_name(key)}"))
         elif (text := label_text(value)) is None:
             sentence = f"{short(value)} is not text of up to {MAX_LABEL_VALUE} characters"
             faults.append(Fault("S-23", f"label {key!r}: {sentence}"))
@@ -186,6 +186,19 @@ class FixedLabels(dict[str, str]):
     """Labels that never change: they may be kept, and compared by identity."""
 
     __slots__ = ()
+
+
+def is_label_name(name: object) -> bool:
+    """Tell whether a sampler's label may be called so (S-03)."""
+    return isinstance(name, str) and is_name(name) and len(name) <= MAX_NAME and name != OVERFLOW
+
+
+def not_a_label_name(name: object) -> str:
+    """Return what a label may be called instead."""
+    if name == OVERFLOW:
+        return f"{OVERFLOW!r} is what consumers call a surplus by: choose another name"
+    rule = f"at most {MAX_NAME} characters, {GRAMMAR}"
+    return f"{short(name)} is not a label name: use {rule}"
 
 
 def label_text(value: object) -> str | None:
@@ -293,7 +306,7 @@ def _read_label_names(names: Any) -> tuple[str, ...] | None:
     if isinstance(names, str | bytes | type) or not hasattr(names, "__iter__"):
         return None
     read = tuple(names)
-    return tuple(map(plain_str, read)) if all(map(is_name, read)) else None
+    return tuple(map(plain_str, read)) if all(map(is_label_name, read)) else None
 
 
 def seconds(value: Any) -> float | None:

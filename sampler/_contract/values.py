@@ -63,12 +63,21 @@ def plain_value(value: Any, series: Series) -> Value | Absent:
             ``histogram`` or ``too_many_buckets``.
     """
     if series.kind == "histogram":
-        silent = value is None or (isinstance(value, float) and value != value)  # noqa: PLR0124
-        return ABSENT if silent else _histogram(value, series)
+        if value is None or (not hasattr(value, "get") and _is_nan(value)):
+            return ABSENT
+        return _histogram(value, series)
     read = plain_number(value, series)
     if series.kind == "counter" and read is not ABSENT and read < 0:  # type: ignore[operator]
         raise RefusedSample("S-20", "negative", f"{series}: a counter cannot be {read}")
     return read
+
+
+def _is_nan(value: Any) -> bool:
+    try:
+        number = number_or_none(value)
+    except Exception:  # of a class of the author's own
+        return False
+    return number is not None and number != number  # noqa: PLR0124
 
 
 def plain_number(value: Any, series: Series) -> int | float | Absent:
@@ -168,9 +177,8 @@ def _histogram(value: Any, series: Series) -> HistogramValue:
     if type(value) is HistogramValue:  # immutable, and checked when an instrument made it
         return value
     if not hasattr(value, "get"):
-        raise RefusedSample(
-            _clause(series), "type", f"{series}: expected a histogram, got {class_name(value)}"
-        )
+        what = f"{series}: expected a histogram, got {class_name(value)}"
+        raise RefusedSample(_clause(series), "type", what)
     count = plain_number(value.get("count"), series)
     if not isinstance(count, int) or count < 0:
         raise torn("'count' must be an integer of at least 0")

@@ -7,16 +7,15 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from sampler._contract.declaration import seconds, short
+from sampler._contract.declaration import seconds
 from sampler._contract.snapshot import Failure, Snapshot
 from sampler._pull.async_call import Overdue, running_loop
 from sampler._pull.failure_log import report_failure, report_refused
 from sampler._pull.intake import Intake
-from sampler._pull.owners import Owners, rivals
 from sampler._pull.source import Source, Withdrawn
+from sampler._pull.sources import Sources
 from sampler._pull.statistics import count_failure
 from sampler._registry import registry as registries
-from sampler._registry.comparison import same_call
 from sampler._runtime import worker
 from sampler._runtime.abandoned import MAX_ABANDONED
 from sampler._runtime.fork import forked_at
@@ -101,12 +100,7 @@ class Collector:
         self._pulls_ended = 0
         self._last: Snapshot | None = None
         self._worker = worker.Worker(f"sampler-{self.name}")
-        self._sources: dict[int, Source] = {}
-        """By the identity of registrations: those of others may compare as they like."""
-        self._unreadable: dict[int, tuple[Registered, Failure]] = {}
-        self._hung: list[Source] = []
-        """Those that have gone while a call of theirs had not returned."""
-        self._owners = Owners()
+        self._sources = Sources(self._source)
         self._pid = os.getpid()
         self._identity = {**self._identity, "pid": str(self._pid)}
 
@@ -173,8 +167,8 @@ class Collector:
             already, self._closed = self._closed, True
             if already or not free:
                 return
-        self._close_all(list(self._sources.values()), until)
-        self._sources = {}
+        self._close_all(list(self._sources), until)
+        self._sources = Sources(self._source)
         self._worker.close()
 
     def _refuse_samplers(self, method: str) -> None:
@@ -188,7 +182,7 @@ class Collector:
 
     def statistics(self) -> list[Statistics]:
         """Return the statistics of each sampler pulled, in the order of the registry."""
-        return [source.statistics for source in list(self._sources.values())]
+        return [source.statistics for source in self._sources]
 
     def __enter__(self) -> Self:
         return self
@@ -206,7 +200,8 @@ class Collector:
 
     def _pull(self, until: float) -> Snapshot:
         began = self._clock.time()
-        sources = self._update_sources(tuple(self._registry), until)
+        sources, gone = self._sources.update(tuple(self._registry))
+        self._close_all(gone, until)
         self._pulled_at = max(began, self.start)
         blocks: dict[Source, Block] = {}
         failures: dict[Source, Failure] = {}
@@ -249,7 +244,7 @@ class Collector:
             self._identity,
             (
                 *(failures[source] for source in sources if source in failures),
-                *(failure for _, failure in self._unreadable.values()),
+                *self._sources.unreadable(),
             ),
             self.interval,
         )
@@ -291,47 +286,6 @@ class Collector:
             return Failure(source.name, "parked", message)
         return None
 
-    def _update_sources(self, registrations: tuple[Registered, ...], until: float) -> list[Source]:
-        """Make and close sources as registrations come and go."""
-        sources = self._sources
-        live = {id(registration) for registration in registrations}
-        gone = [sources.pop(key) for key in sources.keys() - live]
-        for key in self._unreadable.keys() - live:
-            del self._unreadable[key]
-        new = [r for r in registrations if id(r) not in sources and id(r) not in self._unreadable]
-        if gone:
-            self._end(gone, until)
-        for registration in new:
-            self._add(registration)
-        if gone or new:
-            shared = rivals(source.name for source in sources.values())
-            for source in sources.values():
-                source.intake.share(self._owners if source.name in shared else None)
-        return [sources[id(r)] for r in registrations if id(r) in sources]
-
-    def _add(self, registration: Registered) -> None:
-        try:
-            source = self._source(registration)
-        except Exception as error:  # of another vendor's registry
-            sampler = getattr(registration, "sampler", None)
-            name = sampler.get("name") if isinstance(sampler, dict) else None
-            failure = Failure(str(name or short(registration)), "invalid", short(error))
-            log.warning("a registration cannot be read: %s: %s", failure.sampler, failure.message)
-            self._unreadable[id(registration)] = registration, failure
-            return
-        self._hung = [old for old in self._hung if old.health.hung()]
-        for old in self._hung:  # a sampler that is registered anew still hangs
-            if same_call(old.state.declaration, source.state.declaration):
-                source.health = old.health
-        self._sources[id(registration)] = source
-
-    def _end(self, gone: list[Source], until: float) -> None:
-        self._close_all(gone, until)
-        for source in gone:
-            source.intake.share(None)
-            if source.health.hung():
-                self._hung.append(source)
-
     def _source(self, registration: Registered) -> Source:
         environ = {
             "api": 1,
@@ -360,7 +314,8 @@ class Collector:
         """Return what is known of a registration; of another vendor's, what its mapping says."""
         if isinstance(registration, registries.Registration):
             return registries.state_of(registration)
-        return registries.SamplerState(registration.sampler, self._clock)
+        # Its own registry shares reads (R-13).
+        return registries.SamplerState(registration.sampler, self._clock, shares=False)
 
     def _close_all(self, sources: list[Source], until: float = float("inf")) -> None:
         closable = [source for source in sources if source.windowed and not source.busy]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sampler._contract.declaration import FixedLabels, label_text, short
+from sampler._contract.declaration import FixedLabels, label_text, not_a_label_name, short
 from sampler._contract.names import GRAMMAR, MAX_LABELS, MAX_NAME, OVERFLOW, is_name, plain_str
 from sampler._contract.values import RefusedSample, copy_mapping
 
@@ -61,8 +61,7 @@ def series_key(
         name = plain_str(given) if is_name(given) else ""
         surplus = name == OVERFLOW and not (len(yielded) == 1 and label_text(value) == "true")
         if not name or len(name) > MAX_NAME or surplus:
-            what = f"{metric}: {short(given)} is not a label name"
-            raise RefusedSample("S-03", "label_name", what)
+            raise RefusedSample("S-03", "label_name", f"{metric}: {not_a_label_name(given)}")
         if name in declaration.labels:
             what = f"{metric}: {name!r} is a constant label already"
             raise RefusedSample("S-24", "label_name", what)

@@ -46,7 +46,12 @@ class SamplerState:
     )
 
     def __init__(
-        self, sampler: Mapping[str, Any], clock: Clock, *, reserved: bool = False
+        self,
+        sampler: Mapping[str, Any],
+        clock: Clock,
+        *,
+        reserved: bool = False,
+        shares: bool = True,
     ) -> None:
         self.given: Mapping[str, Any] = sampler
         self.read: dict[str, Any] = private_copy(sampler)
@@ -58,7 +63,7 @@ class SamplerState:
         self.withdrawn: bool = False
         self.shared_read: SharedRead | None = None
         said = self.declaration
-        if said.min_interval is not None and said.sample is not None:
+        if shares and said.min_interval is not None and said.sample is not None:
             self.shared_read = SharedRead(said.sample, said.start, said.min_interval, clock)
         self._hung: list[HungBatch] = []
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sampler import ABSENT, Collector, HistogramValue, Registry, Series
+from sampler import ABSENT, Collector, HistogramValue, Increments, Registry, Series
 from tests.contract.build import mapping, reasons, values
 from tests.contract.lab import EVIL, Lab
 from tests.support.health import health_of
@@ -187,6 +187,8 @@ def test_increments_are_what_happened(events: list[Any], before: int) -> None:
         }
     )
     seen: Counter[str] = Counter()
+    taken: Counter[str] = Counter()
+    increments = Increments()
     last: dict[Series, Any] = {}
     with Collector(registry, deadline=20.0) as consumer:
 
@@ -197,6 +199,9 @@ def test_increments_are_what_happened(events: list[Any], before: int) -> None:
                 whole = series.start is not None and series.start >= snapshot.start
                 since = last.get(series, 0 if whole else value)
                 seen[series.labels["k"]] += value - since
+            for series, grown, value in increments.take(snapshot):
+                taken[series.labels["k"]] += grown
+                assert 0 <= grown <= value
             if not snapshot.failures:
                 last.clear()
                 last.update(snapshot)
@@ -218,7 +223,7 @@ def test_increments_are_what_happened(events: list[Any], before: int) -> None:
                 state["fails"] = event == "fail"
                 pull()
                 state["fails"] = False
-    assert +seen == +true
+    assert +seen == +taken == +true
 
 
 @pytest.mark.clause("C-17")

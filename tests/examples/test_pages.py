@@ -50,6 +50,14 @@ def test_the_readme_names_its_two_commands_and_its_picture():
     }
 
 
+def test_the_consumer_of_its_page_prints_what_it_says(tmp_path):
+    """Typed into a file and run; it has about twenty lines."""
+    (_, program), (_, printed) = blocks(ROOT / "docs/consumers.md")
+    (tmp_path / "vendor.py").write_text(program)
+    assert run("vendor.py", folder=tmp_path) == printed.removeprefix("$ python vendor.py\n")
+    assert len([line for line in program.splitlines() if line.strip()]) <= 22
+
+
 @pytest.mark.parametrize("name", ["for-library-authors", "for-operators"])
 def test_a_door_can_be_walked_through(name, tmp_path):
     """Its files are written, its commands run, and what they print is what it says."""

@@ -11,4 +11,4 @@ if TYPE_CHECKING:
 
 def health_of(consumer: Collector, registration: Registration) -> Health:
     """Return the health of a sampler that the consumer has pulled."""
-    return consumer._sources[id(registration)].health
+    return consumer._sources.of(registration).health

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sampler._contract.values import fell
+from sampler._pull.increments import Increments
 from sampler._runtime.threads import Lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import TypeAlias
 
-    from sampler._contract.snapshot import Block, Series, Snapshot, Value
+    from sampler._contract.snapshot import Series, Snapshot, Value
 
     Inheritance: TypeAlias = "dict[tuple[object, ...], Value | None]"
     """Name, kind and labels to the value handed over last; None: none was, so all of it counts."""
@@ -27,16 +28,15 @@ def step(time: float, interval: float | None) -> float:
     return time // width * width
 
 
-class Baselines:
+class Baselines(Increments):
     """The baselines of an unstamped adapter: the values handed over last.
 
     Safe to use from any thread.
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self._lock = Lock()
-        self._since: dict[Series, Value] = {}
-        self._known: dict[int, Block] = {}
         self._inherited: Inheritance = {}
 
     def since(self) -> dict[Series, Value]:
@@ -61,36 +61,27 @@ class Baselines:
             self._since, self._known, self._inherited = {}, {}, values
 
     def offer(self, snapshot: Snapshot) -> None:
-        """Note the first value of each series whose first value is a baseline (C: Baselines).
+        """Note the first value of each series whose first value is a baseline.
 
         That is done when a snapshot is offered, not when it is sent: an outage right at the start
         loses no counts.
         """
         with self._lock:
-            self._offer(snapshot)
+            self._begin(snapshot)
 
-    def _offer(self, snapshot: Snapshot) -> None:
-        shapes = {id(block.series): block for block in snapshot.blocks}
-        if shapes.keys() == self._known.keys():
-            return
-        for shape in shapes.keys() - self._known.keys():
-            for series, value in shapes[shape]:
-                if series.cumulative and series not in self._since:
-                    self._begin(series, value, snapshot.start)
+    def _begin(self, snapshot: Snapshot) -> None:
+        super()._begin(snapshot)
         if not snapshot.failures:
             self._inherited = {}
-        self._known = shapes  # blocks keep their tuples, and so their ids, alive
-        live = {series for block in snapshot.blocks for series in block.series}
-        self._since = {s: value for s, value in self._since.items() if s in live}
 
-    def _begin(self, series: Series, value: Value, start: float) -> None:
+    def _begin_series(self, series: Series, value: Value, start: float) -> None:
         key = _key(series)
-        if key in self._inherited:
-            before = self._inherited.pop(key)
-            if before is not None and not fell(value, before):  # else it has restarted meanwhile
-                self._since[series] = before
-        elif series.start is None or series.start < start:
-            self._since[series] = value
+        if key not in self._inherited:
+            super()._begin_series(series, value, start)
+            return
+        before = self._inherited.pop(key)
+        if before is not None and not fell(value, before):  # else it has restarted meanwhile
+            self._since[series] = before
 
 
 def _key(series: Series) -> tuple[object, ...]:

@@ -1,0 +1,89 @@
+"""The samplers of one consumer, as their registrations come and go."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sampler._contract.declaration import short
+from sampler._contract.snapshot import Failure
+from sampler._pull.owners import Owners, rivals
+from sampler._registry.comparison import same_call
+from sampler._runtime.log import log
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from sampler._pull.source import Source
+    from sampler.types import Registered
+
+
+class Sources:
+    """One source for each registration; iterating gives those of the last round.
+
+    Registrations are told apart by identity: those of other vendors may compare as they like.
+
+    Args:
+        make: makes the source of a registration; what it raises costs that one only.
+    """
+
+    def __init__(self, make: Callable[[Registered], Source]) -> None:
+        self._make = make
+        self._sources: dict[int, Source] = {}
+        self._unreadable: dict[int, tuple[Registered, Failure]] = {}
+        self._hung: list[Source] = []
+        """Those that have gone while a call of theirs had not returned."""
+        self._owners = Owners()
+
+    def update(self, registrations: tuple[Registered, ...]) -> tuple[list[Source], list[Source]]:
+        """Take the registrations of a round; return their sources, and those that have gone."""
+        sources, unreadable = self._sources, self._unreadable
+        live = {id(registration) for registration in registrations}
+        gone = [sources.pop(key) for key in sources.keys() - live]
+        for key in unreadable.keys() - live:
+            del unreadable[key]
+        for source in gone:
+            source.intake.share(None)
+            if source.health.hung():
+                self._hung.append(source)
+        new = [r for r in registrations if id(r) not in sources and id(r) not in unreadable]
+        for registration in new:
+            self._add(registration)
+        if gone or new:
+            shared = rivals(source.name for source in sources.values())
+            for source in sources.values():
+                source.intake.share(self._owners if source.name in shared else None)
+        return [sources[id(r)] for r in registrations if id(r) in sources], gone
+
+    def of(self, registration: Registered) -> Source:
+        """Return the source of a registration of the last round."""
+        return self._sources[id(registration)]
+
+    def unreadable(self) -> Iterator[Failure]:
+        """Return a failure for each registration that cannot be read."""
+        return (failure for _, failure in self._unreadable.values())
+
+    def __iter__(self) -> Iterator[Source]:
+        return iter(list(self._sources.values()))
+
+    def __len__(self) -> int:
+        return len(self._sources)
+
+    def _add(self, registration: Registered) -> None:
+        try:
+            source = self._make(registration)
+        except Exception as error:  # of another vendor's registry
+            failure = Failure(_name_of(registration), "invalid", short(error))
+            log.warning("a registration cannot be read: %s: %s", failure.sampler, failure.message)
+            self._unreadable[id(registration)] = registration, failure
+            return
+        self._hung = [old for old in self._hung if old.health.hung()]
+        for old in self._hung:  # a sampler that is registered anew still hangs
+            if same_call(old.state.declaration, source.state.declaration):
+                source.health = old.health
+        self._sources[id(registration)] = source
+
+
+def _name_of(registration: object) -> str:
+    sampler = getattr(registration, "sampler", None)
+    name = sampler.get("name") if isinstance(sampler, dict) else None
+    return name if isinstance(name, str) else short(registration)

@@ -1,0 +1,102 @@
+"""A series belongs to the sampler that yielded it first, until it ends (S-25, C-12)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sampler import Collector, Registry
+from sampler._pull.owners import rivals
+from tests.contract.build import mapping, values
+
+words = st.lists(st.sampled_from(["a", "b"]), min_size=1, max_size=4).map(".".join)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "series"),
+    [
+        (mapping("a", ("b.c", 1)), mapping("a.b", ("c", 2)), "a.b.c"),
+        (mapping("a.b", ("c", 1)), mapping("a", ("b.c", 2)), "a.b.c"),
+        (
+            mapping("a", ("n", 1), labels={"x": "1"}),
+            mapping("a", ("n", 2, {"x": 1})),
+            'a.n{x="1"}',
+        ),
+    ],
+)
+@pytest.mark.clause("S-25", "C-12")
+def test_the_second_sampler_to_yield_a_series_is_refused_it(
+    one: dict[str, Any], other: dict[str, Any], series: str
+) -> None:
+    """In the round in which both are new, and in each later one."""
+    registry = Registry()
+    for sampler in (one, other):
+        registry.register(sampler)
+    with Collector(registry) as consumer:
+        for pulls in (1, 2):
+            assert values(consumer.collect()) == {series: 1}
+            first, second = consumer.statistics()
+            assert first.refused == {}
+            assert second.refused == {"duplicate": pulls}
+            assert second.yielded == second.collected + pulls
+
+
+@pytest.mark.clause("C-12")
+def test_a_series_that_was_there_stays_with_its_sampler() -> None:
+    """Though the other one registers later, under any name, and is pulled first."""
+    registry = Registry()
+    registry.register(mapping("a.b", ("c", 1)))
+    with Collector(registry) as consumer:
+        consumer.collect()
+        registry.register(mapping("a", ("b.c", 2), ("d", 3)))
+        assert values(consumer.collect()) == {"a.b.c": 1, "a.d": 3}
+
+
+@pytest.mark.clause("C-12")
+def test_a_series_that_has_ended_is_free() -> None:
+    """Whether it was missing from a pull, or its sampler has gone."""
+    registry = Registry()
+    rows = [("b.c", 1)]
+    registration = registry.register({"name": "a", "sample": lambda: list(rows)})
+    registry.register(mapping("a.b", ("c", 2)))
+    with Collector(registry) as consumer:
+        assert values(consumer.collect()) == {"a.b.c": 1}
+        rows.clear()
+        consumer.collect()
+        assert values(consumer.collect()) == {"a.b.c": 2}
+        rows.append(("b.c", 1))
+        assert values(consumer.collect()) == {"a.b.c": 2}
+        registration.unregister()
+        registry.unregister("a.b")
+        registry.register(mapping("a", ("b.c", 3)))
+        assert values(consumer.collect()) == {"a.b.c": 3}
+
+
+@pytest.mark.clause("C-12", "R-05")
+def test_a_full_name_has_one_kind_in_a_snapshot() -> None:
+    """The first to yield it decides, where samples describe their metrics."""
+    registry = Registry()
+    registry.register(
+        mapping("a", ("n", 1, {}, {"kind": "counter", "unit": "s"}), labels={"x": "1"})
+    )
+    registry.register(mapping("a", ("n", 2), labels={"x": "2"}))
+    registry.register(mapping("a", ("n", 3, {}, {"kind": "counter"}), labels={"x": "3"}))
+    with Collector(registry) as consumer:
+        for _ in range(2):
+            assert values(consumer.collect()) == {'a.n{x="1"}': 1, 'a.n{x="3"}': 3}
+        assert [each.refused for each in consumer.statistics()] == [{}, {"description": 2}, {}]
+
+
+@given(names=st.lists(words, max_size=8))
+def test_rivals_are_those_of_which_two_can_yield_one_full_name(names: list[str]) -> None:
+    """Equal names, or one that begins with another one and a dot."""
+    expected = {
+        name
+        for index, name in enumerate(names)
+        for other in names[:index] + names[index + 1 :]
+        if f"{name}.".startswith(f"{other}.") or f"{other}.".startswith(f"{name}.")
+    }
+    assert rivals(names) == expected
