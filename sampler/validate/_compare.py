@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sampler._contract.histogram import HistogramValue
+from sampler._registry.shared_read import Restarted
 
 if TYPE_CHECKING:
     from sampler._contract.snapshot import Failure, Series, Snapshot
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
 _EXPLAINED = frozenset({"S-06", "S-07", "S-10", "S-12", "S-13", "S-15", "S-18"})
 """Clauses whose breach says why a pull failed."""
+_RESTARTED = f"{Restarted.__name__}: "
 _OUTLIVE = (
     "keep what the objects that have gone had counted ('Totals that outlive instances' in "
     "docs/recipes.md), or give 'start' if the source itself starts over"
@@ -74,6 +76,8 @@ class Comparison:
         for failure in snapshot.failures:
             if failure.reason == "deadline":
                 self._report.add("S-18", "sample", failure.message, failure)
+            elif failure.message.startswith(_RESTARTED):
+                continue  # as sources may; the validator sees where they do it in every read
             elif failure.reason == "raised" and when:
                 self._report.add("S-06", when, f"{failure.message} when {when}", failure)
             elif failure.reason == "raised":

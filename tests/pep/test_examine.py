@@ -8,6 +8,7 @@ import random
 import threading
 import time
 import weakref
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -73,6 +74,44 @@ def test_a_source_that_says_when_it_started_over_may_be_anywhere() -> None:
     start = lambda: began - 0.001 if len(rounds) > 3 else began - 9
     found = examine(
         counter(value, start=start), seconds=0.05, exercise=lambda: rounds.append(None)
+    )
+    assert found.conforms, found.breaches
+
+
+@pytest.mark.clause("S-10")
+def test_a_source_may_start_over_during_a_read() -> None:
+    """That pull has failed, and nothing is wrong with the sampler."""
+    began, rounds = time.time() - 9, []
+
+    def sample() -> Any:
+        rounds.append(None)
+        yield "c", len(rounds)
+
+    mapping = {"name": "s", "sample": sample, "metrics": COUNTER}
+    found = examine(mapping | {"start": lambda: began + (len(rounds) > 5)}, seconds=0.05)
+    assert found.conforms, found.breaches
+
+
+@pytest.mark.clause("S-10")
+def test_a_start_that_changes_in_every_read_is_found() -> None:
+    """It was computed anew each time, so no pull succeeds."""
+    ages = itertools.count()
+    began = time.time() - 9
+    found = examine(counter(lambda: 1, start=lambda: began + next(ages) / 1e3), seconds=0.05)
+    assert clauses_of(found) == ["S-10"]
+
+
+@pytest.mark.clause("S-10", "S-19")
+def test_numbers_of_other_classes_are_numbers() -> None:
+    """To the validator as to a consumer."""
+    found = examine(
+        {
+            "name": "s",
+            "sample": lambda: [("a", Decimal("1.5")), ("h", Decimal("NaN"))],
+            "start": lambda: Decimal(5),
+            "metrics": {"a": {}, "h": {"kind": "histogram"}},
+        },
+        seconds=0.05,
     )
     assert found.conforms, found.breaches
 

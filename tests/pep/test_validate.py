@@ -148,6 +148,8 @@ CALLS = [
 SAMPLES = [
     ("S-03", sampler(("Wait", 1))),
     ("S-03", sampler(("a", 1, {"State": "x"}))),
+    ("S-03", sampler(("a", 1, {"overflow": "x"}))),
+    ("S-03", sampler(("a", 1, {"l" * 151: "x"}))),
     ("S-04", sampler(("a" * 150, 1))),
     ("S-14", sampler("ab")),
     ("S-14", sampler(("a",))),
