@@ -71,6 +71,11 @@ REMEDIES: Mapping[str, str] = {
     "C-20": "keep the bounds that are known on both sides: a count is known if neighbours agree",
 }
 """Clause to what to do about a breach of it."""
+KEEP_THE_GONE = (
+    "report a total that only grows: keep what objects that have gone had counted ('Totals that "
+    "outlive instances' in docs/recipes.md); give 'start' if the source itself starts over"
+)
+"""What to do about a total that falls."""
 
 
 class Breach(UserWarning):

@@ -6,18 +6,15 @@ from typing import TYPE_CHECKING
 
 from sampler._contract.histogram import HistogramValue
 from sampler._registry.shared_read import Restarted
+from sampler.validate._breach import KEEP_THE_GONE
 
 if TYPE_CHECKING:
-    from sampler._contract.snapshot import Failure, Series, Snapshot
+    from sampler._contract.snapshot import Failure, Snapshot
     from sampler.validate._breach import Report
 
 _EXPLAINED = frozenset({"S-06", "S-07", "S-10", "S-12", "S-13", "S-15", "S-18"})
 """Clauses whose breach says why a pull failed."""
 _RESTARTED = f"{Restarted.__name__}: "
-_OUTLIVE = (
-    "keep what the objects that have gone had counted ('Totals that outlive instances' in "
-    "docs/recipes.md), or give 'start' if the source itself starts over"
-)
 
 
 class Comparison:
@@ -67,7 +64,8 @@ class Comparison:
         for series, value in snapshot:
             reads = self._reads.get(key := str(series))
             if reads is None:
-                reads = self._reads[key] = _Reads(series)
+                metric = series.name.removeprefix(f"{self._report.sampler}.")
+                reads = self._reads[key] = _Reads(metric, cumulative=series.cumulative)
             number = value.count if isinstance(value, HistogramValue) else value
             reads.add(index, number, began, ended)
 
@@ -79,7 +77,8 @@ class Comparison:
             elif failure.message.startswith(_RESTARTED):
                 continue  # as sources may; the validator sees where they do it in every read
             elif failure.reason == "raised" and when:
-                self._report.add("S-06", when, f"{failure.message} when {when}", failure)
+                clause = "S-06" if self._shared else "S-07"
+                self._report.add(clause, when, f"{failure.message} when {when}", failure)
             elif failure.reason == "raised":
                 self._failed = self._failed or failure
 
@@ -116,15 +115,17 @@ class Comparison:
                 f"metric {metric!r} fell from {before:g} to {after:g} within {seconds:.2g} s: a "
                 "source that starts over would be near 0, a sum over objects that go would not"
             )
-            self._report.add("S-20", metric, message, series, _OUTLIVE)
+            self._report.add("S-20", metric, message, series, KEEP_THE_GONE)
 
 
 class _Reads:
     """What was read of one series; what is kept does not grow with the number of reads.
 
-    Attributes:
-        metric: its full name.
+    Args:
+        metric: its metric.
         cumulative: it is a counter or a histogram.
+
+    Attributes:
         moved: its value has changed.
         grown: its value has risen.
         lost: two increases, the inner one larger than the one around it, or None.
@@ -147,9 +148,9 @@ class _Reads:
         "moved",
     )
 
-    def __init__(self, series: Series) -> None:
-        self.metric: str = series.name
-        self.cumulative: bool = series.cumulative
+    def __init__(self, metric: str, *, cumulative: bool) -> None:
+        self.metric: str = metric
+        self.cumulative: bool = cumulative
         self.moved = self.grown = False
         self.lost: tuple[float, float] | None = None
         self.losses = 0

@@ -5,7 +5,11 @@ from __future__ import annotations
 from math import ldexp, log2
 from typing import TYPE_CHECKING
 
+from sampler._contract.declaration import short
+
 if TYPE_CHECKING:
+    from typing import Any
+
     from sampler._contract.histogram import HistogramValue
 
 
@@ -30,6 +34,15 @@ def bounds_fault(value: HistogramValue) -> str:
                 return f"the bucket up to {bound!r} is filled and its lower edge {edge!r} missing"
         lower, below = bound, count
     return ""
+
+
+def scale_fault(value: Any) -> str:
+    """Return what is wrong with the ``scale`` of a histogram as it was yielded, or nothing.
+
+    Consumers do not read one that is no integer: the bounds are then any bounds.
+    """
+    scale = value.get("scale") if type(value) is dict else None  # a private copy is one
+    return "" if scale is None or type(scale) is int else f"'scale' is {short(scale)}"
 
 
 def _on_scale(bound: float, scale: int) -> bool:

@@ -13,11 +13,14 @@ from sampler._contract.values import fell
 from sampler._pull.intake import Intake
 from sampler._registry.shared_read import Restarted, check_start
 from sampler.exceptions import InvalidSampler
+from sampler.validate._breach import KEEP_THE_GONE
 from sampler.validate._descriptions import Descriptions
-from sampler.validate._exponential import bounds_fault
+from sampler.validate._exponential import bounds_fault, scale_fault
 
 if TYPE_CHECKING:
-    from sampler._contract.snapshot import Absent, Value
+    from typing import Any
+
+    from sampler._contract.snapshot import Value
     from sampler._contract.values import RefusedSample
     from sampler._pull.reading import Key, Row
     from sampler.validate._pull import Pull
@@ -80,7 +83,11 @@ class History:
         self._descriptions.take(pull.items, reading)
         for row, value in zip(reading.rows, reading.raw, strict=True):
             self._check_declared(row)
-            self._check_bounds(row, value)
+            if isinstance(value, HistogramValue):
+                self._check_bounds(row.metric, bounds_fault(value))
+        for item in pull.items:
+            if isinstance(item, tuple) and len(item) > 1:
+                self._check_bounds(item[0], scale_fault(item[1]))
         self._check_stable()
         values = {
             row.key: value
@@ -114,9 +121,9 @@ class History:
             message = f"metric {metric!r} has labels that its description does not: {names}"
             self._report.add("S-30", metric, message, row.raw)
 
-    def _check_bounds(self, row: Row, value: Value | Absent) -> None:
-        if isinstance(value, HistogramValue) and (fault := bounds_fault(value)):
-            self._report.add("S-22", row.metric, f"metric {row.metric!r}: {fault}", value)
+    def _check_bounds(self, metric: Any, fault: str) -> None:
+        if fault:
+            self._report.add("S-22", str(metric), f"metric {metric!r}: {fault}", metric)
 
     def _fallen(self, before: Last, values: dict[Key, Value], start: float | None) -> set[Key]:
         fallen = {
@@ -127,9 +134,12 @@ class History:
         for key in fallen:
             fall = f"metric {key[0]!r} fell from {before.values[key]} to {values[key]}"
             if start is not None and start == before.start:
-                self._report.add("S-20", key[0], f"{fall} while 'start' stayed the same", key)
+                how = "while 'start' stayed the same"
             elif key in before.fallen:
-                self._report.add("S-20", key[0], f"{fall}, and in the pull before, too", key)
+                how = "after it had fallen in the pull before"
+            else:
+                continue
+            self._report.add("S-20", key[0], f"{fall} {how}", key, KEEP_THE_GONE)
         return fallen
 
     def _check_stable(self) -> None:

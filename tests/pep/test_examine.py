@@ -183,6 +183,8 @@ def test_no_restart_is_taken_for_a_sum(steps: Any, unit: Any) -> None:
 class _Silent:
     """A report that must not be used."""
 
+    sampler = "s"
+
     def add(self, clause: str, about: str, message: str, *more: Any) -> None:
         raise AssertionError(f"{clause}: {message}")
 

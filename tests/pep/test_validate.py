@@ -157,6 +157,7 @@ SAMPLES = [
     ("S-14", sampler(("a", 1, Evil()))),
     ("S-30", sampler(("a", 1, {"db": "x"}), metrics={"a": {"labels": ["state"]}})),
     ("S-30", sampler(("a", 1, {"db": "x"}), metrics={"a": {"labels": []}})),
+    ("S-19", sampler(("a", Evil()))),
     ("S-19", sampler(("a", "1"))),
     ("S-19", sampler(("a", BIG))),
     ("S-19", sampler(("a", float("inf")))),
@@ -169,6 +170,7 @@ SAMPLES = [
     ("S-22", exponential(0, {2.0: 1})),
     ("S-22", exponential(0, {-1.0: 0, 0.0: 1})),
     ("S-22", exponential(2000, {1.0: 0, 1.5: 1})),
+    ("S-22", sampler(("h", {"count": 1, "scale": 0.5}), metrics=HISTOGRAM)),
     ("S-23", sampler(("a", 1, {"state": "x" * 1025}))),
     ("S-24", sampler(("a", 1, {"db": "x"}), labels={"db": "y"})),
     ("S-25", sampler(("a", 1), ("a", 2))),
@@ -292,7 +294,9 @@ def test_every_remedy_is_one_for_a_clause_of_the_draft() -> None:
 @pytest.mark.parametrize("values", [(9, 5, 3), (9, 9, 2, 1)])
 def test_a_counter_that_falls_twice_in_a_row_is_no_counter(values) -> None:
     """Once may be a restart."""
-    assert list(told(falling(*values))) == ["S-20"]
+    found = told(falling(*values))
+    assert list(found) == ["S-20"]
+    assert "Totals that outlive instances" in found["S-20"].remedy
     assert told(falling(5, 1, 2, 9, 3)) == {}
 
 
@@ -402,6 +406,25 @@ def test_a_call_that_never_ends_is_found() -> None:
     found = told({"name": "s", "sample": lambda: gate.wait(30)}, SHORT)
     gate.set()
     assert list(found) == ["S-18"]
+
+
+@pytest.mark.clause("S-22")
+@given(st.integers(-3, 20), st.lists(st.integers(-60, 60), min_size=1, unique=True), st.data())
+def test_exponential_bounds_are_left_in_peace(scale, indices, data) -> None:
+    """At any scale, with the edges of what is filled; zeros have a bound of their own."""
+    zeros = data.draw(st.sampled_from([None, 0.0, 1e-300]))
+    indices = [index for index in indices if abs(index / 2**scale) < 900] or [0]
+    edges = {2.0 ** (i / 2**scale) for index in indices for i in (index - 1, index)}
+    filled = {2.0 ** (index / 2**scale) for index in indices}
+    buckets: dict[float, int] = {} if zeros is None else {zeros: 3}
+    count = sum(buckets.values())
+    for edge in sorted(edges):
+        count += edge in filled
+        buckets[edge] = count
+    given = {"zero_threshold": zeros} if zeros else {}
+    breaches: list[Breach] = []
+    list(validator(exponential(scale, buckets, **given), breaches.append)["sample"]())
+    assert breaches == []
 
 
 @pytest.mark.clause("S-15", "S-30", "S-08")
