@@ -73,7 +73,7 @@ REMEDIES: Mapping[str, str] = {
 """Clause to what to do about a breach of it."""
 KEEP_THE_GONE = (
     "report a total that only grows: keep what objects that have gone had counted ('Totals that "
-    "outlive instances' in docs/recipes.md); give 'start' if the source itself starts over"
+    "outlive their objects' in docs/recipes.md); give 'start' if the source itself starts over"
 )
 """What to do about a total that falls."""
 

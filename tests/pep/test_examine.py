@@ -43,7 +43,7 @@ def test_a_sum_over_objects_that_come_and_go_is_found() -> None:
     """It falls when one goes, to a height that nothing reaches which has just started over."""
     found = examine(counter(lambda: sum_over_thirty(time.monotonic())))
     assert clauses_of(found) == ["S-20"]
-    assert "Totals that outlive instances" in found.breaches[0].remedy
+    assert "Totals that outlive their objects" in found.breaches[0].remedy
     assert "docs/recipes.md" in str(found.breaches[0])
 
 

@@ -296,7 +296,7 @@ def test_a_counter_that_falls_twice_in_a_row_is_no_counter(values) -> None:
     """Once may be a restart."""
     found = told(falling(*values))
     assert list(found) == ["S-20"]
-    assert "Totals that outlive instances" in found["S-20"].remedy
+    assert "Totals that outlive their objects" in found["S-20"].remedy
     assert told(falling(5, 1, 2, 9, 3)) == {}
 
 
