@@ -76,7 +76,7 @@ class Comparison:
                 self._report.add("S-18", "sample", failure.message, failure)
             elif failure.message.startswith(_RESTARTED):
                 continue  # as sources may; the validator sees where they do it in every read
-            elif failure.reason == "raised" and when:
+            elif failure.reason == "raised" and when and self._failed is None:
                 clause = "S-06" if self._shared else "S-07"
                 self._report.add(clause, when, f"{failure.message} when {when}", failure)
             elif failure.reason == "raised":

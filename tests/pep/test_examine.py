@@ -337,6 +337,19 @@ def test_a_close_that_does_not_end_is_found() -> None:
 
 
 @pytest.mark.clause("S-15")
+def test_a_sampler_that_raises_now_and_then_is_not_blamed_for_two_threads() -> None:
+    """It raises for one caller, too."""
+    calls = itertools.count(1)
+
+    def sample() -> Any:
+        if not next(calls) % 3:
+            raise OSError("try again")
+        return [("a", 1)]
+
+    assert clauses_of(examine({"name": "s", "sample": sample}, seconds=0.05)) == ["S-15"]
+
+
+@pytest.mark.clause("S-15")
 def test_no_failed_pull_goes_without_a_breach() -> None:
     """Whatever it raised."""
 
