@@ -70,8 +70,9 @@ class Baselines(Increments):
             self._begin(snapshot)
 
     def _begin(self, snapshot: Snapshot) -> None:
+        before = self._known
         super()._begin(snapshot)
-        if not snapshot.failures:
+        if self._known is not before and not snapshot.failures:  # all that there is has begun
             self._inherited = {}
 
     def _begin_series(self, series: Series, value: Value, start: float) -> None:
