@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from sampler import Block, Series, Snapshot
 from sampler.testing import LoopThread
-from sampler.validate import Examination, examine
+from sampler.validate import Breach, Examination, examine
+from sampler.validate._breach import Report
 from sampler.validate._compare import Comparison
 from tests.support.waiting import wait_for
 
@@ -169,24 +170,41 @@ def test_no_restart_is_taken_for_a_sum(steps: Any, unit: Any) -> None:
 
     A step is how much is counted in an interval, and at which tenth of it the source starts over.
     """
-    comparison = Comparison(_Silent(), shared=True)  # type: ignore[arg-type]
     value = now = 0.0
-    comparison.see(0, _snapshot(value), now, now)
+    reads = [(0, value, now, now)]
     for amount, tenth in [(1, None), *steps]:
         counted = unit * amount
         value = value + counted if tenth is None else counted * (10 - tenth) / 10
         now += 0.03
-        comparison.see(0, _snapshot(value), now, now)
+        reads.append((0, value, now, now))
+    assert watched(*reads) == []
+
+
+def watched(*reads: tuple[int, float, float, float]) -> list[str]:
+    """Return what reads break, each a consumer, a value, and when the read began and ended."""
+    breaches: list[Breach] = []
+    comparison = Comparison(Report("s", breaches.append), shared=True)
+    for index, value, began, ended in reads:
+        comparison.see(index, _snapshot(value), began, ended)
     comparison.judge(restarts_told=False, found=set())
+    return [breach.clause for breach in breaches]
 
 
-class _Silent:
-    """A report that must not be used."""
+@pytest.mark.clause("S-20")
+@pytest.mark.parametrize(("value", "clauses"), [(412, []), (414, ["S-20"])])
+def test_a_reader_that_was_held_up_allows_for_it(value, clauses) -> None:
+    """The source may have counted while the read lasted: 100 a second, four times that at most."""
+    steady = [(0, 0.0, 0.0, 0.0), (0, 3.0, 0.03, 0.03), (0, 900.0, 9.0, 9.0)]
+    assert watched(*steady, (0, value, 9.03, 10.03), (0, value + 3, 10.06, 10.06)) == clauses
 
-    sampler = "s"
 
-    def add(self, clause: str, about: str, message: str, *more: Any) -> None:
-        raise AssertionError(f"{clause}: {message}")
+@pytest.mark.clause("S-20")
+def test_one_restart_between_two_consumers_is_no_shared_count() -> None:
+    """Of a source that counts so fast that it is higher soon after; twice is no chance."""
+    once = [(0, 100.0, 0.0, 0.0), (1, 3.0, 0.001, 0.001), (1, 9000.0, 0.03, 0.03)]
+    once.append((0, 9010.0, 0.031, 0.031))
+    assert watched(*once) == []
+    assert watched(*once, *once) == ["S-20"]
 
 
 def _snapshot(value: float) -> Snapshot:
