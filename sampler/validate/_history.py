@@ -106,8 +106,9 @@ class History:
         self.last = Last(values, after, fallen, moved=moved)
 
     def _refused(self, refused: RefusedSample) -> None:
-        about = re.split("[:{ ]", refused.message, maxsplit=1)[0]
-        self._report.add(refused.clause, about, refused.message)
+        # "s.a{l=x}: ...", "metric 'a': ...", "'Wait' is no name ..."
+        about = re.split("[:{ ]", refused.message.removeprefix("metric "), maxsplit=1)[0]
+        self._report.add(refused.clause, about.strip("'") or "name", refused.message)
 
     def _check_declared(self, row: Row) -> None:
         described, metric = self._descriptions, row.metric

@@ -21,7 +21,7 @@ from sampler.testing import LoopThread, SamplerContract
 from sampler.testing._require import Broken
 from sampler.validate import Breach, examine
 from tests.kits.suite import broken, failures
-from tests.pep.test_validate import CALLS, DESCRIBED, MAPPINGS, SAMPLES
+from tests.pep.test_validate import CALLS, DESCRIBED, DIFFERING, MAPPINGS, SAMPLES
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "examples/library"))
 
@@ -129,6 +129,7 @@ def always(*samples, **keys):
     return {"name": "s", "sample": lambda: list(samples), **keys}
 
 
+# Those of DIFFERING that change later are used up by one examination.
 SEVERAL = [
     always(("Wait", 1), ("a", "x"), ("c", -1), metric={}, metrics={"c": {"kind": "counter"}}),
     {"name": "Wrong", "metrics": {"A": {}}, "labels": 1, "min_interval": 0},
@@ -139,7 +140,8 @@ SEVERAL = [
 
 
 @pytest.mark.parametrize(
-    "mapping", [*(each for _, each in [*MAPPINGS, *CALLS, *SAMPLES, *DESCRIBED]), *SEVERAL]
+    "mapping",
+    [*(each for _, each in [*MAPPINGS, *CALLS, *SAMPLES, *DESCRIBED, *DIFFERING[:-2]]), *SEVERAL],
 )
 def test_the_suite_finds_what_the_validator_finds(mapping):
     """Neither more nor less, and no verdict where that has none."""

@@ -238,6 +238,14 @@ def test_a_description_that_differs_is_reported(clause, broken) -> None:
     assert "always alike" in found[clause].remedy
 
 
+@pytest.mark.clause("S-28")
+def test_each_metric_with_a_bad_description_is_reported() -> None:
+    """One breach for each, however often it is pulled."""
+    faulty = {"scope": "galaxy"}
+    found = examine(sampler(("a", 1, None, faulty), ("b", 2, None, faulty)), seconds=0.05)
+    assert [(b.clause, b.about) for b in found.breaches] == [("S-28", "a"), ("S-28", "b")]
+
+
 @pytest.mark.clause("S-08", "S-25")
 def test_metrics_that_samples_describe_are_left_in_peace() -> None:
     """Each time, or once; the labels may come from an iterator, and gauges may combine."""
