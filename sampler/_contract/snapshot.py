@@ -141,7 +141,8 @@ class Failure:
 
     Attributes:
         sampler: the sampler's name.
-        reason: ``raised``, ``deadline``, ``hung``, ``parked``, ``exhausted`` or ``unreached``.
+        reason: ``raised``, ``deadline``, ``hung``, ``parked``, ``exhausted``, ``unreached`` or
+            ``invalid``.
         message: a sentence for people.
     """
 

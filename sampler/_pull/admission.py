@@ -81,11 +81,11 @@ class Admission:
         series = self._name(key, reading)
         if new or key in reading.folded or (key in reading.valueless and series.merge is None):
             raise RefusedSample("S-25", "duplicate", f"{series} occurs twice in one pull")
-        if self.owners is not None:
-            self.owners.check(series, self)
         if key in self._valueless and not self._restarted(reading.start):
             series.start = self._valueless[key]
         reading.valueless[key] = series.start  # it begins with its first sample (C-15)
+        if self.owners is not None:
+            self.owners.check(series, self)
         first = plain_value(value, series)
         if isinstance(first, Absent):
             reading.silent += 1
@@ -196,15 +196,17 @@ class Admission:
 
 def combine(there: Value | Absent, value: Any, row: Row, reading: Reading) -> Value | Absent:
     """Return the value of a gauge with ``merge`` that has another sample in one pull (S-25)."""
-    more = plain_value(value, row.series)
-    if isinstance(more, Absent):
-        reading.silent += 1
-        return there
-    if isinstance(there, Absent):
-        return more
+    kind = type(value)
+    if not (kind is int or (kind is float and value - value == 0.0)):
+        value = plain_value(value, row.series)
+        if value is ABSENT:
+            reading.silent += 1
+            return there
+    if there is ABSENT:
+        return plain_value(value, row.series)
     assert row.combine is not None  # noqa: S101 - the caller has looked
-    both: Value = row.combine(there, more)
-    if not in_range(both):
+    both: Value = row.combine(there, value)
+    if not (in_range(both) and in_range(value)):
         what = f"{row.series}: the {row.series.merge} of its values"
         raise RefusedSample("S-19", "out_of_range", what)
     reading.combined += 1

@@ -262,6 +262,7 @@ class Intake:
                 owners.check(row.series, self._admission)
             except RefusedSample as refused:
                 reading.refuse(refused)
+                reading.valueless[row.key] = row.series.start
             else:
                 kept.append(row)
                 values.append(value)

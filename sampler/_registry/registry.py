@@ -121,12 +121,13 @@ class Registration:
 
     def __init__(self, registry: Registry, sampler: Mapping[str, Any]) -> None:
         self._registry = registry
-        self._state = SamplerState(sampler, registry.clock, reserved=registry.reserved)
+        clock = registry._clock  # noqa: SLF001 - one module
+        self._state = SamplerState(sampler, clock, reserved=registry.reserved)
         self.sampler: Mapping[str, Any] = self._state.shown()
         self.name: str = self._state.declaration.name
         self.origin: str = ""
         self.pid: int = _watched_process()
-        self.time: float = registry.clock.time()
+        self.time: float = clock.time()
 
     def declare(self, metric: str, description: Mapping[str, Any]) -> None:
         """Describe a metric that was made after the registration, as instruments are.
@@ -174,7 +175,7 @@ class Registry:
 
     def __init__(self, *, reserved: bool = False, clock: Clock = time) -> None:
         self.reserved = reserved
-        self.clock = clock
+        self._clock = clock
         # Replaced, never changed: readers need no lock.
         self._registrations: tuple[Registration, ...] = ()
 

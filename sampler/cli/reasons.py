@@ -23,7 +23,10 @@ DROPPED: Mapping[str, str] = {
 """Why ``sampler.entries.dropped`` counts an entry."""
 
 REFUSED: Mapping[str, str] = {
-    "duplicate": "its series occurred before in the same pull: the first is kept",
+    "description": "its fourth item is not a description, or disagrees with another sampler's "
+    "about the kind or unit of one full name",
+    "duplicate": "its series occurred before in the same pull: the first is kept; or it belongs "
+    "to another sampler, which yielded it first",
     "histogram": "it is not a cumulative histogram: count, sum, and buckets that only grow",
     "label_name": "one of its labels has no valid name, or repeats a constant label",
     "label_value": "one of its labels has a value that is neither a text of up to 1024 characters "
@@ -36,7 +39,7 @@ REFUSED: Mapping[str, str] = {
     "out_of_range": "its value is an integer beyond ±2**63",
     "overflow": "its metric has more series than samplers.max_series: the surplus is folded into "
     "one series, labelled overflow; or a gauge was set for more label sets than its max_children",
-    "shape": "it is neither (name, value) nor (name, value, labels)",
+    "shape": "it is not a tuple of (name, value[, labels[, description]])",
     "too_many_buckets": "its histogram has more than 1000 buckets",
     "too_many_labels": "it has more than 64 labels",
     "too_many_samples": "the sampler yielded more than samplers.max_samples in one pull: the rest "
@@ -50,6 +53,7 @@ REFUSED: Mapping[str, str] = {
 FAILED: Mapping[str, str] = {
     "deadline": "the sampler did not answer within samplers.deadline",
     "exhausted": "too many threads hang: a sampler that has never answered is not called",
+    "invalid": "another registry's registration cannot be read: its mapping breaks the contract",
     "hung": "an earlier call of the sampler has not returned yet",
     "parked": "the sampler failed repeatedly: it is called again after a pause",
     "raised": "the sampler raised an exception",

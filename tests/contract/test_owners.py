@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sampler import Collector, Registry
+from sampler import Collector, Increments, Registry
 from sampler._pull.owners import rivals
 from tests.contract.build import mapping, values
 
@@ -73,6 +73,23 @@ def test_a_series_that_has_ended_is_free() -> None:
         registry.unregister("a.b")
         registry.register(mapping("a", ("b.c", 3)))
         assert values(consumer.collect()) == {"a.b.c": 3}
+
+
+@pytest.mark.parametrize("rounds", [1, 2])
+@pytest.mark.clause("C-12", "C-16")
+def test_what_takes_over_a_series_begins_with_a_baseline(rounds: int) -> None:
+    """It was there all the time, though it was refused; what it had counted is not new."""
+    registry = Registry()
+    counter = {"kind": "counter"}
+    first = registry.register(mapping("a", ("b.c", 5), metrics={"b.c": counter}))
+    registry.register(mapping("a.b", ("c", 1_000), metrics={"c": counter}))
+    increments = Increments()
+    with Collector(registry) as consumer:
+        for _ in range(rounds):
+            increments.take(consumer.collect())
+        first.unregister()
+        found = [increments.take(consumer.collect()) for _ in range(2)]
+    assert [[(grown, value) for _, grown, value in each] for each in found] == [[(0, 1_000)]] * 2
 
 
 @pytest.mark.clause("C-12", "R-05")

@@ -19,6 +19,7 @@ REWRITTEN = {
     "adapters/sampler_prometheus/_http.py": "sampler/adapterkit/http_server.py",
     "adapters/sampler_prometheus/_request.py": "sampler/adapterkit/_http/exchange.py",
     "sampler/_clock.py": "sampler/types.py",
+    "sampler/_health.py": "sampler/_pull/backoff.py",
     "sampler/_kinds.py": "sampler/_instruments/counter.py",
     "sampler/_native.py": "sampler/_runtime/native.py",
     "sampler/_overflow.py": "sampler/_pull/overflow.py",
