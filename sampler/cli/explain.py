@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from sampler.agent.config.plugins import Plugin
     from sampler.cli.keys import Section
 
-_CLAUSE = re.compile(r"[SRC]-\d+", re.IGNORECASE)
+_CLAUSE = re.compile(r"[SRCM]-\d+", re.IGNORECASE)
 _INSTALLED = Path(__file__).parents[1] / "pep-9999.rst"
 _DRAFT = _INSTALLED if _INSTALLED.exists() else Path(__file__).parents[2] / "pep/pep-9999.rst"
 _TABLE, _ADAPTERS = "adapters.", "adapters"

@@ -14,10 +14,25 @@ from functools import partial
 
 import pytest
 
+from sampler.adapterkit import http_server
 from sampler.adapterkit._http import client_connection
 from sampler.adapterkit.http_server import Answer
 from tests.adapterkit.pages import HALF, WHOLE, Held, Pages, ask, at, reset, rest, serves, serving
 from tests.support.waiting import wait_for, within
+
+
+@pytest.mark.parametrize("what", ["Wakeup", "Service.start"])
+def test_a_server_that_cannot_be_made_says_why_and_leaves_nothing_open(what, monkeypatch):
+    """No descriptor is left, or no thread can start: its listener is closed."""
+
+    def refuse(*_):
+        raise OSError(24, "too many open files")
+
+    monkeypatch.setattr(f"sampler.adapterkit.http_server.{what}", refuse)
+    listener = http_server.listening_socket(socket.AF_INET, ("127.0.0.1", 0))
+    with pytest.raises(OSError, match="too many open files"):
+        http_server.Server(listener, Pages().make)
+    assert listener.fileno() < 0
 
 
 @pytest.mark.scenario(42)

@@ -167,3 +167,10 @@ def test_a_clause_is_read_from_the_draft(tmp_path, monkeypatch, capsys) -> None:
     assert capsys.readouterr().out == "**C-07** A consumer pulls\nonce at once.\n"
     assert module.explain("C-08") == 2
     assert "no clause C-08" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("clause", ["S-01", "R-01", "C-01", "M-01"])
+def test_a_clause_may_bind_whom_it_likes(clause, capsys) -> None:
+    """Samplers, registries, consumers, and relays."""
+    assert module.explain(clause) == 0
+    assert capsys.readouterr().out.startswith(f"**{clause}** ")

@@ -39,8 +39,8 @@ def asks_the_factory_each_time(code):
 
 def says_nothing_of_itself(code):
     class Source(code["Source"]):
-        def __init__(self, sampler, environ):
-            super().__init__(sampler, {})
+        def __init__(self, registration, environ):
+            super().__init__(registration, {"deadline": environ["deadline"]})
 
     code["Source"] = Source
 
@@ -50,9 +50,9 @@ SHARED = {}
 
 def shares_instances(code):
     class Source(code["Source"]):
-        def __init__(self, sampler, environ):
-            super().__init__(sampler, environ)
-            factory = sampler.get("factory")
+        def __init__(self, registration, environ):
+            super().__init__(registration, environ)
+            factory = self.sampler.get("factory")
             if factory is not None:
                 if factory not in SHARED:
                     SHARED[factory] = factory(environ)
@@ -117,7 +117,7 @@ def waits_for_ever(code):
         def join(self, timeout=None):
             super().join(60)
 
-    code["threading"] = type("threading", (), {"Thread": Waiting})
+    code["threading"] = type("threading", (), {"Thread": Waiting, "Lock": threading.Lock})
 
 
 def looks_at_unknown_kinds(code):
@@ -275,8 +275,8 @@ def never_looks_again(code):
 
     def fixed(self):
         if not hasattr(self, "fixed"):
-            self.fixed = self.registry.samplers
-        self.registry = type("Registry", (), {"samplers": self.fixed})
+            self.fixed = list(self.registry)
+        self.registry = self.fixed
         return pull(self)
 
     code["Consumer"].pull = fixed

@@ -17,7 +17,10 @@ class Target(NamedTuple):
     tests: tuple[str, ...]
 
 
-_CONTRACT = ("intake", "samples", "baselines", "limits", "fork", "shared_reads", "exact")
+_CONTRACT = (
+    *("intake", "samples", "baselines", "limits", "fork", "shared_reads", "exact"),
+    *("descriptions", "combining", "owners", "two_consumers"),
+)
 
 
 def _contract(*first: str) -> tuple[str, ...]:
@@ -76,6 +79,11 @@ TARGETS = (
     Target("sampler/_pull/intake.py", _contract()),
     Target("sampler/_pull/admission.py", _contract()),
     Target("sampler/_pull/sample.py", _contract()),
+    *(
+        Target(f"sampler/_pull/{name}.py", _contract(name, "isolation"))
+        for name in ("owners", "increments")
+    ),
+    Target("sampler/_registry/comparison.py", ("tests/contract/test_registry.py",)),
     Target("sampler/_contract/values.py", _contract("values")),
     Target("sampler/_contract/histogram.py", _contract("histogram", "instruments")),
     Target(

@@ -11,7 +11,9 @@ from tests.support import marks
 ROOT = Path(__file__).parents[2]
 DRAFT = ROOT / "pep" / "pep-9999.rst"
 TITLE = "Appendix: Clauses and Tests"
-_CLAUSE = re.compile(r"^\*\*([SRC]-\d\d)\*\* ((?:.+\n)+)", re.MULTILINE)
+LETTERS = "SRCM"
+"""Whom a clause binds, by the letter of its id, in the order of the draft."""
+_CLAUSE = re.compile(rf"^\*\*([{LETTERS}]-\d\d)\*\* ((?:.+\n)+)", re.MULTILINE)
 _WORDS = re.compile(r"\b(MUST|SHOULD|MAY)\b")
 
 
@@ -38,21 +40,20 @@ def faults(found: list[tuple[str, str]], tests: dict[str, list[str]]) -> list[st
     ]
     said += [f"{each} has no test" for each in ids if each not in tests]
     said += [f"{tests[each][0]} is marked with {each}" for each in tests if each not in ids]
-    for kind in "SRC":
-        numbers = list(dict.fromkeys(int(each[2:]) for each in ids if each[0] == kind))
+    for letter in LETTERS:
+        numbers = list(dict.fromkeys(int(each[2:]) for each in ids if each[0] == letter))
         if numbers != list(range(1, len(numbers) + 1)):
-            said.append(f"{kind}: the numbers have a gap, or do not rise")
+            said.append(f"{letter}: the numbers have a gap, or do not rise")
     return said
 
 
 def appendix(tests: dict[str, list[str]]) -> str:
     """Return the section that maps clauses to tests."""
     lines = [TITLE, "=" * len(TITLE), "", "Made from the marks of the tests.", "", "::", ""]
-    order = "SRC"
-    for each in sorted(tests, key=lambda i: (order.index(i[0]), i)):
+    for each in sorted(tests, key=lambda i: (LETTERS.index(i[0]), i)):
         for test in tests[each]:
             file, _, name = test.partition("::")
-            lines += [f"    {each}  {file}", f"          {name}"]
+            lines += [f"    {each}  {file}", f"      {name}"]  # names have up to 73 characters
     return "\n".join(lines) + "\n"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.pep.clauses import DRAFT, TITLE, appendix, clauses, faults, marked, table
+from tests.pep.clauses import DRAFT, LETTERS, TITLE, appendix, clauses, faults, marked, table
 
 TEXT = DRAFT.read_text("utf-8")
 APPENDIX = TEXT[TEXT.index(TITLE) : TEXT.index("\n\nCopyright")]
@@ -43,6 +43,17 @@ def test_a_clause_that_binds_nobody_and_one_that_occurs_twice_are_faults():
     rising = "S: the numbers have a gap, or do not rise"
     assert rising in faults([("S-02", "MUST")], {"S-02": ["a"]})
     assert rising in faults([("S-02", "MUST"), ("S-01", "MUST")], {"S-01": ["a"], "S-02": ["a"]})
+
+
+@pytest.mark.parametrize("letter", LETTERS)
+def test_a_clause_that_is_added_without_a_test_is_missed(letter):
+    """Whomever it binds."""
+    last = max(each for each, _ in FOUND if each.startswith(letter))
+    new = f"{letter}-{int(last[2:]) + 1:02}"
+    text = TEXT.replace(f"**{last}** ", f"**{new}** It MUST.\n\n**{last}** ")
+    found = clauses(text)
+    assert len(found) == len(FOUND) + 1
+    assert f"{new} has no test" in faults(found, TESTS)
 
 
 def test_every_normative_sentence_is_in_a_clause():

@@ -72,6 +72,11 @@ def test_the_abstract_is_short():
     assert len(abstract.split()) <= 210
 
 
+def test_the_whole_is_short():
+    """7,330 words without the appendix, code and tables included, as ``wc -w`` counts them."""
+    assert len(TEXT.split("\nAppendix: Clauses and Tests\n")[0].split()) <= 7330
+
+
 def test_it_renders_without_a_warning():
     """By docutils' own reader and writer of PEPs."""
     html = publish_string(
