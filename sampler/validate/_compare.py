@@ -74,12 +74,12 @@ class Comparison:
         for failure in snapshot.failures:
             if failure.reason == "deadline":
                 self._report.add("S-18", "sample", failure.message, failure)
-            elif failure.message.startswith(_RESTARTED):
-                continue  # as sources may; the validator sees where they do it in every read
-            elif failure.reason == "raised" and when and self._failed is None:
+            elif failure.reason != "raised" or failure.message.startswith(_RESTARTED):
+                continue  # sources may start over; History sees where they do it in every read
+            elif when and self._failed is None:
                 clause = "S-06" if self._shared else "S-07"
                 self._report.add(clause, when, f"{failure.message} when {when}", failure)
-            elif failure.reason == "raised":
+            else:
                 self._failed = self._failed or failure
 
     def judge(self, *, restarts_told: bool, found: set[str]) -> None:

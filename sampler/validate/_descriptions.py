@@ -56,7 +56,7 @@ class Descriptions:
                     continue
             self._last[metric] = said
             if (kept := self.declaration.metrics.get(metric)) is not None:  # else it was refused
-                self._check(metric, said, kept, new=metric in reading.described)
+                self._check(metric, said, kept)
 
     def is_described(self, metric: str) -> bool:
         """Tell whether the metric is described, or the sampler describes none."""
@@ -67,9 +67,9 @@ class Descriptions:
         """Return the labels that a metric's samples may have; None for any."""
         return set(self.declaration.metrics[metric].labels) if metric in self._labelled else None
 
-    def _check(self, metric: str, said: Any, kept: Description, *, new: bool) -> None:
+    def _check(self, metric: str, said: Any, kept: Description) -> None:
         described, faults = read_description(metric, said)
-        if not faults and new:
+        if not faults:
             faults = ignored_parts({"metrics": {metric: said}})
             if _gives_labels(said):
                 self._labelled.add(metric)

@@ -124,7 +124,6 @@ def examine(
                 for snapshot in pool.map(Collector.collect, pair):
                     comparison.fail(snapshot, "called at the same time from two threads")
                     pulls += 1
-        exercising.check()
     if isinstance(factory := checked.get("factory"), Factory):
         factory.check_closing()
     found = {breach.clause for breach in breaches}

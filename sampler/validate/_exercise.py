@@ -52,15 +52,10 @@ class Exercise:
         Raises:
             BaseException: what the function raised.
         """
-        self.check()
-        if self._call is not None and self._ended.is_set():
+        if self._call is not None and self._ended.is_set() and self._error is None:
             self._ended = threading.Event()
             self._turns.put(self._ended)
             self._ended.wait(_PATIENCE)
-        self.check()
-
-    def check(self) -> None:
-        """Raise what the function has raised."""
         if self._error is not None:
             raise self._error
 

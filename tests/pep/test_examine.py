@@ -9,6 +9,7 @@ import threading
 import time
 import weakref
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -199,6 +200,20 @@ def test_a_reader_that_was_held_up_allows_for_it(value, clauses) -> None:
 
 
 @pytest.mark.clause("S-20")
+def test_growth_may_have_come_before_the_reader_was_held_up() -> None:
+    """The source then counts 300 in 0.03 s, however long that read took."""
+    burst = [(0, 0.0, 0.0, 0.0), (0, 300.0, 0.03, 1.03)]
+    assert watched(*burst, (0, 200.0, 1.06, 1.06)) == []
+
+
+@pytest.mark.clause("S-20")
+def test_each_fall_counts_not_the_last_alone() -> None:
+    """A sum may fall nearly to 0 when its oldest object goes."""
+    steady = [(0, 900.0, 0.0, 0.0), (0, 903.0, 0.03, 0.03)]
+    assert watched(*steady, (0, 600.0, 0.06, 0.06), (0, 2.0, 0.09, 0.09)) == ["S-20"]
+
+
+@pytest.mark.clause("S-20")
 def test_one_restart_between_two_consumers_is_no_shared_count() -> None:
     """Of a source that counts so fast that it is higher soon after; twice is no chance."""
     once = [(0, 100.0, 0.0, 0.0), (1, 3.0, 0.001, 0.001), (1, 9000.0, 0.03, 0.03)]
@@ -352,6 +367,31 @@ def test_a_close_that_does_not_end_is_found() -> None:
     gate.set()
     assert clauses_of(found) == ["S-18"]
     assert "close() has not ended" in found.breaches[0].message
+
+
+@pytest.mark.clause("S-07")
+def test_instances_that_cannot_be_called_at_the_same_time_are_found() -> None:
+    """They depend on each other, though each is called by its own consumer alone."""
+    lock = threading.Lock()
+
+    def sample() -> Any:
+        if not lock.acquire(blocking=False):
+            raise RuntimeError("another instance is at work")
+        try:
+            time.sleep(0.05)
+            return [("a", 1)]
+        finally:
+            lock.release()
+
+    found = examine({"name": "s", "factory": lambda environ: partial(sample)}, seconds=0.05)
+    assert "S-07" in clauses_of(found)
+    assert set(clauses_of(found)) <= {"S-07", "S-15"}
+
+
+def test_a_slow_sampler_does_not_prolong_the_examination() -> None:
+    """There are six rounds then, and four with both consumers at the same time."""
+    found = examine({"name": "s", "sample": lambda: time.sleep(0.05) or [("a", 1)]}, seconds=0.3)
+    assert found.pulls == 20
 
 
 @pytest.mark.clause("S-15")

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sampler import Collector, Registry
+from sampler import Collector, Instruments, Registry
 from sampler.testing._loop import LoopThread
 from sampler.validate import Breach, examine, validator
 from sampler.validate._breach import REMEDIES
@@ -433,6 +433,19 @@ def test_exponential_bounds_are_left_in_peace(scale, indices, data) -> None:
     breaches: list[Breach] = []
     list(validator(exponential(scale, buckets, **given), breaches.append)["sample"]())
     assert breaches == []
+
+
+@pytest.mark.clause("S-22")
+@pytest.mark.parametrize("bound", [{0.0: 3}, {1e-9: 3}])
+def test_the_first_bucket_may_begin_at_the_zeros(bound) -> None:
+    """As that of instruments does: what is nearer to 0 than their lowest bound is in it."""
+    zeros = {"zero_threshold": min(bound)} if min(bound) else {}
+    assert told(exponential(3, {**bound, 2.0**-29: 5}, **zeros)) == {}
+    group = Instruments("shop", Registry())
+    latency = group.histogram("latency")
+    for value in (0.0, 1e-12, 3.0, 2.0**50):
+        latency.observe(value)
+    assert told(group) == {}
 
 
 @pytest.mark.clause("S-15", "S-30", "S-08")
