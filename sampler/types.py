@@ -58,10 +58,8 @@ class Description(TypedDict, total=False):
     merge: Merge
 
 
-Sample: TypeAlias = (
-    "tuple[str, SampleValue] | tuple[str, SampleValue, Labels | None]"
-    " | tuple[str, SampleValue, Labels | None, Description | None]"
-)
+_Short: TypeAlias = "tuple[str, SampleValue] | tuple[str, SampleValue, Labels | None]"
+Sample: TypeAlias = "_Short | tuple[str, SampleValue, Labels | None, Description | None]"
 """What a sampler yields; the description is that of a metric which ``metrics`` does not have."""
 
 
@@ -72,6 +70,7 @@ class Environ(TypedDict):
     consumer: str
     interval: float | None
     deadline: float
+    settings: Mapping[str, Any]
 
 
 class Instance(Protocol):

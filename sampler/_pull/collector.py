@@ -12,10 +12,12 @@ from sampler._contract.snapshot import Failure, Snapshot
 from sampler._pull.async_call import Overdue, running_loop
 from sampler._pull.failure_log import report_failure, report_refused
 from sampler._pull.intake import Intake
+from sampler._pull.sampler_settings import SamplerSettings
 from sampler._pull.source import Source, Withdrawn
 from sampler._pull.sources import Sources
 from sampler._pull.statistics import count_failure
 from sampler._registry import registry as registries
+from sampler._registry.all_registries import AllRegistries, begin_round, expected_calls
 from sampler._runtime import worker
 from sampler._runtime.abandoned import MAX_ABANDONED
 from sampler._runtime.fork import forked_at
@@ -27,7 +29,7 @@ from sampler.exceptions import CollectorBusy
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from types import TracebackType
-    from typing import Self
+    from typing import Any, Self
 
     from sampler._contract.snapshot import Block
     from sampler._pull.statistics import Statistics
@@ -42,8 +44,8 @@ class Collector:
     overlap share one pull.
 
     Args:
-        registry: what is pulled: an iterable of registrations, of any vendor; default: the
-            default registry.
+        registry: what is pulled: an iterable of registrations, of any vendor; default: the default
+            registry, and those that other distributions announce (R-14).
         name: the consumer's name, told to factories.
         interval: seconds between pulls, told to factories; None if they are not regular.
         deadline: seconds each sampler has; default: the interval, at most 5.
@@ -52,6 +54,7 @@ class Collector:
         max_samples: samples taken from one sampler in one pull; a group of instruments has bounds
             of its own.
         max_series: series of one metric; the surplus is folded into ``overflow="true"``.
+        settings: by the name of a sampler, what its factory is told as ``environ["settings"]``.
         identity: who measures; it becomes :attr:`Snapshot.identity`.
         clock: where the times of snapshots come from. Deadlines do not depend on it.
     """
@@ -66,6 +69,7 @@ class Collector:
         reuse: float = 0.0,
         max_samples: int = 10_000,
         max_series: int = 2_000,
+        settings: Mapping[str, Mapping[str, Any]] | None = None,
         identity: Mapping[str, str] | None = None,
         clock: Clock = time,
     ) -> None:
@@ -73,10 +77,11 @@ class Collector:
         self._clock = clock
         self.interval = interval
         self.deadline: float = min(interval or 5.0, 5.0) if deadline is None else deadline
-        self._registry = registries.default if registry is None else registry
+        self._registry = AllRegistries() if registry is None else registry
         self._reuse = reuse
         self._max_samples = max_samples
         self._max_series = max_series
+        self._settings = SamplerSettings(settings)
         self._identity = dict(identity or {})
         self._closed = False
         self._begin(clock.time(), None)
@@ -148,7 +153,7 @@ class Collector:
     @property
     def longest(self) -> float:
         """Seconds that a pull may take: a deadline for each sampler to be called or closed."""
-        return self.deadline * (len(tuple(self._registry)) + len(self._sources))
+        return self.deadline * (expected_calls(self._registry) + len(self._sources))
 
     def close(self, *, within: float | None = None) -> None:
         """Close the instances, each within the deadline, and end the worker; twice is harmless.
@@ -200,7 +205,9 @@ class Collector:
 
     def _pull(self, until: float) -> Snapshot:
         began = self._clock.time()
-        sources, gone = self._sources.update(tuple(self._registry))
+        registrations = begin_round(self._registry, self.deadline, until)
+        anew = self._settings.told_otherwise(self._sources)
+        sources, gone = self._sources.update(registrations, anew)
         self._close_all(gone, until)
         self._pulled_at = max(began, self.start)
         blocks: dict[Source, Block] = {}
@@ -286,15 +293,18 @@ class Collector:
             return Failure(source.name, "parked", message)
         return None
 
-    def _source(self, registration: Registered) -> Source:
+    def _source(self, registration: Registered, *, has_past: bool) -> Source:
+        state = self._state(registration)
         environ = {
             "api": 1,
             "consumer": self.name,
             "interval": self.interval,
             "deadline": self.deadline,
+            "settings": self._settings.of(state.declaration.name),
         }
-        state = self._state(registration)
         registered = seconds(registration.time)
+        # A sampler that was registered before the consumer began has a past (C-16).
+        has_past = has_past or not registered or registered <= self.start
         fork = forked_at()
         before_fork = registered is None or registered <= fork
         inherited = getattr(registration, "pid", self._pid) != self._pid or (fork and before_fork)
@@ -304,8 +314,7 @@ class Collector:
             max_samples,
             self._max_series,
             since=self.start,
-            # A sampler that was registered before the consumer began has a past (C-16).
-            absent_at=self._pulled_at if registered and registered > self.start else None,
+            absent_at=None if has_past else self._pulled_at,
             inherited_at=(fork or self.start) if inherited else None,
         )
         return Source(registration, state, environ, intake, max_samples, self._clock)
@@ -324,6 +333,14 @@ class Collector:
         for source, job in zip(closable, jobs, strict=True):
             if trouble := job.message or job.reason:
                 log.warning("sampler %r: close() failed: %s", source.name, trouble)
+
+
+def change_settings(collector: Collector, settings: Mapping[str, Mapping[str, Any]]) -> None:
+    """Have the next round make another instance where a factory is to be told something else.
+
+    The series of such a sampler begin anew, with baselines; all others go on.
+    """
+    collector._settings.change(settings)  # noqa: SLF001 - as begin_at_fork
 
 
 def begin_at_fork(collector: Collector) -> Collector:

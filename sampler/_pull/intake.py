@@ -126,10 +126,10 @@ class Intake:
                             self._admission.add_surplus(key, value, reading)
                             continue
                         index = self._index.get(key, -1)
-                    if index < 0:
-                        said = given_description(item)
-                        self._admission.admit(key, raw, value, said, reading)
-                        continue
+                        if index < 0:
+                            said = given_description(item)
+                            self._admission.admit(key, raw, value, said, reading)
+                            continue
                     row = rows[index]
                 if (there := values[index]) is not MISSING:
                     if row.combine is None:

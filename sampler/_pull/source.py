@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sampler._contract.declaration import seconds, short
 from sampler._pull.async_call import call_to_close, call_to_gather
 from sampler._pull.backoff import Health
+from sampler._pull.sampler_settings import with_own_tables
 from sampler._pull.statistics import Statistics, count_pull
 from sampler._registry.shared_read import (
     HeldRead,
@@ -94,6 +95,12 @@ class Source:
         """True if it has an instance of its own, which may keep a window since its last call."""
         return self.state.declaration.factory is not None
 
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """What the factory is told that the operator has set."""
+        settings: Mapping[str, Any] = self._environ["settings"]
+        return settings
+
     def reusable_block(self, reuse: float) -> Block | None:
         """Return the last block if no new read is due.
 
@@ -165,7 +172,7 @@ class Source:
     def _instance(self) -> Callable[[], Any]:
         factory = self.state.declaration.factory
         assert factory is not None  # noqa: S101 - a mapping has one of the two
-        instance = factory(dict(self._environ))
+        instance = factory(with_own_tables(self._environ))
         if not callable(instance):
             raise TypeError(f"the factory returned {short(instance)}, which cannot be called")
         made: Callable[[], Any] = instance

@@ -11,10 +11,18 @@ from sampler._registry.comparison import same_call
 from sampler._runtime.log import log
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
+    from typing import Protocol
 
     from sampler._pull.source import Source
     from sampler.types import Registered
+
+    class Make(Protocol):
+        """Makes the source of a registration."""
+
+        def __call__(self, registration: Registered, *, has_past: bool) -> Source:
+            """Make a source."""
+            ...
 
 
 class Sources:
@@ -23,10 +31,11 @@ class Sources:
     Registrations are told apart by identity: those of other vendors may compare as they like.
 
     Args:
-        make: makes the source of a registration; what it raises costs that one only.
+        make: makes the source of a registration, which may have a past in spite of its time; what
+            it raises costs that one only.
     """
 
-    def __init__(self, make: Callable[[Registered], Source]) -> None:
+    def __init__(self, make: Make) -> None:
         self._make = make
         self._sources: dict[int, Source] = {}
         self._unreadable: dict[int, tuple[Registered, Failure]] = {}
@@ -34,11 +43,22 @@ class Sources:
         """Those that have gone while a call of theirs had not returned."""
         self._owners = Owners()
 
-    def update(self, registrations: tuple[Registered, ...]) -> tuple[list[Source], list[Source]]:
-        """Take the registrations of a round; return their sources, and those that have gone."""
+    def update(
+        self, registrations: tuple[Registered, ...], anew: frozenset[Source] = frozenset()
+    ) -> tuple[list[Source], list[Source]]:
+        """Take the registrations of a round.
+
+        Args:
+            registrations: what is registered now.
+            anew: sources that end, while their registrations get others.
+
+        Returns:
+            Their sources, and those that have gone.
+        """
         sources, unreadable = self._sources, self._unreadable
         live = {id(registration) for registration in registrations}
-        gone = [sources.pop(key) for key in sources.keys() - live]
+        again = {id(source.registration) for source in anew}
+        gone = [sources.pop(key) for key in (sources.keys() - live) | again]
         for key in unreadable.keys() - live:
             del unreadable[key]
         for source in gone:
@@ -47,7 +67,7 @@ class Sources:
                 self._hung.append(source)
         new = [r for r in registrations if id(r) not in sources and id(r) not in unreadable]
         for registration in new:
-            self._add(registration)
+            self._add(registration, has_past=id(registration) in again)
         if gone or new:
             shared = rivals(source.name for source in sources.values())
             for source in sources.values():
@@ -68,9 +88,9 @@ class Sources:
     def __len__(self) -> int:
         return len(self._sources)
 
-    def _add(self, registration: Registered) -> None:
+    def _add(self, registration: Registered, *, has_past: bool) -> None:
         try:
-            source = self._make(registration)
+            source = self._make(registration, has_past=has_past)
         except Exception as error:  # of another vendor's registry
             failure = Failure(_name_of(registration), "invalid", short(error))
             log.warning("a registration cannot be read: %s: %s", failure.sampler, failure.message)

@@ -1,19 +1,23 @@
-"""Samplers that installed distributions announce: listed by name, loaded only if wanted."""
+"""Samplers that installed distributions announce: loaded once they are imported, or if wanted."""
 
 from __future__ import annotations
 
 import sys
-from importlib.metadata import EntryPoint, distributions, entry_points
+from functools import partial
+from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING
 
 from sampler._contract.declaration import Declaration, short
 from sampler._contract.snapshot import Failure
+from sampler._registry.announcements import SAMPLERS, Announcement, announcements, without_clashes
+from sampler._registry.imports_under_way import load, note_overrun, stuck
+from sampler._runtime.native import allocate_lock
+from sampler._runtime.threads import Thread
 from sampler._runtime.worker import Job, Worker
 from sampler.exceptions import SamplerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
-    from importlib.metadata import Distribution
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from typing import Any, Protocol
 
     class Published(Protocol):
@@ -36,51 +40,118 @@ if TYPE_CHECKING:
         def __contains__(self, name: object) -> bool: ...
 
 
-GROUP = "sampler.samplers"
+DEADLINE = 5.0
+"""Seconds that one import may take."""
+_STUCK = "its import, which was begun earlier, has not ended"
+_OURS = "sampler"
+"""The package whose samplers load only when they are named."""
 
 
-def announced(group: str = GROUP) -> dict[str, EntryPoint]:
-    """Return the entry points of a group by name; of two with one name, the first."""
-    found: dict[str, EntryPoint] = {}
-    for point in _entries(group):
-        found.setdefault(point.name, point)
-    return found
+class Discovery:
+    """Publishes announced samplers in a registry, and goes on as the program imports packages.
+
+    Args:
+        registry: where they are published.
+        wants: tells whether an announced sampler is wanted, by its name; default: all are.
+        report: told what could not be published by :meth:`look_again`, in a thread of its own.
+    """
+
+    def __init__(
+        self,
+        registry: Publisher,
+        wants: Callable[[str], bool] | None = None,
+        report: Callable[[Sequence[Failure]], object] | None = None,
+    ) -> None:
+        self._registry = registry
+        self._wants = wants
+        self._report = report
+        self._lock = allocate_lock()
+        # Replaced, never changed: readers need no lock.
+        self._waiting: tuple[Announcement, ...] = ()
+
+    def look(self, names: Collection[str] = (), deadline: float = DEADLINE) -> tuple[Failure, ...]:
+        """Read what is installed; publish what is named, and what the program has imported.
+
+        Args:
+            names: names of entry points, or references ``"package.module:OBJECT"``.
+            deadline: seconds that one import may take.
+
+        Returns:
+            One failure for each sampler that could not be published.
+        """
+        standing, left_out = without_clashes(announcements(SAMPLERS, fresh=True))
+        found = {each.name: each for each in standing}
+        wanted: dict[str, Announcement] = {}
+        missing: list[Failure] = []
+        for name in names:
+            if ":" in name:
+                wanted[name] = Announcement(EntryPoint(name, name, SAMPLERS))
+            elif name in found:
+                wanted[name] = found[name]
+            elif name not in self._registry:
+                missing.append(Failure(name, "missing", _missing(name, self._registry, found)))
+        waiting = [each for each in standing if self._may_come(each) and each.name not in wanted]
+        wanted |= {each.name: each for each in waiting if each.is_due()}
+        with self._lock:
+            self._waiting = tuple(each for each in waiting if each.name not in wanted)
+        clashes = (
+            Failure(each.name, "duplicate", f"{owner} stands, {each} is left out: rename one")
+            for each, owner in left_out
+        )
+        return (*missing, *clashes, *_publish_all(self._registry, wanted.values(), deadline))
+
+    def look_again(self) -> None:
+        """Begin to publish what the program has imported since; a consumer calls it each round.
+
+        The imports run on a thread of their own: no round waits for them. What cannot be
+        published is reported once and not tried again.
+        """
+        if not self._waiting:
+            return
+        modules = sys.modules
+        for each in self._waiting:
+            if each.package in modules and each.is_due():
+                self._begin()
+                return
+
+    def _begin(self) -> None:
+        here = {each.name for each in self._waiting if each.is_due()}
+        with self._lock:
+            mine = {each.name: each for each in self._waiting if each.name in here}
+            before = self._waiting
+            self._waiting = after = tuple(each for each in before if each.name not in here)
+        if not mine:
+            return
+        try:
+            Thread(self._publish, "sampler-discovery", (mine.values(),)).start()
+        except RuntimeError:  # no thread can start now: the next round tries again
+            with self._lock:
+                if self._waiting is after:
+                    self._waiting = before
+
+    def _publish(self, wanted: Iterable[Announcement]) -> None:
+        failures = _publish_all(self._registry, wanted, DEADLINE)
+        if self._report is not None:
+            self._report(failures)
+
+    def _may_come(self, each: Announcement) -> bool:
+        if each.package.partition(".")[0] == _OURS:
+            return False
+        return self._wants is None or self._wants(each.name)
 
 
-def _entries(group: str) -> Iterable[EntryPoint]:
-    try:
-        return entry_points(group=group)
-    except Exception:  # one unreadable entry_points.txt hides all the others
-        return [point for each in distributions() for point in _entries_of(each, group)]
-
-
-def _entries_of(distribution: Distribution, group: str) -> Iterable[EntryPoint]:
-    try:
-        return distribution.entry_points.select(group=group)
-    except Exception:  # only this distribution is left out
-        return ()
-
-
-def discover(registry: Publisher, names: tuple[str, ...], deadline: float) -> tuple[Failure, ...]:
-    """Register what is announced and imported, or named; see ``Registry.discover``."""
-    found = announced()
-    wanted: dict[str, Callable[[], Any]] = {}
-    failures: list[Failure] = []
-    for name in names:
-        if ":" in name:
-            wanted[name] = EntryPoint(name, name, GROUP).load
-        elif name in found:
-            wanted[name] = found[name].load
-        elif name not in registry:
-            failures.append(Failure(name, "missing", _missing(name, registry, found)))
-    for name, point in found.items():
-        package = point.value.partition(":")[0].partition(".")[0].strip()
-        if package in sys.modules and package != "sampler":  # built-in ones only if named
-            wanted.setdefault(name, point.load)
-    jobs = [Job(load) for load in wanted.values()]
-    with Worker("sampler-discovery") as worker:
+def _publish_all(
+    registry: Publisher, wanted: Iterable[Announcement], deadline: float
+) -> tuple[Failure, ...]:
+    """Load samplers, each within the deadline, and register them."""
+    names = {each.name: each for each in wanted}
+    failures = [Failure(name, "deadline", _STUCK) for name, each in names.items() if stuck(each)]
+    loads = {name: each for name, each in names.items() if not stuck(each)}
+    jobs = [Job(partial(load, each)) for each in loads.values()]
+    with Worker("sampler-import") as worker:
         worker.run(jobs, deadline)
-    for name, job in zip(wanted, jobs, strict=True):
+    for (name, each), job in zip(loads.items(), jobs, strict=True):
+        note_overrun(each, job)
         if failure := _publish(registry, name, job, deadline):
             failures.append(failure)
     return tuple(failures)
@@ -91,6 +162,8 @@ def _publish(registry: Publisher, name: str, job: Job, deadline: float) -> Failu
         return Failure(name, "deadline", f"its import did not end within {deadline:g} s")
     if job.error is not None:
         return Failure(name, "import", _import_error(job))
+    if not job.started:
+        return Failure(name, "import", "no thread can start to import it")
     try:
         given = getattr(job.result, "registration", None)  # a group of instruments has one
         own = next((each for each in registry if each is given), None)
@@ -113,7 +186,7 @@ def _import_error(job: Job) -> str:
     return f"cannot be imported: {job.message}"
 
 
-def _missing(name: str, registry: Publisher, found: dict[str, EntryPoint]) -> str:
+def _missing(name: str, registry: Publisher, found: Mapping[str, Announcement]) -> str:
     from difflib import get_close_matches
 
     known = sorted({*found, *(registration.name for registration in registry)})

@@ -223,20 +223,22 @@ class Registry:
     def discover(self, names: Iterable[str] = (), *, deadline: float = 5.0) -> tuple[Failure, ...]:
         """Publish samplers that installed distributions announce as ``sampler.samplers``.
 
-        Loads entry points whose top-level package the program has already imported, and those in
-        ``names``: entry-point names, or references ``"package.module:OBJECT"``. Built-in samplers
-        load only when named.
+        Loads entry points whose package the program has already imported, and those in ``names``:
+        entry-point names, or references ``"package.module:OBJECT"``. An entry point waits for the
+        package that its module lies in; one of the group ``sampler.samplers.PACKAGE`` for
+        ``PACKAGE``. Built-in samplers load only when named.
 
         Args:
             names: what to load although nothing has imported it.
             deadline: seconds that one import may take.
 
         Returns:
-            One failure for each sampler that could not be published; none of them is raised.
+            One failure for each sampler that could not be published, or that is left out because
+            its name is announced twice; none of them is raised.
         """
-        from sampler._registry.discovery import discover
+        from sampler._registry.discovery import Discovery
 
-        return discover(self, tuple(names), deadline)
+        return Discovery(self).look(tuple(names), deadline)
 
     def _declare(
         self, registration: Registration, metric: str, description: Mapping[str, Any]

@@ -6,6 +6,7 @@ import os
 import time
 from typing import TYPE_CHECKING
 
+from sampler._pull.collector import change_settings
 from sampler._registry import registry as registries
 from sampler._registry.registry import Registry
 from sampler._runtime.log import log
@@ -23,6 +24,7 @@ from sampler.agent.reloading import Difference, channels_after
 from sampler.agent.schedule import Schedule
 from sampler.agent.selection import Selection, log_failures
 from sampler.agent.self_metrics import self_metrics
+from sampler.agent.unused_settings import unused_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from sampler._pull.collector import Collector
     from sampler.agent.config.settings import Settings
     from sampler.agent.delivery.ledger import Balance
+    from sampler.types import Registered
 
 _OVERDUE = 30.0
 """Seconds after the end of its time for which stop() waits for a thread that a busy machine, or a
@@ -44,14 +47,17 @@ class Agent:
 
     Args:
         settings: the configuration; default: built in.
-        registry: where samplers are found; default: the default registry.
+        registry: where samplers are found; default: the default registry, and those that other
+            distributions announce.
     """
 
     def __init__(self, settings: Settings | None = None, registry: Registry | None = None) -> None:
         self.settings: Settings = settings or default_settings()
         self.registry: Registry = registries.default if registry is None else registry
         own = Registry(reserved=True)
-        self._selection = Selection(self.registry, self.settings.samplers.enable, own)
+        self._selection = Selection(
+            self.registry, self.settings.samplers.enable, own, everywhere=registry is None
+        )
         self._identity = AgentIdentity(self.settings.program)
         self._consumers = Consumers(self._selection, self._identity)
         self._channels: list[PushChannel | ScrapeChannel] = [
@@ -88,12 +94,12 @@ class Agent:
         return self._identity.values
 
     def discover(self, enable: Sequence[str] | None = None) -> tuple[Failure, ...]:
-        """Load named samplers; return those that cannot be.
+        """Load samplers that are named, or imported; return a failure for each that cannot be.
 
         Args:
             enable: names and references; default: what the configuration names.
         """
-        return self.registry.discover(self._selection.wanted(enable))
+        return self._selection.discover(enable)
 
     def start(self, *, insist: bool = True) -> None:
         """Open what is scraped, then begin to pull and push. Doing it twice is harmless.
@@ -211,6 +217,8 @@ class Agent:
             if not difference.same_consumers:
                 page.collector = self._page_collector(page, settings)
             self._consumers.collectors.append(page.collector)
+        for each in collectors:
+            change_settings(each, settings.samplers.settings)
         self._load()
         return collectors
 
@@ -305,6 +313,10 @@ class Agent:
         """
         return self._running and not unhealthy()
 
+    def registrations(self) -> tuple[Registered, ...]:
+        """Return what a new consumer pulls in its first round, the agent's own metrics last."""
+        return tuple(self._selection.of_consumer())
+
     def collector(self, name: str, interval: float, reuse: float = 0.0) -> Collector:
         """Return a new consumer of what the configuration enables."""
         collector = self._consumers.new(self.settings.samplers, name, interval, reuse)
@@ -325,3 +337,7 @@ class Agent:
 
     def _load(self) -> None:
         log_failures(self.discover())
+        samplers = self.settings.samplers
+        for unused in unused_settings(samplers, self._selection.chosen(self.registry)):
+            tell = log.warning if unused.certain else log.info
+            tell("%s: %s", self.settings.file, unused.message)

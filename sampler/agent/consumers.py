@@ -64,13 +64,14 @@ class Consumers:
     ) -> Collector:
         """Return a new Collector, which is not in :attr:`collectors` yet."""
         collector = Collector(
-            self._selection,
+            self._selection.of_consumer(),
             name=name,
             interval=interval,
             deadline=limits.deadline,
             reuse=reuse,
             max_samples=limits.max_samples,
             max_series=limits.max_series,
+            settings=limits.settings,
             identity=self._identity.values,
         )
         return begin_at_fork(collector) if self.begin_at_fork else collector

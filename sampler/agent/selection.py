@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from sampler._registry.all_registries import AllRegistries, PerRound, expected_calls
+from sampler._registry.discovery import Discovery
 from sampler._runtime.log import log
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from sampler._contract.snapshot import Failure
-    from sampler._registry.registry import Registration, Registry
+    from sampler._registry.all_registries import Either
+    from sampler._registry.registry import Registry
 
 VARIABLE = "SAMPLER_DISABLE"
 """The environment variable with the samplers not to collect, separated by commas; ``*``: all."""
@@ -25,52 +28,99 @@ def disabled() -> frozenset[str]:
 
 
 def log_failures(failures: Iterable[Failure]) -> None:
-    """Say which named samplers are not collected, or not yet."""
+    """Say which samplers are not collected, or not yet."""
     for failure in failures:
         if failure.reason == "missing":
             log.info(
                 "sampler %r is not there yet: it is collected once it registers", failure.sampler
             )
+        elif failure.reason == "duplicate":
+            log.warning("sampler %r is announced twice: %s", failure.sampler, failure.message)
         else:
             log.warning("sampler %r is not collected: %s", failure.sampler, failure.message)
 
 
 class Selection:
-    """The registrations an agent collects; its own metrics always come last.
+    """Which registrations an agent collects; its own metrics always come last.
 
     Args:
-        registry: where samplers are found.
+        registry: where samplers are found, and published by discovery.
         enabled: names and references; None: all.
         own: where the agent's own metrics are registered.
+        everywhere: samplers of other distributions' registries are collected, too.
     """
 
-    def __init__(self, registry: Registry, enabled: tuple[str, ...] | None, own: Registry) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        enabled: tuple[str, ...] | None,
+        own: Registry,
+        *,
+        everywhere: bool = False,
+    ) -> None:
         self._registry = registry
         self._own = own
+        self._everywhere = everywhere
         self._disabled = disabled()
+        self._discovery = Discovery(registry, self._may_load, log_failures)
         self.enable(enabled)
 
-    def wanted(self, names: Sequence[str] | None = None) -> tuple[str, ...]:
-        """Return which of ``names`` discovery has to load.
+    def discover(self, names: Sequence[str] | None = None) -> tuple[Failure, ...]:
+        """Load samplers, and return a failure for each that cannot be.
 
         Args:
             names: default: what is enabled; where nothing is named, the ``process`` sampler.
         """
         if names is None:
             names = ("process",) if self._enabled is None else tuple(self._enabled)
-        return tuple(name for name in names if not self._forbids(name))
+        failures = self._discovery.look([name for name in names if not self.forbids(name)])
+        if self._everywhere and any(each.reason == "missing" for each in failures):
+            there = {each.sampler.get("name") for each in AllRegistries()}
+            return tuple(f for f in failures if f.reason != "missing" or f.sampler not in there)
+        return failures
+
+    def look_again(self) -> None:
+        """Begin to publish what the program has imported since the last look."""
+        self._discovery.look_again()
 
     def enable(self, enabled: tuple[str, ...] | None) -> None:
         """Collect these from the next pull on."""
         self._enabled = None if enabled is None else dict.fromkeys(enabled)
 
-    def __iter__(self) -> Iterator[Registration]:
-        for registration in self._registry:
-            name, origin = registration.name, registration.origin
-            chosen = self._enabled is None or name in self._enabled or origin in self._enabled
-            if chosen and not self._forbids(name) and not self._forbids(origin):
-                yield registration
-        yield from self._own
+    def of_consumer(self) -> SelectedRegistrations:
+        """Return what a new consumer pulls."""
+        return SelectedRegistrations(self, AllRegistries() if self._everywhere else self._registry)
 
-    def _forbids(self, name: str) -> bool:
+    def chosen(self, found: Iterable[Either]) -> tuple[Either, ...]:
+        """Return those that are enabled and not disabled, and the agent's own."""
+        return (*filter(self._collects, found), *self._own)
+
+    def forbids(self, name: str) -> bool:
+        """Tell whether :data:`VARIABLE` disables a sampler."""
         return name in self._disabled or EVERYTHING in self._disabled
+
+    def _collects(self, registration: Either) -> bool:
+        name, origin = registration.name, registration.origin
+        chosen = self._enabled is None or name in self._enabled or origin in self._enabled
+        return chosen and not self.forbids(name) and not self.forbids(origin)
+
+    def _may_load(self, name: str) -> bool:
+        return self._enabled is None and not self.forbids(name)
+
+
+class SelectedRegistrations(PerRound):
+    """What one consumer of an agent pulls."""
+
+    def __init__(self, selection: Selection, found: AllRegistries | Registry) -> None:
+        self._selection = selection
+        self._found = found
+
+    def begin_round(self, deadline: float, until: float) -> tuple[Either, ...]:
+        """See `PerRound`."""
+        self._selection.look_again()
+        if isinstance(self._found, AllRegistries):
+            return self._selection.chosen(self._found.begin_round(deadline, until))
+        return self._selection.chosen(self._found)
+
+    def __len__(self) -> int:
+        return expected_calls(self._found) + 1

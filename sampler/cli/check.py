@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sampler._contract.ignored import ignored_parts
+from sampler._contract.names import RESERVED
 from sampler._runtime.printable import printable
 from sampler.agent.channel import exposure
 from sampler.agent.config.secrets import described, masked_line
 from sampler.agent.delivery.adapter import Batch, ScrapedAdapter
 from sampler.agent.delivery.ledger import Ledger
 from sampler.agent.pages import cannot_open
+from sampler.agent.unused_settings import unused_settings
 from sampler.cli.exits import OK, UNAVAILABLE
 from sampler.cli.layout import counted
 from sampler.cli.run import prepare
@@ -82,12 +84,16 @@ def _pull(agent: Agent) -> Snapshot:
     counts: Counter[str] = Counter()
     for block in snapshot.blocks:
         counts[block.sampler] += len(block)
-    for registration in agent.registry:
-        if registration.name in counts:
-            entries = counted(counts[registration.name], "entry", "entries")
-            print(f"sampler {registration.name!r}: {entries}")
+    registrations = agent.registrations()
+    for registration in registrations:
+        name = str(registration.sampler.get("name"))
+        if name in counts and name != RESERVED:
+            entries = counted(counts[name], "entry", "entries")
+            print(f"sampler {name!r}: {entries}")
         for oddity in ignored_parts(registration.sampler):
-            print(f"sampler {registration.name!r}: {oddity}", file=sys.stderr)
+            print(f"sampler {name!r}: {oddity}", file=sys.stderr)
+    for unused in unused_settings(agent.settings.samplers, registrations):
+        print(f"{printable(agent.settings.file)}: {unused.message}", file=sys.stderr)
     for failure in snapshot.failures:
         print(f"sampler {failure.sampler!r}: {failure.message}", file=sys.stderr)
     for sampler, reasons in refused.items():

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sampler._contract.declaration import Declaration, short
 from sampler._contract.names import RESERVED
-from sampler._registry.discovery import GROUP as SAMPLERS
+from sampler._registry.announcements import SAMPLERS
 from sampler._runtime.printable import did_you_mean
 from sampler.agent.config.plugins import UnusablePlugin, installed_plugins
 from sampler.agent.delivery.rules import REMEDIES, RULES

@@ -7,9 +7,14 @@ import textwrap
 from typing import Any
 
 from sampler._contract.declaration import short
-from sampler._registry.discovery import GROUP as SAMPLERS
+from sampler._registry.announcements import SAMPLERS
 from sampler.agent.config.plugins import GROUP as ADAPTERS
-from sampler.agent.config.plugins import Plugin, UnusablePlugin, installed_plugins
+from sampler.agent.config.plugins import (
+    Plugin,
+    UnusablePlugin,
+    installed_plugins,
+    left_out_plugins,
+)
 from sampler.cli.exits import OK
 from sampler.cli.keys import section
 from sampler.cli.layout import WIDTH, counted
@@ -19,7 +24,10 @@ def show(what: str | None, *, as_json: bool = False) -> int:
     """Print the installed samplers, adapters or both."""
     groups = {"samplers": SAMPLERS, "adapters": ADAPTERS}
     found = {
-        kind: [_describe(kind, plugin) for plugin in installed_plugins(group).values()]
+        kind: [
+            *(_describe(kind, plugin) for plugin in installed_plugins(group).values()),
+            *(_row(each.plugin, unusable=each.reason) for each in left_out_plugins(group)),
+        ]
         for kind, group in groups.items()
         if what in (None, kind)
     }
@@ -39,15 +47,18 @@ def show(what: str | None, *, as_json: bool = False) -> int:
 
 
 def _describe(kind: str, plugin: Plugin) -> dict[str, Any]:
-    row: dict[str, Any] = {
+    return _row(plugin) | (_sampler(plugin) if kind == "samplers" else _adapter(plugin))
+
+
+def _row(plugin: Plugin, *, unusable: str = "") -> dict[str, Any]:
+    return {
         "name": plugin.name,
         "reference": plugin.reference,
         "distribution": plugin.distribution or "",  # malformed metadata has none
         "version": plugin.version or "",
-        "available": True,
-        "reason": "",
+        "available": not unusable,
+        "reason": unusable,
     }
-    return row | (_sampler(plugin) if kind == "samplers" else _adapter(plugin))
 
 
 def _sampler(plugin: Plugin) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from sampler.agent import Agent, options
 from sampler.agent.config.reading import find_settings
 from sampler.agent.config.settings import DEFAULTS, Settings
 from sampler.agent.console import Console
+from sampler.agent.selection import log_failures
 from sampler.cli.exits import OK, UNAVAILABLE
 from sampler.cli.interrupts import EndAtOnce
 from sampler.cli.notify import notify, reloading, watchdog
@@ -67,8 +68,11 @@ def prepare(config: str | None) -> Agent:
 def _require_samplers(agent: Agent, wanted: Settings) -> None:
     """Load the samplers that a configuration names; each that fails is a problem of it."""
     names = wanted.samplers.enable
-    failures = agent.discover(("process",) if names is None else names)
-    problems = [f"samplers.enable: {f.sampler!r}: {f.message}" for f in failures]
+    required = ("process",) if names is None else names
+    failures = agent.discover(required)
+    unusable = [f for f in failures if f.sampler in required and f.reason != "duplicate"]
+    log_failures(f for f in failures if f not in unusable)
+    problems = [f"samplers.enable: {f.sampler!r}: {f.message}" for f in unusable]
     if problems:
         raise ConfigurationError(wanted.file, problems)
 

@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from sampler._contract.declaration import short
-from sampler._registry.discovery import GROUP
+from sampler._registry.announcements import SAMPLERS
 from sampler._runtime.printable import did_you_mean, error_line
 from sampler.agent.config.plugins import UnusablePlugin, installed_plugins
 from sampler.cli.exits import FAULTY, NO_VERDICT, OK, USAGE
@@ -81,7 +81,7 @@ class _ExerciseFailed(Exception):
 
 
 def _load(reference: str) -> Mapping[str, Any]:
-    known = installed_plugins(GROUP)
+    known = installed_plugins(SAMPLERS)
     if reference not in known and ":" not in reference:
         hint = did_you_mean(reference, sorted(known))
         raise _NotFound(f"no sampler of that name is installed{hint}; or give MODULE:NAME")

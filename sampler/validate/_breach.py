@@ -49,7 +49,7 @@ REMEDIES: Mapping[str, str] = {
     "S-30": "name the labels of a metric in 'labels' of its description, all of them",
     "R-07": "look up what is registered at the beginning of each pull",
     "C-02": "call 'factory' once for each consumer, with a new mapping that has the keys 'api', "
-    "'consumer', 'interval' and 'deadline'",
+    "'consumer', 'interval', 'deadline' and 'settings'",
     "C-03": "wait until the last call has ended, its iterator included, and get an instance of "
     "your own from 'factory'",
     "C-04": "call close() once, when the sampler is unregistered or the consumer ends, and do not "

@@ -23,6 +23,7 @@ _ENVIRON: Mapping[str, tuple[type, ...]] = {
     "consumer": (str,),
     "interval": (int, float, type(None)),
     "deadline": (int, float),
+    "settings": (Mapping,),
 }
 
 

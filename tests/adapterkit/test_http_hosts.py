@@ -150,3 +150,14 @@ def test_a_mounted_page_is_its_applications():
     body.close()
     app.close()
     assert said[0][0] == "200 OK"
+
+
+@pytest.mark.parametrize("error", [OSError, UnicodeDecodeError("utf-8", b"\xff", 0, 1, "bad")])
+def test_a_host_without_a_name_has_none(error, monkeypatch):
+    """Or one that is not text: the page answers to addresses and the names that it is given."""
+
+    def refuse():
+        raise error
+
+    monkeypatch.setattr("socket.gethostname", refuse)
+    assert own_names() == frozenset()

@@ -9,6 +9,7 @@ import socket
 import struct
 import sys
 import termios
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 
@@ -289,3 +290,44 @@ def test_another_version_of_http_is_told_so():
     """Only 1.0 and 1.1 are spoken."""
     with serving(Pages()) as server:
         assert ask(server, b"GET /page HTTP/2.0\r\nHost: localhost\r\n\r\n")[9:12] == b"505"
+
+
+def test_a_request_that_is_on_its_way_is_answered_though_the_server_closes(monkeypatch):
+    """A client that was let in has a moment for its request."""
+    monkeypatch.setattr(http_server, "GRACE", 40.0)
+    with serving(Pages()) as server, at(server) as client, ThreadPoolExecutor() as threads:
+        wait_for(lambda: server._clients, what="the client to be let in")
+        closed = threads.submit(server.close, 40.0)
+        wait_for(lambda: server._listener.fileno() < 0, what="the server to accept no more")
+        client.sendall(WHOLE)
+        assert rest(client).endswith(b"page\n")
+        client.close()
+        closed.result(60)
+
+
+def test_closing_waits_for_the_threads_a_moment_longer_than_for_the_clients(monkeypatch):
+    """So that they can close what is open; and not for ever."""
+    patience = []
+    join = http_server.Service.join
+    with serving(Pages()) as server:
+        monkeypatch.setattr(
+            http_server.Service, "join", lambda *of: [patience.append(of[1]), join(of[0], 20.0)][1]
+        )
+        server.close(0.0)
+    assert len(patience) >= 2
+    assert all(0.0 < each <= http_server.GRACE for each in patience[:2])
+
+
+def test_an_answer_whose_client_has_gone_was_not_taken():
+    """It left while its page was being made."""
+    pages, taken = Held(), []
+    pages.page = partial(Answer, 200, b"page\n", settle=taken.append)
+    with serving(pages) as server:
+        client = at(server)
+        client.sendall(WHOLE)
+        wait_for(server._answers.clients, what="the request to be read")
+        reset(client)
+        wait_for(lambda: not server._clients, what="the client to be gone")
+        pages.may.set()
+        wait_for(lambda: taken, what="the answer to be settled")
+    assert taken == [False]

@@ -12,6 +12,7 @@ import urllib.request
 import pytest
 
 from tests.support.command import running, sampler
+from tests.support.distributions import Site
 from tests.support.doubles import LineSink
 from tests.support.waiting import wait_for
 
@@ -292,3 +293,19 @@ def test_check_says_where_a_spool_cannot_be_written(tmp_path, closed_port) -> No
     told = [line for line in result.stderr.splitlines() if "cannot write" in line]
     assert len(told) == 1
     assert told[0].startswith(f"adapter 'graphite': this user cannot write to {tmp_path}/file/")
+
+
+def test_a_name_that_is_announced_twice_stops_nothing(tmp_path) -> None:
+    """It is told, and the first one is collected: nobody can uninstall what he does not own."""
+    for name in ("one", "two"):
+        source = f'SAMPLER = {{"name": "zz_same", "sample": lambda: [("{name}", 1)]}}\n'
+        files = {f"zz_{name}.py": source}
+        announced = {"zz_same": f"zz_{name}:SAMPLER"}
+        Site(tmp_path / name).install(f"dist-{name}", announced, files=files)
+    path = f"{tmp_path / 'one'}:{tmp_path / 'two'}"
+    for enable in ("process", "zz_same"):
+        config = write(tmp_path, f'[samplers]\nenable = ["{enable}"]\n')
+        done = sampler("check", "--no-network", "-c", config, PYTHONPATH=path)
+        assert done.returncode == 0, done.stderr
+        assert f"sampler '{enable}': " in done.stdout
+        assert done.stderr.count("sampler 'zz_same' is announced twice: 'zz_one:SAMPLER'") == 1

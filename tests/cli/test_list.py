@@ -8,6 +8,7 @@ import pytest
 
 from tests.cli.foreign import install
 from tests.support.command import sampler
+from tests.support.distributions import SAMPLERS, Site
 
 
 @pytest.fixture
@@ -69,3 +70,22 @@ def test_people_get_lines_that_fit_a_terminal(foreign) -> None:
     lines = done.stdout.splitlines()
     assert all(len(line) <= 80 for line in lines if "unavailable" not in line)
     assert "Does not carry: unit, help, kind" in " ".join(done.stdout.split())
+
+
+def test_what_a_taken_name_leaves_out_is_listed(tmp_path) -> None:
+    """With what stands, for samplers of every group and for adapters."""
+    for name in ("one", "two"):
+        site = Site(tmp_path / name)
+        source = f'SAMPLER = {{"name": "zz_same", "sample": list, "metrics": {{"{name}": {{}}}}}}'
+        files = {f"zz_{name}.py": source}
+        group = f"{SAMPLERS}.zz_lib" if name == "two" else SAMPLERS
+        site.install(f"dist-{name}", {"zz_same": f"zz_{name}:SAMPLER"}, group=group, files=files)
+    path = f"{tmp_path / 'one'}:{tmp_path / 'two'}"
+    done = sampler("list", "samplers", "--json", PYTHONPATH=path)
+    first, second = (row for row in json.loads(done.stdout) if row["name"] == "zz_same")
+    assert (first["distribution"], first["metrics"]) == ("dist-one", ["one"])
+    assert (second["distribution"], second["available"]) == ("dist-two", False)
+    assert second["reason"] == (
+        "'zz_one:SAMPLER' of distribution 'dist-one' has that name and comes first on sys.path"
+    )
+    assert "unavailable: 'zz_one:SAMPLER'" in sampler("list", "samplers", PYTHONPATH=path).stdout

@@ -61,8 +61,8 @@ def test_two_consumers_have_windows_of_their_own(registry: Registry) -> None:
         assert values(slow.collect()) == {"window.events": 20}
         assert values(slow.collect()) == {"window.events": 0}
     assert window.environs == [
-        {"api": 1, "consumer": "fast", "interval": 1, "deadline": 5.0},
-        {"api": 1, "consumer": "slow", "interval": 60, "deadline": 4.0},
+        {"api": 1, "consumer": "fast", "interval": 1, "deadline": 5.0, "settings": {}},
+        {"api": 1, "consumer": "slow", "interval": 60, "deadline": 4.0, "settings": {}},
     ]
     assert window.closed == 2
 

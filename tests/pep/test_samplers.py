@@ -11,17 +11,17 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from sampler import Collector, Registry, register
-from sampler._registry.discovery import announced
+from sampler._registry.announcements import SAMPLERS, announced
 from sampler._registry.registry import default
 from tests.contract.build import values
 
-BUILT_IN = sorted(announced())
+BUILT_IN = sorted(announced(SAMPLERS))
 UNITS = re.compile(r"(s|By|1|%|\{[a-z_]+\})?(/s)?")
 
 
 def built_in(name):
     """Return a built-in sampler."""
-    module, _, attribute = announced()[name].value.partition(":")
+    module, _, attribute = announced(SAMPLERS)[name].value.partition(":")
     return getattr(importlib.import_module(module), attribute)
 
 

@@ -547,7 +547,8 @@ class Counting:
 
 
 def environ(**changes: Any) -> dict[str, Any]:
-    return {"api": 1, "consumer": "me", "interval": None, "deadline": 5.0} | changes
+    said = {"api": 1, "consumer": "me", "interval": None, "deadline": 5.0, "settings": {}}
+    return said | changes
 
 
 @pytest.fixture
@@ -574,6 +575,8 @@ def clauses_of(breaches: list[Breach]) -> list[str]:
         environ(consumer=None),
         environ(interval="10"),
         {k: v for k, v in environ().items() if k != "deadline"},
+        {k: v for k, v in environ().items() if k != "settings"},
+        environ(settings=3),
     ],
 )
 def test_a_consumer_that_says_nothing_of_itself_is_reported(checked, breaches, given) -> None:

@@ -21,8 +21,8 @@ _WORDS: dict[type, str] = {
     float: "a number",
     bool: "true or false",
     tuple: "a list of strings",
-    dict: "a table of strings",
 }
+_TABLES: dict[type, str] = {str: "a table of strings", dict: "a table of tables"}
 _ENORMOUS = 10_000_000
 """From here on a range is shown as "at least ..., at most ..."."""
 _LISTS: dict[type, str] = {str: "strings", float: "numbers", int: "integers"}
@@ -36,8 +36,8 @@ class Option:
         default: the value of a key that is not given.
         help: one sentence, with the unit where there is one.
         kind: the type of the value.
-        items: for a list: the type of its items; ``minimum``, ``maximum`` and ``choices`` hold for
-            each.
+        items: for a list or table: the type of its items; ``minimum``, ``maximum`` and ``choices``
+            hold for each.
         minimum: lowest number allowed.
         maximum: highest number allowed.
         choices: the only values allowed.
@@ -81,6 +81,8 @@ class Option:
     @property
     def expected(self) -> str:
         """The type in words: ``an integer``, ``a list of numbers``."""
+        if self.kind is dict:
+            return _TABLES[self.items]
         return f"a list of {_LISTS[self.items]}" if self.kind is tuple else _WORDS[self.kind]
 
     @property
@@ -113,7 +115,7 @@ class Option:
         if self.kind is tuple:
             return isinstance(value, list | tuple) and all(_is(v, self.items) for v in value)
         if self.kind is dict:
-            return isinstance(value, dict) and all(isinstance(v, str) for v in value.values())
+            return isinstance(value, dict) and all(_is(v, self.items) for v in value.values())
         return _is(value, self.kind)
 
 
@@ -148,8 +150,9 @@ def option(
         default: the value of a key that is not given; None needs ``kind`` and means "not set".
         help: one sentence, with the unit.
         kind: ``str``, ``int``, ``float``, ``bool``, ``tuple`` (a list) or ``dict`` (a table of
-            strings); default: the type of ``default``.
-        items: type of a list's items: ``str``, ``float`` or ``int``.
+            strings or of tables); default: the type of ``default``.
+        items: type of a list's items: ``str``, ``float`` or ``int``; of a table's: ``str`` or
+            ``dict``.
         minimum: lowest number allowed.
         maximum: highest number allowed.
         choices: the only values allowed.

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from sampler._registry.discovery import announced
+from sampler._registry.announcements import announced, announcements, without_clashes
 from sampler._runtime.printable import error_line
 from sampler._runtime.worker import Job, Worker
 
 if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
     from types import FrameType
+
+    from sampler._registry.announcements import Announcement
 
 GROUP = "sampler.adapters"
 OURS = "sampler-api"
@@ -36,7 +37,7 @@ class Plugin:
     reference: str
     distribution: str
     version: str
-    _point: EntryPoint = attrs.field(repr=False, eq=False)
+    _announcement: Announcement = attrs.field(repr=False, eq=False)
 
     def load(self) -> Any:
         """Import the object.
@@ -57,14 +58,14 @@ class Plugin:
         # A module that starts the agent while it is itself imported holds the import lock for
         # which another thread would wait.
         if not _importing():
-            job = Job(self._point.load)
+            job = Job(self._announcement.load)
             with Worker("sampler-load") as worker:
                 worker.run([job], LOADING)
             if job.overran is not None:
                 raise TimeoutError(f"the import has not ended within {LOADING:g} s")
             if job.started and job.error is None:
                 return job.result
-        return self._point.load()  # some imports need the main thread
+        return self._announcement.load()  # some imports need the main thread
 
     def _remedy(self, module: str | None) -> str:
         if self.distribution == OURS:
@@ -88,11 +89,21 @@ class UnusablePlugin(Exception):
 
 def installed_plugins(group: str = GROUP) -> dict[str, Plugin]:
     """Return what an entry-point group announces, by name; the first one of a name stands."""
-    found = {}
-    for name, point in announced(group).items():
-        distribution, version = _origin(point)
-        found[name] = Plugin(name, point.value, distribution, version, point)
+    found = {name: _plugin(each) for name, each in announced(group, fresh=True).items()}
     return dict(sorted(found.items()))
+
+
+def left_out_plugins(group: str = GROUP) -> list[UnusablePlugin]:
+    """Return what a group announces by names that others have taken."""
+    _, left_out = without_clashes(announcements(group))
+    return [
+        UnusablePlugin(_plugin(each), f"{owner} has that name and comes first on sys.path")
+        for each, owner in left_out
+    ]
+
+
+def _plugin(each: Announcement) -> Plugin:
+    return Plugin(each.name, each.value, each.distribution, each.version, each)
 
 
 def _importing() -> bool:
@@ -101,11 +112,3 @@ def _importing() -> bool:
     while frame is not None and frame.f_code.co_filename != "<frozen importlib._bootstrap>":
         frame = frame.f_back
     return frame is not None
-
-
-def _origin(point: EntryPoint) -> tuple[str, str]:
-    """Return the name and version of the distribution; empty where it has no metadata."""
-    try:
-        return (point.dist.name, point.dist.version) if point.dist is not None else ("", "")
-    except Exception:  # malformed metadata
-        return "", ""

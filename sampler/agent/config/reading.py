@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sampler._contract.names import GRAMMAR, is_name
 from sampler._runtime.printable import did_you_mean, one_line, printable
 from sampler.agent.config.files import state
 from sampler.agent.config.interpolation import converted, interpolated, plain
@@ -91,7 +92,10 @@ def parse(table: Mapping[str, Any], file: str = "configuration", readable: str =
     table = interpolated(table, "", problems)
     top = {key: value for key, value in table.items() if key not in _TABLES}
     program = _build(ProgramSettings, top, "", problems, _TABLES) or ProgramSettings()
-    samplers = _build(SamplersSettings, _table(table, "samplers", problems), "samplers", problems)
+    own = _table(table, "samplers", problems)
+    wrong = _drop_wrong_settings(own)
+    samplers = _build(SamplersSettings, own, "samplers", problems)
+    problems += wrong
     adapters = []
     plugins = installed_plugins()
     policy = SecretsPolicy(file, readable, program.allow_readable_secrets)
@@ -118,6 +122,24 @@ def _table(table: Mapping[str, Any], key: str, problems: list[str]) -> dict[str,
         return value
     problems.append(f"{key}: expected a table: write [{key}]")
     return {}
+
+
+def _drop_wrong_settings(samplers: dict[str, Any]) -> list[str]:
+    """Leave out of ``samplers.settings`` what is not for a sampler; return the problems."""
+    settings = samplers.get("settings")
+    if not isinstance(settings, dict):
+        return []
+    problems = []
+    for name, keys in settings.items():
+        where = f'samplers.settings."{name}"'
+        if not is_name(name):
+            problems.append(f"{where}: no sampler has such a name: names are {GRAMMAR}")
+        elif not isinstance(keys, dict):
+            problems.append(f"{where}: expected a table: write [{where}]")
+    samplers["settings"] = {
+        name: keys for name, keys in settings.items() if is_name(name) and isinstance(keys, dict)
+    }
+    return problems
 
 
 def _adapter_settings(

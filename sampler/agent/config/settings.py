@@ -81,6 +81,12 @@ class SamplersSettings:
         minimum=1,
         maximum=100_000_000,
     )
+    settings: dict[str, dict[str, Any]] = option(
+        {},
+        "What single samplers are told, for those that take settings: a table for each, as "
+        '[samplers.settings."sqlalchemy.pool"].',
+        items=dict,
+    )
 
 
 def _folder_fault(folder: str) -> str | None:

@@ -96,5 +96,7 @@ def _shape(option: Option) -> str:
     if option.choices:
         return ", ".join(f"`{choice}`" for choice in option.choices)
     words = _TYPES[option.kind] if option.kind in _TYPES else f"list of {_ITEMS[option.items]}"
+    if option.items is dict:
+        words = "table of tables"
     words += f", {option.range}" if option.range else ""
     return f"{words}, secret" if option.secret else words

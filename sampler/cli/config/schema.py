@@ -123,7 +123,8 @@ def _property(option: Option) -> dict[str, Any]:
     if option.kind is tuple:
         shape: dict[str, Any] = {"type": "array", "items": _item(option, option.items)}
     elif option.kind is dict:
-        shape = {"type": "object", "additionalProperties": {"type": "string"}}
+        inner = {"type": "object" if option.items is dict else "string"}
+        shape = {"type": "object", "additionalProperties": inner}
     else:
         shape = _item(option, option.kind)
         if option.kind in (int, float, bool) and not option.choices:

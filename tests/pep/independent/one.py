@@ -253,7 +253,8 @@ class Consumer:
 
     def __init__(self, samplers, deadline):
         self.samplers, self.closed, self.environ = samplers, False, {
-            "api": 1, "consumer": "draft_a", "interval": None, "deadline": deadline}
+            "api": 1, "consumer": "draft_a", "interval": None, "deadline": deadline,
+            "settings": {}}
         self.begin()
         self.alive.add(self)
         self.pull()

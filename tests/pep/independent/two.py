@@ -323,7 +323,7 @@ class Consumer:
         live = {id(sampler): sampler for sampler in list(self.samplers)}
         self.end([key for key in self.sources if key not in live])
         environ = {"api": 1, "consumer": "worker", "interval": None,
-                   "deadline": self.deadline}
+                   "deadline": self.deadline, "settings": {}}
         for key in live.keys() - self.sources.keys():
             try:
                 self.sources[key] = Source(live[key], environ, self.late)
