@@ -125,7 +125,7 @@ def examine(
                     comparison.fail(snapshot, "called at the same time from two threads")
                     pulls += 1
     if isinstance(factory := checked.get("factory"), Factory):
-        factory.check_closing()
+        factory.check_end()
     found = {breach.clause for breach in breaches}
     comparison.judge(restarts_told=subject.restarts_told, found=found)
     return Examination(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sampler._contract.declaration import short
 from sampler._registry.shared_read import is_async
 from sampler.validate._sample import Sample
+from sampler.validate._settings import Environ, check_unknown_setting
 
 if TYPE_CHECKING:
     from sampler.validate._breach import Report
@@ -139,6 +140,9 @@ class Factory:
 
     Args:
         subject: its sampler.
+
+    Attributes:
+        environ: what it was told last; None before the first call.
     """
 
     def __init__(self, subject: Subject) -> None:
@@ -147,10 +151,13 @@ class Factory:
         self._report = subject.report
         self._given: weakref.WeakSet[Instance] = weakref.WeakSet()
         self._environ: object = None
+        self.environ: Environ | None = None
 
     def __call__(self, environ: Any) -> Any:
         """Check the environ; return what stands for the consumer's instance."""
         self._check_environ(environ)
+        if isinstance(environ, Mapping):
+            environ = self.environ = Environ(environ)
         try:
             made = self._factory(environ)
         except Exception as error:
@@ -171,8 +178,10 @@ class Factory:
         self._given.add(stand_in)
         return stand_in
 
-    def check_closing(self) -> None:
-        """Report calls of ``close`` that have not ended."""
+    def check_end(self) -> None:
+        """Report calls of ``close`` that have not ended, and settings that are not read."""
+        if self.environ is not None and self.environ.asked:
+            check_unknown_setting(self._subject, self.environ)
         for instance in list(self._given):
             if isinstance(instance, Closable):
                 instance.check_closing()

@@ -10,7 +10,8 @@ import time
 import weakref
 from decimal import Decimal
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given
@@ -23,6 +24,7 @@ from sampler.validate._breach import Report
 from sampler.validate._compare import Comparison
 from tests.support.waiting import wait_for
 
+RECIPES = Path(__file__).parents[2] / "docs/recipes.md"
 COUNTER = {"c": {"kind": "counter"}}
 
 
@@ -47,6 +49,7 @@ def test_a_sum_over_objects_that_come_and_go_is_found() -> None:
     assert clauses_of(found) == ["S-20"]
     assert "Totals that outlive their objects" in found.breaches[0].remedy
     assert "docs/recipes.md" in str(found.breaches[0])
+    assert "\n## Totals that outlive their objects\n" in RECIPES.read_text("utf-8")
 
 
 @pytest.mark.clause("S-07", "S-20")
@@ -386,6 +389,53 @@ def test_instances_that_cannot_be_called_at_the_same_time_are_found() -> None:
     found = examine({"name": "s", "factory": lambda environ: partial(sample)}, seconds=0.05)
     assert "S-07" in clauses_of(found)
     assert set(clauses_of(found)) <= {"S-07", "S-15"}
+
+
+class Pool:
+    """Settings of a pool: one that knows them all, and one that does not look."""
+
+    closed: ClassVar[list[Any]] = []
+
+    def __init__(self, settings: Any, known: set[str]) -> None:
+        if unknown := set(settings) - known:
+            raise ValueError(f"unknown settings: {unknown}")
+
+    def __call__(self) -> Any:
+        return [("a", 1)]
+
+    def close(self) -> None:
+        self.closed.append(self)
+
+
+@pytest.mark.clause("S-07", "C-02")
+def test_a_factory_that_takes_any_setting_is_found() -> None:
+    """One that reads settings is told one that it cannot know; what it makes is closed."""
+
+    def careless(environ: Any) -> Any:
+        return Pool({"size": environ["settings"].get("size", 1)}, {"size"})
+
+    def careful(environ: Any) -> Any:
+        return Pool(environ.get("settings"), {"size"})
+
+    Pool.closed.clear()
+    found = examine({"name": "s", "factory": careless}, seconds=0.05)
+    assert clauses_of(found) == ["S-07"]
+    assert "took the setting 'no_such_setting'" in found.breaches[0].message
+    assert len(Pool.closed) == 3
+    assert examine({"name": "s", "factory": careful}, seconds=0.05).conforms
+
+
+@pytest.mark.clause("S-07", "C-02")
+def test_a_factory_without_settings_is_left_in_peace() -> None:
+    """The operator is told of settings that nobody reads."""
+    made: list[Any] = []
+
+    def factory(environ: Any) -> Any:
+        made.append(environ["consumer"])
+        return Pool({}, set())
+
+    assert examine({"name": "s", "factory": factory}, seconds=0.05).conforms
+    assert made == ["validate-0", "validate-1"]
 
 
 def test_a_slow_sampler_does_not_prolong_the_examination() -> None:
