@@ -8,8 +8,6 @@ from sampler.testing import SamplerContract
 from tests.pep.hosts import registry_suite, suite
 from tests.pep.independent import one, one_samplers, two, two_samplers
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # fork beside threads
-
 
 class TestConsumerOne(suite("one")):
     """Asynchronous samplers fail."""
