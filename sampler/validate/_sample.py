@@ -154,6 +154,7 @@ class _Inside:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self._pull.leave()
         if isinstance(error, Exception):
+            self._sample._read_at = float("-inf")  # noqa: SLF001 - a failed read is not held: R-13
             report = self._sample._report  # noqa: SLF001 - its helper
             report.add("S-15", type(error).__name__, f"a call raised {short(error)}", error)
 

@@ -693,6 +693,23 @@ def test_a_second_read_within_the_interval_is_reported(breaches) -> None:
     assert clauses_of(breaches) == ["C-10"]
 
 
+@pytest.mark.clause("R-13")
+def test_a_read_that_failed_may_be_repeated_within_the_interval(breaches) -> None:
+    """No consumer holds one: whoever asks next reads anew."""
+    raising = [ValueError("an author's")]
+
+    def sample() -> Any:
+        yield "a", 1
+        if raising:
+            raise raising.pop()
+
+    checked = validator({"name": "s", "sample": sample, "min_interval": 60}, breaches.append)
+    with pytest.raises(ValueError, match="an author's"):
+        list(checked["sample"]())
+    list(checked["sample"]())
+    assert clauses_of(breaches) == ["S-15"]
+
+
 @pytest.mark.clause("C-07")
 def test_a_coroutine_awaited_on_another_loop_is_reported(breaches) -> None:
     """And runs there, as it would without the validator; our consumers take the right one."""
