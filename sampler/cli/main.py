@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 _EPILOG = """\
 exit status: 0 success; 2 wrong arguments; 69 an endpoint does not answer, or a
 package is not installed; 78 the configuration has problems. 'sampler validate'
-and 'sampler demo' end with 1 when they find a fault, and 'sampler validate' with
-3 when it saw too little for a verdict.
+and 'sampler demo' end with 1 when they find a fault; 'sampler validate' ends
+with 3 when it saw too little for a verdict.
 
 'sampler COMMAND -h' describes a command. Without a configuration, 'sampler run'
 serves the numbers of its own process on http://127.0.0.1:9464/metrics.

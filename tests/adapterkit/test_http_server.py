@@ -356,3 +356,22 @@ def test_a_listener_of_ipv6_has_an_address_of_two_parts():
         assert server.address == ("::1", server.address[1])
         assert not server._listener.getblocking()
         assert serves(server)
+
+
+def test_clients_that_are_there_are_served_after_a_failure_of_the_serving_thread(monkeypatch):
+    """It goes on with everybody, those in the middle of a request included."""
+    with serving(Pages()) as server, at(server) as client:
+        client.sendall(HALF)
+        wait_for(lambda: server._clients, what="the client to be let in")
+        failures, serve_a_round = [RuntimeError("a bug")], server._round
+
+        def fail_once():
+            if failures:
+                raise failures.pop()
+            serve_a_round()
+
+        monkeypatch.setattr(server, "_round", fail_once)
+        server._wakeup.wake()
+        wait_for(lambda: not failures, what="the failure")
+        client.sendall(WHOLE.removeprefix(HALF))
+        assert rest(client).endswith(b"page\n")
