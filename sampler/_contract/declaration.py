@@ -337,7 +337,10 @@ def private_description(description: Any) -> Any:
         return description
     copy = dict(description.items())
     names: Any = copy.get("labels")
-    if isinstance(names, (list, set)) or hasattr(names, "__next__"):
+    for kind in (list, set):
+        if isinstance(names, kind):
+            copy["labels"] = kind(names)
+    if hasattr(names, "__next__"):
         copy["labels"] = tuple(names)
     return copy
 

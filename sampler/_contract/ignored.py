@@ -22,7 +22,8 @@ def ignored_parts(sampler: Mapping[str, Any]) -> list[Fault]:
                 _unknown_key(key, DESCRIPTION_KEYS)
                 for key in _unknown_keys(description, DESCRIPTION_KEYS)
             ]
-            if (kind := description.get("kind", "gauge")) not in KINDS:
+            kind = description.get("kind")
+            if kind is not None and kind not in KINDS:
                 ignored.append(Fault("S-26", f"kind {short(kind)} is taken for a gauge"))
             found += [Fault(fault.clause, f"metric {metric!r}: {fault}") for fault in ignored]
     return found

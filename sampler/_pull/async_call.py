@@ -104,7 +104,7 @@ def call_to_gather(
         RuntimeError: the loop is not running, or waits for this pull.
     """
     try:
-        found = _running(loop)
+        found = event_loop(loop)
         if found is caller:
             raise RuntimeError("collect() was called on its event loop, which waits for itself")
         return Call(found, samples, _gathered(samples, limit))
@@ -116,7 +116,7 @@ def call_to_gather(
 def call_to_close(work: Any, loop: Callable[[], Any] | None) -> Call:
     """Return a call that awaits what an instance's ``close`` returned."""
     try:
-        return Call(_running(loop), work, _awaited(work))
+        return Call(event_loop(loop), work, _awaited(work))
     except BaseException:
         _discard(work)
         raise
@@ -128,7 +128,13 @@ def _discard(given: Any) -> None:
         given.close()
 
 
-def _running(loop: Callable[[], Any] | None) -> asyncio.AbstractEventLoop:
+def event_loop(loop: Callable[[], Any] | None) -> asyncio.AbstractEventLoop:
+    """Return the running event loop that a sampler's ``loop`` returns.
+
+    Raises:
+        TypeError: the sampler has no ``loop``, or it returns no event loop.
+        RuntimeError: the loop is not running.
+    """
     if loop is None:
         raise TypeError("an async sampler needs 'loop': a callable that returns its event loop")
     import asyncio

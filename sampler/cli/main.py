@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 _EPILOG = """\
 exit status: 0 success; 2 wrong arguments; 69 an endpoint does not answer, or a
 package is not installed; 78 the configuration has problems. 'sampler validate'
-and 'sampler demo' end with 1 when they find a fault.
+and 'sampler demo' end with 1 when they find a fault; 'sampler validate' ends
+with 3 when it saw too little for a verdict.
 
 'sampler COMMAND -h' describes a command. Without a configuration, 'sampler run'
 serves the numbers of its own process on http://127.0.0.1:9464/metrics.
@@ -50,8 +51,12 @@ with its clause and a remedy. A longer run, and a busier source, show more.
 
   sampler validate mypool.metrics:SAMPLER    a mapping in a module
   sampler validate process                   an installed sampler
+  sampler validate mypool.metrics:SAMPLER --exercise tests.load:use_pool
+                                             with something to count
 
-exit status: 0 it conforms; 1 it breaks a clause; 2 it cannot be imported.
+exit status: 0 it conforms; 1 it breaks a clause; 2 it cannot be imported, or
+the exercise raised; 3 no verdict: it yielded nothing, or nothing that counts
+has grown.
 """
 
 
@@ -172,6 +177,12 @@ def _parser() -> argparse.ArgumentParser:
     validate.add_argument(
         "--seconds", type=_seconds, default=2.0, metavar="N", help="for how long; default: 2"
     )
+    validate.add_argument(
+        "--exercise",
+        metavar="MODULE:CALLABLE",
+        help="called on a thread between the pulls, so that there is something to count; "
+        "if it does not end, it runs beside them",
+    )
     validate.add_argument("--json", action="store_true", help="print JSON, for programs")
     validate.set_defaults(run=_validate)
 
@@ -243,7 +254,12 @@ def _explain(arguments: argparse.Namespace) -> int:
 def _validate(arguments: argparse.Namespace) -> int:
     from sampler.cli.validate import validate
 
-    return validate(arguments.reference, seconds=arguments.seconds, as_json=arguments.json)
+    return validate(
+        arguments.reference,
+        seconds=arguments.seconds,
+        exercise=arguments.exercise,
+        as_json=arguments.json,
+    )
 
 
 def _demo(arguments: argparse.Namespace) -> int:

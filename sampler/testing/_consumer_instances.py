@@ -31,7 +31,8 @@ class InstancesSuite(ConsumerSuite):
         with Lab(self, *samplers, checked=False) as lab:
             lab.pull()
             lab.pull()
-        require(len(told) == 2, "C-02", f"'factory' was called {len(told) / 2} times a sampler")
+        calls = f"in three pulls the factories of two samplers were called {len(told)} times"
+        require(len(told) == 2, "C-02", calls + ", not once each")
         for environ in told:
             missing = [key for key in _KEYS if key not in environ]
             require(not missing, "C-02", f"the environ of a factory has no {missing}: {environ}")

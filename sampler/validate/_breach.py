@@ -18,14 +18,17 @@ REMEDIES: Mapping[str, str] = {
     "S-06": "report absolute state, which any number of threads may read; a sampler that keeps "
     "something between calls needs instances: use 'factory'",
     "S-07": "return a new callable at each call of 'factory', with a state of its own",
-    "S-08": "describe it in 'metrics': undescribed metrics are taken for gauges",
+    "S-08": "describe it in 'metrics', or by the fourth item of its first sample: undescribed "
+    "metrics are taken for gauges",
     "S-09": "make 'labels' a mapping of label names to text",
     "S-10": "make 'start' the epoch seconds at which the values were zero, or a callable that "
     "returns them; they change only when the values start over",
     "S-11": "make 'min_interval' seconds above 0, beside 'sample' only",
-    "S-12": "make 'loop' a callable that returns the running loop which the sampler belongs to",
-    "S-13": "return an iterable of (name, value) or (name, value, labels) tuples",
-    "S-14": "yield (name, value) or (name, value, labels) tuples, labels being a mapping",
+    "S-12": "make 'loop' a callable that returns the running loop which the sampler belongs to; "
+    "something has to run it meanwhile",
+    "S-13": "return an iterable of (name, value[, labels[, description]]) tuples",
+    "S-14": "yield (name, value[, labels[, description]]) tuples, labels and description being "
+    "mappings",
     "S-15": "yield nothing if there is nothing to report, and handle what raises",
     "S-17": "yield a new mapping each time, or one that does not change during the pull",
     "S-18": "return numbers that are at hand; measure on a thread of your own if it takes time",
@@ -33,9 +36,11 @@ REMEDIES: Mapping[str, str] = {
     "S-20": "report a total that only grows; let consumers take the differences; give 'start' if "
     "the source itself starts over",
     "S-21": "take count, sum and buckets at one moment; a bucket counts all up to its bound",
+    "S-22": "compute each bound as 2.0 ** (i / 2 ** scale), and give both edges of each bucket "
+    "that is filled",
     "S-23": "make each label value text of up to 1024 characters, or an integer",
     "S-24": "leave out the labels that the mapping's 'labels' give to all samples",
-    "S-25": "yield each metric once for each set of labels",
+    "S-25": "yield each metric once for each set of labels, unless it is a gauge with 'merge'",
     "S-26": "make 'metrics' map names to mappings, and 'kind' one of counter, gauge and "
     "histogram, once and for all",
     "S-27": "use a UCUM code as OpenTelemetry writes them: s, By, 1, {connection}",
@@ -66,6 +71,11 @@ REMEDIES: Mapping[str, str] = {
     "C-20": "keep the bounds that are known on both sides: a count is known if neighbours agree",
 }
 """Clause to what to do about a breach of it."""
+KEEP_THE_GONE = (
+    "report a total that only grows: keep what objects that have gone had counted ('Totals that "
+    "outlive their objects' in docs/recipes.md); give 'start' if the source itself starts over"
+)
+"""What to do about a total that falls."""
 
 
 class Breach(UserWarning):
@@ -105,8 +115,11 @@ class Report:
         self._receive = warnings.warn if receive is None else receive
         self._reported: dict[tuple[str, str], Breach] = {}
 
-    def add(self, clause: str, about: str, message: str, offender: Any = None) -> None:
-        """Report that ``clause`` is broken by ``about``."""
-        breach = Breach(clause, self.sampler, about, message, REMEDIES[clause], offender)
+    def add(
+        self, clause: str, about: str, message: str, offender: Any = None, remedy: str = ""
+    ) -> None:
+        """Report that ``clause`` is broken by ``about``; default: the clause's remedy."""
+        remedy = remedy or REMEDIES[clause]
+        breach = Breach(clause, self.sampler, about, message, remedy, offender)
         if self._reported.setdefault((clause, about), breach) is breach:
             self._receive(breach)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 import weakref
 from collections.abc import Mapping
 from contextlib import suppress
@@ -10,11 +11,13 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from sampler._contract.declaration import short
+from sampler._registry.shared_read import is_async
 from sampler.validate._sample import Sample
+from sampler.validate._settings import Environ, check_unknown_setting
 
 if TYPE_CHECKING:
-    from sampler._contract.declaration import Declaration
     from sampler.validate._breach import Report
+    from sampler.validate._subject import Subject
 
 _ENVIRON: Mapping[str, tuple[type, ...]] = {
     "api": (int,),
@@ -76,14 +79,52 @@ class Closable(Instance):
         if self._busy.locked():
             self._overlap("closed while a call was running")
         self._life.closed = True
-        return self.instance.close()
+        with _Closing(self):
+            closed = self.instance.close()
+        if not is_async(closed):
+            return closed
+        awaited = self._close_later(closed)
+        if hasattr(closed, "cr_frame"):  # nobody may ever await it
+            weakref.finalize(awaited, closed.close)
+        return awaited
+
+    async def _close_later(self, closed: Any) -> Any:
+        with _Closing(self):
+            return await closed
+
+    def check_closing(self) -> None:
+        """Report a call of ``close`` that has not ended."""
+        if self._life.closing:
+            message = "close() has not ended: consumers wait no longer than for a pull"
+            self._report.add("S-18", "close", message, self.instance)
+
+
+class _Closing:
+    """A call of ``close``: it may neither raise nor take long."""
+
+    def __init__(self, instance: Closable) -> None:
+        self._instance = instance
+        self._began = time.monotonic()
+
+    def __enter__(self) -> None:
+        self._instance._life.closing = True  # noqa: SLF001 - its helper
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        instance = self._instance
+        instance._life.closing = False  # noqa: SLF001 - as above
+        report, deadline = instance._report, instance._subject.deadline  # noqa: SLF001
+        if isinstance(error, Exception):
+            report.add("S-15", "close", f"close() raised {short(error)}", error)
+        elif (took := time.monotonic() - self._began) > deadline:
+            message = f"close() took {took:.1f} s: consumers wait {deadline:g} s"
+            report.add("S-18", "close", message, instance.instance)
 
 
 class _Life:
     """Whether an instance has been closed; it outlives the instance's stand-in."""
 
     def __init__(self, report: Report, instance: Any) -> None:
-        self.closed = False
+        self.closed = self.closing = False
         self._report = report
         self._instance = instance
         self._pid = os.getpid()
@@ -95,24 +136,28 @@ class _Life:
 
 
 class Factory:
-    """A ``factory`` under test; see :class:`Sample` for the arguments."""
+    """A ``factory`` under test.
 
-    def __init__(
-        self,
-        sampler: Mapping[str, Any],
-        declaration: Declaration,
-        report: Report,
-        deadline: float,
-    ) -> None:
-        self._known = (sampler, declaration, report, deadline)
-        self._factory: Any = declaration.factory
-        self._report = report
+    Args:
+        subject: its sampler.
+
+    Attributes:
+        environ: what it was told last; None before the first call.
+    """
+
+    def __init__(self, subject: Subject) -> None:
+        self._subject = subject
+        self._factory: Any = subject.declaration.factory
+        self._report = subject.report
         self._given: weakref.WeakSet[Instance] = weakref.WeakSet()
         self._environ: object = None
+        self.environ: Environ | None = None
 
     def __call__(self, environ: Any) -> Any:
         """Check the environ; return what stands for the consumer's instance."""
         self._check_environ(environ)
+        if isinstance(environ, Mapping):
+            environ = self.environ = Environ(environ)
         try:
             made = self._factory(environ)
         except Exception as error:
@@ -125,9 +170,21 @@ class Factory:
         if any(_same(made, other.instance) for other in self._given):
             message = "'factory' returned an instance that another consumer has"
             self._report.add("S-07", "instance", message, made)
-        stand_in = (Closable if hasattr(made, "close") else Instance)(*self._known, made)
+        close = getattr(made, "close", None)
+        if close is not None and not callable(close):
+            message = f"'close' of an instance is {short(close)}, which cannot be called"
+            self._report.add("S-07", "close", message, made)
+        stand_in = (Closable if callable(close) else Instance)(self._subject, made)
         self._given.add(stand_in)
         return stand_in
+
+    def check_end(self) -> None:
+        """Report calls of ``close`` that have not ended, and settings that are not read."""
+        if self.environ is not None and self.environ.asked:
+            check_unknown_setting(self._subject, self.environ)
+        for instance in list(self._given):
+            if isinstance(instance, Closable):
+                instance.check_closing()
 
     def _check_environ(self, environ: Any) -> None:
         def wrong(message: str) -> None:

@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import re
-import time
 from typing import TYPE_CHECKING
 
 from sampler._contract.declaration import Declaration
+from sampler._contract.histogram import HistogramValue
 from sampler._contract.names import SURPLUS
 from sampler._contract.snapshot import ABSENT
 from sampler._contract.values import fell
 from sampler._pull.intake import Intake
+from sampler._registry.shared_read import Restarted, check_start
 from sampler.exceptions import InvalidSampler
+from sampler.validate._breach import KEEP_THE_GONE
+from sampler.validate._descriptions import Descriptions
+from sampler.validate._exponential import bounds_fault, scale_fault
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from typing import Any
 
     from sampler._contract.snapshot import Value
     from sampler._contract.values import RefusedSample
     from sampler._pull.reading import Key, Row
-    from sampler.validate._breach import Report
     from sampler.validate._pull import Pull
-
-_SLACK = 1.0
-"""Seconds by which a start may lie in the future, because clocks differ."""
+    from sampler.validate._subject import Subject
 
 
 class Last:
@@ -55,69 +55,76 @@ class History:
     """The pulls of one ``sample``, or of one instance.
 
     Args:
-        sampler: the mapping under test.
-        declaration: what it said at first.
-        report: where breaches go.
+        subject: the sampler under test.
 
     Attributes:
         last: what the last pull that has ended yielded.
     """
 
-    def __init__(
-        self, sampler: Mapping[str, Any], declaration: Declaration, report: Report
-    ) -> None:
+    def __init__(self, subject: Subject) -> None:
         self.last = Last({}, None, set())
-        self._sampler = sampler
-        self._declaration = declaration
-        self._report = report
+        self._subject = subject
+        self._report = subject.report
+        self._descriptions = Descriptions(subject)
 
-    def judge(self, pull: Pull, before: Last, start: float | None) -> None:
+    def judge(self, pull: Pull, before: Last, start: float | None, after: float | None) -> None:
         """Check a pull that has ended.
 
         Args:
             pull: the pull.
             before: the last one that had ended when it began; others may have ended meanwhile.
-            start: epoch seconds at which the source says its values were zero.
+            start: epoch seconds at which the source said its values were zero, before the pull.
+            after: the same, after it.
         """
-        declared = self._declaration
-        intake = Intake(declared, len(pull.items) + 1, len(pull.items) + 1, report=self._refused)
+        samples = len(pull.items) + 1
+        known = self._descriptions.declaration
+        intake = Intake(known, samples, samples, report=self._refused)
         reading = intake.read(pull.items, pull.time, start)
-        for row in reading.rows:
+        self._descriptions.take(pull.items, reading)
+        for row, value in zip(reading.rows, reading.raw, strict=True):
             self._check_declared(row)
+            if isinstance(value, HistogramValue):
+                self._check_bounds(row.metric, bounds_fault(value))
+        for item in pull.items:
+            if isinstance(item, tuple) and len(item) > 1:
+                self._check_bounds(item[0], scale_fault(item[1]))
+        self._check_stable()
         values = {
             row.key: value
             for row, value in zip(reading.rows, reading.raw, strict=True)
             if row.cumulative and value is not ABSENT
         }
-        fallen = self._fallen(before, values, start)
-        moved = None not in (start, before.start) and start != before.start and not fallen
-        if moved and before.moved and values:
-            message = f"its start was {before.start} and is {start}, changed twice in a row"
-            self._report.add("S-10", "start", message, start)
-        self.last = Last(values, start, fallen, moved=moved)
-        self._check_stable()
-
-    def check_start(self, start: object) -> None:
-        """Check what ``start`` returned."""
-        if isinstance(start, int | float) and start > time.time() + _SLACK:
-            self._report.add("S-10", "start", f"its start {start} lies in the future", start)
+        try:
+            check_start(start, after)
+            fallen = self._fallen(before, values, start)
+            moved = None not in (start, before.start) and start != before.start and not fallen
+        except Restarted:  # consumers count this pull as failed
+            values, fallen, moved = {}, set(), True
+        if moved and before.moved and (values or start != after):
+            message = f"its start was {before.start} and is {after}, changed twice in a row"
+            self._report.add("S-10", "start", message, after)
+        self.last = Last(values, after, fallen, moved=moved)
 
     def _refused(self, refused: RefusedSample) -> None:
-        about = re.split("[:{ ]", refused.message, maxsplit=1)[0]
-        self._report.add(refused.clause, about, refused.message)
+        # "s.a{l=x}: ...", "metric 'a': ...", "'Wait' is no name ..."
+        about = re.split("[:{ ]", refused.message.removeprefix("metric "), maxsplit=1)[0]
+        self._report.add(refused.clause, about.strip("'") or "name", refused.message)
 
     def _check_declared(self, row: Row) -> None:
-        declared = self._declaration.metrics
-        described = declared.get(row.metric)
-        if declared and described is None:
-            self._report.add("S-08", row.metric, f"metric {row.metric!r} is not described")
+        described, metric = self._descriptions, row.metric
+        if not described.is_described(metric):
+            self._report.add("S-08", metric, f"metric {metric!r} is not described")
         if row.key[1] == SURPLUS:  # it has none of the metric's labels
             return
-        foreign = {name for name, _ in row.key[1]} - set(described.labels if described else ())
-        if described and described.labels and foreign:
+        wanted = described.labels(metric)
+        if wanted is not None and (foreign := {name for name, _ in row.key[1]} - wanted):
             names = ", ".join(sorted(foreign))
-            message = f"metric {row.metric!r} has labels that its description does not: {names}"
-            self._report.add("S-30", row.metric, message, row.raw)
+            message = f"metric {metric!r} has labels that its description does not: {names}"
+            self._report.add("S-30", metric, message, row.raw)
+
+    def _check_bounds(self, metric: Any, fault: str) -> None:
+        if fault:
+            self._report.add("S-22", str(metric), f"metric {metric!r}: {fault}", metric)
 
     def _fallen(self, before: Last, values: dict[Key, Value], start: float | None) -> set[Key]:
         fallen = {
@@ -128,18 +135,22 @@ class History:
         for key in fallen:
             fall = f"metric {key[0]!r} fell from {before.values[key]} to {values[key]}"
             if start is not None and start == before.start:
-                self._report.add("S-20", key[0], f"{fall} while 'start' stayed the same", key)
+                how = "while 'start' stayed the same"
             elif key in before.fallen:
-                self._report.add("S-20", key[0], f"{fall}, and in the pull before, too", key)
+                how = "after it had fallen in the pull before"
+            else:
+                continue
+            self._report.add("S-20", key[0], f"{fall} {how}", key, KEEP_THE_GONE)
         return fallen
 
     def _check_stable(self) -> None:
+        sampler = self._subject.sampler
         try:
-            now = Declaration(self._sampler).metrics
+            now = Declaration(sampler).metrics
         except InvalidSampler:  # reported at the first reading
             return
-        for metric, described in self._declaration.metrics.items():
+        for metric, described in self._subject.declaration.metrics.items():
             other = now.get(metric)
             if other is not None and other.kind != described.kind:
                 message = f"metric {metric!r} was a {described.kind} and is a {other.kind} now"
-                self._report.add("S-26", metric, message, self._sampler)
+                self._report.add("S-26", metric, message, sampler)

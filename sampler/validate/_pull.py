@@ -77,6 +77,8 @@ class Pull:
     def _guard(self, metric: str, part: Any, copy: Any) -> Any:
         with suppress(Exception):  # as above
             if hasattr(part, "keys"):
+                if "labels" in copy and hasattr(part["labels"], "__next__"):
+                    part = copy  # of a description: an iterator, which the copy has used up
                 self._lent.append((metric, part, copy))
                 return Lent(part, self, self._report, metric)
         return part

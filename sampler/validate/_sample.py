@@ -7,42 +7,32 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from sampler._contract.declaration import short
-from sampler._pull.async_call import running_loop
-from sampler._registry.shared_read import is_async
+from sampler._pull.async_call import event_loop, running_loop
+from sampler._registry.shared_read import checked_iterable, is_async
+from sampler._runtime.printable import error_line
 from sampler.validate._history import History
 from sampler.validate._pull import Pull
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+    from collections.abc import AsyncGenerator, Callable, Generator
 
-    from sampler._contract.declaration import Declaration
-    from sampler.validate._breach import Report
+    from sampler.validate._subject import Subject
 
 
 class Sample:
     """A callable that yields samples: ``sample``, or an instance.
 
     Args:
-        sampler: the mapping under test.
-        declaration: the mapping as read.
-        report: where breaches go.
-        deadline: seconds that a call may take.
-        call: what to call; default: the declaration's ``sample``.
+        subject: the sampler under test.
+        call: what to call.
     """
 
-    def __init__(
-        self,
-        sampler: Mapping[str, Any],
-        declaration: Declaration,
-        report: Report,
-        deadline: float,
-        call: Callable[[], Any] | None = None,
-    ) -> None:
-        self._call: Any = declaration.sample if call is None else call
-        self._declaration = declaration
-        self._report = report
-        self._deadline = deadline
-        self._history = History(sampler, declaration, report)
+    def __init__(self, subject: Subject, call: Callable[[], Any]) -> None:
+        self._call = call
+        self._subject = subject
+        self._declaration = subject.declaration
+        self._report = subject.report
+        self._history = History(subject)
         self._read_at = float("-inf")
 
     def __call__(self) -> Any:
@@ -50,15 +40,18 @@ class Sample:
         pull, before = Pull(self._report), self._history.last
         self._check_interval()
         with _Inside(self, pull):
-            start = self._declaration.start
-            start = start() if callable(start) else start
+            start = self._subject.read_start()
             samples = self._call()
-        self._history.check_start(start)
         judge = lambda: self._judge(pull, before, start)  # noqa: E731
         if is_async(samples):
             if self._declaration.loop is None:
                 message = "it is asynchronous and has no 'loop'"
                 self._report.add("S-12", "loop", message, self._call)
+                return samples
+            try:
+                event_loop(self._declaration.loop)
+            except Exception as error:  # consumers fail by it, too
+                self._report.add("S-12", "loop", error_line(error), error)
                 return samples
             if hasattr(samples, "__aiter__"):
                 return self._lend_later(samples, pull, judge)
@@ -66,11 +59,7 @@ class Sample:
             if hasattr(samples, "cr_frame"):  # nobody may ever await it
                 weakref.finalize(awaited, samples.close)
             return awaited
-        if isinstance(samples, str | bytes | dict) or not hasattr(samples, "__iter__"):
-            message = f"a call returned {short(samples)}, which is not an iterable of samples"
-            self._report.add("S-13", "sample", message, samples)
-            return samples
-        return self._lend(samples, pull, judge)
+        return self._lend(samples, pull, judge) if self._is_iterable(samples) else samples
 
     def _lend(
         self, samples: Any, pull: Pull, judge: Callable[[], None]
@@ -90,6 +79,16 @@ class Sample:
             if hasattr(samples, "gi_frame"):
                 samples.close()
             judge()
+
+    def _is_iterable(self, samples: Any) -> bool:
+        try:
+            checked_iterable(samples)
+        except TypeError as error:
+            self._report.add(
+                "S-13", "sample", f"a call returned {short(samples)}: {error}", samples
+            )
+            return False
+        return True
 
     async def _lend_later(
         self, samples: Any, pull: Pull, judge: Callable[[], None]
@@ -115,15 +114,16 @@ class Sample:
             given = await samples
         if hasattr(given, "__aiter__"):
             return self._lend_later(given, pull, judge)
-        return self._lend(given, pull, judge)
+        return self._lend(given, pull, judge) if self._is_iterable(given) else given
 
     def _judge(self, pull: Pull, before: Any, start: float | None) -> None:
         pull.end()
-        if pull.seconds > self._deadline:
-            message = f"a call took {pull.seconds:.1f} s: consumers wait {self._deadline:g} s"
+        deadline = self._subject.deadline
+        if pull.seconds > deadline:
+            message = f"a call took {pull.seconds:.1f} s: consumers wait {deadline:g} s"
             self._report.add("S-18", "sample", message, self._call)
         if pull.complete:
-            self._history.judge(pull, before, start)
+            self._history.judge(pull, before, start, self._subject.read_start())
 
     def _check_open(self) -> None:
         """Check that it may still be read; instances override this."""
@@ -154,6 +154,7 @@ class _Inside:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self._pull.leave()
         if isinstance(error, Exception):
+            self._sample._read_at = float("-inf")  # noqa: SLF001 - a failed read is not held: R-13
             report = self._sample._report  # noqa: SLF001 - its helper
             report.add("S-15", type(error).__name__, f"a call raised {short(error)}", error)
 

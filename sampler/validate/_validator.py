@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sampler._contract.declaration import DESCRIPTION_KEYS, Declaration, short
+from sampler._contract.declaration import DESCRIPTION_KEYS, Declaration, private_copy, short
 from sampler._contract.ignored import ignored_parts
 from sampler._registry.registry import Registration, state_of
 from sampler.exceptions import InvalidSampler
 from sampler.validate._breach import Report
 from sampler.validate._factory import Factory
 from sampler.validate._sample import Sample
+from sampler.validate._subject import Subject
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -38,28 +39,37 @@ def validator(
         would take it.
     """
     sampler = mapping_of(sampler)
-    breaches = Report(short(sampler), report)
+    return watched(sampler, Report(short(sampler), report), deadline)[0]
+
+
+def watched(
+    sampler: Mapping[str, Any], breaches: Report, deadline: float
+) -> tuple[Mapping[str, Any], Subject | None]:
+    """Return what :func:`validator` does, and what it watches; None if there is nothing."""
     try:
         breaches.sampler = str(sampler.get("name"))
-        declaration = Declaration(sampler)
-        ignored = ignored_parts(sampler)
-        checked = dict(sampler.items())
+        checked = private_copy(sampler)  # labels may come from an iterator
+        declaration = Declaration(checked)
+        ignored = ignored_parts(checked)
     except InvalidSampler as error:
         for fault in error.faults:
             breaches.add(fault.clause, fault, fault, sampler)
-        return sampler
+        return sampler, None
     except Exception as error:  # methods of its own
         breaches.add(
             "S-01", "mapping", f"it is not a mapping that can be read: {short(error)}", sampler
         )
-        return sampler
+        return sampler, None
     for fault in ignored:
         breaches.add(fault.clause, fault, fault, sampler)
+    subject = Subject(sampler, declaration, breaches, deadline)
+    if callable(declaration.start):
+        checked["start"] = subject.start
     if declaration.sample is not None:
-        checked["sample"] = Sample(sampler, declaration, breaches, deadline)
+        checked["sample"] = Sample(subject, declaration.sample)
     else:
-        checked["factory"] = Factory(sampler, declaration, breaches, deadline)
-    return checked
+        checked["factory"] = Factory(subject)
+    return checked, subject
 
 
 def mapping_of(sampler: Mapping[str, Any] | Instruments) -> Mapping[str, Any]:

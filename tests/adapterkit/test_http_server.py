@@ -331,3 +331,47 @@ def test_an_answer_whose_client_has_gone_was_not_taken():
         pages.may.set()
         wait_for(lambda: taken, what="the answer to be settled")
     assert taken == [False]
+
+
+@pytest.mark.parametrize("end", ["time", "close"])
+def test_a_client_that_does_not_read_its_answer_has_not_taken_it(end):
+    """It is dropped when its time is over, or when the server closes."""
+    pages, taken = Pages(), []
+    pages.page = partial(Answer, 200, b"x" * 50_000_000, settle=taken.append)
+    with serving(pages, reply_timeout=0.2 if end == "time" else 60.0) as server:
+        with at(server) as client:
+            client.sendall(WHOLE)
+            assert client.recv(1)
+            if end == "close":
+                server.close(0.0)
+            wait_for(lambda: not server._clients, what="the client to be dropped")
+        assert taken == [False]
+
+
+def test_a_listener_of_ipv6_has_an_address_of_two_parts():
+    """Host and port; and accepting from it does not block."""
+    if not socket.has_dualstack_ipv6():
+        pytest.skip("there is no IPv6 here")
+    with serving(Pages(), socket.AF_INET6, ("::1", 0)) as server:
+        assert server.address == ("::1", server.address[1])
+        assert not server._listener.getblocking()
+        assert serves(server)
+
+
+def test_clients_that_are_there_are_served_after_a_failure_of_the_serving_thread(monkeypatch):
+    """It goes on with everybody, those in the middle of a request included."""
+    with serving(Pages()) as server, at(server) as client:
+        client.sendall(HALF)
+        wait_for(lambda: server._clients, what="the client to be let in")
+        failures, serve_a_round = [RuntimeError("a bug")], server._round
+
+        def fail_once():
+            if failures:
+                raise failures.pop()
+            serve_a_round()
+
+        monkeypatch.setattr(server, "_round", fail_once)
+        server._wakeup.wake()
+        wait_for(lambda: not failures, what="the failure")
+        client.sendall(WHOLE.removeprefix(HALF))
+        assert rest(client).endswith(b"page\n")

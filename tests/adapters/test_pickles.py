@@ -81,7 +81,7 @@ def test_whole_numbers_are_exact_where_their_width_changes(value):
     assert (read, type(read)) == (value, int)
 
 
-READERS = ("tomllib", "json", "plugin", "point")
+READERS = ("tomllib", "json", "plugin", "point", "announcement")
 """Modules that read text only, and entry points, which are code that was installed."""
 
 

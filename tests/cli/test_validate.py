@@ -10,7 +10,9 @@ import pytest
 from tests.support.command import sampler
 
 MODULE = """
-total = 0
+import time
+
+total = served = 0
 
 def good():
     global total
@@ -24,8 +26,33 @@ def bad():
     yield "size", 3, labels
     yield "nought", "x"
 
+def quiet():
+    return [("served", served)]
+
+def serve():
+    global served
+    served += 1
+
+def serve_for_ever():
+    while True:
+        serve()
+        time.sleep(0.001)
+
+def fail():
+    raise LookupError("no such pool")
+
+async def later():
+    pass
+
+def still():
+    yield "size", 2
+    yield "size", "x"
+
 GOOD = {"name": "good", "sample": good, "metrics": {"pulls": {"kind": "counter"}}}
 BAD = {"name": "bad", "sample": bad, "metric": {}}
+QUIET = {"name": "quiet", "sample": quiet, "metrics": {"served": {"kind": "counter"}}}
+EMPTY = {"name": "empty", "sample": list}
+ONE = {"name": "one", "sample": still}
 WRONG = {"name": "Wrong"}
 TEXT = "x"
 """
@@ -45,11 +72,66 @@ def test_a_conforming_sampler_of_the_working_directory_is_said_to_conform(valida
     assert re.match(r"mine:GOOD: conforms, as far as \d+ pulls in .* \(1 series, 1 ", done.stdout)
 
 
-@pytest.mark.parametrize("name", ["process", "cpython", "logging", "asyncio"])
+@pytest.mark.parametrize("name", ["process", "cpython"])
 def test_installed_samplers_are_known_by_name(validate, name) -> None:
     """Ours conform."""
     done = validate(name)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
+
+
+@pytest.mark.parametrize(
+    ("reference", "said"),
+    [
+        ("logging", "none of its counters and histograms has grown"),
+        ("asyncio", "it has not yielded a single value"),
+        ("mine:QUIET", "none of its counters and histograms has grown"),
+        ("mine:EMPTY", "it has not yielded a single value"),
+    ],
+)
+def test_there_is_no_verdict_on_a_source_that_stood_still(validate, reference, said) -> None:
+    """Its exit status is its own, and the remedy is named."""
+    done = validate(reference)
+    assert (done.returncode, done.stderr) == (3, "")
+    assert f"{reference}: no verdict after" in done.stdout
+    assert said in " ".join(done.stdout.split())
+    assert "--exercise MODULE:CALLABLE" in " ".join(done.stdout.split())
+    assert all(len(line) <= 80 for line in done.stdout.splitlines())
+
+
+@pytest.mark.parametrize("exercise", ["mine:serve", "mine:serve_for_ever"])
+def test_an_exercise_gives_something_to_count(validate, exercise) -> None:
+    """Between the pulls, or beside them if it does not end."""
+    done = validate("mine:QUIET", "--exercise", exercise)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert "mine:QUIET: conforms" in done.stdout
+
+
+def test_an_exercise_that_moves_nothing_is_named(validate) -> None:
+    """With what else to do."""
+    done = validate("mine:EMPTY", "--exercise", "mine:serve")
+    assert done.returncode == 3
+    assert "have mine:serve do something that the sampler reports" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("exercise", "said"),
+    [
+        ("serve", "serve: expected MODULE:CALLABLE"),
+        ("mine:nothing", "mine:nothing: not the MODULE:NAME of an object"),
+        ("mine:total", "mine:total: 0 cannot be called"),
+        ("mine:fail", "mine:fail: LookupError: no such pool"),
+        (
+            "mine:later",
+            "mine:later: TypeError: the exercise is asynchronous: give a function that runs it",
+        ),
+    ],
+)
+def test_a_fault_of_the_exercise_is_the_users(validate, exercise, said) -> None:
+    """It is a wrong argument, and no traceback."""
+    done = validate("mine:QUIET", "--exercise", exercise)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_each_breach_is_printed_with_clause_and_remedy(validate) -> None:
@@ -72,7 +154,17 @@ def test_programs_get_json(validate) -> None:
     assert [breach["clause"] for breach in found["breaches"]] == ["S-02", "S-03", "S-25", "S-19"]
     assert all(breach["remedy"] and breach["message"] for breach in found["breaches"])
     assert found["pulls"] > 4
-    assert json.loads(validate("mine:GOOD", "--json").stdout)["breaches"] == []
+    assert found["verdict"] == "breaches"
+    good = json.loads(validate("mine:GOOD", "--json").stdout)
+    assert (good["verdict"], good["unproven"], good["breaches"]) == ("conforms", "", [])
+    assert (good["cumulative"], good["grown"]) == (1, 1)
+    done = validate("mine:EMPTY", "--json")
+    assert (done.returncode, json.loads(done.stdout)["verdict"]) == (3, "none")
+
+
+def test_one_of_a_kind_is_said_in_the_singular(validate) -> None:
+    """A breach, of a clause."""
+    assert "mine:ONE: 1 breach of 1 clause\n" in validate("mine:ONE").stdout
 
 
 @pytest.mark.parametrize("name", ["WRONG", "TEXT"])

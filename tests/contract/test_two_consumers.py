@@ -237,7 +237,7 @@ def test_what_a_registration_shows_is_a_copy() -> None:
     sampler["start"] = 7
     shown = registration.sampler
     assert shown["labels"] == {"a": "x"}
-    assert shown["metrics"] == {"n": {"kind": "counter", "labels": ("k",)}}
+    assert shown["metrics"] == {"n": {"kind": "counter", "labels": ["k"]}}
     assert shown["acme.k"] == {"v": 1}
     assert "start" not in shown
     assert registration.time == 5.0

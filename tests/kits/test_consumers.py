@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 import threading
 from unittest.mock import patch
@@ -69,6 +70,20 @@ class TestDrafted(ConsumerContract):
 
 for name, reason in DRAFT_LEAVES_OUT.items():
     setattr(TestDrafted, name, left_out(getattr(ConsumerContract, name), reason))
+
+
+def test_what_a_consumer_has_no_means_to_show_is_skipped_aloud():
+    """The skip names the clauses and the means."""
+    said = {}
+    for name in dir(TestDrafted):
+        if name.startswith("test_") and name not in DRAFT_LEAVES_OUT:
+            try:
+                getattr(TestDrafted(), name)()
+            except pytest.skip.Exception as skipped:
+                said[name] = str(skipped)
+    for means in ("beside()", "rates()", "configured()", "registries()", "'limit'", "'forks'"):
+        assert any(means in each for each in said.values()), (means, said)
+    assert all(re.match(r"[CR]-\d\d", each) for each in said.values()), said
 
 
 def asks_the_factory_each_time(code):

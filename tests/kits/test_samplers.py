@@ -6,9 +6,11 @@ import asyncio
 import gc
 import itertools
 import logging
+import re
 import sys
 from pathlib import Path
 
+import attrs
 import pytest
 
 from sampler import Instruments, Registry
@@ -17,8 +19,9 @@ from sampler.samplers import cpython, process, system
 from sampler.samplers import logging as records
 from sampler.testing import LoopThread, SamplerContract
 from sampler.testing._require import Broken
-from tests.kits.suite import broken
-from tests.pep.test_validate import CALLS, MAPPINGS, SAMPLES
+from sampler.validate import Breach, examine
+from tests.kits.suite import broken, failures
+from tests.pep.test_validate import CALLS, DESCRIBED, DIFFERING, MAPPINGS, SAMPLES
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "examples/library"))
 
@@ -97,7 +100,7 @@ def falls(values):
 
 
 @pytest.mark.parametrize(
-    ("clause", "mapping"), [*MAPPINGS, *CALLS, *SAMPLES, ("S-20", falls([9, 5, 3]))]
+    ("clause", "mapping"), [*MAPPINGS, *CALLS, *SAMPLES, *DESCRIBED, ("S-20", falls([9, 5, 3]))]
 )
 def test_a_broken_sampler_is_reported_under_its_clause(clause, mapping):
     """With a remedy."""
@@ -107,6 +110,56 @@ def test_a_broken_sampler_is_reported_under_its_clause(clause, mapping):
     found = broken(suite)
     assert clause in found
     assert found.keys() <= {clause, "S-15"}  # nothing of it was seen, perhaps
+
+
+def said_by_suite(mapping):
+    """Return what the failures of the suite say."""
+    suite = type(
+        "Suite", (SamplerContract,), {"sampler": mapping, "seconds": 0.05, "deadline": 0.2}
+    )
+    return "\n".join(map(str, failures(suite)))
+
+
+def without_numbers(text):
+    """Return a message without times and addresses, which are others each time."""
+    return re.sub(r"(?<![SC]-)\b(0x)?[0-9][0-9a-f.e-]*", "#", text)
+
+
+def always(*samples, **keys):
+    return {"name": "s", "sample": lambda: list(samples), **keys}
+
+
+# Those of DIFFERING that change later are used up by one examination.
+SEVERAL = [
+    always(("Wait", 1), ("a", "x"), ("c", -1), metric={}, metrics={"c": {"kind": "counter"}}),
+    {"name": "Wrong", "metrics": {"A": {}}, "labels": 1, "min_interval": 0},
+    always(),
+    always(("c", 1), metrics={"c": {"kind": "counter"}}),
+    always(("a", 1)),
+]
+
+
+@pytest.mark.parametrize(
+    "mapping",
+    [*(each for _, each in [*MAPPINGS, *CALLS, *SAMPLES, *DESCRIBED, *DIFFERING[:-2]]), *SEVERAL],
+)
+def test_the_suite_finds_what_the_validator_finds(mapping):
+    """Neither more nor less, and no verdict where that has none."""
+    found = examine(mapping, seconds=0.05, deadline=0.2)
+    wanted = {without_numbers(str(breach)) for breach in found.breaches}
+    if found.unproven:
+        clause = "S-20" if found.series else "S-15"
+        wanted.add(f"{clause}: {found.unproven}; make exercise() cause some")
+    assert set(without_numbers(said_by_suite(mapping)).splitlines()) == wanted
+
+
+def test_a_clause_that_no_test_names_fails_the_suite():
+    """As one that binds consumers does, if a sampler makes them break it."""
+    found = examine(always(("a", 1)), seconds=0.05)
+    breach = Breach("C-07", "s", "loop", "it runs on another loop", "name one", None)
+    suite = type("Suite", (SamplerContract,), {"sampler": {}})
+    suite._examined = attrs.evolve(found, breaches=(breach,))
+    assert [failure.clause for failure in failures(suite)] == ["C-07"]
 
 
 def test_a_suite_that_sees_nothing_fails():

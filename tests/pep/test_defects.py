@@ -13,8 +13,6 @@ from tests.pep import registry_defects
 from tests.pep.defects import DEFECTS, NOT_FOUND, SECOND
 from tests.pep.hosts import HOSTS, registry_suite, suite
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # fork beside threads
-
 
 def test_the_defects_are_forty_of_all_clauses_of_consumers():
     """At most three a clause; at most two are not found, each for a reason."""

@@ -9,8 +9,6 @@ from tests.pep.hosts import registry_suite, suite
 from tests.pep.independent import one, one_samplers, three_samplers, two, two_samplers
 from tests.pep.independent.host_three import ConsumerSuite, RegistrySuite, Three
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # fork beside threads
-
 
 class TestConsumerOne(suite("one")):
     """Asynchronous samplers fail."""

@@ -4,7 +4,7 @@ and what distributions announce.
 Written from the rendered second draft alone, by somebody who saw nothing else. The questions of
 its author (three_questions.md) changed the draft; what it says since was mended here: __float__
 where __index__ raises TypeError, arrays are no numbers (S-19); the labels of a description are a
-tuple (R-01); kinds are compared as they are read (R-05); units and helps have no lone surrogates (S-27)."""
+tuple (R-03); kinds are compared as they are read (R-05); units and helps have no lone surrogates (S-27)."""
 import datetime
 import functools
 import importlib.metadata
