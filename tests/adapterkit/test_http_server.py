@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import http.client
+import os
 import selectors
 import socket
 import struct
@@ -373,5 +374,19 @@ def test_clients_that_are_there_are_served_after_a_failure_of_the_serving_thread
         monkeypatch.setattr(server, "_round", fail_once)
         server._wakeup.wake()
         wait_for(lambda: not failures, what="the failure")
+        client.sendall(WHOLE.removeprefix(HALF))
+        assert rest(client).endswith(b"page\n")
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_childs_copy_of_a_server_holds_nothing_open():
+    """Its listener would keep the port taken, and clients would not see the parent's end."""
+    with serving(Pages()) as server, at(server) as client:
+        client.sendall(HALF)
+        wait_for(lambda: server._clients, what="the client to be let in")
+        sockets = [server._listener, *(each.connection for each in server._clients.values())]
+        if not (child := os.fork()):
+            os._exit(sum(each.fileno() >= 0 for each in sockets))
+        assert os.waitpid(child, 0)[1] == 0
         client.sendall(WHOLE.removeprefix(HALF))
         assert rest(client).endswith(b"page\n")
