@@ -33,7 +33,8 @@ class Health:
 
     def hung(self) -> bool:
         """Tell whether an abandoned call has not returned yet."""
-        self._abandoned = [each for each in self._abandoned if not each.returned]
+        if self._abandoned:
+            self._abandoned = [each for each in self._abandoned if not each.returned]
         return bool(self._abandoned)
 
     def pause_left(self, now: float) -> float:

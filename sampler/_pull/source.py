@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from types import GeneratorType
 from typing import TYPE_CHECKING
 
 from sampler._contract.declaration import seconds, short
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from sampler.types import Clock, Registered
 
 
+_PLAIN = {list, tuple, GeneratorType}
+"""What most samplers return: there is nothing to find out about it."""
 _MARGIN = 0.05
 """Seconds, a tenth of the deadline at most: an async sampler is cancelled this long before the
 worker that waits for it would be abandoned."""
@@ -124,23 +127,22 @@ class Source:
             raise Withdrawn
         if self._sample is None:
             self._sample = self._instance()
-        now, start = self._clock.time(), ask_start(self._start)
+        now = self._clock.time()
+        start = None if self._start is None else ask_start(self._start)
         samples = self._sample()
-        if is_async(samples):
-            samples = self._await(samples)
-        self._held_now = held = samples if isinstance(samples, HeldRead) else None
-        if held is not None:
-            return self.intake.read(held, held.time, held.start)
-        taken = seconds(getattr(samples, "time", None))  # of another vendor's shared read (C-10)
-        shared = False
-        if self.state.declaration.min_interval is not None:
-            said = getattr(samples, "start", self)
-            if shared := said is None or seconds(said) is not None:
-                start = seconds(said)
-        reading = self.intake.read(
-            checked_iterable(samples), now if taken is None else taken, start
-        )
-        if not shared:
+        self._held_now = None
+        if type(samples) not in _PLAIN:
+            if is_async(samples):
+                samples = self._await(samples)
+            if isinstance(samples, HeldRead):
+                self._held_now = samples
+                return self.intake.read(samples, samples.time, samples.start)
+            if self.state.declaration.min_interval is not None:
+                return self._read_shared(samples, now, start)
+            taken = seconds(getattr(samples, "time", None))  # when it was read (C-10)
+            samples, now = checked_iterable(samples), now if taken is None else taken
+        reading = self.intake.read(samples, now, start)
+        if start is not None:
             check_start(start, ask_start(self._start))
         return reading
 
@@ -183,6 +185,18 @@ class Source:
             raise TypeError(f"the factory returned {short(instance)}, which cannot be called")
         made: Callable[[], Any] = instance
         return made
+
+    def _read_shared(self, samples: Any, now: float, start: float | None) -> Reading:
+        """Take what another vendor's registry shares: it may say its own time and start (R-13)."""
+        taken = seconds(getattr(samples, "time", None))
+        said = getattr(samples, "start", self)
+        told = said is None or seconds(said) is not None
+        start = seconds(said) if told else start
+        now = now if taken is None else taken
+        reading = self.intake.read(checked_iterable(samples), now, start)
+        if not told:
+            check_start(start, ask_start(self._start))
+        return reading
 
     def _await(self, samples: Any) -> Any:
         loop = self.state.declaration.loop

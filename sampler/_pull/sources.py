@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import is_
 from typing import TYPE_CHECKING
 
 from sampler._contract.declaration import short
@@ -42,6 +43,8 @@ class Sources:
         self._hung: list[Source] = []
         """Those that have gone while a call of theirs had not returned."""
         self._owners = Owners()
+        self._round: tuple[tuple[Registered, ...], list[Source]] = ((), [])
+        """The registrations of the last round, and their sources."""
 
     def update(
         self, registrations: tuple[Registered, ...], anew: frozenset[Source] = frozenset()
@@ -55,6 +58,10 @@ class Sources:
         Returns:
             Their sources, and those that have gone.
         """
+        before, last = self._round
+        same = len(before) == len(registrations) and all(map(is_, before, registrations))
+        if same and not anew:
+            return last, []
         sources, unreadable = self._sources, self._unreadable
         live = {id(registration) for registration in registrations}
         again = {id(source.registration) for source in anew}
@@ -72,7 +79,9 @@ class Sources:
             shared = rivals(source.name for source in sources.values())
             for source in sources.values():
                 source.intake.share(self._owners if source.name in shared else None)
-        return [sources[id(r)] for r in registrations if id(r) in sources], gone
+        now = [sources[id(r)] for r in registrations if id(r) in sources]
+        self._round = registrations, now
+        return now, gone
 
     def of(self, registration: Registered) -> Source:
         """Return the source of a registration of the last round."""
