@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 SAMPLERS = "sampler.samplers"
 """The group of samplers. Its subgroups, ``sampler.samplers.PACKAGE``, wait for that package."""
+_BUILT_IN = "sampler.built_in"
+"""The group of our own samplers, which no other vendor discovers: they load only when named."""
 _FAMILY = "sampler."
 """How the names of all our groups begin."""
 
@@ -26,9 +28,10 @@ class Announcement:
         module: the module of the reference.
         package: what has to be imported before: the package that a subgroup names, else the one
             that the module lies in; of a module at top level, the module.
+        by_name_only: it is built in, so it waits for nothing but its name.
     """
 
-    __slots__ = ("_named", "_point", "module", "name", "package", "value")
+    __slots__ = ("_named", "_point", "by_name_only", "module", "name", "package", "value")
 
     def __init__(self, point: EntryPoint, subgroup: str = "") -> None:
         self._point = point
@@ -36,6 +39,7 @@ class Announcement:
         self.value: str = point.value
         self.module: str = point.value.partition(":")[0].partition("[")[0].strip()
         self._named = bool(subgroup)
+        self.by_name_only: bool = point.group == _BUILT_IN
         self.package: str = subgroup or self.module.rpartition(".")[0] or self.module
 
     def load(self) -> Any:
@@ -78,7 +82,7 @@ def announcements(group: str, *, fresh: bool = False) -> list[Announcement]:
     """Return what distributions on ``sys.path`` announce, in the order of that path.
 
     Args:
-        group: a group of entry points, with its subgroups if it is that of samplers.
+        group: a group of entry points; with that of samplers, its subgroups and those built in.
         fresh: read the installed metadata now; else it is read once for each ``sys.path``.
     """
     global _found  # noqa: PLW0603
@@ -87,10 +91,14 @@ def announcements(group: str, *, fresh: bool = False) -> list[Announcement]:
     if found is None or found[0] != path:
         _found = found = (path, tuple(_entry_points()))
     return [
-        Announcement(point, point.group[len(group) + 1 :])
+        Announcement(point, point.group[len(group) + 1 :] if point.group != _BUILT_IN else "")
         for point in found[1]
-        if point.group == group or (group == SAMPLERS and point.group.startswith(f"{group}."))
+        if point.group == group or (group == SAMPLERS and _is_of_samplers(point.group))
     ]
+
+
+def _is_of_samplers(group: str) -> bool:
+    return group == _BUILT_IN or group.startswith(f"{SAMPLERS}.")
 
 
 _found: tuple[tuple[str, ...], tuple[EntryPoint, ...]] | None = None

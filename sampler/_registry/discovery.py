@@ -43,8 +43,6 @@ if TYPE_CHECKING:
 DEADLINE = 5.0
 """Seconds that one import may take."""
 _STUCK = "its import, which was begun earlier, has not ended"
-_OURS = "sampler"
-"""The package whose samplers load only when they are named."""
 
 
 class Discovery:
@@ -135,7 +133,7 @@ class Discovery:
             self._report(failures)
 
     def _may_come(self, each: Announcement) -> bool:
-        if each.package.partition(".")[0] == _OURS:
+        if each.by_name_only:
             return False
         return self._wants is None or self._wants(each.name)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 import threading
+from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -110,6 +111,16 @@ def test_built_in_samplers_load_only_when_named() -> None:
     assert not [r for r in registry if state_of(r).declaration.name == "process"]
     assert discover("process", registry=registry) == {}
     assert "process" in registry
+
+
+@pytest.mark.clause("R-14")
+def test_no_other_vendor_discovers_what_is_built_in() -> None:
+    """It would come to our consumers by way of that vendor's registry, though nobody named it."""
+    points = entry_points()
+    assert {point.name for point in points.select(group="sampler.built_in")} >= {"process"}
+    groups = [group for group in points.groups if group.startswith("sampler.samplers")]
+    ours = [point.value for each in groups for point in points.select(group=each)]
+    assert not [value for value in ours if value.startswith("sampler.")]
 
 
 def test_a_registered_name_needs_no_distribution() -> None:
