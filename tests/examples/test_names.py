@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 OURS = ("sampler", "sampler_graphite", "sampler_prometheus", "sampler_statsd")
 INSIDE = {"architecture", "decisions", "free-threading", "mutation", "performance"}
 """Pages about the inside, which may name what is private."""
-NO_NAMES = {"sampler.py", "sampler.toml", "sampler.adapters", "sampler.schema.json"}
-"""Files, and a group of entry points."""
+NO_NAMES = {"sampler.py", "sampler.toml", "sampler.schema.json"} | {
+    "sampler.adapters",
+    "sampler.built_in",
+}
+"""Files, and groups of entry points."""
 SOURCES = [*PAGES, *sorted(ROOT.glob("examples/*/**/*.py"))]
 _DOTTED = re.compile(r"(?<![\w./{-])(?:sampler|sampler_\w+)(?:\.[A-Za-z_]\w*)+")
 
