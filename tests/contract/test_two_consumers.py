@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -130,6 +131,21 @@ def test_a_restart_during_a_pull_fails_it() -> None:
         state["n"] = 8
         ((after, value),) = consumer.collect()
         assert (value, after is before) == (8, False)
+
+
+@pytest.mark.parametrize("start", [Decimal(5), lambda: Decimal(5), lambda: 5])
+@pytest.mark.clause("S-10")
+def test_a_start_may_be_any_number(start: Any) -> None:
+    """As a value may; what a series says is a float."""
+    registry = Registry()
+    counter = {"n": {"kind": "counter"}}
+    registry.register(
+        mapping("t", ("n", 1), metrics=counter, start=start, min_interval=Decimal(1))
+    )
+    registry.register(mapping("u", ("n", 1), metrics=counter, start=start))
+    with Collector(registry) as consumer:
+        starts = [series.start for series, _ in consumer.collect()]
+    assert [(start, type(start)) for start in starts] == [(5.0, float)] * 2
 
 
 class Foreign:
