@@ -10,9 +10,9 @@ import time
 from typing import TYPE_CHECKING
 
 from sampler._registry import registry as registries
-from sampler._registry.announcements import announcements
 from sampler._registry.other_registry import Announced, OtherRegistration
 from sampler._registry.registry import Registration, state_of
+from sampler._runtime.native import isolated
 from sampler._runtime.worker import Job, Worker
 
 if TYPE_CHECKING:
@@ -92,9 +92,7 @@ class AllRegistries(PerRound):
     def begin_round(self, deadline: float, until: float) -> tuple[Either, ...]:
         """See `PerRound`."""
         if self._others is None:
-            found = announcements(GROUP)
-            others = {each.value: Announced(each) for each in found if each.package != _OURS}
-            self._others = tuple(others.values())
+            self._others = _announced()
         if self._others:
             _ask(self._others, min(deadline, _DEADLINE), until)
         ours = tuple(registries.default)
@@ -127,6 +125,16 @@ class AllRegistries(PerRound):
         while len(self._homes) > _REMEMBERED:
             del self._homes[next(iter(self._homes))]
         return tuple(self._successors.get(id(each), (each, each))[1] for each in standing.values())
+
+
+def _announced() -> tuple[Announced, ...]:
+    if isolated():  # no pull can succeed here, and what reads metadata crashes 3.12.1
+        return ()
+    from sampler._registry.announcements import announcements
+
+    found = announcements(GROUP)
+    others = {each.value: Announced(each) for each in found if each.package != _OURS}
+    return tuple(others.values())
 
 
 def _ask(others: Iterable[Announced], deadline: float, until: float) -> None:

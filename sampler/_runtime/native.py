@@ -15,12 +15,29 @@ if TYPE_CHECKING:
     from time import sleep
     from typing import Any
 
-__all__ = ("RLock", "allocate_lock", "get_ident", "green", "original", "sleep", "start_new_thread")
+__all__ = (
+    "RLock",
+    "allocate_lock",
+    "get_ident",
+    "green",
+    "isolated",
+    "original",
+    "sleep",
+    "start_new_thread",
+)
 
 
 def green() -> bool:
     """Tell whether greenlets replace this program's threads, or are going to."""
     return "gevent" in sys.modules or "eventlet" in sys.modules
+
+
+def isolated() -> bool:
+    """Tell whether this is an isolated sub-interpreter, which starts no thread of ours."""
+    import _thread
+
+    allowed = getattr(_thread, "daemon_threads_allowed", None)  # from 3.12 on
+    return allowed is not None and not allowed()
 
 
 def original(module: str, name: str) -> Any:

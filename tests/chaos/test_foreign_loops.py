@@ -88,7 +88,7 @@ import sampler, sampler.exceptions
 orders = sampler.Instruments("shop").counter("orders")
 orders.inc(3)
 with sampler.Collector() as consumer:
-    pass
+    consumer.collect()
 orders.inc(4)
 sys.path[:0] = {path}
 refused = "refused"
