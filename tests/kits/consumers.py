@@ -36,7 +36,7 @@ def announced(registries: Iterable[Any]) -> Iterator[None]:
         module.__dict__["registry"] = registry
         point = EntryPoint(f"vendor{n}", f"zz_vendor{n}:registry", "sampler.registries")
         found.append(Announcement(point))
-    with patch("sampler._registry.all_registries.announcements", lambda _group: found):
+    with patch("sampler._registry.announcements.announcements", lambda _group: found):
         yield
 
 
