@@ -96,9 +96,14 @@ class Admission:
                 series.start = reading.start  # which may be known by now (C-16)
         reading.valueless[key] = series.start  # it begins with its first sample (C-15)
         if self.owners is not None:
-            self.owners.check(series, self)
-        first = plain_value(value, series)
+            self._check_owner(key, series, reading)
+        try:
+            first = plain_value(value, series)
+        except RefusedSample:
+            reading.overflow.miss(metric)
+            raise
         if isinstance(first, Absent):
+            reading.overflow.miss(metric)
             reading.silent += 1
             return
         del reading.valueless[key]
@@ -134,6 +139,16 @@ class Admission:
         else:
             what = f"{metric}: {OVERFLOW!r} is not a label name"
             raise RefusedSample("S-03", "label_name", what)
+
+    def _check_owner(self, key: Key, series: Series, reading: Reading) -> None:
+        assert self.owners is not None  # noqa: S101 - the caller has looked
+        try:
+            self.owners.check(series, self)
+        except RefusedSample:
+            reading.valueless[key] = None  # who takes it over begins with a baseline (C-16)
+            if not any(metric == key[0] for metric, _ in reading.new):
+                reading.described.pop(key[0], None)  # a sample that is not taken describes nothing
+            raise
 
     def _describe(self, metric: str, description: Any, reading: Reading) -> None:
         """Take what the first sample of a metric says of it, for good (S-08)."""
@@ -178,6 +193,13 @@ class Admission:
         seen = max(self._time, self._since)  # the wall clock may have been set back
         return seen if start is None else max(start, seen)
 
+    def restarted_at(self, start: float | None) -> float | None:
+        """Return when a series that was there was zero, as a restart has shown (C-17)."""
+        if self._time is None:
+            return start
+        seen = max(self._time, self._since)
+        return seen if start is None else max(start, seen)
+
     def _restarted(self, start: float | None) -> bool:
         return start is not None and self._start is not None and start != self._start
 
@@ -190,7 +212,11 @@ class Admission:
             index_of: the row of each known series.
         """
         own = {metric for metric, labels in reading.folded if labels == SURPLUS}
-        for metric, total, beyond in reading.overflow.finish(own):
+        finished = reading.overflow.finish(own, cut=reading.cut)
+        for metric in reading.overflow.without_sum():
+            if (index := index_of.get((metric, SURPLUS), -1)) >= 0:
+                values[index] = ABSENT
+        for metric, total, beyond in finished:
             if beyond:
                 what = f"{metric}: folded into one series"
                 reading.refuse(RefusedSample("C-14", OVERFLOW, what), beyond)
@@ -218,8 +244,8 @@ def combine(there: Value | Absent, value: Any, row: Row, reading: Reading) -> Va
     if there is ABSENT:
         return plain_value(value, row.series)
     assert row.combine is not None  # noqa: S101 - the caller has looked
-    both: Value = row.combine(there, value)
-    if not (in_range(both) and in_range(value)):
+    both: Value = row.combine(there, value) if in_range(value) else value
+    if not in_range(both):
         what = f"{row.series}: the {row.series.merge} of its values"
         raise RefusedSample("S-19", "out_of_range", what)
     reading.combined += 1

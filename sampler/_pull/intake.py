@@ -237,7 +237,6 @@ class Intake:
         self._admission.keep(reading)
         self._time = reading.time
         self._start = self._start if reading.start is None else reading.start
-        self._inherited_at = None
         values = self._reported(reading) if self._offsets else reading.raw
         return Block(sampler, self._series, values, reading.time, len(values) if whole else None)
 
@@ -265,7 +264,7 @@ class Intake:
                 owners.check(row.series, self._admission)
             except RefusedSample as refused:
                 reading.refuse(refused)
-                reading.valueless[row.key] = row.series.start
+                reading.valueless[row.key] = None  # who takes it over begins with a baseline
             else:
                 kept.append(row)
                 values.append(value)
@@ -302,7 +301,7 @@ class Intake:
             rows = list(rows)
             for index in restarted:
                 old = rows[index]
-                series = old.series.restarted(self._admission.started(reading.start))
+                series = old.series.restarted(self._admission.restarted_at(reading.start))
                 rows[index] = Row(old.metric, old.raw, old.key, series)
         if not as_before and MISSING in values:
             here = [i for i, value in enumerate(values) if value is not MISSING]
@@ -311,7 +310,8 @@ class Intake:
             rows = [*rows, *(row for row, _ in reading.new.values())]
             values = [*values, *(value for _, value in reading.new.values())]
         if self._inherited_at is not None:
-            self._inherit(rows, values, reading.start, self._inherited_at)
+            first = 0 if self._time is None else len(rows) - len(reading.new)
+            self._inherit(rows[first:], values[first:], reading.start, self._inherited_at)
         reading.rows, reading.raw = rows, values
 
     @staticmethod
@@ -320,7 +320,9 @@ class Intake:
         if start is not None and start >= fork:
             return  # the source itself restarted
         for row, value in zip(rows, values, strict=True):
-            if row.series.cumulative and value is not ABSENT:
+            series = row.series
+            later = series.start is not None and series.start >= fork  # it began in the child
+            if series.cumulative and value is not ABSENT and not later:
                 row.offset = value
                 row.series.start = fork
 

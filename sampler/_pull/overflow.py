@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Overflow:
     """The folded metrics of one sampler, as one consumer sees them."""
 
-    __slots__ = ("_before", "_folded", "_holding", "_lost", "_sums")
+    __slots__ = ("_before", "_folded", "_holding", "_lost", "_sums", "_unsure")
 
     def __init__(
         self,
@@ -33,6 +33,7 @@ class Overflow:
         self._holding = holding
         self._sums: dict[str, Value] = {}
         self._folded: dict[str, int] = {}
+        self._unsure: set[str] = set()
 
     def begin(self) -> Overflow:
         """Return the state for the next pull; this one stays as it is."""
@@ -54,32 +55,45 @@ class Overflow:
         self._sums[metric] = value if known is None else add(known, value)
         self._folded[metric] = self._folded.get(metric, 0) + samples
 
+    def miss(self, metric: str) -> None:
+        """Note that a sample without a value may belong to the surplus: its sum is too low."""
+        self._unsure.add(metric)
+
     def lose(self, metric: str, recordings: int) -> int:
         """Return how many recordings a gauge has refused since the last pull, and remember."""
         before, self._lost[metric] = self._lost.get(metric, 0), recordings
         return recordings if recordings < before else recordings - before
 
-    def finish(self, own: Container[str]) -> list[tuple[str, Value, int]]:
+    def finish(self, own: Container[str], *, cut: bool) -> list[tuple[str, Value, int]]:
         """End the pull.
 
         Args:
             own: metrics of which the sampler yielded a surplus itself.
+            cut: the pull was cut, so that a sum may be too low.
 
         Returns:
             ``(metric, total, folded samples beyond the one entry)`` for each metric with a
             surplus.
         """
         after: dict[str, tuple[Value, Value]] = {}
+        unsure = self._before.keys() if cut else self._before.keys() & self._unsure
         for metric, now in self._sums.items():
             total, then = self._before.get(metric, (now, now))
-            if total is then:  # exact: nothing has ever left the surplus
+            if metric in unsure and fell(now, then):
+                after[metric] = (total, then)
+            elif total is then:  # exact: nothing has ever left the surplus
                 after[metric] = (total, now) if fell(now, then) else (now, now)
             else:
                 grown = total if fell(now, then) else add(total, subtract(now, then))
                 after[metric] = (grown, now)
-        self._before = after
-        self._holding = frozenset(metric for metric, folded in self._folded.items() if folded)
+        self._before = {**{metric: self._before[metric] for metric in unsure}, **after}
+        folding = frozenset(metric for metric, folded in self._folded.items() if folded)
+        self._holding = folding | (self._holding & frozenset(unsure))
         return [
             (metric, total, self._folded[metric] - (metric not in own))
             for metric, (total, _) in after.items()
         ]
+
+    def without_sum(self) -> list[str]:
+        """Return the metrics that are still folded though this pull had no value of theirs."""
+        return [metric for metric in self._before if metric not in self._sums]

@@ -14,14 +14,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from sampler._contract.snapshot import Series
+    from sampler._pull.reading import Key
 
 
 class Owners:
     """The series of samplers that are rivals, of one consumer; an owner is any object."""
 
     def __init__(self) -> None:
-        self._owners: dict[tuple[str, tuple[tuple[str, str], ...]], object] = {}
-        self._kinds: dict[str, tuple[object, str, str]] = {}
+        self._owners: dict[Key, object] = {}
+        self._said: dict[str, dict[int, tuple[str, str]]] = {}
+        """By full name, what each owner says of it: kind and unit."""
 
     def check(self, series: Series, owner: object) -> None:
         """Check that a series is, or can become, one of this owner's.
@@ -31,25 +33,24 @@ class Owners:
         """
         if self._owners.get(_key(series), owner) is not owner:
             raise RefusedSample("S-25", "duplicate", f"{series} is another sampler's")
-        holder, kind, unit = self._kinds.get(series.name, (owner, series.kind, series.unit))
-        if holder is not owner and (
-            kind != series.kind or (unit and series.unit and unit != series.unit)
-        ):
-            what = f"{series.name} is a {kind} in {unit!r} of another sampler"
-            raise RefusedSample("S-26", "description", what)
+        for other, (kind, unit) in self._said.get(series.name, {}).items():
+            agrees = kind == series.kind and (unit == series.unit or not (unit and series.unit))
+            if other != id(owner) and not agrees:
+                what = f"{series.name} is a {kind} in {unit!r} of another sampler"
+                raise RefusedSample("S-26", "description", what)
 
     def claim(self, before: Iterable[Series], now: Iterable[Series], owner: object) -> None:
         """Give an owner its series, and take from it those that have ended."""
-        kept = {_key(series) for series in now}
         for series in before:
-            if (key := _key(series)) not in kept and self._owners.get(key) is owner:
-                del self._owners[key]
-        names = {name for name, _ in kept}
-        for name in [n for n, held in self._kinds.items() if held[0] is owner and n not in names]:
-            del self._kinds[name]
+            if self._owners.get(_key(series)) is owner:
+                del self._owners[_key(series)]
+            said = self._said.get(series.name, {})
+            said.pop(id(owner), None)
+            if not said:
+                self._said.pop(series.name, None)
         for series in now:
             self._owners.setdefault(_key(series), owner)
-            self._kinds.setdefault(series.name, (owner, series.kind, series.unit))
+            self._said.setdefault(series.name, {})[id(owner)] = series.kind, series.unit
 
 
 def rivals(names: Iterable[str]) -> set[str]:
@@ -67,5 +68,5 @@ def rivals(names: Iterable[str]) -> set[str]:
     return found
 
 
-def _key(series: Series) -> tuple[str, tuple[tuple[str, str], ...]]:
+def _key(series: Series) -> Key:
     return series.name, tuple(series.labels.items())

@@ -151,6 +151,10 @@ class Source:
         """True while an abandoned call of this consumer has not returned."""
         return self.health.hung() or not (self._awaited is None or self._awaited.over)
 
+    def take_over(self, hung: Source) -> None:
+        """Know of the call that another source of the same sampler has abandoned."""
+        self.health, self._awaited = hung.health, hung._awaited
+
     def abandon(self, batch: HungBatch) -> None:
         """Note that a call was abandoned and may still run."""
         self.health.abandon(batch)

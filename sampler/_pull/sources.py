@@ -6,9 +6,11 @@ from operator import is_
 from typing import TYPE_CHECKING
 
 from sampler._contract.declaration import short
+from sampler._contract.names import plain_str
 from sampler._contract.snapshot import Failure
 from sampler._pull.owners import Owners, rivals
 from sampler._registry.comparison import same_call
+from sampler._runtime.abandoned import is_foreign
 from sampler._runtime.log import log
 
 if TYPE_CHECKING:
@@ -70,7 +72,7 @@ class Sources:
             del unreadable[key]
         for source in gone:
             source.intake.share(None)
-            if source.health.hung():
+            if source.busy:
                 self._hung.append(source)
         new = [r for r in registrations if id(r) not in sources and id(r) not in unreadable]
         for registration in new:
@@ -100,19 +102,25 @@ class Sources:
     def _add(self, registration: Registered, *, has_past: bool) -> None:
         try:
             source = self._make(registration, has_past=has_past)
-        except Exception as error:  # of another vendor's registry
+        except BaseException as error:  # of another vendor's registry
+            if not is_foreign(error):
+                raise
             failure = Failure(_name_of(registration), "invalid", short(error))
             log.warning("a registration cannot be read: %s: %s", failure.sampler, failure.message)
             self._unreadable[id(registration)] = registration, failure
             return
-        self._hung = [old for old in self._hung if old.health.hung()]
+        self._hung = [old for old in self._hung if old.busy]
         for old in self._hung:  # a sampler that is registered anew still hangs
             if same_call(old.state.declaration, source.state.declaration):
-                source.health = old.health
+                source.take_over(old)
         self._sources[id(registration)] = source
 
 
 def _name_of(registration: object) -> str:
-    sampler = getattr(registration, "sampler", None)
-    name = sampler.get("name") if isinstance(sampler, dict) else None
-    return name if isinstance(name, str) else short(registration)
+    try:
+        name = dict(registration.sampler).get("name")  # type: ignore[attr-defined]
+    except BaseException as error:  # of another vendor's registry
+        if not is_foreign(error):
+            raise
+        name = None
+    return plain_str(name) if isinstance(name, str) else short(registration)

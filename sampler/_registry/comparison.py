@@ -36,15 +36,20 @@ def equal(
 def _as_read(read: dict[str, Any], said: Declaration) -> dict[str, Any]:
     """Return a mapping with the defaults of its descriptions filled in."""
     metrics = {}
-    for name, described in said.metrics.items():
-        known = {key: getattr(described, key) for key in DESCRIPTION_KEYS}
-        metrics[name] = {**read["metrics"][name], **known}
+    for name, given in (read.get("metrics") or {}).items():  # not those declared later
+        known = {key: getattr(said.metrics[name], key) for key in DESCRIPTION_KEYS}
+        metrics[name] = {**given, **known}
     return {**read, "api": 1, "labels": said.labels, "metrics": metrics}
 
 
 def same_call(one: Declaration, other: Declaration) -> bool:
     """Tell whether two samplers call the same. May run an author's ``__eq__``."""
-    return bool((one.sample, one.factory) == (other.sample, other.factory))
+    try:
+        return bool((one.sample, one.factory) == (other.sample, other.factory))
+    except BaseException as error:
+        if not is_foreign(error):
+            raise
+        return False
 
 
 def clash(old: Declaration, new: Declaration) -> str | None:

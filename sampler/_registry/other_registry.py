@@ -7,6 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from sampler._contract.declaration import label_text, private_copy, seconds, short
+from sampler._contract.names import plain_str
 from sampler._registry.registry import Registration
 from sampler._runtime import fork
 from sampler._runtime.log import log
@@ -52,7 +53,7 @@ class OtherRegistration:
         self.sampler: Mapping[str, Any] = sampler
         self.time: float = moment
         name = sampler.get("name")
-        self.name: str = name if isinstance(name, str) else ""
+        self.name: str = plain_str(name) if isinstance(name, str) else ""
         self.origin: str = ""
         self.key: Key = self.name, _labels(sampler.get("labels"))
         if not self.name:  # the consumer says what is wrong with it

@@ -9,7 +9,7 @@ from sampler._registry import shared_read
 from sampler._registry.comparison import clash, equal
 from sampler._registry.shared_read import SharedRead
 from sampler._runtime import fork
-from sampler._runtime.native import allocate_lock
+from sampler._runtime.native import RLock
 from sampler.exceptions import InvalidSampler, SamplerConflict
 
 TYPE_CHECKING = False
@@ -69,9 +69,10 @@ class SamplerState:
 
     def shown(self) -> dict[str, Any]:
         """Return the mapping for consumers: with the shared read behind ``sample`` (R-13)."""
+        shown: dict[str, Any] = private_copy(self.read)
         if self.shared_read is None:
-            return dict(self.read)
-        shown = {**self.read, "sample": self.shared_read.sample}
+            return shown
+        shown["sample"] = self.shared_read.sample
         if callable(shown.get("start")):
             shown["start"] = self.shared_read.start
         return shown
@@ -199,8 +200,8 @@ class Registry:
             seen = self._registrations
             for old in seen:  # without the lock: comparing callables may run an author's __eq__
                 known = state_of(old)
-                again = sampler is known.given or sampler is old.sampler
-                if again or (old.pid == new.pid and known.equals(state)):
+                same = old.pid == new.pid or sampler is known.given
+                if sampler is old.sampler or (same and known.equals(state)):
                     return old
                 if why := clash(known.declaration, state.declaration):
                     raise SamplerConflict(sampler, old.name, why)
@@ -215,10 +216,8 @@ class Registry:
         Raises:
             KeyError: no sampler of that name is registered.
         """
-        with _lock:
-            if name not in self:
-                raise KeyError(f"no sampler {name!r} is registered")
-            self._keep(lambda registration: registration.name != name)
+        if not self._keep(lambda registration: registration.name != name):
+            raise KeyError(f"no sampler {name!r} is registered")
 
     def discover(self, names: Iterable[str] = (), *, deadline: float = 5.0) -> tuple[Failure, ...]:
         """Publish samplers that installed distributions announce as ``sampler.samplers``.
@@ -244,7 +243,7 @@ class Registry:
         self, registration: Registration, metric: str, description: Mapping[str, Any]
     ) -> None:
         description = private_description(description)
-        sampler = {**registration.sampler, "metrics": {metric: description}}
+        sampler = {**state_of(registration).read, "metrics": {metric: description}}
         more = Declaration(sampler, reserved=self.reserved)
         with _lock:
             for other in self._registrations:
@@ -255,19 +254,25 @@ class Registry:
             # Replaced, never changed: a reader sees either the old one or the new one.
             declared = state_of(registration).declaration
             declared.metrics = {**declared.metrics, **more.metrics}
-            for shown in (state_of(registration).read, registration.sampler):
-                shown["metrics"] = {**shown.get("metrics", {}), metric: description}  # type: ignore[index]
+            shown: Any = registration.sampler
+            shown["metrics"] = {**(shown.get("metrics") or {}), metric: description}
 
     def _remove(self, registration: Registration) -> None:
-        with _lock:
-            self._keep(lambda each: each is not registration)
+        self._keep(lambda each: each is not registration)
 
-    def _keep(self, wanted: Callable[[Registration], bool]) -> None:
-        """Withdraw the others; the lock is held."""
-        for each in self._registrations:
+    def _keep(self, wanted: Callable[[Registration], bool]) -> bool:
+        """Withdraw the others; tell whether there were any."""
+        while True:
+            seen = self._registrations
+            kept = tuple(filter(wanted, seen))
+            with _lock:
+                if self._registrations is seen:
+                    self._registrations = kept
+                    break
+        for each in seen:  # which lives until here: no finalizer runs while the lock is held
             if not wanted(each):
                 state_of(each).withdrawn = True
-        self._registrations = tuple(filter(wanted, self._registrations))
+        return len(kept) < len(seen)
 
     def __iter__(self) -> Iterator[Registration]:
         return iter(self._registrations)
@@ -285,7 +290,7 @@ class Registry:
         return f"<Registry of {len(self)} samplers>"
 
 
-_lock = allocate_lock()  # one for all registries: it is never held for long
+_lock = RLock()  # one for all; re-entrant, as a finalizer that registers may run at any point
 _watching = False
 
 
@@ -300,7 +305,7 @@ def _watched_process() -> int:
 
 def _renew_locks() -> None:
     global _lock  # noqa: PLW0603
-    _lock = allocate_lock()
+    _lock = RLock()
     shared_read.renew_lock()
 
 

@@ -442,3 +442,28 @@ def test_a_fork_from_inside_a_sampler_leaves_a_child_that_can_pull() -> None:
             found = values(consumer.collect())
         print(json.dumps([said, found]))
     """) == [[{"plain.b": 2}], {"forks.a": 1}]
+
+
+@pytest.mark.clause("C-19", "C-15")
+def test_a_series_without_a_value_at_the_fork_starts_there_too() -> None:
+    """What it had counted for the parent is not the child's, whenever it is told."""
+    assert run("""
+        state = {"x": 500}
+        sampler.register({
+            "name": "t",
+            "sample": lambda: [("x", state["x"]), ("y", 7)],
+            "metrics": {"x": {"kind": "counter"}, "y": {"kind": "counter"}},
+        })
+        consumer = Collector(deadline=5.0)
+        consumer.collect()
+
+        def child():
+            told = []
+            for x in (None, 500, 503):
+                state["x"] = x
+                told.append(values(consumer.collect()).get("t.x"))
+            return told
+
+        print(json.dumps(in_child(child)))
+        consumer.close()
+    """) == [None, 0, 3]
