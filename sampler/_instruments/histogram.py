@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from _bisect import bisect_left  # bisect, without its file: an import has a budget
 from itertools import accumulate
 
 from sampler._contract.bounds import SCALE, UPPERS
