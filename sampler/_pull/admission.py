@@ -90,7 +90,7 @@ class Admission:
         series = self._name(key, reading)
         if new or key in reading.folded or (key in reading.valueless and series.merge is None):
             raise RefusedSample("S-25", "duplicate", f"{series} occurs twice in one pull")
-        if key in self._valueless and not self._restarted(reading.start):
+        if key in self._valueless and not self.restarts(reading.start):
             series.start = self._valueless[key]
             if series.start is None and series.cumulative and not self._takes_over:
                 series.start = reading.start  # which may be known by now (C-16)
@@ -200,7 +200,8 @@ class Admission:
         seen = max(self._time, self._since)
         return seen if start is None else max(start, seen)
 
-    def _restarted(self, start: float | None) -> bool:
+    def restarts(self, start: float | None) -> bool:
+        """Tell whether a pull's ``start`` is another number than the last known one (C-17)."""
         return start is not None and self._start is not None and start != self._start
 
     def fold(self, reading: Reading, values: list[Any], index_of: dict[Key, int]) -> None:

@@ -69,7 +69,6 @@ class Intake:
         self._last: list[Any] = []
         self._index: dict[Key, int] = {}
         self._time: float | None = None
-        self._start: float | None = None
         self._offsets = False
         self._combining = -1
         """The first row of a gauge with ``merge``."""
@@ -87,7 +86,7 @@ class Intake:
         last: list[Any] = self._last
         count = len(rows)
         restarted: list[int] = []
-        if start is not None and self._start is not None and start != self._start:
+        if self._admission.restarts(start):
             restarted = [i for i, row in enumerate(rows) if row.series.cumulative]
             last = [MISSING] * count
             reading.overflow = Overflow()
@@ -236,7 +235,6 @@ class Intake:
             self._combining = next(combining, -1)
         self._admission.keep(reading)
         self._time = reading.time
-        self._start = self._start if reading.start is None else reading.start
         values = self._reported(reading) if self._offsets else reading.raw
         return Block(sampler, self._series, values, reading.time, len(values) if whole else None)
 

@@ -131,18 +131,22 @@ class Source:
         start = None if self._start is None else ask_start(self._start)
         samples = self._sample()
         self._held_now = None
+        told = False
         if type(samples) not in _PLAIN:
             if is_async(samples):
                 samples = self._await(samples)
             if isinstance(samples, HeldRead):
                 self._held_now = samples
                 return self.intake.read(samples, samples.time, samples.start)
-            if self.state.declaration.min_interval is not None:
-                return self._read_shared(samples, now, start)
             taken = seconds(getattr(samples, "time", None))  # when it was read (C-10)
-            samples, now = checked_iterable(samples), now if taken is None else taken
+            now = now if taken is None else taken
+            if self.state.declaration.min_interval is not None:  # another registry shares it
+                said = getattr(samples, "start", self)
+                told = said is None or seconds(said) is not None
+                start = seconds(said) if told else start
+            samples = checked_iterable(samples)
         reading = self.intake.read(samples, now, start)
-        if start is not None:
+        if start is not None and not told:
             check_start(start, ask_start(self._start))
         return reading
 
@@ -189,18 +193,6 @@ class Source:
             raise TypeError(f"the factory returned {short(instance)}, which cannot be called")
         made: Callable[[], Any] = instance
         return made
-
-    def _read_shared(self, samples: Any, now: float, start: float | None) -> Reading:
-        """Take what another vendor's registry shares: it may say its own time and start (R-13)."""
-        taken = seconds(getattr(samples, "time", None))
-        said = getattr(samples, "start", self)
-        told = said is None or seconds(said) is not None
-        start = seconds(said) if told else start
-        now = now if taken is None else taken
-        reading = self.intake.read(checked_iterable(samples), now, start)
-        if not told:
-            check_start(start, ask_start(self._start))
-        return reading
 
     def _await(self, samples: Any) -> Any:
         loop = self.state.declaration.loop
