@@ -7,7 +7,7 @@ from sampler._contract.names import OVERFLOW, SURPLUS
 from sampler._contract.snapshot import ABSENT, Absent, Series
 from sampler._contract.values import RefusedRecordings, RefusedSample, in_range, plain_value
 from sampler._pull.overflow import Overflow
-from sampler._pull.reading import MISSING, Row
+from sampler._pull.reading import MISSING, REFUSED, Row, Valueless
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 MAX_DESCRIBED = 10_000
 """Metrics of one sampler whose samples described them; beyond, those without series go."""
+
+MAX_VALUELESS = 10_000
+"""Series of one sampler that never had a value and are remembered over a pull that was cut."""
 
 
 class Admission:
@@ -36,6 +39,7 @@ class Admission:
     Attributes:
         overflow: the state of folded metrics after the last pull.
         owners: whose each series is; None while no other sampler could yield one of these.
+        valueless: series that have begun and never had a value.
     """
 
     def __init__(
@@ -53,8 +57,10 @@ class Admission:
         self._takes_over = takes_over
         self.overflow = Overflow()
         self.owners: Owners | None = None
+        self.valueless: dict[Key, Valueless] = {}
+        self._surplus: set[Key] = set()
+        """Series whose last value is part of what was folded."""
         self._described: dict[str, Description] = {}
-        self._valueless: dict[Key, float | None] = {}
         self._start: float | None = None
         self._counts: dict[str, int] = {}
         self._time: float | None = None
@@ -65,12 +71,24 @@ class Admission:
         self.overflow = reading.overflow
         self._time, self._cut = reading.time, reading.cut
         self._start = self._start if reading.start is None else reading.start
-        self._valueless = reading.valueless
+        self._keep_begun(reading)
         if reading.described:
             self._described.update(reading.described)
             if len(self._described) > MAX_DESCRIBED:
-                live = {*self._counts, *(metric for metric, _ in self._valueless)}
+                live = {*self._counts, *(metric for metric, _ in self.valueless)}
                 self._described = {m: d for m, d in self._described.items() if m in live}
+
+    def _keep_begun(self, reading: Reading) -> None:
+        """Know the series without a value, and those of the surplus; a cut ends none of them."""
+        valueless, surplus = reading.valueless, reading.folded
+        if self._surplus:
+            surplus = surplus | (self._surplus & valueless.keys())
+        if reading.cut and len(self.valueless) < MAX_VALUELESS:
+            valued = reading.new.keys() | reading.folded
+            known = {k: each for k, each in self.valueless.items() if k not in valued}
+            valueless = {**known, **valueless}
+            surplus = surplus | (self._surplus & known.keys())
+        self.valueless, self._surplus = valueless, surplus
 
     def count(self, rows: list[Row]) -> None:
         """Count the series of each metric."""
@@ -90,11 +108,14 @@ class Admission:
         series = self._name(key, reading)
         if new or key in reading.folded or (key in reading.valueless and series.merge is None):
             raise RefusedSample("S-25", "duplicate", f"{series} occurs twice in one pull")
-        if key in self._valueless and not self.restarts(reading.start):
-            series.start = self._valueless[key]
-            if series.start is None and series.cumulative and not self._takes_over:
-                series.start = reading.start  # which may be known by now (C-16)
-        reading.valueless[key] = series.start  # it begins with its first sample (C-15)
+        absent_at = self._absent_before(reading.start)
+        has_begun = key in self.valueless and not self.restarts(reading.start)
+        if has_begun:
+            absent_at = self.valueless[key].absent_at
+            if series.cumulative:  # only now its start has to be known (C-16)
+                past = absent_at is None and self._takes_over
+                series.start = None if past else _latest(absent_at, reading.start)
+        reading.valueless[key] = Valueless(series, absent_at)  # it begins here (C-15)
         if self.owners is not None:
             self._check_owner(key, series, reading)
         try:
@@ -105,13 +126,16 @@ class Admission:
         if isinstance(first, Absent):
             reading.overflow.miss(metric)
             reading.silent += 1
+            reading.valueless[key].silent = True
             return
         del reading.valueless[key]
         live = self._counts.get(metric, 0) + reading.counts.get(metric, 0)
         if live < self._max_series and not self.overflow.holds(metric):
             reading.add(Row(metric, raw, key, series), first)
         elif series.cumulative:
-            reading.overflow.fold(metric, first)
+            past = series.start is None or series.start < self._since
+            past = past and has_begun and key not in self._surplus
+            reading.overflow.fold(metric, first, has_past=past)
             reading.folded.add(key)
         else:
             limit = f"{series.name} has more than {self._max_series} series"
@@ -145,7 +169,7 @@ class Admission:
         try:
             self.owners.check(series, self)
         except RefusedSample:
-            reading.valueless[key] = None  # who takes it over begins with a baseline (C-16)
+            reading.valueless[key] = REFUSED
             if not any(metric == key[0] for metric, _ in reading.new):
                 reading.described.pop(key[0], None)  # a sample that is not taken describes nothing
             raise
@@ -184,21 +208,24 @@ class Admission:
 
     def started(self, start: float | None) -> float | None:
         """Return when a series that is new in this pull was zero (PEP: Baselines)."""
+        if self._time is None and self._takes_over:
+            return None
+        return _latest(self._absent_before(start), start)
+
+    def _absent_before(self, start: float | None) -> float | None:
+        """Return a time at which a series that begins in this pull was not there, if known."""
         if self._time is None:
-            if self._takes_over:
-                return None
-            return self._absent_at if start is None else start
-        if self._cut:  # the series may have been there, but was not reached
-            return start
-        seen = max(self._time, self._since)  # the wall clock may have been set back
-        return seen if start is None else max(start, seen)
+            return None if self._takes_over or start is not None else self._absent_at
+        return None if self._cut else self._pulled_at()  # a cut pull may not have reached it
 
     def restarted_at(self, start: float | None) -> float | None:
         """Return when a series that was there was zero, as a restart has shown (C-17)."""
+        return _latest(self._pulled_at(), start)
+
+    def _pulled_at(self) -> float | None:
         if self._time is None:
-            return start
-        seen = max(self._time, self._since)
-        return seen if start is None else max(start, seen)
+            return None
+        return max(self._time, self._since)  # the wall clock may have been set back
 
     def restarts(self, start: float | None) -> bool:
         """Tell whether a pull's ``start`` is another number than the last known one (C-17)."""
@@ -232,6 +259,12 @@ class Admission:
             elif not isinstance(value, Absent):
                 series = self._name(key, reading)
                 reading.add(Row(metric, MISSING, key, series), value)
+
+
+def _latest(one: float | None, other: float | None) -> float | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return max(one, other)
 
 
 def combine(there: Value | Absent, value: Any, row: Row, reading: Reading) -> Value | Absent:

@@ -16,7 +16,7 @@ from sampler._contract.snapshot import ABSENT, Absent, Block, Series
 from sampler._contract.values import RefusedSample, fell, plain_value, subtract
 from sampler._pull.admission import Admission, combine
 from sampler._pull.overflow import Overflow
-from sampler._pull.reading import MISSING, Reading, Row
+from sampler._pull.reading import MISSING, REFUSED, Reading, Row
 from sampler._pull.sample import given_description, series_key, split_sample
 from sampler._runtime.abandoned import is_foreign
 from sampler._runtime.gil_yield import GIVE_WAY_EVERY, give_way
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from sampler._contract.snapshot import Value
     from sampler._pull.owners import Owners
-    from sampler._pull.reading import Key
+    from sampler._pull.reading import Key, Valueless
 
 _HIGH = 2**63
 _INFINITE = float("inf")
@@ -214,8 +214,11 @@ class Intake:
 
     def keep(self, reading: Reading, sampler: str) -> Block:
         """Take over a reading and return its block."""
-        if reading.rows is not self._rows and self._admission.owners is not None:
-            self._claim(reading, self._admission.owners)
+        admission = self._admission
+        if admission.owners is not None and (
+            reading.rows is not self._rows or reading.valueless or admission.valueless
+        ):
+            self._claim(reading, admission.owners)
         last = reading.raw
         whole = not (reading.silent or reading.refused)
         if not whole and ABSENT in last:  # such a series keeps its last value for comparison
@@ -249,12 +252,25 @@ class Intake:
         before, self._admission.owners = self._admission.owners, owners
         if before is not owners:
             if before is not None:
-                before.claim(self._series, (), self._admission)
+                before.claim(self._begun(), (), self._admission)
             if owners is not None:
-                owners.claim((), self._series, self._admission)
+                owners.claim((), self._begun(), self._admission)
+
+    def _begun(self) -> list[Series]:
+        """Return the series that have begun, those that never had a value included."""
+        return [*self._series, *_owned(self._admission.valueless)]
 
     def _claim(self, reading: Reading, owners: Owners) -> None:
         """Make the series of a reading this sampler's, but those that became another's in time."""
+        for key, valueless in list(reading.valueless.items()):
+            try:
+                if valueless.series is not None:
+                    owners.check(valueless.series, self._admission)
+            except RefusedSample as refused:
+                reading.valueless[key] = REFUSED
+                if valueless.silent:
+                    reading.silent -= 1
+                    reading.refuse(refused)
         kept: list[Row] = []
         values: list[Any] = []
         for row, value in zip(reading.rows, reading.raw, strict=True):
@@ -262,13 +278,14 @@ class Intake:
                 owners.check(row.series, self._admission)
             except RefusedSample as refused:
                 reading.refuse(refused)
-                reading.valueless[row.key] = None  # who takes it over begins with a baseline
+                reading.valueless[row.key] = REFUSED
             else:
                 kept.append(row)
                 values.append(value)
         if len(kept) < len(reading.rows):
             reading.rows, reading.raw = kept, values
-        owners.claim(self._series, [row.series for row in kept], self._admission)
+        now = [*(row.series for row in kept), *_owned(reading.valueless)]
+        owners.claim(self._begun(), now, self._admission)
 
     def _again(self, rows: list[Row], position: int, metric: Any, labels: Any) -> int:
         """Return the row of a gauge with ``merge`` that this sample probably repeats, or -1."""
@@ -323,6 +340,10 @@ class Intake:
             if series.cumulative and value is not ABSENT and not later:
                 row.offset = value
                 row.series.start = fork
+
+
+def _owned(valueless: dict[Key, Valueless]) -> Iterator[Series]:
+    return (each.series for each in valueless.values() if each.series is not None)
 
 
 def _checked(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Overflow:
     """The folded metrics of one sampler, as one consumer sees them."""
 
-    __slots__ = ("_before", "_folded", "_holding", "_lost", "_sums", "_unsure")
+    __slots__ = ("_before", "_folded", "_holding", "_lost", "_pasts", "_sums", "_unsure")
 
     def __init__(
         self,
@@ -34,6 +34,7 @@ class Overflow:
         self._sums: dict[str, Value] = {}
         self._folded: dict[str, int] = {}
         self._unsure: set[str] = set()
+        self._pasts: dict[str, Value] = {}
 
     def begin(self) -> Overflow:
         """Return the state for the next pull; this one stays as it is."""
@@ -43,17 +44,23 @@ class Overflow:
         """Tell whether the last pull folded series of this metric."""
         return metric in self._holding
 
-    def fold(self, metric: str, value: Value, samples: int = 1) -> None:
+    def fold(
+        self, metric: str, value: Value, samples: int = 1, *, has_past: bool = False
+    ) -> None:
         """Add one sample of the surplus.
 
         Args:
             metric: the metric's name.
             value: the sample's value.
             samples: 0 if the sampler folded it itself.
+            has_past: the value is a baseline: only what comes after it counts.
         """
         known = self._sums.get(metric)
         self._sums[metric] = value if known is None else add(known, value)
         self._folded[metric] = self._folded.get(metric, 0) + samples
+        if has_past:
+            past = self._pasts.get(metric)
+            self._pasts[metric] = value if past is None else add(past, value)
 
     def miss(self, metric: str) -> None:
         """Note that a sample without a value may belong to the surplus: its sum is too low."""
@@ -79,6 +86,9 @@ class Overflow:
         unsure = self._before.keys() if cut else self._before.keys() & self._unsure
         for metric, now in self._sums.items():
             total, then = self._before.get(metric, (now, now))
+            if (past := self._pasts.get(metric)) is not None:
+                known = metric in self._before
+                total, then = (total, add(then, past)) if known else (subtract(now, past), then)
             if metric in unsure and fell(now, then):
                 after[metric] = (total, then)
             elif total is then:  # exact: nothing has ever left the surplus

@@ -51,6 +51,27 @@ class Row:
         self.combine = _COMBINE.get(series.merge)
 
 
+class Valueless:
+    """A series that has begun and never had a value.
+
+    Attributes:
+        series: it, or None if another sampler has it.
+        absent_at: epoch seconds at which it was not there, or None if that is not known.
+        silent: this pull's sample had nothing to report; otherwise its value was refused.
+    """
+
+    __slots__ = ("absent_at", "series", "silent")
+
+    def __init__(self, series: Series | None, absent_at: float | None) -> None:
+        self.series = series
+        self.absent_at = absent_at
+        self.silent = False
+
+
+REFUSED = Valueless(None, None)
+"""Another sampler has the series: when it comes to this one, it begins with a baseline (C-16)."""
+
+
 class Reading:
     """What one pull of one sampler yielded, checked.
 
@@ -69,7 +90,7 @@ class Reading:
         overflow: the state of folded metrics.
         new: series that the last pull did not have, by key, with their values.
         folded: keys of series that went into an overflow.
-        valueless: series that have begun and never had a value, with their start.
+        valueless: series that have begun and never had a value.
         described: what the first samples of metrics said of them in this pull.
         report: called with each refused sample, or None.
     """
@@ -110,7 +131,7 @@ class Reading:
         self.new: dict[Key, tuple[Row, Value]] = {}
         self.folded: set[Key] = set()
         self.counts: dict[str, int] = {}
-        self.valueless: dict[Key, float | None] = {}
+        self.valueless: dict[Key, Valueless] = {}
         self.described: dict[str, Description] = {}
         self.taken = self.silent = self.combined = 0
         self.cut = False

@@ -178,6 +178,48 @@ def test_a_surplus_without_a_value_is_neither_gone_nor_new(
     assert found == expected
 
 
+@pytest.mark.parametrize(
+    ("pulls", "expected"),
+    [
+        ([{"b": None}, {"b": 100}, {"b": 103}], [None, 0, 3]),
+        ([{"b": None, "c": 5}, {"b": 100, "c": 6}, {"b": 103, "c": 7}], [0, 1, 4]),
+        ([{"b": None}, {"b": 100, "c": 7}, {"b": 103, "c": 7}], [None, 7, 3]),
+        ([{}, {"b": None}, {"b": 100}, {"b": 103}], [None, None, 100, 3]),
+    ],
+)
+@pytest.mark.clause("C-14", "C-16")
+def test_a_series_that_had_no_value_before_it_is_folded_counts_as_any_other(
+    pulls: list[dict[str, Any]], expected: list[Any], registry: Registry
+) -> None:
+    """What one counted that was there before the consumer is a baseline."""
+    state: dict[str, Any] = {}
+
+    def sample() -> Any:
+        yield "x", 1, {"i": "a"}
+        for name, value in state["now"].items():
+            yield "x", value, {"i": name}
+
+    registry.register({"name": "t", "sample": sample, "metrics": {"x": COUNTER}})
+    increments, found = Increments(), []
+    with Collector(registry, max_series=1) as consumer:
+        for state["now"] in pulls:
+            found.append(grown(increments, consumer).get('t.x{overflow="true"}'))
+    assert found == expected
+
+
+@pytest.mark.clause("C-14", "C-16")
+def test_a_cut_ends_no_series_without_a_value(registry: Registry) -> None:
+    """It was not there in the pull before it began, whatever was not reached since."""
+    rounds = [[], [("x", None)], [("y", 1), ("y", 1), ("x", None)], [("x", 5)]]
+    state: dict[str, Any] = {}
+    registry.register({"name": "t", "sample": lambda: state["now"], "metrics": {"x": COUNTER}})
+    increments = Increments()
+    with Collector(registry, max_samples=2) as consumer:
+        for state["now"] in rounds:
+            found = grown(increments, consumer)
+    assert found == {"t.x": 5}
+
+
 @pytest.mark.clause("C-14")
 def test_a_cut_changes_no_surplus(registry: Registry) -> None:
     """What was not reached is neither gone nor new when it is reached again."""

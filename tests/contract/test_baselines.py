@@ -9,7 +9,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sampler import ABSENT, Collector, HistogramValue, Increments, Registry, Series
@@ -56,36 +56,50 @@ class Model:
             value = value if isinstance(value, int) else None
             old = (self.present or {}).get(key)
             if old is None:
-                shown = value is not None
-                start = self.began(key, source)
-                now[key] = {"value": value, "life": 0, "start": start, "shown": shown}
-                now[key]["valued"] = shown
+                absent = self.absent(source)
+                now[key] = {"value": value, "life": 0, "absent": absent}
+                now[key]["start"] = self.began(key, source, absent)
+                now[key]["shown"] = now[key]["valued"] = value is not None
                 continue
             fell = value is not None and old["value"] is not None and value < old["value"]
-            if key != "g" and (told or (fell and not told)):
-                start = self.began(key, source)
+            if key != "g" and (told or fell):
+                absent = self.absent(source)
+                start = self.began(key, source, absent)
                 now[key] = {"value": value, "life": old["life"] + 1, "start": start}
+                now[key]["absent"] = absent
             else:
                 kept = old["value"] if value is None else value
                 now[key] = {**old, "value": kept}
-                if not old["valued"] and value is not None and old["start"] is None and key != "g":
-                    now[key]["start"] = source  # known with the first value
+                if not old["valued"]:  # known with the first value
+                    now[key]["start"] = self.began(key, source, old["absent"])
             now[key]["shown"] = value is not None
             now[key]["valued"] = old["valued"] or value is not None
         self.present, self.time = now, time
         self.source = self.source if source is None else source
 
-    def began(self, key: str, source: float | None) -> float | None:
+    def absent(self, source: float | None) -> float | None:
+        """Return when a series that begins now was not there."""
+        if self.time is not None:
+            return self.time
+        return self.absent_at if source is None else None
+
+    @staticmethod
+    def began(key: str, source: float | None, absent: float | None) -> float | None:
         """Return when a cumulative value that is new now was zero."""
-        if key == "g":
-            return None
-        if self.time is None:
-            return self.absent_at if source is None else source
-        return self.time if source is None else max(source, self.time)
+        known = [at for at in (source, absent) if at is not None]
+        return max(known) if known and key != "g" else None
+
+
+SILENT_WHILE_ITS_START_WAS_KNOWN = [
+    ({"c": None}, "same", False),
+    ({"c": None}, "now", False),
+    ({"c": 5}, "unknown", False),
+]
 
 
 @settings(max_examples=150, deadline=None)
 @given(rounds=rounds_, late=st.booleans())
+@example(rounds=SILENT_WHILE_ITS_START_WAS_KNOWN, late=False)
 @pytest.mark.clause("C-16")
 def test_series_live_and_start_as_the_contract_says(rounds: list[Any], late: bool) -> None:
     """Start, reset, absence after a good and after a failed pull, against a model."""

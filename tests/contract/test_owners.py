@@ -75,6 +75,54 @@ def test_a_series_that_has_ended_is_free() -> None:
         assert values(consumer.collect()) == {"a.b.c": 3}
 
 
+@pytest.mark.parametrize("nothing", [None, float("nan"), -1])
+@pytest.mark.clause("C-12", "C-15")
+def test_a_series_without_a_value_has_an_owner(nothing: Any) -> None:
+    """A series begins with its first sample, and who began it has it."""
+    registry, counter = Registry(), {"kind": "counter"}
+    state = {"x": nothing}
+    registry.register(
+        {"name": "a", "sample": lambda: [("b.x", state["x"])], "metrics": {"b.x": counter}}
+    )
+    registry.register(mapping("a.b", ("x", 7), ("y", 1), metrics={"x": counter}))
+    with Collector(registry) as consumer:
+        for pulls in (1, 2):
+            assert values(consumer.collect()) == {"a.b.y": 1}
+            assert consumer.statistics()[1].refused == {"duplicate": pulls}
+        state["x"] = 5
+        assert values(consumer.collect()) == {"a.b.x": 5, "a.b.y": 1}
+        for each in consumer.statistics():
+            assert each.yielded == each.collected + sum(each.refused.values())
+
+
+@pytest.mark.parametrize("first", [None, -1])
+@pytest.mark.parametrize("second", [None, -1])
+@pytest.mark.clause("C-12", "C-15")
+def test_of_two_that_begin_one_series_at_once_without_a_value_the_first_has_it(
+    first: Any, second: Any
+) -> None:
+    """Each sample is counted once, whatever is wrong with it."""
+    registry, counter = Registry(), {"kind": "counter"}
+    state = {"first": first, "second": second}
+    registry.register(
+        {"name": "a", "sample": lambda: [("b.x", state["first"])], "metrics": {"b.x": counter}}
+    )
+    registry.register(
+        {"name": "a.b", "sample": lambda: [("x", state["second"])], "metrics": {"x": counter}}
+    )
+    with Collector(registry) as consumer:
+        consumer.collect()
+        refused = {"duplicate": 1} if second is None else {"negative": 1}
+        assert [each.refused for each in consumer.statistics()] == [
+            {} if first is None else {"negative": 1},
+            refused,
+        ]
+        state.update(first=3, second=4)
+        assert values(consumer.collect()) == {"a.b.x": 3}
+        for each in consumer.statistics():
+            assert each.yielded == each.collected + sum(each.refused.values())
+
+
 @pytest.mark.parametrize("rounds", [1, 2])
 @pytest.mark.clause("C-12", "C-16")
 def test_what_takes_over_a_series_begins_with_a_baseline(rounds: int) -> None:
