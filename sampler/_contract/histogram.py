@@ -21,6 +21,12 @@ else:
     _Mapping = object
 
 
+class Lineage:
+    """Readings of one instrument, in turn and without a reset between: it has checked them."""
+
+    __slots__ = ()
+
+
 class HistogramValue(_Mapping):
     """An immutable, checked histogram, and the mapping that a sampler yields for it.
 
@@ -32,7 +38,7 @@ class HistogramValue(_Mapping):
         buckets: ``(upper, cumulative count)`` pairs, uppers finite and rising.
         scale: base-2 exponential scale of the bounds, if they follow one.
         zero_threshold: width of the zero bucket, if there is one.
-        lineage: readings that share this object were taken in turn, without a reset between.
+        lineage: what this reading shares with others of the same instrument, or None.
     """
 
     __slots__ = ("buckets", "count", "lineage", "scale", "sum", "zero_threshold")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from _operator import index  # operator, without its file: an import has a budget
 
 from sampler._contract.declaration import class_name, short
-from sampler._contract.histogram import HistogramValue, difference, merge
+from sampler._contract.histogram import HistogramValue, Lineage, difference, merge
 from sampler._contract.names import MAX_BUCKETS
 from sampler._contract.snapshot import ABSENT
 from sampler._runtime.abandoned import is_foreign
@@ -174,8 +174,10 @@ def _histogram(value: Any, series: Series) -> HistogramValue:
     def torn(what: str) -> RefusedSample:
         return RefusedSample("S-21", "histogram", f"{series}: {what}")
 
-    if type(value) is HistogramValue:  # immutable, and checked when an instrument made it
-        return value
+    kind: object = type(value)
+    if kind is HistogramValue and type(value.lineage) is Lineage:  # it was checked
+        checked: HistogramValue = value
+        return checked
     if not hasattr(value, "get"):
         what = f"{series}: expected a histogram, got {class_name(value)}"
         raise RefusedSample(_clause(series), "type", what)

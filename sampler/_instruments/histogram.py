@@ -6,7 +6,7 @@ from _bisect import bisect_left  # bisect, without its file: an import has a bud
 from itertools import accumulate
 
 from sampler._contract.bounds import SCALE, UPPERS
-from sampler._contract.histogram import HistogramValue
+from sampler._contract.histogram import HistogramValue, Lineage
 from sampler._contract.values import required_number
 from sampler._instruments import free_threading
 from sampler._instruments.timers import Timer
@@ -47,7 +47,7 @@ class Histogram:
         # after them, and neither has a bucket, so the check costs nothing.
         self._limits = _EXPONENTIAL if bounds is None else (-_MOST, *bounds, _MOST)
         self._last: tuple[int | float, dict[int, int], HistogramValue] | None = None
-        self._lineage: object = None
+        self._lineage: Lineage | None = None
         self._counts: dict[int, int] = {}
         self._sum: int | float = 0
 
@@ -82,7 +82,7 @@ class Histogram:
         exponential = self._limits is _EXPONENTIAL
         pairs = _edges(counts) if exponential else _filled(counts, self._limits)
         if self._lineage is None:
-            self._lineage = object()
+            self._lineage = Lineage()
         count, scale = sum(counts.values()), SCALE if exponential else None
         value = HistogramValue(count, total, tuple(pairs), scale, lineage=self._lineage)
         self._last = total, counts, value

@@ -44,9 +44,7 @@ class Overflow:
         """Tell whether the last pull folded series of this metric."""
         return metric in self._holding
 
-    def fold(
-        self, metric: str, value: Value, samples: int = 1, *, has_past: bool = False
-    ) -> None:
+    def fold(self, metric: str, value: Value, samples: int = 1, *, has_past: bool = False) -> None:
         """Add one sample of the surplus.
 
         Args:

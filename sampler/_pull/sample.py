@@ -15,6 +15,19 @@ if TYPE_CHECKING:
     from sampler._pull.reading import Key
 
 
+class Digits:
+    """A label value given as an integer: equal to that one, and to no number of another kind."""
+
+    __slots__ = ("_number",)
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, int) and other == self._number
+
+
 def split_sample(item: Any) -> tuple[Any, Any, Any]:
     """Return a sample's name, value and labels; its fourth item is :func:`given_description`."""
     size = len(item) if isinstance(item, tuple) else 0
@@ -35,7 +48,7 @@ def given_description(item: tuple[Any, ...]) -> Any:
 
 def series_key(
     declaration: Declaration, metric: Any, labels: Any
-) -> tuple[Key, Mapping[str, str | int] | None]:
+) -> tuple[Key, Mapping[str, str | Digits] | None]:
     """Return the key of a sample's series, and its labels as yielded, both of plain objects."""
     if not isinstance(metric, str):
         raise RefusedSample("S-03", "name", f"{short(metric)} is not a metric name")
@@ -55,7 +68,7 @@ def series_key(
     if len(yielded) > MAX_LABELS:
         limit = f"{metric}: a sample has at most {MAX_LABELS} labels"
         raise RefusedSample("C-14", "too_many_labels", limit)
-    raw: dict[str, str | int] = {}
+    raw: dict[str, str | Digits] = {}
     read: dict[str, str] = {}
     for given, value in yielded.items():
         name = plain_str(given) if is_name(given) else ""
@@ -68,7 +81,7 @@ def series_key(
         if (text := label_text(value)) is None:
             what = f"{metric}: label {name!r} has {short(value)}"
             raise RefusedSample("S-23", "label_value", what)
-        raw[name] = text if isinstance(value, str) else int(text)
+        raw[name] = text if isinstance(value, str) else Digits(int(text))
         if text:
             read[name] = text
     kept = labels if type(labels) is FixedLabels else raw

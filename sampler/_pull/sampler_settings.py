@@ -40,6 +40,7 @@ class SamplerSettings:
 
     Raises:
         TypeError: it is anything else.
+        ValueError: a mapping or list in it contains itself.
     """
 
     def __init__(self, given: object) -> None:
@@ -76,7 +77,10 @@ def _checked(settings: object) -> dict[str, dict[str, Any]]:
         if not isinstance(keys, Mapping):
             kind = type(keys).__name__
             raise TypeError(f"settings[{name!r}]: expected a mapping of keys, got {kind}")
-    return {name: with_own_tables(keys) for name, keys in settings.items()}
+    try:
+        return {name: with_own_tables(keys) for name, keys in settings.items()}
+    except RecursionError:
+        raise ValueError("settings: a mapping or list in them contains itself") from None
 
 
 def with_own_tables(value: Any) -> Any:

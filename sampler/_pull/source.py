@@ -135,7 +135,7 @@ class Source:
         if type(samples) not in _PLAIN:
             if is_async(samples):
                 samples = self._await(samples)
-            if isinstance(samples, HeldRead):
+            if isinstance(samples, HeldRead) and self.state.shared_read is not None:
                 self._held_now = samples
                 return self.intake.read(samples, samples.time, samples.start)
             taken = seconds(getattr(samples, "time", None))  # when it was read (C-10)

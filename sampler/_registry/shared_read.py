@@ -12,7 +12,7 @@ from sampler._contract.names import MAX_BUCKETS
 from sampler._contract.values import copy_mapping
 from sampler._runtime.abandoned import is_foreign
 from sampler._runtime.fork import process_id
-from sampler._runtime.native import allocate_lock
+from sampler._runtime.native import allocate_lock, get_ident
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,8 +38,11 @@ class Restarted(Exception):
     """The source started over while it was read: its values may be of either life (S-10)."""
 
 
+_read_only = type(type.__dict__)  # MappingProxyType, without an import
+
+
 class HeldRead(tuple):  # type: ignore[type-arg] # noqa: SLOT001 - a tuple has no other slots
-    """What one read yielded: private copies of samples, unchecked.
+    """What one read yielded: private copies of samples, unchecked, that no reader can change.
 
     Attributes:
         time: epoch seconds at which the read began.
@@ -52,6 +55,9 @@ class HeldRead(tuple):  # type: ignore[type-arg] # noqa: SLOT001 - a tuple has n
     start: float | None
     began: float
     pid: int
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError("a held read is the same for all its readers: copy it first")
 
 
 class SharedRead:
@@ -92,6 +98,7 @@ class SharedRead:
         Raises:
             TimeoutError: that read did not end.
             Restarted: the source started over during the read.
+            RuntimeError: the sampler reads itself, and would wait for ever.
             Exception: whatever the sampler raises.
         """
         until = self._clock.monotonic() + patience
@@ -106,6 +113,10 @@ class SharedRead:
             assert pending is not None  # noqa: S101 - found or made
             if mine:
                 return self._read(pending)
+            if pending.thread == get_ident():
+                raise RuntimeError(
+                    "this thread is reading it already: a sampler cannot read itself"
+                )
             left = -1.0 if patience < 0 else max(0.0, until - self._clock.monotonic())
             if not pending.gate.acquire(timeout=left):
                 raise TimeoutError("the read that another consumer has begun has not ended")
@@ -142,7 +153,7 @@ class SharedRead:
         if last is not None and last.pid == process_id() and last.began > began:
             return last  # read by somebody who asked later: no reader goes back in time
         held = HeldRead(samples)
-        held.time, held.start, held.began, held.pid = now, start, began, process_id()
+        vars(held).update(time=now, start=start, began=began, pid=process_id())
         self._last = held
         return held
 
@@ -156,14 +167,16 @@ class _PendingRead:
     Attributes:
         gate: held until the read has ended.
         pid: the process that reads.
+        thread: the thread that reads.
     """
 
-    __slots__ = ("gate", "pid")
+    __slots__ = ("gate", "pid", "thread")
 
     def __init__(self) -> None:
         self.gate: LockType = allocate_lock()
         self.gate.acquire()
         self.pid: int = process_id()
+        self.thread: int = get_ident()
 
 
 def ask_start(start: Any) -> float | None:
@@ -267,10 +280,11 @@ def _copy(item: tuple[Any, ...]) -> tuple[Any, ...]:
     """
     parts = [_copied_mapping(part) for part in item]
     if len(parts) > 1 and isinstance(parts[1], dict) and "buckets" in parts[1]:
-        parts[1]["buckets"] = _copied_mapping(parts[1]["buckets"])
+        buckets = _copied_mapping(parts[1]["buckets"])
+        parts[1]["buckets"] = _read_only(buckets) if isinstance(buckets, dict) else buckets
     if len(parts) > 3 and isinstance(parts[3], dict):
         parts[3] = private_description(parts[3])
-    return tuple(parts)
+    return tuple(_read_only(part) if isinstance(part, dict) else part for part in parts)
 
 
 def _copied_mapping(part: Any) -> Any:

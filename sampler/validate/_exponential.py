@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import ldexp, log2
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from sampler._contract.declaration import short
@@ -41,7 +42,7 @@ def scale_fault(value: Any) -> str:
 
     Consumers do not read one that is no integer: the bounds are then any bounds.
     """
-    scale = value.get("scale") if type(value) is dict else None  # a private copy is one
+    scale = value.get("scale") if isinstance(value, MappingProxyType) else None  # a copy is one
     return "" if scale is None or type(scale) is int else f"'scale' is {short(scale)}"
 
 

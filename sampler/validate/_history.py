@@ -120,7 +120,7 @@ class History:
         if wanted is not None and (foreign := {name for name, _ in row.key[1]} - wanted):
             names = ", ".join(sorted(foreign))
             message = f"metric {metric!r} has labels that its description does not: {names}"
-            self._report.add("S-30", metric, message, row.raw)
+            self._report.add("S-30", metric, message, dict(row.key[1]))
 
     def _check_bounds(self, metric: Any, fault: str) -> None:
         if fault:

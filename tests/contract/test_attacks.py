@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest
 
-from sampler import Collector, Increments, InvalidSampler, Registry
+from sampler import Collector, HistogramValue, Increments, InvalidSampler, Registry
 from sampler._registry.shared_read import SharedRead
 from sampler.testing import FakeClock
-from tests.contract.build import in_thread, mapping, reasons, values
+from tests.contract.build import Gate, in_thread, mapping, reasons, values
 
 COUNTER = {"kind": "counter"}
 
@@ -278,3 +280,152 @@ def test_an_invalid_mapping_is_the_culprit_that_was_given() -> None:
     with pytest.raises(InvalidSampler) as caught:
         Registry().register(given)
     assert caught.value.sampler is given
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        HistogramValue(-5, 1.0),
+        HistogramValue(3, 1.0, ((0.5, 2), (1.0, 1))),
+        HistogramValue(1, 1.0, ((1.0, 2),)),
+        HistogramValue(1, float("inf")),
+        HistogramValue(2**64, 1.0),
+        HistogramValue(1, 1.0, (("x", 1),)),  # type: ignore[arg-type]
+        HistogramValue(1, 1.0, 7),  # type: ignore[arg-type]
+        HistogramValue(1, 1.0, (), lineage=object()),
+    ],
+)
+@pytest.mark.clause("S-21")
+def test_a_histogram_value_that_was_made_by_hand_is_read_as_any_mapping(
+    made: HistogramValue, registry: Registry
+) -> None:
+    """Nobody has checked it."""
+    registry.register(mapping("t", ("h", made), ("n", 1), metrics={"h": {"kind": "histogram"}}))
+    with Collector(registry) as consumer:
+        found = values(consumer.collect())
+        assert found["t.n"] == 1
+        if "t.h" in found:
+            assert found["t.h"] == HistogramValue(1, 1.0)
+            assert found["t.h"] is not made
+        else:
+            assert sum(consumer.statistics()[0].refused.values()) == 1
+
+
+@pytest.mark.clause("C-13")
+def test_a_histogram_value_that_is_changed_later_changes_no_snapshot(registry: Registry) -> None:
+    """It was copied."""
+    made = HistogramValue(1, 1.0, ((1.0, 1),))
+    registry.register(mapping("t", ("h", made), metrics={"h": {"kind": "histogram"}}))
+    with Collector(registry) as consumer:
+        snapshot = consumer.collect()
+    made.count = 7
+    assert values(snapshot)["t.h"] == HistogramValue(1, 1.0, ((1.0, 1),))
+
+
+@pytest.mark.parametrize("other", [1.0, Decimal(1), Fraction(1), 1 + 0j])
+@pytest.mark.clause("S-23")
+def test_a_label_value_is_an_integer_though_another_number_equals_it(
+    other: Any, registry: Registry
+) -> None:
+    """Also where the integer stood in the last pull."""
+    state: dict[str, Any] = {}
+    registry.register({"name": "t", "sample": lambda: [("n", 1, {"i": state["i"]})]})
+    with Collector(registry) as consumer:
+        for state["i"] in (1, True, 1):
+            assert values(consumer.collect()) == {'t.n{i="1"}': 1}
+        state["i"] = other
+        assert values(consumer.collect()) == {}
+        assert consumer.statistics()[0].refused == {"label_value": 1}
+
+
+@pytest.mark.clause("R-13")
+def test_nobody_can_change_what_a_held_read_holds(registry: Registry) -> None:
+    """All consumers share it."""
+    rows = [
+        ("n", 1, {"a": "x"}, {"unit": "s"}),
+        ("h", {"count": 1, "sum": 1.0, "buckets": {1.0: 1}}),
+    ]
+    registration = registry.register({"name": "t", "sample": lambda: rows, "min_interval": 3600})
+    held: Any = registration.sampler["sample"]()
+    for shown in (held[0][2], held[0][3], held[1][1], held[1][1]["buckets"]):
+        with pytest.raises(TypeError, match="item assignment"):
+            shown["a"] = "y"
+    for attribute in ("time", "start"):
+        with pytest.raises(AttributeError, match="copy it first"):
+            setattr(held, attribute, 0.0)
+    assert registration.sampler["sample"]() is held
+    assert [dict(held[0][2]), held[1][1]["buckets"]] == [{"a": "x"}, {1.0: 1}]
+
+
+@pytest.mark.clause("C-10")
+def test_a_sampler_that_passes_a_held_read_on_keeps_its_own_start(registry: Registry) -> None:
+    """Without ``min_interval`` only the read's time is taken."""
+    described = {"n": COUNTER}
+    shared = mapping("one", ("n", 5), min_interval=3600, start=7.0, metrics=described)
+    sample = registry.register(shared).sampler["sample"]
+    registry.register({"name": "two", "sample": sample, "start": 3.0, "metrics": described})
+    with Collector(registry) as consumer:
+        one, two = consumer.collect().blocks
+    assert [block.series[0].start for block in (one, two)] == [7.0, 3.0]
+    assert one.time == two.time
+
+
+@pytest.mark.clause("R-13")
+def test_a_shared_sampler_that_reads_itself_fails(registry: Registry) -> None:
+    """It would wait for itself for ever."""
+
+    def sample() -> Any:
+        return registration.sampler["sample"]()
+
+    registration = registry.register({"name": "t", "sample": sample, "min_interval": 3600})
+
+    def read() -> None:
+        with pytest.raises(RuntimeError, match="cannot read itself"):
+            registration.sampler["sample"]()
+
+    in_thread(read)(20.0)
+    with Collector(registry) as consumer:
+        assert reasons(consumer.collect()) == {"t": "raised"}
+
+
+def test_settings_that_contain_themselves_are_refused() -> None:
+    """With a clear error."""
+    settings: dict[str, Any] = {"t": {}}
+    settings["t"]["again"] = [settings["t"]]
+    with pytest.raises(ValueError, match="contains itself"):
+        Collector(Registry(), settings=settings)
+
+
+class Compared:
+    """A sampler whose ``__eq__`` must not be called."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self) -> None:
+        self.gate = Gate()
+
+    def __eq__(self, other: object) -> bool:
+        raise AssertionError("compared")
+
+    def __call__(self) -> Any:
+        return list(self.gate.sample())
+
+    def sample(self) -> Any:
+        return self()
+
+
+@pytest.mark.parametrize("method", [False, True])
+@pytest.mark.clause("C-03")
+def test_a_sampler_that_hangs_is_known_again_without_asking_it(
+    method: bool, registry: Registry
+) -> None:
+    """Its comparison might hang as well."""
+    hanging = Compared()
+    of: Any = (lambda: hanging.sample) if method else (lambda: hanging)
+    registration = registry.register({"name": "t", "sample": of()})
+    with Collector(registry, deadline=0.05) as consumer:
+        assert reasons(consumer.collect()) == {"t": "deadline"}
+        registration.unregister()
+        registry.register({"name": "t", "sample": of()})
+        assert reasons(consumer.collect()) == {"t": "hung"}
+        hanging.gate.open()

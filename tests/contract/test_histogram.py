@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sampler import HistogramValue
-from sampler._contract.histogram import difference, merge
+from sampler._contract.histogram import Lineage, difference, merge
 
 observations = st.lists(st.integers(0, 20), max_size=25)
 bounds = st.lists(st.integers(0, 20), max_size=8, unique=True).map(sorted)
@@ -95,7 +95,7 @@ def test_nothing_observed_has_no_quantile() -> None:
 def test_histograms_are_equal_when_all_that_they_say_is(other) -> None:
     """Whatever they were read from; and nothing else is equal to one."""
     one = HistogramValue(2, 1.0, ((1.0, 1),), 3, 0.5)
-    same = HistogramValue(2, 1.0, ((1.0, 1),), 3, 0.5, lineage=object())
+    same = HistogramValue(2, 1.0, ((1.0, 1),), 3, 0.5, lineage=Lineage())
     assert one == same
     assert hash(one) == hash(same)
     assert one != other

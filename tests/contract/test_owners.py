@@ -98,9 +98,7 @@ def test_a_series_without_a_value_has_an_owner(nothing: Any) -> None:
 @pytest.mark.parametrize("first", [None, -1])
 @pytest.mark.parametrize("second", [None, -1])
 @pytest.mark.clause("C-12", "C-15")
-def test_of_two_that_begin_one_series_at_once_without_a_value_the_first_has_it(
-    first: Any, second: Any
-) -> None:
+def test_of_two_that_begin_a_series_at_once_the_first_has_it(first: Any, second: Any) -> None:
     """Each sample is counted once, whatever is wrong with it."""
     registry, counter = Registry(), {"kind": "counter"}
     state = {"first": first, "second": second}
