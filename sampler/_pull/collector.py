@@ -17,7 +17,7 @@ from sampler._pull.source import Source, Withdrawn
 from sampler._pull.sources import Sources
 from sampler._pull.statistics import count_failure
 from sampler._registry import registry as registries
-from sampler._registry.all_registries import AllRegistries, begin_round, expected_calls, takes_over
+from sampler._registry.all_registries import begin_round, expected_calls, registry_of, takes_over
 from sampler._runtime import worker
 from sampler._runtime.abandoned import MAX_ABANDONED
 from sampler._runtime.fork import forked_at
@@ -77,7 +77,7 @@ class Collector:
         self._clock = clock
         self.interval = interval
         self.deadline: float = min(interval or 5.0, 5.0) if deadline is None else deadline
-        self._registry = AllRegistries() if registry is None else registry
+        self._registry = registry_of(registry)
         self._reuse = reuse
         self._max_samples = max_samples
         self._max_series = max_series

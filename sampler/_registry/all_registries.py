@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from sampler._registry import registry as registries
-from sampler._registry.other_registry import Announced, OtherRegistration
+from sampler._registry.other_registry import Given, OtherRegistration, OtherRegistry
 from sampler._registry.registry import Registration, state_of
 from sampler._runtime.native import isolated
 from sampler._runtime.worker import Job, Worker
@@ -53,6 +53,14 @@ class PerRound:
         return iter(self.begin_round(_DEADLINE, float("inf")))
 
 
+def registry_of(given: Iterable[Registered] | None) -> Iterable[Registered]:
+    """Return what a consumer pulls that was given a registry, or nothing."""
+    if given is None:
+        return AllRegistries()
+    own = isinstance(given, PerRound | registries.Registry) or type(given) in {list, tuple}
+    return given if own else _GivenRegistry(given)
+
+
 def begin_round(
     registry: Iterable[Registered], deadline: float, until: float
 ) -> tuple[Registered, ...]:
@@ -72,6 +80,21 @@ def expected_calls(registry: Iterable[Registered]) -> int:
     return len(registry) if isinstance(registry, PerRound) else len(tuple(registry))
 
 
+class _GivenRegistry(PerRound):
+    """Another vendor's registry that a consumer was given; it is asked as announced ones are."""
+
+    def __init__(self, registry: Iterable[Registered]) -> None:
+        self._other = OtherRegistry(Given(registry))
+
+    def begin_round(self, deadline: float, until: float) -> tuple[Either, ...]:
+        """See `PerRound`."""
+        _ask((self._other,), min(deadline, _DEADLINE), until)
+        return self._other.registrations
+
+    def __len__(self) -> int:
+        return 1 + len(self._other.registrations)
+
+
 class AllRegistries(PerRound):
     """The default registry, and every announced one whose package has been imported (R-14).
 
@@ -81,7 +104,7 @@ class AllRegistries(PerRound):
     """
 
     def __init__(self) -> None:
-        self._others: tuple[Announced, ...] | None = None
+        self._others: tuple[OtherRegistry, ...] | None = None
         self._ours: tuple[Either, ...] | None = None
         """What the default registry held in the last round, if no other one held anything."""
         self._homes: dict[Key, object] = {}
@@ -127,17 +150,17 @@ class AllRegistries(PerRound):
         return tuple(self._successors.get(id(each), (each, each))[1] for each in standing.values())
 
 
-def _announced() -> tuple[Announced, ...]:
+def _announced() -> tuple[OtherRegistry, ...]:
     if isolated():  # no pull can succeed here, and what reads metadata crashes 3.12.1
         return ()
     from sampler._registry.announcements import announcements
 
     found = announcements(GROUP)
-    others = {each.value: Announced(each) for each in found if each.package != _OURS}
+    others = {each.value: OtherRegistry(each) for each in found if each.package != _OURS}
     return tuple(others.values())
 
 
-def _ask(others: Iterable[Announced], deadline: float, until: float) -> None:
+def _ask(others: Iterable[OtherRegistry], deadline: float, until: float) -> None:
     """Ask registries for their registrations."""
     now = time.monotonic()
     asked = [each for each in others if each.can_be_asked(now)]

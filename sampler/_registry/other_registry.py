@@ -1,4 +1,4 @@
-"""A registry that another distribution announces, as one consumer knows it."""
+"""A registry of another vendor, as one consumer knows it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from sampler._contract.declaration import label_text, private_copy, seconds, short
+from sampler._contract.declaration import class_name, label_text, private_copy, seconds, short
 from sampler._contract.names import plain_str
 from sampler._registry.registry import Registration
 from sampler._runtime import fork
@@ -15,11 +15,12 @@ from sampler._runtime.native import allocate_lock
 from sampler._runtime.printable import error_line
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Any, TypeAlias
 
     from sampler._registry.announcements import Announcement
     from sampler._runtime.worker import Job, JobBatch
+    from sampler.types import Registered
 
     Key: TypeAlias = tuple[object, object]
     """What tells samplers apart: name and constant labels."""
@@ -76,14 +77,31 @@ class _EndlessError(Exception):
     """The registry yields too much."""
 
 
-class Announced:
-    """A registry that a distribution announces.
+class Given:
+    """A registry that was given, in the place of an announcement of one."""
+
+    def __init__(self, registry: Iterable[Registered]) -> None:
+        self._registry = registry
+        self.value = f"{class_name(registry)} at {id(registry):#x}"
+        self.distribution = "the program"
+
+    def is_due(self) -> bool:
+        """Return True: it is here."""
+        return True
+
+    def load(self) -> Iterable[Registered]:
+        """Return the registry."""
+        return self._registry
+
+
+class OtherRegistry:
+    """A registry that a distribution announces, or that was given.
 
     Attributes:
         registrations: what it yielded when it last answered; nothing while it is not there.
     """
 
-    def __init__(self, announcement: Announcement) -> None:
+    def __init__(self, announcement: Announcement | Given) -> None:
         self.registrations: tuple[Registration | OtherRegistration, ...] = ()
         self._announcement = announcement
         self._known: dict[int, Registration | OtherRegistration | _Rubbish] = {}

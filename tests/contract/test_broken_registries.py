@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sampler import Collector, register
+from sampler import Collector, Registry, register
 from sampler._registry import all_registries, other_registry
 from tests.contract.build import mapping, reasons, values
 from tests.contract.vendors import GROUP, broken, endless
@@ -36,6 +36,13 @@ def rubbish() -> Iterator[object]:
             self.sampler, self.time = sampler, time
 
     yield from (5, None, Evil(), Named("x", 1.0), Named({"name": "x"}, "now"))
+
+
+def registry_with(sampler: dict[str, Any]) -> Registry:
+    """Return a registry of one sampler."""
+    registry = Registry()
+    registry.register(sampler)
+    return registry
 
 
 @pytest.mark.clause("R-14")
@@ -124,6 +131,39 @@ def test_a_registry_that_blocks_costs_its_deadline_once(
         wait_for(lambda: len(values(consumer.collect())) == 2, what="the registry to be asked")
     (line,) = told()
     assert "did not say within" in line
+
+
+@pytest.mark.clause("R-14")
+@pytest.mark.usefixtures("no_thread_is_left", "patient")
+@pytest.mark.parametrize("fault", ["raises", "blocks", "never ends"])
+def test_a_registry_that_a_consumer_was_given_may_break_as_any_other(
+    fault: str, told: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it yielded last stands, nothing raises into who collects, and nothing hangs there."""
+    monkeypatch.setattr(other_registry, "_LONGEST_PAUSE", 0.0)
+    gate, broke = threading.Event(), threading.Event()
+    registered = list(registry_with(mapping("theirs", ("b", 2))))
+
+    class Vendor:
+        def __iter__(self) -> Iterator[Any]:
+            if not broke.is_set():
+                return iter(registered)
+            if fault == "raises":
+                raise ZeroDivisionError
+            if fault == "blocks" and not gate.is_set():
+                hangs()
+                gate.wait(60)
+            return endless() if fault == "never ends" else iter(())
+
+    with Collector(Vendor(), deadline=SHORT) as consumer:
+        first = consumer.collect()
+        broke.set()
+        again = consumer.collect()
+        gate.set()
+    assert values(first) == values(again) == {"theirs.b": 2}
+    assert first.blocks[0].series is again.blocks[0].series
+    (line,) = told()
+    assert line.startswith("registry 'Vendor at 0x")
 
 
 @pytest.mark.clause("R-14")
