@@ -74,7 +74,9 @@ def _clause(clause: str) -> int:
         print("sampler explain: the draft of the PEP is not installed here", file=sys.stderr)
         return USAGE
     text = _DRAFT.read_text("utf-8")
-    found = re.search(rf"^.*\*\*{clause}\*\*.*(?:\n(?!\s*\n).*)*", text, re.MULTILINE)
+    block = r"(?:.+(?:\n|$))+"
+    more = rf"(?:(?<=:\n)\n{block})?"  # the list or the table that it announces
+    found = re.search(rf"^.*\*\*{clause}\*\*{block}{more}", text, re.MULTILINE)
     if found is None:
         print(f"sampler explain: the draft has no clause {clause}", file=sys.stderr)
         return USAGE

@@ -57,7 +57,7 @@ class RegistriesSuite(ConsumerSuite):
         """What takes its place begins with baselines."""
         one, two = ForeignRegistry(), ForeignRegistry()
         now = time.time()
-        sampler = counter_of([("c", 5)])
+        sampler = counter_of([("c", 5)], start=now + 1)
         with self._reading(one, two) as lab:
             later = one.register({**sampler, "sample": lambda: [("c", 50)]}, now + 2)
             earlier = two.register(sampler, now + 1)

@@ -13,7 +13,8 @@ class RestartsSuite(ConsumerSuite):
 
     def test_a_restart_counts_whole(self) -> None:
         """After a lower value, or another start."""
-        rows, start = [("c", 7)], [1.0]
+        rows: list[Any] = [("c", 7)]
+        start = [1.0]
         sampler = counter_of(rows, start=lambda: start[0])
         with Lab(self, sampler) as lab:
             lab.forgive("S-20")
@@ -22,8 +23,13 @@ class RestartsSuite(ConsumerSuite):
             lower = lab.increments()
             rows[:], start[0] = [("c", 8)], 2.0
             other = lab.increments()
+            rows[:] = [("c", None)]
+            lab.pull()
+            rows[:] = [("c", 6)]
+            later = lab.increments()
         require(lower.get(series("s.c")) == 3, "C-17", f"7, 3 adds {lower}")
         require(other.get(series("s.c")) == 8, "C-17", f"8 with a new start adds {other}")
+        require(later.get(series("s.c")) == 6, "C-17", f"8, None, 6 adds {later}")
 
     def test_another_start_restarts_all_series(self) -> None:
         """Those without a value in that pull included."""

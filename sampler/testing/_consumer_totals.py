@@ -100,6 +100,22 @@ class TotalsSuite(ConsumerSuite):
             found = lab.increments(until=lambda found: series("s.c") in found)
         require(found.get(series("s.c")) == 5, "C-16", f"it adds {found}")
 
+    def test_a_start_counts_if_it_is_known_with_the_first_value(self) -> None:
+        """Not if it was known while there was no value, and no more."""
+        start: dict[str, Any] = {"late": None, "early": time.time() + 0.5}
+        rows: list[Any] = [("c", None)]
+        late = counter_of(rows, "late", start=lambda: start["late"])
+        early = counter_of(rows, "early", start=lambda: start["early"])
+        with Lab(self, late, early) as lab:
+            lab.forgive("S-10")
+            lab.pull()
+            rows[:], start["late"], start["early"] = [("c", 5)], start["early"], None
+            found = lab.increments()
+        for name, wanted in ("late", 5), ("early", 0):
+            got = found.get(series(f"{name}.c"))
+            says = f"a first value of 5 whose start comes {name} adds {got}, not {wanted}"
+            require(got == wanted, "C-16", says)
+
     def test_a_series_begins_with_its_first_sample(self) -> None:
         """Also if that has no value: what comes next is not new."""
         rows: list[Any] = [("c", None), ("d", "text"), ("c", float("nan"), {"x": "nan"})]

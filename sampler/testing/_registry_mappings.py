@@ -179,6 +179,22 @@ class MappingsSuite(RegistrySuite):
             error = refusal(lambda: self.register(registry, other))  # noqa: B023 - called at once
             require(error is None, "R-05", f"it refuses {other}, though alone: {error}")
 
+    def test_all_samplers_of_one_name_agree_about_a_metric(self) -> None:
+        """Also the third with the first, where the second says nothing of the unit."""
+        first, second, third = (
+            {**_counter("a", "b", **keys), "labels": {"x": x}}
+            for x, keys in (("1", {"unit": "s"}), ("2", {}), ("3", {"unit": "By"}))
+        )
+        registry = self.registry()
+        of_first = self.register(registry, first)
+        error = refusal(lambda: self.register(registry, second))
+        require(error is None, "R-05", f"beside {first} it refuses {second}: {error}")
+        error = refusal(lambda: self.register(registry, third))
+        require(error is not None, "R-05", f"beside {first} and {second} it takes {third}")
+        self.unregister(registry, of_first)
+        error = refusal(lambda: self.register(registry, third))
+        require(error is None, "R-05", f"beside {second} it refuses {third}: {error}")
+
     def test_samplers_that_do_not_clash_are_neighbours(self) -> None:
         """Other labels, or one kind, and no two units."""
         for one, other in NEIGHBOURS:

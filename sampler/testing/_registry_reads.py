@@ -33,6 +33,9 @@ class ReadsSuite(RegistrySuite):
             at = getattr(samples, "time", None)
             says = f"a shared read that began between {before} and {after} has the time {at}"
             require(at is not None and before - 1 <= at <= after + 1, "R-13", says)
+            start_then = getattr(samples, "start", "missing")
+            says = f"the attribute 'start' of a shared read is {start_then!r}, and should be 5.0"
+            require(start_then == 5.0, "R-13", says)
         require(reads == [1], "R-13", f"there were {reads[0]} reads within 'min_interval'")
         said = shown["start"]() if callable(shown["start"]) else shown["start"]
         says = f"'start' is {said}, and was 5.0 when the read was taken"

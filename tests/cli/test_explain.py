@@ -152,12 +152,19 @@ and it is a word.
 **C-07** A consumer pulls
 once at once.
 
+**C-09** It says:
+
+* this;
+* that.
+
+Another paragraph.
+
 Not a clause: C-08.
 """
 
 
 def test_a_clause_is_read_from_the_draft(tmp_path, monkeypatch, capsys) -> None:
-    """Its paragraph, whichever way its id is written; one that is not there is told."""
+    """With the list that it announces, whichever way its id is written."""
     draft = tmp_path / "pep.rst"
     monkeypatch.setattr(module, "_DRAFT", draft)
     assert module.explain("C-07") == 2
@@ -165,6 +172,8 @@ def test_a_clause_is_read_from_the_draft(tmp_path, monkeypatch, capsys) -> None:
     draft.write_text(DRAFT)
     assert module.explain("c-07") == 0
     assert capsys.readouterr().out == "**C-07** A consumer pulls\nonce at once.\n"
+    assert module.explain("C-09") == 0
+    assert capsys.readouterr().out == "**C-09** It says:\n\n* this;\n* that.\n"
     assert module.explain("C-08") == 2
     assert "no clause C-08" in capsys.readouterr().err
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from contextlib import contextmanager, suppress
 from importlib.metadata import EntryPoint
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
@@ -17,6 +17,7 @@ from sampler import Collector, HistogramValue, Increments
 from sampler._registry.announcements import Announcement
 from sampler.testing import Broken, ConsumerContract
 from tests.pep.clauses import DRAFT
+from tests.pep.taking_over import taking_over
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -130,7 +131,7 @@ def drafted() -> dict[str, Any]:
 class Earliest:
     """Several registries as one: of equal names and labels, the earliest registration (R-14).
 
-    One that was passed over and takes its place later is as old as time, and so a baseline.
+    One that was passed over and takes its place later begins with a baseline.
     """
 
     def __init__(self, registries: Iterable[Iterable[Any]]) -> None:
@@ -145,7 +146,7 @@ class Earliest:
             first, *later = sorted([registration, *chosen.get(key, ())], key=lambda r: r.time)
             chosen[key] = [first]
             for passed in later:
-                self._passed[passed] = SimpleNamespace(sampler=passed.sampler, time=0.0)
+                self._passed.setdefault(passed, taking_over(passed))
         return iter([self._passed.get(each, each) for (each,) in chosen.values()])
 
 

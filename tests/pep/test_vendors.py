@@ -31,7 +31,10 @@ def program(tmp_path: Path) -> Callable[[str], Any]:
     }
     group = "sampler.registries"
     site.install("third", {"third": "three:default"}, group=group, files=readers)
-    vendor = {"vendor_one.py": (_HERE / "vendor_program.py").read_text()}
+    vendor = {
+        "vendor_one.py": (_HERE / "vendor_program.py").read_text(),
+        "taking_over.py": (_HERE / "taking_over.py").read_text(),
+    }
     site.install("first", {"first": "vendor_one:default"}, group=group, files=vendor)
 
     def run(text: str) -> Any:

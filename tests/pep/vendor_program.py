@@ -9,11 +9,11 @@ the others but by what is announced.
 import json
 import sys
 from importlib.metadata import entry_points
-from types import SimpleNamespace
 
 import one
 import one_registry
 import three
+from taking_over import taking_over
 
 import sampler
 
@@ -45,17 +45,6 @@ class Announced:
                 self.known[id(each)] = each, taking_over(each) if takes_over else each
             self.homes[key] = home
         return iter([self.known[id(each)][1] for each, _ in chosen.values()])
-
-
-def taking_over(registration):
-    """Return a registration whose first pull makes baselines: old, and of no known start."""
-    calls, start = iter((None, None)), registration.sampler.get("start")
-
-    def later():
-        return next(calls, start() if callable(start) else start)
-
-    shown = {**registration.sampler, "start": later}
-    return SimpleNamespace(sampler=shown, time=0.0)
 
 
 def text(key):

@@ -355,9 +355,7 @@ class Consumer:
         """A child is a new consumer: threads and instances are the parent's (C-19)."""
         Source.kept, Source.kept_lock = {}, threading.Lock()
         for consumer in [each for each in cls.alive if not each.closed]:
-            pulling = consumer.pulling          # else one that forks would go on for ever
             consumer.begin()
-            pulling or consumer.pull()
 
 
 os.register_at_fork(after_in_child=Consumer.after_fork)
