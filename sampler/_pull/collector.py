@@ -45,7 +45,7 @@ class Collector:
 
     Args:
         registry: what is pulled: an iterable of registrations, of any vendor; default: the default
-            registry, and those that other distributions announce (R-14).
+            registry, with the samplers that are announced, and the announced registries (R-14).
         name: the consumer's name, told to factories.
         interval: seconds between pulls, told to factories; None if they are not regular.
         deadline: seconds each sampler has; default: the interval, at most 5.

@@ -1,4 +1,4 @@
-"""What a consumer pulls that is told nothing else: the registrations of all registries.
+"""What a consumer pulls: the registrations of the registry that it was given, or of all.
 
 Other distributions announce theirs by entry points. Iterating one runs foreign code: it is done on
 a worker, with a deadline and a bound, and only where there is one.
@@ -56,7 +56,7 @@ class PerRound:
 def registry_of(given: Iterable[Registered] | None) -> Iterable[Registered]:
     """Return what a consumer pulls that was given a registry, or nothing."""
     if given is None:
-        return AllRegistries()
+        return AllRegistries() if isolated() else _Discovering()
     own = isinstance(given, PerRound | registries.Registry) or type(given) in {list, tuple}
     return given if own else _GivenRegistry(given)
 
@@ -78,6 +78,25 @@ def takes_over(registration: Registered) -> bool:
 def expected_calls(registry: Iterable[Registered]) -> int:
     """Return about how many calls of foreign code a round of ``registry`` will make."""
     return len(registry) if isinstance(registry, PerRound) else len(tuple(registry))
+
+
+class _Discovering(PerRound):
+    """What a consumer pulls that is told nothing else, with what is announced (R-14, C-01)."""
+
+    def __init__(self) -> None:
+        from sampler._registry.discovery import Discovery, log_failures
+
+        self._discovery = Discovery(registries.default, report=log_failures)
+        log_failures(self._discovery.look())
+        self._all = AllRegistries()
+
+    def begin_round(self, deadline: float, until: float) -> tuple[Either, ...]:
+        """See `PerRound`."""
+        self._discovery.look_again()
+        return self._all.begin_round(deadline, until)
+
+    def __len__(self) -> int:
+        return len(self._all)
 
 
 class _GivenRegistry(PerRound):

@@ -11,6 +11,8 @@ from sampler._contract.declaration import Declaration, short
 from sampler._contract.snapshot import Failure
 from sampler._registry.announcements import SAMPLERS, Announcement, announcements, without_clashes
 from sampler._registry.imports_under_way import load, note_overrun, stuck
+from sampler._runtime import fork
+from sampler._runtime.log import log
 from sampler._runtime.native import allocate_lock
 from sampler._runtime.threads import Thread
 from sampler._runtime.worker import Job, Worker
@@ -43,6 +45,15 @@ if TYPE_CHECKING:
 DEADLINE = 5.0
 """Seconds that one import may take."""
 _STUCK = "its import, which was begun earlier, has not ended"
+_lock = allocate_lock()
+
+
+def _renew_lock() -> None:
+    global _lock  # noqa: PLW0603 - it may have been held at the fork
+    _lock = allocate_lock()
+
+
+fork.in_child(_renew_lock)
 
 
 class Discovery:
@@ -63,7 +74,6 @@ class Discovery:
         self._registry = registry
         self._wants = wants
         self._report = report
-        self._lock = allocate_lock()
         # Replaced, never changed: readers need no lock.
         self._waiting: tuple[Announcement, ...] = ()
 
@@ -90,7 +100,7 @@ class Discovery:
                 missing.append(Failure(name, "missing", _missing(name, self._registry, found)))
         waiting = [each for each in standing if self._may_come(each) and each.name not in wanted]
         wanted |= {each.name: each for each in waiting if each.is_due()}
-        with self._lock:
+        with _lock:
             self._waiting = tuple(each for each in waiting if each.name not in wanted)
         clashes = (
             Failure(each.name, "duplicate", f"{owner} stands, {each} is left out: rename one")
@@ -114,7 +124,7 @@ class Discovery:
 
     def _begin(self) -> None:
         here = {each.name for each in self._waiting if each.is_due()}
-        with self._lock:
+        with _lock:
             mine = {each.name: each for each in self._waiting if each.name in here}
             before = self._waiting
             self._waiting = after = tuple(each for each in before if each.name not in here)
@@ -123,7 +133,7 @@ class Discovery:
         try:
             Thread(self._publish, "sampler-discovery", (mine.values(),)).start()
         except RuntimeError:  # no thread can start now: the next round tries again
-            with self._lock:
+            with _lock:
                 if self._waiting is after:
                     self._waiting = before
 
@@ -136,6 +146,19 @@ class Discovery:
         if each.by_name_only:
             return False
         return self._wants is None or self._wants(each.name)
+
+
+def log_failures(failures: Iterable[Failure]) -> None:
+    """Say which samplers are not collected, or not yet."""
+    for failure in failures:
+        if failure.reason == "missing":
+            log.info(
+                "sampler %r is not there yet: it is collected once it registers", failure.sampler
+            )
+        elif failure.reason == "duplicate":
+            log.warning("sampler %r is announced twice: %s", failure.sampler, failure.message)
+        else:
+            log.warning("sampler %r is not collected: %s", failure.sampler, failure.message)
 
 
 def _publish_all(

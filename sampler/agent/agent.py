@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sampler._pull.collector import change_settings
 from sampler._registry import registry as registries
+from sampler._registry.discovery import log_failures
 from sampler._registry.registry import Registry
 from sampler._runtime.log import log
 from sampler._runtime.native import get_ident
@@ -22,7 +23,7 @@ from sampler.agent.interval_loop import IntervalLoop
 from sampler.agent.pages import open_new_pages, open_pages
 from sampler.agent.reloading import Difference, channels_after
 from sampler.agent.schedule import Schedule
-from sampler.agent.selection import Selection, log_failures
+from sampler.agent.selection import Selection
 from sampler.agent.self_metrics import self_metrics
 from sampler.agent.unused_settings import unused_settings
 

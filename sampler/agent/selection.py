@@ -6,8 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from sampler._registry.all_registries import AllRegistries, PerRound, expected_calls
-from sampler._registry.discovery import Discovery
-from sampler._runtime.log import log
+from sampler._registry.discovery import Discovery, log_failures
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -25,19 +24,6 @@ def disabled() -> frozenset[str]:
     """Return the names that :data:`VARIABLE` lists."""
     words = os.environ.get(VARIABLE, "").split(",")
     return frozenset(word.strip() for word in words if word.strip())
-
-
-def log_failures(failures: Iterable[Failure]) -> None:
-    """Say which samplers are not collected, or not yet."""
-    for failure in failures:
-        if failure.reason == "missing":
-            log.info(
-                "sampler %r is not there yet: it is collected once it registers", failure.sampler
-            )
-        elif failure.reason == "duplicate":
-            log.warning("sampler %r is announced twice: %s", failure.sampler, failure.message)
-        else:
-            log.warning("sampler %r is not collected: %s", failure.sampler, failure.message)
 
 
 class Selection:

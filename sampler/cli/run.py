@@ -9,6 +9,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from sampler._registry.discovery import log_failures
 from sampler._runtime.log import log
 from sampler._runtime.printable import printable
 from sampler.adapterkit.threads import unhealthy
@@ -16,7 +17,6 @@ from sampler.agent import Agent, options
 from sampler.agent.config.reading import find_settings
 from sampler.agent.config.settings import DEFAULTS, Settings
 from sampler.agent.console import Console
-from sampler.agent.selection import log_failures
 from sampler.cli.exits import OK, UNAVAILABLE
 from sampler.cli.interrupts import EndAtOnce
 from sampler.cli.notify import notify, reloading, watchdog

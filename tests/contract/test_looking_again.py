@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sampler import Failure, Registry
+from sampler import Collector, Failure, Registry
+from sampler._registry import registry as registries
 from sampler._registry.discovery import Discovery
+from sampler._runtime.log import log
+from tests.contract.build import values
 from tests.contract.test_waiting import sampler
 from tests.support.waiting import SHORT, PatientClock, hangs, wait_for
 
@@ -140,3 +143,26 @@ def test_what_nobody_wants_is_not_loaded(site: Site, registry: Registry) -> None
     discovery.look_again()
     assert "zz_one.metrics" not in sys.modules
     assert not list(registry)
+
+
+@pytest.mark.clause("R-14", "C-01")
+def test_a_consumer_told_nothing_else_discovers(
+    site: Site, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Before it begins what has been imported, and then what is imported later."""
+    monkeypatch.setattr(registries, "default", Registry())
+    for name in ("zz_one", "zz_two"):
+        counting = sampler(name).replace('("a", 1)', '("n", 1, None, {"kind": "counter"})')
+        site.install(f"dist-{name}", {name: f"{name}:SAMPLER"}, files={f"{name}.py": counting})
+    site.install("dist-bad", {"zz_bad": "zz_one:MISSING"})
+    importlib.import_module("zz_one")
+    with Collector(deadline=5.0) as consumer:
+        assert values(consumer.collect()) == {"zz_one.n": 1}
+        importlib.import_module("zz_two")
+        wait_for(lambda: len(values(consumer.collect())) == 2, what="the second sampler")
+        one, two = (block.series[0] for block in consumer.collect().blocks)
+    assert one.start is None
+    assert two.start is not None
+    log.flush()
+    (line,) = caplog.messages
+    assert line.startswith("sampler 'zz_bad' is not collected: cannot be imported")
