@@ -127,7 +127,6 @@ class Server:
             for service in self._services:
                 service.start()
         except BaseException:  # such as when no thread can start
-            self._closed = True
             self._answers.close()
             self._close_sockets()
             raise

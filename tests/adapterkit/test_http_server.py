@@ -18,7 +18,7 @@ import pytest
 
 from sampler.adapterkit import http_server
 from sampler.adapterkit._http import client_connection
-from sampler.adapterkit.http_server import Answer
+from sampler.adapterkit.http_server import Answer, plain_answer
 from tests.adapterkit.pages import HALF, WHOLE, Held, Pages, ask, at, reset, rest, serves, serving
 from tests.support.waiting import wait_for, within
 
@@ -240,11 +240,25 @@ def test_a_page_that_is_read_slowly_arrives_whole():
         assert len(rest(slow).partition(b"\r\n\r\n")[2]) == 2**24
 
 
-def test_a_whole_url_may_be_asked_for():
-    """RFC 9112, 3.2.2."""
-    with serving(Pages()) as server:
-        whole = WHOLE.replace(b"/page", b"http://localhost/page")
-        assert ask(server, whole).endswith(b"page\n")
+@pytest.mark.parametrize(
+    ("target", "path", "query"),
+    [
+        (b"http://localhost/page", "/page", ""),
+        (b"http://localhost/page?a=/b?c", "/page", "a=/b?c"),
+        (b"http://localhost", "/", ""),
+        (b"http://localhost?a=/b", "/", "a=/b"),
+        (b"HTTPS://localhost:1/page", "/page", ""),
+        (b"ftp://localhost/page", "ftp://localhost/page", ""),
+        (b"http", "http", ""),
+    ],
+)
+def test_a_whole_url_may_be_asked_for(target, path, query):
+    """RFC 9112, 3.2.2: of http or https."""
+    asked, pages = [], Pages()
+    pages.quick_answer = lambda request: asked.append(request) or plain_answer(404)
+    with serving(pages) as server:
+        assert ask(server, WHOLE.replace(b"/page", target)).startswith(b"HTTP/1.1 404 ")
+    assert [(each.path, each.query) for each in asked] == [(path, query)]
 
 
 def test_a_head_alone_is_sent_where_only_it_is_asked_for():

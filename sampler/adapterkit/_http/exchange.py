@@ -58,7 +58,7 @@ class Answer:
     body: bytes = b""
     content_type: str = PLAIN_TEXT
     fields: tuple[tuple[str, str], ...] = ()
-    settle: Callable[[bool], object] = attrs.field(default=_ignore, repr=False)
+    settle: Callable[[bool], object] = _ignore
 
 
 def phrase(status: int) -> str:
@@ -154,8 +154,6 @@ def _target(target: str) -> tuple[str | None, str]:
     scheme, mark, rest = target.partition("://")
     if not mark or scheme.lower() not in ("http", "https"):
         return None, target
-    authority, slash, path = rest.partition("/")
-    if "?" in authority:
-        authority, _, query = rest.partition("?")
-        return authority, f"/?{query}"
-    return authority, slash + path or "/"
+    authority = rest.partition("/")[0].partition("?")[0]
+    path = rest[len(authority) :]
+    return authority, path if path.startswith("/") else f"/{path}"
