@@ -19,7 +19,7 @@ class Target(NamedTuple):
 
 _CONTRACT = (
     *("intake", "samples", "baselines", "limits", "fork", "shared_reads", "exact"),
-    *("descriptions", "combining", "owners", "two_consumers"),
+    *("descriptions", "combining", "owners", "attacks", "two_consumers"),
 )
 
 
@@ -38,7 +38,7 @@ def _adapters(*names: str) -> tuple[str, ...]:
     return tuple(f"tests/adapters/test_{name}.py" for name in names)
 
 
-_HTTP = ("hosts", "head", "server")
+_HTTP = ("hosts", "head", "server", "server_failures")
 """Of the page: what is asked, and what serves."""
 
 
@@ -83,14 +83,14 @@ TARGETS = (
         Target(f"sampler/_pull/{name}.py", _contract(name, "isolation"))
         for name in ("owners", "increments")
     ),
-    Target("sampler/_registry/comparison.py", ("tests/contract/test_registry.py",)),
+    Target("sampler/_registry/comparison.py", _contract("registry")),
     Target("sampler/_contract/values.py", _contract("values")),
     Target("sampler/_contract/histogram.py", _contract("histogram", "instruments")),
     Target(
         "sampler/_registry/shared_read.py",
         tuple(
             f"tests/contract/test_{name}.py"
-            for name in ("shared_ages", "shared_reads", "async", "samples")
+            for name in ("shared_ages", "shared_reads", "async", "samples", "attacks")
         ),
     ),
     Target("sampler/cli/notify.py", ("tests/cli/test_notify.py",)),
