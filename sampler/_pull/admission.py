@@ -239,6 +239,8 @@ class Admission:
             values: values as read, by row; overflow series are set here.
             index_of: the row of each known series.
         """
+        if reading.overflow.idle:
+            return
         own = {metric for metric, labels in reading.folded if labels == SURPLUS}
         finished = reading.overflow.finish(own, cut=reading.cut)
         for metric in reading.overflow.without_sum():

@@ -38,7 +38,14 @@ class Overflow:
 
     def begin(self) -> Overflow:
         """Return the state for the next pull; this one stays as it is."""
+        if not (self._before or self._lost):
+            return Overflow()
         return Overflow(dict(self._before), dict(self._lost), self._holding)
+
+    @property
+    def idle(self) -> bool:
+        """True if nothing was folded, in this pull or in the last one."""
+        return not (self._sums or self._before)
 
     def holds(self, metric: str) -> bool:
         """Tell whether the last pull folded series of this metric."""

@@ -82,7 +82,7 @@ def _maker(contender: str, kind: str) -> Callable[[str], Any]:
     if contender == "ours":
         import sampler
 
-        group = sampler.Instruments("bench", sampler.Registry())
+        group = sampler.Instruments("bench", sampler.Registry(), max_children=100_000)
         made = getattr(group, kind)(kind, labels=("k",))
         if kind == "counter":
             return made.labels
