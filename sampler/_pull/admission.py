@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from sampler._contract.declaration import Declaration, Description
     from sampler._contract.snapshot import Value
+    from sampler._pull.known_rows import KnownRows
     from sampler._pull.owners import Owners
     from sampler._pull.reading import Key, Reading
 
@@ -61,6 +62,8 @@ class Admission:
         self._surplus: set[Key] = set()
         """Series whose last value is part of what was folded."""
         self._described: dict[str, Description] = {}
+        self._names: dict[str, str] = {}
+        """Full names of the metrics that have series: one object each."""
         self._start: float | None = None
         self._counts: dict[str, int] = {}
         self._time: float | None = None
@@ -95,6 +98,7 @@ class Admission:
         self._counts = {}
         for row in rows:
             self._counts[row.metric] = self._counts.get(row.metric, 0) + 1
+        self._names = {metric: n for metric, n in self._names.items() if metric in self._counts}
 
     def admit(self, key: Key, raw: Any, value: Any, description: Any, reading: Reading) -> None:
         """Take a sample of a series that the last pull did not have."""
@@ -104,37 +108,38 @@ class Admission:
                 reading.new[key] = new[0], both
             return
         metric = key[0]
-        self._describe(metric, description, reading)
-        series = self._name(key, reading)
+        series = self._name(key, self._describe(metric, description, reading))
         if new or key in reading.folded or (key in reading.valueless and series.merge is None):
             raise RefusedSample("S-25", "duplicate", f"{series} occurs twice in one pull")
-        absent_at = self._absent_before(reading.start)
-        has_begun = key in self.valueless and not self.restarts(reading.start)
-        if has_begun:
-            absent_at = self.valueless[key].absent_at
+        if self.owners is not None:
+            self._check_owner(key, series, reading)
+        before = self.valueless.get(key) if self.valueless else None
+        if before is None or self.restarts(reading.start):
+            before, absent_at = None, self._absent_before(reading.start)
+            if series.cumulative:
+                series.start = self._began(absent_at, reading.start)
+        else:
+            absent_at = before.absent_at
             if series.cumulative:  # only now its start has to be known (C-16)
                 past = absent_at is None and self._takes_over
                 series.start = None if past else _latest(absent_at, reading.start)
-        reading.valueless[key] = Valueless(series, absent_at)  # it begins here (C-15)
-        if self.owners is not None:
-            self._check_owner(key, series, reading)
         try:
             first = plain_value(value, series)
         except RefusedSample:
             reading.overflow.miss(metric)
+            reading.valueless[key] = Valueless(series, absent_at)  # it has begun (C-15)
             raise
         if isinstance(first, Absent):
             reading.overflow.miss(metric)
             reading.silent += 1
-            reading.valueless[key].silent = True
+            reading.valueless[key] = Valueless(series, absent_at, silent=True)
             return
-        del reading.valueless[key]
         live = self._counts.get(metric, 0) + reading.counts.get(metric, 0)
         if live < self._max_series and not self.overflow.holds(metric):
             reading.add(Row(metric, raw, key, series), first)
         elif series.cumulative:
             past = series.start is None or series.start < self._since
-            past = past and has_begun and key not in self._surplus
+            past = past and before is not None and key not in self._surplus
             reading.overflow.fold(metric, first, has_past=past)
             reading.folded.add(key)
         else:
@@ -143,7 +148,8 @@ class Admission:
 
     def add_surplus(self, key: Key, value: Any, reading: Reading) -> None:
         """Take the surplus that a sampler folded itself, or that a gauge refused."""
-        series, metric = self._name(key, reading), key[0]
+        metric = key[0]
+        series = self._name(key, self._description(metric, reading))
         if key in reading.folded:
             raise RefusedSample("S-25", "duplicate", f"{series} occurs twice in one pull")
         if series.cumulative:
@@ -174,27 +180,32 @@ class Admission:
                 reading.described.pop(key[0], None)  # a sample that is not taken describes nothing
             raise
 
-    def _describe(self, metric: str, description: Any, reading: Reading) -> None:
-        """Take what the first sample of a metric says of it, for good (S-08)."""
-        if self._description(metric, reading) is not None:
-            return
+    def _describe(self, metric: str, description: Any, reading: Reading) -> Description:
+        """Return a metric's description: what its first sample says stands for good (S-08)."""
+        if (known := self._description(metric, reading)) is not None:
+            return known
         described = UNDECLARED
         if description is not None:
             described, faults = read_description(metric, description)
             if faults:
                 raise RefusedSample(faults[0].clause, "description", str(faults[0]))
         reading.described[metric] = described
+        return described
 
     def _description(self, metric: str, reading: Reading) -> Description | None:
         declared = self._declaration.metrics.get(metric) or self._described.get(metric)
         return declared or reading.described.get(metric)
 
-    def _name(self, key: Key, reading: Reading) -> Series:
+    def _name(self, key: Key, described: Description | None) -> Series:
         metric, pairs = key
-        described = self._description(metric, reading) or UNDECLARED
-        labels = dict(sorted({**self._declaration.labels, **dict(pairs)}.items()))
-        series = Series(
-            f"{self._declaration.name}.{metric}",
+        described = described or UNDECLARED
+        labels = dict(pairs)
+        if constant := self._declaration.labels:
+            labels = dict(sorted({**constant, **labels}.items()))
+        if (name := self._names.get(metric)) is None:
+            name = self._names[metric] = f"{self._declaration.name}.{metric}"
+        return Series(
+            name,
             labels,
             described.kind,
             described.unit,
@@ -202,15 +213,12 @@ class Admission:
             described.scope,
             described.merge,
         )
-        if series.cumulative:
-            series.start = self.started(reading.start)
-        return series
 
-    def started(self, start: float | None) -> float | None:
+    def _began(self, absent_at: float | None, start: float | None) -> float | None:
         """Return when a series that is new in this pull was zero (PEP: Baselines)."""
         if self._time is None and self._takes_over:
             return None
-        return _latest(self._absent_before(start), start)
+        return _latest(absent_at, start)
 
     def _absent_before(self, start: float | None) -> float | None:
         """Return a time at which a series that begins in this pull was not there, if known."""
@@ -231,27 +239,27 @@ class Admission:
         """Tell whether a pull's ``start`` is another number than the last known one (C-17)."""
         return start is not None and self._start is not None and start != self._start
 
-    def fold(self, reading: Reading, values: list[Any], index_of: dict[Key, int]) -> None:
+    def fold(self, reading: Reading, values: list[Any], known: KnownRows) -> None:
         """Give each metric with a surplus its overflow series.
 
         Args:
             reading: the pull.
             values: values as read, by row; overflow series are set here.
-            index_of: the row of each known series.
+            known: the rows of the last pull.
         """
         if reading.overflow.idle:
             return
         own = {metric for metric, labels in reading.folded if labels == SURPLUS}
         finished = reading.overflow.finish(own, cut=reading.cut)
         for metric in reading.overflow.without_sum():
-            if (index := index_of.get((metric, SURPLUS), -1)) >= 0:
+            if (index := known.find((metric, SURPLUS))) >= 0:
                 values[index] = ABSENT
         for metric, total, beyond in finished:
             if beyond:
                 what = f"{metric}: folded into one series"
                 reading.refuse(RefusedSample("C-14", OVERFLOW, what), beyond)
             key: Key = (metric, SURPLUS)
-            index = index_of.get(key, -1)
+            index = known.find(key)
             value = total if in_range(total) else ABSENT
             if isinstance(value, Absent):
                 what = f"{metric}: the sum of its surplus"
@@ -259,7 +267,9 @@ class Admission:
             if index >= 0:
                 values[index] = value
             elif not isinstance(value, Absent):
-                series = self._name(key, reading)
+                series = self._name(key, self._description(metric, reading))
+                absent_at = self._absent_before(reading.start)
+                series.start = self._began(absent_at, reading.start)
                 reading.add(Row(metric, MISSING, key, series), value)
 
 

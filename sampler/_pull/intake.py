@@ -13,11 +13,13 @@ from itertools import chain
 from sampler._contract.declaration import Declaration, short
 from sampler._contract.names import SURPLUS
 from sampler._contract.snapshot import ABSENT, Absent, Block, Series
-from sampler._contract.values import RefusedSample, fell, plain_value, subtract
+from sampler._contract.values import RefusedSample, subtract
 from sampler._pull.admission import Admission, combine
+from sampler._pull.known_rows import KnownRows, arranged, completed
 from sampler._pull.overflow import Overflow
 from sampler._pull.reading import MISSING, REFUSED, Reading, Row
-from sampler._pull.sample import given_description, series_key, split_sample
+from sampler._pull.sample import SeriesKeys, given_description, split_sample
+from sampler._pull.unchanged import checked, read_unchanged
 from sampler._runtime.abandoned import is_foreign
 from sampler._runtime.gil_yield import GIVE_WAY_EVERY, give_way
 
@@ -30,8 +32,9 @@ if TYPE_CHECKING:
     from sampler._pull.owners import Owners
     from sampler._pull.reading import Key, Valueless
 
-_HIGH = 2**63
-_INFINITE = float("inf")
+_FEW = 32
+"""Samples out of order that are looked up by their keys, with an eighth of the known ones, before
+a table of all is made."""
 
 
 class Intake:
@@ -59,19 +62,15 @@ class Intake:
         takes_over: bool = False,
         report: Callable[[RefusedSample], None] | None = None,
     ) -> None:
-        self._declaration = declaration
+        self._keys = SeriesKeys(declaration)
         self._max_samples = max_samples
         self._admission = Admission(declaration, max_series, since, absent_at, takes_over)
         self._inherited_at = inherited_at
         self._report = report
-        self._rows: list[Row] = []
-        self._series: tuple[Series, ...] = ()
+        self._known = KnownRows([])
         self._last: list[Any] = []
-        self._index: dict[Key, int] = {}
+        """The values of the known rows, as read."""
         self._time: float | None = None
-        self._offsets = False
-        self._combining = -1
-        """The first row of a gauge with ``merge``."""
 
     def read(self, samples: Iterable[Any], time: float, start: float | None = None) -> Reading:
         """Take the samples of one pull; whatever the iterable raises ends the pull.
@@ -82,19 +81,26 @@ class Intake:
             start: epoch seconds at which the source says its cumulative values were zero.
         """
         reading = Reading(time, start, self._admission.overflow.begin(), self._report)
-        rows = self._rows
-        last: list[Any] = self._last
-        count = len(rows)
+        known, last = self._known, self._last
+        rows, order, count = known.rows, known.order, len(known.rows)
         restarted: list[int] = []
         if self._admission.restarts(start):
             restarted = [i for i, row in enumerate(rows) if row.series.cumulative]
             last = [MISSING] * count
             reading.overflow = Overflow()
         rest = iter(samples)
-        values, item = self._read_unchanged(rest, last, reading, restarted)
-        position = reading.taken = len(values)
-        as_before = position == count
-        values += [MISSING] * (count - position)
+        if order is None:
+            values, item = read_unchanged(rest, rows, last, self._max_samples, reading, restarted)
+            position = len(values)
+            values += [MISSING] * (count - position)
+        else:
+            position, values, item = self._read_in_order(order, rest, last, reading, restarted)
+        reading.taken = position
+        # Numbers of rows as they are yielded, once their order is another.
+        taken = _taken(order, position) if position < count else None
+        few = _FEW + count // 8
+        previous = position - 1 if order is None or not position else order[position - 1]
+        lookups = 0
         if item is not MISSING:
             rest = chain((item,), rest)
         pause_at = min(position + GIVE_WAY_EVERY, self._max_samples)
@@ -113,37 +119,49 @@ class Intake:
                 give_way()
             try:
                 metric, value, labels = split_sample(item)
-                index = position
+                if taken is None:
+                    taken = _taken(order, count)
+                index, row = -1, None
+                if position < count:
+                    index = position if order is None else order[position]
+                    row = rows[index]
                 if (
-                    position == count
-                    or metric != (row := rows[position]).metric
+                    row is None
+                    or metric != row.metric
                     or (labels is not row.raw and labels != row.raw)
                 ):
-                    as_before = False
-                    index = self._again(rows, position, metric, labels)
+                    index = -1
+                    if known.combining >= 0:
+                        index = known.find_again(previous, metric, labels)
+                    if index < 0 and count and (known.tabled or lookups > few):
+                        index = known.find_sample(metric, labels)
                     if index < 0:
-                        key, raw = series_key(self._declaration, metric, labels)
+                        lookups += 1
+                        key, raw = self._keys.of(metric, labels)
                         if key[1] == SURPLUS:
                             self._admission.add_surplus(key, value, reading)
                             continue
-                        index = self._index.get(key, -1)
+                        index = known.find(key)
                         if index < 0:
-                            said = given_description(item)
+                            new, said = len(reading.new), given_description(item)
                             self._admission.admit(key, raw, value, said, reading)
+                            taken += range(count + new, count + len(reading.new))
                             continue
                     row = rows[index]
+                    position = index if order is None else count - 1
+                position += 1
+                previous = index
                 if (there := values[index]) is not MISSING:
                     if row.combine is None:
                         what = f"{row.series} occurs twice in one pull"
                         raise RefusedSample("S-25", "duplicate", what)
                     values[index] = combine(there, value, row, reading)
-                    position = index + 1
                     continue
-                position = index + 1
+                taken.append(index)
                 before = last[index]
                 if value is not before:
                     values[index] = ABSENT  # a refused value keeps its series' place
-                    value = _checked(value, before, row, index, reading, restarted)
+                    value = checked(value, before, row, index, reading, restarted)
                 values[index] = value
             except RefusedSample as refused:
                 reading.refuse(refused)
@@ -151,101 +169,62 @@ class Intake:
                 if not is_foreign(error):
                     raise
                 reading.refuse(RefusedSample("S-14", "shape", f"{short(item)}: {short(error)}"))
-        as_before = as_before and position == count
-        self._settle(reading, values, restarted, as_before=as_before)
+        self._settle(reading, values, restarted, taken)
         return reading
 
-    def _read_unchanged(
-        self, samples: Iterator[Any], last: list[Any], reading: Reading, restarted: list[int]
-    ) -> tuple[list[Any], Any]:
-        """Take samples for as long as their series are those of the last pull, in its order.
-
-        Returns:
-            Their values, and the first sample of another series, or ``MISSING``.
-        """
-        values: list[Any] = []
-        rows = self._rows
-        most = min(len(rows), self._max_samples)  # after a cut pull there may be more rows
-        for first in range(0, most, GIVE_WAY_EVERY):
-            if first:
-                give_way()
-            until = min(first + GIVE_WAY_EVERY, most)
-            for row, before, item in zip(
-                rows[first:until], last[first:until], samples, strict=False
-            ):
-                try:
-                    if type(item) is not tuple:
-                        return values, item
-                    if len(item) == 3:
-                        metric, value, labels = item
-                        if labels is not row.raw and labels != row.raw:
-                            return values, item
-                    elif len(item) == 2 and row.raw is None:
-                        metric, value = item
-                    elif len(item) > 3:
-                        metric, value, labels = item[:3]
-                        if labels is not row.raw and labels != row.raw:
-                            return values, item
-                    else:
-                        return values, item
-                    if metric != row.metric:
-                        return values, item
-                except BaseException as error:  # an author's own __eq__: read() reports it
-                    if not is_foreign(error):
-                        raise
-                    return values, item
-                if value is not before:  # and before is plain
-                    kind = type(value)
-                    if (
-                        row.histogram
-                        or not (
-                            (kind is int and 0 <= value < _HIGH)
-                            or (kind is float and 0.0 <= value < _INFINITE)
-                        )
-                        or (row.cumulative and (before is MISSING or value < before))
-                    ):
-                        try:
-                            value = _checked(value, before, row, len(values), reading, restarted)
-                        except RefusedSample as refused:
-                            reading.refuse(refused)
-                            value = ABSENT  # a refused value keeps its series' place
-                values.append(value)
-        return values, MISSING
+    def _read_in_order(
+        self,
+        order: list[int],
+        samples: Iterator[Any],
+        last: list[Any],
+        reading: Reading,
+        restarted: list[int],
+    ) -> tuple[int, list[Any], Any]:
+        """Do :func:`read_unchanged` where samples are not yielded in the order of the rows."""
+        rows = [self._known.rows[i] for i in order]
+        before, fallen = [last[i] for i in order], list[int]()
+        read, item = read_unchanged(samples, rows, before, self._max_samples, reading, fallen)
+        restarted += [order[i] for i in fallen]
+        values: list[Any] = [MISSING] * len(rows)
+        for index, value in zip(order, read, strict=False):
+            values[index] = value
+        return len(read), values, item
 
     def keep(self, reading: Reading, sampler: str) -> Block:
         """Take over a reading and return its block."""
         admission = self._admission
         if admission.owners is not None and (
-            reading.rows is not self._rows or reading.valueless or admission.valueless
+            reading.rows is not self._known.rows or reading.valueless or admission.valueless
         ):
             self._claim(reading, admission.owners)
         last = reading.raw
         whole = not (reading.silent or reading.refused)
         if not whole and ABSENT in last:  # such a series keeps its last value for comparison
-            old = {row.series: value for row, value in zip(self._rows, self._last, strict=True)}
+            old = {
+                row.series: value for row, value in zip(self._known.rows, self._last, strict=True)
+            }
             last = [
                 old.get(row.series, MISSING) if value is ABSENT else value
                 for row, value in zip(reading.rows, last, strict=True)
             ]
         self._last = last
-        if reading.rows is not self._rows:
-            self._rows = reading.rows
-            self._series = tuple(row.series for row in reading.rows)
-            self._index = {row.key: i for i, row in enumerate(reading.rows)}
+        if reading.rows is not self._known.rows:
+            self._known = KnownRows(reading.rows)
             self._admission.count(reading.rows)
-            self._offsets = any(row.offset is not None for row in reading.rows)
-            combining = (at for at, row in enumerate(reading.rows) if row.combine is not None)
-            self._combining = next(combining, -1)
+        self._known.order = reading.order
         self._admission.keep(reading)
         self._time = reading.time
-        values = self._reported(reading) if self._offsets else reading.raw
-        return Block(sampler, self._series, values, reading.time, len(values) if whole else None)
+        values = self._reported(reading) if self._known.offsets else reading.raw
+        return Block(
+            sampler, self._known.series, values, reading.time, len(values) if whole else None
+        )
 
     def absent(self, sampler: str) -> Block | None:
         """Return the block of a failed pull: every known series, no values."""
-        if not self._rows or self._time is None:
+        if not self._known.rows or self._time is None:
             return None
-        return Block(sampler, self._series, [ABSENT] * len(self._rows), self._time, 0)
+        series = self._known.series
+        return Block(sampler, series, [ABSENT] * len(series), self._time, 0)
 
     def share(self, owners: Owners | None) -> None:
         """Share series with other samplers from now on, or no more: those that there are stay."""
@@ -258,7 +237,7 @@ class Intake:
 
     def _begun(self) -> list[Series]:
         """Return the series that have begun, those that never had a value included."""
-        return [*self._series, *_owned(self._admission.valueless)]
+        return [*self._known.series, *_owned(self._admission.valueless)]
 
     def _claim(self, reading: Reading, owners: Owners) -> None:
         """Make the series of a reading this sampler's, but those that became another's in time."""
@@ -283,20 +262,9 @@ class Intake:
                 kept.append(row)
                 values.append(value)
         if len(kept) < len(reading.rows):
-            reading.rows, reading.raw = kept, values
+            reading.rows, reading.raw, reading.order = kept, values, None
         now = [*(row.series for row in kept), *_owned(reading.valueless)]
         owners.claim(self._begun(), now, self._admission)
-
-    def _again(self, rows: list[Row], position: int, metric: Any, labels: Any) -> int:
-        """Return the row of a gauge with ``merge`` that this sample probably repeats, or -1."""
-        if self._combining >= 0:
-            for index in (position - 1, self._combining):
-                row = rows[index]  # -1: the last one, which is a guess as good
-                if row.combine is None or metric != row.metric:
-                    continue
-                if labels is row.raw or labels == row.raw:
-                    return index if index >= 0 else len(rows) - 1
-        return -1
 
     def _reported(self, reading: Reading) -> list[Value | Absent]:
         return [
@@ -307,34 +275,48 @@ class Intake:
         ]
 
     def _settle(
-        self, reading: Reading, values: list[Any], restarted: list[int], *, as_before: bool
+        self,
+        reading: Reading,
+        values: list[Any],
+        restarted: list[int],
+        taken: list[int] | None,
     ) -> None:
-        """Turn what was read into rows and values; the list of rows stays if no series changed."""
-        self._admission.fold(reading, values, self._index)
-        rows = self._rows
+        """Turn what was read into rows and values; the list of rows stays if no series changed.
+
+        Args:
+            reading: the pull.
+            values: by the number of a row.
+            restarted: numbers of rows that have started over.
+            taken: numbers of rows as they were yielded, new ones behind the others; None: as
+                they were expected.
+        """
+        known = self._known
+        self._admission.fold(reading, values, known)
+        rows, new = known.rows, list(reading.new.values())
         if restarted:
             rows = list(rows)
             for index in restarted:
                 old = rows[index]
                 series = old.series.restarted(self._admission.restarted_at(reading.start))
                 rows[index] = Row(old.metric, old.raw, old.key, series)
-        if not as_before and MISSING in values:
-            here = [i for i, value in enumerate(values) if value is not MISSING]
-            rows, values = [rows[i] for i in here], [values[i] for i in here]
-        if reading.new:
-            rows = [*rows, *(row for row, _ in reading.new.values())]
-            values = [*values, *(value for _, value in reading.new.values())]
+        reading.order = known.order
+        if new or (taken is not None and MISSING in values):
+            taken = _taken(known.order, len(rows)) if taken is None else taken
+            rows, values = arranged(rows, values, new, taken)
+            reading.order = None
+        elif taken is not None:
+            reading.order = completed(taken, len(rows))
         if self._inherited_at is not None:
-            first = 0 if self._time is None else len(rows) - len(reading.new)
-            self._inherit(rows[first:], values[first:], reading.start, self._inherited_at)
+            begun = new if self._time is not None else zip(rows, values, strict=True)
+            self._inherit(begun, reading.start, self._inherited_at)
         reading.rows, reading.raw = rows, values
 
     @staticmethod
-    def _inherit(rows: list[Row], values: list[Any], start: float | None, fork: float) -> None:
+    def _inherit(begun: Iterable[tuple[Row, Any]], start: float | None, fork: float) -> None:
         """Make what a parent process counted the baseline of its forked child (PEP: Fork)."""
         if start is not None and start >= fork:
             return  # the source itself restarted
-        for row, value in zip(rows, values, strict=True):
+        for row, value in begun:
             series = row.series
             later = series.start is not None and series.start >= fork  # it began in the child
             if series.cumulative and value is not ABSENT and not later:
@@ -342,27 +324,13 @@ class Intake:
                 row.series.start = fork
 
 
+def _taken(order: list[int] | None, count: int) -> list[int]:
+    """Return the numbers of the first rows, in the order in which they are expected."""
+    return list(range(count)) if order is None else order[:count]
+
+
 def _owned(valueless: dict[Key, Valueless]) -> Iterator[Series]:
     return (each.series for each in valueless.values() if each.series is not None)
-
-
-def _checked(
-    value: Any, before: Any, row: Row, index: int, reading: Reading, restarted: list[int]
-) -> Any:
-    """Return a value that differs from the last one as a plain one; note a reset."""
-    try:
-        value = plain_value(value, row.series)
-    except RefusedSample:
-        raise
-    except BaseException as error:  # an author's own mapping
-        if not is_foreign(error):
-            raise
-        raise RefusedSample("S-14", "shape", f"{row.series}: {short(error)}") from None
-    if value is ABSENT:
-        reading.silent += 1
-    elif row.cumulative and before is not MISSING and fell(value, before):
-        restarted.append(index)
-    return value
 
 
 def _close(samples: Any) -> None:

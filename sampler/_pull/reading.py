@@ -62,10 +62,12 @@ class Valueless:
 
     __slots__ = ("absent_at", "series", "silent")
 
-    def __init__(self, series: Series | None, absent_at: float | None) -> None:
+    def __init__(
+        self, series: Series | None, absent_at: float | None, *, silent: bool = False
+    ) -> None:
         self.series = series
         self.absent_at = absent_at
-        self.silent = False
+        self.silent = silent
 
 
 REFUSED = Valueless(None, None)
@@ -78,6 +80,7 @@ class Reading:
     Attributes:
         rows: a list, the same object as before if no series came, went or restarted.
         raw: values as read, aligned with ``rows``.
+        order: numbers of rows in the order in which they were yielded; None: that of the rows.
         taken: samples taken from the sampler.
         cut: the sampler had more samples.
         combined: those of them that became part of another one's value, as ``merge`` says.
@@ -103,6 +106,7 @@ class Reading:
         "examples",
         "folded",
         "new",
+        "order",
         "overflow",
         "raw",
         "refused",
@@ -128,6 +132,7 @@ class Reading:
         self.overflow = overflow
         self.rows: list[Row] = []
         self.raw: list[Any] = []
+        self.order: list[int] | None = None
         self.new: dict[Key, tuple[Row, Value]] = {}
         self.folded: set[Key] = set()
         self.counts: dict[str, int] = {}

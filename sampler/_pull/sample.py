@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from sampler._contract.declaration import FixedLabels, label_text, not_a_label_name, short
-from sampler._contract.names import GRAMMAR, MAX_LABELS, MAX_NAME, OVERFLOW, is_name, plain_str
+from sampler._contract.names import (
+    GRAMMAR,
+    MAX_LABEL_VALUE,
+    MAX_LABELS,
+    MAX_NAME,
+    OVERFLOW,
+    is_name,
+    plain_str,
+)
 from sampler._contract.values import RefusedSample, copy_mapping
 
 TYPE_CHECKING = False
@@ -15,17 +23,23 @@ if TYPE_CHECKING:
     from sampler._pull.reading import Key
 
 
+_REMEMBERED = 1_000
+"""Metrics with one set of label names each, of which a sampler's names are checked once."""
+
+
 class Digits:
     """A label value given as an integer: equal to that one, and to no number of another kind."""
 
     __slots__ = ("_number",)
-    __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, number: int) -> None:
         self._number = number
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, int) and other == self._number
+
+    def __hash__(self) -> int:
+        return hash(self._number)
 
 
 def split_sample(item: Any) -> tuple[Any, Any, Any]:
@@ -46,43 +60,82 @@ def given_description(item: tuple[Any, ...]) -> Any:
     return item[3] if len(item) > 3 else None
 
 
-def series_key(
-    declaration: Declaration, metric: Any, labels: Any
-) -> tuple[Key, Mapping[str, str | Digits] | None]:
-    """Return the key of a sample's series, and its labels as yielded, both of plain objects."""
-    if not isinstance(metric, str):
-        raise RefusedSample("S-03", "name", f"{short(metric)} is not a metric name")
-    metric = plain_str(metric)
-    if len(declaration.name) + 1 + len(metric) > MAX_NAME:
-        limit = f"{short(metric)}: a full name has at most {MAX_NAME} characters"
-        raise RefusedSample("S-04", "name", limit)
-    if not is_name(metric):
-        raise RefusedSample("S-03", "name", f"{short(metric)} is not a metric name: use {GRAMMAR}")
-    if labels is None:
-        return (metric, ()), None
-    if not hasattr(labels, "keys"):
-        raise RefusedSample(
-            "S-14", "labels", f"{metric}: labels {short(labels)} are not a mapping"
-        )
-    yielded = copy_mapping(labels, MAX_LABELS)
-    if len(yielded) > MAX_LABELS:
-        limit = f"{metric}: a sample has at most {MAX_LABELS} labels"
-        raise RefusedSample("C-14", "too_many_labels", limit)
-    raw: dict[str, str | Digits] = {}
-    read: dict[str, str] = {}
-    for given, value in yielded.items():
-        name = plain_str(given) if is_name(given) else ""
-        surplus = name == OVERFLOW and not (len(yielded) == 1 and label_text(value) == "true")
-        if not name or len(name) > MAX_NAME or surplus:
-            raise RefusedSample("S-03", "label_name", f"{metric}: {not_a_label_name(given)}")
-        if name in declaration.labels:
-            what = f"{metric}: {name!r} is a constant label already"
-            raise RefusedSample("S-24", "label_name", what)
-        if (text := label_text(value)) is None:
-            what = f"{metric}: label {name!r} has {short(value)}"
-            raise RefusedSample("S-23", "label_value", what)
-        raw[name] = text if isinstance(value, str) else Digits(int(text))
+class SeriesKeys:
+    """Makes the keys of one sampler's series.
+
+    Many series have one metric and one set of label names, so these are checked once.
+    """
+
+    def __init__(self, declaration: Declaration) -> None:
+        self._declaration = declaration
+        self._good: dict[tuple[Any, ...], tuple[str, tuple[str, ...]]] = {}
+        """By a metric and its label names as they come: the metric, and the names in order."""
+
+    def of(self, metric: Any, labels: Any) -> tuple[Key, Mapping[str, str | Digits] | None]:
+        """Return the key of a sample's series, and its labels as yielded, both of plain objects.
+
+        Raises:
+            RefusedSample: a name or a label breaks a clause.
+        """
+        kind = type(labels)
+        if type(metric) is str and (kind is dict or kind is FixedLabels):
+            raw = labels if kind is FixedLabels else labels.copy()
+            good = self._good.get((metric, *raw))
+            if good is not None and (pairs := _pairs(good[1], raw)) is not None:
+                return (good[0], pairs), raw
+        key, kept = self._checked(metric, labels)
+        if kept is not None and OVERFLOW not in kept and len(self._good) < _REMEMBERED:
+            self._good[key[0], *kept] = key[0], tuple(sorted(kept))
+        return key, kept
+
+    def _checked(self, metric: Any, labels: Any) -> tuple[Key, Mapping[str, str | Digits] | None]:
+        if not isinstance(metric, str):
+            raise RefusedSample("S-03", "name", f"{short(metric)} is not a metric name")
+        metric = plain_str(metric)
+        if len(self._declaration.name) + 1 + len(metric) > MAX_NAME:
+            limit = f"{short(metric)}: a full name has at most {MAX_NAME} characters"
+            raise RefusedSample("S-04", "name", limit)
+        if not is_name(metric):
+            raise RefusedSample(
+                "S-03", "name", f"{short(metric)} is not a metric name: use {GRAMMAR}"
+            )
+        if labels is None:
+            return (metric, ()), None
+        if not hasattr(labels, "keys"):
+            raise RefusedSample(
+                "S-14", "labels", f"{metric}: labels {short(labels)} are not a mapping"
+            )
+        yielded = copy_mapping(labels, MAX_LABELS)
+        if len(yielded) > MAX_LABELS:
+            limit = f"{metric}: a sample has at most {MAX_LABELS} labels"
+            raise RefusedSample("C-14", "too_many_labels", limit)
+        raw: dict[str, str | Digits] = {}
+        read: dict[str, str] = {}
+        for given, value in yielded.items():
+            name = plain_str(given) if is_name(given) else ""
+            surplus = name == OVERFLOW and not (len(yielded) == 1 and label_text(value) == "true")
+            if not name or len(name) > MAX_NAME or surplus:
+                raise RefusedSample("S-03", "label_name", f"{metric}: {not_a_label_name(given)}")
+            if name in self._declaration.labels:
+                what = f"{metric}: {name!r} is a constant label already"
+                raise RefusedSample("S-24", "label_name", what)
+            if (text := label_text(value)) is None:
+                what = f"{metric}: label {name!r} has {short(value)}"
+                raise RefusedSample("S-23", "label_value", what)
+            raw[name] = text if isinstance(value, str) else Digits(int(text))
+            if text:
+                read[name] = text
+        kept = labels if type(labels) is FixedLabels else raw
+        return (metric, tuple(sorted(read.items()))), kept
+
+
+def _pairs(names: tuple[str, ...], raw: Mapping[str, Any]) -> tuple[tuple[str, str], ...] | None:
+    """Return the labels of a key; None if a value needs a closer look."""
+    pairs = []
+    for name in names:
+        text = raw[name]
+        if type(text) is not str or not text.isascii() or len(text) > MAX_LABEL_VALUE:
+            return None
         if text:
-            read[name] = text
-    kept = labels if type(labels) is FixedLabels else raw
-    return (metric, tuple(sorted(read.items()))), kept
+            pairs.append((name, text))
+    return tuple(pairs)

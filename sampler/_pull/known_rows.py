@@ -1,0 +1,118 @@
+"""The series that a sampler yielded last, and where a sample finds its own among them."""
+
+from __future__ import annotations
+
+from sampler._contract.declaration import FixedLabels
+from sampler._pull.reading import MISSING
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from sampler._contract.snapshot import Series, Value
+    from sampler._pull.reading import Key, Row
+
+_PLAIN = {dict, FixedLabels}
+
+
+class KnownRows:
+    """The rows of one consumer's last pull of one sampler.
+
+    Args:
+        rows: in the order of the snapshot.
+
+    Attributes:
+        rows: likewise.
+        series: those of the rows.
+        order: numbers of rows in the order in which they were yielded last; None: that of the
+            rows. Only series that come or go change the order of a snapshot.
+        combining: the number of the first row of a gauge with ``merge``, or -1.
+        offsets: whether a forked child subtracts what its parent counted.
+    """
+
+    __slots__ = ("_by_key", "_by_sample", "combining", "offsets", "order", "rows", "series")
+
+    def __init__(self, rows: list[Row]) -> None:
+        self.rows = rows
+        self.series: tuple[Series, ...] = tuple(row.series for row in rows)
+        self.order: list[int] | None = None
+        combining = (number for number, row in enumerate(rows) if row.combine is not None)
+        self.combining: int = next(combining, -1)
+        self.offsets: bool = any(row.offset is not None for row in rows)
+        self._by_key: dict[Key, int] | None = None
+        self._by_sample: dict[Any, int] | None = None
+
+    def find(self, key: Key) -> int:
+        """Return the number of the row of a series, or -1."""
+        if self._by_key is None:
+            self._by_key = {row.key: number for number, row in enumerate(self.rows)}
+        return self._by_key.get(key, -1)
+
+    @property
+    def tabled(self) -> bool:
+        """True once there is a table of all samples, so that finding one is cheap."""
+        return self._by_sample is not None
+
+    def find_sample(self, metric: Any, labels: Any) -> int:
+        """Return the number of a sample's row, or -1 if its key has to be made to find that."""
+        if self._by_sample is None:
+            numbered = enumerate(self.rows)
+            self._by_sample = {_as_yielded(r.metric, r.raw): number for number, r in numbered}
+        if type(metric) is not str or not (labels is None or type(labels) in _PLAIN):
+            return -1
+        try:
+            return self._by_sample.get(_as_yielded(metric, labels), -1)
+        except TypeError:  # of a label that cannot be hashed, and so is none
+            return -1
+
+    def find_again(self, previous: int, metric: Any, labels: Any) -> int:
+        """Return the row of a gauge with ``merge`` that this sample probably repeats, or -1.
+
+        Args:
+            previous: the number of the row that was read before.
+            metric: the sample's name.
+            labels: its labels.
+        """
+        for number in (previous, self.combining):
+            row = self.rows[number]
+            if row.combine is None or metric != row.metric:
+                continue
+            if labels is row.raw or labels == row.raw:
+                return number if number >= 0 else len(self.rows) - 1
+        return -1
+
+
+def arranged(
+    rows: list[Row], values: list[Any], new: list[tuple[Row, Value]], taken: list[int]
+) -> tuple[list[Row], list[Any]]:
+    """Return rows and their values in the order in which they were yielded.
+
+    So the next pull finds them where it looks first, however the set has changed.
+
+    Args:
+        rows: those of the last pull.
+        values: their values; ``MISSING`` where there is none.
+        new: rows that the last pull did not have, with their values.
+        taken: numbers of rows as they were yielded; new ones are counted behind the others.
+    """
+    if new:
+        rows = [*rows, *(row for row, _ in new)]
+        values = [*values, *(value for _, value in new)]
+    seen = set(taken)
+    rest = (i for i, value in enumerate(values) if i not in seen and value is not MISSING)
+    here = [*taken, *rest]
+    return [rows[i] for i in here], [values[i] for i in here]
+
+
+def completed(taken: list[int], count: int) -> list[int] | None:
+    """Return the order of all rows, those that were not taken last; None: that of the rows."""
+    if len(taken) < count:
+        seen = set(taken)
+        taken = [*taken, *(number for number in range(count) if number not in seen)]
+    return None if taken == list(range(count)) else taken
+
+
+def _as_yielded(metric: Any, labels: Any) -> Any:
+    if type(labels) is dict:
+        return metric, *labels.items()
+    return metric, id(labels) if type(labels) is FixedLabels else labels

@@ -1,0 +1,102 @@
+"""Samples of the series that the last pull had, in its order: nothing is looked up or named.
+
+Most samples of most pulls are such ones, so this loop decides what a pull costs.
+"""
+
+from __future__ import annotations
+
+from sampler._contract.declaration import short
+from sampler._contract.snapshot import ABSENT
+from sampler._contract.values import RefusedSample, fell, plain_value
+from sampler._pull.reading import MISSING
+from sampler._runtime.abandoned import is_foreign
+from sampler._runtime.gil_yield import GIVE_WAY_EVERY, give_way
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from sampler._pull.reading import Reading, Row
+
+_HIGH = 2**63
+_INFINITE = float("inf")
+
+
+def read_unchanged(
+    samples: Iterator[Any],
+    rows: list[Row],
+    last: list[Any],
+    max_samples: int,
+    reading: Reading,
+    restarted: list[int],
+) -> tuple[list[Any], Any]:
+    """Take samples for as long as they are those of these rows.
+
+    Returns:
+        Their values, and the first sample of another series, or ``MISSING``.
+    """
+    values: list[Any] = []
+    most = min(len(rows), max_samples)  # after a cut pull there may be more rows
+    for first in range(0, most, GIVE_WAY_EVERY):
+        if first:
+            give_way()
+        until = min(first + GIVE_WAY_EVERY, most)
+        for row, before, item in zip(rows[first:until], last[first:until], samples, strict=False):
+            try:
+                if type(item) is not tuple:
+                    return values, item
+                if len(item) == 3:
+                    metric, value, labels = item
+                    if labels is not row.raw and labels != row.raw:
+                        return values, item
+                elif len(item) == 2 and row.raw is None:
+                    metric, value = item
+                elif len(item) > 3:
+                    metric, value, labels = item[:3]
+                    if labels is not row.raw and labels != row.raw:
+                        return values, item
+                else:
+                    return values, item
+                if metric != row.metric:
+                    return values, item
+            except BaseException as error:  # an author's own __eq__: read() reports it
+                if not is_foreign(error):
+                    raise
+                return values, item
+            if value is not before:  # and before is plain
+                kind = type(value)
+                if (
+                    row.histogram
+                    or not (
+                        (kind is int and 0 <= value < _HIGH)
+                        or (kind is float and 0.0 <= value < _INFINITE)
+                    )
+                    or (row.cumulative and (before is MISSING or value < before))
+                ):
+                    try:
+                        value = checked(value, before, row, len(values), reading, restarted)
+                    except RefusedSample as refused:
+                        reading.refuse(refused)
+                        value = ABSENT  # a refused value keeps its series' place
+            values.append(value)
+    return values, MISSING
+
+
+def checked(
+    value: Any, before: Any, row: Row, index: int, reading: Reading, restarted: list[int]
+) -> Any:
+    """Return a value that differs from the last one as a plain one; note a reset."""
+    try:
+        value = plain_value(value, row.series)
+    except RefusedSample:
+        raise
+    except BaseException as error:  # an author's own mapping
+        if not is_foreign(error):
+            raise
+        raise RefusedSample("S-14", "shape", f"{row.series}: {short(error)}") from None
+    if value is ABSENT:
+        reading.silent += 1
+    elif row.cumulative and before is not MISSING and fell(value, before):
+        restarted.append(index)
+    return value
