@@ -252,14 +252,14 @@ class Admission:
         own = {metric for metric, labels in reading.folded if labels == SURPLUS}
         finished = reading.overflow.finish(own, cut=reading.cut)
         for metric in reading.overflow.without_sum():
-            if (index := known.find((metric, SURPLUS))) >= 0:
+            if (index := known.number((metric, SURPLUS))) >= 0:
                 values[index] = ABSENT
         for metric, total, beyond in finished:
             if beyond:
                 what = f"{metric}: folded into one series"
                 reading.refuse(RefusedSample("C-14", OVERFLOW, what), beyond)
             key: Key = (metric, SURPLUS)
-            index = known.find(key)
+            index = known.number(key)
             value = total if in_range(total) else ABSENT
             if isinstance(value, Absent):
                 what = f"{metric}: the sum of its surplus"

@@ -8,8 +8,6 @@ first compared with the last one in its place; if they agree, nothing is looked 
 
 from __future__ import annotations
 
-from itertools import chain
-
 from sampler._contract.declaration import Declaration, short
 from sampler._contract.names import SURPLUS
 from sampler._contract.snapshot import ABSENT, Absent, Block, Series
@@ -32,6 +30,8 @@ if TYPE_CHECKING:
     from sampler._pull.owners import Owners
     from sampler._pull.reading import Key, Valueless
 
+_MATCHES = 8
+"""Samples in their places, one after the other, after which the next ones are expected there."""
 _FEW = 32
 """Samples out of order that are looked up by their keys, with an eighth of the known ones, before
 a table of all is made."""
@@ -81,30 +81,34 @@ class Intake:
             start: epoch seconds at which the source says its cumulative values were zero.
         """
         reading = Reading(time, start, self._admission.overflow.begin(), self._report)
-        known, last = self._known, self._last
-        rows, order, count = known.rows, known.order, len(known.rows)
+        known = self._known
+        rows, last = known.expected(self._last)
+        count = len(rows)
         restarted: list[int] = []
         if self._admission.restarts(start):
             restarted = [i for i, row in enumerate(rows) if row.series.cumulative]
             last = [MISSING] * count
             reading.overflow = Overflow()
         rest = iter(samples)
-        if order is None:
-            values, item = read_unchanged(rest, rows, last, self._max_samples, reading, restarted)
-            position = len(values)
-            values += [MISSING] * (count - position)
-        else:
-            position, values, item = self._read_in_order(order, rest, last, reading, restarted)
-        reading.taken = position
-        # Numbers of rows as they are yielded, once their order is another.
-        taken = _taken(order, position) if position < count else None
+        values: list[Any] = [MISSING] * count
+        taken: list[int] | None = None  # places as they are yielded, once they are out of order
+        position, highest, matches, lookups = 0, -1, _MATCHES, 0
         few = _FEW + count // 8
-        previous = position - 1 if order is None or not position else order[position - 1]
-        lookups = 0
-        if item is not MISSING:
-            rest = chain((item,), rest)
-        pause_at = min(position + GIVE_WAY_EVERY, self._max_samples)
-        for item in rest:
+        pause_at = min(GIVE_WAY_EVERY, self._max_samples)
+        while True:
+            item = MISSING
+            if matches >= _MATCHES and highest < position < count:
+                until = min(count, position + self._max_samples - reading.taken)
+                read, item = read_unchanged(rest, rows, last, position, until, reading, restarted)
+                end = position + len(read)
+                values[position:end] = read
+                if taken is not None:
+                    taken += range(position, end)
+                reading.taken += len(read)
+                pause_at = min(reading.taken + GIVE_WAY_EVERY, self._max_samples)
+                position, highest, matches = end, end - 1, 0
+            if item is MISSING and (item := next(rest, MISSING)) is MISSING:
+                break
             reading.taken += 1
             if reading.taken > pause_at:
                 if reading.taken > self._max_samples:
@@ -117,22 +121,20 @@ class Intake:
                     break
                 pause_at = min(pause_at + GIVE_WAY_EVERY, self._max_samples)
                 give_way()
+            if taken is None:
+                taken = list(range(position))
             try:
                 metric, value, labels = split_sample(item)
-                if taken is None:
-                    taken = _taken(order, count)
-                index, row = -1, None
-                if position < count:
-                    index = position if order is None else order[position]
-                    row = rows[index]
+                index, matches = position, matches + 1
+                row = rows[index] if index < count else None
                 if (
                     row is None
                     or metric != row.metric
                     or (labels is not row.raw and labels != row.raw)
                 ):
-                    index = -1
+                    index, matches = -1, 0
                     if known.combining >= 0:
-                        index = known.find_again(previous, metric, labels)
+                        index = known.find_again(position - 1, metric, labels)
                     if index < 0 and count and (known.tabled or lookups > few):
                         index = known.find_sample(metric, labels)
                     if index < 0:
@@ -148,9 +150,7 @@ class Intake:
                             taken += range(count + new, count + len(reading.new))
                             continue
                     row = rows[index]
-                    position = index if order is None else count - 1
-                position += 1
-                previous = index
+                position, highest = index + 1, max(highest, index)
                 if (there := values[index]) is not MISSING:
                     if row.combine is None:
                         what = f"{row.series} occurs twice in one pull"
@@ -169,26 +169,10 @@ class Intake:
                 if not is_foreign(error):
                     raise
                 reading.refuse(RefusedSample("S-14", "shape", f"{short(item)}: {short(error)}"))
+        if taken is None and position < count:
+            taken = list(range(position))
         self._settle(reading, values, restarted, taken)
         return reading
-
-    def _read_in_order(
-        self,
-        order: list[int],
-        samples: Iterator[Any],
-        last: list[Any],
-        reading: Reading,
-        restarted: list[int],
-    ) -> tuple[int, list[Any], Any]:
-        """Do :func:`read_unchanged` where samples are not yielded in the order of the rows."""
-        rows = [self._known.rows[i] for i in order]
-        before, fallen = [last[i] for i in order], list[int]()
-        read, item = read_unchanged(samples, rows, before, self._max_samples, reading, fallen)
-        restarted += [order[i] for i in fallen]
-        values: list[Any] = [MISSING] * len(rows)
-        for index, value in zip(order, read, strict=False):
-            values[index] = value
-        return len(read), values, item
 
     def keep(self, reading: Reading, sampler: str) -> Block:
         """Take over a reading and return its block."""
@@ -211,7 +195,7 @@ class Intake:
         if reading.rows is not self._known.rows:
             self._known = KnownRows(reading.rows)
             self._admission.count(reading.rows)
-        self._known.order = reading.order
+        self._known.keep_order(reading.order)
         self._admission.keep(reading)
         self._time = reading.time
         values = self._reported(reading) if self._known.offsets else reading.raw
@@ -285,12 +269,13 @@ class Intake:
 
         Args:
             reading: the pull.
-            values: by the number of a row.
-            restarted: numbers of rows that have started over.
-            taken: numbers of rows as they were yielded, new ones behind the others; None: as
-                they were expected.
+            values: in the order in which the rows were expected.
+            restarted: places of rows that have started over.
+            taken: places as they were yielded, new ones behind the others; None: as expected.
         """
         known = self._known
+        if known.order is not None:
+            values, restarted, taken = known.as_rows(values, restarted, taken)
         self._admission.fold(reading, values, known)
         rows, new = known.rows, list(reading.new.values())
         if restarted:
@@ -301,7 +286,8 @@ class Intake:
                 rows[index] = Row(old.metric, old.raw, old.key, series)
         reading.order = known.order
         if new or (taken is not None and MISSING in values):
-            taken = _taken(known.order, len(rows)) if taken is None else taken
+            if taken is None:
+                taken = known.order or list(range(len(rows)))
             rows, values = arranged(rows, values, new, taken)
             reading.order = None
         elif taken is not None:
@@ -322,11 +308,6 @@ class Intake:
             if series.cumulative and value is not ABSENT and not later:
                 row.offset = value
                 row.series.start = fork
-
-
-def _taken(order: list[int] | None, count: int) -> list[int]:
-    """Return the numbers of the first rows, in the order in which they are expected."""
-    return list(range(count)) if order is None else order[:count]
 
 
 def _owned(valueless: dict[Key, Valueless]) -> Iterator[Series]:

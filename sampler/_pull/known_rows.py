@@ -30,7 +30,16 @@ class KnownRows:
         offsets: whether a forked child subtracts what its parent counted.
     """
 
-    __slots__ = ("_by_key", "_by_sample", "combining", "offsets", "order", "rows", "series")
+    __slots__ = (
+        "_by_key",
+        "_by_sample",
+        "_places",
+        "combining",
+        "offsets",
+        "order",
+        "rows",
+        "series",
+    )
 
     def __init__(self, rows: list[Row]) -> None:
         self.rows = rows
@@ -39,14 +48,41 @@ class KnownRows:
         combining = (number for number, row in enumerate(rows) if row.combine is not None)
         self.combining: int = next(combining, -1)
         self.offsets: bool = any(row.offset is not None for row in rows)
+        self._places: list[int] | None = None
         self._by_key: dict[Key, int] | None = None
         self._by_sample: dict[Any, int] | None = None
 
-    def find(self, key: Key) -> int:
+    def expected(self, last: list[Any]) -> tuple[list[Row], list[Any]]:
+        """Return the rows and their last values in the order in which they are expected."""
+        if self.order is None:
+            return self.rows, last
+        return [self.rows[number] for number in self.order], [last[n] for n in self.order]
+
+    def as_rows(
+        self, values: list[Any], restarted: list[int], taken: list[int] | None
+    ) -> tuple[list[Any], list[int], list[int] | None]:
+        """Return by the numbers of rows what was read by their places in the expected order."""
+        order = self.order or []
+        numbers = [*order, *range(len(order), max(taken or (), default=0) + 1)]
+        by_row: list[Any] = [MISSING] * len(order)
+        for number, value in zip(order, values, strict=True):
+            by_row[number] = value
+        return by_row, [order[i] for i in restarted], taken and [numbers[i] for i in taken]
+
+    def keep_order(self, order: list[int] | None) -> None:
+        """Expect the rows in this order from now on."""
+        if order != self.order:
+            self.order, self._places = order, None
+
+    def number(self, key: Key) -> int:
         """Return the number of the row of a series, or -1."""
         if self._by_key is None:
             self._by_key = {row.key: number for number, row in enumerate(self.rows)}
         return self._by_key.get(key, -1)
+
+    def find(self, key: Key) -> int:
+        """Return the place where the row of a series is expected, or -1."""
+        return self._place(self.number(key))
 
     @property
     def tabled(self) -> bool:
@@ -54,32 +90,43 @@ class KnownRows:
         return self._by_sample is not None
 
     def find_sample(self, metric: Any, labels: Any) -> int:
-        """Return the number of a sample's row, or -1 if its key has to be made to find that."""
+        """Return the place of a sample's row, or -1 if its key has to be made to find that."""
         if self._by_sample is None:
             numbered = enumerate(self.rows)
             self._by_sample = {_as_yielded(r.metric, r.raw): number for number, r in numbered}
         if type(metric) is not str or not (labels is None or type(labels) in _PLAIN):
             return -1
         try:
-            return self._by_sample.get(_as_yielded(metric, labels), -1)
+            return self._place(self._by_sample.get(_as_yielded(metric, labels), -1))
         except TypeError:  # of a label that cannot be hashed, and so is none
             return -1
 
     def find_again(self, previous: int, metric: Any, labels: Any) -> int:
-        """Return the row of a gauge with ``merge`` that this sample probably repeats, or -1.
+        """Return the place of a gauge with ``merge`` that this sample probably repeats, or -1.
 
         Args:
-            previous: the number of the row that was read before.
+            previous: the place of the row that was read before.
             metric: the sample's name.
             labels: its labels.
         """
+        if self.order is not None and previous >= 0:
+            previous = self.order[previous]
         for number in (previous, self.combining):
             row = self.rows[number]
             if row.combine is None or metric != row.metric:
                 continue
             if labels is row.raw or labels == row.raw:
-                return number if number >= 0 else len(self.rows) - 1
+                return self._place(number if number >= 0 else len(self.rows) - 1)
         return -1
+
+    def _place(self, number: int) -> int:
+        if self.order is None or number < 0:
+            return number
+        if self._places is None:
+            self._places = [0] * len(self.order)
+            for place, row in enumerate(self.order):
+                self._places[row] = place
+        return self._places[number]
 
 
 def arranged(

@@ -27,21 +27,30 @@ def read_unchanged(
     samples: Iterator[Any],
     rows: list[Row],
     last: list[Any],
-    max_samples: int,
+    start: int,
+    end: int,
     reading: Reading,
     restarted: list[int],
 ) -> tuple[list[Any], Any]:
     """Take samples for as long as they are those of these rows.
 
+    Args:
+        samples: what the sampler yields from here on.
+        rows: in the order in which they are expected.
+        last: their last values.
+        start: the first of these rows that is expected.
+        end: the row behind the last one.
+        reading: the pull.
+        restarted: gets the places of rows that have started over.
+
     Returns:
         Their values, and the first sample of another series, or ``MISSING``.
     """
     values: list[Any] = []
-    most = min(len(rows), max_samples)  # after a cut pull there may be more rows
-    for first in range(0, most, GIVE_WAY_EVERY):
-        if first:
+    for first in range(start, end, GIVE_WAY_EVERY):
+        if first > start:
             give_way()
-        until = min(first + GIVE_WAY_EVERY, most)
+        until = min(first + GIVE_WAY_EVERY, end)
         for row, before, item in zip(rows[first:until], last[first:until], samples, strict=False):
             try:
                 if type(item) is not tuple:
@@ -75,7 +84,8 @@ def read_unchanged(
                     or (row.cumulative and (before is MISSING or value < before))
                 ):
                     try:
-                        value = checked(value, before, row, len(values), reading, restarted)
+                        place = start + len(values)
+                        value = checked(value, before, row, place, reading, restarted)
                     except RefusedSample as refused:
                         reading.refuse(refused)
                         value = ABSENT  # a refused value keeps its series' place
