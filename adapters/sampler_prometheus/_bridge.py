@@ -12,7 +12,7 @@ from sampler.adapterkit.shared_bounds import at_shared_bounds
 from sampler.adapterkit.threads import Lock
 from sampler.agent import ABSENT, HistogramValue
 from sampler_prometheus._exposition import page_collector
-from sampler_prometheus._lines import format_bound, has_sum_and_count, names_taken, render_series
+from sampler_prometheus._lines import SeriesRenderer, format_bound, has_sum_and_count, names_taken
 from sampler_prometheus._names import label_name, unit_name
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class SamplerCollector(PrometheusCollector):
     ) -> None:
         self._collector = page_collector(registry, "prometheus_client", interval, deadline)
         self._lock = Lock()
-        self._cache: RenderCache[SeriesLines] = RenderCache(render_series, names_taken)
+        self._cache: RenderCache[SeriesLines] = RenderCache(SeriesRenderer(), names_taken)
 
     def describe(self) -> Iterable[Metric]:
         """Return nothing, so that registering pulls nothing."""
@@ -61,11 +61,12 @@ class SamplerCollector(PrometheusCollector):
             for rendered, series, value in entries:
                 if value is ABSENT or isinstance(rendered, NotRendered):
                     continue
-                family = families.get(rendered.family)
+                name = rendered.family.name
+                family = families.get(name)
                 if family is None:
                     unit = unit_name(series.kind, series.unit)
-                    family = Metric(rendered.family, series.help, rendered.kind, unit)
-                    families[rendered.family] = family
+                    family = Metric(name, series.help, rendered.family.kind, unit)
+                    families[name] = family
                 _add(family, series, value)
         yield from families.values()
 

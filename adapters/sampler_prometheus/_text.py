@@ -11,13 +11,13 @@ from sampler.adapterkit.render_cache import NotRendered, RenderCache, iter_entri
 from sampler.adapterkit.shared_bounds import at_shared_bounds
 from sampler.adapterkit.threads import Lock
 from sampler.agent import ABSENT, HistogramValue, give_way
-from sampler_prometheus._lines import format_bound, has_sum_and_count, names_taken, render_series
+from sampler_prometheus._lines import SeriesRenderer, format_bound, has_sum_and_count, names_taken
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from sampler.agent import Snapshot
-    from sampler_prometheus._lines import SeriesLines
+    from sampler_prometheus._lines import Family, SeriesLines
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 """Content type of the text format."""
@@ -47,7 +47,7 @@ class TextRenderer:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._cache: RenderCache[SeriesLines] = RenderCache(render_series, names_taken)
+        self._cache: RenderCache[SeriesLines] = RenderCache(SeriesRenderer(), names_taken)
         self._snapshot: Snapshot | None = None
         self._texts: dict[str, RenderedText] = {}
 
@@ -69,7 +69,8 @@ class TextRenderer:
     def _write(self, snapshot: Snapshot, *, openmetrics: bool) -> RenderedText:
         families: dict[str, list[str]] = {}
         refused: dict[str, int] = {}
-        current, lines = "", list[str]()
+        current: Family | None = None
+        lines: list[str] = []
         for _, entries in iter_entries(self._cache.of(snapshot)):
             for rendered, series, value in entries:
                 if value is ABSENT:
@@ -87,8 +88,8 @@ class TextRenderer:
                         )
                 if rendered.family is not current:
                     current = rendered.family
-                    header = rendered.openmetrics_header if openmetrics else rendered.text_header
-                    lines = families.setdefault(current, [header])
+                    header = current.openmetrics_header if openmetrics else current.text_header
+                    lines = families.setdefault(current.name, [header])
                 lines.append(rendered.openmetrics_lines if openmetrics else rendered.text_lines)
         return RenderedText(_encoded(families, openmetrics=openmetrics), len(snapshot), refused)
 
@@ -113,11 +114,11 @@ def _drained(families: Iterable[list[str]]) -> Iterator[list[str]]:
 
 
 def _write_histogram(rendered: SeriesLines, value: HistogramValue) -> None:
-    start = rendered.start
+    start, name = rendered.start, rendered.family.name
     text = "".join(
         [f'{start}"{format_bound(upper)}"}} {count}\n' for upper, count in value.buckets]
     )
     text += f'{start}"+Inf"}} {value.count}\n'
-    total = "" if value.sum is None else f"{rendered.family}_sum{rendered.labels} {value.sum!r}\n"
-    rendered.text_lines = f"{text}{total}{rendered.family}_count{rendered.labels} {value.count}\n"
+    total = "" if value.sum is None else f"{name}_sum{rendered.labels} {value.sum!r}\n"
+    rendered.text_lines = f"{text}{total}{name}_count{rendered.labels} {value.count}\n"
     rendered.openmetrics_lines = rendered.text_lines if has_sum_and_count(value) else text

@@ -183,9 +183,20 @@ class Bounded(dict[str, object]):
 
 
 class FixedLabels(dict[str, str]):
-    """Labels that never change: they may be kept, and compared by identity."""
+    """Labels that never change: they may be kept, shown, and compared by identity."""
 
     __slots__ = ()
+
+    if not TYPE_CHECKING:
+
+        def _refuse(self, *_: object, **__: object) -> None:
+            raise TypeError("these labels are an instrument's: copy them to change them")
+
+        __setitem__ = __delitem__ = __ior__ = _refuse
+        clear = pop = popitem = setdefault = update = _refuse
+
+    def __reduce__(self) -> tuple[type[dict[str, str]], tuple[dict[str, str]]]:
+        return dict, (dict(self),)
 
 
 def is_label_name(name: object) -> bool:

@@ -214,5 +214,6 @@ def samples(metric: str, names: tuple[str, ...], children: Iterable[Any]) -> lis
 
 def _labels(names: tuple[str, ...], child: Any) -> FixedLabels:
     """Make a child's labels at its first pull, so that recording does not pay for them."""
-    child._labels = FixedLabels(zip(names, child.texts, strict=True))  # noqa: SLF001 - its own child
+    pairs = sorted(zip(names, child.texts, strict=True))  # as a series has them
+    child._labels = FixedLabels(pairs)  # noqa: SLF001 - its own child
     return child._labels  # type: ignore[no-any-return] # noqa: SLF001

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sampler._contract.declaration import UNDECLARED, read_description
+from sampler._contract.declaration import UNDECLARED, FixedLabels, read_description
 from sampler._contract.names import OVERFLOW, SURPLUS
 from sampler._contract.snapshot import ABSENT, Absent, Series
 from sampler._contract.values import RefusedRecordings, RefusedSample, in_range, plain_value
@@ -108,7 +108,7 @@ class Admission:
                 reading.new[key] = new[0], both
             return
         metric = key[0]
-        series = self._name(key, self._describe(metric, description, reading))
+        series = self._name(key, self._describe(metric, description, reading), raw)
         if new or key in reading.folded or (key in reading.valueless and series.merge is None):
             raise RefusedSample("S-25", "duplicate", f"{series} occurs twice in one pull")
         if self.owners is not None:
@@ -196,12 +196,15 @@ class Admission:
         declared = self._declaration.metrics.get(metric) or self._described.get(metric)
         return declared or reading.described.get(metric)
 
-    def _name(self, key: Key, described: Description | None) -> Series:
+    def _name(self, key: Key, described: Description | None, raw: Any = None) -> Series:
         metric, pairs = key
         described = described or UNDECLARED
-        labels = dict(pairs)
         if constant := self._declaration.labels:
-            labels = dict(sorted({**constant, **labels}.items()))
+            labels = dict(sorted({**constant, **dict(pairs)}.items()))
+        elif type(raw) is FixedLabels and tuple(raw.items()) == pairs:
+            labels = raw
+        else:
+            labels = dict(pairs)
         if (name := self._names.get(metric)) is None:
             name = self._names[metric] = f"{self._declaration.name}.{metric}"
         return Series(

@@ -184,8 +184,12 @@ class RenderCache(Generic[R]):
         """Claim all names of a series, or none if one is taken; tell which."""
         if self._rival(series):
             return False
+        claims = self._claims
         for name, share in self._taken(series):
-            self._claims.setdefault(name, _Claim(series, share)).holders += 1
+            claim = claims.get(name)
+            if claim is None:
+                claim = claims[name] = _Claim(series, share)
+            claim.holders += 1
         return True
 
     def _rival(self, series: Series) -> _Claim | None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import pickle
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
 import pytest
 
-from sampler import Collector, HistogramValue, Increments, InvalidSampler, Registry
+from sampler import Collector, HistogramValue, Increments, Instruments, InvalidSampler, Registry
 from sampler._registry.shared_read import SharedRead
 from sampler.testing import FakeClock
 from tests.contract.build import Gate, in_thread, mapping, reasons, values
@@ -429,3 +431,30 @@ def test_a_sampler_that_hangs_is_known_again_without_asking_it(
         registry.register({"name": "t", "sample": of()})
         assert reasons(consumer.collect()) == {"t": "hung"}
         hanging.gate.open()
+
+
+@pytest.mark.clause("C-13")
+def test_a_consumer_cannot_change_an_instruments_labels(registry: Registry) -> None:
+    """A snapshot shows them as they are; a copy is anybody's."""
+    counter = Instruments("t", registry).counter("n", labels=("b", "a"))
+    counter.labels("y", "x").inc()
+    with Collector(registry) as consumer:
+        (series,) = consumer.collect().blocks[0].series
+        labels: Any = series.labels
+        for change in (
+            lambda: labels.update(a="z"),
+            lambda: labels.clear(),
+            lambda: labels.pop("a"),
+            lambda: labels.popitem(),
+            lambda: labels.setdefault("c", "z"),
+            lambda: labels.__setitem__("a", "z"),
+            lambda: labels.__delitem__("a"),
+            lambda: labels.__ior__({"a": "z"}),
+        ):
+            with pytest.raises(TypeError, match="copy them"):
+                change()
+        assert labels == {"a": "x", "b": "y"}
+        assert list(labels) == ["a", "b"]
+        for copied in (labels.copy(), copy.deepcopy(labels), pickle.loads(pickle.dumps(labels))):
+            copied["a"] = "z"
+        assert values(consumer.collect()) == {'t.n{a="x",b="y"}': 1}
