@@ -155,7 +155,6 @@ class Server:
 
     def close_in_child(self) -> None:
         """Close every socket in a forked child, without sending anything: its parent serves on."""
-        self._closed = True
         self._answers.close_in_child()
         self._wakeup.close_in_child()
         self._services = []

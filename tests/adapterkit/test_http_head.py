@@ -69,6 +69,17 @@ def test_sizes_are_bounded_however_it_comes(step):
         assert caught.value.status == status
 
 
+def test_the_longest_first_line_is_taken():
+    """To the byte, its end not counted."""
+    for end in (b"\r\n\r\n", b"\n\n"):
+        longest = b"G" * (4096 - len(end) // 2 + 1)
+        head = Head(MAX_LINE)
+        assert head.feed(longest + end) == longest + end
+        with pytest.raises(BadMessage) as caught:
+            Head(MAX_LINE).feed(b"G" + longest + end)
+        assert caught.value.status == 414
+
+
 def test_the_longest_head_is_taken():
     """To the byte."""
     text = b"G\r\n" + b"a" * (MAX_HEAD - 7) + b"\r\n\r\n"

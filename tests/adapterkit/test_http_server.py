@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import http.client
 import os
 import selectors
@@ -13,6 +14,7 @@ import termios
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +23,8 @@ from sampler.adapterkit._http import client_connection
 from sampler.adapterkit.http_server import Answer, plain_answer
 from tests.adapterkit.pages import HALF, WHOLE, Held, Pages, ask, at, reset, rest, serves, serving
 from tests.support.waiting import wait_for, within
+
+DESCRIPTORS = Path("/proc/self/fd")
 
 
 @pytest.mark.parametrize("what", ["Wakeup", "Service.start"])
@@ -267,6 +271,23 @@ def test_a_head_alone_is_sent_where_only_it_is_asked_for():
         answer = ask(server, b"HEAD /none HTTP/1.1\r\nHost: localhost\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 404 ")
     assert answer.endswith(b"\r\n\r\n")
+
+
+@pytest.mark.skipif(not DESCRIPTORS.is_dir(), reason="descriptors cannot be listed")
+def test_a_closed_server_holds_no_descriptor():
+    """Though the program may still refer to it."""
+
+    def open_now():
+        return len(list(DESCRIPTORS.iterdir()))
+
+    gc.collect()
+    before = open_now()
+    with serving(Pages()) as server, at(server) as client:
+        assert open_now() > before + 3
+        server.close(5.0)
+        client.close()
+        wait_for(lambda: open_now() <= before, what="the descriptors to be closed")
+        assert server.closing
 
 
 def test_one_answer_is_sent_and_another_is_settled_as_not_taken():

@@ -62,6 +62,24 @@ def test_an_async_generator_yields_samples(running: Loop, consumer: Any, registr
     assert list(values(consumer.collect()).values()) == [0, 1, 2]
 
 
+@pytest.mark.clause("R-13")
+def test_an_async_generator_can_be_shared(running: Loop, consumer: Any, registry: Any) -> None:
+    """Its samples are held until the next read."""
+    reads: list[int] = []
+
+    async def sample() -> Any:
+        reads.append(1)
+        for n in range(3):
+            await asyncio.sleep(0)
+            yield "n", n, {"i": n}
+
+    sampler = {"name": "web", "sample": sample, "loop": running.get, "min_interval": 3600}
+    registry.register(sampler)
+    for _ in range(2):
+        assert list(values(consumer.collect()).values()) == [0, 1, 2]
+    assert reads == [1]
+
+
 def test_a_generator_that_a_coroutine_returns_runs_on_the_loop(
     running: Loop, consumer: Any, registry: Any
 ) -> None:

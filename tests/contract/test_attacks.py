@@ -443,9 +443,9 @@ def test_a_consumer_cannot_change_an_instruments_labels(registry: Registry) -> N
         labels: Any = series.labels
         for change in (
             lambda: labels.update(a="z"),
-            lambda: labels.clear(),
+            labels.clear,
             lambda: labels.pop("a"),
-            lambda: labels.popitem(),
+            labels.popitem,
             lambda: labels.setdefault("c", "z"),
             lambda: labels.__setitem__("a", "z"),
             lambda: labels.__delitem__("a"),

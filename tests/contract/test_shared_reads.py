@@ -207,3 +207,45 @@ def test_a_rate_comes_from_the_time_between_two_reads(registry: Registry) -> Non
         consumer.collect()
         after = time.time()
         assert before <= consumer.collect().blocks[0].time <= after
+
+
+@pytest.mark.clause("R-13", "S-10")
+def test_a_shared_read_whose_start_is_no_number_fails(registry: Registry) -> None:
+    """As any other pull would."""
+    sampler = mapping("t", ("n", 1), start=lambda: "soon", min_interval=LONG)
+    registry.register(sampler)
+    with Collector(registry) as consumer:
+        (failure,) = consumer.collect().failures
+    assert failure.reason == "raised"
+    assert "'start' returned 'soon', not epoch seconds" in failure.message
+
+
+@pytest.mark.clause("R-13")
+def test_a_sample_that_cannot_be_copied_says_why(
+    registry: Registry, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The others of its read are held."""
+
+    class Evil(dict[str, str]):
+        def __iter__(self) -> Any:
+            raise ValueError("not now")
+
+        def keys(self) -> Any:
+            raise ValueError("not now")
+
+    registry.register(mapping("t", ("n", 1), ("m", 2, Evil(a="b")), min_interval=LONG))
+    with Collector(registry) as consumer:
+        assert values(consumer.collect()) == {"t.n": 1}
+    assert "not now" in caplog.text
+
+
+@pytest.mark.clause("R-13", "S-21")
+def test_a_shared_read_holds_the_largest_histogram_whole(registry: Registry) -> None:
+    """With the bound at infinity."""
+    bounds = {float(n): n for n in range(1000)} | {float("inf"): 1000}
+    value = {"count": 1000, "buckets": bounds}
+    described = {"h": {"kind": "histogram"}}
+    registry.register(mapping("t", ("h", value), min_interval=LONG, metrics=described))
+    with Collector(registry) as consumer:
+        found = values(consumer.collect())["t.h"]
+    assert (found.count, len(found.buckets)) == (1000, 1000)
