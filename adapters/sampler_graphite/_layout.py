@@ -98,8 +98,6 @@ def _filled(template: str, name: str, suffix: str, labels: dict[str, str], *, ta
             text += segment(given.get(_label(field), _ABSENT))
     if "name" not in fields and suffix:
         text += f".{suffix}"
-    if "labels" in fields and not tags:
-        labels.clear()
     return ".".join(filter(None, text.split(".")))
 
 

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from sampler import Collector, Registry
+from sampler._registry import shared_read
+from sampler.testing._loop import LoopThread
 from tests.contract.build import Gate, in_thread, mapping, reasons, values
 from tests.support.waiting import SHORT, wait_for
 
@@ -249,3 +251,41 @@ def test_a_shared_read_holds_the_largest_histogram_whole(registry: Registry) -> 
     with Collector(registry) as consumer:
         found = values(consumer.collect())["t.h"]
     assert (found.count, len(found.buckets)) == (1000, 1000)
+
+
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("asynchronous", [True, False])
+@pytest.mark.clause("C-14")
+def test_a_generator_that_yields_too_much_is_closed_at_once(
+    shared: bool, asynchronous: bool, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though somebody may still refer to it."""
+    monkeypatch.setattr(shared_read, "MAX_HELD", 2)
+    kept, closed = [], list[int]()
+
+    async def endless() -> Any:
+        try:
+            while True:
+                yield "n", len(kept)
+        finally:
+            closed.append(1)
+
+    def unending() -> Any:
+        try:
+            while True:
+                yield "n", len(kept)
+        finally:
+            closed.append(1)
+
+    def sample() -> Any:
+        kept.append(endless() if asynchronous else unending())
+        return kept[-1]
+
+    with LoopThread() as running, Collector(registry, max_samples=2) as consumer:
+        keys = {"min_interval": LONG} if shared else {}
+        if asynchronous:
+            keys["loop"] = running.get
+        registry.register({"name": "t", "sample": sample, **keys})
+        snapshot = consumer.collect()
+        assert closed == [1]
+    assert reasons(snapshot) == ({"t": "raised"} if shared else {})
