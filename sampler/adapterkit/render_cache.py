@@ -72,11 +72,11 @@ COLLISION = NotRendered("collision")
 
 @attrs.define
 class _Claim:
-    """The owner of a backend's name: one series, or several with an equal ``share``."""
+    """The owners of a backend's name: series with an equal ``share``."""
 
     first: Series
     share: Hashable
-    holders: int = 0
+    holders: int
 
 
 class RenderCache(Generic[R]):
@@ -101,7 +101,8 @@ class RenderCache(Generic[R]):
         self._names = names or _itself
         self._kept: dict[int, tuple[tuple[Series, ...], list[R | NotRendered]]] = {}
         self._made: dict[Series, R | NotRendered] = {}
-        self._claims: dict[Hashable, _Claim] = {}
+        self._claims: dict[Hashable, Series | _Claim] = {}
+        """By a backend's name: its owner, or its owners."""
         self._waiting: dict[Series, int] = {}
         self._wanted: set[Hashable] = set()
 
@@ -173,9 +174,12 @@ class RenderCache(Generic[R]):
                 continue
             owners.add((series.name, *series.labels.items()))
             for name, _ in taken:
-                claim = self._claims[name]
-                claim.holders -= 1
-                if not claim.holders:
+                claim = self._claims.get(name)
+                if isinstance(claim, _Claim):
+                    claim.holders -= 1
+                    if claim.holders:
+                        continue
+                if claim is not None:
                     del self._claims[name]
                     freed.add(name)
         return freed, {s: None for s in made if (s.name, *s.labels.items()) in owners}
@@ -187,23 +191,26 @@ class RenderCache(Generic[R]):
         claims = self._claims
         for name, share in self._taken(series):
             claim = claims.get(name)
-            if claim is None:
-                claim = claims[name] = _Claim(series, share)
-            claim.holders += 1
+            if isinstance(claim, _Claim):
+                claim.holders += 1
+            else:
+                claims[name] = series if share is None else _Claim(series, share, 1)
         return True
 
-    def _rival(self, series: Series) -> _Claim | None:
-        """Return the claim that conflicts with the names of a series, if there is one."""
+    def _rival(self, series: Series) -> Series | None:
+        """Return a series that has a name which this one wants for itself, if there is one."""
         for name, share in self._taken(series):
             claim = self._claims.get(name)
-            if claim is not None and (share is None or share != claim.share):
+            if isinstance(claim, _Claim):
+                if share is None or share != claim.share:
+                    return claim.first
+            elif claim is not None:
                 return claim
         return None
 
     def _log(self, refused: list[Series]) -> None:
         for series in refused[:_LOGGED]:
-            rival = self._rival(series)
-            owner = rival.first if rival else None
+            owner = self._rival(series)
             log.warning("%r is dropped: %r has its name in the backend already", series, owner)
         if len(refused) > _LOGGED:
             log.warning(
