@@ -70,7 +70,7 @@ class CapturingClient(StatsClientBase):  # type: ignore[misc]  # the package has
     def write_gauge(self, name: Name, value: float) -> None:
         """Write the value of a gauge."""
         self._tags = name.tags
-        self.gauge(name.path, value + 0)
+        self.gauge(name.path, value)
 
     def take_text(self) -> str:
         """Return the lines written since the last call, joined by line feeds."""
