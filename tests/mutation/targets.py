@@ -76,7 +76,9 @@ TARGETS = (
         )
         for name in ("records", "segments")
     ),
-    Target("sampler/_pull/intake.py", _contract()),
+    Target("sampler/_pull/intake.py", _contract("order")),
+    Target("sampler/_pull/known_rows.py", _contract("order")),
+    Target("sampler/_pull/unchanged.py", _contract("order")),
     Target("sampler/_pull/admission.py", _contract()),
     Target("sampler/_pull/sample.py", _contract()),
     *(
