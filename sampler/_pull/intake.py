@@ -19,7 +19,7 @@ from sampler._pull.reading import MISSING, REFUSED, Reading, Row
 from sampler._pull.sample import SeriesKeys, given_description, split_sample
 from sampler._pull.unchanged import checked, read_unchanged
 from sampler._runtime.abandoned import is_foreign
-from sampler._runtime.gil_yield import GIVE_WAY_EVERY, give_way
+from sampler._runtime.gil_yield import GiveWayTimer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from sampler._pull.owners import Owners
     from sampler._pull.reading import Key, Valueless
 
+_LOOK_EVERY = 50
+"""Samples out of order between two looks at the clock: a new series takes 10 µs and more."""
 _MATCHES = 8
 """Samples in their places, one after the other, after which the next ones are expected there."""
 _FEW = 32
@@ -94,23 +96,25 @@ class Intake:
         taken: list[int] | None = None  # places as they are yielded, once they are out of order
         position, highest, matches, lookups = 0, -1, _MATCHES, 0
         few = _FEW + count // 8
-        pause_at = min(GIVE_WAY_EVERY, self._max_samples)
+        turn, look_at = GiveWayTimer(), 0
         while True:
             item = MISSING
             if matches >= _MATCHES and highest < position < count:
                 until = min(count, position + self._max_samples - reading.taken)
-                read, item = read_unchanged(rest, rows, last, position, until, reading, restarted)
+                read, item = read_unchanged(
+                    rest, rows, last, position, until, reading, restarted, turn
+                )
                 end = position + len(read)
                 values[position:end] = read
                 if taken is not None:
                     taken += range(position, end)
                 reading.taken += len(read)
-                pause_at = min(reading.taken + GIVE_WAY_EVERY, self._max_samples)
+                look_at = reading.taken
                 position, highest, matches = end, end - 1, 0
             if item is MISSING and (item := next(rest, MISSING)) is MISSING:
                 break
             reading.taken += 1
-            if reading.taken > pause_at:
+            if reading.taken > look_at:
                 if reading.taken > self._max_samples:
                     what = f"more than {self._max_samples} samples in one pull"
                     reading.refuse(RefusedSample("C-14", "too_many_samples", what))
@@ -119,8 +123,8 @@ class Intake:
                     if count <= self._max_samples:  # no series ends; their number is bounded
                         values = [ABSENT if value is MISSING else value for value in values]
                     break
-                pause_at = min(pause_at + GIVE_WAY_EVERY, self._max_samples)
-                give_way()
+                look_at = min(look_at + _LOOK_EVERY, self._max_samples)
+                turn.give_way_if_due()
             if taken is None:
                 taken = list(range(position))
             try:

@@ -10,7 +10,7 @@ from sampler._contract.snapshot import ABSENT
 from sampler._contract.values import RefusedSample, fell, plain_value
 from sampler._pull.reading import MISSING
 from sampler._runtime.abandoned import is_foreign
-from sampler._runtime.gil_yield import GIVE_WAY_EVERY, give_way
+from sampler._runtime.gil_yield import GIVE_WAY_EVERY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sampler._pull.reading import Reading, Row
+    from sampler._runtime.gil_yield import GiveWayTimer
 
 _HIGH = 2**63
 _INFINITE = float("inf")
@@ -31,6 +32,7 @@ def read_unchanged(
     end: int,
     reading: Reading,
     restarted: list[int],
+    turn: GiveWayTimer,
 ) -> tuple[list[Any], Any]:
     """Take samples for as long as they are those of these rows.
 
@@ -42,6 +44,7 @@ def read_unchanged(
         end: the row behind the last one.
         reading: the pull.
         restarted: gets the places of rows that have started over.
+        turn: gives way to other threads.
 
     Returns:
         Their values, and the first sample of another series, or ``MISSING``.
@@ -49,7 +52,7 @@ def read_unchanged(
     values: list[Any] = []
     for first in range(start, end, GIVE_WAY_EVERY):
         if first > start:
-            give_way()
+            turn.give_way_if_due()
         until = min(first + GIVE_WAY_EVERY, end)
         for row, before, item in zip(rows[first:until], last[first:until], samples, strict=False):
             try:
@@ -83,6 +86,7 @@ def read_unchanged(
                     )
                     or (row.cumulative and (before is MISSING or value < before))
                 ):
+                    turn.give_way_if_due()  # a histogram takes as long as a hundred numbers
                     try:
                         place = start + len(values)
                         value = checked(value, before, row, place, reading, restarted)
