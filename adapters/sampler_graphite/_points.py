@@ -65,15 +65,15 @@ class PointEncoder:
         form: Format,
         prefix: str,
         *,
-        tags: bool = False,
-        templates: Mapping[str, str] | None = None,
-        deltas: bool = False,
-        quantiles: tuple[float, ...] = (),
+        tags: bool,
+        templates: Mapping[str, str],
+        deltas: bool,
+        quantiles: tuple[float, ...],
     ) -> None:
         self._form = form
         self._template = prefix
         self._tags = tags
-        self._templates = templates or {}
+        self._templates = templates
         self._deltas = deltas
         self._quantiles = quantiles
         self._prefix: str | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
 import socket
 import subprocess
 import sys
@@ -269,3 +270,17 @@ def test_descriptors_that_run_out_cost_a_pause(monkeypatch):
         assert serves(server)
         assert time.monotonic() - began >= 0.1
     assert not failing
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the lowest free descriptor is taken next")
+def test_a_client_whose_descriptor_another_one_had_is_served():
+    """The program had closed that one, and the server does not know."""
+    with serving(Pages()) as server, at(server) as first, socket.socket() as second:
+        first.sendall(HALF)
+        wait_for(lambda: server._clients, what="the first client")
+        (taken,) = server._clients
+        os.close(taken)
+        second.settimeout(20)
+        second.connect(server.address)
+        second.sendall(WHOLE)
+        assert rest(second).endswith(b"page\n")

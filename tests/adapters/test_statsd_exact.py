@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sampler.agent import ABSENT, HistogramValue
+from sampler.agent import ABSENT, HistogramValue, Series
 from sampler_statsd import StatsD
 from tests.adapters.one_of_each import SERIES, SHOT, SINCE, WAIT, P, said
 from tests.adapters.shapes import counter, gauge, histogram, snapshot
@@ -116,3 +116,17 @@ def test_buckets_fill_a_datagram_to_its_last_byte() -> None:
     assert said(full, shot) == [((whole,), 1, {})]
     less = StatsD(histograms="buckets", max_datagram=len(whole) - 1)
     assert said(less, shot) == [((), 0, {"too_long": 1})]
+
+
+@pytest.mark.parametrize(
+    ("options", "written"),
+    [
+        ({"tags": True}, "app.n:1|g|#name_:x"),
+        ({"tags": True, "histograms": "buckets"}, "app.n:1|g|#name_:x"),
+        ({}, "app.n.name-x:1|g"),
+    ],
+)
+def test_a_tag_is_not_called_name(options, written) -> None:
+    """The daemon's Graphite backend keeps the path under that name; in a path there is no tag."""
+    shot = snapshot((Series("app.n", {"name": "x"}), 1))
+    assert said(StatsD(**options), shot) == [(statsd(written), 1, {})]
