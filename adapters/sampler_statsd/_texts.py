@@ -106,10 +106,10 @@ class TextEncoder:
         template: str,
         limit: int,
         *,
-        stream: bool = False,
-        tags: bool = False,
-        histograms: str = SUMS,
-        quantiles: tuple[float, ...] = (),
+        stream: bool,
+        tags: bool,
+        histograms: str,
+        quantiles: tuple[float, ...],
     ) -> None:
         self._template = template
         self._limit = limit - stream
