@@ -215,16 +215,17 @@ def test_a_place_that_becomes_free_soon_is_waited_for(monkeypatch):
     """A newcomer to a full server is not sent away at once."""
     monkeypatch.setattr(http_server, "FULL", 60.0)
     pages = Held()
-    with serving(pages, max_connections=1) as server, at(server) as waits, at(server) as late:
+    with serving(pages, max_connections=1) as server, at(server) as waits:
         waits.sendall(WHOLE)
         wait_for(
             lambda: [c for c in server._clients.values() if c.awaits_answer], what="its request"
         )
-        late.sendall(WHOLE)
-        wait_for(lambda: server._full_since < math.inf, what="the server to see who waits")
-        pages.may.set()
-        assert rest(waits).endswith(b"page\n")
-        assert rest(late).endswith(b"page\n")
+        with at(server) as late:
+            late.sendall(WHOLE)
+            wait_for(lambda: server._full_since < math.inf, what="the server to see who waits")
+            pages.may.set()
+            assert rest(waits).endswith(b"page\n")
+            assert rest(late).endswith(b"page\n")
 
 
 def test_a_client_that_only_listens_gets_its_answer_and_the_end():
