@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import logging
 import os
@@ -270,6 +271,23 @@ def test_descriptors_that_run_out_cost_a_pause(monkeypatch):
         assert serves(server)
         assert time.monotonic() - began >= 0.1
     assert not failing
+
+
+def test_a_listener_that_the_program_has_closed_is_said(monkeypatch, caplog):
+    """It is no lack of descriptors: the thread has failed, and is started again."""
+    with serving(Pages()) as server:
+        accept = type(server._listener).accept
+        failing = [errno.EBADF]
+
+        def accept_later(listener):
+            if failing:
+                raise OSError(failing.pop(), "Bad file descriptor")
+            return accept(listener)
+
+        monkeypatch.setattr(type(server._listener), "accept", accept_later)
+        assert serves(server)
+    assert not failing
+    assert "Bad file descriptor" in caplog.text
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the lowest free descriptor is taken next")

@@ -7,7 +7,7 @@ import pytest
 from sampler.agent import ABSENT, HistogramValue, Series
 from sampler_statsd import StatsD
 from tests.adapters.one_of_each import SERIES, SHOT, SINCE, WAIT, P, said
-from tests.adapters.shapes import counter, gauge, histogram, snapshot
+from tests.adapters.shapes import IDENTITY, counter, gauge, histogram, snapshot
 
 
 def statsd(*texts: str, end: str = "") -> tuple[bytes, ...]:
@@ -130,3 +130,11 @@ def test_a_tag_is_not_called_name(options, written) -> None:
     """The daemon's Graphite backend keeps the path under that name; in a path there is no tag."""
     shot = snapshot((Series("app.n", {"name": "x"}), 1))
     assert said(StatsD(**options), shot) == [(statsd(written), 1, {})]
+
+
+def test_a_prefix_follows_the_identity() -> None:
+    """As that of a forked child, whose process has another number."""
+    adapter = StatsD(prefix="app.{pid}")
+    for pid in ("1", "2"):
+        shot = snapshot((SERIES[0], 4), identity={**IDENTITY, "pid": pid})
+        assert said(adapter, shot) == [((f"app.{pid}.pool.size.x-1:4|g".encode(),), 1, {})]
