@@ -15,7 +15,7 @@ from sampler.agent.schedule import Schedule
 from tests.chaos.ledger import check
 from tests.support.command import environment
 from tests.support.doubles import LineSink
-from tests.support.waiting import SLACK, wait_for
+from tests.support.waiting import SLACK, stop_child, wait_for
 
 ROOT = Path(__file__).parents[2]
 INTERVAL = 0.1
@@ -88,7 +88,7 @@ class Program:
 def test_a_stopped_process_catches_up_with_one_tick(tmp_path) -> None:
     """After many intervals without a tick there is no burst."""
     with LineSink() as sink, Program(sink, tmp_path) as program:
-        program.process.send_signal(signal.SIGSTOP)
+        stop_child(program.process.pid)
         stopped = time.monotonic()
         ticks = program.stamps()[-1][0]
         wait_for(lambda: time.monotonic() - stopped > MANY * INTERVAL, what="many intervals")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -21,7 +20,7 @@ from tests.chaos.spooling import configuration, counting
 from tests.support.command import environment
 from tests.support.doubles import LineSink
 from tests.support.spools import folder, segments
-from tests.support.waiting import wait_for
+from tests.support.waiting import stop_child, wait_for
 
 ROOT = Path(__file__).parents[2]
 
@@ -255,7 +254,7 @@ def test_two_programs_one_spool(tmp_path) -> None:
             assert "used by another agent" in second.spool.trouble
             second.ticks(5)
             assert second.spool.size == 0
-            first.send_signal(signal.SIGSTOP)  # so that the files stand still
+            stop_child(first.pid)  # so that the files stand still
             files = {file: file.read_bytes() for file in segments(tmp_path)}
             second.ticks(5)
             assert files == {file: file.read_bytes() for file in segments(tmp_path)}

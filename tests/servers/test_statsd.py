@@ -20,7 +20,7 @@ from tests.adapters.shapes import block, counter, gauge, histogram, snapshot, sn
 from tests.adapters.test_real_receivers import hostile
 from tests.support.ports import free_port, hold_ports
 from tests.support.servers import StatsD as Daemon
-from tests.support.waiting import wait_for
+from tests.support.waiting import stop_child, wait_for
 
 STREAMS = ("tcp", "unix")
 
@@ -139,7 +139,7 @@ def test_a_daemon_that_does_not_answer_in_time_gets_nothing_twice(statsd):
     """A batch that was sent and not confirmed is never sent again; the daemon survives."""
     sender = adapter(statsd, prefix="p")
     series = counter("web.n")
-    os.kill(statsd.pid, signal.SIGSTOP)
+    stop_child(statsd.pid)
     try:
         (batch,) = sender.encode(snapshot((series, 5)), {})
         assert sender.send(batch, 0.3) is UNCONFIRMED

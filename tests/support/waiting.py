@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
 from contextlib import contextmanager
@@ -41,6 +43,12 @@ def wait_for(
             raise AssertionError(f"waited {limit:g} s in vain for {what}; last: {value!r}")
         time.sleep(pause)
     return value
+
+
+def stop_child(pid: int) -> None:
+    """Stop a child process by SIGSTOP, which takes effect some time after it is sent."""
+    os.kill(pid, signal.SIGSTOP)
+    wait_for(lambda: os.waitpid(pid, os.WUNTRACED | os.WNOHANG)[0], what=f"{pid} to stop")
 
 
 @contextmanager
