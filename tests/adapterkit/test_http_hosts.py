@@ -91,6 +91,13 @@ def test_a_page_is_for_those_who_mean_it(head, status):
         assert b"evil" not in answer
 
 
+def test_a_host_is_known_with_and_without_its_domain(monkeypatch):
+    """In lower case; a host without a domain has one name."""
+    for name, names in (("Web1.example.org", {"web1.example.org", "web1"}), ("web1", {"web1"})):
+        monkeypatch.setattr("socket.gethostname", lambda name=name: name)
+        assert own_names() == names
+
+
 @pytest.mark.scenario(46)
 def test_this_hosts_own_names_are_good():
     """Whatever its name is."""
