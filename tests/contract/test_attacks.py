@@ -23,6 +23,23 @@ def grown(increments: Increments, consumer: Collector) -> dict[str, Any]:
     return {str(series): more for series, more, _ in increments.take(consumer.collect())}
 
 
+def surpluses(registry: Registry, pulls: list[dict[str, Any]]) -> list[Any]:
+    """Return by what the surplus grows in each pull; one series has the place there is."""
+    state: dict[str, Any] = {}
+
+    def sample() -> Any:
+        yield "x", 1, {"i": "a"}
+        for name, value in state["now"].items():
+            yield "x", value, {"i": name}
+
+    registry.register({"name": "t", "sample": sample, "metrics": {"x": COUNTER}})
+    increments, found = Increments(), []
+    with Collector(registry, max_series=1) as consumer:
+        for state["now"] in pulls:
+            found.append(grown(increments, consumer).get('t.x{overflow="true"}'))
+    return found
+
+
 @pytest.mark.clause("R-06")
 def test_a_finalizer_may_unregister_wherever_it_runs(registry: Registry) -> None:
     """As that of an object which only a registration has kept alive."""
@@ -167,19 +184,7 @@ def test_a_surplus_without_a_value_is_neither_gone_nor_new(
     pulls: list[dict[str, Any]], expected: list[Any], registry: Registry
 ) -> None:
     """What it had counted is known when it comes back; what has fallen or gone stays counted."""
-    state: dict[str, Any] = {}
-
-    def sample() -> Any:
-        yield "x", 1, {"i": "a"}
-        for name, value in state["now"].items():
-            yield "x", value, {"i": name}
-
-    registry.register({"name": "t", "sample": sample, "metrics": {"x": COUNTER}})
-    increments, found = Increments(), []
-    with Collector(registry, max_series=1) as consumer:
-        for state["now"] in pulls:
-            found.append(grown(increments, consumer).get('t.x{overflow="true"}'))
-    assert found == expected
+    assert surpluses(registry, pulls) == expected
 
 
 @pytest.mark.parametrize(
@@ -196,19 +201,7 @@ def test_a_series_that_had_no_value_before_it_is_folded_counts_as_any_other(
     pulls: list[dict[str, Any]], expected: list[Any], registry: Registry
 ) -> None:
     """What one counted that was there before the consumer is a baseline."""
-    state: dict[str, Any] = {}
-
-    def sample() -> Any:
-        yield "x", 1, {"i": "a"}
-        for name, value in state["now"].items():
-            yield "x", value, {"i": name}
-
-    registry.register({"name": "t", "sample": sample, "metrics": {"x": COUNTER}})
-    increments, found = Increments(), []
-    with Collector(registry, max_series=1) as consumer:
-        for state["now"] in pulls:
-            found.append(grown(increments, consumer).get('t.x{overflow="true"}'))
-    assert found == expected
+    assert surpluses(registry, pulls) == expected
 
 
 @pytest.mark.clause("C-14", "C-16")
