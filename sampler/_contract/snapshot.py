@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any, TypeAlias
 
+    from sampler._contract.declaration import FixedLabels
     from sampler._contract.histogram import HistogramValue
 
     Value: TypeAlias = int | float | HistogramValue
@@ -35,22 +36,61 @@ ABSENT = Absent()
 """Stands for the value of a series that could not be read in this pull."""
 
 
-class Series:
-    """One metric with one set of labels. Compared by identity; a reset makes a new one.
+class Metric:
+    """What the series of one sampler's metric have in common; compared by identity.
 
     Attributes:
         name: full name, ``<sampler>.<metric>``.
-        labels: label name to text, sorted by name, never empty text.
         kind: ``counter``, ``gauge`` or ``histogram``.
         unit: UCUM code such as ``s`` or ``By``, or ``""``.
         help: one sentence, or ``""``.
         scope: ``interpreter``, ``process``, ``server`` or ``host``.
         merge: ``sum``, ``max``, ``min`` or None (gauges only).
+        histogram: True for a histogram.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "help",
+        "histogram",
+        "kind",
+        "merge",
+        "name",
+        "scope",
+        "unit",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        kind: str,
+        unit: str,
+        help: str,  # noqa: A002 - the contract's word
+        scope: str,
+        merge: str | None,
+    ) -> None:
+        self.name: str = name
+        self.kind: str = kind
+        self.unit: str = unit
+        self.help: str = help
+        self.scope: str = scope
+        self.merge: str | None = merge
+        self.histogram: bool = kind == "histogram"
+
+    def __repr__(self) -> str:
+        return f"<Metric {self.name} {self.kind}>"
+
+
+class Series:
+    """One metric with one set of labels. Compared by identity; a reset makes a new one.
+
+    Attributes:
+        metric: what it has in common with others; the same object for all of one sampler's metric.
         start: epoch seconds at which the cumulative value was zero; None if unknown.
         cumulative: True for counters and histograms.
     """
 
-    __slots__ = ("cumulative", "help", "kind", "labels", "merge", "name", "scope", "start", "unit")
+    __slots__ = ("_labels", "cumulative", "metric", "start")
 
     def __init__(
         self,
@@ -63,21 +103,54 @@ class Series:
         merge: str | None = None,
         start: float | None = None,
     ) -> None:
-        self.name: str = name
-        self.labels: Mapping[str, str] = labels
-        self.kind: str = kind
-        self.unit: str = unit
-        self.help: str = help
-        self.scope: str = scope
-        self.merge: str | None = merge
+        """Make a series, and a :class:`Metric` of its own for it; ``labels`` sorted by name."""
+        self.metric: Metric = Metric(name, kind, unit, help, scope, merge)
+        self._labels: dict[str, str] | FixedLabels = dict(labels)
         self.start: float | None = start
         self.cumulative: bool = kind != "gauge"
 
+    @property
+    def name(self) -> str:
+        """The full name, ``<sampler>.<metric>``."""
+        return self.metric.name
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """Label name to text, sorted by name, never empty text."""
+        labels = self._labels
+        return labels.copy() if type(labels) is dict else labels.shown()  # type: ignore[union-attr]
+
+    @property
+    def kind(self) -> str:
+        """``counter``, ``gauge`` or ``histogram``."""
+        return self.metric.kind
+
+    @property
+    def unit(self) -> str:
+        """UCUM code such as ``s`` or ``By``, or ``""``."""
+        return self.metric.unit
+
+    @property
+    def help(self) -> str:
+        """One sentence, or ``""``."""
+        return self.metric.help
+
+    @property
+    def scope(self) -> str:
+        """``interpreter``, ``process``, ``server`` or ``host``."""
+        return self.metric.scope
+
+    @property
+    def merge(self) -> str | None:
+        """``sum``, ``max``, ``min`` or None (gauges only)."""
+        return self.metric.merge
+
     def restarted(self, start: float | None) -> Series:
         """Return the series that follows this one after a reset at ``start``."""
-        return Series(
-            self.name, self.labels, self.kind, self.unit, self.help, self.scope, self.merge, start
-        )
+        new = object.__new__(Series)
+        new.metric, new._labels, new.cumulative = self.metric, self._labels, self.cumulative
+        new.start = start
+        return new
 
     def __str__(self) -> str:
         labels = ",".join(f'{key}="{text}"' for key, text in self.labels.items())

@@ -128,7 +128,7 @@ class Labelled(Generic[Child]):
         child = self._surplus.get(name)
         if child is None:
             made = self._make_surplus((text,))
-            made._labels = FixedLabels(SURPLUS)  # noqa: SLF001 - its own child
+            made._labels = FixedLabels((name,), (text,))  # noqa: SLF001 - its own child
             child = self._surplus.setdefault(name, made)
         return child
 
@@ -214,6 +214,9 @@ def samples(metric: str, names: tuple[str, ...], children: Iterable[Any]) -> lis
 
 def _labels(names: tuple[str, ...], child: Any) -> FixedLabels:
     """Make a child's labels at its first pull, so that recording does not pay for them."""
-    pairs = sorted(zip(names, child.texts, strict=True))  # as a series has them
-    child._labels = FixedLabels(pairs)  # noqa: SLF001 - its own child
+    texts = child.texts
+    if len(names) > 1 and (ordered := tuple(sorted(names))) != names:  # as a series has them
+        texts = tuple(texts[names.index(name)] for name in ordered)
+        names = ordered
+    child._labels = FixedLabels(names, texts)  # noqa: SLF001 - its own child
     return child._labels  # type: ignore[no-any-return] # noqa: SLF001

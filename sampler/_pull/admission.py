@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sampler._contract.declaration import UNDECLARED, FixedLabels, read_description
 from sampler._contract.names import OVERFLOW, SURPLUS
-from sampler._contract.snapshot import ABSENT, Absent, Series
+from sampler._contract.snapshot import ABSENT, Absent, Metric
 from sampler._contract.values import RefusedRecordings, RefusedSample, in_range, plain_value
 from sampler._pull.overflow import Overflow
 from sampler._pull.reading import MISSING, REFUSED, Row, Valueless
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sampler._contract.declaration import Declaration, Description
-    from sampler._contract.snapshot import Value
+    from sampler._contract.snapshot import Series, Value
     from sampler._pull.known_rows import KnownRows
     from sampler._pull.owners import Owners
     from sampler._pull.reading import Key, Reading
@@ -62,8 +62,8 @@ class Admission:
         self._surplus: set[Key] = set()
         """Series whose last value is part of what was folded."""
         self._described: dict[str, Description] = {}
-        self._names: dict[str, str] = {}
-        """Full names of the metrics that have series: one object each."""
+        self._metrics: dict[str, tuple[Description, Metric]] = {}
+        """By name as yielded: the metrics that have series, and what each was made from."""
         self._start: float | None = None
         self._counts: dict[str, int] = {}
         self._time: float | None = None
@@ -97,12 +97,12 @@ class Admission:
         """Count the series of each metric."""
         self._counts = {}
         for row in rows:
-            self._counts[row.metric] = self._counts.get(row.metric, 0) + 1
-        self._names = {metric: n for metric, n in self._names.items() if metric in self._counts}
+            self._counts[row.yielded] = self._counts.get(row.yielded, 0) + 1
+        self._metrics = {name: m for name, m in self._metrics.items() if name in self._counts}
 
     def admit(self, key: Key, raw: Any, value: Any, description: Any, reading: Reading) -> None:
         """Take a sample of a series that the last pull did not have."""
-        if (new := reading.new.get(key)) is not None and new[0].combine is not None:
+        if (new := reading.new.get(key)) is not None and new[0].metric.merge is not None:
             both = combine(new[1], value, new[0], reading)
             if not isinstance(both, Absent):
                 reading.new[key] = new[0], both
@@ -136,7 +136,7 @@ class Admission:
             return
         live = self._counts.get(metric, 0) + reading.counts.get(metric, 0)
         if live < self._max_series and not self.overflow.holds(metric):
-            reading.add(Row(metric, raw, key, series), first)
+            reading.add(key, series, first)
         elif series.cumulative:
             past = series.start is None or series.start < self._since
             past = past and before is not None and key not in self._surplus
@@ -196,26 +196,22 @@ class Admission:
         declared = self._declaration.metrics.get(metric) or self._described.get(metric)
         return declared or reading.described.get(metric)
 
-    def _name(self, key: Key, described: Description | None, raw: Any = None) -> Series:
-        metric, pairs = key
-        described = described or UNDECLARED
+    def _name(self, key: Key, said: Description | None, raw: Any = None) -> Row:
+        name, pairs = key
+        labels: dict[str, str] | FixedLabels
         if constant := self._declaration.labels:
             labels = dict(sorted({**constant, **dict(pairs)}.items()))
-        elif type(raw) is FixedLabels and tuple(raw.items()) == pairs:
+        elif type(raw) is FixedLabels and len(raw) == len(pairs):
             labels = raw
         else:
             labels = dict(pairs)
-        if (name := self._names.get(metric)) is None:
-            name = self._names[metric] = f"{self._declaration.name}.{metric}"
-        return Series(
-            name,
-            labels,
-            described.kind,
-            described.unit,
-            described.help,
-            described.scope,
-            described.merge,
-        )
+        said = said or UNDECLARED
+        known, metric = self._metrics.get(name, (None, None))
+        if metric is None or known is not said:
+            full = f"{self._declaration.name}.{name}"
+            metric = Metric(full, said.kind, said.unit, said.help, said.scope, said.merge)
+            self._metrics[name] = said, metric
+        return Row(name, raw, metric, labels)
 
     def _began(self, absent_at: float | None, start: float | None) -> float | None:
         """Return when a series that is new in this pull was zero (PEP: Baselines)."""
@@ -273,7 +269,8 @@ class Admission:
                 series = self._name(key, self._description(metric, reading))
                 absent_at = self._absent_before(reading.start)
                 series.start = self._began(absent_at, reading.start)
-                reading.add(Row(metric, MISSING, key, series), value)
+                series.raw = MISSING  # no sample is it
+                reading.add(key, series, value)
 
 
 def _latest(one: float | None, other: float | None) -> float | None:
@@ -286,16 +283,16 @@ def combine(there: Value | Absent, value: Any, row: Row, reading: Reading) -> Va
     """Return the value of a gauge with ``merge`` that has another sample in one pull (S-25)."""
     kind = type(value)
     if not (kind is int or (kind is float and value - value == 0.0)):
-        value = plain_value(value, row.series)
+        value = plain_value(value, row)
         if value is ABSENT:
             reading.silent += 1
             return there
     if there is ABSENT:
-        return plain_value(value, row.series)
+        return plain_value(value, row)
     assert row.combine is not None  # noqa: S101 - the caller has looked
     both: Value = row.combine(there, value) if in_range(value) else value
     if not in_range(both):
-        what = f"{row.series}: the {row.series.merge} of its values"
+        what = f"{row}: the {row.merge} of its values"
         raise RefusedSample("S-19", "out_of_range", what)
     reading.combined += 1
     return both

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from sampler._contract.declaration import Declaration, short
 from sampler._contract.names import SURPLUS
-from sampler._contract.snapshot import ABSENT, Absent, Block, Series
+from sampler._contract.snapshot import ABSENT, Absent, Block
 from sampler._contract.values import RefusedSample, subtract
 from sampler._pull.admission import Admission, combine
 from sampler._pull.known_rows import KnownRows, arranged, completed
 from sampler._pull.overflow import Overflow
-from sampler._pull.reading import MISSING, REFUSED, Reading, Row
+from sampler._pull.reading import MISSING, REFUSED, Reading
 from sampler._pull.sample import SeriesKeys, given_description, split_sample
 from sampler._pull.unchanged import checked, read_unchanged
 from sampler._runtime.abandoned import is_foreign
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
-    from sampler._contract.snapshot import Value
+    from sampler._contract.snapshot import Series, Value
     from sampler._pull.owners import Owners
-    from sampler._pull.reading import Key, Valueless
+    from sampler._pull.reading import Key, Row, Valueless
 
 _LOOK_EVERY = 50
 """Samples out of order between two looks at the clock: a new series takes 10 µs and more."""
@@ -69,7 +69,8 @@ class Intake:
         self._admission = Admission(declaration, max_series, since, absent_at, takes_over)
         self._inherited_at = inherited_at
         self._report = report
-        self._known = KnownRows([])
+        self._constant = declaration.labels
+        self._known = KnownRows([], self._constant)
         self._last: list[Any] = []
         """The values of the known rows, as read."""
         self._time: float | None = None
@@ -88,7 +89,7 @@ class Intake:
         count = len(rows)
         restarted: list[int] = []
         if self._admission.restarts(start):
-            restarted = [i for i, row in enumerate(rows) if row.series.cumulative]
+            restarted = [i for i, row in enumerate(rows) if row.cumulative]
             last = [MISSING] * count
             reading.overflow = Overflow()
         rest = iter(samples)
@@ -133,7 +134,7 @@ class Intake:
                 row = rows[index] if index < count else None
                 if (
                     row is None
-                    or metric != row.metric
+                    or metric != row.yielded
                     or (labels is not row.raw and labels != row.raw)
                 ):
                     index, matches = -1, 0
@@ -156,8 +157,8 @@ class Intake:
                     row = rows[index]
                 position, highest = index + 1, max(highest, index)
                 if (there := values[index]) is not MISSING:
-                    if row.combine is None:
-                        what = f"{row.series} occurs twice in one pull"
+                    if row.metric.merge is None:
+                        what = f"{row} occurs twice in one pull"
                         raise RefusedSample("S-25", "duplicate", what)
                     values[index] = combine(there, value, row, reading)
                     continue
@@ -188,16 +189,14 @@ class Intake:
         last = reading.raw
         whole = not (reading.silent or reading.refused)
         if not whole and ABSENT in last:  # such a series keeps its last value for comparison
-            old = {
-                row.series: value for row, value in zip(self._known.rows, self._last, strict=True)
-            }
+            old = dict(zip(self._known.rows, self._last, strict=True))
             last = [
-                old.get(row.series, MISSING) if value is ABSENT else value
+                old.get(row, MISSING) if value is ABSENT else value
                 for row, value in zip(reading.rows, last, strict=True)
             ]
         self._last = last
         if reading.rows is not self._known.rows:
-            self._known = KnownRows(reading.rows)
+            self._known = KnownRows(reading.rows, self._constant)
             self._admission.count(reading.rows)
         self._known.keep_order(reading.order)
         self._admission.keep(reading)
@@ -242,16 +241,16 @@ class Intake:
         values: list[Any] = []
         for row, value in zip(reading.rows, reading.raw, strict=True):
             try:
-                owners.check(row.series, self._admission)
+                owners.check(row, self._admission)
             except RefusedSample as refused:
                 reading.refuse(refused)
-                reading.valueless[row.key] = REFUSED
+                reading.valueless[row.key(self._constant)] = REFUSED
             else:
                 kept.append(row)
                 values.append(value)
         if len(kept) < len(reading.rows):
             reading.rows, reading.raw, reading.order = kept, values, None
-        now = [*(row.series for row in kept), *_owned(reading.valueless)]
+        now = [*kept, *_owned(reading.valueless)]
         owners.claim(self._begun(), now, self._admission)
 
     def _reported(self, reading: Reading) -> list[Value | Absent]:
@@ -285,9 +284,7 @@ class Intake:
         if restarted:
             rows = list(rows)
             for index in restarted:
-                old = rows[index]
-                series = old.series.restarted(self._admission.restarted_at(reading.start))
-                rows[index] = Row(old.metric, old.raw, old.key, series)
+                rows[index] = rows[index].restarted(self._admission.restarted_at(reading.start))
         reading.order = known.order
         if new or (taken is not None and MISSING in values):
             if taken is None:
@@ -307,11 +304,10 @@ class Intake:
         if start is not None and start >= fork:
             return  # the source itself restarted
         for row, value in begun:
-            series = row.series
-            later = series.start is not None and series.start >= fork  # it began in the child
-            if series.cumulative and value is not ABSENT and not later:
+            later = row.start is not None and row.start >= fork  # it began in the child
+            if row.cumulative and value is not ABSENT and not later:
                 row.offset = value
-                row.series.start = fork
+                row.start = fork
 
 
 def _owned(valueless: dict[Key, Valueless]) -> Iterator[Series]:

@@ -7,6 +7,7 @@ from sampler._pull.reading import MISSING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from sampler._contract.snapshot import Series, Value
@@ -20,10 +21,11 @@ class KnownRows:
 
     Args:
         rows: in the order of the snapshot.
+        constant: labels that all of them have.
 
     Attributes:
         rows: likewise.
-        series: those of the rows.
+        series: the same, as the snapshot has them.
         order: numbers of rows in the order in which they were yielded last; None: that of the
             rows. Only series that come or go change the order of a snapshot.
         combining: the number of the first row of a gauge with ``merge``, or -1.
@@ -33,6 +35,7 @@ class KnownRows:
     __slots__ = (
         "_by_key",
         "_by_sample",
+        "_constant",
         "_places",
         "combining",
         "offsets",
@@ -41,11 +44,12 @@ class KnownRows:
         "series",
     )
 
-    def __init__(self, rows: list[Row]) -> None:
+    def __init__(self, rows: list[Row], constant: Mapping[str, str]) -> None:
         self.rows = rows
-        self.series: tuple[Series, ...] = tuple(row.series for row in rows)
+        self.series: tuple[Series, ...] = tuple(rows)
         self.order: list[int] | None = None
-        combining = (number for number, row in enumerate(rows) if row.combine is not None)
+        self._constant = constant
+        combining = (i for i, row in enumerate(rows) if row.metric.merge is not None)
         self.combining: int = next(combining, -1)
         self.offsets: bool = any(row.offset is not None for row in rows)
         self._places: list[int] | None = None
@@ -77,7 +81,7 @@ class KnownRows:
     def number(self, key: Key) -> int:
         """Return the number of the row of a series, or -1."""
         if self._by_key is None:
-            self._by_key = {row.key: number for number, row in enumerate(self.rows)}
+            self._by_key = {row.key(self._constant): n for n, row in enumerate(self.rows)}
         return self._by_key.get(key, -1)
 
     def find(self, key: Key) -> int:
@@ -93,7 +97,7 @@ class KnownRows:
         """Return the place of a sample's row, or -1 if its key has to be made to find that."""
         if self._by_sample is None:
             numbered = enumerate(self.rows)
-            self._by_sample = {_as_yielded(r.metric, r.raw): number for number, r in numbered}
+            self._by_sample = {_as_yielded(r.yielded, r.raw): number for number, r in numbered}
         if type(metric) is not str or not (labels is None or type(labels) in _PLAIN):
             return -1
         try:
@@ -113,7 +117,7 @@ class KnownRows:
             previous = self.order[previous]
         for number in (previous, self.combining):
             row = self.rows[number]
-            if row.combine is None or metric != row.metric:
+            if row.metric.merge is None or metric != row.yielded:
                 continue
             if labels is row.raw or labels == row.raw:
                 return self._place(number if number >= 0 else len(self.rows) - 1)

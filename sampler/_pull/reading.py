@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from operator import add
 
+from sampler._contract.snapshot import Series
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Any, TypeAlias
 
-    from sampler._contract.declaration import Description
-    from sampler._contract.snapshot import Series, Value
+    from sampler._contract.declaration import Description, FixedLabels
+    from sampler._contract.snapshot import Metric, Value
     from sampler._contract.values import RefusedSample
     from sampler._pull.overflow import Overflow
 
@@ -22,33 +24,50 @@ MISSING: Any = object()
 _COMBINE: dict[str | None, Callable[[Any, Any], Any]] = {"sum": add, "max": max, "min": min}
 
 
-class Row:
-    """The place of one series in its sampler's order.
+class Row(Series):
+    """A series, and how a sampler yields it.
 
     Attributes:
-        metric: the metric's name, as the author writes it.
+        yielded: the metric's name, as the author writes it.
         raw: a private copy of the labels, as the author writes them.
-        key: metric and full labels, by which the row is found when the order changes.
-        series: the series in snapshots.
-        cumulative: its values are compared with the last one: a counter or a histogram.
-        histogram: its values are histograms.
-        combine: makes one value of several that a gauge with ``merge`` has in one pull, or None.
         offset: its value when a forked child took over; subtracted until a reset.
     """
 
-    __slots__ = ("combine", "cumulative", "histogram", "key", "metric", "offset", "raw", "series")
+    __slots__ = ("offset", "raw", "yielded")
 
     def __init__(
-        self, metric: str, raw: Any, key: Key, series: Series, offset: Value | None = None
+        self,
+        yielded: str,
+        raw: Any,
+        metric: Metric,
+        labels: dict[str, str] | FixedLabels,
+        start: float | None = None,
     ) -> None:
-        self.metric = metric
+        self.yielded = yielded
         self.raw = raw
-        self.key = key
-        self.series = series
-        self.offset = offset
-        self.cumulative = series.cumulative
-        self.histogram = series.kind == "histogram"
-        self.combine = _COMBINE.get(series.merge)
+        self.metric = metric
+        self._labels = labels
+        self.cumulative = metric.kind != "gauge"
+        self.start = start
+        self.offset: Value | None = None
+
+    @property
+    def combine(self) -> Callable[[Any, Any], Any] | None:
+        """What makes one value of several that a gauge with ``merge`` has in one pull, or None."""
+        return _COMBINE.get(self.metric.merge)
+
+    def key(self, constant: Mapping[str, str]) -> Key:
+        """Return name and own labels, by which the row is found when the order changes.
+
+        Args:
+            constant: labels that all series of the sampler have.
+        """
+        pairs = self._labels.copy().items()
+        return self.yielded, tuple(pair for pair in pairs if pair[0] not in constant)
+
+    def restarted(self, start: float | None) -> Row:
+        """Return the row that follows this one after a reset at ``start``."""
+        return Row(self.yielded, self.raw, self.metric, self._labels, start)
 
 
 class Valueless:
@@ -151,7 +170,7 @@ class Reading:
         if self.report is not None:
             self.report(refused)
 
-    def add(self, row: Row, value: Value) -> None:
+    def add(self, key: Key, row: Row, value: Value) -> None:
         """Add a series that the last pull did not have."""
-        self.new[row.key] = row, value
-        self.counts[row.metric] = self.counts.get(row.metric, 0) + 1
+        self.new[key] = row, value
+        self.counts[row.yielded] = self.counts.get(row.yielded, 0) + 1

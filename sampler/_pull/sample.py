@@ -78,8 +78,12 @@ class SeriesKeys:
             RefusedSample: a name or a label breaks a clause.
         """
         kind = type(labels)
-        if type(metric) is str and (kind is dict or kind is FixedLabels):
-            raw = labels if kind is FixedLabels else labels.copy()
+        if type(metric) is str and kind is FixedLabels:
+            good = self._good.get((metric, *labels))
+            if good is not None:
+                return (good[0], labels.pairs()), labels
+        elif type(metric) is str and kind is dict:
+            raw = labels.copy()
             good = self._good.get((metric, *raw))
             if good is not None and (pairs := _pairs(good[1], raw)) is not None:
                 return (good[0], pairs), raw

@@ -70,7 +70,7 @@ def read_unchanged(
                         return values, item
                 else:
                     return values, item
-                if metric != row.metric:
+                if metric != row.yielded:
                     return values, item
             except BaseException as error:  # an author's own __eq__: read() reports it
                 if not is_foreign(error):
@@ -79,7 +79,7 @@ def read_unchanged(
             if value is not before:  # and before is plain
                 kind = type(value)
                 if (
-                    row.histogram
+                    row.metric.histogram
                     or not (
                         (kind is int and 0 <= value < _HIGH)
                         or (kind is float and 0.0 <= value < _INFINITE)
@@ -102,13 +102,13 @@ def checked(
 ) -> Any:
     """Return a value that differs from the last one as a plain one; note a reset."""
     try:
-        value = plain_value(value, row.series)
+        value = plain_value(value, row)
     except RefusedSample:
         raise
     except BaseException as error:  # an author's own mapping
         if not is_foreign(error):
             raise
-        raise RefusedSample("S-14", "shape", f"{row.series}: {short(error)}") from None
+        raise RefusedSample("S-14", "shape", f"{row}: {short(error)}") from None
     if value is ABSENT:
         reading.silent += 1
     elif row.cumulative and before is not MISSING and fell(value, before):

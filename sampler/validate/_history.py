@@ -84,13 +84,13 @@ class History:
         for row, value in zip(reading.rows, reading.raw, strict=True):
             self._check_declared(row)
             if isinstance(value, HistogramValue):
-                self._check_bounds(row.metric, bounds_fault(value))
+                self._check_bounds(row.yielded, bounds_fault(value))
         for item in pull.items:
             if isinstance(item, tuple) and len(item) > 1:
                 self._check_bounds(item[0], scale_fault(item[1]))
         self._check_stable()
         values = {
-            row.key: value
+            row.key(known.labels): value
             for row, value in zip(reading.rows, reading.raw, strict=True)
             if row.cumulative and value is not ABSENT
         }
@@ -111,16 +111,17 @@ class History:
         self._report.add(refused.clause, about.strip("'") or "name", refused.message)
 
     def _check_declared(self, row: Row) -> None:
-        described, metric = self._descriptions, row.metric
+        described, metric = self._descriptions, row.yielded
+        _, labels = row.key(described.declaration.labels)
         if not described.is_described(metric):
             self._report.add("S-08", metric, f"metric {metric!r} is not described")
-        if row.key[1] == SURPLUS:  # it has none of the metric's labels
+        if labels == SURPLUS:  # it has none of the metric's labels
             return
         wanted = described.labels(metric)
-        if wanted is not None and (foreign := {name for name, _ in row.key[1]} - wanted):
+        if wanted is not None and (foreign := {name for name, _ in labels} - wanted):
             names = ", ".join(sorted(foreign))
             message = f"metric {metric!r} has labels that its description does not: {names}"
-            self._report.add("S-30", metric, message, dict(row.key[1]))
+            self._report.add("S-30", metric, message, dict(labels))
 
     def _check_bounds(self, metric: Any, fault: str) -> None:
         if fault:
