@@ -203,4 +203,4 @@ def _failed(error: BaseException) -> Answer:
 
 def _answer(page: Page) -> Answer:
     encoding = (("Content-Encoding", page.encoding),) if page.encoding else ()
-    return Answer(200, page.body, page.content_type, (*vary(), *encoding), page.settle)
+    return Answer(200, page.parts, page.content_type, (*vary(), *encoding), page.settle)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from sampler import Registry
     from sampler.agent import Series
-    from sampler_prometheus._lines import SeriesLines
+    from sampler_prometheus._lines import HistogramStart
 
 
 class SamplerCollector(PrometheusCollector):
@@ -45,7 +45,10 @@ class SamplerCollector(PrometheusCollector):
     ) -> None:
         self._collector = page_collector(registry, "prometheus_client", interval, deadline)
         self._lock = Lock()
-        self._cache: RenderCache[SeriesLines] = RenderCache(SeriesRenderer(), names_taken)
+        self._renderer = SeriesRenderer()
+        self._cache: RenderCache[str | HistogramStart] = RenderCache(
+            self._renderer, names_taken, self._renderer.family
+        )
 
     def describe(self) -> Iterable[Metric]:
         """Return nothing, so that registering pulls nothing."""
@@ -61,11 +64,12 @@ class SamplerCollector(PrometheusCollector):
             for rendered, series, value in entries:
                 if value is ABSENT or isinstance(rendered, NotRendered):
                     continue
-                name = rendered.family.name
+                described = self._renderer.family(series)
+                name = described.name
                 family = families.get(name)
                 if family is None:
                     unit = unit_name(series.kind, series.unit)
-                    family = Metric(name, series.help, rendered.family.kind, unit)
+                    family = Metric(name, series.help, described.kind, unit)
                     families[name] = family
                 _add(family, series, value)
         yield from families.values()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 from typing import TYPE_CHECKING
 
 import attrs
@@ -17,9 +16,6 @@ if TYPE_CHECKING:
 
     from sampler import Registry
     from sampler.agent import Ledger, Snapshot
-
-_GZIP_LEVEL = 5
-"""Higher levels take much longer, and pages get hardly smaller."""
 
 
 def page_collector(
@@ -41,20 +37,31 @@ class Page:
     """The page for one client.
 
     Attributes:
-        body: as it is sent.
+        parts: its body as it is sent, in parts.
         content_type: its format.
         encoding: ``gzip``, or nothing.
         entries: number of the snapshot's entries.
         refused: reason to number of entries that the page does not contain.
     """
 
-    body: bytes
+    parts: tuple[bytes, ...] = attrs.field(repr=False)
     content_type: str
     encoding: str
     entries: int
     refused: Mapping[str, int]
     _ledger: Ledger = attrs.field(repr=False)
-    _pull_mark: object = attrs.field(repr=False)
+    _kept: tuple[object, object] = attrs.field(repr=False)
+    """The mark of its pull, and the text, which others share as long as somebody has it."""
+
+    @property
+    def body(self) -> bytes:
+        """The body as one."""
+        return self.parts[0] if len(self.parts) == 1 else b"".join(self.parts)
+
+    @property
+    def length(self) -> int:
+        """Bytes of its body."""
+        return sum(map(len, self.parts))
 
     def settle(self, taken: bool) -> None:
         """Count the page's entries in the ledger; called once.
@@ -86,7 +93,8 @@ class Exposition:
         self._pages = SharedPages(collect, reply_timeout)
         self._ledger = ledger
         self._text = TextRenderer()
-        self._compressed_bodies: dict[str, tuple[bytes, bytes]] = {}
+        self._compressed: dict[str, tuple[object, bytes]] = {}
+        """By content type: the last snapshot, and its page as gzip compresses it."""
 
     def answer(self, accept: str | None = None, accept_encoding: str | None = None) -> Page:
         """Pull, and return the page for one request.
@@ -107,14 +115,12 @@ class Exposition:
     ) -> Page:
         kind = content_type(accept)
         written = self._text.render(snapshot, kind)
-        body, encoding = written.body, ""
+        parts, encoding = written.parts, ""
         if wants_gzip(accept_encoding):
-            body, encoding = self._compressed(kind, body), "gzip"
-        return Page(body, kind, encoding, written.entries, written.refused, self._ledger, mark)
-
-    def _compressed(self, kind: str, body: bytes) -> bytes:
-        of, compressed = self._compressed_bodies.get(kind, (None, b""))
-        if of is not body:
-            compressed = gzip.compress(body, _GZIP_LEVEL, mtime=0)
-            self._compressed_bodies[kind] = body, compressed
-        return compressed
+            of, compressed = self._compressed.get(kind, (None, b""))
+            if of is not snapshot:
+                compressed = written.compressed()
+                self._compressed[kind] = snapshot, compressed
+            parts, encoding = (compressed,), "gzip"
+        kept = mark, written
+        return Page(parts, kind, encoding, written.entries, written.refused, self._ledger, kept)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from typing import TYPE_CHECKING
-from weakref import WeakValueDictionary
+from weakref import WeakKeyDictionary
 
 import attrs
 
@@ -16,9 +16,7 @@ from sampler.adapterkit.render_cache import Unencodable
 from sampler_prometheus._names import base_name, label_name, sample_name, unit_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from sampler.agent import HistogramValue, Series
+    from sampler.agent import HistogramValue, Metric, Series
 
 _QUOTED = str.maketrans({"\\": "\\\\", "\n": "\\n", '"': '\\"'})
 _HELP = str.maketrans({"\\": "\\\\", "\n": "\\n"})
@@ -51,64 +49,68 @@ class Family:
     names: tuple[tuple[str, str], ...]
 
 
-@attrs.define(eq=False)
-class SeriesLines:
-    """What the lines of one series begin with, and its lines in the last page.
+@attrs.frozen(eq=False)
+class HistogramStart:
+    """What the lines of one histogram begin with.
 
     Attributes:
-        family: what it shares with others.
-        start: name, labels and a space; of a histogram, up to the value of the label ``le``.
-        labels: of a histogram: the labels of its sum and count.
-        value: the value in the last page; while it is the same object, its lines are kept.
-        text_lines: its lines in the text format.
-        openmetrics_lines: its lines in OpenMetrics.
+        bucket: of a bucket, up to the value of the label ``le``.
+        sum: of the sum, with a space behind.
+        count: of the count, likewise.
     """
 
-    family: Family
-    start: str
-    labels: str = ""
-    value: object = None
-    text_lines: str = ""
-    openmetrics_lines: str = ""
+    bucket: str
+    sum: str
+    count: str
 
 
 class SeriesRenderer:
-    """Renders series, those of one metric with one :class:`Family`, while one of them lives."""
+    """Renders series, and tells their families: one for each metric, while it lives."""
 
     def __init__(self) -> None:
-        self._families: WeakValueDictionary[tuple[str, ...], Family] = WeakValueDictionary()
+        self._families: WeakKeyDictionary[Metric, Family] = WeakKeyDictionary()
 
-    def __call__(self, series: Series) -> SeriesLines:
-        """Return what the lines of a series begin with.
+    def __call__(self, series: Series) -> str | HistogramStart:
+        """Return what the lines of a series begin with: name, labels and a space.
 
         Raises:
             Unencodable: ``collision``: two of its labels would get the same name.
         """
-        labels = {label_name(label): text for label, text in series.labels.items()}
-        if len(labels) < len(series.labels):
+        given = series.labels
+        labels = {label_name(label): text for label, text in given.items()}
+        if len(labels) < len(given):
             raise Unencodable("collision")
-        family = self._family(series)
+        family = self.family(series)
         pairs = ",".join(f'{label}="{text.translate(_QUOTED)}"' for label, text in labels.items())
         closed = f"{{{pairs}}}" if pairs else ""
         if family.kind != "histogram":
-            return SeriesLines(family, f"{family.sample_name}{closed} ")
-        start = f"{family.name}_bucket{{{pairs},le=" if pairs else f"{family.name}_bucket{{le="
-        return SeriesLines(family, start, closed)
+            return f"{family.sample_name}{closed} "
+        name, more = family.name, f"{pairs}," if pairs else ""
+        return HistogramStart(
+            f"{name}_bucket{{{more}le=", f"{name}_sum{closed} ", f"{name}_count{closed} "
+        )
 
-    def _family(self, series: Series) -> Family:
-        said = series.name, series.kind, series.unit, series.help
-        if (known := self._families.get(said)) is None:
-            known = self._families[said] = _family(*said)
+    def family(self, series: Series) -> Family:
+        """Return the family of a series."""
+        metric = series.metric
+        if (known := self._families.get(metric)) is None:
+            known = _family(metric.name, metric.kind, metric.unit, metric.help)
+            self._families[metric] = known
         return known
 
 
-def names_taken(rendered: SeriesLines) -> Iterator[tuple[str, str | None]]:
-    """Yield the names that a series takes: its own, and those of its family.
+def names_taken(start: str | HistogramStart) -> tuple[str]:
+    """Return the name that only this series has; see :class:`RenderCache`."""
+    return (start if isinstance(start, str) else start.bucket,)
 
-    Series of the same family and kind share the latter; see :class:`RenderCache`.
-    """
-    yield rendered.start, None
-    yield from rendered.family.names
+
+def histogram_lines(start: HistogramStart, value: HistogramValue) -> tuple[str, str]:
+    """Return the lines of the buckets, and those of sum and count."""
+    bucket = start.bucket
+    lines = [f'{bucket}"{format_bound(upper)}"}} {count}\n' for upper, count in value.buckets]
+    lines.append(f'{bucket}"+Inf"}} {value.count}\n')
+    total = "" if value.sum is None else f"{start.sum}{value.sum!r}\n"
+    return "".join(lines), f"{total}{start.count}{value.count}\n"
 
 
 def _family(full_name: str, kind: str, unit: str, text: str) -> Family:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import gzip
 import re
 import ssl
 from time import monotonic
@@ -142,7 +141,7 @@ class Pushgateway:
         """Yield one batch: a push replaces the group, so a second batch would delete the first."""
         del since
         written = self._text.render(snapshot, TEXT)
-        body = gzip.compress(written.body, 5, mtime=0) if self.gzip else written.body
+        body = written.compressed() if self.gzip else written.body
         carried = written.entries - sum(written.refused.values())
         if written.entries:
             group = self._path(snapshot.identity)

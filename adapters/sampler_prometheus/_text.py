@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-from itertools import chain, islice
+import zlib
 from typing import TYPE_CHECKING
+from weakref import ref
 
 import attrs
 
-from sampler.adapterkit.render_cache import NotRendered, RenderCache, iter_entries
-from sampler.adapterkit.shared_bounds import at_shared_bounds
+from sampler.adapterkit.render_cache import RenderCache
 from sampler.adapterkit.threads import Lock
-from sampler.agent import ABSENT, HistogramValue, give_way
-from sampler_prometheus._lines import SeriesRenderer, format_bound, has_sum_and_count, names_taken
+from sampler.agent import ABSENT, GiveWayTimer
+from sampler_prometheus._lines import SeriesRenderer, names_taken
+from sampler_prometheus._sheet import Sheet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from sampler.agent import Snapshot
-    from sampler_prometheus._lines import Family, SeriesLines
+    from sampler_prometheus._lines import HistogramStart
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 """Content type of the text format."""
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 """Content type of OpenMetrics."""
-_JOINED = 5_000
-"""Lines that are joined at once, which takes a fraction of a millisecond."""
+_JOINED = 50_000
+"""Characters that are joined and encoded at once: memory of that size is used again."""
+_GZIP_LEVEL, _GZIP = 5, 16 + zlib.MAX_WBITS
 
 
 @attrs.frozen
@@ -32,24 +34,46 @@ class RenderedText:
     """One snapshot in a text format.
 
     Attributes:
-        body: the text, UTF-8.
+        parts: the text, UTF-8, in parts.
         entries: number of the snapshot's entries.
         refused: reason to number of entries that the text does not contain.
     """
 
-    body: bytes
+    parts: tuple[bytes, ...]
     entries: int
     refused: Mapping[str, int]
 
+    @property
+    def body(self) -> bytes:
+        """The text as one."""
+        return b"".join(self.parts)
+
+    def compressed(self) -> bytes:
+        """Return the text as gzip compresses it."""
+        turn, stream = GiveWayTimer(), zlib.compressobj(_GZIP_LEVEL, wbits=_GZIP)
+        parts = []
+        for part in self.parts:
+            parts.append(stream.compress(part))
+            turn.give_way_if_due()
+        return b"".join((*parts, stream.flush()))
+
 
 class TextRenderer:
-    """Renders snapshots. Safe to use from any thread."""
+    """Renders snapshots. Safe to use from any thread.
+
+    What it keeps of a page are its lines; the page itself lives as long as somebody has it.
+    """
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._cache: RenderCache[SeriesLines] = RenderCache(SeriesRenderer(), names_taken)
+        self._renderer = SeriesRenderer()
+        self._cache: RenderCache[str | HistogramStart] = RenderCache(
+            self._renderer, names_taken, self._renderer.family
+        )
+        self._sheets: dict[str, Sheet] = {}
+        """By the sampler of a block of the last snapshot."""
         self._snapshot: Snapshot | None = None
-        self._texts: dict[str, RenderedText] = {}
+        self._texts: dict[str, ref[RenderedText]] = {}
 
     def render(self, snapshot: Snapshot, kind: str = TEXT) -> RenderedText:
         """Return a snapshot as text; scrapes that share a snapshot share the text.
@@ -61,64 +85,59 @@ class TextRenderer:
         with self._lock:
             if self._snapshot is not snapshot:
                 self._snapshot, self._texts = snapshot, {}
-                give_way()  # freeing the last page may have taken a while
-            if kind not in self._texts:
-                self._texts[kind] = self._write(snapshot, openmetrics=kind == OPENMETRICS)
-            return self._texts[kind]
+            known = self._texts.get(kind)
+            text = None if known is None else known()
+            if text is None:
+                text = self._joined(snapshot, openmetrics=kind == OPENMETRICS)
+                self._texts[kind] = ref(text)
+            return text
 
-    def _write(self, snapshot: Snapshot, *, openmetrics: bool) -> RenderedText:
+    def _written(self, snapshot: Snapshot, turn: GiveWayTimer) -> list[Sheet]:
+        """Return the lines of each block, brought up to date."""
+        sheets: list[Sheet] = []
+        known = {id(sheet.made): sheet for sheet in self._sheets.values()}
+        for block, made in self._cache.of(snapshot):
+            sheet = known.pop(id(made), None)
+            if sheet is None:
+                before = self._sheets.get(block.sampler)
+                sheet = Sheet(block.series, made, self._renderer.family, before)
+            sheet.write(block.values, turn)
+            sheets.append(sheet)
+        self._sheets = {b.sampler: s for b, s in zip(snapshot.blocks, sheets, strict=True)}
+        return sheets
+
+    def _joined(self, snapshot: Snapshot, *, openmetrics: bool) -> RenderedText:
+        turn = GiveWayTimer()
+        sheets = self._written(snapshot, turn)
         families: dict[str, list[str]] = {}
         refused: dict[str, int] = {}
-        current: Family | None = None
-        lines: list[str] = []
-        for _, entries in iter_entries(self._cache.of(snapshot)):
-            for rendered, series, value in entries:
-                if value is ABSENT:
-                    continue
-                if isinstance(rendered, NotRendered):
-                    refused[rendered.reason] = refused.get(rendered.reason, 0) + 1
-                    continue
-                if value is not rendered.value:
-                    rendered.value = value
-                    if isinstance(value, HistogramValue):
-                        _write_histogram(rendered, at_shared_bounds(value, series))
-                    else:
-                        rendered.text_lines = rendered.openmetrics_lines = (
-                            f"{rendered.start}{value!r}\n"
-                        )
-                if rendered.family is not current:
-                    current = rendered.family
-                    header = current.openmetrics_header if openmetrics else current.text_header
-                    lines = families.setdefault(current.name, [header])
-                lines.append(rendered.openmetrics_lines if openmetrics else rendered.text_lines)
-        return RenderedText(_encoded(families, openmetrics=openmetrics), len(snapshot), refused)
+        for block, sheet in zip(snapshot.blocks, sheets, strict=True):
+            for place, reason in sheet.refused:
+                if block.values[place] is not ABSENT:
+                    refused[reason] = refused.get(reason, 0) + 1
+            for family, text in sheet.lines(openmetrics=openmetrics):
+                if (lines := families.get(family.name)) is None:
+                    header = family.openmetrics_header if openmetrics else family.text_header
+                    lines = families[family.name] = [header]
+                lines.append(text)
+                turn.give_way_if_due()
+        if openmetrics:
+            families[""] = ["# EOF\n"]
+        return RenderedText(tuple(_encoded(families.values(), turn)), len(snapshot), refused)
 
 
-def _encoded(families: Mapping[str, list[str]], *, openmetrics: bool) -> bytes:
-    lines = chain.from_iterable(_drained(families.values()))
-    parts: list[bytes] = []
-    while part := "".join(islice(lines, _JOINED)):
-        parts.append(part.encode())
-        give_way()
-    return b"".join((*parts, b"# EOF\n" if openmetrics else b""))
-
-
-def _drained(families: Iterable[list[str]]) -> Iterator[list[str]]:
-    """Yield all lines in parts, and free each part: to free all at once takes 1.6 ms."""
+def _encoded(families: Iterable[list[str]], turn: GiveWayTimer) -> Iterator[bytes]:
+    texts: list[str] = []
+    size = 0
     for lines in families:
         lines.reverse()
-        while lines:
-            part = lines[: -_JOINED - 1 : -1]
-            del lines[-_JOINED:]
-            yield part
-
-
-def _write_histogram(rendered: SeriesLines, value: HistogramValue) -> None:
-    start, name = rendered.start, rendered.family.name
-    text = "".join(
-        [f'{start}"{format_bound(upper)}"}} {count}\n' for upper, count in value.buckets]
-    )
-    text += f'{start}"+Inf"}} {value.count}\n'
-    total = "" if value.sum is None else f"{name}_sum{rendered.labels} {value.sum!r}\n"
-    rendered.text_lines = f"{text}{total}{name}_count{rendered.labels} {value.count}\n"
-    rendered.openmetrics_lines = rendered.text_lines if has_sum_and_count(value) else text
+        while lines:  # each is freed as soon as it is encoded
+            size += len(lines[-1])
+            texts.append(lines.pop())
+            if size > _JOINED:
+                yield "".join(texts).encode()
+                texts.clear()
+                size = 0
+                turn.give_way_if_due()
+    if texts:
+        yield "".join(texts).encode()

@@ -78,15 +78,15 @@ class WSGIApp(_PageApp):
 
 
 class _Body:
-    """The body of a reply, in one chunk; its page is settled when the server closes it."""
+    """The body of a reply, in parts; its page is settled when the server closes it."""
 
     def __init__(self, page: Page) -> None:
         self._page = page
         self._taken = False
 
     def __iter__(self) -> Iterator[bytes]:
-        yield self._page.body
-        self._taken = True  # the server asks for more, so it has sent the chunk
+        yield from self._page.parts
+        self._taken = True  # the server asks for more, so it has sent the last one
 
     def close(self) -> None:
         """Settle the page: the server calls this at the end, even if its client has left."""
@@ -136,7 +136,7 @@ class ASGIApp(_PageApp):
             return
         taken = False
         try:
-            await _send(send, 200, _headers(page), page.body)
+            await _send(send, 200, _headers(page), *page.parts)
             taken = True
         finally:
             page.settle(taken)
@@ -166,11 +166,13 @@ async def _send(
     send: Callable[[Message], Awaitable[None]],
     status: int,
     headers: list[tuple[str, str]],
-    body: bytes,
+    *parts: bytes,
 ) -> None:
     encoded = [(name.lower().encode(), value.encode()) for name, value in headers]
     await send({"type": "http.response.start", "status": status, "headers": encoded})
-    await send({"type": "http.response.body", "body": body})
+    for part in parts:
+        await send({"type": "http.response.body", "body": part, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
 
 
 async def _in_thread(call: Callable[[], Page]) -> Page:
@@ -217,7 +219,7 @@ def _head(accept: str | None) -> list[tuple[str, str]]:
 def _headers(page: Page) -> list[tuple[str, str]]:
     headers = [
         ("Content-Type", page.content_type),
-        ("Content-Length", str(len(page.body))),
+        ("Content-Length", str(page.length)),
         *vary(),
     ]
     if page.encoding:

@@ -236,7 +236,8 @@ class FixedLabels(Mapping[str, str]):
 
     def pairs(self) -> tuple[tuple[str, str], ...]:
         """Return names with their values, without empty ones."""
-        return tuple(pair for pair in zip(self._names, self._texts, strict=True) if pair[1])
+        pairs = tuple(zip(self._names, self._texts, strict=True))
+        return tuple(pair for pair in pairs if pair[1]) if "" in self._texts else pairs
 
     def __repr__(self) -> str:
         return repr(self.copy())

@@ -120,6 +120,10 @@ class Series:
         labels = self._labels
         return labels.copy() if type(labels) is dict else labels.shown()  # type: ignore[union-attr]
 
+    @labels.setter
+    def labels(self, labels: Mapping[str, str]) -> None:
+        self._labels = dict(labels)
+
     @property
     def kind(self) -> str:
         """``counter``, ``gauge`` or ``histogram``."""

@@ -93,12 +93,17 @@ class Admission:
             surplus = surplus | (self._surplus & known.keys())
         self.valueless, self._surplus = valueless, surplus
 
-    def count(self, rows: list[Row]) -> None:
+    def count(self, reading: Reading) -> None:
         """Count the series of each metric."""
-        self._counts = {}
-        for row in rows:
-            self._counts[row.yielded] = self._counts.get(row.yielded, 0) + 1
-        self._metrics = {name: m for name, m in self._metrics.items() if name in self._counts}
+        counts = self._counts
+        for name, new in reading.counts.items():
+            counts[name] = counts.get(name, 0) + new
+        for row in reading.gone:
+            counts[row.yielded] -= 1
+            if not counts[row.yielded]:
+                del counts[row.yielded]
+        if len(self._metrics) > len(counts):
+            self._metrics = {name: m for name, m in self._metrics.items() if name in counts}
 
     def admit(self, key: Key, raw: Any, value: Any, description: Any, reading: Reading) -> None:
         """Take a sample of a series that the last pull did not have."""

@@ -13,7 +13,7 @@ from sampler._contract.names import SURPLUS
 from sampler._contract.snapshot import ABSENT, Absent, Block
 from sampler._contract.values import RefusedSample, subtract
 from sampler._pull.admission import Admission, combine
-from sampler._pull.known_rows import KnownRows, arranged, completed
+from sampler._pull.known_rows import KnownRows, arranged, completed, find_ahead
 from sampler._pull.overflow import Overflow
 from sampler._pull.reading import MISSING, REFUSED, Reading
 from sampler._pull.sample import SeriesKeys, given_description, split_sample
@@ -140,10 +140,12 @@ class Intake:
                     index, matches = -1, 0
                     if known.combining >= 0:
                         index = known.find_again(position - 1, metric, labels)
+                    if index < 0:
+                        index = find_ahead(rows, position, metric, labels)
+                        reading.moved += index >= 0
                     if index < 0 and count and (known.tabled or lookups > few):
                         index = known.find_sample(metric, labels)
                     if index < 0:
-                        lookups += 1
                         key, raw = self._keys.of(metric, labels)
                         if key[1] == SURPLUS:
                             self._admission.add_surplus(key, value, reading)
@@ -154,6 +156,8 @@ class Intake:
                             self._admission.admit(key, raw, value, said, reading)
                             taken += range(count + new, count + len(reading.new))
                             continue
+                        lookups += 1
+                        reading.moved += 1
                     row = rows[index]
                 position, highest = index + 1, max(highest, index)
                 if (there := values[index]) is not MISSING:
@@ -196,8 +200,10 @@ class Intake:
             ]
         self._last = last
         if reading.rows is not self._known.rows:
-            self._known = KnownRows(reading.rows, self._constant)
-            self._admission.count(reading.rows)
+            self._known = self._known.followed_by(reading)
+            self._admission.count(reading)
+        else:
+            self._known.stay(disordered=reading.moved > _FEW + len(reading.rows) // 8)
         self._known.keep_order(reading.order)
         self._admission.keep(reading)
         self._time = reading.time
@@ -245,6 +251,7 @@ class Intake:
             except RefusedSample as refused:
                 reading.refuse(refused)
                 reading.valueless[row.key(self._constant)] = REFUSED
+                reading.gone.append(row)
             else:
                 kept.append(row)
                 values.append(value)
@@ -282,13 +289,15 @@ class Intake:
         self._admission.fold(reading, values, known)
         rows, new = known.rows, list(reading.new.values())
         if restarted:
-            rows = list(rows)
+            rows, reading.restarted = list(rows), True
             for index in restarted:
                 rows[index] = rows[index].restarted(self._admission.restarted_at(reading.start))
         reading.order = known.order
         if new or (taken is not None and MISSING in values):
             if taken is None:
                 taken = known.order or list(range(len(rows)))
+            if MISSING in values:
+                reading.gone = [row for row, v in zip(rows, values, strict=True) if v is MISSING]
             rows, values = arranged(rows, values, new, taken)
             reading.order = None
         elif taken is not None:

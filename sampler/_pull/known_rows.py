@@ -11,9 +11,11 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sampler._contract.snapshot import Series, Value
-    from sampler._pull.reading import Key, Row
+    from sampler._pull.reading import Key, Reading, Row
 
 _PLAIN = {dict, FixedLabels}
+_AHEAD = 4
+"""Where a row is sought first; further away it is looked up."""
 
 
 class KnownRows:
@@ -22,6 +24,7 @@ class KnownRows:
     Args:
         rows: in the order of the snapshot.
         constant: labels that all of them have.
+        by_key: the same rows by their keys, if there is such a table.
 
     Attributes:
         rows: likewise.
@@ -36,6 +39,7 @@ class KnownRows:
         "_by_key",
         "_by_sample",
         "_constant",
+        "_numbers",
         "_places",
         "combining",
         "offsets",
@@ -44,7 +48,9 @@ class KnownRows:
         "series",
     )
 
-    def __init__(self, rows: list[Row], constant: Mapping[str, str]) -> None:
+    def __init__(
+        self, rows: list[Row], constant: Mapping[str, str], by_key: dict[Key, Row] | None = None
+    ) -> None:
         self.rows = rows
         self.series: tuple[Series, ...] = tuple(rows)
         self.order: list[int] | None = None
@@ -53,8 +59,28 @@ class KnownRows:
         self.combining: int = next(combining, -1)
         self.offsets: bool = any(row.offset is not None for row in rows)
         self._places: list[int] | None = None
-        self._by_key: dict[Key, int] | None = None
+        self._by_key = by_key
+        self._numbers: dict[Row, int] | None = None
         self._by_sample: dict[Any, int] | None = None
+
+    def followed_by(self, reading: Reading) -> KnownRows:
+        """Return the rows of the next pull, in which series came, went or restarted."""
+        by_key = None if reading.restarted else self._by_key
+        if by_key is not None:  # where series come and go all the time, it costs only those
+            by_key.update((key, row) for key, (row, _) in reading.new.items())
+            for row in reading.gone:
+                by_key.pop(row.key(self._constant), None)
+        return KnownRows(reading.rows, self._constant, by_key)
+
+    def stay(self, *, disordered: bool) -> None:
+        """Stay the rows for another pull: no series came or went, so no keys are needed.
+
+        Args:
+            disordered: many were not where they were expected; then a table is made of all.
+        """
+        self._by_key = None
+        if disordered:
+            self._make_table()
 
     def expected(self, last: list[Any]) -> tuple[list[Row], list[Any]]:
         """Return the rows and their last values in the order in which they are expected."""
@@ -80,9 +106,15 @@ class KnownRows:
 
     def number(self, key: Key) -> int:
         """Return the number of the row of a series, or -1."""
-        if self._by_key is None:
-            self._by_key = {row.key(self._constant): n for n, row in enumerate(self.rows)}
-        return self._by_key.get(key, -1)
+        by_key = self._by_key
+        if by_key is None:
+            by_key = self._by_key = {row.key(self._constant): row for row in self.rows}
+        row = by_key.get(key)
+        if row is None:
+            return -1
+        if self._numbers is None:
+            self._numbers = dict(zip(self.rows, range(len(self.rows)), strict=True))
+        return self._numbers.get(row, -1)
 
     def find(self, key: Key) -> int:
         """Return the place where the row of a series is expected, or -1."""
@@ -95,15 +127,19 @@ class KnownRows:
 
     def find_sample(self, metric: Any, labels: Any) -> int:
         """Return the place of a sample's row, or -1 if its key has to be made to find that."""
-        if self._by_sample is None:
-            numbered = enumerate(self.rows)
-            self._by_sample = {_as_yielded(r.yielded, r.raw): number for number, r in numbered}
+        table = self._by_sample or self._make_table()
         if type(metric) is not str or not (labels is None or type(labels) in _PLAIN):
             return -1
         try:
-            return self._place(self._by_sample.get(_as_yielded(metric, labels), -1))
+            return self._place(table.get(_as_yielded(metric, labels), -1))
         except TypeError:  # of a label that cannot be hashed, and so is none
             return -1
+
+    def _make_table(self) -> dict[Any, int]:
+        if self._by_sample is None:
+            numbered = enumerate(self.rows)
+            self._by_sample = {_as_yielded(r.yielded, r.raw): number for number, r in numbered}
+        return self._by_sample
 
     def find_again(self, previous: int, metric: Any, labels: Any) -> int:
         """Return the place of a gauge with ``merge`` that this sample probably repeats, or -1.
@@ -131,6 +167,18 @@ class KnownRows:
             for place, row in enumerate(self.order):
                 self._places[row] = place
         return self._places[number]
+
+
+def find_ahead(rows: list[Row], position: int, metric: Any, labels: Any) -> int:
+    """Return the place of a sample's row if it is one of the next few behind a position, or -1.
+
+    There it is if rows before it have gone, or if a new series has taken the place of one.
+    """
+    for place in range(position + 1, min(position + _AHEAD, len(rows))):
+        row = rows[place]
+        if row.yielded == metric and (row.raw is labels or row.raw == labels):
+            return place
+    return -1
 
 
 def arranged(

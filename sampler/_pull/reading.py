@@ -62,8 +62,11 @@ class Row(Series):
         Args:
             constant: labels that all series of the sampler have.
         """
-        pairs = self._labels.copy().items()
-        return self.yielded, tuple(pair for pair in pairs if pair[0] not in constant)
+        labels = self._labels
+        pairs = tuple(labels.items()) if type(labels) is dict else labels.pairs()  # type: ignore[union-attr]
+        if constant:
+            pairs = tuple(pair for pair in pairs if pair[0] not in constant)
+        return self.yielded, pairs
 
     def restarted(self, start: float | None) -> Row:
         """Return the row that follows this one after a reset at ``start``."""
@@ -111,6 +114,9 @@ class Reading:
         start: epoch seconds at which the source says its values were zero, or None.
         overflow: the state of folded metrics.
         new: series that the last pull did not have, by key, with their values.
+        gone: rows that are not among these rows, but were, or are new.
+        moved: samples of known series that were sought, as they were not in their places.
+        restarted: some rows have taken the place of those before a restart.
         folded: keys of series that went into an overflow.
         valueless: series that have begun and never had a value.
         described: what the first samples of metrics said of them in this pull.
@@ -124,12 +130,15 @@ class Reading:
         "described",
         "examples",
         "folded",
+        "gone",
+        "moved",
         "new",
         "order",
         "overflow",
         "raw",
         "refused",
         "report",
+        "restarted",
         "rows",
         "silent",
         "start",
@@ -153,11 +162,13 @@ class Reading:
         self.raw: list[Any] = []
         self.order: list[int] | None = None
         self.new: dict[Key, tuple[Row, Value]] = {}
+        self.gone: list[Row] = []
+        self.restarted = False
         self.folded: set[Key] = set()
         self.counts: dict[str, int] = {}
         self.valueless: dict[Key, Valueless] = {}
         self.described: dict[str, Description] = {}
-        self.taken = self.silent = self.combined = 0
+        self.taken = self.silent = self.combined = self.moved = 0
         self.cut = False
         self.refused: dict[str, int] = {}
         self.examples: dict[str, str] = {}

@@ -20,12 +20,12 @@ series that would get the same name in the backend.
 
 from __future__ import annotations
 
-from itertools import chain, islice
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, final
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar, final
 
 import attrs
 
-from sampler._runtime.gil_yield import GIVE_WAY_EVERY, give_way
+from sampler._runtime.gil_yield import GiveWayTimer
 from sampler._runtime.log import log
 
 if TYPE_CHECKING:
@@ -33,10 +33,19 @@ if TYPE_CHECKING:
 
     from sampler.agent import Block, Series, Snapshot
 
-__all__ = ["COLLISION", "NotRendered", "RenderCache", "Unencodable", "iter_entries"]
+__all__ = [
+    "COLLISION",
+    "Family",
+    "NotRendered",
+    "RenderCache",
+    "Unencodable",
+    "iter_entries",
+]
 
 _LOGGED = 5
 """Refused series that the log names."""
+_PART = 100
+"""Entries between two looks at the clock; histograms take up to a hundredth of a millisecond."""
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -70,13 +79,29 @@ COLLISION = NotRendered("collision")
 """For a series whose name in the backend another series has already."""
 
 
+class Family(Protocol):
+    """Series that share names in the backend. Compared by identity, or hashable."""
+
+    @property
+    def names(self) -> Iterable[tuple[Hashable, Hashable]]:
+        """The names, each with what other families must be equal in to have it, too."""
+        ...
+
+
 @attrs.define
 class _Claim:
-    """The owners of a backend's name: series with an equal ``share``."""
+    """The owners of a name that families share: those with an equal ``share``."""
 
     first: Series
     share: Hashable
-    holders: int
+    families: int
+
+
+class _Kept(NamedTuple, Generic[R]):
+    """What is kept of a block: its series, and their renderings."""
+
+    series: tuple[Series, ...]
+    made: list[R | NotRendered]
 
 
 class RenderCache(Generic[R]):
@@ -85,66 +110,84 @@ class RenderCache(Generic[R]):
     Args:
         render: turns a series into whatever the encoder needs; called once per series. It may
             raise :class:`Unencodable`.
-        names: yields the names that a rendering takes in the backend, as ``(name, share)``. If
-            ``share`` is None, no other series may have the name; else those may that yield an
-            equal ``share``. Default: the rendering itself, which no other series may have. The
-            first series keeps a name as long as it exists, resets included; another one that
-            wants it is refused as ``collision``.
+        names: returns the names in the backend that a series with this rendering has for itself.
+            Default: the rendering. The first series keeps a name as long as it exists, resets
+            included; another one that wants it is refused as ``collision``.
+        family: returns with whom a series shares more names; default: with nobody.
     """
 
     def __init__(
         self,
         render: Callable[[Series], R],
-        names: Callable[[R], Iterable[tuple[Hashable, Hashable]]] | None = None,
+        names: Callable[[R], Iterable[Hashable]] | None = None,
+        family: Callable[[Series], Family] | None = None,
     ) -> None:
         self._render = render
-        self._names = names or _itself
-        self._kept: dict[int, tuple[tuple[Series, ...], list[R | NotRendered]]] = {}
-        self._made: dict[Series, R | NotRendered] = {}
-        self._claims: dict[Hashable, Series | _Claim] = {}
-        """By a backend's name: its owner, or its owners."""
-        self._waiting: dict[Series, int] = {}
+        self._names: Callable[[R], Iterable[Hashable]] = names or _itself
+        self._family = family
+        self._kept: dict[int, _Kept[R]] = {}
+        self._owners: dict[Hashable, Series] = {}
+        """By a backend's name: the only series that has it."""
+        self._claims: dict[Hashable, _Claim] = {}
+        self._families: dict[Family, int] = {}
+        """How many series each has."""
+        self._waiting: dict[Series, R] = {}
+        """Series without their names, and their renderings."""
         self._wanted: set[Hashable] = set()
+        """Names that those want."""
 
     def of(self, snapshot: Snapshot) -> list[tuple[Block, list[R | NotRendered]]]:
-        """Return each block of a snapshot with its renderings, aligned with ``block.series``."""
+        """Return each block of a snapshot with its renderings, aligned with ``block.series``.
+
+        The list is the same object until one of them changes.
+        """
         tuples = {id(block.series): block.series for block in snapshot.blocks}
         if tuples.keys() != self._kept.keys():
             self._update(tuples)
         kept = self._kept
-        return [(block, kept[id(block.series)][1]) for block in snapshot.blocks]
+        return [(block, kept[id(block.series)].made) for block in snapshot.blocks]
 
     def _update(self, tuples: dict[int, tuple[Series, ...]]) -> None:
         """Render what is new and forget what is gone; unchanged tuples cost nothing."""
-        gone = {key: old for key, (old, _) in self._kept.items() if key not in tuples}
-        fresh = {key: new for key, new in tuples.items() if key not in self._kept}
-        home = {series: key for key, new in fresh.items() for series in new}
-        made = {s: self._rendering(s) for s in home if s not in self._made}
+        turn = GiveWayTimer()
+        known: dict[Series, R | NotRendered] = {}
+        for key, old in self._kept.items():
+            if key not in tuples:
+                known.update(zip(old.series, old.made, strict=True))
+                turn.give_way_if_due()
+        new: dict[Series, R | NotRendered] = {}
+        kept: dict[int, _Kept[R]] = {}
+        leaving = set(known)
+        for key, series in tuples.items():
+            if key not in self._kept:
+                kept[key] = _Kept(series, self._renderings(series, known, new, turn))
+                leaving.difference_update(series)
         # Nothing has been changed so far, so a render function may raise anything.
-        self._made.update(made)
-        again = [s for s in home if self._waiting.pop(s, None) is not None]
-        said = {str(series) for series in (*self._waiting, *again)}
-        leaving = {s for old in gone.values() for s in old if s not in home}
-        freed, heirs = self._free(leaving, made)
-        rest = (s for s in home if s in made and s not in heirs)
-        waiting = dict(self._waiting) if freed & self._wanted else {}
-        stale = set(fresh)
-        for series in chain(heirs, waiting, again, rest):
-            key = waiting.get(series, home.get(series, 0))
-            if not self._claim(series):
-                self._waiting[series] = key
-            elif self._waiting.pop(series, None) is not None:
-                stale.add(key)
-        for key in gone:
-            del self._kept[key]
-        for key in stale:
-            kept = tuples[key]
-            self._kept[key] = (
-                kept,
-                [COLLISION if s in self._waiting else self._made[s] for s in kept],
-            )
-        self._wanted = {n for s in self._waiting for n, _ in self._taken(s)}
-        self._log([s for s in self._waiting if str(s) not in said])
+        self._kept = kept | {key: old for key, old in self._kept.items() if key in tuples}
+        before = list(self._waiting)
+        freed = self._free({series: known[series] for series in leaving}, turn)
+        again = {} if self._wanted.isdisjoint(freed) else self._waiting.copy()
+        refused = self._claim_all(self._in_order(new, again, freed), turn)
+        if refused or again:
+            self._place_waiting(again, turn)
+            self._log(refused, set(map(str, before)))
+
+    def _renderings(
+        self,
+        series: tuple[Series, ...],
+        known: dict[Series, R | NotRendered],
+        new: dict[Series, R | NotRendered],
+        turn: GiveWayTimer,
+    ) -> list[R | NotRendered]:
+        """Return the renderings of a block: those that are known, and others."""
+        found = list(map(known.get, series))
+        turn.give_way_if_due()
+        if None in found:
+            for place, rendering in enumerate(found):
+                if rendering is None:
+                    new[series[place]] = found[place] = self._rendering(series[place])
+                    turn.give_way_if_due()
+        return found  # type: ignore[return-value]  # no None is left
 
     def _rendering(self, series: Series) -> R | NotRendered:
         try:
@@ -152,80 +195,141 @@ class RenderCache(Generic[R]):
         except Unencodable as error:
             return NotRendered(error.reason)
 
-    def _taken(self, series: Series) -> Iterable[tuple[Hashable, Hashable]]:
-        made = self._made[series]
-        return () if isinstance(made, NotRendered) else self._names(made)
-
     def _free(
-        self, leaving: set[Series], made: Iterable[Series]
-    ) -> tuple[set[Hashable], dict[Series, None]]:
-        """Free the names of the leaving series.
-
-        Returns:
-            The names that no series has now; and the new series that continue a leaving one
-            after a reset, which may claim their names first.
-        """
-        freed: set[Hashable] = set()
-        owners = set()
-        for series in leaving:
-            taken = self._taken(series)
-            del self._made[series]
-            if self._waiting.pop(series, None) is not None:
+        self, leaving: dict[Series, R | NotRendered], turn: GiveWayTimer
+    ) -> dict[Hashable, Series]:
+        """Free the names of the leaving series; return those that are free now, and whose."""
+        freed: dict[Hashable, Series] = {}
+        for series, rendering in leaving.items():
+            turn.give_way_if_due()
+            if isinstance(rendering, NotRendered):
+                self._waiting.pop(series, None)
                 continue
-            owners.add((series.name, *series.labels.items()))
-            for name, _ in taken:
-                claim = self._claims.get(name)
-                if isinstance(claim, _Claim):
-                    claim.holders -= 1
-                    if claim.holders:
-                        continue
-                if claim is not None:
-                    del self._claims[name]
-                    freed.add(name)
-        return freed, {s: None for s in made if (s.name, *s.labels.items()) in owners}
+            for name in self._names(rendering):
+                del self._owners[name]
+                freed[name] = series
+            if self._family is not None:
+                self._leave(self._family(series), series, freed)
+        return freed
 
-    def _claim(self, series: Series) -> bool:
-        """Claim all names of a series, or none if one is taken; tell which."""
-        if self._rival(series):
-            return False
-        claims = self._claims
-        for name, share in self._taken(series):
-            claim = claims.get(name)
-            if isinstance(claim, _Claim):
-                claim.holders += 1
+    def _leave(self, family: Family, series: Series, freed: dict[Hashable, Series]) -> None:
+        self._families[family] -= 1
+        if self._families[family]:
+            return
+        del self._families[family]
+        for name, _ in family.names:
+            self._claims[name].families -= 1
+            if not self._claims[name].families:
+                del self._claims[name]
+                freed[name] = series
+
+    def _in_order(
+        self,
+        new: dict[Series, R | NotRendered],
+        again: dict[Series, R],
+        freed: dict[Hashable, Series],
+    ) -> dict[Series, R | NotRendered]:
+        """Return who may claim names, in turn: first who continues a series after a reset."""
+        if not freed:
+            return new
+        heirs = {
+            series: rendering
+            for series, rendering in new.items()
+            if not isinstance(rendering, NotRendered)
+            and any(_continues(series, freed.get(name)) for name in self._names(rendering))
+        }
+        return {**heirs, **again, **new} if heirs or again else new
+
+    def _claim_all(
+        self, claimants: dict[Series, R | NotRendered], turn: GiveWayTimer
+    ) -> list[Series]:
+        """Give series their names; return those that wait for theirs."""
+        refused = []
+        for series, rendering in claimants.items():
+            turn.give_way_if_due()
+            if isinstance(rendering, NotRendered):
+                continue
+            if self._rival(series, rendering) is None:
+                self._claim(series, rendering)
+                self._waiting.pop(series, None)
             else:
-                claims[name] = series if share is None else _Claim(series, share, 1)
-        return True
+                self._waiting[series] = rendering
+                refused.append(series)
+        return refused
 
-    def _rival(self, series: Series) -> Series | None:
-        """Return a series that has a name which this one wants for itself, if there is one."""
-        for name, share in self._taken(series):
-            claim = self._claims.get(name)
-            if isinstance(claim, _Claim):
-                if share is None or share != claim.share:
+    def _claim(self, series: Series, rendering: R) -> None:
+        for name in self._names(rendering):
+            self._owners[name] = series
+        if self._family is None:
+            return
+        family = self._family(series)
+        members = self._families.get(family, 0)
+        self._families[family] = members + 1
+        if not members:
+            for name, share in family.names:
+                claim = self._claims.setdefault(name, _Claim(series, share, 0))
+                claim.families += 1
+
+    def _rival(self, series: Series, rendering: R) -> Series | None:
+        """Return a series that has a name which this one wants, if there is one."""
+        owners, claims = self._owners, self._claims
+        for name in self._names(rendering):
+            if (owner := owners.get(name)) is not None:
+                return owner
+            if claims and (claim := claims.get(name)) is not None:
+                return claim.first
+        if self._family is not None and (family := self._family(series)) not in self._families:
+            for name, share in family.names:
+                if (owner := owners.get(name)) is not None:
+                    return owner
+                if (claim := claims.get(name)) is not None and claim.share != share:
                     return claim.first
-            elif claim is not None:
-                return claim
         return None
 
-    def _log(self, refused: list[Series]) -> None:
-        for series in refused[:_LOGGED]:
-            owner = self._rival(series)
+    def _place_waiting(self, again: dict[Series, R], turn: GiveWayTimer) -> None:
+        """Make new lists of the blocks in which series got their names or did not."""
+        waiting = self._waiting
+        for key, (series, made) in list(self._kept.items()):
+            turn.give_way_if_due()
+            placed: list[R | NotRendered] = [
+                COLLISION if each in waiting else again.get(each, rendering)
+                for each, rendering in zip(series, made, strict=True)
+            ]
+            if placed != made:
+                self._kept[key] = _Kept(series, placed)
+        self._wanted = set()
+        for each, rendering in waiting.items():
+            self._wanted.update(self._names(rendering))
+            if self._family is not None:
+                self._wanted.update(name for name, _ in self._family(each).names)
+
+    def _log(self, refused: list[Series], said: set[str]) -> None:
+        unsaid = [series for series in refused if str(series) not in said]
+        for series in unsaid[:_LOGGED]:
+            owner = self._rival(series, self._waiting[series])
             log.warning("%r is dropped: %r has its name in the backend already", series, owner)
-        if len(refused) > _LOGGED:
+        if len(unsaid) > _LOGGED:
             log.warning(
-                "%d more series are dropped because of such collisions", len(refused) - _LOGGED
+                "%d more series are dropped because of such collisions", len(unsaid) - _LOGGED
             )
 
 
-def _itself(rendering: Any) -> Iterable[tuple[Hashable, Hashable]]:
-    return ((rendering, None),)
+def _itself(rendering: Any) -> tuple[Hashable]:
+    return (rendering,)
+
+
+def _continues(series: Series, other: Series | None) -> bool:
+    return (
+        other is not None
+        and series.name == other.name
+        and dict(series.labels) == dict(other.labels)
+    )
 
 
 def iter_entries(
     blocks: Iterable[tuple[Block, list[T]]],
 ) -> Iterator[tuple[Block, Iterator[tuple[T, Series, Any]]]]:
-    """Iterate over all entries, and let the application's threads run every few thousand.
+    """Iterate over all entries, and let the application's threads run every half millisecond.
 
     Args:
         blocks: what :meth:`RenderCache.of` returned.
@@ -234,12 +338,9 @@ def iter_entries(
         A block, and an iterator of ``(rendering, series, value)`` over its series; the value may
         be :data:`ABSENT`. A large block is yielded in several parts.
     """
-    done = 0
+    turn = GiveWayTimer()
     for block, made in blocks:
         entries = zip(made, block.series, block.values, strict=True)
-        for first in range(0, len(made), GIVE_WAY_EVERY):
-            yield block, islice(entries, GIVE_WAY_EVERY) if len(made) > GIVE_WAY_EVERY else entries
-            done += min(len(made) - first, GIVE_WAY_EVERY)
-            if done >= GIVE_WAY_EVERY:
-                give_way()
-                done = 0
+        for _ in range(0, len(made), _PART):
+            yield block, islice(entries, _PART) if len(made) > _PART else entries
+            turn.give_way_if_due()

@@ -1,8 +1,8 @@
 """The agent: schedules pulls and runs adapters inside a process."""
 
 from sampler._contract.histogram import HistogramValue, difference, merge
-from sampler._contract.snapshot import ABSENT, Block, Series, Snapshot
-from sampler._runtime.gil_yield import give_way
+from sampler._contract.snapshot import ABSENT, Block, Metric, Series, Snapshot
+from sampler._runtime.gil_yield import GiveWayTimer, give_way
 from sampler._runtime.log import log as _log
 from sampler._runtime.no_fork import no_fork
 from sampler.agent.agent import Agent
@@ -47,8 +47,10 @@ __all__ = [
     "Balance",
     "Batch",
     "Block",
+    "GiveWayTimer",
     "HistogramValue",
     "Ledger",
+    "Metric",
     "Option",
     "Outcome",
     "PlainFile",

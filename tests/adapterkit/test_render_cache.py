@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import NamedTuple
 
 import pytest
 from hypothesis import settings
@@ -109,11 +110,13 @@ def test_a_reset_does_not_cost_an_owner_its_name():
 def test_a_shared_name_is_refused_to_those_who_would_share_it_otherwise():
     """Series of one family share its name; a series of another kind is refused."""
 
-    def names(made):
-        yield made, None
-        yield made[0], made[1]
+    class Named(NamedTuple):
+        names: tuple[tuple[str, str], ...]
 
-    rendered = RenderCache(lambda s: (s.name, s.kind, *s.labels.values()), names)
+    rendered = RenderCache(
+        lambda s: (s.name, s.kind, *s.labels.values()),
+        family=lambda s: Named(((s.name, s.kind),)),
+    )
     one, two = gauge("x.y", state="a"), gauge("x.y", state="b")
     family = block((one, 1), (two, 1), (counter("x.y", state="c"), 1))
     (made,) = renderings(rendered, family)

@@ -48,14 +48,15 @@ class Answer:
 
     Attributes:
         status: the status code, 200 or more.
-        body: the content, which is not copied; default: the phrase of the status.
+        body: the content, in one or several parts, which are not copied; default: the phrase of
+            the status.
         content_type: of the body.
         fields: further header fields.
         settle: called once: with True when the client took all of it, else with False.
     """
 
     status: int
-    body: bytes = b""
+    body: bytes | tuple[bytes, ...] = b""
     content_type: str = PLAIN_TEXT
     fields: tuple[tuple[str, str], ...] = ()
     settle: Callable[[bool], object] = _ignore
@@ -118,19 +119,20 @@ class Exchange:
             ValueError: a field has a control character.
         """
         body = answer.body or f"{answer.status} {phrase(answer.status)}\n".encode()
+        parts = (body,) if isinstance(body, bytes) else body
         lines = [f"HTTP/1.1 {answer.status} {phrase(answer.status)}"]
         lines += [
             f"{name}: {text}"
             for name, text in (("Content-Type", answer.content_type), *answer.fields)
         ]
         if answer.body or not self._head_only:
-            lines.append(f"Content-Length: {len(body)}")
+            lines.append(f"Content-Length: {sum(map(len, parts))}")
         lines.append("Connection: close")
         # With h11, which checks it once more, a small scrape takes a tenth longer.
         head = "\r\n".join([*lines, "", ""]).encode("latin-1")
         if head.count(b"\n") != len(lines) + 1 or has_controls(head):
             raise ValueError("a header field of an answer has a control character")
-        return [head] if self._head_only else [head, body]
+        return [head] if self._head_only else [head, *parts]
 
     def _read(self, event: h11.Request) -> Request:
         if not event.http_version.startswith(b"1."):
