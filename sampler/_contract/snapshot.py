@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any, TypeAlias
 
-    from sampler._contract.declaration import FixedLabels
     from sampler._contract.histogram import HistogramValue
+    from sampler._contract.labels import FixedLabels
 
     Value: TypeAlias = int | float | HistogramValue
 

@@ -6,7 +6,8 @@ further sets goes to one more child, labelled ``overflow="true"``.
 
 from __future__ import annotations
 
-from sampler._contract.declaration import FixedLabels, label_text, short
+from sampler._contract.declaration import label_text, short
+from sampler._contract.labels import FixedLabels
 from sampler._contract.names import SURPLUS
 from sampler._instruments.counter import Counter
 from sampler._instruments.gauge import Gauge, RefusingGauge

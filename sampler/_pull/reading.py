@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any, TypeAlias
 
-    from sampler._contract.declaration import Description, FixedLabels
+    from sampler._contract.declaration import Description
+    from sampler._contract.labels import FixedLabels
     from sampler._contract.snapshot import Metric, Value
     from sampler._contract.values import RefusedSample
     from sampler._pull.overflow import Overflow

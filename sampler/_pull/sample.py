@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sampler._contract.declaration import FixedLabels, label_text, not_a_label_name, short
+from sampler._contract.declaration import label_text, not_a_label_name, short
+from sampler._contract.labels import FixedLabels
 from sampler._contract.names import (
     GRAMMAR,
     MAX_LABEL_VALUE,
