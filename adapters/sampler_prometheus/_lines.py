@@ -104,13 +104,26 @@ def names_taken(start: str | HistogramStart) -> tuple[str]:
     return (start if isinstance(start, str) else start.bucket,)
 
 
-def histogram_lines(start: HistogramStart, value: HistogramValue) -> tuple[str, str]:
-    """Return the lines of the buckets, and those of sum and count."""
-    bucket = start.bucket
-    lines = [f'{bucket}"{format_bound(upper)}"}} {count}\n' for upper, count in value.buckets]
-    lines.append(f'{bucket}"+Inf"}} {value.count}\n')
-    total = "" if value.sum is None else f"{start.sum}{value.sum!r}\n"
-    return "".join(lines), f"{total}{start.count}{value.count}\n"
+class HistogramWriter:
+    """Writes the lines of histograms, most of which have the same bounds as the one before."""
+
+    __slots__ = ("_bounds", "_texts")
+
+    def __init__(self) -> None:
+        self._bounds: tuple[float, ...] = ()
+        self._texts: list[str] = []
+        """What follows the start of a bucket's line, for each bound."""
+
+    def lines(self, start: HistogramStart, value: HistogramValue) -> tuple[str, str]:
+        """Return the lines of the buckets, and those of sum and count."""
+        if value.bounds is not self._bounds:
+            self._bounds = value.bounds
+            self._texts = [f'"{format_bound(upper)}"}} ' for upper in value.bounds]
+        bucket, end = start.bucket, f'"+Inf"}} {value.count}\n'
+        pairs = zip(self._texts, value.counts, strict=True)
+        lines = "".join([f"{bucket}{text}{at}\n" for text, at in pairs])
+        total = "" if value.sum is None else f"{start.sum}{value.sum!r}\n"
+        return f"{lines}{bucket}{end}", f"{total}{start.count}{value.count}\n"
 
 
 def _family(full_name: str, kind: str, unit: str, text: str) -> Family:
@@ -141,5 +154,5 @@ def format_bound(upper: float) -> str:
 
 def has_sum_and_count(value: HistogramValue) -> bool:
     """Tell whether OpenMetrics allows sum and count: negative values could make the sum fall."""
-    below = bool(value.buckets) and value.buckets[0][0] < 0
+    below = bool(value.bounds) and value.bounds[0] < 0
     return value.sum is not None and value.sum >= 0 and not below

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sampler.adapterkit.render_cache import NotRendered
 from sampler.adapterkit.shared_bounds import at_shared_bounds
 from sampler.agent import ABSENT
-from sampler_prometheus._lines import has_sum_and_count, histogram_lines
+from sampler_prometheus._lines import HistogramWriter, has_sum_and_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -37,6 +37,7 @@ class Sheet:
 
     __slots__ = (
         "_heads",
+        "_histograms",
         "_runs",
         "_series",
         "_texts",
@@ -60,6 +61,7 @@ class Sheet:
         """Of each series: what comes before its value; empty while that is absent."""
         self._texts = self._heads.copy()
         """Of each series: its value, and the end of the line."""
+        self._histograms = HistogramWriter()
         self._without_sum: set[int] = set()
         """Places of the histograms whose sum and count OpenMetrics refuses."""
         self._runs: list[tuple[Family, int, int]] = []
@@ -114,7 +116,7 @@ class Sheet:
             head, text = made, f"{value!r}\n"
         else:
             value = at_shared_bounds(value, self._series[place])
-            head, text = histogram_lines(made, value)
+            head, text = self._histograms.lines(made, value)
             if has_sum_and_count(value):
                 self._without_sum.discard(place)
             else:

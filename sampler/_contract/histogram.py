@@ -35,13 +35,14 @@ class HistogramValue(_Mapping):
     Attributes:
         count: number of observations.
         sum: their sum in the metric's unit; None when it is not known.
-        buckets: ``(upper, cumulative count)`` pairs, uppers finite and rising.
+        bounds: upper bounds of the buckets, finite and rising; an instrument's values share them.
+        counts: the cumulative count up to each bound.
         scale: base-2 exponential scale of the bounds, if they follow one.
         zero_threshold: width of the zero bucket, if there is one.
         lineage: what this reading shares with others of the same instrument, or None.
     """
 
-    __slots__ = ("buckets", "count", "lineage", "scale", "sum", "zero_threshold")
+    __slots__ = ("bounds", "count", "counts", "lineage", "scale", "sum", "zero_threshold")
 
     def __init__(
         self,
@@ -52,12 +53,24 @@ class HistogramValue(_Mapping):
         zero_threshold: float | None = None,
         lineage: object = None,
     ) -> None:
+        """Make a value; ``buckets`` are ``(upper, cumulative count)`` pairs."""
         self.count: int = count
         self.sum: float | None = sum
-        self.buckets: tuple[tuple[float, int], ...] = buckets
+        self.bounds: tuple[float, ...]
+        self.counts: tuple[int, ...]
+        try:
+            self.bounds = tuple(upper for upper, _ in buckets)
+            self.counts = tuple(at for _, at in buckets)
+        except (TypeError, ValueError):  # made by hand: whoever reads it refuses it
+            self.bounds = self.counts = buckets  # type: ignore[assignment]
         self.scale: int | None = scale
         self.zero_threshold: float | None = zero_threshold
         self.lineage: object = lineage
+
+    @property
+    def buckets(self) -> tuple[tuple[float, int], ...]:
+        """``(upper, cumulative count)`` pairs, uppers finite and rising."""
+        return tuple(zip(self.bounds, self.counts, strict=True))
 
     def __getitem__(self, key: str) -> Any:
         if key == "buckets":
@@ -87,8 +100,8 @@ class HistogramValue(_Mapping):
 
     def at(self, bound: float) -> int | None:
         """Return the count of observations up to ``bound``; None if it is not known."""
-        known = self.resampled((bound,)).buckets
-        return known[0][1] if known else None
+        known = self.resampled((bound,)).counts
+        return known[0] if known else None
 
     def resampled(self, bounds: Sequence[float]) -> HistogramValue:
         """Return the same observations at other bounds, where the counts are known.
@@ -96,17 +109,20 @@ class HistogramValue(_Mapping):
         Args:
             bounds: rising upper bounds. At those of a coarser exponential scale all are known.
         """
-        buckets, size = self.buckets, len(self.buckets)
-        known: list[tuple[float, int]] = []
+        uppers, counts, size = self.bounds, self.counts, len(self.bounds)
+        known: list[float] = []
+        at: list[int] = []
         index = below = 0
         for bound in bounds:
-            while index < size and buckets[index][0] < bound:
-                below = buckets[index][1]
+            while index < size and uppers[index] < bound:
+                below = counts[index]
                 index += 1
-            above = buckets[index][1] if index < size else self.count
-            if below == above or (index < size and buckets[index][0] == bound):
-                known.append((bound, above))
-        return HistogramValue(self.count, self.sum, tuple(known))
+            above = counts[index] if index < size else self.count
+            if below == above or (index < size and uppers[index] == bound):
+                known.append(bound)
+                at.append(above)
+        found = bounds if len(known) == len(bounds) else known
+        return histogram_at(tuple(found), tuple(at), self.count, self.sum)
 
     def fell_since(self, before: HistogramValue) -> bool:
         """Tell whether there was a reset: this cannot be a later reading of ``before``.
@@ -128,15 +144,15 @@ class HistogramValue(_Mapping):
         Returns:
             None without observations or bounds; the highest bound when the quantile lies above it.
         """
-        if not self.count or not self.buckets:
+        if not self.count or not self.bounds:
             return None
         rank = q * self.count
-        lower, below = min(0.0, self.buckets[0][0]), 0
-        for upper, cumulative in self.buckets:
+        lower, below = min(0.0, self.bounds[0]), 0
+        for upper, cumulative in zip(self.bounds, self.counts, strict=True):
             if cumulative >= rank and cumulative > below:
                 return lower + (upper - lower) * max(0.0, rank - below) / (cumulative - below)
             lower, below = upper, cumulative
-        return self.buckets[-1][0]
+        return self.bounds[-1]
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, HistogramValue):
@@ -150,7 +166,23 @@ class HistogramValue(_Mapping):
         return f"HistogramValue(count={self.count}, sum={self.sum}, buckets={dict(self.buckets)})"
 
     def _key(self) -> tuple[object, ...]:
-        return (self.count, self.sum, self.buckets, self.scale, self.zero_threshold)
+        shape = self.scale, self.zero_threshold
+        return (self.count, self.sum, self.bounds, self.counts, *shape)
+
+
+def histogram_at(
+    bounds: tuple[float, ...],
+    counts: tuple[int, ...],
+    count: int,
+    sum: float | None,  # noqa: A002 - the contract's word
+    scale: int | None = None,
+    zero_threshold: float | None = None,
+    lineage: object = None,
+) -> HistogramValue:
+    """Make a value of bounds and counts that are separate already."""
+    value = HistogramValue(count, sum, (), scale, zero_threshold, lineage)
+    value.bounds, value.counts = bounds, counts
+    return value
 
 
 def merge(one: HistogramValue, other: HistogramValue) -> HistogramValue:
@@ -168,14 +200,9 @@ def difference(later: HistogramValue, earlier: HistogramValue) -> HistogramValue
 
 def _grown(later: HistogramValue, earlier: HistogramValue) -> list[int]:
     """Return by how much each cumulative count grew, at the bounds known in both."""
-    if _same_bounds(later, earlier):
-        pairs = zip(later.buckets, earlier.buckets, strict=True)
-        return [count - before for (_, count), (_, before) in pairs]
-    return [count for _, count in difference(later, earlier).buckets]
-
-
-def _same_bounds(one: HistogramValue, other: HistogramValue) -> bool:
-    return [upper for upper, _ in one.buckets] == [upper for upper, _ in other.buckets]
+    if later.bounds == earlier.bounds:
+        return list(map(sub, later.counts, earlier.counts))
+    return list(difference(later, earlier).counts)
 
 
 def _combine(
@@ -184,23 +211,21 @@ def _combine(
     counts: Callable[[int, int], int],
     sums: Callable[[float, float], float],
 ) -> HistogramValue:
-    if _same_bounds(one, other):
-        buckets = tuple(
-            (upper, counts(a, b))
-            for (upper, a), (_, b) in zip(one.buckets, other.buckets, strict=True)
-        )
+    bounds = one.bounds
+    if bounds == other.bounds:
+        combined = tuple(map(counts, one.counts, other.counts))
     else:
-        uppers = sorted(
-            {upper for upper, _ in one.buckets} | {upper for upper, _ in other.buckets}
-        )
+        uppers = sorted({*bounds, *other.bounds})
         of_other = dict(other.resampled(uppers).buckets)
-        known = one.resampled(uppers).buckets
-        buckets = tuple((u, counts(a, of_other[u])) for u, a in known if u in of_other)
+        known = [pair for pair in one.resampled(uppers).buckets if pair[0] in of_other]
+        bounds = tuple(upper for upper, _ in known)
+        combined = tuple(counts(at, of_other[upper]) for upper, at in known)
     same_scale = one.scale == other.scale and one.zero_threshold == other.zero_threshold
-    return HistogramValue(
+    return histogram_at(
+        bounds,
+        combined,
         counts(one.count, other.count),
         None if one.sum is None or other.sum is None else sums(one.sum, other.sum),
-        buckets,
         one.scale if same_scale else None,
         one.zero_threshold if same_scale else None,
     )

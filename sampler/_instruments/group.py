@@ -217,11 +217,8 @@ class Instruments:
             raise ValueError(f"histogram {name!r}: buckets must be finite and rising: {bounds}")
         if bounds is not None and len(bounds) > MAX_BUCKETS:
             raise ValueError(f"histogram {name!r}: at most {MAX_BUCKETS} buckets are taken")
-
-        def make(texts: tuple[str, ...]) -> Histogram:
-            return Histogram(texts, bounds)
-
-        made = LabelledHistogram(names, make, most) if names else make(())
+        single = Histogram((), bounds)
+        made = LabelledHistogram(names, single._alike, most) if names else single
         described = {"kind": "histogram", "help": help, "unit": unit, "scope": scope}
         return self._get(made, name, names, max_children, bounds, **described)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from _bisect import bisect_left  # bisect, without its file: an import has a budget
-from itertools import accumulate
+from itertools import accumulate, repeat
 
 from sampler._contract.bounds import SCALE, UPPERS
-from sampler._contract.histogram import HistogramValue, Lineage
+from sampler._contract.histogram import HistogramValue, Lineage, histogram_at
 from sampler._contract.values import required_number
 from sampler._instruments import free_threading
 from sampler._instruments.timers import Timer
@@ -30,7 +30,16 @@ class Histogram:
         texts: label values, in the order of the metric's label names.
     """
 
-    __slots__ = ("_counts", "_labels", "_last", "_limits", "_lineage", "_sum", "texts")
+    __slots__ = (
+        "_bounds",
+        "_counts",
+        "_labels",
+        "_last",
+        "_limits",
+        "_lineage",
+        "_sum",
+        "texts",
+    )
 
     def __init__(
         self, texts: tuple[str, ...] = (), bounds: tuple[float, ...] | None = None
@@ -43,13 +52,20 @@ class Histogram:
         """
         self.texts: tuple[str, ...] = texts
         self._labels: FixedLabels | None = None
+        self._bounds: tuple[float, ...] = bounds or ()
         # What can be observed lies between the first and the last: NaN sorts before them, infinity
         # after them, and neither has a bucket, so the check costs nothing.
         self._limits = _EXPONENTIAL if bounds is None else (-_MOST, *bounds, _MOST)
-        self._last: tuple[int | float, dict[int, int], HistogramValue] | None = None
+        self._last: HistogramValue | None = None
         self._lineage: Lineage | None = None
         self._counts: dict[int, int] = {}
         self._sum: int | float = 0
+
+    def _alike(self, texts: tuple[str, ...]) -> Histogram:
+        """Return a new one with these label values and the same bounds, which it shares."""
+        other = Histogram(texts)
+        other._bounds, other._limits = self._bounds, self._limits
+        return other
 
     def observe(self, value: float) -> None:
         """Count an observation, in the metric's unit.
@@ -75,24 +91,28 @@ class Histogram:
 
     def read(self) -> HistogramValue:
         """Return the observations so far; the same object until there is another."""
-        total, counts = self._consistent_copy()
         last = self._last
-        if last is not None and last[0] == total and last[1] == counts:
-            return last[2]
+        if last is not None and last.sum == self._sum and last.count == sum(self._counts.values()):
+            return last
+        total, counts = self._consistent_copy()
         exponential = self._limits is _EXPONENTIAL
-        pairs = _edges(counts) if exponential else _filled(counts, self._limits)
+        bounds, at = _edges(counts) if exponential else (self._bounds, self._filled(counts))
         if self._lineage is None:
             self._lineage = Lineage()
         count, scale = sum(counts.values()), SCALE if exponential else None
-        value = HistogramValue(count, total, tuple(pairs), scale, lineage=self._lineage)
-        self._last = total, counts, value
+        value = histogram_at(bounds, at, count, total, scale, lineage=self._lineage)
+        self._last = value
         return value
 
     def restart(self) -> None:
         """Start at zero, as a forked child does."""
-        self._lineage = None
+        self._lineage = self._last = None
         self._counts = {}
         self._sum = 0
+
+    def _filled(self, counts: dict[int, int]) -> tuple[int, ...]:
+        """Return the count up to every bound."""
+        return tuple(accumulate(map(counts.get, range(1, len(self._bounds) + 1), repeat(0))))
 
     def _consistent_copy(self) -> tuple[int | float, dict[int, int]]:
         """Return sum and counts as of one moment.
@@ -119,31 +139,28 @@ class Histogram:
         self._sum += value
 
 
-def _filled(counts: dict[int, int], limits: tuple[float, ...]) -> list[tuple[float, int]]:
-    """Return every bound with the count up to it."""
-    get, uppers = counts.get, limits[1:-1]
-    filled = [get(index, 0) for index in range(1, len(uppers) + 1)]
-    return list(zip(uppers, accumulate(filled), strict=True))
-
-
-def _edges(counts: dict[int, int]) -> list[tuple[float, int]]:
-    """Return both edges of each filled bucket with the counts up to them (PEP: Values)."""
-    pairs: list[tuple[float, int]] = []
+def _edges(counts: dict[int, int]) -> tuple[tuple[float, ...], tuple[int, ...]]:
+    """Return both edges of each filled bucket, and the counts up to them (PEP: Values)."""
+    bounds: list[float] = []
+    at: list[int] = []
     cumulative, edge = 0, _ZERO
     for index in sorted(counts):
         if index == len(_EXPONENTIAL) - 1:  # above the last bound
             break
         if index == _ZERO:
             cumulative = counts[index]
-            pairs.append((0.0, cumulative))
+            bounds.append(0.0)
+            at.append(cumulative)
             edge = 0
             continue
         if edge != index - 1:
-            pairs.append((_EXPONENTIAL[index - 1], cumulative))
+            bounds.append(_EXPONENTIAL[index - 1])
+            at.append(cumulative)
         cumulative += counts[index]
-        pairs.append((_EXPONENTIAL[index], cumulative))
+        bounds.append(_EXPONENTIAL[index])
+        at.append(cumulative)
         edge = index
-    return pairs
+    return tuple(bounds), tuple(at)
 
 
 if free_threading.NEEDED:
