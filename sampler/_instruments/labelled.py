@@ -2,12 +2,19 @@
 
 Label values may come from strangers, so the number of children is bounded: what is recorded for
 further sets goes to one more child, labelled ``overflow="true"``.
+
+Children are found by plain ``str`` only. ``1``, ``True`` and ``1.0`` are equal, and a subclass may
+equal anything: kept as keys, they would lead recordings of others astray. All but plain ``str`` is
+turned to text each time.
 """
 
 from __future__ import annotations
 
+from _operator import itemgetter  # operator, without its file: an import has a budget
+
 from sampler._contract.declaration import FixedLabels, label_text, short
 from sampler._contract.names import SURPLUS
+from sampler._instruments import free_threading
 from sampler._instruments.counter import Counter
 from sampler._instruments.gauge import Gauge, RefusingGauge
 from sampler._instruments.histogram import Histogram
@@ -23,6 +30,7 @@ if TYPE_CHECKING:
 Child = TypeVar("Child", Counter, Gauge, Histogram)
 MAX_CHILDREN = 2_000
 """Children of an instrument, unless it sets another bound."""
+_ONE = 1  # as in the counter
 
 
 class Labelled(Generic[Child]):
@@ -39,10 +47,11 @@ class Labelled(Generic[Child]):
     """
 
     __slots__ = (
-        "_by_name",
-        "_by_values",
+        "_by_text",
         "_children",
+        "_keyword",
         "_make",
+        "_pick",
         "_surplus",
         "max_children",
         "names",
@@ -59,8 +68,13 @@ class Labelled(Generic[Child]):
         self._make: Callable[[tuple[str, ...]], Child] = make
         self._children: dict[tuple[object, ...], Child] = {}
         self._surplus: dict[str, Child] = {}
-        self._by_values: dict[tuple[object, ...], Child] = {}
-        self._by_name: dict[tuple[tuple[str, object], ...], Child] = {}
+        keywords = [name.replace(".", "_") for name in names]
+        self._keyword: str = keywords[0]
+        # The value of a single label, or the values of several, from keywords in any order.
+        self._pick: Callable[[dict[str, Any]], Any] = itemgetter(*keywords)
+        # Children of an instrument with one label, by its text. Recordings that find theirs here
+        # write to it at once, so it stays empty where children lock.
+        self._by_text: dict[str | None, Child] = {}
 
     def labels(self, *values: str | int, **named: str | int) -> Child:
         """Return the child for these label values; the same one each time.
@@ -81,17 +95,29 @@ class Labelled(Generic[Child]):
         child = self._children.get(values)
         return self._child(values) if child is None else child
 
-    def _by_keywords(self, named: dict[str, str | int]) -> Child:
+    def _by_keywords(self, named: dict[str, Any]) -> Child:
         """Return the child for label values by name; see :meth:`labels`."""
-        key = tuple(named.items())
-        child = self._by_name.get(key)
+        try:
+            picked = self._pick(named)
+        except KeyError:
+            raise self._wrong_labels(named) from None
+        if len(named) != len(self.names):
+            raise self._wrong_labels(named)
+        if len(named) > 1:
+            return self._by_several(picked)
+        child = self._by_text.get(picked if type(picked) is str else label_text(picked))
         if child is None:
-            keywords = {name.replace(".", "_"): name for name in self.names}
-            if named.keys() != keywords.keys():
-                raise self._wrong_labels(named)
-            child = self._child(tuple(named[keyword] for keyword in keywords))
-            self._keep(self._by_name, key, child)
+            child = self._child((picked,))
+            if not free_threading.NEEDED and child not in self._surplus.values():
+                self._by_text[child.texts[0]] = child
         return child
+
+    def _by_several(self, values: tuple[object, ...]) -> Child:
+        for value in values:
+            if type(value) is not str:
+                return self._child(values)
+        child = self._children.get(values)
+        return self._child(values) if child is None else child
 
     def children(self) -> list[Child]:
         """Return the children in the order in which they were made; the surplus comes last."""
@@ -102,25 +128,23 @@ class Labelled(Generic[Child]):
         return samples(metric, self.names, self.children())
 
     def _child(self, values: tuple[object, ...]) -> Child:
-        child = self._by_values.get(values)
-        if child is not None:
-            return child
+        """Return the child for label values of any type; make it if there is none."""
         if len(values) != len(self.names):
             raise self._wrong_labels(map(repr, values))
-        texts = tuple(label_text(value) for value in values)
+        texts = tuple([value if type(value) is str else label_text(value) for value in values])
+        child = self._children.get(texts)
+        return self._new_child(values) if child is None else child
+
+    def _new_child(self, values: tuple[object, ...]) -> Child:
+        texts = tuple([label_text(value) for value in values])
         for name, value, text in zip(self.names, values, texts, strict=True):
             if text is None:
                 raise ValueError(f"label {name!r}: {short(value)} is not a label value")
+        if len(self._children) >= self.max_children:
+            return self._overflow()
         key: tuple[str, ...] = texts  # type: ignore[assignment]
-        child = self._children.get(key)
-        if child is None:
-            if len(self._children) >= self.max_children:
-                return self._overflow()
-            # One step: a finalizer or another thread may do the same meanwhile.
-            child = self._children.setdefault(key, self._make(key))
-        if key != values:  # numbers
-            self._keep(self._by_values, values, child)
-        return child
+        # One step: a finalizer or another thread may do the same meanwhile.
+        return self._children.setdefault(key, self._make(key))
 
     def _overflow(self) -> Child:
         """Return the child for sets of label values beyond the bound."""
@@ -135,17 +159,14 @@ class Labelled(Generic[Child]):
     def _make_surplus(self, texts: tuple[str, ...]) -> Child:
         return self._make(texts)
 
-    def _keep(self, known: dict[Any, Child], key: tuple[object, ...], child: Child) -> None:
-        """Remember a child by the values or keywords of a call; their number is bounded."""
-        if self._surplus and child in self._surplus.values():
-            return
-        if len(known) >= 2 * self.max_children:
-            known.clear()
-        known[key] = child
-
     def _wrong_labels(self, given: Iterable[str]) -> ValueError:
         expected = ", ".join(self.names)
         return ValueError(f"expected labels {expected}; got {', '.join(given) or 'none'}")
+
+
+# Methods that record by keyword all begin with the same lines: a call for them would take a tenth
+# of the whole. Who is found in `_by_text` is not the surplus and locks nothing. A KeyError is one
+# of these two look-ups, or raised before anything was recorded, and then it is raised once more.
 
 
 class LabelledCounter(Labelled[Counter]):
@@ -155,10 +176,17 @@ class LabelledCounter(Labelled[Counter]):
 
     def inc(self, n: float = 1, **labels: str | int) -> None:
         """Add to the child for these labels; see :meth:`Counter.inc` and :meth:`labels`."""
-        child = self._by_name.get(tuple(labels.items()))  # a sixth faster
-        if child is None:
-            child = self._by_keywords(labels)
-        child.inc(n)
+        try:
+            if len(labels) == 1 and type(text := labels[self._keyword]) is str:
+                child = self._by_text[text]
+                if n is _ONE:
+                    child._value += 1  # noqa: SLF001 - its own child
+                else:
+                    child.inc(n)
+                return
+        except KeyError:
+            pass
+        self._by_keywords(labels).inc(n)
 
     def samples(self, metric: str) -> list[tuple[Any, ...]]:
         """Return a sample of each child, without a call of ``read`` for each."""
@@ -178,14 +206,44 @@ class LabelledGauge(Labelled[Gauge]):
 
     def set(self, value: float, **labels: str | int) -> None:
         """Set the child for these labels; see :meth:`Gauge.set` and :meth:`labels`."""
+        try:
+            if len(labels) == 1 and type(text := labels[self._keyword]) is str:
+                child = self._by_text[text]
+                if type(value) is float or type(value) is int:
+                    child._value = value  # noqa: SLF001 - its own child
+                else:
+                    child.set(value)
+                return
+        except KeyError:
+            pass
         self._by_keywords(labels).set(value)
 
     def inc(self, n: float = 1, **labels: str | int) -> None:
         """Add to the child for these labels; see :meth:`Gauge.inc` and :meth:`labels`."""
+        try:
+            if len(labels) == 1 and type(text := labels[self._keyword]) is str:
+                child = self._by_text[text]
+                if n is _ONE and child._value is not None:  # noqa: SLF001 - its own child
+                    child._value += 1  # noqa: SLF001
+                else:
+                    child.inc(n)
+                return
+        except KeyError:
+            pass
         self._by_keywords(labels).inc(n)
 
     def dec(self, n: float = 1, **labels: str | int) -> None:
         """Subtract from the child for these labels; see :meth:`inc`."""
+        try:
+            if len(labels) == 1 and type(text := labels[self._keyword]) is str:
+                child = self._by_text[text]
+                if n is _ONE and child._value is not None:  # noqa: SLF001 - its own child
+                    child._value -= 1  # noqa: SLF001
+                else:
+                    child.inc(-n)
+                return
+        except KeyError:
+            pass
         self._by_keywords(labels).inc(-n)
 
 
@@ -196,10 +254,21 @@ class LabelledHistogram(Labelled[Histogram]):
 
     def observe(self, value: float, **labels: str | int) -> None:
         """Count an observation for these labels; see :meth:`Histogram.observe`."""
+        try:
+            if len(labels) == 1 and type(text := labels[self._keyword]) is str:
+                self._by_text[text].observe(value)
+                return
+        except KeyError:
+            pass
         self._by_keywords(labels).observe(value)
 
     def time(self, **labels: str | int) -> Timer:
         """Return a timer for these labels; see :meth:`Histogram.time`."""
+        try:
+            if len(labels) == 1 and type(text := labels[self._keyword]) is str:
+                return self._by_text[text].time()
+        except KeyError:
+            pass
         return self._by_keywords(labels).time()
 
 
