@@ -103,21 +103,25 @@ class Labelled(Generic[Child]):
             raise self._wrong_labels(named) from None
         if len(named) != len(self.names):
             raise self._wrong_labels(named)
-        if len(named) > 1:
-            return self._by_several(picked)
-        child = self._by_text.get(picked if type(picked) is str else label_text(picked))
+        if len(named) == 1:
+            return self._by_one(picked)
+        for value in picked:
+            if type(value) is not str:
+                return self._child(picked)
+        child = self._children.get(picked)
+        return self._child(picked) if child is None else child
+
+    def _by_one(self, value: object) -> Child:
+        """Return the child for the value of a single label; remember it unless it is the surplus.
+
+        What is remembered is as much as there are children: its keys are their texts.
+        """
+        child = self._by_text.get(value if type(value) is str else label_text(value))
         if child is None:
-            child = self._child((picked,))
+            child = self._child((value,))
             if not free_threading.NEEDED and child not in self._surplus.values():
                 self._by_text[child.texts[0]] = child
         return child
-
-    def _by_several(self, values: tuple[object, ...]) -> Child:
-        for value in values:
-            if type(value) is not str:
-                return self._child(values)
-        child = self._children.get(values)
-        return self._child(values) if child is None else child
 
     def children(self) -> list[Child]:
         """Return the children in the order in which they were made; the surplus comes last."""
@@ -131,7 +135,9 @@ class Labelled(Generic[Child]):
         """Return the child for label values of any type; make it if there is none."""
         if len(values) != len(self.names):
             raise self._wrong_labels(map(repr, values))
-        texts = tuple([value if type(value) is str else label_text(value) for value in values])
+        texts: tuple[str | None, ...] = ()
+        for value in values:  # half as long as a comprehension on 3.11
+            texts += (value if type(value) is str else label_text(value),)
         child = self._children.get(texts)
         return self._new_child(values) if child is None else child
 
