@@ -136,7 +136,7 @@ class Labelled(Generic[Child]):
         if len(values) != len(self.names):
             raise self._wrong_labels(map(repr, values))
         texts: tuple[str | None, ...] = ()
-        for value in values:  # half as long as a comprehension on 3.11
+        for value in values:  # a third less than a comprehension on 3.11
             texts += (value if type(value) is str else label_text(value),)
         child = self._children.get(texts)
         return self._new_child(values) if child is None else child

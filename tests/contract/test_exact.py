@@ -222,7 +222,6 @@ def test_eight_threads_and_a_storm_lose_nothing_of_gauge_and_histogram() -> None
     assert all(reading.sum == reading.count * 0.5 for reading in readings)
 
 
-@pytest.mark.scenario(29)
 def test_eight_threads_and_a_storm_lose_nothing_recorded_by_keyword_or_timed() -> None:
     """Children are made and found meanwhile, by finalizers and handlers, too."""
     shop = Instruments("shop", Registry())
