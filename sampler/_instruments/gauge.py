@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from sampler._contract.labels import FixedLabels
     from sampler.types import ContextDecorator
 
+_ONE = 1  # as in the counter
+
 
 class Gauge:
     """Holds the present value; made by :meth:`Instruments.gauge`.
@@ -49,7 +51,7 @@ class Gauge:
         Raises:
             TypeError: ``n`` is not a number.
         """
-        if type(n) is not float and type(n) is not int:
+        if n is not _ONE and type(n) is not float and type(n) is not int:
             n = required_number(n)
         if self._value is None:
             self._value = 0

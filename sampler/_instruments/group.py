@@ -218,7 +218,7 @@ class Instruments:
         if bounds is not None and len(bounds) > MAX_BUCKETS:
             raise ValueError(f"histogram {name!r}: at most {MAX_BUCKETS} buckets are taken")
         single = Histogram((), bounds)
-        made = LabelledHistogram(names, single._alike, most) if names else single
+        made = LabelledHistogram(names, single._alike, most) if names else single  # noqa: SLF001
         described = {"kind": "histogram", "help": help, "unit": unit, "scope": scope}
         return self._get(made, name, names, max_children, bounds, **described)
 

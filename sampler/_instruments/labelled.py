@@ -2,13 +2,20 @@
 
 Label values may come from strangers, so the number of children is bounded: what is recorded for
 further sets goes to one more child, labelled ``overflow="true"``.
+
+Children are found by plain ``str`` and ``int`` only. ``1``, ``True`` and ``1.0`` are equal, and a
+subclass may equal anything: kept as keys, they would lead recordings of others astray. All others
+are turned to text each time.
 """
 
 from __future__ import annotations
 
+from _operator import itemgetter  # operator, without its file: an import has a budget
+
 from sampler._contract.declaration import label_text, short
 from sampler._contract.labels import FixedLabels
 from sampler._contract.names import SURPLUS
+from sampler._instruments import free_threading
 from sampler._instruments.counter import Counter
 from sampler._instruments.gauge import Gauge, RefusingGauge
 from sampler._instruments.histogram import Histogram
@@ -24,6 +31,7 @@ if TYPE_CHECKING:
 Child = TypeVar("Child", Counter, Gauge, Histogram)
 MAX_CHILDREN = 2_000
 """Children of an instrument, unless it sets another bound."""
+_ONE = 1  # as in the counter
 
 
 class Labelled(Generic[Child]):
@@ -40,10 +48,12 @@ class Labelled(Generic[Child]):
     """
 
     __slots__ = (
-        "_by_name",
+        "_by_text",
         "_by_values",
         "_children",
+        "_keyword",
         "_make",
+        "_pick",
         "_surplus",
         "max_children",
         "names",
@@ -60,8 +70,15 @@ class Labelled(Generic[Child]):
         self._make: Callable[[tuple[str, ...]], Child] = make
         self._children: dict[tuple[object, ...], Child] = {}
         self._surplus: dict[str, Child] = {}
+        keywords = [name.replace(".", "_") for name in names]
+        self._keyword: str = keywords[0]
+        # The value of a single label, or the values of several, from keywords in any order.
+        self._pick: Callable[[dict[str, Any]], Any] = itemgetter(*keywords)
+        # Children of an instrument with one label, by its text. Recordings that find theirs here
+        # write to it at once, so it stays empty where children lock.
+        self._by_text: dict[str, Child] = {}
+        # By label values with an integer among them, and nothing but plain ``str`` beside it.
         self._by_values: dict[tuple[object, ...], Child] = {}
-        self._by_name: dict[tuple[tuple[str, object], ...], Child] = {}
 
     def labels(self, *values: str | int, **named: str | int) -> Child:
         """Return the child for these label values; the same one each time.
@@ -82,16 +99,30 @@ class Labelled(Generic[Child]):
         child = self._children.get(values)
         return self._child(values) if child is None else child
 
-    def _by_keywords(self, named: dict[str, str | int]) -> Child:
+    def _by_keywords(self, named: dict[str, Any]) -> Child:
         """Return the child for label values by name; see :meth:`labels`."""
-        key = tuple(named.items())
-        child = self._by_name.get(key)
+        try:
+            picked = self._pick(named)
+        except KeyError:
+            raise self._wrong_labels(named) from None
+        if len(named) != len(self.names):
+            raise self._wrong_labels(named)
+        return self._by_one(picked) if len(named) == 1 else self._child(picked)
+
+    def _by_one(self, value: object) -> Child:
+        """Return the child for the value of a single label; remember it unless it is the surplus.
+
+        What is remembered is as much as there are children: its keys are their texts.
+        """
+        if type(value) is not str:
+            values = (value,)
+            known = self._by_values.get(values) if type(value) is int else None
+            return self._child(values) if known is None else known
+        child = self._by_text.get(value)
         if child is None:
-            keywords = {name.replace(".", "_"): name for name in self.names}
-            if named.keys() != keywords.keys():
-                raise self._wrong_labels(named)
-            child = self._child(tuple(named[keyword] for keyword in keywords))
-            self._keep(self._by_name, key, child)
+            child = self._child((value,))
+            if not free_threading.NEEDED and child not in self._surplus.values():
+                self._by_text[child.texts[0]] = child
         return child
 
     def children(self) -> list[Child]:
@@ -103,25 +134,37 @@ class Labelled(Generic[Child]):
         return samples(metric, self.names, self.children())
 
     def _child(self, values: tuple[object, ...]) -> Child:
-        child = self._by_values.get(values)
-        if child is not None:
-            return child
+        """Return the child for label values of any type; make it if there is none."""
+        known = self._children
+        for value in values:
+            if type(value) is not str:
+                if type(value) is not int:
+                    return self._child_of_texts(values)
+                known = self._by_values
+        child = known.get(values)
+        if child is None:
+            child = self._child_of_texts(values)
+            if child.texts != values and child not in self._surplus.values():
+                if len(self._by_values) >= self.max_children:
+                    self._by_values.clear()
+                self._by_values[values] = child
+        return child
+
+    def _child_of_texts(self, values: tuple[object, ...]) -> Child:
         if len(values) != len(self.names):
             raise self._wrong_labels(map(repr, values))
-        texts = tuple(label_text(value) for value in values)
+        texts = tuple([label_text(value) for value in values])
+        child = self._children.get(texts)
+        if child is not None:
+            return child
         for name, value, text in zip(self.names, values, texts, strict=True):
             if text is None:
                 raise ValueError(f"label {name!r}: {short(value)} is not a label value")
+        if len(self._children) >= self.max_children:
+            return self._overflow()
         key: tuple[str, ...] = texts  # type: ignore[assignment]
-        child = self._children.get(key)
-        if child is None:
-            if len(self._children) >= self.max_children:
-                return self._overflow()
-            # One step: a finalizer or another thread may do the same meanwhile.
-            child = self._children.setdefault(key, self._make(key))
-        if key != values:  # numbers
-            self._keep(self._by_values, values, child)
-        return child
+        # One step: a finalizer or another thread may do the same meanwhile.
+        return self._children.setdefault(key, self._make(key))
 
     def _overflow(self) -> Child:
         """Return the child for sets of label values beyond the bound."""
@@ -136,17 +179,14 @@ class Labelled(Generic[Child]):
     def _make_surplus(self, texts: tuple[str, ...]) -> Child:
         return self._make(texts)
 
-    def _keep(self, known: dict[Any, Child], key: tuple[object, ...], child: Child) -> None:
-        """Remember a child by the values or keywords of a call; their number is bounded."""
-        if self._surplus and child in self._surplus.values():
-            return
-        if len(known) >= 2 * self.max_children:
-            known.clear()
-        known[key] = child
-
     def _wrong_labels(self, given: Iterable[str]) -> ValueError:
         expected = ", ".join(self.names)
         return ValueError(f"expected labels {expected}; got {', '.join(given) or 'none'}")
+
+
+# Methods that record by keyword all begin with the same lines: a call for them would take a tenth
+# of the whole. Who is found in `_by_text` is not the surplus and locks nothing. A KeyError is one
+# of these two look-ups, or raised before anything was recorded, and then it is raised once more.
 
 
 class LabelledCounter(Labelled[Counter]):
@@ -156,10 +196,17 @@ class LabelledCounter(Labelled[Counter]):
 
     def inc(self, n: float = 1, **labels: str | int) -> None:
         """Add to the child for these labels; see :meth:`Counter.inc` and :meth:`labels`."""
-        child = self._by_name.get(tuple(labels.items()))  # a sixth faster
-        if child is None:
-            child = self._by_keywords(labels)
-        child.inc(n)
+        try:
+            if len(labels) == 1 and type(text := labels[self._keyword]) is str:
+                child = self._by_text[text]
+                if n is _ONE:
+                    child._value += 1  # noqa: SLF001 - its own child
+                else:
+                    child.inc(n)
+                return
+        except KeyError:
+            pass
+        self._by_keywords(labels).inc(n)
 
     def samples(self, metric: str) -> list[tuple[Any, ...]]:
         """Return a sample of each child, without a call of ``read`` for each."""
@@ -179,14 +226,44 @@ class LabelledGauge(Labelled[Gauge]):
 
     def set(self, value: float, **labels: str | int) -> None:
         """Set the child for these labels; see :meth:`Gauge.set` and :meth:`labels`."""
+        try:
+            if len(labels) == 1 and type(text := labels[self._keyword]) is str:
+                child = self._by_text[text]
+                if type(value) is float or type(value) is int:
+                    child._value = value  # noqa: SLF001 - its own child
+                else:
+                    child.set(value)
+                return
+        except KeyError:
+            pass
         self._by_keywords(labels).set(value)
 
     def inc(self, n: float = 1, **labels: str | int) -> None:
         """Add to the child for these labels; see :meth:`Gauge.inc` and :meth:`labels`."""
+        try:
+            if len(labels) == 1 and type(text := labels[self._keyword]) is str:
+                child = self._by_text[text]
+                if n is _ONE and child._value is not None:  # noqa: SLF001 - its own child
+                    child._value += 1  # noqa: SLF001
+                else:
+                    child.inc(n)
+                return
+        except KeyError:
+            pass
         self._by_keywords(labels).inc(n)
 
     def dec(self, n: float = 1, **labels: str | int) -> None:
         """Subtract from the child for these labels; see :meth:`inc`."""
+        try:
+            if len(labels) == 1 and type(text := labels[self._keyword]) is str:
+                child = self._by_text[text]
+                if n is _ONE and child._value is not None:  # noqa: SLF001 - its own child
+                    child._value -= 1  # noqa: SLF001
+                else:
+                    child.inc(-n)
+                return
+        except KeyError:
+            pass
         self._by_keywords(labels).inc(-n)
 
 
@@ -197,10 +274,21 @@ class LabelledHistogram(Labelled[Histogram]):
 
     def observe(self, value: float, **labels: str | int) -> None:
         """Count an observation for these labels; see :meth:`Histogram.observe`."""
+        try:
+            if len(labels) == 1 and type(text := labels[self._keyword]) is str:
+                self._by_text[text].observe(value)
+                return
+        except KeyError:
+            pass
         self._by_keywords(labels).observe(value)
 
     def time(self, **labels: str | int) -> Timer:
         """Return a timer for these labels; see :meth:`Histogram.time`."""
+        try:
+            if len(labels) == 1 and type(text := labels[self._keyword]) is str:
+                return self._by_text[text].time()
+        except KeyError:
+            pass
         return self._by_keywords(labels).time()
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import socket
 import warnings
+from bisect import bisect_left
 from collections.abc import Callable
+from time import perf_counter
 from typing import Any
 
 Operations = dict[str, Callable[..., Any]]
@@ -166,10 +168,16 @@ def pyformance() -> Operations:
 
 
 class _Bare:
-    """The least that counts, without a check of what is counted."""
+    """The least that counts, without a check of what is counted; numbers begin as ours do."""
 
     def __init__(self) -> None:
-        self.value = 0.0
+        from sampler._contract.bounds import UPPERS
+
+        self.value: float = 0
+        self.limits = UPPERS
+        self.counts = [0] * (len(UPPERS) + 1)  # faster than a dictionary, and 4 kB larger
+        self.sum: float = 0
+        self.children: dict[tuple[str, ...], _Bare] = {}
 
     def inc(self, n: float = 1) -> None:
         self.value += n
@@ -177,11 +185,62 @@ class _Bare:
     def set(self, value: float) -> None:
         self.value = value
 
+    def labels(self, *values: str) -> _Bare:
+        return self.children[values]
+
+    def observe(self, value: float) -> None:
+        self.counts[bisect_left(self.limits, value)] += 1
+        self.sum += value
+
+    def time(self) -> _BareTimer:
+        timer = _new(_BareTimer)  # less than an __init__ on 3.11
+        timer.bare = self
+        return timer
+
+    def timed(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        observe = self.observe
+
+        def timed(*args: Any, **kwargs: Any) -> Any:
+            began = perf_counter()
+            try:
+                return function(*args, **kwargs)
+            finally:
+                observe(perf_counter() - began)
+
+        return timed
+
+
+class _BareTimer:
+    """The least that times a block."""
+
+    __slots__ = ("bare", "began")
+
+    bare: _Bare
+    began: float
+
+    def __enter__(self) -> None:
+        self.began = perf_counter()
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        self.bare.observe(perf_counter() - self.began)
+
+
+_new = object.__new__
+
 
 def floor() -> Operations:
-    """A bare method that adds to an attribute."""
-    bare = _Bare()
-    return {"inc": bare.inc, "child_inc": bare.inc, "set": bare.set}
+    """Bare methods: what each operation takes at least, over the buckets that ours has."""
+    bare, labelled = _Bare(), _Bare()
+    labelled.children["buy",] = bare
+    return {
+        "inc": bare.inc,
+        "child_inc": bare.inc,
+        "labels": labelled.labels,
+        "set": bare.set,
+        "observe": bare.observe,
+        "time": bare.time,
+        "decorated": bare.timed(nothing),
+    }
 
 
 CONTENDERS: dict[str, tuple[Callable[[], Operations], str]] = {
@@ -195,7 +254,7 @@ CONTENDERS: dict[str, tuple[Callable[[], Operations], str]] = {
     "statsd pipeline": (pipeline, "inc child_inc set observe"),
     "datadog": (datadog, "inc child_inc inc_labels set observe time decorated"),
     "pyformance": (pyformance, "inc set observe time"),
-    "floor": (floor, "inc child_inc set"),
+    "floor": (floor, "inc child_inc labels set observe time decorated"),
 }
 """Contender to what makes its operations, and their names."""
 

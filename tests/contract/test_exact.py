@@ -20,6 +20,8 @@ from sampler._instruments import free_threading
 from sampler._instruments.counter import Counter
 from sampler._instruments.gauge import Gauge
 from sampler._instruments.histogram import Histogram
+from sampler._instruments.labelled import LabelledCounter, LabelledGauge
+from sampler._instruments.timers import Timer
 
 ROOT = Path(__file__).parents[2]
 THREADS, EACH = 8, 1_000_000
@@ -63,7 +65,17 @@ def polls(window: list[str]) -> list[str]:
 @pytest.mark.skipif(free_threading.NEEDED, reason="this interpreter needs the lock")
 @pytest.mark.parametrize(
     ("function", "stores"),
-    [(Counter.inc, 1), (Gauge.inc, 1), (Histogram.observe, 2), (Histogram._observe_first, 2)],
+    [
+        (Counter.inc, 1),
+        (Gauge.inc, 1),
+        (Histogram.observe, 2),
+        (Histogram._observe_first, 2),
+        (LabelledCounter.inc, 1),
+        (LabelledGauge.inc, 1),
+        (LabelledGauge.dec, 1),
+        (Timer.__exit__, 2),
+        (Histogram().time()(int), 2),
+    ],
 )
 def test_nothing_can_come_between_a_load_and_its_store(function, stores) -> None:
     """No instruction there lets another thread, a handler or the collector of garbage run."""
@@ -208,6 +220,55 @@ def test_eight_threads_and_a_storm_lose_nothing_of_gauge_and_histogram() -> None
     assert value.sum == value.count * 0.5
     assert gauge.read() == THREADS * 100_000 * 2
     assert all(reading.sum == reading.count * 0.5 for reading in readings)
+
+
+def test_eight_threads_and_a_storm_lose_nothing_recorded_by_keyword_or_timed() -> None:
+    """Children are made and found meanwhile, by finalizers and handlers, too."""
+    shop = Instruments("shop", Registry())
+    counter, gauge = shop.counter("c", labels=("of",)), shop.gauge("g", labels=("of",))
+    histogram = shop.histogram("h", labels=("of",))
+    timed = histogram.labels("call").time()(int)
+    handled, ended, made, each = [0], [0], [0], 30_000
+
+    def handler(*_: object) -> None:
+        counter.inc(of="handler")
+        histogram.observe(0.5, of="observed")
+        handled[0] += 1
+
+    def finalize() -> None:
+        counter.inc(of="finalizer")
+        histogram.observe(0.5, of="observed")
+        ended[0] += 1
+
+    def work() -> None:
+        for i in range(each):
+            counter.inc(of=f"{i % 3}")
+            counter.inc(2, of="loop")
+            gauge.inc(of="loop")
+            gauge.inc(3, of="loop")
+            gauge.dec(of="loop")
+            histogram.observe(0.5, of="observed")
+            with histogram.time(of="block"):
+                timed()
+
+    with Storm(handler):
+        in_threads(work)
+        for _ in range(1_000):
+            Finalized(finalize)
+            made[0] += 1
+    gc.collect()
+    assert ended == made
+    counts = {child.texts[0]: child.read() for child in counter.children()}
+    assert counts.pop("handler", 0) == handled[0]
+    assert counts.pop("finalizer") == ended[0]
+    assert counts.pop("loop") == THREADS * each * 2
+    assert counts == dict.fromkeys("012", THREADS * each // 3)
+    assert gauge.labels("loop").read() == THREADS * each * 3
+    observed = histogram.labels("observed").read()
+    assert observed.count == THREADS * each + handled[0] + ended[0]
+    assert observed.sum == observed.count * 0.5
+    for what in ("block", "call"):
+        assert histogram.labels(what).read().count == THREADS * each
 
 
 @pytest.mark.long
