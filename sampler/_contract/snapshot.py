@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
     from sampler._contract.histogram import HistogramValue
-    from sampler._contract.labels import FixedLabels
+    from sampler._contract.instrument_samples import FixedLabels
 
     Value: TypeAlias = int | float | HistogramValue
 

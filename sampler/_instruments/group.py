@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import time
 from _weakref import ref  # weakref, without all of weakref
+from itertools import chain
 from math import isfinite
 
 from sampler._contract.declaration import Bounded, short
+from sampler._contract.instrument_samples import InstrumentSamples
 from sampler._contract.names import MAX_BUCKETS, OVERFLOW, is_name
 from sampler._instruments.counter import Counter
 from sampler._instruments.free_threading import renew_lock
@@ -251,10 +253,22 @@ class Instruments:
     def _started(self) -> float:
         return self._start
 
-    def _sample(self) -> Iterable[tuple[Any, ...]]:
-        from itertools import chain
+    def _sample(self) -> InstrumentSamples:
+        known = list(self._instruments.values())
+        counts = (each.count() if isinstance(each, Labelled) else 1 for each, _ in known)
+        return InstrumentSamples((self, *counts), self._all_samples, self._all_values)
 
+    def _all_samples(self) -> Iterable[tuple[Any, ...]]:
         return chain.from_iterable(self._samples())
+
+    def _all_values(self) -> list[Any]:
+        values: list[Any] = []
+        for instrument, _ in list(self._instruments.values()):
+            if isinstance(instrument, Labelled):
+                values += instrument.read_all()
+            else:
+                values.append(instrument.read())
+        return values
 
     def _samples(self) -> Iterator[list[tuple[Any, ...]]]:
         for name, (instrument, _) in list(self._instruments.items()):

@@ -13,7 +13,7 @@ from __future__ import annotations
 from _operator import itemgetter  # operator, without its file: an import has a budget
 
 from sampler._contract.declaration import label_text, short
-from sampler._contract.labels import FixedLabels
+from sampler._contract.instrument_samples import FixedLabels
 from sampler._contract.names import SURPLUS
 from sampler._instruments import free_threading
 from sampler._instruments.counter import Counter
@@ -129,9 +129,17 @@ class Labelled(Generic[Child]):
         """Return the children in the order in which they were made; the surplus comes last."""
         return list(self._children.values()) + list(self._surplus.values())
 
+    def count(self) -> int:
+        """Return how many children there are; none ever goes."""
+        return len(self._children) + len(self._surplus)
+
     def samples(self, metric: str) -> list[tuple[Any, ...]]:
         """Return a sample of each child that has something to report."""
         return samples(metric, self.names, self.children())
+
+    def read_all(self) -> list[Any]:
+        """Return what each child has to report, or None."""
+        return [child.read() for child in self.children()]
 
     def _child(self, values: tuple[object, ...]) -> Child:
         """Return the child for label values of any type; make it if there is none."""
@@ -214,6 +222,10 @@ class LabelledCounter(Labelled[Counter]):
             (metric, child._value, child._labels or _labels(self.names, child))  # noqa: SLF001
             for child in self.children()
         ]
+
+    def read_all(self) -> list[Any]:
+        """Return the total of each child."""
+        return [child._value for child in self.children()]  # noqa: SLF001
 
 
 class LabelledGauge(Labelled[Gauge]):

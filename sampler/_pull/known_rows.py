@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sampler._contract.labels import FixedLabels
+from sampler._contract.instrument_samples import FixedLabels
 from sampler._pull.reading import MISSING
 
 TYPE_CHECKING = False

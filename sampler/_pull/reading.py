@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
     from sampler._contract.declaration import Description
-    from sampler._contract.labels import FixedLabels
+    from sampler._contract.instrument_samples import FixedLabels
     from sampler._contract.snapshot import Metric, Value
     from sampler._contract.values import RefusedSample
     from sampler._pull.overflow import Overflow
@@ -117,6 +117,7 @@ class Reading:
         new: series that the last pull did not have, by key, with their values.
         gone: rows that are not among these rows, but were, or are new.
         moved: samples of known series that were sought, as they were not in their places.
+        shape: of the samples, if instruments yielded them; None: their values are not enough.
         restarted: some rows have taken the place of those before a restart.
         folded: keys of series that went into an overflow.
         valueless: series that have begun and never had a value.
@@ -141,6 +142,7 @@ class Reading:
         "report",
         "restarted",
         "rows",
+        "shape",
         "silent",
         "start",
         "taken",
@@ -164,6 +166,7 @@ class Reading:
         self.order: list[int] | None = None
         self.new: dict[Key, tuple[Row, Value]] = {}
         self.gone: list[Row] = []
+        self.shape: tuple[object, ...] | None = None
         self.restarted = False
         self.folded: set[Key] = set()
         self.counts: dict[str, int] = {}
@@ -173,6 +176,12 @@ class Reading:
         self.cut = False
         self.refused: dict[str, int] = {}
         self.examples: dict[str, str] = {}
+
+    @property
+    def one_to_one(self) -> bool:
+        """True if each sample is a row, in this order, and none is part of a surplus."""
+        irregular = self.silent or self.refused or self.folded or self.order is not None
+        return not irregular and self.overflow.idle and self.taken == len(self.rows)
 
     def refuse(self, refused: RefusedSample, samples: int = 1) -> None:
         """Count refused samples, and keep the first message of each reason."""

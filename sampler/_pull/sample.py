@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sampler._contract.declaration import label_text, not_a_label_name, short
-from sampler._contract.labels import FixedLabels
+from sampler._contract.instrument_samples import FixedLabels
 from sampler._contract.names import (
     GRAMMAR,
     MAX_LABEL_VALUE,

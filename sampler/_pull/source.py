@@ -7,6 +7,7 @@ from types import GeneratorType
 from typing import TYPE_CHECKING
 
 from sampler._contract.declaration import seconds, short
+from sampler._contract.instrument_samples import InstrumentSamples
 from sampler._pull.async_call import call_to_close, call_to_gather
 from sampler._pull.backoff import Health
 from sampler._pull.sampler_settings import with_own_tables
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from sampler.types import Clock, Registered
 
 
-_PLAIN = {list, tuple, GeneratorType}
+_PLAIN = {list, tuple, GeneratorType, InstrumentSamples}
 """What most samplers return: there is nothing to find out about it."""
 _MARGIN = 0.05
 """Seconds, a tenth of the deadline at most: an async sampler is cancelled this long before the

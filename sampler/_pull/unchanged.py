@@ -5,6 +5,9 @@ Most samples of most pulls are such ones, so this loop decides what a pull costs
 
 from __future__ import annotations
 
+from _operator import is_not
+from itertools import compress, count
+
 from sampler._contract.declaration import short
 from sampler._contract.snapshot import ABSENT
 from sampler._contract.values import RefusedSample, fell, plain_value
@@ -95,6 +98,48 @@ def read_unchanged(
                         value = ABSENT  # a refused value keeps its series' place
             values.append(value)
     return values, MISSING
+
+
+def read_values(
+    values: list[Any],
+    rows: list[Row],
+    last: list[Any],
+    reading: Reading,
+    restarted: list[int],
+    turn: GiveWayTimer,
+) -> None:
+    """Check the values of these rows, where they differ from the last ones.
+
+    Args:
+        values: in the order of the rows; a value that is refused becomes :data:`ABSENT`.
+        rows: those of the last pull.
+        last: their last values.
+        reading: the pull.
+        restarted: gets the places of rows that have started over.
+        turn: gives way to other threads.
+    """
+    for first in range(0, len(values), GIVE_WAY_EVERY):
+        now, before = values[first : first + GIVE_WAY_EVERY], last[first : first + GIVE_WAY_EVERY]
+        for place in compress(count(first), map(is_not, now, before)):
+            value, row = values[place], rows[place]
+            kind = type(value)
+            if (
+                row.metric.histogram
+                or not (
+                    (kind is int and 0 <= value < _HIGH)
+                    or (kind is float and 0.0 <= value < _INFINITE)
+                )
+                or (row.cumulative and (last[place] is MISSING or value < last[place]))
+            ):
+                turn.give_way_if_due()
+                try:
+                    value = checked(value, last[place], row, place, reading, restarted)
+                except RefusedSample as refused:
+                    reading.refuse(refused)
+                    value = ABSENT
+                values[place] = value
+        turn.give_way_if_due()
+    reading.taken = len(values)
 
 
 def checked(

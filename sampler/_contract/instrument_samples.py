@@ -1,4 +1,4 @@
-"""The labels of an instrument's child: they never change, and cost two tuples."""
+"""What instruments yield: labels that never change, and samples of which values are enough."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from _collections_abc import Mapping  # collections.abc, without all of collecti
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import Any
 
 
 class ReadOnlyLabels(dict[str, str]):
@@ -69,3 +70,28 @@ class FixedLabels(Mapping[str, str]):
 
     def __reduce__(self) -> tuple[type[dict[str, str]], tuple[dict[str, str]]]:
         return dict, (self.copy(),)
+
+
+class InstrumentSamples:
+    """The samples of a group of instruments; their values are enough for who has its last ones.
+
+    Args:
+        shape: equal to the last one's while the group has the same children, in the same order.
+        samples: makes the samples.
+        values: makes their values alone; None stands for a child that has nothing to report.
+    """
+
+    __slots__ = ("_samples", "shape", "values")
+
+    def __init__(
+        self,
+        shape: tuple[object, ...],
+        samples: Callable[[], Iterable[tuple[Any, ...]]],
+        values: Callable[[], list[Any]],
+    ) -> None:
+        self.shape = shape
+        self.values = values
+        self._samples = samples
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        return iter(self._samples())
