@@ -85,6 +85,9 @@ class Admission:
     def _keep_begun(self, reading: Reading) -> None:
         """Know the series without a value, and those of the surplus; a cut ends none of them."""
         valueless, surplus = reading.valueless, reading.folded
+        if not (valueless or surplus or self.valueless):
+            self._surplus = surplus
+            return
         if self._surplus:
             surplus = surplus | (self._surplus & valueless.keys())
         if reading.cut and len(self.valueless) < MAX_VALUELESS:

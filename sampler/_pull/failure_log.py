@@ -26,7 +26,7 @@ def report_failure(health: Health, failure: Failure) -> None:
 
 def report_refused(health: Health, sampler: str, examples: Mapping[str, str]) -> None:
     """Log what a pull that succeeded refused, by reason, or that all is well again."""
-    reasons = ",".join(sorted(examples))
+    reasons = ",".join(sorted(examples)) if examples else ""
     if health.logged == reasons:
         return
     for reason, example in examples.items():

@@ -37,13 +37,15 @@ class Statistics:
 
 def count_pull(statistics: Statistics, reading: Reading, seconds: float) -> None:
     """Count a pull that succeeded."""
-    refused = dict(statistics.refused)
-    for reason, samples in reading.refused.items():
-        refused[reason] = refused.get(reason, 0) + samples
-    statistics.refused = refused  # replaced, so that another thread may read the old one
-    yielded = reading.taken - reading.silent - reading.combined
+    yielded = collected = reading.taken - reading.silent - reading.combined
+    if reading.refused:
+        refused = dict(statistics.refused)
+        for reason, samples in reading.refused.items():
+            refused[reason] = refused.get(reason, 0) + samples
+            collected -= samples
+        statistics.refused = refused  # replaced, so that another thread may read the old one
     statistics.yielded += yielded
-    statistics.collected += yielded - sum(reading.refused.values())
+    statistics.collected += collected
     statistics.pulls += 1
     statistics.seconds = seconds
 
