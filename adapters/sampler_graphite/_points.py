@@ -167,6 +167,5 @@ class PointEncoder:
         )
 
 
-def _names_taken(points: SeriesPoints) -> Iterator[tuple[Any, None]]:
-    for head in (points.head, *points.more):
-        yield head, None
+def _names_taken(points: SeriesPoints) -> tuple[Any, ...]:
+    return points.head, *points.more

@@ -28,6 +28,10 @@ _SUFFIXES = {
 """Suffixes of the names that only one family may use (OpenMetrics 1.0, "Suffixes")."""
 
 
+_REMEMBERED = 1_000
+"""Sets of label names whose exposed names are kept."""
+
+
 @attrs.frozen(eq=False)
 class Family:
     """What series of one metric have in common.
@@ -69,6 +73,9 @@ class SeriesRenderer:
 
     def __init__(self) -> None:
         self._families: WeakKeyDictionary[Metric, Family] = WeakKeyDictionary()
+        self._last: tuple[Metric | None, Family | None] = None, None
+        self._exposed: dict[tuple[str, ...], tuple[str, ...]] = {}
+        """By label names: what their values follow."""
 
     def __call__(self, series: Series) -> str | HistogramStart:
         """Return what the lines of a series begin with: name, labels and a space.
@@ -76,27 +83,41 @@ class SeriesRenderer:
         Raises:
             Unencodable: ``collision``: two of its labels would get the same name.
         """
-        given = series.labels
-        labels = {label_name(label): text for label, text in given.items()}
-        if len(labels) < len(given):
-            raise Unencodable("collision")
-        family = self.family(series)
-        pairs = ",".join(f'{label}="{text.translate(_QUOTED)}"' for label, text in labels.items())
-        closed = f"{{{pairs}}}" if pairs else ""
+        labels, family = series.labels, self.family(series)
+        if not labels:
+            pairs = ""
+        else:
+            exposed = self._exposed.get(tuple(labels)) or self._expose(tuple(labels))
+            texts = zip(exposed, labels.values(), strict=True)
+            pairs = ",".join([f'{name}{text.translate(_QUOTED)}"' for name, text in texts])
         if family.kind != "histogram":
-            return f"{family.sample_name}{closed} "
-        name, more = family.name, f"{pairs}," if pairs else ""
+            return f"{family.sample_name}{{{pairs}}} " if pairs else f"{family.sample_name} "
+        name, more, closed = family.name, f"{pairs}," if pairs else "", f"{{{pairs}}}"
+        closed = closed if pairs else ""
         return HistogramStart(
             f"{name}_bucket{{{more}le=", f"{name}_sum{closed} ", f"{name}_count{closed} "
         )
 
+    def _expose(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        exposed = tuple(f'{label_name(name)}="' for name in names)
+        if len(set(exposed)) < len(names):
+            raise Unencodable("collision")
+        if len(self._exposed) >= _REMEMBERED:
+            self._exposed.clear()
+        self._exposed[names] = exposed
+        return exposed
+
     def family(self, series: Series) -> Family:
         """Return the family of a series."""
         metric = series.metric
-        if (known := self._families.get(metric)) is None:
-            known = _family(metric.name, metric.kind, metric.unit, metric.help)
-            self._families[metric] = known
-        return known
+        last, family = self._last
+        if family is None or metric is not last:
+            family = self._families.get(metric)
+            if family is None:
+                family = _family(metric.name, metric.kind, metric.unit, metric.help)
+                self._families[metric] = family
+            self._last = metric, family
+        return family
 
 
 def names_taken(start: str | HistogramStart) -> tuple[str]:

@@ -95,13 +95,13 @@ class Sheet:
         """Write what differs from the last page; values are the same if they are one object."""
         if values is self._values:
             return
-        heads, texts = self._heads, self._texts
+        heads, texts, made = self._heads, self._texts, self.made
         for first in range(0, len(values), _PART):
             now, before = values[first : first + _PART], self._values[first : first + _PART]
             for place in compress(count(first), map(is_not, now, before)):
-                value = values[place]
-                if (type(value) is float or type(value) is int) and heads[place]:
-                    texts[place] = f"{value!r}\n"
+                value, head = values[place], made[place]
+                if type(head) is str and (type(value) is float or type(value) is int):
+                    heads[place], texts[place] = head, f"{value!r}\n"
                 else:
                     self._write(place, value)
                     turn.give_way_if_due()
@@ -112,7 +112,7 @@ class Sheet:
         made = self.made[place]
         if value is ABSENT or isinstance(made, NotRendered):
             head = text = ""
-        elif isinstance(made, str):
+        elif isinstance(made, str):  # a number of another type: a snapshot made by hand
             head, text = made, f"{value!r}\n"
         else:
             value = at_shared_bounds(value, self._series[place])

@@ -206,5 +206,5 @@ class TextEncoder:
         return SeriesText(names, series.kind, f"{first.path}:", f"|{letter}{first.tags}")
 
 
-def _names_taken(rendered: SeriesText) -> list[tuple[str, None]]:
-    return [(name.path + name.tags, None) for name in rendered.names]
+def _names_taken(rendered: SeriesText) -> tuple[str, ...]:
+    return tuple(name.path + name.tags for name in rendered.names)

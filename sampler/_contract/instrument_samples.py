@@ -35,34 +35,37 @@ class FixedLabels(Mapping[str, str]):
     Args:
         names: label names, in order.
         texts: their values.
+
+    Attributes:
+        names: label names, in order.
     """
 
-    __slots__ = ("_names", "_texts")
+    __slots__ = ("_texts", "names")
 
     def __init__(self, names: tuple[str, ...], texts: tuple[str, ...]) -> None:
-        self._names = names
+        self.names = names
         self._texts = texts
 
     def __getitem__(self, name: str) -> str:
         return self.copy()[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
+        return iter(self.names)
 
     def __len__(self) -> int:
-        return len(self._names)
+        return len(self.names)
 
     def copy(self) -> dict[str, str]:
         """Return the same as a dictionary."""
-        return dict(zip(self._names, self._texts, strict=True))
+        return dict(zip(self.names, self._texts, strict=True))
 
     def shown(self) -> ReadOnlyLabels:
         """Return the same for whoever asks a series for its labels."""
-        return ReadOnlyLabels(zip(self._names, self._texts, strict=True))
+        return ReadOnlyLabels(zip(self.names, self._texts, strict=True))
 
     def pairs(self) -> tuple[tuple[str, str], ...]:
         """Return names with their values, without empty ones."""
-        pairs = tuple(zip(self._names, self._texts, strict=True))
+        pairs = tuple(zip(self.names, self._texts, strict=True))
         return tuple(pair for pair in pairs if pair[1]) if "" in self._texts else pairs
 
     def __repr__(self) -> str:

@@ -124,9 +124,13 @@ class Admission:
             self._check_owner(key, series, reading)
         before = self.valueless.get(key) if self.valueless else None
         if before is None or self.restarts(reading.start):
-            before, absent_at = None, self._absent_before(reading.start)
+            before = None
+            if reading.beginning is None:
+                absent_at = self._absent_before(reading.start)
+                reading.beginning = absent_at, self._began(absent_at, reading.start)
+            absent_at, began = reading.beginning
             if series.cumulative:
-                series.start = self._began(absent_at, reading.start)
+                series.start = began
         else:
             absent_at = before.absent_at
             if series.cumulative:  # only now its start has to be known (C-16)
@@ -210,7 +214,7 @@ class Admission:
         labels: dict[str, str] | FixedLabels
         if constant := self._declaration.labels:
             labels = dict(sorted({**constant, **dict(pairs)}.items()))
-        elif type(raw) is FixedLabels and len(raw) == len(pairs):
+        elif _as_a_series_has_them(raw, pairs):
             labels = raw
         else:
             labels = dict(pairs)
@@ -280,6 +284,12 @@ class Admission:
                 series.start = self._began(absent_at, reading.start)
                 series.raw = MISSING  # no sample is it
                 reading.add(key, series, value)
+
+
+def _as_a_series_has_them(raw: Any, pairs: tuple[tuple[str, str], ...]) -> bool:
+    if type(raw) is FixedLabels:
+        return len(raw.names) == len(pairs)
+    return type(raw) is dict and tuple(raw.items()) == pairs
 
 
 def _latest(one: float | None, other: float | None) -> float | None:

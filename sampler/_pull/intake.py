@@ -152,7 +152,7 @@ class Intake:
                     index, matches = -1, 0
                     if known.combining >= 0:
                         index = known.find_again(position - 1, metric, labels)
-                    if index < 0:
+                    if index < 0 and position + 1 < count:
                         index = find_ahead(rows, position, metric, labels)
                         reading.moved += index >= 0
                     if index < 0 and count and (known.tabled or lookups > few):

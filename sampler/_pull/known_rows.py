@@ -107,6 +107,8 @@ class KnownRows:
     def number(self, key: Key) -> int:
         """Return the number of the row of a series, or -1."""
         by_key = self._by_key
+        if by_key is None and not self.rows:
+            return -1
         if by_key is None:
             by_key = self._by_key = {row.key(self._constant): row for row in self.rows}
         row = by_key.get(key)

@@ -115,6 +115,8 @@ class Reading:
         start: epoch seconds at which the source says its values were zero, or None.
         overflow: the state of folded metrics.
         new: series that the last pull did not have, by key, with their values.
+        beginning: of a new series: when it was not there, and when it was zero; None: not known
+            yet.
         gone: rows that are not among these rows, but were, or are new.
         moved: samples of known series that were sought, as they were not in their places.
         shape: of the samples, if instruments yielded them; None: their values are not enough.
@@ -126,6 +128,7 @@ class Reading:
     """
 
     __slots__ = (
+        "beginning",
         "combined",
         "counts",
         "cut",
@@ -167,6 +170,7 @@ class Reading:
         self.new: dict[Key, tuple[Row, Value]] = {}
         self.gone: list[Row] = []
         self.shape: tuple[object, ...] | None = None
+        self.beginning: tuple[float | None, float | None] | None = None
         self.restarted = False
         self.folded: set[Key] = set()
         self.counts: dict[str, int] = {}

@@ -80,7 +80,7 @@ class SeriesKeys:
         """
         kind = type(labels)
         if type(metric) is str and kind is FixedLabels:
-            good = self._good.get((metric, *labels))
+            good = self._good.get((metric, labels.names))
             if good is not None:
                 return (good[0], labels.pairs()), labels
         elif type(metric) is str and kind is dict:
@@ -90,7 +90,11 @@ class SeriesKeys:
                 return (good[0], pairs), raw
         key, kept = self._checked(metric, labels)
         if kept is not None and OVERFLOW not in kept and len(self._good) < _REMEMBERED:
-            self._good[key[0], *kept] = key[0], tuple(sorted(kept))
+            good = key[0], tuple(sorted(kept))
+            if type(kept) is FixedLabels:
+                self._good[key[0], kept.names] = good
+            else:
+                self._good[key[0], *kept] = good
         return key, kept
 
     def _checked(self, metric: Any, labels: Any) -> tuple[Key, Mapping[str, str | Digits] | None]:

@@ -44,6 +44,8 @@ __all__ = [
 
 _LOGGED = 5
 """Refused series that the log names."""
+_LOOK_EVERY = 20
+"""New series between two looks at the clock."""
 _PART = 100
 """Entries between two looks at the clock; histograms take up to a hundredth of a millisecond."""
 
@@ -119,11 +121,11 @@ class RenderCache(Generic[R]):
     def __init__(
         self,
         render: Callable[[Series], R],
-        names: Callable[[R], Iterable[Hashable]] | None = None,
+        names: Callable[[R], tuple[Hashable, ...]] | None = None,
         family: Callable[[Series], Family] | None = None,
     ) -> None:
         self._render = render
-        self._names: Callable[[R], Iterable[Hashable]] = names or _itself
+        self._names: Callable[[R], tuple[Hashable, ...]] = names or _itself
         self._family = family
         self._kept: dict[int, _Kept[R]] = {}
         self._owners: dict[Hashable, Series] = {}
@@ -186,7 +188,8 @@ class RenderCache(Generic[R]):
             for place, rendering in enumerate(found):
                 if rendering is None:
                     new[series[place]] = found[place] = self._rendering(series[place])
-                    turn.give_way_if_due()
+                    if not len(new) % _LOOK_EVERY:
+                        turn.give_way_if_due()
         return found  # type: ignore[return-value]  # no None is left
 
     def _rendering(self, series: Series) -> R | NotRendered:
@@ -245,20 +248,25 @@ class RenderCache(Generic[R]):
     ) -> list[Series]:
         """Give series their names; return those that wait for theirs."""
         refused = []
+        done = 0
         for series, rendering in claimants.items():
-            turn.give_way_if_due()
             if isinstance(rendering, NotRendered):
                 continue
-            if self._rival(series, rendering) is None:
-                self._claim(series, rendering)
-                self._waiting.pop(series, None)
+            names = self._names(rendering)
+            if self._rival(series, names) is None:
+                self._claim(series, names)
+                if self._waiting:
+                    self._waiting.pop(series, None)
             else:
                 self._waiting[series] = rendering
                 refused.append(series)
+            done += 1
+            if not done % _LOOK_EVERY:
+                turn.give_way_if_due()
         return refused
 
-    def _claim(self, series: Series, rendering: R) -> None:
-        for name in self._names(rendering):
+    def _claim(self, series: Series, names: Iterable[Hashable]) -> None:
+        for name in names:
             self._owners[name] = series
         if self._family is None:
             return
@@ -270,10 +278,10 @@ class RenderCache(Generic[R]):
                 claim = self._claims.setdefault(name, _Claim(series, share, 0))
                 claim.families += 1
 
-    def _rival(self, series: Series, rendering: R) -> Series | None:
+    def _rival(self, series: Series, names: Iterable[Hashable]) -> Series | None:
         """Return a series that has a name which this one wants, if there is one."""
         owners, claims = self._owners, self._claims
-        for name in self._names(rendering):
+        for name in names:
             if (owner := owners.get(name)) is not None:
                 return owner
             if claims and (claim := claims.get(name)) is not None:
@@ -306,7 +314,7 @@ class RenderCache(Generic[R]):
     def _log(self, refused: list[Series], said: set[str]) -> None:
         unsaid = [series for series in refused if str(series) not in said]
         for series in unsaid[:_LOGGED]:
-            owner = self._rival(series, self._waiting[series])
+            owner = self._rival(series, self._names(self._waiting[series]))
             log.warning("%r is dropped: %r has its name in the backend already", series, owner)
         if len(unsaid) > _LOGGED:
             log.warning(
