@@ -40,6 +40,7 @@ class Admission:
 
     Attributes:
         overflow: the state of folded metrics after the last pull.
+        merges: a metric that has, or had, series has ``merge``.
         owners: whose each series is; None while no other sampler could yield one of these.
         valueless: series that have begun and never had a value.
     """
@@ -58,6 +59,7 @@ class Admission:
         self._absent_at = absent_at
         self._takes_over = takes_over
         self.overflow = Overflow()
+        self.merges = False
         self.owners: Owners | None = None
         self.valueless: dict[Key, Valueless] = {}
         self._surplus: set[Key] = set()
@@ -224,6 +226,7 @@ class Admission:
             full = f"{self._declaration.name}.{name}"
             metric = Metric(full, said.kind, said.unit, said.help, said.scope, said.merge)
             self._metrics[name] = said, metric
+            self.merges = self.merges or metric.merge is not None
         return Row(name, raw, metric, labels)
 
     def _began(self, absent_at: float | None, start: float | None) -> float | None:

@@ -8,6 +8,9 @@ first compared with the last one in its place; if they agree, nothing is looked 
 
 from __future__ import annotations
 
+from _operator import is_
+from itertools import compress, repeat
+
 from sampler._contract.declaration import Declaration, short
 from sampler._contract.instrument_samples import InstrumentSamples
 from sampler._contract.names import SURPLUS
@@ -33,7 +36,7 @@ if TYPE_CHECKING:
 
 _LOOK_EVERY = 50
 """Samples out of order between two looks at the clock: a new series takes 10 µs and more."""
-_MATCHES = 8
+_MATCHES = 4
 """Samples in their places, one after the other, after which the next ones are expected there."""
 _FEW = 32
 """Samples out of order that are looked up by their keys, with an eighth of the known ones, before
@@ -141,7 +144,10 @@ class Intake:
             if taken is None:
                 taken = list(range(position))
             try:
-                metric, value, labels = split_sample(item)
+                if type(item) is tuple and len(item) == 3:
+                    metric, value, labels = item
+                else:
+                    metric, value, labels = split_sample(item)
                 index, matches = position, matches + 1
                 row = rows[index] if index < count else None
                 if (
@@ -171,7 +177,8 @@ class Intake:
                         lookups += 1
                         reading.moved += 1
                     row = rows[index]
-                position, highest = index + 1, max(highest, index)
+                position = index + 1
+                highest = max(highest, index)
                 if (there := values[index]) is not MISSING:
                     if row.metric.merge is None:
                         what = f"{row} occurs twice in one pull"
@@ -212,7 +219,8 @@ class Intake:
             ]
         self._last = last
         if reading.rows is not self._known.rows:
-            self._known = self._known.followed_by(reading)
+            regular = self._inherited_at is None and not self._admission.merges
+            self._known = self._known.followed_by(reading, regular=regular)
             self._admission.count(reading)
         else:
             self._known.stay(disordered=reading.moved > _FEW + len(reading.rows) // 8)
@@ -313,8 +321,8 @@ class Intake:
         if new or (taken is not None and MISSING in values):
             if taken is None:
                 taken = known.order or list(range(len(rows)))
-            if MISSING in values:
-                reading.gone = [row for row, v in zip(rows, values, strict=True) if v is MISSING]
+            missing = map(is_, values, repeat(MISSING))
+            reading.gone = list(compress(rows, missing))
             rows, values = arranged(rows, values, new, taken)
             reading.order = None
         elif taken is not None:

@@ -25,6 +25,7 @@ class KnownRows:
         rows: in the order of the snapshot.
         constant: labels that all of them have.
         by_key: the same rows by their keys, if there is such a table.
+        regular: none of them has ``merge`` or an offset, so nothing has to be looked for.
 
     Attributes:
         rows: likewise.
@@ -49,28 +50,38 @@ class KnownRows:
     )
 
     def __init__(
-        self, rows: list[Row], constant: Mapping[str, str], by_key: dict[Key, Row] | None = None
+        self,
+        rows: list[Row],
+        constant: Mapping[str, str],
+        by_key: dict[Key, Row] | None = None,
+        *,
+        regular: bool = False,
     ) -> None:
         self.rows = rows
         self.series: tuple[Series, ...] = tuple(rows)
         self.order: list[int] | None = None
         self._constant = constant
         combining = (i for i, row in enumerate(rows) if row.metric.merge is not None)
-        self.combining: int = next(combining, -1)
-        self.offsets: bool = any(row.offset is not None for row in rows)
+        self.combining: int = -1 if regular else next(combining, -1)
+        self.offsets: bool = not regular and any(row.offset is not None for row in rows)
         self._places: list[int] | None = None
         self._by_key = by_key
         self._numbers: dict[Row, int] | None = None
         self._by_sample: dict[Any, int] | None = None
 
-    def followed_by(self, reading: Reading) -> KnownRows:
-        """Return the rows of the next pull, in which series came, went or restarted."""
+    def followed_by(self, reading: Reading, *, regular: bool) -> KnownRows:
+        """Return the rows of the next pull, in which series came, went or restarted.
+
+        Args:
+            reading: that pull.
+            regular: none of its rows has ``merge`` or an offset.
+        """
         by_key = None if reading.restarted else self._by_key
         if by_key is not None:  # where series come and go all the time, it costs only those
             by_key.update((key, row) for key, (row, _) in reading.new.items())
             for row in reading.gone:
                 by_key.pop(row.key(self._constant), None)
-        return KnownRows(reading.rows, self._constant, by_key)
+        return KnownRows(reading.rows, self._constant, by_key, regular=regular)
 
     def stay(self, *, disordered: bool) -> None:
         """Stay the rows for another pull: no series came or went, so no keys are needed.
@@ -199,10 +210,11 @@ def arranged(
     if new:
         rows = [*rows, *(row for row, _ in new)]
         values = [*values, *(value for _, value in new)]
-    seen = set(taken)
-    rest = (i for i, value in enumerate(values) if i not in seen and value is not MISSING)
-    here = [*taken, *rest]
-    return [rows[i] for i in here], [values[i] for i in here]
+    if len(taken) + values.count(MISSING) < len(values):  # a pull that was cut has more
+        seen = set(taken)
+        rest = (i for i, value in enumerate(values) if i not in seen and value is not MISSING)
+        taken = [*taken, *rest]
+    return list(map(rows.__getitem__, taken)), list(map(values.__getitem__, taken))
 
 
 def completed(taken: list[int], count: int) -> list[int] | None:

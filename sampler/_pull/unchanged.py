@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from sampler._pull.reading import Reading, Row
     from sampler._runtime.gil_yield import GiveWayTimer
 
+_STEP = 32
+"""Rows that are prepared first; where series come and go, no more than a few may be in order."""
 _HIGH = 2**63
 _INFINITE = float("inf")
 
@@ -53,10 +55,11 @@ def read_unchanged(
         Their values, and the first sample of another series, or ``MISSING``.
     """
     values: list[Any] = []
-    for first in range(start, end, GIVE_WAY_EVERY):
-        if first > start:
+    until, step = start, _STEP
+    while until < end:
+        if until > start:
             turn.give_way_if_due()
-        until = min(first + GIVE_WAY_EVERY, end)
+        first, until, step = until, min(until + step, end), min(4 * step, GIVE_WAY_EVERY)
         for row, before, item in zip(rows[first:until], last[first:until], samples, strict=False):
             try:
                 if type(item) is not tuple:
