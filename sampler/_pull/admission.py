@@ -77,7 +77,8 @@ class Admission:
         self.overflow = reading.overflow
         self._time, self._cut = reading.time, reading.cut
         self._start = self._start if reading.start is None else reading.start
-        self._keep_begun(reading)
+        if reading.valueless or reading.folded or self.valueless or self._surplus:
+            self._keep_begun(reading)
         if reading.described:
             self._described.update(reading.described)
             if len(self._described) > MAX_DESCRIBED:
@@ -87,9 +88,6 @@ class Admission:
     def _keep_begun(self, reading: Reading) -> None:
         """Know the series without a value, and those of the surplus; a cut ends none of them."""
         valueless, surplus = reading.valueless, reading.folded
-        if not (valueless or surplus or self.valueless):
-            self._surplus = surplus
-            return
         if self._surplus:
             surplus = surplus | (self._surplus & valueless.keys())
         if reading.cut and len(self.valueless) < MAX_VALUELESS:

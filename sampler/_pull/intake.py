@@ -91,10 +91,12 @@ class Intake:
         """
         reading = Reading(time, start, self._admission.overflow.begin(), self._report)
         known = self._known
-        rows, last = known.expected(self._last)
+        rows, last = known.rows, self._last
+        if known.order is not None:
+            rows, last = known.expected(last)
         count = len(rows)
         restarted: list[int] = []
-        if self._admission.restarts(start):
+        if start is not None and self._admission.restarts(start):
             restarted = [i for i, row in enumerate(rows) if row.cumulative]
             last = [MISSING] * count
             reading.overflow = Overflow()
@@ -224,8 +226,9 @@ class Intake:
             self._admission.count(reading)
         else:
             self._known.stay(disordered=reading.moved > _FEW + len(reading.rows) // 8)
-        self._known.keep_order(reading.order)
-        self._shape = reading.shape if reading.one_to_one else None
+        if reading.order is not self._known.order:
+            self._known.keep_order(reading.order)
+        self._shape = reading.shape and (reading.shape if reading.one_to_one else None)
         self._admission.keep(reading)
         self._time = reading.time
         values = self._reported(reading) if self._known.offsets else reading.raw

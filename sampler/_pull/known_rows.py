@@ -95,8 +95,7 @@ class KnownRows:
 
     def expected(self, last: list[Any]) -> tuple[list[Row], list[Any]]:
         """Return the rows and their last values in the order in which they are expected."""
-        if self.order is None:
-            return self.rows, last
+        assert self.order is not None  # noqa: S101 - the caller has looked
         return [self.rows[number] for number in self.order], [last[n] for n in self.order]
 
     def as_rows(
