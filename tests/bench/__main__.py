@@ -20,7 +20,7 @@ import pyperf
 
 from tests.bench import report, timed
 from tests.bench.chart import chart
-from tests.bench.effects import EFFECTS, measured
+from tests.bench.effects import EFFECTS, SELDOM, measured
 from tests.support.machine import machine
 
 DOCS = Path(__file__).parents[2] / "docs" / "bench"
@@ -31,12 +31,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--fast", action="store_true", help="fewer processes")
     parser.add_argument("--small", action="store_true", help="leave 100,000 series out")
+    parser.add_argument("--million", action="store_true", help="a million series, too")
     parser.add_argument("--only", default="", help="beginnings of names, separated by commas")
     parser.add_argument("--write", action="store_true", help="write to docs/bench/")
     options = parser.parse_args()
     best = min(timed.pace() for _ in range(2_000))
     numbers = times(options.only, best, fast=options.fast, small=options.small)
-    numbers |= effects(options.only)
+    os.environ[timed.BEST] = str(best)
+    numbers |= effects(options.only, million=options.million)
     about = f"CPython {platform.python_version()}, {machine()}"
     print(report.page(about, numbers))
     if options.write:
@@ -73,15 +75,17 @@ def times(only: str, best: float, *, fast: bool, small: bool) -> dict[str, float
     }
 
 
-def effects(only: str) -> dict[str, float]:
-    """Measure what is no time of a call, at whatever speed the machine has then."""
+def effects(only: str, *, million: bool) -> dict[str, float]:
+    """Measure what is no time of a call alone."""
     numbers = {}
     for name, (_, contenders) in EFFECTS.items():
         for contender in contenders:
-            if not only or f"{name}/{contender}".startswith(tuple(only.split(","))):
-                for key, value in measured(name, contender).items():
-                    numbers[f"{name}/{contender}/{key}"] = value
-                    print(f"{name}/{contender}/{key}: {value:.4g}", file=sys.stderr)
+            wanted = not only or f"{name}/{contender}".startswith(tuple(only.split(",")))
+            if wanted and (million or name not in SELDOM):
+                found = measured(name, contender)
+                numbers |= found
+                for key, value in found.items():
+                    print(f"{key}: {value:.4g}", file=sys.stderr)
     return numbers
 
 

@@ -263,7 +263,6 @@ def _ours_sent(adapter: Any, size: int, share: float) -> Operation:
 def _sending(adapter: Any, registry: Any) -> Callable[[], None]:
     from sampler import Collector
 
-
     consumer = Collector(registry, deadline=60.0)
     since: dict[Any, Any] = {}
 
