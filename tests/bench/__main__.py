@@ -24,6 +24,7 @@ from tests.bench.effects import EFFECTS, SELDOM, measured
 from tests.support.machine import machine
 
 DOCS = Path(__file__).parents[2] / "docs" / "bench"
+PAGE = DOCS.parent / "performance.md"
 
 
 def main() -> int:
@@ -34,7 +35,11 @@ def main() -> int:
     parser.add_argument("--million", action="store_true", help="a million series, too")
     parser.add_argument("--only", default="", help="beginnings of names, separated by commas")
     parser.add_argument("--write", action="store_true", help="write to docs/bench/")
+    parser.add_argument("--rewrite", action="store_true", help="only write tables and charts anew")
     options = parser.parse_args()
+    if options.rewrite:
+        rewrite()
+        return 0
     best = min(timed.pace() for _ in range(2_000))
     numbers = times(options.only, best, fast=options.fast, small=options.small)
     os.environ[timed.BEST] = str(best)
@@ -98,8 +103,22 @@ def write(about: str, numbers: dict[str, float], only: str) -> None:
         kept = {n: old[n] for n in old if not n.startswith(tuple(only.split(",")))}
         rounded = kept | rounded
     file.write_text(json.dumps({"machine": about, "numbers": rounded}, indent=1) + "\n")
-    file.with_suffix(".md").write_text(report.page(about, rounded))
-    file.with_suffix(".svg").write_text(chart(rounded, about))
+    rewrite()
+
+
+def rewrite() -> None:
+    """Make of the data tables, charts, and the documentation's list of what is missed."""
+    runs = {}
+    for file in sorted(DOCS.glob("*.json")):
+        data = json.loads(file.read_text())
+        about, numbers = data["machine"], data["numbers"]
+        file.with_suffix(".md").write_text(report.page(about, numbers))
+        file.with_suffix(".svg").write_text(chart(numbers, about))
+        runs[file.stem.removeprefix("python")] = numbers
+    begin, end = report.MISSED
+    before, _, rest = PAGE.read_text().partition(begin)
+    _, _, after = rest.partition(end)
+    PAGE.write_text(f"{before}{begin}{report.missed(runs)}{end}{after}")
 
 
 if __name__ == "__main__":
