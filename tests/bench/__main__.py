@@ -82,7 +82,7 @@ def times(only: str, best: float, *, fast: bool, small: bool) -> dict[str, float
 
 def effects(only: str, *, million: bool) -> dict[str, float]:
     """Measure what is no time of a call alone."""
-    numbers = {}
+    numbers: dict[str, float] = {}
     for name, (_, contenders) in EFFECTS.items():
         for contender in contenders:
             wanted = not only or f"{name}/{contender}".startswith(tuple(only.split(",")))

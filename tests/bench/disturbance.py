@@ -122,11 +122,12 @@ class Pulled:
     def beside(self, request: Callable[[], object]) -> list[float]:
         """Return the seconds of requests, each of them served while a pull was under way."""
         taken: list[float] = []
+        total = 0.0
         self._ended = False
         thread = threading.Thread(target=self._pull_over_and_over)
         thread.start()
         longest = time.perf_counter() + LONGEST
-        while sum(taken) < BESIDE and time.perf_counter() < longest:
+        while total < BESIDE and time.perf_counter() < longest:
             if self._wanted.is_set():
                 self._wanted.clear()
                 if self._anew:
@@ -139,6 +140,7 @@ class Pulled:
             seconds = _timed(request)
             if pulling and self._pulling:  # those that are partly beside it tell less
                 taken.append(seconds)
+                total += seconds
         self._ended = True
         self._ready.set()
         thread.join()

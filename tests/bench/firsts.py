@@ -62,6 +62,13 @@ def _once(page: Callable[[], Any], *, holds: bool) -> Numbers:
     return numbers
 
 
+def _pauses() -> Any:
+    """Return the module whose `sleep` is every pause."""
+    from sampler._runtime import gil_yield
+
+    return gil_yield
+
+
 class Holds:
     """Notes how much CPU each thread takes between two of its pauses.
 
@@ -81,19 +88,15 @@ class Holds:
         self._since = threading.local()
 
     def __enter__(self) -> Holds:
-        from sampler._runtime import gil_yield
-
-        self._sleep = gil_yield.sleep
-        gil_yield.sleep = self._pause  # every pause is one of this module's
+        self._sleep = _pauses().sleep
+        _pauses().sleep = self._pause
         gc.callbacks.append(self._collected)
         self._since.cpu, self._since.collecting = time.thread_time(), 0.0
         return self
 
     def __exit__(self, *_: object) -> None:
-        from sampler._runtime import gil_yield
-
         self._note()
-        gil_yield.sleep = self._sleep
+        _pauses().sleep = self._sleep
         gc.callbacks.remove(self._collected)
 
     def _pause(self, seconds: float) -> None:

@@ -99,7 +99,9 @@ def _custom(number: int, items: Callable[[], Any]) -> Any:
 def cold(make: Callable[[int, float], Operation]) -> Operation:
     """Pull 1,000 series after other work, a tenth of them new."""
     operation, change = make(1_000, pulls.FEW)
-    heap = [[number, str(number), {number: number}] for number in range(200_000)]
+    heap: list[tuple[int, str, dict[int, int]]] = [
+        (number, str(number), {number: number}) for number in range(200_000)
+    ]
     gc.freeze()  # a program's own collections are not what is measured
     at = 0
 

@@ -39,6 +39,7 @@ def _life(series: Any) -> Numbers:
     before = _bytes()
     series.make()
     found[""] = (_bytes() - before) / SERIES
+    series.fill()
     for _ in range(PAGES):
         series.change()
         series.page()
@@ -90,12 +91,19 @@ class _Instruments:
                 self.begin(child, i)
 
     def begin(self, child: Any, number: int) -> None:
-        """Let a series have a number that is an object of its own, or fill its buckets."""
+        """Let a series have a number that is an object of its own, or an observation."""
         if self.kind == "counter":
             child.inc(1_000 + number)
-            return
-        for value in OBSERVED:
-            child.observe(value)
+        else:
+            child.observe(OBSERVED[0])
+
+    def fill(self) -> None:
+        """Let a histogram have an observation in each bucket."""
+        if self.kind == "histogram":
+            for children in self.children:
+                for child in children:
+                    for value in OBSERVED[1:]:
+                        child.observe(value)
 
     def change(self) -> None:
         """Let every value be new."""

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from tests.bench import population, pulls, timed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.bench.pulls import Operation
 
 SMALL, LARGE = 10_000, 1_000_000
@@ -34,7 +36,7 @@ def million(contender: str) -> dict[str, float]:
     return found
 
 
-def _page(contender: str, registry: object) -> pulls.Callable[[], object]:
+def _page(contender: str, registry: object) -> Callable[[], object]:
     if contender == "ours":
         return pulls.page(registry, "text/plain")
     from prometheus_client import generate_latest
