@@ -17,9 +17,13 @@ _STATES = (
     ("nothing new", "disturbance", 1.0, 0.5 * 600),
     ("all new", "disturbance, all new", 1.5, 1.0 * 880),
     ("histograms", "disturbance, histograms", 1.5, None),
-    ("first page", "disturbance, first page", 2.0, None),
+    ("first page", "disturbance, first page", 2.0, 1.3 * 5_600),
 )
-"""Titles, names, milliseconds of a request beyond idle, and of a pass."""
+"""Titles, names, milliseconds of a request beyond idle, and of a pass.
+
+A pass is compared with those of commit e842b2a: 600 and 880 ms, and a first page of 7.2 s in a run
+in which peers took 1.29 times as long as where limits were set.
+"""
 
 LIFE = (
     *(
