@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 SIZES = (1_000, 10_000, 100_000)
 FEW, ALL = 0.1, 1.0
 """Shares of the series that change between two pulls."""
-SLOWEST = "opentelemetry", "datadog", "aioprometheus"
+SELDOM = "opentelemetry", "datadog", *more_peers.TEXT, "ours, exponential"
+"""Who is left out where it takes long: at the largest size, and peers where all change."""
 
 
 def ours_alone(size: int, share: float) -> Operation:
@@ -307,7 +308,7 @@ def shares(operation: str) -> tuple[float, ...]:
 
 
 def worthwhile(operation: str, contender: str, size: int, share: float) -> bool:
-    """Tell whether a number is worth its time: the slowest peers are timed where it is short."""
-    if contender in SLOWEST:
-        return size < SIZES[-1] and share != ALL
+    """Tell whether a number is worth its time."""
+    if contender in SELDOM:
+        return size < SIZES[-1] and (share != ALL or contender.startswith("ours"))
     return operation != "churn" or size == SIZES[1]

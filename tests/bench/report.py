@@ -73,9 +73,9 @@ class Result:
 
     @property
     def verdict(self) -> str:
-        """``met``, or by how much it is missed, and why."""
+        """``met``, or by how much it is missed, and why; nothing if nothing is aimed at."""
         if self.met:
-            return "met"
+            return "" if self.row.limit is None and self.row.ratio is None else "met"
         over = [self.ours / self.limit if self.limit else 0.0]
         if self.row.ratio is not None and self.ratio:
             over.append(self.row.ratio / self.ratio)

@@ -150,7 +150,7 @@ ROWS = (
                 f"{operation}, {size:,}, 10% change",
                 (_pull(operation, size, 0.1),),
                 limit=700,
-                peers=(_pull(operation, size, 0.1, ""),),
+                peers=(_pull(operation, size, 0.1, "prometheus"),),
                 ratio=15,
                 why=_ROUND if size == 1_000 else _CACHES,
             ),
@@ -162,6 +162,11 @@ ROWS = (
                 why=_ALL,
             ),
         )
+    ),
+    Row(
+        "text, 10,000, 10% change, / the fastest peer's",
+        (_pull("text", 10_000, 0.1),),
+        peers=(_pull("text", 10_000, 0.1, ""),),
     ),
     *(
         Row(
