@@ -14,7 +14,16 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from tests.bench import disturbance, firsts, grown, memory, million, population, pulls
+from tests.bench import (
+    disturbance,
+    firsts,
+    grown,
+    memory,
+    million,
+    population,
+    pulls,
+    side_by_side,
+)
 from tests.support.wings import WINGS
 
 if TYPE_CHECKING:
@@ -201,6 +210,7 @@ TOGETHER = ("",)
 """The contenders where one process measures them all, in turns."""
 EFFECTS: dict[str, tuple[Callable[[str], Numbers], tuple[str, ...]]] = {
     "threads": (threads, ("ours", "prometheus_client")),
+    "turns": (lambda _: side_by_side.side_by_side(), TOGETHER),
     "grown": (lambda _: grown.grown(), TOGETHER),
     "first": (lambda _: firsts.first(), TOGETHER),
     "memory": (memory.memory, ("ours", "prometheus_client")),

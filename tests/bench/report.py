@@ -103,13 +103,17 @@ def _result(row: Row, numbers: Numbers) -> Result | None:
         return None
     ours = numbers[row.ours[0]] - sum(numbers[name] for name in row.ours[1:])
     skip = "ours", "floor", "samplers alone"
+    begins = tuple(peer for peer in row.peers if peer not in numbers) or ("\0",)
     rivals = {
         name: value
         for name, value in numbers.items()
-        if name.startswith(row.peers or ("\0",))
-        and name not in row.ours
-        and (name in row.peers or not name.split("/")[-1 - (row.unit != "ns")].startswith(skip))
-        and name.split("/")[-1] != "modules"
+        if name in row.peers
+        or (
+            name.startswith(begins)
+            and name not in row.ours
+            and not name.split("/")[-1 - (row.unit != "ns")].startswith(skip)
+            and name.split("/")[-1] != "modules"
+        )
     }
     best = min(rivals, key=rivals.__getitem__, default="")
     theirs = rivals.get(best)
@@ -127,7 +131,13 @@ def _result(row: Row, numbers: Numbers) -> Result | None:
 
 def _who(name: str) -> str:
     parts = name.split("/")
-    return parts[-1] if name.startswith(("hot/", "pull/", "life/")) else parts[1] if name else ""
+    return (
+        parts[-1]
+        if name.startswith(("hot/", "turns/", "pull/", "life/"))
+        else parts[1]
+        if name
+        else ""
+    )
 
 
 def table(found: Iterable[Result]) -> str:

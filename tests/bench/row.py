@@ -14,7 +14,7 @@ class Row:
         ours: names of our numbers; the last is subtracted from the first if there are two.
         unit: of the numbers.
         limit: what ours may be at most; None: only the ratio counts.
-        peers: beginning of the names of peers' numbers.
+        peers: names of peers' numbers, or what such names begin with.
         ratio: how many times the best peer's number is to be of ours.
         why: why it is missed, if it is.
         scaled: whether a limit in time is that of another machine.

@@ -45,6 +45,8 @@ def test_a_ratio_is_the_best_peers_number_by_ours():
     numbers = {
         "hot/inc/ours": 40.0,
         "hot/inc/floor": 10.0,
+        "turns/inc/ours": 40.0,
+        "turns/inc/floor": 10.0,
         "hot/inc/slow": 400.0,
         "hot/inc/fast": 120.0,
         "pull/collect/1000/0.1/ours": 300.0,
