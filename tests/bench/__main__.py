@@ -1,6 +1,6 @@
 """Measure everything beside the peers, and print the table.
 
-``uv run --group bench python -m tests.bench --fast`` takes 21 minutes on two slow cores; without
+``uv run --group bench python -m tests.bench --fast`` takes 31 minutes on two slow cores; without
 ``--fast`` there are twice as many processes. ``--write`` puts data, table and chart into
 ``docs/bench/``.
 """
