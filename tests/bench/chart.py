@@ -17,17 +17,22 @@ COLOURS = {
     "statsd pipeline": "#b8b8b8",
     "datadog": "#632ca6",
     "pyformance": "#c9a227",
+    "aioprometheus": "#d81b78",
+    "pytheus, Rust": "#1a1a1a",
 }
 _SIZE = 10_000
-_WIDTH, _LEFT, _RIGHT, _LINE, _TOP = 860, 230, 30, 26, 86
+_WIDTH, _LEFT, _RIGHT, _LINE = 860, 230, 30, 26
 
 
 def chart(numbers: Mapping[str, float], machine: str) -> str:
     """Return an SVG of nanoseconds an event, and a sample of 10 000."""
     rows = _rows(numbers)
     values = [value for _, dots in rows for value in dots.values()]
+    there = [name for name in COLOURS if any(name in dots for _, dots in rows)]
+    legend, bottom_of_legend = _legend(there)
+    top = bottom_of_legend + 20
     low, high = floor(log10(min(values))), ceil(log10(max(values)))
-    height = _TOP + _LINE * len(rows) + 40
+    height = top + _LINE * len(rows) + 40
 
     def x(value: float) -> float:
         return _LEFT + (log10(value) - low) / (high - low) * (_WIDTH - _LEFT - _RIGHT)
@@ -44,21 +49,17 @@ def chart(numbers: Mapping[str, float], machine: str) -> str:
         ),
         f'<text x="16" y="44" fill="#666">{escape(machine)}</text>',
     ]
-    place = 16.0
-    for name, colour in COLOURS.items():
-        out.append(f'<circle cx="{place + 5:.0f}" cy="62" r="5" fill="{colour}"/>')
-        out.append(f'<text x="{place + 15:.0f}" y="66">{escape(name)}</text>')
-        place += 36 + 7.2 * len(name)
-    bottom = _TOP + _LINE * len(rows)
+    out += legend
+    bottom = top + _LINE * len(rows)
     for power in range(low, high + 1):
         at = x(10**power)
-        out.append(f'<path d="M{at:.1f} {_TOP}V{bottom}" stroke="#ddd"/>')
+        out.append(f'<path d="M{at:.1f} {top}V{bottom}" stroke="#ddd"/>')
         out.append(
             f'<text x="{at:.1f}" y="{bottom + 18}" text-anchor="middle" fill="#666">'
             f"{10**power:,}</text>"
         )
     for number, (title, dots) in enumerate(rows):
-        y = _TOP + _LINE * number + _LINE / 2
+        y = top + _LINE * number + _LINE / 2
         out.append(f'<text x="{_LEFT - 14}" y="{y + 4:.0f}" text-anchor="end">{title}</text>')
         out.append(
             f'<path d="M{x(min(dots.values())):.1f} {y}H{x(max(dots.values())):.1f}" '
@@ -70,6 +71,19 @@ def chart(numbers: Mapping[str, float], machine: str) -> str:
                 f"<title>{escape(name)}: {value:,.0f} ns</title></circle>"
             )
     return "\n".join([*out, "</svg>"]) + "\n"
+
+
+def _legend(names: list[str]) -> tuple[list[str], int]:
+    """Return what says whose a colour is, and where it ends."""
+    out, place, line = [], 16.0, 66
+    for name in names:
+        width = 36 + 7.2 * len(name)
+        if place + width > _WIDTH:
+            place, line = 16.0, line + 20
+        out.append(f'<circle cx="{place + 5:.0f}" cy="{line - 4}" r="5" fill="{COLOURS[name]}"/>')
+        out.append(f'<text x="{place + 15:.0f}" y="{line}">{escape(name)}</text>')
+        place += width
+    return out, line
 
 
 def _rows(numbers: Mapping[str, float]) -> list[tuple[str, dict[str, float]]]:

@@ -1,4 +1,4 @@
-"""What an application feels: memory, threads in one another's way, CPU in the background.
+"""What an application feels beside the time of a call: threads, CPU in the background, imports.
 
 Each measurement runs in a process of its own (``python -m tests.bench.effects NAME CONTENDER``)
 and prints one JSON object of numbers.
@@ -6,16 +6,24 @@ and prints one JSON object of numbers.
 
 from __future__ import annotations
 
-import gc
 import json
 import subprocess
 import sys
 import threading
 import time
-import tracemalloc
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from tests.bench import population, pulls
+from tests.bench import (
+    disturbance,
+    firsts,
+    grown,
+    memory,
+    million,
+    population,
+    pulls,
+    side_by_side,
+)
 from tests.support.wings import WINGS
 
 if TYPE_CHECKING:
@@ -59,47 +67,6 @@ def _counter(contender: str) -> tuple[Callable[[], None], Callable[[], float]]:
     return theirs.inc, theirs._value.get
 
 
-def memory(contender: str) -> Numbers:
-    """Bytes of one idle series with one label, its text included."""
-    number = 50_000
-    found = {}
-    for kind in ("counter", "histogram"):
-        make = _maker(contender, kind)
-        make("first")
-        gc.collect()
-        tracemalloc.start()
-        before, _ = tracemalloc.get_traced_memory()
-        for i in range(number):
-            make(f"value{i}")
-        gc.collect()
-        after, _ = tracemalloc.get_traced_memory()
-        tracemalloc.stop()
-        found[kind] = (after - before) / number
-    return found
-
-
-def _maker(contender: str, kind: str) -> Callable[[str], Any]:
-    if contender == "ours":
-        import sampler
-
-        group = sampler.Instruments("bench", sampler.Registry(), max_children=100_000)
-        made = getattr(group, kind)(kind, labels=("k",))
-        if kind == "counter":
-            return made.labels
-
-        def observed(text: str) -> Any:
-            child = made.labels(text)
-            child.observe(0.3)  # it takes room for the buckets that are filled
-            return child
-
-        return observed
-    import prometheus_client as peer
-
-    registry = peer.CollectorRegistry()
-    classes = {"counter": peer.Counter, "histogram": peer.Histogram}
-    return classes[kind]("m", "m", ["k"], registry=registry).labels
-
-
 def silence(contender: str) -> Numbers:
     """While nobody pulls: threads, and blocks of memory that a thousand increments leave."""
     inc, _ = _counter(contender)
@@ -114,14 +81,17 @@ def silence(contender: str) -> Numbers:
 
 
 def background(contender: str) -> Numbers:
-    """Per cent of a core, 10 000 series every second in a process that does nothing else."""
+    """Per cent of a core, 10 000 series every second in a process that does nothing else.
+
+    A tenth of them changes each second; that is not part of it.
+    """
     seconds, interval = 12, 1.0
     stop = threading.Event()
     every: Callable[[], Any] | None = None
     if contender == "ours, openmetrics":
-        every, _ = pulls.ours_openmetrics(10_000, 0.0)
+        every, change = pulls.ours_openmetrics(10_000, pulls.FEW)
     elif contender == "ours, graphite agent":
-        _agent(pulls._receiver(), interval)
+        change = _agent(pulls._receiver(), interval)
     elif contender == "opentelemetry":
         from opentelemetry.sdk.metrics.export import (
             MetricExporter,
@@ -140,102 +110,42 @@ def background(contender: str) -> Numbers:
                 return True
 
         reader = PeriodicExportingMetricReader(Nowhere(), export_interval_millis=interval * 1000)
-        population.opentelemetry(10_000, reader)
+        _, changes = population.opentelemetry(10_000, reader)
+        change = population.changing(changes, pulls.FEW)
     elif contender == "prometheus_client, text":
-        every, _ = pulls.prometheus_text(10_000, 0.0)
+        every, change = pulls.prometheus_text(10_000, pulls.FEW)
     else:
-        every, _ = pulls.prometheus_graphite(10_000, 0.0)
+        every, change = pulls.prometheus_graphite(10_000, pulls.FEW)
+    changing = 0.0
 
     def tick() -> None:
-        while every is not None and not stop.wait(interval):
-            every()
+        nonlocal changing
+        while not stop.wait(interval):
+            began = time.thread_time()
+            change()
+            changing += time.thread_time() - began
+            if every is not None:
+                every()
 
     thread = threading.Thread(target=tick, daemon=True)
     thread.start()
     time.sleep(2.5)  # the first pulls name every series
-    before = time.process_time()
+    before = time.process_time() - changing
     time.sleep(seconds)
-    used = time.process_time() - before
+    used = time.process_time() - changing - before
     stop.set()
     return {"percent": used / seconds * 100}
 
 
-def _agent(port: int, interval: float) -> None:
+def _agent(port: int, interval: float) -> Callable[[], None]:
+    """Start one that sends to Graphite; return what changes a tenth of the series."""
     from sampler.agent import Agent
     from sampler.agent.config.reading import parse
 
     graphite = {"host": "127.0.0.1", "port": port}
-    registry, _ = population.ours(10_000)
+    registry, changes = population.ours(10_000)
     Agent(parse({"interval": interval, "adapters": {"graphite": graphite}}), registry).start()
-
-
-def disturbance(contender: str) -> Numbers:
-    """Milliseconds of a request while 100 000 series are pulled and encoded over and over.
-
-    A request is 0.9 ms of pure Python. Beside the quantiles of requests: the same of those in
-    between, when nothing is pulled, and how long a pass took.
-    """
-    make = {
-        "ours": pulls.ours_openmetrics,
-        "prometheus_client": pulls.prometheus_text,
-        "opentelemetry": pulls.opentelemetry_collect,
-    }
-    operation, _ = make[contender](100_000, 0.0)
-    operation()
-    rounds, passes = _rounds(), []
-    idle: list[float] = []
-    beside: list[float] = []
-
-    def over_and_over(end: threading.Event) -> None:
-        while not end.wait(0.2):
-            began = time.perf_counter()
-            operation()
-            if not end.is_set():
-                passes.append(time.perf_counter() - began)
-
-    for _ in range(4):  # in turns: the machine's speed changes
-        idle += _requests(rounds, 2.0)
-        end = threading.Event()
-        thread = threading.Thread(target=over_and_over, args=(end,))
-        thread.start()
-        beside += _requests(rounds, 5.0)
-        end.set()
-        thread.join()
-    found = {
-        **{f"p{q}": _quantile(beside, q) * 1e3 for q in (50, 99, 99.9)},
-        **{f"idle p{q}": _quantile(idle, q) * 1e3 for q in (50, 99, 99.9)},
-    }
-    if passes:  # none that ended within seconds: it is left out
-        found["pass"] = _quantile(passes, 50) * 1e3
-    return found
-
-
-def _requests(rounds: int, seconds: float) -> list[float]:
-    """Serve requests one after the other; return the seconds of each."""
-    taken: list[float] = []
-    end = time.perf_counter() + seconds
-    while (began := time.perf_counter()) < end:
-        _spin(rounds)
-        taken.append(time.perf_counter() - began)
-    return taken
-
-
-def _quantile(values: list[float], q: float) -> float:
-    return sorted(values)[int(len(values) * q / 100)]
-
-
-def _spin(rounds: int) -> int:
-    total = 0
-    for number in range(rounds):
-        total += number & 7
-    return total
-
-
-def _rounds() -> int:
-    """Return how many rounds take 0.9 ms."""
-    began = time.perf_counter()
-    _spin(1_000_000)
-    return round(0.9e-3 / (time.perf_counter() - began) * 1_000_000)
+    return population.changing(changes, pulls.FEW)
 
 
 def busy(contender: str) -> Numbers:
@@ -296,9 +206,14 @@ def importing(contender: str) -> Numbers:
     return {"ms": sorted(found)[4][0], "modules": found[0][1]}
 
 
+TOGETHER = ("",)
+"""The contenders where one process measures them all, in turns."""
 EFFECTS: dict[str, tuple[Callable[[str], Numbers], tuple[str, ...]]] = {
     "threads": (threads, ("ours", "prometheus_client")),
-    "memory": (memory, ("ours", "prometheus_client")),
+    "turns": (lambda _: side_by_side.side_by_side(), TOGETHER),
+    "grown": (lambda _: grown.grown(), TOGETHER),
+    "first": (lambda _: firsts.first(), TOGETHER),
+    "memory": (memory.memory, ("ours", "prometheus_client")),
     "silence": (silence, ("ours",)),
     "import": (
         importing,
@@ -314,21 +229,31 @@ EFFECTS: dict[str, tuple[Callable[[str], Numbers], tuple[str, ...]]] = {
             "prometheus_client, graphite",
         ),
     ),
-    "disturbance": (disturbance, ("ours", "prometheus_client", "opentelemetry")),
+    **{
+        disturbance.KEYS.get(state, f"disturbance, {state}"): (
+            partial(lambda state, _: disturbance.disturbance(state), state),
+            TOGETHER,
+        )
+        for state in disturbance.STATES
+    },
     "busy": (busy, ("ours", "a hand-off each")),
+    "million": (million.million, ("ours", "prometheus_client", "bare loop")),
 }
 """Measurement to who takes part in it."""
+SELDOM = frozenset({"million"})
+"""Those that take gigabytes and minutes, for once."""
 
 
 def measured(name: str, contender: str) -> Numbers:
-    """Measure in a new process."""
+    """Measure in a new process; return numbers by their full names."""
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-m", "tests.bench.effects", name, contender],
         check=True,
         stdout=subprocess.PIPE,
     )
     numbers: Numbers = json.loads(done.stdout)
-    return numbers
+    begin = f"{name}/{contender}/" if contender else f"{name}/"
+    return {f"{begin}{key}": number for key, number in numbers.items()}
 
 
 if __name__ == "__main__":

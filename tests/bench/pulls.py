@@ -6,7 +6,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
-from tests.bench import population
+from tests.bench import more_peers, population
 from tests.bench.hot import _sink
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 SIZES = (1_000, 10_000, 100_000)
 FEW, ALL = 0.1, 1.0
 """Shares of the series that change between two pulls."""
+SELDOM = "opentelemetry", "datadog", *more_peers.TEXT, "ours, exponential"
+"""Who is left out where it takes long: at the largest size, and peers where all change."""
 
 
 def ours_alone(size: int, share: float) -> Operation:
@@ -80,8 +82,8 @@ def ours_statsd(size: int, share: float) -> Operation:
     registry, changes = sampler.Registry(), []
     for number in range(size // 1000):
         gauge = sampler.Instruments(f"group{number}", registry).gauge("depth", labels=("queue",))
-        changes += [population._setter(gauge.labels(f"q{i}").set) for i in range(1000)]
-    population._begun(changes)
+        changes += [population.setter(gauge.labels(f"q{i}").set) for i in range(1000)]
+    population.begin(changes)
     adapter = StatsD(port=_sink(), prefix="")
     return _sending(adapter, registry), population.changing(changes, share)
 
@@ -92,7 +94,6 @@ def ours_churn(size: int, share: float) -> Operation:
     ``share`` 0: none does.
     """
     import sampler
-    from sampler_prometheus._text import TextRenderer
 
     registry, shown = sampler.Registry(), [True]
 
@@ -104,25 +105,29 @@ def ours_churn(size: int, share: float) -> Operation:
 
     for number in range(100):
         registry.register({"name": f"s{number}", "sample": sampler_of(number)})
-    consumer, text = sampler.Collector(registry, deadline=60.0), TextRenderer()
 
     def turn() -> None:
         if share:
             shown[0] = not shown[0]
 
-    return lambda: text.render(consumer.collect()), turn
+    return page(registry, "text/plain"), turn
 
 
 def prometheus_collect(size: int, share: float) -> Operation:
     """prometheus_client's registry, its families read."""
     registry, changes = population.prometheus(size)
+    return reading(registry), population.changing(changes, share)
+
+
+def reading(registry: Any) -> Callable[[], None]:
+    """Return what reads the families of a registry of prometheus_client's."""
 
     def collect() -> None:
         for family in registry.collect():
             for _ in family.samples:
                 pass
 
-    return collect, population.changing(changes, share)
+    return collect
 
 
 def prometheus_text(size: int, share: float) -> Operation:
@@ -178,7 +183,7 @@ def statsd_gauges(size: int, share: float) -> Operation:
     import statsd as peer
 
     names = [f"group{i // 1000}.depth.queue-q{i % 1000}" for i in range(size)]
-    values = [population._random.random() * 100 for _ in names]
+    values = [population.drawn.random() * 100 for _ in names]
     pipe = peer.StatsClient("127.0.0.1", _sink()).pipeline()
 
     def send() -> None:
@@ -195,7 +200,7 @@ def datadog_gauges(size: int, share: float) -> Operation:
 
     names = [f"group{i // 1000}.depth" for i in range(size)]
     tags = [[f"queue:q{i % 1000}"] for i in range(size)]
-    values = [population._random.random() * 100 for _ in names]
+    values = [population.drawn.random() * 100 for _ in names]
     client = DogStatsd("127.0.0.1", _sink(), disable_buffering=False, disable_telemetry=True)
 
     def send() -> None:
@@ -217,6 +222,7 @@ OPERATIONS: dict[str, dict[str, Callable[[int, float], Operation]]] = {
         "ours": ours_text,
         "prometheus_client": prometheus_text,
         "opentelemetry": opentelemetry_text,
+        **more_peers.TEXT,
     },
     "openmetrics": {
         "ours": ours_openmetrics,
@@ -236,13 +242,18 @@ OPERATIONS: dict[str, dict[str, Callable[[int, float], Operation]]] = {
 
 
 def _ours_page(size: int, share: float, accept: str, *, exponential: bool = False) -> Operation:
+    registry, changes = population.ours(size, exponential=exponential)
+    return page(registry, accept), population.changing(changes, share)
+
+
+def page(registry: Any, accept: str) -> Callable[[], bytes]:
+    """Return what pulls a registry and makes a page, as for a request without an agent."""
     from sampler import Collector
     from sampler.agent import Ledger
     from sampler_prometheus._exposition import Exposition
 
-    registry, changes = population.ours(size, exponential=exponential)
     exposition = Exposition(Collector(registry, deadline=60.0).collect, Ledger())
-    return lambda: exposition.answer(accept), population.changing(changes, share)
+    return lambda: exposition.answer(accept).body
 
 
 def _ours_sent(adapter: Any, size: int, share: float) -> Operation:
@@ -257,16 +268,18 @@ def _sending(adapter: Any, registry: Any) -> Callable[[], None]:
     since: dict[Any, Any] = {}
 
     def send() -> None:
-        for batch in adapter.encode(consumer.collect(), since):
+        snapshot = consumer.collect()
+        for batch in adapter.encode(snapshot, since):
             adapter.send(batch, 30.0)
+        since.update(entry for entry in snapshot if entry[0].cumulative)  # as the agent does
 
     return send
 
 
 def _renewed(values: list[float], share: float) -> Callable[[], None]:
     def renew() -> None:
-        for i in population._random.sample(range(len(values)), round(len(values) * share)):
-            values[i] = population._random.random() * 100
+        for i in population.drawn.sample(range(len(values)), round(len(values) * share)):
+            values[i] = population.drawn.random() * 100
 
     return renew
 
@@ -294,6 +307,8 @@ def shares(operation: str) -> tuple[float, ...]:
     return FEW, ALL
 
 
-def worthwhile(contender: str, share: float) -> bool:
-    """Tell whether it makes a difference to a contender how much has changed."""
-    return share != ALL or contender.startswith(("ours", "samplers"))
+def worthwhile(operation: str, contender: str, size: int, share: float) -> bool:
+    """Tell whether a number is worth its time."""
+    if contender in SELDOM:
+        return size < SIZES[-1] and (share != ALL or contender.startswith("ours"))
+    return operation != "churn" or size == SIZES[1]

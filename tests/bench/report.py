@@ -11,42 +11,15 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from tests.bench.targets import ROWS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from tests.bench.row import Row
+
     Numbers = Mapping[str, float]
     """Name of a benchmark, or of a measurement's number, to what came out."""
-
-
-@attrs.frozen
-class Row:
-    """One target.
-
-    Attributes:
-        title: what is measured.
-        ours: names of our numbers; the last is subtracted from the first if there are two.
-        unit: of the numbers.
-        limit: what ours may be at most; None: only the ratio counts.
-        peers: beginning of the names of peers' numbers.
-        ratio: how many times the best peer's number is to be of ours.
-        why: why it is missed, if it is.
-    """
-
-    title: str
-    ours: tuple[str, ...]
-    unit: str = "ns"
-    limit: float | None = None
-    peers: tuple[str, ...] = ()
-    ratio: float | None = None
-    why: str = ""
-
-
-def _pull(operation: str, size: int, share: float, who: str = "ours") -> str:
-    return f"pull/{operation}/{size}/{share:g}/{who}"
-
-
-def _beyond(size: int, share: float) -> tuple[str, str]:
-    return _pull("collect", size, share), _pull("collect", size, share, "samplers alone")
 
 
 PACE = {
@@ -77,206 +50,6 @@ PACE = {
 }
 """What peers took on the machine on which limits were set, in the units of their names."""
 
-_ROUND = "handing the round to the guarded worker takes the same, however small it is"
-_KEYWORDS = "a dictionary is made of the keywords, and a key of that; labels('buy') takes half"
-_GAUGES = "the peers are handed values and pull nothing; most of it is repr of random floats"
-_ALL = "every value is rendered anew, and most of that is repr of random floats"
-_PICKLE = "a path, a time and a number are three parts to join; the pull is half of it"
-_PACKED = "every value is checked, packed and measured anew, and three parts are joined"
-_PULL = "the pull alone is half of it; what is left is a connection or a datagram, and joining"
-_CACHES = "as few steps as for less series, but their objects are in no cache any more"
-
-ROWS = (
-    Row("counter inc", ("hot/inc/ours",), limit=70, peers=("hot/inc/",), ratio=2.5),
-    Row(
-        "counter inc by 2.5", ("hot/inc by n/ours",), limit=70, peers=("hot/inc by n/",), ratio=2.5
-    ),
-    Row(
-        "inc of a bound child",
-        ("hot/child inc/ours",),
-        limit=70,
-        peers=("hot/child inc/",),
-        ratio=2.5,
-    ),
-    Row(
-        "labels() and inc",
-        ("hot/labels and inc/ours",),
-        limit=250,
-        peers=("hot/labels and inc/prometheus",),
-        ratio=5,
-    ),
-    Row(
-        "inc(route='buy')",
-        ("hot/inc with labels/ours",),
-        limit=250,
-        peers=("hot/inc with labels/prometheus",),
-        ratio=5,
-        why=_KEYWORDS,
-    ),
-    Row(
-        "gauge set",
-        ("hot/gauge set/ours",),
-        limit=35,
-        peers=("hot/gauge set/",),
-        why=("the floor is a bare attribute; ours checks that it is a number"),
-    ),
-    Row(
-        "histogram observe",
-        ("hot/observe/ours",),
-        limit=200,
-        peers=("hot/observe/",),
-        why="562 bounds by default: a bisect of ten steps; fixed bounds take less",
-    ),
-    Row(
-        "timer",
-        ("hot/timer/ours",),
-        limit=600,
-        peers=("hot/timer/",),
-        why="two readings of the clock, two calls of the with statement, and observe",
-    ),
-    Row(
-        "timer as decorator",
-        ("hot/decorator/ours",),
-        limit=320,
-        peers=("hot/decorator/",),
-        why="two readings of the clock, the call with any arguments, and observe",
-    ),
-    Row(
-        "8 threads, one counter",
-        ("threads/ours/ns",),
-        limit=110,
-        peers=("threads/prometheus_client/ns",),
-        why="one thread's inc, and the threads' changing places: nothing is locked",
-    ),
-    Row("8 threads: lost", ("threads/ours/lost",), unit="", limit=0),
-    *(
-        Row(
-            f"collect beyond samplers, {size:,}, {share:.0%} change",
-            _beyond(size, share),
-            limit=300,
-            why=_ROUND if size == 1_000 else _CACHES,
-        )
-        for size in (1_000, 10_000, 100_000)
-        for share in (0.1, 1.0)
-    ),
-    *(
-        Row(
-            f"collect, {size:,}",
-            (_pull("collect", size, 0.1),),
-            peers=(_pull("collect", size, 0.1, ""),),
-            ratio=8,
-            why=_ROUND if size == 1_000 else _CACHES,
-        )
-        for size in (1_000, 10_000, 100_000)
-    ),
-    Row(
-        "one of 10,000 series comes or goes, / none",
-        (_pull("churn", 10_000, 1.0),),
-        peers=(_pull("churn", 10_000, 0.0, "ours"),),
-        ratio=1 / 1.3,
-    ),
-    *(
-        row
-        for operation in ("text", "openmetrics")
-        for size in (1_000, 10_000, 100_000)
-        for row in (
-            Row(
-                f"{operation}, {size:,}, 10% change",
-                (_pull(operation, size, 0.1),),
-                limit=700,
-                peers=(_pull(operation, size, 0.1, ""),),
-                ratio=9,
-            ),
-            Row(
-                f"{operation}, {size:,}, all change",
-                (_pull(operation, size, 1.0),),
-                limit=700,
-                peers=(_pull(operation, size, 0.1, ""),),
-                ratio=9,
-                why=_ALL,
-            ),
-        )
-    ),
-    *(
-        Row(
-            f"{name}, {size:,}, {share:.0%} change",
-            (_pull(operation, size, share),),
-            limit=limit,
-            peers=(_pull("graphite", size, 0.1, "prometheus"),),
-            ratio=8,
-            why=all_new if share == 1.0 else some_new,
-        )
-        for operation, name, limit, some_new, all_new in (
-            ("graphite", "Graphite lines over TCP", 750, _PULL, _ALL),
-            ("pickle", "Graphite pickle over TCP", 600, _PICKLE, _PACKED),
-        )
-        for size in (1_000, 10_000, 100_000)
-        for share in (0.1, 1.0)
-    ),
-    *(
-        Row(
-            f"StatsD gauges over UDP, {size:,}, {share:.0%} change",
-            (_pull("statsd gauges", size, share),),
-            limit=900,
-            peers=(_pull("statsd gauges", size, 0.1, ""),),
-            ratio=1,
-            why=_GAUGES if share == 1.0 else _PULL,
-        )
-        for size in (1_000, 10_000, 100_000)
-        for share in (0.1, 1.0)
-    ),
-    Row("idle counter", ("memory/ours/counter",), "B", 290, ("memory/prometheus_client/counter",)),
-    Row(
-        "idle histogram",
-        ("memory/ours/histogram",),
-        "B",
-        550,
-        ("memory/prometheus_client/histogram",),
-    ),
-    Row(
-        "background, Graphite agent, 10,000 at 1 s",
-        ("background/ours, graphite agent/percent",),
-        "%",
-        1,
-        ("background/prometheus_client, graphite/percent",),
-        why="a pull, lines with a new time, and the start of differences",
-    ),
-    Row(
-        "background, OpenMetrics page, 10,000 at 1 s",
-        ("background/ours, openmetrics/percent",),
-        "%",
-        1,
-        ("background/opentelemetry/percent", "background/prometheus_client, text/percent"),
-    ),
-    Row(
-        "p99.9 of a request beyond idle, 100,000",
-        ("disturbance/ours/p99.9", "disturbance/ours/idle p99.9"),
-        "ms",
-        1,
-        why="letting go more often costs a switch interval each time, and a longer pass",
-    ),
-    Row(
-        "pass beside requests, 100,000",
-        ("disturbance/ours/pass",),
-        "ms",
-        600,
-        ("disturbance/prometheus_client/pass", "disturbance/opentelemetry/pass"),
-        why="each letting go costs one switch interval of 5 ms, whatever the machine",
-    ),
-    Row(
-        "round of 100 samplers beside a busy thread",
-        ("busy/ours/ms",),
-        "ms",
-        30,
-        ("busy/a hand-off each/ms",),
-        why="the lock is got back a switch interval of 5 ms later, at each of its turns",
-    ),
-    Row("nobody pulls: threads", ("silence/ours/threads",), "", 0),
-    Row("nobody pulls: blocks left by 1000 inc", ("silence/ours/blocks",), "", 1),
-    Row("import", ("import/ours/ms",), "ms", 6, ("import/",)),
-    Row("import: modules", ("import/ours/modules",), "", 25),
-)
-
 
 @attrs.frozen
 class Result:
@@ -300,9 +73,9 @@ class Result:
 
     @property
     def verdict(self) -> str:
-        """``met``, or by how much it is missed, and why."""
+        """``met``, or by how much it is missed, and why; nothing if nothing is aimed at."""
         if self.met:
-            return "met"
+            return "" if self.row.limit is None and self.row.ratio is None else "met"
         over = [self.ours / self.limit if self.limit else 0.0]
         if self.row.ratio is not None and self.ratio:
             over.append(self.row.ratio / self.ratio)
@@ -330,29 +103,41 @@ def _result(row: Row, numbers: Numbers) -> Result | None:
         return None
     ours = numbers[row.ours[0]] - sum(numbers[name] for name in row.ours[1:])
     skip = "ours", "floor", "samplers alone"
+    begins = tuple(peer for peer in row.peers if peer not in numbers) or ("\0",)
     rivals = {
         name: value
         for name, value in numbers.items()
-        if name.startswith(row.peers or ("\0",))
-        and name not in row.ours
-        and (name in row.peers or not name.split("/")[-1 - (row.unit != "ns")].startswith(skip))
-        and name.split("/")[-1] != "modules"
+        if name in row.peers
+        or (
+            name.startswith(begins)
+            and name not in row.ours
+            and not name.split("/")[-1 - (row.unit != "ns")].startswith(skip)
+            and name.split("/")[-1] != "modules"
+        )
     }
     best = min(rivals, key=rivals.__getitem__, default="")
     theirs = rivals.get(best)
+    if row.ratio is not None and row.limit is None and theirs is None:
+        return None  # what it is to be compared with was not measured
     limit = row.limit
-    if limit is not None and row.unit in {"ns", "ms", "%"}:
-        kind = row.ours[0].split("/")[0]
+    if limit is not None and row.scaled and row.unit in {"ns", "ms", "%"}:
+        kind = row.ours[0].split("/")[0].split(",")[0]
         limit *= pace(numbers, kind if kind in PACE else "calls")
     met = limit is None or ours <= limit
     if row.ratio is not None and theirs is not None:
-        met = met and theirs / ours >= row.ratio
+        met = met and theirs >= row.ratio * ours
     return Result(row, ours, limit, _who(best), theirs, met)
 
 
 def _who(name: str) -> str:
     parts = name.split("/")
-    return parts[-1] if name.startswith(("hot/", "pull/")) else parts[1] if name else ""
+    return (
+        parts[-1]
+        if name.startswith(("hot/", "turns/", "pull/", "life/"))
+        else parts[1]
+        if name
+        else ""
+    )
 
 
 def table(found: Iterable[Result]) -> str:
@@ -365,11 +150,11 @@ def table(found: Iterable[Result]) -> str:
         row, ratio = result.row, result.ratio
         aim = [] if result.limit is None else [f"≤ {result.limit:.3g}"]
         if row.ratio is not None:
-            aim.append(f"≥ {row.ratio:.2g}x")
+            aim.append(f"≥ {row.ratio:.2g}x" if row.ratio >= 1 else f"≤ {1 / row.ratio:.3g} of it")
         lines.append(
             f"| {row.title} | {shown(result.ours, row.unit)} | {', '.join(aim)} | {result.peer} "
             f"| {'' if result.theirs is None else shown(result.theirs, row.unit)} "
-            f"| {'' if ratio is None else f'{ratio:.1f}x'} "
+            f"| {'' if ratio is None else f'{ratio:.{1 if ratio >= 2 else 2}f}x'} "
             f"| {result.verdict} |"
         )
     return "\n".join(lines) + "\n"
@@ -381,12 +166,37 @@ def shown(number: float, unit: str) -> str:
     return f"{digits} {unit}".strip()
 
 
+MISSED = "<!-- missed -->\n", "<!-- end of missed -->\n"
+"""Where the documentation has what `missed` returns."""
+
+
+def missed(runs: Mapping[str, Numbers]) -> str:
+    """Return which targets are missed, by how much and why, as a table in Markdown.
+
+    Args:
+        runs: a Python's version to what was measured on it.
+    """
+    rows: dict[str, dict[str, str]] = {}
+    reasons = {}
+    for python, numbers in runs.items():
+        for result in results(numbers):
+            if not result.met:
+                over, _, reasons[result.row.title] = result.verdict.partition(": ")
+                rows.setdefault(result.row.title, {})[python] = over.removeprefix("missed by ")
+    head = f"| missed, by | {' | '.join(runs)} | |", f"|---|{'---:|' * len(runs)}---|"
+    lines = (
+        f"| {title} | {' | '.join(by.get(python, '') for python in runs)} | {reasons[title]} |"
+        for title, by in rows.items()
+    )
+    return "".join(f"{line}\n" for line in (*head, *lines))
+
+
 def growth(numbers: Numbers) -> str:
     """Return how the cost of a sample grows from 1 000 to 100 000, as a table in Markdown."""
     lines = []
     for name, small in numbers.items():
         middle, large = (numbers.get(name.replace("/1000/", f"/{n}000/")) for n in (10, 100))
-        if "/1000/" in name and middle and large and "/churn/" not in name:
+        if name.startswith("pull/") and "/1000/" in name and middle and large:
             _, operation, _, share, who = name.split("/")
             title = f"{operation}, {float(share):.0%} change: {who}"
             lines.append(

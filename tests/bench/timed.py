@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 import pyperf
 
-from tests.bench import hot, pulls
+from tests.bench import hot, life, more_peers, pulls
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from typing import Any
 
 ONLY = "BENCH_ONLY"
 """The environment's variable with the beginnings of names to run, separated by commas."""
@@ -38,26 +39,29 @@ def pace() -> float:
 _numbers: dict[int, float] = {}
 
 
+def best() -> float:
+    """Return what `pace` was at best, in this run."""
+    return float(os.environ[BEST])
+
+
 def paced(loops: int, measure: Callable[[int], float]) -> float:
     """Return what ``measure`` does, scaled to the machine at its fastest.
 
     One that others share is slower by a half for seconds at a time; what `pace` takes before and
     after tells by how much. Where the two differ, the value is taken again.
     """
-    best = float(os.environ[BEST])
     until = time.monotonic() + PATIENCE
     while True:
         before, seconds, after = pace(), measure(loops), pace()
         if abs(before - after) < 0.1 * after or time.monotonic() > until:
-            return seconds * 2 * best / (before + after)
+            return seconds * 2 * best() / (before + after)
 
 
-def repeated(make: Callable[[int, float], pulls.Operation], size: int, share: float, loops: int):
+def repeated(operation: Callable[[], Any], change: Callable[[], None], loops: int) -> float:
     """Time an operation in CPU seconds of the whole process; what is changed is not timed.
 
     Pulls sleep on purpose, so that wall time would count what costs nothing.
     """
-    operation, change = _made(make, size, share)
     total = 0.0
     for _ in range(loops):
         change()
@@ -67,15 +71,26 @@ def repeated(make: Callable[[int, float], pulls.Operation], size: int, share: fl
     return total
 
 
-_kept: dict[object, pulls.Operation] = {}
+def made(make: Callable[[], pulls.Operation], loops: int) -> float:
+    """Time an operation that is made only where it is timed, and once in a process."""
+    if make not in _kept:
+        _kept[make] = make()
+        _kept[make][0]()  # the first one names every series
+    return repeated(*_kept[make], loops)
 
 
-def _made(make: Callable[[int, float], pulls.Operation], size: int, share: float):
-    key = make, size, share
-    if key not in _kept:
-        _kept[key] = make(size, share)
-        _kept[key][0]()  # the first one names every series
-    return _kept[key]
+_kept: dict[Callable[[], pulls.Operation], pulls.Operation] = {}
+
+
+def in_turns(
+    operations: dict[str, pulls.Operation], rounds: int, loops: int = 1
+) -> dict[str, float]:
+    """Return medians of the seconds of each, all of them timed in turns."""
+    taken: dict[str, list[float]] = {name: [] for name in operations}
+    for _ in range(rounds):
+        for name, operation in operations.items():
+            taken[name].append(paced(loops, partial(repeated, *operation)) / loops)
+    return {name: sorted(each)[len(each) // 2] for name, each in taken.items()}
 
 
 def wanted(name: str) -> bool:
@@ -91,27 +106,38 @@ def main() -> None:
     runner.parse_args()
     for operation, statement in hot.STATEMENTS.items():
         need = hot.needs(statement)
-        for contender, (_, able) in hot.CONTENDERS.items():
+        for contender, (_, able) in more_peers.CONTENDERS.items():
             name = f"hot/{operation}/{contender}"
             if not wanted(name) or need not in able.split():
                 continue
-            made = f"{need} = CONTENDERS[{contender!r}][0]()[{need!r}]"
-            setup = f"from tests.bench.hot import CONTENDERS\n{made}"
+            bound = f"{need} = CONTENDERS[{contender!r}][0]()[{need!r}]"
+            setup = f"from tests.bench.more_peers import CONTENDERS\n{bound}"
             runner.bench_time_func(name, paced, timeit.Timer(statement, setup).timeit)
     if wanted("hot/nothing"):
         runner.bench_time_func("hot/nothing", paced, timeit.Timer().timeit)
+    for name, (make, parts, loops) in _operations():
+        if wanted(name):
+            # Known, it need not be tried out, which takes a process each.
+            runner.args.loops = loops
+            runner.bench_time_func(name, paced, partial(made, make), inner_loops=parts)
+
+
+def _operations() -> Iterator[tuple[str, tuple[Callable[[], pulls.Operation], int, int]]]:
+    """Yield what a pull is timed with: how it is made, parts of its time, and repetitions."""
     sizes = pulls.SIZES[:-1] if os.environ.get(SMALL) else pulls.SIZES
     # One's sizes follow each other, as a machine's speed changes within minutes.
     for operation, contenders in pulls.OPERATIONS.items():
         for share in pulls.shares(operation):
             for contender, make in contenders.items():
                 for size in sizes:
-                    name = f"pull/{operation}/{size}/{share:g}/{contender}"
-                    if wanted(name) and pulls.worthwhile(contender, share):
-                        # Known, it need not be tried out, which takes a process each.
-                        runner.args.loops = max(1, SAMPLES // size)
-                        measure = partial(repeated, make, size, share)
-                        runner.bench_time_func(name, paced, measure, inner_loops=size)
+                    if pulls.worthwhile(operation, contender, size, share):
+                        name = f"pull/{operation}/{size}/{share:g}/{contender}"
+                        loops = max(1, SAMPLES // size)
+                        yield name, (partial(make, size, share), size, loops)
+    for operation, able in life.OPERATIONS.items():
+        for contender, (making, parts) in able.items():
+            loops = SAMPLES // (1_000 if operation.startswith("cold") else 10_000)
+            yield f"life/{operation}/{contender}", (making, parts, loops)
 
 
 if __name__ == "__main__":
