@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 MAX_DESCRIBED = 10_000
 """Metrics of one sampler whose samples described them; beyond, those without series go."""
 
+_CERTAIN = 2**63
+"""A plain number from 0 to here needs no closer look, unless the series is a histogram."""
 MAX_VALUELESS = 10_000
 """Series of one sampler that never had a value and are remembered over a pull that was cut."""
 
@@ -117,7 +119,10 @@ class Admission:
                 reading.new[key] = new[0], both
             return
         metric = key[0]
-        series = self._name(key, self._describe(metric, description, reading), raw)
+        said = self._declaration.metrics.get(metric)
+        if said is None:
+            said = self._describe(metric, description, reading)
+        series = self._name(key, said, raw)
         if new or key in reading.folded or (key in reading.valueless and series.merge is None):
             raise RefusedSample("S-25", "duplicate", f"{series} occurs twice in one pull")
         if self.owners is not None:
@@ -136,17 +141,20 @@ class Admission:
             if series.cumulative:  # only now its start has to be known (C-16)
                 past = absent_at is None and self._takes_over
                 series.start = None if past else _latest(absent_at, reading.start)
-        try:
-            first = plain_value(value, series)
-        except RefusedSample:
-            reading.overflow.miss(metric)
-            reading.valueless[key] = Valueless(series, absent_at)  # it has begun (C-15)
-            raise
-        if isinstance(first, Absent):
-            reading.overflow.miss(metric)
-            reading.silent += 1
-            reading.valueless[key] = Valueless(series, absent_at, silent=True)
-            return
+        first: Any = value
+        plain = (type(value) is int or type(value) is float) and 0 <= value < _CERTAIN
+        if not plain or series.metric.histogram:
+            try:
+                first = plain_value(value, series)
+            except RefusedSample:
+                reading.overflow.miss(metric)
+                reading.valueless[key] = Valueless(series, absent_at)  # it has begun (C-15)
+                raise
+            if isinstance(first, Absent):
+                reading.overflow.miss(metric)
+                reading.silent += 1
+                reading.valueless[key] = Valueless(series, absent_at, silent=True)
+                return
         live = self._counts.get(metric, 0) + reading.counts.get(metric, 0)
         if live < self._max_series and not self.overflow.holds(metric):
             reading.add(key, series, first)

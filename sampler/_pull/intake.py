@@ -316,6 +316,8 @@ class Intake:
             values, restarted, taken = known.as_rows(values, restarted, taken)
         self._admission.fold(reading, values, known)
         rows, new = known.rows, list(reading.new.values())
+        if not (known.keyed or reading.cut):
+            reading.new = {}  # nobody asks for the keys, and a round may have many of them
         if restarted:
             rows, reading.restarted = list(rows), True
             for index in restarted:

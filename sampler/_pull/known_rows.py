@@ -133,6 +133,11 @@ class KnownRows:
         return self._place(self.number(key))
 
     @property
+    def keyed(self) -> bool:
+        """True while there is a table of all keys, which new series are added to."""
+        return self._by_key is not None
+
+    @property
     def tabled(self) -> bool:
         """True once there is a table of all samples, so that finding one is cheap."""
         return self._by_sample is not None

@@ -170,6 +170,8 @@ def pyformance() -> Operations:
 class _Bare:
     """The least that counts, without a check of what is counted; numbers begin as ours do."""
 
+    __slots__ = ("children", "counts", "limits", "sum", "value")
+
     def __init__(self) -> None:
         from sampler._contract.bounds import UPPERS
 
