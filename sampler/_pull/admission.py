@@ -123,7 +123,9 @@ class Admission:
         if said is None:
             said = self._describe(metric, description, reading)
         series = self._name(key, said, raw)
-        if new or key in reading.folded or (key in reading.valueless and series.merge is None):
+        folded = reading.folded and key in reading.folded
+        valueless = reading.valueless and key in reading.valueless
+        if new or folded or (valueless and series.merge is None):
             raise RefusedSample("S-25", "duplicate", f"{series} occurs twice in one pull")
         if self.owners is not None:
             self._check_owner(key, series, reading)
