@@ -255,7 +255,10 @@ class Instruments:
 
     def _sample(self) -> InstrumentSamples:
         known = list(self._instruments.values())
-        counts = (each.count() if isinstance(each, Labelled) else 1 for each, _ in known)
+        counts = (
+            each._count() if isinstance(each, Labelled) else 1  # noqa: SLF001 - its own
+            for each, _ in known
+        )
         return InstrumentSamples((self, *counts), self._all_samples, self._all_values)
 
     def _all_samples(self) -> Iterable[tuple[Any, ...]]:
@@ -265,7 +268,7 @@ class Instruments:
         values: list[Any] = []
         for instrument, _ in list(self._instruments.values()):
             if isinstance(instrument, Labelled):
-                values += instrument.read_all()
+                values += instrument._read_all()  # noqa: SLF001 - its own
             else:
                 values.append(instrument.read())
         return values

@@ -129,7 +129,7 @@ class Labelled(Generic[Child]):
         """Return the children in the order in which they were made; the surplus comes last."""
         return list(self._children.values()) + list(self._surplus.values())
 
-    def count(self) -> int:
+    def _count(self) -> int:
         """Return how many children there are; none ever goes."""
         return len(self._children) + len(self._surplus)
 
@@ -137,7 +137,7 @@ class Labelled(Generic[Child]):
         """Return a sample of each child that has something to report."""
         return samples(metric, self.names, self.children())
 
-    def read_all(self) -> list[Any]:
+    def _read_all(self) -> list[Any]:
         """Return what each child has to report, or None."""
         return [child.read() for child in self.children()]
 
@@ -223,7 +223,7 @@ class LabelledCounter(Labelled[Counter]):
             for child in self.children()
         ]
 
-    def read_all(self) -> list[Any]:
+    def _read_all(self) -> list[Any]:
         """Return the total of each child."""
         return [child._value for child in self.children()]  # noqa: SLF001
 
