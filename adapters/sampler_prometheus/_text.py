@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import zlib
+import gzip
 from typing import TYPE_CHECKING
 from weakref import ref
 
@@ -26,7 +26,8 @@ OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 """Content type of OpenMetrics."""
 _JOINED = 50_000
 """Characters that are joined and encoded at once: memory of that size is used again."""
-_GZIP_LEVEL, _GZIP = 5, 16 + zlib.MAX_WBITS
+_GZIP_LEVEL = 5
+"""Higher levels take much longer, and pages get hardly smaller."""
 
 
 @attrs.frozen
@@ -50,12 +51,7 @@ class RenderedText:
 
     def compressed(self) -> bytes:
         """Return the text as gzip compresses it."""
-        turn, stream = GiveWayTimer(), zlib.compressobj(_GZIP_LEVEL, wbits=_GZIP)
-        parts = []
-        for part in self.parts:
-            parts.append(stream.compress(part))
-            turn.give_way_if_due()
-        return b"".join((*parts, stream.flush()))
+        return gzip.compress(self.body, _GZIP_LEVEL, mtime=0)  # others run meanwhile
 
 
 class TextRenderer:

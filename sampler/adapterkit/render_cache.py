@@ -121,11 +121,11 @@ class RenderCache(Generic[R]):
     def __init__(
         self,
         render: Callable[[Series], R],
-        names: Callable[[R], tuple[Hashable, ...]] | None = None,
+        names: Callable[[R], Iterable[Hashable]] | None = None,
         family: Callable[[Series], Family] | None = None,
     ) -> None:
         self._render = render
-        self._names: Callable[[R], tuple[Hashable, ...]] = names or _itself
+        self._names: Callable[[R], Iterable[Hashable]] = names or _itself
         self._family = family
         self._kept: dict[int, _Kept[R]] = {}
         self._owners: dict[Hashable, Series] = {}
@@ -252,7 +252,7 @@ class RenderCache(Generic[R]):
         for series, rendering in claimants.items():
             if isinstance(rendering, NotRendered):
                 continue
-            names = self._names(rendering)
+            names = tuple(self._names(rendering))
             if self._rival(series, names) is None:
                 self._claim(series, names)
                 if self._waiting:

@@ -22,7 +22,7 @@ from sampler_prometheus import WSGIApp
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-MANY = 10_000
+MANY = 4_000
 BOUNDS = tuple(2.0**i for i in range(-9, 1))
 
 
@@ -160,7 +160,7 @@ def used(work: Callable[[], object]) -> int:
 
 
 class Ours:
-    """Ten instruments with a thousand children each."""
+    """Ten instruments with some hundred children each."""
 
     def __init__(self, kind: str) -> None:
         self.registry = sampler.Registry()
