@@ -132,7 +132,8 @@ class Plaintext:
         more = len(between) - 1
         pairs = zip(heads, run.items, strict=True)
         sizes = (len(head) + len(item) + more * item.count(b"\n") for head, item in pairs)
-        return packing.add(data, len(run.items), run.missing, sizes)
+        lines = not run.histograms and not run.missing  # one for each
+        return packing.add(data, len(run.items), run.missing, sizes, lines=lines)
 
 
 class Pickle:

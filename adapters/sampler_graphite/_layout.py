@@ -43,7 +43,7 @@ class Layout:
         self._templates = templates
 
     def path(self, name: str, given: Mapping[str, str], suffix: str = "") -> str:
-        """Return the path, without prefix, of a series, or of the part of a histogram that ``suffix`` names."""
+        """Return a series' path, or that of the part of a histogram that ``suffix`` names."""
         labels = dict(given)
         template = self._template(name)
         if template is not None:

@@ -149,14 +149,14 @@ class PointEncoder:
         since: Since,
         turn: GiveWayTimer,
     ) -> None:
-        """Write the parts of histograms that are new, or compared with another value than before."""
-        values, refused = block.values, kept.refused
+        """Write the parts of histograms that are new, or compared with another value now."""
+        values: list[Any] = block.values
         new = set(new_places(values, before, places.start, places.stop))
         for place in places:
             value, earlier = values[place], since.get(block.series[place])
             if place not in new and earlier is kept.befores.get(place):
                 continue
-            if value is ABSENT or place in refused:
+            if value is ABSENT or place in kept.refused:
                 continue
             kept.befores[place] = earlier
             numbers = self._numbers(value, earlier)

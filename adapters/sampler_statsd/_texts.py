@@ -11,15 +11,14 @@ difference (ours is ``0.0``), loses a datagram that is too long (we limit sizes)
 from __future__ import annotations
 
 from contextlib import nullcontext
-from itertools import compress, repeat
-from operator import add
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 from statsd.client.base import StatsClientBase
 
 from sampler.adapterkit.dotted_paths import expand_template, quantile_name
 from sampler.adapterkit.kept_blocks import KeptBlocks, new_places
-from sampler.adapterkit.packing import Packing, interleaved
+from sampler.adapterkit.packing import Packing
 from sampler.adapterkit.part_names import PART, part_families
 from sampler.adapterkit.render_cache import RenderCache, Unencodable
 from sampler.adapterkit.shared_bounds import at_shared_bounds
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from sampler.adapterkit.kept_blocks import KeptBlock
     from sampler.agent import Batch, Block, Series, Since, Snapshot
 
+    Columns = tuple[Sequence[str], list[str], Sequence[str]]
     Missing = Sequence[tuple[int, str]]
 
 LONGEST_VALUE = 32
@@ -117,102 +117,98 @@ class TextEncoder:
             with kept.updating(block.values) as before:
                 for kind, first, last in kept.runs:
                     run = range(first, last)
-                    missing = kept.missing(block, first, last)
-                    heads: Sequence[Any] = kept.made[first:last]
+                    missing: Missing = kept.missing(block, first, last)
+                    turn.give_way_if_due()
+                    if kind == "histogram":
+                        items, missing = self._histograms(kept, block, since, run, missing, turn)
+                        data = "".join(items).encode()
+                        yield from packing.add(data, len(run), missing, map(len, items))
+                        continue
                     if kind == "gauge":
                         items = self._gauges(kept, block, before, run, missing)
-                    elif kind == "counter":
-                        items = self._counters(kept, block, since, run, missing)
                     else:
-                        items, missing = self._histograms(kept, block, since, run, missing, turn)
-                    if self._tags or kind == "histogram":
-                        heads = (b"",) * len(run)  # the items begin with the name
-                    heads, data = interleaved(heads, items)
-                    sizes = map(add, map(len, heads), map(len, items))
-                    yield from packing.add(data, len(run), missing, sizes)
-                    turn.give_way_if_due()
+                        items = self._counters(block, since, run, missing)
+                    columns = self._columns(kept.made[first:last], items, kind[0])
+                    text = _joined(columns)
+                    if kind == "gauge" and ":-" in text and _mend(columns):
+                        kept.items[first:last] = items
+                        text = _joined(columns)
+                    lines = text.count("\n") == len(run) and all(items)
+                    sizes = map(len, map("".join, zip(*columns, strict=True)))
+                    yield from packing.add(text.encode(), len(run), missing, sizes, lines=lines)
         yield from packing.rest()
 
     def _begin(self, prefix: str) -> None:
         """Begin with another prefix: nothing that was kept can be used."""
         self._prefix = prefix
         self._namer = Namer(prefix, tags=self._tags, buckets=self._buckets)
-        self._cache: RenderCache[bytes] = RenderCache(
+        self._cache: RenderCache[str] = RenderCache(
             self._render, family=part_families(self._words, self._head)
         )
-        self._kept: KeptBlocks[bytes, bytes] = KeptBlocks(b"")
+        self._kept: KeptBlocks[str, str] = KeptBlocks("")
 
     def _gauges(
         self,
-        kept: KeptBlock[bytes, bytes],
+        kept: KeptBlock[str, str],
         block: Block,
         before: Sequence[Any] | None,
         run: range,
         missing: Missing,
-    ) -> list[bytes]:
-        """Write the gauges that are new, and return all."""
-        places = _without(missing, new_places(block.values, before, run.start, run.stop), run)
-        items = self._items(kept, places, list(map(block.values.__getitem__, places)), "g")
+    ) -> list[str]:
+        """Write the numbers of gauges that are new, and return all."""
+        places = new_places(block.values, before, run.start, run.stop)
         if len(places) == len(run):
-            kept.items[run.start : run.stop] = items
-            return items
-        for place, item in zip(places, items, strict=True):
-            kept.items[place] = item
+            kept.items[run.start : run.stop] = map(repr, block.values[run.start : run.stop])
+        else:
+            for place in places:
+                kept.items[place] = repr(block.values[place])
         for place, _ in missing:
-            kept.items[run.start + place] = b""
+            kept.items[run.start + place] = ""
         return kept.items[run.start : run.stop]
 
-    def _counters(
-        self, kept: KeptBlock[bytes, bytes], block: Block, since: Since, run: range, missing: Missing
-    ) -> list[bytes]:
+    def _counters(self, block: Block, since: Since, run: range, missing: Missing) -> list[str]:
         """Write by how much counters have grown; one that has not needs no bytes."""
         here = slice(run.start, run.stop)
-        earlier = map(since.get, block.series[here], repeat(0))
-        pairs = zip(block.values[here], earlier, strict=False)
+        values: list[Any] = block.values[here]
+        earlier: Iterator[Any] = map(since.get, block.series[here], repeat(0))
+        pairs = zip(values, earlier, strict=True)
         changes = [0 if now is ABSENT else now - then for now, then in pairs]
-        places = _without(missing, list(compress(run, changes)), run)
-        items = [b""] * len(run)
-        grown = [changes[place - run.start] for place in places]
-        for place, item in zip(places, self._items(kept, places, grown, "c"), strict=True):
-            items[place - run.start] = item
+        items = [repr(change) if change else "" for change in changes]
+        for place, _ in missing:
+            items[place] = ""
         return items
 
-    def _items(
-        self, kept: KeptBlock[bytes, bytes], places: Sequence[int], numbers: list[Any], letter: str
-    ) -> list[bytes]:
-        """Return what comes after each name, made all at once; with tags, the names, too."""
-        if not numbers:
-            return []
-        end = f"|{letter}\n"
-        text = end.join(map(repr, numbers)) + end
-        items = text.encode().splitlines(keepends=True)
-        if letter == "g" and (text[0] == "-" or "\n-" in text):
-            for at, place in enumerate(places):
-                if items[at].startswith(b"-"):
-                    name = kept.made[place].partition(b":")[0]
-                    items[at] = _negative(name, numbers[at], items[at])
+    def _columns(self, made: list[Any], items: list[str], letter: str) -> Columns:
+        """Return what comes before each number, the numbers, and what comes after."""
+        heads: Sequence[str] = made
+        ends: Sequence[str] = (f"|{letter}\n",) * len(made)
         if self._tags:
-            for at, place in enumerate(places):
-                name, colon, tags = kept.made[place].partition(b":")
-                items[at] = name + colon + items[at].replace(b"\n", tags + b"\n")
-        return items
+            pairs = zip(made, items, strict=True)
+            parts = [head.partition(":") if item else ("", "", "") for head, item in pairs]
+            heads = [path + colon for path, colon, _ in parts]
+            ends = [f"|{letter}{tags}\n" if colon else "" for _, colon, tags in parts]
+        elif not all(items):
+            heads = [head if item else "" for head, item in zip(made, items, strict=True)]
+            ends = [end if item else "" for end, item in zip(ends, items, strict=True)]
+        return heads, items, ends
 
     def _histograms(
         self,
-        kept: KeptBlock[bytes, bytes],
+        kept: KeptBlock[str, str],
         block: Block,
         since: Since,
         run: range,
         missing: Missing,
         turn: GiveWayTimer,
-    ) -> tuple[list[bytes], Missing]:
+    ) -> tuple[list[str], Missing]:
         """Write histograms, and return the missing ones with those that are too long."""
-        items = [b""] * len(run)
+        items = [""] * len(run)
         too_long: list[tuple[int, str]] = []
-        for place in _without(missing, run, run):
+        gone = {run.start + place for place, _ in missing}
+        for place in run:
             value, before = block.values[place], since.get(block.series[place])
-            if value is before:
-                continue  # nothing was observed
+            if place in gone or value is before:
+                continue  # it is missing, or nothing was observed
             item = self._histogram(kept.made[place], block.series[place], value, before)
             if len(item) - 1 > self._limit:
                 too_long.append((place - run.start, "too_long"))
@@ -221,10 +217,10 @@ class TextEncoder:
             turn.give_way_if_due()
         return items, sorted([*missing, *too_long])
 
-    def _histogram(self, stem: bytes, series: Series, value: Any, before: Any) -> bytes:
+    def _histogram(self, stem: Any, series: Series, value: Any, before: Any) -> str:
         """Return the lines of a histogram; an unchanged number has none."""
         client = self._client
-        path, _, tags = stem.decode().partition(":")
+        path, _, tags = stem.partition(":")
         names = [Name(path.replace(PART, word), tags) for word in self._words]
         recent = difference(value, before) if isinstance(before, HistogramValue) else value
         client.write_counter(names[0], recent.count)
@@ -241,9 +237,9 @@ class TextEncoder:
                 client.write_counter(self._namer.bucket(series, upper), count - below)
                 below = count
             client.write_counter(self._namer.bucket(series, None), recent.count - below)
-        return client.take_text().encode()
+        return client.take_text()
 
-    def _render(self, series: Series) -> bytes:
+    def _render(self, series: Series) -> str:
         """Return a series' name; of a histogram, the stem of its names."""
         name, labels = series.name, series.labels
         words = self._words if series.kind == "histogram" else ("",)
@@ -253,20 +249,29 @@ class TextEncoder:
             raise Unencodable("too_long")
         return self._head(name, labels, PART if series.kind == "histogram" else "")
 
-    def _head(self, name: str, labels: Mapping[str, str], word: str = PART) -> bytes:
+    def _head(self, name: str, labels: Mapping[str, str], word: str = PART) -> str:
         """Return the name before a value, and the tags after it; a colon is in neither name."""
         found = self._namer.name(name, labels, word)
-        return f"{found.path}:{found.tags}".encode()
+        return f"{found.path}:{found.tags}"
 
 
-def _negative(name: bytes, number: float, item: bytes) -> bytes:
-    """Return what a gauge below zero takes: a daemon reads its sign as a difference."""
-    return b"0|g\n%b:%b" % (name, item) if number < 0 else item[1:]  # -0.0 is 0.0
+def _joined(columns: Columns) -> str:
+    pieces = [""] * (3 * len(columns[0]))
+    pieces[::3], pieces[1::3], pieces[2::3] = columns
+    return "".join(pieces)
 
 
-def _without(missing: Missing, places: Sequence[int], run: range) -> Sequence[int]:
-    """Return the places of a run that are not missing."""
-    if not missing:
-        return places
-    gone = {run.start + place for place, _ in missing}
-    return [place for place in places if place not in gone]
+def _mend(columns: Columns) -> bool:
+    """Set gauges below zero to zero first, as a daemon reads a sign as a difference.
+
+    Returns:
+        Whether there was one that had not been mended.
+    """
+    heads, items, ends = columns
+    found = [place for place, item in enumerate(items) if item.startswith("-")]
+    for place in found:
+        if float(items[place]):
+            items[place] = f"0{ends[place]}{heads[place]}{items[place]}"
+        else:
+            items[place] = items[place][1:]  # -0.0 is 0.0
+    return bool(found)

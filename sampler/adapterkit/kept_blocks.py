@@ -1,8 +1,8 @@
 """What an encoder keeps of each block from pull to pull: what it wrote for each value.
 
-A value that is the same object as last time is not written again, and such values are found without
-a step of Python for each. When a block's series change, what was written for those that stay is
-taken over; nothing is kept of those that have gone.
+A value that is the same object as last time is not written again, and those that are not are found
+without a step of Python for each. When a block's series change, what was written for those that
+stay is taken over; nothing is kept of those that have gone.
 
 .. code-block:: python
 
@@ -121,7 +121,7 @@ class KeptBlock(Generic[R, T]):
             found = {i: reason for i, reason in places if reason is not None}
         if len(block) < len(self.series):
             absent = map(is_, block.values[first:last], repeat(ABSENT))
-            found.update(zip(compress(count(), absent), repeat("")))  # noqa: B905 - without end
+            found.update(zip(compress(count(), absent), repeat("")))
         return sorted(found.items())
 
 

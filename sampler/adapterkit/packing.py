@@ -41,6 +41,8 @@ class Packing:
         entries: int,
         missing: Sequence[tuple[int, str]] = (),
         sizes: Iterable[int] | None = None,
+        *,
+        lines: bool = False,
     ) -> Iterator[Batch]:
         """Add entries, and yield the batches that are full.
 
@@ -49,37 +51,70 @@ class Packing:
             entries: how many there are.
             missing: places of those that have no bytes and are no samples, rising, each with the
                 reason, or "" if there is no such entry.
-            sizes: the number of bytes of each, read only if needed; default: they are not to be separated.
+            sizes: the number of bytes of each, read only if needed; default: they are not to be
+                separated.
+            lines: each is one line, which is found faster than its size.
         """
-        if self._size + len(data) > self._limit and sizes is not None:
-            ends = list(accumulate(sizes))
-            first = start = 0
-            while start + self._limit - self._size < len(data):
-                last = bisect_right(ends, start + self._limit - self._size, first)
-                if last == first and not self._size:
-                    last += 1  # longer than a batch: nobody can help it
-                end = ends[last - 1] if last else 0
-                self._take(data[start:end], last - first, _between(missing, first, last))
+        if self._size + len(data) <= self._limit:
+            self._take(data, 0, entries, missing)
+        elif lines:
+            yield from self._cut_lines(data, entries)
+        elif sizes is not None:
+            yield from self._cut(data, list(accumulate(sizes)), missing)
+        else:
+            if self._size:
                 yield self._full()
-                first, start = last, end
-            data, entries, missing = data[start:], entries - first, _between(missing, first)
-        elif self._size + len(data) > self._limit and self._size:
-            yield self._full()
-        self._take(data, entries, missing)
+            self._take(data, 0, entries, missing)
 
     def rest(self) -> Iterator[Batch]:
         """Yield the last batch, if there is anything in it."""
         if self._samples or self._refused:
             yield self._full()
 
-    def _take(self, data: bytes, entries: int, missing: Sequence[tuple[int, str]]) -> None:
+    def _cut(
+        self, data: bytes, ends: list[int], missing: Sequence[tuple[int, str]]
+    ) -> Iterator[Batch]:
+        """Add entries that end at these places of ``data``."""
+        first = start = 0
+        while (until := start + self._limit - self._size) < len(data):
+            last = bisect_right(ends, until, first)
+            if last == first and not self._size:
+                last += 1  # longer than a batch: nobody can help it
+            if last > first:
+                self._take(data[start : ends[last - 1]], first, last, missing)
+                first, start = last, ends[last - 1]
+            yield self._full()
+        self._take(data[start:], first, len(ends), missing)
+
+    def _cut_lines(self, data: bytes, entries: int) -> Iterator[Batch]:
+        """Add entries of one line each: their ends are found faster than sizes are added up."""
+        start = 0
+        while (until := start + self._limit - self._size) < len(data):
+            end = data.rfind(b"\n", start, until) + 1 or start
+            if end == start and not self._size:
+                end = data.index(b"\n", start) + 1  # longer than a batch: nobody can help it
+            lines = data.count(b"\n", start, end)
+            entries -= lines
+            if self._size or self._samples or self._refused:
+                self._take(data[start:end], 0, lines, ())
+                yield self._full()
+            else:
+                yield Batch((data[start : end - self._trim],), lines)
+            start = end
+        self._take(data[start:], 0, entries, ())
+
+    def _take(
+        self, data: bytes, first: int, last: int, missing: Sequence[tuple[int, str]]
+    ) -> None:
         if data:
             self._parts.append(data)
             self._size += len(data)
-        self._samples += entries - len(missing)
-        for _, reason in missing:
-            if reason:
-                self._refused[reason] = self._refused.get(reason, 0) + 1
+        self._samples += last - first
+        for place, reason in missing:
+            if first <= place < last:
+                self._samples -= 1
+                if reason:
+                    self._refused[reason] = self._refused.get(reason, 0) + 1
 
     def _full(self) -> Batch:
         frames = tuple(self._parts)
@@ -90,9 +125,7 @@ class Packing:
         return batch
 
 
-def interleaved(
-    heads: Sequence[bytes], items: Sequence[bytes]
-) -> tuple[Sequence[bytes], bytes]:
+def interleaved(heads: Sequence[bytes], items: Sequence[bytes]) -> tuple[Sequence[bytes], bytes]:
     """Join the bytes of entries: of each its head and its item, or nothing if it has no item.
 
     Returns:
@@ -103,10 +136,3 @@ def interleaved(
     pieces = [b""] * (2 * len(items))
     pieces[::2], pieces[1::2] = heads, items
     return heads, b"".join(pieces)
-
-
-def _between(
-    missing: Sequence[tuple[int, str]], first: int, last: int | None = None
-) -> list[tuple[int, str]]:
-    """Return those from ``first`` on, counted from there."""
-    return [(i - first, why) for i, why in missing if i >= first and (last is None or i < last)]

@@ -3,7 +3,7 @@
 Each part of a histogram has a name in a backend of its own, which no other series may have. These
 names differ in one word only, so a *stem* stands for all of them: the name with :data:`PART` in
 the place of that word. Another series can have one of them only if its own name ends in such a
-word. It then shares a claim to the stem with others of that sort, which no histogram can have then.
+word. It then shares a claim to the stem with others of that sort, and no histogram can have it.
 """
 
 from __future__ import annotations
