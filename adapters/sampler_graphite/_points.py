@@ -28,7 +28,7 @@ MAX_TAGGED = 16_000
 _AFTER_PATH = 48
 """Bytes that a line may have after its path."""
 _PACKED = 500
-"""Series that are packed at once: a fraction of a millisecond."""
+"""Points that are packed at once: a fraction of a millisecond."""
 
 
 class PointEncoder:
@@ -97,7 +97,7 @@ class PointEncoder:
                         kept.items[first + place] = self._form.nothing
                     heads, items = kept.made[first:last], kept.items[first:last]
                     runs.append(Run(heads, items, time, missing, kind == "histogram"))
-                    size += last - first
+                    size += (last - first) * (len(self._words) if kind == "histogram" else 1)
                     if size >= _PACKED:
                         yield from self._form.pack(packing, runs, prefix)
                         runs, size = [], 0
