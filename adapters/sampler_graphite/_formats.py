@@ -62,12 +62,14 @@ class Format(Protocol):
         limit: most bytes of a batch.
         joined: bytes that follow each other may be one frame.
         prefixed: paths are kept with their prefix, instead of written after it.
+        lasting: what is kept of a number is worth keeping; otherwise it is made each time.
         nothing: what is kept of a value that is absent.
     """
 
     limit: int
     joined: bool
     prefixed: bool
+    lasting: bool
     nothing: Any
 
     def head(self, path: str) -> Any:
@@ -96,6 +98,7 @@ class Plaintext:
 
     joined: bool = True
     prefixed: bool = False
+    lasting: bool = True
     nothing: bytes = b""
 
     def __init__(self, limit: int) -> None:
@@ -146,6 +149,7 @@ class Pickle:
     limit: int = MAX_BATCH
     joined: bool = False
     prefixed: bool = True
+    lasting: bool = False
     nothing: None = None
 
     def head(self, path: str) -> str:

@@ -126,7 +126,8 @@ class PointEncoder:
         values: list[Any] = block.values[first:last]
         new: Sequence[int] = places
         if since is None:
-            new = new_places(block.values, before, first, last)
+            if self._form.lasting:
+                new = new_places(block.values, before, first, last)
             if len(new) < len(places):
                 values = list(map(block.values.__getitem__, new))
         else:
