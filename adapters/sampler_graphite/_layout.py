@@ -23,8 +23,6 @@ from sampler.adapterkit.dotted_paths import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sampler.agent import Series
-
 _FIELD = re.compile(r"[a-z0-9_.]+")
 _ABSENT = "none"
 
@@ -36,30 +34,27 @@ class Layout:
     """Makes the paths for one destination.
 
     Args:
-        prefix: what every path begins with, without placeholders; may be empty.
         tags: labels that the template does not use become tags instead of path segments.
         templates: metric name or pattern to template; the first that matches is used.
     """
 
-    def __init__(self, prefix: str, *, tags: bool, templates: Mapping[str, str]) -> None:
-        self._prefix = prefix
+    def __init__(self, *, tags: bool, templates: Mapping[str, str]) -> None:
         self._tags = tags
         self._templates = templates
 
-    def path(self, series: Series, suffix: str = "") -> str:
-        """Return the path of a series, or of the part of a histogram that ``suffix`` names."""
-        labels = dict(series.labels)
-        template = self._template(series.name)
+    def path(self, name: str, given: Mapping[str, str], suffix: str = "") -> str:
+        """Return a series' path, or that of the part of a histogram that ``suffix`` names."""
+        labels = dict(given)
+        template = self._template(name)
         if template is not None:
-            plain = _filled(template, series.name, suffix, labels, tags=self._tags)
+            plain = _filled(template, name, suffix, labels, tags=self._tags)
         elif self._tags:
-            plain = ".".join(filter(None, (series.name, suffix)))
+            plain = ".".join(filter(None, (name, suffix)))
         else:
-            plain = series_path(series.name, labels, suffix)
-        path = f"{self._prefix}.{plain}" if self._prefix else plain
+            plain = series_path(name, labels, suffix)
         if self._tags:
-            path += "".join(f";{_key(k)}={_TAG_VALUES.write(v)}" for k, v in labels.items())
-        return path
+            plain += "".join(f";{_key(k)}={_TAG_VALUES.write(v)}" for k, v in labels.items())
+        return plain
 
     def _template(self, name: str) -> str | None:
         for pattern, template in self._templates.items():

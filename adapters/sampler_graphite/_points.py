@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
 from sampler.adapterkit.dotted_paths import expand_template, quantile_name
-from sampler.adapterkit.render_cache import NotRendered, RenderCache, Unencodable, iter_entries
-from sampler.agent import ABSENT, Batch, HistogramValue, difference, step
+from sampler.adapterkit.kept_blocks import KeptBlocks, new_places
+from sampler.adapterkit.packing import Packing
+from sampler.adapterkit.part_names import PART, part_families
+from sampler.adapterkit.render_cache import RenderCache, Unencodable
+from sampler.agent import ABSENT, GiveWayTimer, HistogramValue, difference, step
+from sampler_graphite._formats import Run
 from sampler_graphite._layout import Layout
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 
-    from sampler.agent import Block, Series, Since, Snapshot
+    from sampler.adapterkit.kept_blocks import KeptBlock
+    from sampler.agent import Batch, Block, Series, Since, Snapshot
     from sampler_graphite._formats import Format
 
 MAX_PATH = 3000
@@ -23,29 +27,8 @@ MAX_TAGGED = 16_000
 """Bytes: the file name is a hash, but the line with value and time must be below 16 384."""
 _AFTER_PATH = 48
 """Bytes that a line may have after its path."""
-
-
-@attrs.define(eq=False)
-class SeriesPoints:
-    """The paths of a series, and its points in the last pull.
-
-    Attributes:
-        head: what its point begins with; of a histogram, its ``count``.
-        more: the same for a histogram's ``sum`` and each quantile.
-        value_only: it has one point, which depends on its value only.
-        value: its last value; while value and ``before`` are the same objects, ``items`` are kept.
-        before: the earlier value that it was compared with.
-        items: its points without their time.
-        size: bytes that they take at most.
-    """
-
-    head: Any
-    more: tuple[Any, ...] = ()
-    value_only: bool = False
-    value: object = None
-    before: object = None
-    items: tuple[Any, ...] = ()
-    size: int = 0
+_PACKED = 500
+"""Points that are packed at once: a fraction of a millisecond."""
 
 
 class PointEncoder:
@@ -72,100 +55,148 @@ class PointEncoder:
     ) -> None:
         self._form = form
         self._template = prefix
-        self._tags = tags
-        self._templates = templates
+        self._layout = Layout(tags=tags, templates=templates)
+        # Templates can give any two parts one path, so each part has a name of its own then.
+        self._stems = not templates
         self._deltas = deltas
         self._quantiles = quantiles
-        self._prefix: str | None = None
-        self._layout = Layout("", tags=tags, templates=self._templates)
-        self._cache: RenderCache[SeriesPoints] = RenderCache(self._render, _names_taken)
+        self._words = ("count", "sum", *map(quantile_name, quantiles))
         self._blocks: tuple[Block, ...] = ()
+        self._begin("")
 
     def batches(self, snapshot: Snapshot, since: Since) -> Iterator[Batch]:
         """Yield batches of whole entries in the snapshot's order."""
-        self._set_prefix(snapshot.identity)
-        form, deltas = self._form, self._deltas
-        write, measure, limit = form.item, form.size, form.limit
+        prefix = expand_template(self._template, snapshot.identity)
+        if prefix != self._prefix:
+            self._begin(prefix)
         # A block that several pulls share is the same object: its points were written already.
         seen, self._blocks = {id(block) for block in self._blocks}, snapshot.blocks
         began = int(step(snapshot.time, snapshot.interval))
-        size = samples = 0
-        refused: dict[str, int] = {}
-        runs: list[tuple[int, list[Any]]] = []
-        for block, entries in iter_entries(self._cache.of(snapshot)):
+        turn, packing = GiveWayTimer(), Packing(self._form.limit, joined=self._form.joined)
+        runs: list[Run] = []
+        size = 0
+        for block, kept in self._kept.of(self._cache.of(snapshot), turn):
             if id(block) in seen:
-                samples += sum(value is not ABSENT for _, _, value in entries)
+                yield from self._form.pack(packing, runs, prefix)
+                runs, size = [], 0
+                packing.count(len(block))
                 continue
             # Increases within one interval are one point, to which the last pull at stop adds.
-            time = began if deltas else int(block.time)
-            items: list[Any] = []
-            runs.append((time, items))
-            for points, series, value in entries:
-                if value is ABSENT:
-                    continue
-                if type(points) is NotRendered:
-                    refused[points.reason] = refused.get(points.reason, 0) + 1
-                    continue
-                before = None if points.value_only else since.get(series)
-                if value is not points.value or before is not points.before:
-                    points.value, points.before = value, before
-                    if points.value_only:
-                        item = write(points.head, value)
-                        points.items, points.size = (item,), measure(item)
+            time = began if self._deltas else int(block.time)
+            with kept.updating(block.values) as before:
+                for kind, first, last in kept.runs:
+                    if kind == "histogram":
+                        self._keep_histograms(kept, block, before, range(first, last), since, turn)
                     else:
-                        points.items = self._parts(points, value, before)
-                        points.size = sum(map(measure, points.items))
-                if size + points.size > limit and size:
-                    yield Batch(form.frames(runs), samples, refused)
-                    size, samples, refused = 0, 0, {}
-                    items = []
-                    runs = [(time, items)]
-                items += points.items
-                size += points.size
-                samples += 1
-        if samples or refused:
-            yield Batch(form.frames(runs) if size else (), samples, refused)
+                        deltas = self._deltas and kind == "counter"
+                        self._keep_numbers(
+                            kept, block, before, range(first, last), since if deltas else None
+                        )
+                    missing = kept.missing(block, first, last)
+                    for place, _ in missing:
+                        kept.items[first + place] = self._form.nothing
+                    heads, items = kept.made[first:last], kept.items[first:last]
+                    runs.append(Run(heads, items, time, missing, kind == "histogram"))
+                    size += (last - first) * (len(self._words) if kind == "histogram" else 1)
+                    if size >= _PACKED:
+                        yield from self._form.pack(packing, runs, prefix)
+                        runs, size = [], 0
+                    turn.give_way_if_due()
+        yield from self._form.pack(packing, runs, prefix)
+        yield from packing.rest()
 
-    def _set_prefix(self, identity: Mapping[str, str]) -> None:
-        prefix = expand_template(self._template, identity)
-        if prefix != self._prefix:
-            self._prefix = prefix
-            self._layout = Layout(prefix, tags=self._tags, templates=self._templates)
-            self._cache = RenderCache(self._render, _names_taken)
+    def _begin(self, prefix: str) -> None:
+        """Begin with another prefix: nothing that was kept can be used."""
+        self._prefix = prefix
+        self._before = f"{prefix}." if prefix else ""
+        family = part_families(self._words, self._head) if self._stems else None
+        self._cache: RenderCache[Any] = RenderCache(self._render, self._names_taken, family)
+        self._kept: KeptBlocks[Any, Any] = KeptBlocks(self._form.nothing)
 
-    def _render(self, series: Series) -> SeriesPoints:
-        head = self._form.head
-        if series.kind != "histogram":
-            value_only = not (self._deltas and series.cumulative)
-            return SeriesPoints(head(self._path(series)), value_only=value_only)
-        quantiles = map(quantile_name, self._quantiles)
-        paths = tuple(self._path(series, part) for part in ("count", "sum", *quantiles))
-        if sum(map(len, paths)) + _AFTER_PATH * len(paths) > self._form.limit:
-            raise Unencodable("too_long")
-        return SeriesPoints(head(paths[0]), tuple(map(head, paths[1:])))
+    def _keep_numbers(
+        self,
+        kept: KeptBlock[Any, Any],
+        block: Block,
+        before: Sequence[Any] | None,
+        places: range,
+        since: Since | None,
+    ) -> None:
+        """Write numbers that are new, or how much they have grown ``since``."""
+        first, last = places.start, places.stop
+        values: list[Any] = block.values[first:last]
+        new: Sequence[int] = places
+        if since is None:
+            if self._form.lasting:
+                new = new_places(block.values, before, first, last)
+            if len(new) < len(places):
+                values = list(map(block.values.__getitem__, new))
+        else:
+            earlier = map(since.get, block.series[first:last])
+            pairs = zip(values, earlier, strict=True)
+            values = [0 if now is ABSENT else now - (then or 0) for now, then in pairs]
+        items = self._form.numbers(values)
+        if len(new) == len(places):
+            kept.items[first:last] = items
+        else:
+            for place, item in zip(new, items, strict=True):
+                kept.items[place] = item
 
-    def _path(self, series: Series, suffix: str = "") -> str:
-        path = self._layout.path(series, suffix)
-        longest = MAX_TAGGED if ";" in path else MAX_PATH
-        if len(path) > min(longest, self._form.limit - _AFTER_PATH):
-            raise Unencodable("too_long")
-        return path
+    def _keep_histograms(
+        self,
+        kept: KeptBlock[Any, Any],
+        block: Block,
+        before: Sequence[Any] | None,
+        places: range,
+        since: Since,
+        turn: GiveWayTimer,
+    ) -> None:
+        """Write the parts of histograms that are new, or compared with another value now."""
+        values: list[Any] = block.values
+        new = set(new_places(values, before, places.start, places.stop))
+        for place in places:
+            value, earlier = values[place], since.get(block.series[place])
+            if place not in new and earlier is kept.befores.get(place):
+                continue
+            if value is ABSENT or place in kept.refused:
+                continue
+            kept.befores[place] = earlier
+            numbers = self._numbers(value, earlier)
+            kept.items[place] = self._form.parts(kept.made[place], numbers)
+            turn.give_way_if_due()
 
-    def _parts(self, points: SeriesPoints, value: Any, before: Any) -> tuple[Any, ...]:
-        """Return the items of a histogram or a difference; a part without a number has none."""
-        write = self._form.item
-        if not isinstance(value, HistogramValue):
-            return (write(points.head, value - (before or 0)),)
+    def _numbers(self, value: HistogramValue, before: object) -> list[tuple[str, Any]]:
+        """Return the number of each part that has one."""
         recent = difference(value, before) if isinstance(before, HistogramValue) else value
         whole = recent if self._deltas else value
         numbers = (whole.count, whole.sum, *map(recent.quantile, self._quantiles))
-        heads = (points.head, *points.more)
-        return tuple(
-            write(head, number)
-            for head, number in zip(heads, numbers, strict=True)
-            if number is not None
-        )
+        return [pair for pair in zip(self._words, numbers, strict=True) if pair[1] is not None]
 
+    def _render(self, series: Series) -> Any:
+        """Return the path of a series, or the stem of a histogram's paths."""
+        name, labels = series.name, series.labels
+        if series.kind != "histogram":
+            self._fitting(name, labels)
+            return self._head(name, labels, "")
+        size = sum(self._fitting(name, labels, word) + _AFTER_PATH for word in self._words)
+        if size > self._form.limit:
+            raise Unencodable("too_long")
+        return self._head(name, labels)
 
-def _names_taken(points: SeriesPoints) -> tuple[Any, ...]:
-    return points.head, *points.more
+    def _fitting(self, name: str, labels: Mapping[str, str], word: str = "") -> int:
+        """Return the length of a path; one that is too long is refused."""
+        path = self._before + self._layout.path(name, labels, word)
+        longest = MAX_TAGGED if ";" in path else MAX_PATH
+        if len(path) > min(longest, self._form.limit - _AFTER_PATH):
+            raise Unencodable("too_long")
+        return len(path)
+
+    def _head(self, name: str, labels: Mapping[str, str], word: str = PART) -> Any:
+        path = self._layout.path(name, labels, word)
+        return self._form.head(self._before + path if self._form.prefixed else path)
+
+    def _names_taken(self, head: Any) -> Iterable[Hashable]:
+        part = self._form.head(PART)[:1]
+        if self._stems or part not in head:
+            return (head,)
+        words = [self._form.head(word)[: len(word)] for word in self._words]
+        return dict.fromkeys(map(head.replace, repeat(part), words))

@@ -6,13 +6,15 @@ none of these is ever written. Tags are DogStatsD's ``|#key:value``; the npm dae
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 
-from sampler.adapterkit.dotted_paths import Alphabet, quantile_name, series_path
+from sampler.adapterkit.dotted_paths import Alphabet, series_path
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sampler.agent import Series
 
 _KEYS = {"name": "name_"}
@@ -56,32 +58,26 @@ class Namer:
         self._tags = tags
         self._keys = {**_KEYS, BOUND: f"{BOUND}_"} if buckets else _KEYS if tags else {}
 
-    def name(self, series: Series, suffix: str = "") -> Name:
+    def name(self, name: str, labels: Mapping[str, str], suffix: str = "") -> Name:
         """Return the name of a series, or of the part of a histogram that ``suffix`` names."""
-        return self._name(series, suffix, {})
+        return self._name(name, labels, suffix, {})
 
     def bucket(self, series: Series, upper: float | None) -> Name:
         """Return the name of one bucket; None: of the bucket above all bounds."""
         bound = "inf" if upper is None else repr(float(upper)).replace("+", "")
-        return self._name(series, "bucket", {BOUND: bound})
+        return self._name(series.name, series.labels, "bucket", {BOUND: bound})
 
-    def _name(self, series: Series, suffix: str, more: dict[str, str]) -> Name:
-        labels = {self._keys.get(key, key): text for key, text in series.labels.items()}
+    def _name(
+        self, name: str, given: Mapping[str, str], suffix: str, more: dict[str, str]
+    ) -> Name:
+        labels = {self._keys.get(key, key): text for key, text in given.items()}
         if not self._tags:
             # A segment has no dot. A bound has no "_", so that can stand for the dot.
             flat = {key: text.replace(".", "_") for key, text in more.items()}
-            return Name(self._path(series_path(series.name, {**labels, **flat}, suffix)))
+            return Name(self._path(series_path(name, {**labels, **flat}, suffix)))
         pairs = [f"{key}:{_TAG_VALUES.write(text)}" for key, text in {**labels, **more}.items()]
-        path = self._path(".".join(filter(None, (series.name, suffix))))
+        path = self._path(".".join(filter(None, (name, suffix))))
         return Name(path, f"|#{','.join(pairs)}" if pairs else "")
 
     def _path(self, path: str) -> str:
         return f"{self._prefix}.{path}" if self._prefix else path
-
-
-def histogram_names(
-    namer: Namer, series: Series, quantiles: tuple[float, ...]
-) -> tuple[Name, ...]:
-    """Return a histogram's names: of ``count``, ``sum`` and each quantile."""
-    words: Any = ("count", "sum", *map(quantile_name, quantiles))
-    return tuple(namer.name(series, word) for word in words)

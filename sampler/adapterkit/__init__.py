@@ -4,6 +4,10 @@ Rendering snapshots:
 
 - :mod:`~sampler.adapterkit.render_cache`: keeps the names that you make of series, from pull to
   pull, and refuses series whose names collide.
+- :mod:`~sampler.adapterkit.kept_blocks`: keeps what you wrote for each value, likewise, and finds
+  the values that are new.
+- :mod:`~sampler.adapterkit.part_names`: one name to keep for all parts of a histogram.
+- :mod:`~sampler.adapterkit.packing`: packs the bytes of whole entries into batches.
 - :mod:`~sampler.adapterkit.dotted_paths`: safe dotted paths, and prefix templates.
 - :mod:`~sampler.adapterkit.shared_bounds`: buckets of exponential histograms, alike in all
   processes.

@@ -113,4 +113,11 @@ TARGETS = (
         for name in ("head", "hosts", "exchange", "client_connection", "connections")
     ),
     Target("sampler/adapterkit/http_server.py", _kit("server", *_HTTP)),
+    *(
+        Target(
+            f"sampler/adapterkit/{name}.py",
+            (f"tests/adapterkit/test_{name}.py", *_adapters(*_GRAPHITE, *_STATSD)),
+        )
+        for name in ("kept_blocks", "packing", "part_names")
+    ),
 )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from sampler._contract.values import fell
 from sampler._pull.increments import Increments
+from sampler._runtime.gil_yield import GiveWayTimer
 from sampler._runtime.threads import Lock
 
 if TYPE_CHECKING:
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
 
     Inheritance: TypeAlias = "dict[tuple[object, ...], Value | None]"
     """Name, kind and labels to the value handed over last; None: none was, so all of it counts."""
+
+_PART = 500
+"""Entries that are taken at once."""
 
 
 def step(time: float, interval: float | None) -> float:
@@ -46,8 +51,11 @@ class Baselines(Increments):
 
     def handed_over(self, entries: Iterable[tuple[Series, Value]]) -> None:
         """Let later differences start from these values."""
+        left, turn = iter(entries), GiveWayTimer()
         with self._lock:
-            self._since.update(entry for entry in entries if entry[0].cumulative)
+            while part := list(islice(left, _PART)):
+                self._since.update([entry for entry in part if entry[0].cumulative])
+                turn.give_way_if_due()
 
     def inheritance(self) -> Inheritance:
         """Return the values by name, for another consumer's series of the same names."""
