@@ -118,5 +118,6 @@ TARGETS = (
             f"sampler/adapterkit/{name}.py",
             (f"tests/adapterkit/test_{name}.py", *_adapters(*_GRAPHITE, *_STATSD)),
         )
+        for name in ("kept_blocks", "packing")
     ),
 )
