@@ -93,8 +93,6 @@ class Exposition:
         self._pages = SharedPages(collect, reply_timeout)
         self._ledger = ledger
         self._text = TextRenderer()
-        self._compressed: dict[str, tuple[object, bytes]] = {}
-        """By content type: the last snapshot, and its page as gzip compresses it."""
 
     def answer(self, accept: str | None = None, accept_encoding: str | None = None) -> Page:
         """Pull, and return the page for one request.
@@ -116,11 +114,8 @@ class Exposition:
         kind = content_type(accept)
         written = self._text.render(snapshot, kind)
         parts, encoding = written.parts, ""
+        kept: tuple[object, object] = mark, written
         if wants_gzip(accept_encoding):
-            of, compressed = self._compressed.get(kind, (None, b""))
-            if of is not snapshot:
-                compressed = written.compressed()
-                self._compressed[kind] = snapshot, compressed
-            parts, encoding = (compressed,), "gzip"
-        kept = mark, written
+            parts, encoding = (self._text.compressed(snapshot, kind),), "gzip"
+            kept = mark, None
         return Page(parts, kind, encoding, written.entries, written.refused, self._ledger, kept)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from sampler.agent import GiveWayTimer, Series
     from sampler_prometheus._lines import Family, HistogramStart
 
+_UNKNOWN = object()
+"""A value that no series has."""
 _PART = 500
 """Series that are compared, or joined, at once: a small fraction of a millisecond."""
 
@@ -56,7 +58,8 @@ class Sheet:
     ) -> None:
         self._series = series
         self.made = made
-        self._values: Sequence[Any] = [ABSENT] * len(made)
+        self._values: Sequence[Any] | None = [ABSENT] * len(made)
+        """What was written last; None: it was not written to its end."""
         self._heads = [""] * len(made)
         """Of each series: what comes before its value; empty while that is absent."""
         self._texts = self._heads.copy()
@@ -75,6 +78,8 @@ class Sheet:
             self._take_over(before)
 
     def _take_over(self, before: Sheet) -> None:
+        if before._values is None:
+            return
         found = dict(zip(before._series, range(len(before._series)), strict=True))
         places = list(map(found.get, self._series, repeat(len(found))))
         heads, texts, values = (
@@ -93,11 +98,12 @@ class Sheet:
 
     def write(self, values: Sequence[Any], turn: GiveWayTimer) -> None:
         """Write what differs from the last page; values are the same if they are one object."""
-        if values is self._values:
-            return
+        written, self._values = self._values, None
+        if written is None:
+            written = [_UNKNOWN] * len(values)
         heads, texts, made = self._heads, self._texts, self.made
         for first in range(0, len(values), _PART):
-            now, before = values[first : first + _PART], self._values[first : first + _PART]
+            now, before = values[first : first + _PART], written[first : first + _PART]
             for place in compress(count(first), map(is_not, now, before)):
                 value, head = values[place], made[place]
                 if type(head) is str and (type(value) is float or type(value) is int):

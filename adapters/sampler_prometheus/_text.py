@@ -70,6 +70,7 @@ class TextRenderer:
         """By the sampler of a block of the last snapshot."""
         self._snapshot: Snapshot | None = None
         self._texts: dict[str, ref[RenderedText]] = {}
+        self._compressed: dict[str, bytes] = {}
 
     def render(self, snapshot: Snapshot, kind: str = TEXT) -> RenderedText:
         """Return a snapshot as text; scrapes that share a snapshot share the text.
@@ -80,13 +81,25 @@ class TextRenderer:
         """
         with self._lock:
             if self._snapshot is not snapshot:
-                self._snapshot, self._texts = snapshot, {}
+                self._snapshot, self._texts, self._compressed = snapshot, {}, {}
             known = self._texts.get(kind)
             text = None if known is None else known()
             if text is None:
                 text = self._joined(snapshot, openmetrics=kind == OPENMETRICS)
                 self._texts[kind] = ref(text)
             return text
+
+    def compressed(self, snapshot: Snapshot, kind: str) -> bytes:
+        """Return the text as gzip compresses it; scrapes that share a snapshot share that."""
+        text = self.render(snapshot, kind)
+        with self._lock:
+            found = self._compressed.get(kind) if self._snapshot is snapshot else None
+        if found is None:
+            found = text.compressed()
+            with self._lock:
+                if self._snapshot is snapshot:
+                    self._compressed[kind] = found
+        return found
 
     def _written(self, snapshot: Snapshot, turn: GiveWayTimer) -> list[Sheet]:
         """Return the lines of each block, brought up to date."""

@@ -59,8 +59,9 @@ class HistogramValue(_Mapping):
         self.bounds: tuple[float, ...]
         self.counts: tuple[int, ...]
         try:
-            self.bounds = tuple(upper for upper, _ in buckets)
-            self.counts = tuple(at for _, at in buckets)
+            pairs = tuple(buckets)
+            self.bounds = tuple(upper for upper, _ in pairs)
+            self.counts = tuple(at for _, at in pairs)
         except (TypeError, ValueError):  # made by hand: whoever reads it refuses it
             self.bounds = self.counts = buckets  # type: ignore[assignment]
         self.scale: int | None = scale
@@ -70,6 +71,8 @@ class HistogramValue(_Mapping):
     @property
     def buckets(self) -> tuple[tuple[float, int], ...]:
         """``(upper, cumulative count)`` pairs, uppers finite and rising."""
+        if self.bounds is self.counts:  # none, or what was made by hand
+            return self.bounds  # type: ignore[return-value]
         return tuple(zip(self.bounds, self.counts, strict=True))
 
     def __getitem__(self, key: str) -> Any:

@@ -79,7 +79,8 @@ class InstrumentSamples:
     """The samples of a group of instruments; their values are enough for who has its last ones.
 
     Args:
-        shape: equal to the last one's while the group has the same children, in the same order.
+        shape: the group, and how many children each of its instruments has; equal to the last
+            one while they are the same, in the same order.
         samples: makes the samples.
         values: makes their values alone; None stands for a child that has nothing to report.
     """
@@ -88,7 +89,7 @@ class InstrumentSamples:
 
     def __init__(
         self,
-        shape: tuple[object, ...],
+        shape: tuple[Any, ...],
         samples: Callable[[], Iterable[tuple[Any, ...]]],
         values: Callable[[], list[Any]],
     ) -> None:

@@ -193,8 +193,7 @@ class Labelled(Generic[Child]):
 
 
 # Methods that record by keyword all begin with the same lines: a call for them would take a tenth
-# of the whole. Who is found in `_by_text` is not the surplus and locks nothing. A KeyError is one
-# of these two look-ups, or raised before anything was recorded, and then it is raised once more.
+# of the whole. Who is found in `_by_text` is not the surplus and locks nothing.
 
 
 class LabelledCounter(Labelled[Counter]):
@@ -204,17 +203,18 @@ class LabelledCounter(Labelled[Counter]):
 
     def inc(self, n: float = 1, **labels: str | int) -> None:
         """Add to the child for these labels; see :meth:`Counter.inc` and :meth:`labels`."""
+        child = None
         try:
             if len(labels) == 1 and type(text := labels[self._keyword]) is str:
                 child = self._by_text[text]
-                if n is _ONE:
-                    child._value += 1  # noqa: SLF001 - its own child
-                else:
-                    child.inc(n)
-                return
         except KeyError:
             pass
-        self._by_keywords(labels).inc(n)
+        if child is None:
+            self._by_keywords(labels).inc(n)
+        elif n is _ONE:
+            child._value += 1  # noqa: SLF001 - its own child
+        else:
+            child.inc(n)
 
     def samples(self, metric: str) -> list[tuple[Any, ...]]:
         """Return a sample of each child, without a call of ``read`` for each."""
@@ -238,45 +238,48 @@ class LabelledGauge(Labelled[Gauge]):
 
     def set(self, value: float, **labels: str | int) -> None:
         """Set the child for these labels; see :meth:`Gauge.set` and :meth:`labels`."""
+        child = None
         try:
             if len(labels) == 1 and type(text := labels[self._keyword]) is str:
                 child = self._by_text[text]
-                if type(value) is float or type(value) is int:
-                    child._value = value  # noqa: SLF001 - its own child
-                else:
-                    child.set(value)
-                return
         except KeyError:
             pass
-        self._by_keywords(labels).set(value)
+        if child is None:
+            self._by_keywords(labels).set(value)
+        elif type(value) is float or type(value) is int:
+            child._value = value  # noqa: SLF001 - its own child
+        else:
+            child.set(value)
 
     def inc(self, n: float = 1, **labels: str | int) -> None:
         """Add to the child for these labels; see :meth:`Gauge.inc` and :meth:`labels`."""
+        child = None
         try:
             if len(labels) == 1 and type(text := labels[self._keyword]) is str:
                 child = self._by_text[text]
-                if n is _ONE and child._value is not None:  # noqa: SLF001 - its own child
-                    child._value += 1  # noqa: SLF001
-                else:
-                    child.inc(n)
-                return
         except KeyError:
             pass
-        self._by_keywords(labels).inc(n)
+        if child is None:
+            self._by_keywords(labels).inc(n)
+        elif n is _ONE and child._value is not None:  # noqa: SLF001 - its own child
+            child._value += 1  # noqa: SLF001
+        else:
+            child.inc(n)
 
     def dec(self, n: float = 1, **labels: str | int) -> None:
         """Subtract from the child for these labels; see :meth:`inc`."""
+        child = None
         try:
             if len(labels) == 1 and type(text := labels[self._keyword]) is str:
                 child = self._by_text[text]
-                if n is _ONE and child._value is not None:  # noqa: SLF001 - its own child
-                    child._value -= 1  # noqa: SLF001
-                else:
-                    child.inc(-n)
-                return
         except KeyError:
             pass
-        self._by_keywords(labels).inc(-n)
+        if child is None:
+            self._by_keywords(labels).inc(-n)
+        elif n is _ONE and child._value is not None:  # noqa: SLF001 - its own child
+            child._value -= 1  # noqa: SLF001
+        else:
+            child.inc(-n)
 
 
 class LabelledHistogram(Labelled[Histogram]):
@@ -286,13 +289,13 @@ class LabelledHistogram(Labelled[Histogram]):
 
     def observe(self, value: float, **labels: str | int) -> None:
         """Count an observation for these labels; see :meth:`Histogram.observe`."""
+        child = None
         try:
             if len(labels) == 1 and type(text := labels[self._keyword]) is str:
-                self._by_text[text].observe(value)
-                return
+                child = self._by_text[text]
         except KeyError:
             pass
-        self._by_keywords(labels).observe(value)
+        (self._by_keywords(labels) if child is None else child).observe(value)
 
     def time(self, **labels: str | int) -> Timer:
         """Return a timer for these labels; see :meth:`Histogram.time`."""

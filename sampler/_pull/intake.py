@@ -101,17 +101,18 @@ class Intake:
             last = [MISSING] * count
             reading.overflow = Overflow()
         turn = GiveWayTimer()
+        taken: list[int] | None
         if type(samples) is InstrumentSamples:
             reading.shape = samples.shape
             if samples.shape == self._shape and last is self._last:
                 values = samples.values()
-                if len(values) == count and None not in values:
-                    read_values(values, rows, last, reading, restarted, turn)
-                    self._settle(reading, values, restarted, None)
+                if len(values) == count:  # no child has come meanwhile
+                    taken = read_values(values, rows, last, reading, restarted, turn)
+                    self._settle(reading, values, restarted, taken)
                     return reading
         rest = iter(samples)
         values = [MISSING] * count
-        taken: list[int] | None = None  # places as they are yielded, once they are out of order
+        taken = None  # places as they are yielded, once they are out of order
         position, highest, matches, lookups = 0, -1, _MATCHES, 0
         few = _FEW + count // 8
         look_at = 0
@@ -228,7 +229,7 @@ class Intake:
             self._known.stay(disordered=reading.moved > _FEW + len(reading.rows) // 8)
         if reading.order is not self._known.order:
             self._known.keep_order(reading.order)
-        self._shape = reading.shape and (reading.shape if reading.one_to_one else None)
+        self._shape = reading.shape if reading.shape is not None and reading.one_to_one else None
         self._admission.keep(reading)
         self._time = reading.time
         values = self._reported(reading) if self._known.offsets else reading.raw

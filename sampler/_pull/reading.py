@@ -169,7 +169,7 @@ class Reading:
         self.order: list[int] | None = None
         self.new: dict[Key, tuple[Row, Value]] = {}
         self.gone: list[Row] = []
-        self.shape: tuple[object, ...] | None = None
+        self.shape: tuple[Any, ...] | None = None
         self.beginning: tuple[float | None, float | None] | None = None
         self.restarted = False
         self.folded: set[Key] = set()
@@ -184,6 +184,8 @@ class Reading:
     @property
     def one_to_one(self) -> bool:
         """True if each sample is a row, in this order, and none is part of a surplus."""
+        if self.shape is not None and sum(self.shape[1:]) != len(self.rows):
+            return False  # a child had nothing to report, so that it has no sample
         irregular = self.silent or self.refused or self.folded or self.order is not None
         return not irregular and self.overflow.idle and self.taken == len(self.rows)
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sampler._pull.reading import Key
 
 
+_PLAIN = {str}
 _REMEMBERED = 1_000
 """Metrics with one set of label names each, of which a sampler's names are checked once."""
 
@@ -85,7 +86,8 @@ class SeriesKeys:
                 return (good[0], labels.pairs()), labels
         elif type(metric) is str and kind is dict:
             raw = labels.copy()
-            good = self._good.get((metric, *raw))
+            plain = set(map(type, raw)) <= _PLAIN  # others may equal what they are not
+            good = self._good.get((metric, *raw)) if plain else None
             if good is not None and (pairs := _pairs(good[1], raw)) is not None:
                 return (good[0], pairs), raw
         key, kept = self._checked(metric, labels)

@@ -110,21 +110,30 @@ def read_values(
     reading: Reading,
     restarted: list[int],
     turn: GiveWayTimer,
-) -> None:
+) -> list[int] | None:
     """Check the values of these rows, where they differ from the last ones.
 
     Args:
-        values: in the order of the rows; a value that is refused becomes :data:`ABSENT`.
+        values: in the order of the rows; a value that is refused becomes :data:`ABSENT`, and None,
+            which says that there is no sample, ``MISSING``.
         rows: those of the last pull.
         last: their last values.
         reading: the pull.
         restarted: gets the places of rows that have started over.
         turn: gives way to other threads.
+
+    Returns:
+        The places of those that have samples; None: all.
     """
+    reading.taken = len(values)
     for first in range(0, len(values), GIVE_WAY_EVERY):
         now, before = values[first : first + GIVE_WAY_EVERY], last[first : first + GIVE_WAY_EVERY]
         for place in compress(count(first), map(is_not, now, before)):
             value, row = values[place], rows[place]
+            if value is None:
+                values[place] = MISSING
+                reading.taken -= 1
+                continue
             kind = type(value)
             if (
                 row.metric.histogram
@@ -142,7 +151,9 @@ def read_values(
                     value = ABSENT
                 values[place] = value
         turn.give_way_if_due()
-    reading.taken = len(values)
+    if reading.taken == len(values):
+        return None
+    return [place for place, value in enumerate(values) if value is not MISSING]
 
 
 def checked(

@@ -165,14 +165,24 @@ class RenderCache(Generic[R]):
                 kept[key] = _Kept(series, self._renderings(series, known, new, turn))
                 leaving.difference_update(series)
         # Nothing has been changed so far, so a render function may raise anything.
-        self._kept = kept | {key: old for key, old in self._kept.items() if key in tuples}
-        before = list(self._waiting)
-        freed = self._free({series: known[series] for series in leaving}, turn)
-        again = {} if self._wanted.isdisjoint(freed) else self._waiting.copy()
-        refused = self._claim_all(self._in_order(new, again, freed), turn)
-        if refused or again:
-            self._place_waiting(again, turn)
-            self._log(refused, set(map(str, before)))
+        kept |= {key: old for key, old in self._kept.items() if key in tuples}
+        said, self._kept = set(map(str, self._waiting)), kept
+        try:
+            freed = self._free({series: known[series] for series in leaving}, turn)
+            again = {} if self._wanted.isdisjoint(freed) else self._waiting.copy()
+            refused = self._claim_all(self._in_order(new, again, freed), turn)
+            if refused or again:
+                self._place_waiting(again, turn)
+        except BaseException:  # stopped halfway, by a signal's handler for example
+            self._forget()
+            raise
+        self._log(refused, said)
+
+    def _forget(self) -> None:
+        """Begin anew: the next snapshot is rendered and named from the beginning."""
+        for each in (self._kept, self._owners, self._claims, self._families, self._waiting):
+            each.clear()
+        self._wanted = set()
 
     def _renderings(
         self,
@@ -209,8 +219,8 @@ class RenderCache(Generic[R]):
                 self._waiting.pop(series, None)
                 continue
             for name in self._names(rendering):
-                del self._owners[name]
-                freed[name] = series
+                if self._owners.pop(name, None) is not None:  # it may be named twice
+                    freed[name] = series
             if self._family is not None:
                 self._leave(self._family(series), series, freed)
         return freed
@@ -282,7 +292,7 @@ class RenderCache(Generic[R]):
         """Return a series that has a name which this one wants, if there is one."""
         owners, claims = self._owners, self._claims
         for name in names:
-            if (owner := owners.get(name)) is not None:
+            if (owner := owners.get(name)) is not None and owner is not series:
                 return owner
             if claims and (claim := claims.get(name)) is not None:
                 return claim.first

@@ -159,6 +159,34 @@ def test_an_empty_snapshot_has_no_renderings():
     assert renderings(RenderCache(flat), snapshot().blocks[0]) == [[]]
 
 
+def test_a_rendering_may_name_a_name_twice():
+    """When its series goes, others can have that name, and keep theirs."""
+    rendered = RenderCache(flat, lambda made: (made, made))
+    still = block((gauge("still.a"), 1), sampler="still")
+    renderings(rendered, block((gauge("a.b"), 1)), still)
+    assert renderings(rendered, still) == [["still_a"]]
+    assert renderings(rendered, block((gauge("a.b"), 1)), still) == [["a_b"], ["still_a"]]
+
+
+def test_an_update_that_is_stopped_halfway_leaves_no_name_taken():
+    """As a signal's handler does it; the next snapshot is named anew."""
+    broken = []
+
+    def names(made):
+        if broken:
+            raise TimeoutError
+        return (made,)
+
+    rendered = RenderCache(flat, names)
+    renderings(rendered, block((gauge("a.b"), 1)))
+    broken.append(1)
+    new = block((gauge("a.b"), 1), (gauge("a.c"), 1))
+    with pytest.raises(TimeoutError):
+        rendered.of(snapshot_of(new))
+    broken.clear()
+    assert renderings(rendered, new) == [["a_b", "a_c"]]
+
+
 class Ownership(RuleBasedStateMachine):
     """Blocks come, go and change; names stay distinct and none is refused without a rival."""
 

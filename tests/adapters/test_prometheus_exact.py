@@ -11,7 +11,7 @@ from sampler_prometheus._exposition import Exposition
 from sampler_prometheus._lines import format_bound
 from sampler_prometheus._text import OPENMETRICS, TEXT, TextRenderer
 from tests.adapters.one_of_each import SERIES, SHOT
-from tests.adapters.shapes import gauge, histogram, snapshot
+from tests.adapters.shapes import Block, gauge, histogram, snapshot, snapshot_of
 
 HEAD = "# HELP pool_wait_seconds Time waited.\n# TYPE pool_wait_seconds histogram\n"
 
@@ -161,3 +161,21 @@ def test_an_answer_is_accounted_for_once_it_is_settled(taken) -> None:
     balance = ledger.balance()
     assert (balance.collected, balance.dropped["collision"], balance.queued) == (3, 1, 0)
     assert (balance.delivered, balance.unconfirmed) == ((2, 0) if taken else (0, 2))
+
+
+def test_a_page_that_is_stopped_halfway_changes_no_later_one(monkeypatch) -> None:
+    """A value that has come back meanwhile is written as it is."""
+    series = gauge("a.b"), histogram("a.h")
+    one, two = HistogramValue(1, 1.0, ((1.0, 1),)), HistogramValue(2, 2.0, ((1.0, 2),))
+    text = TextRenderer()
+
+    def page(*values) -> str:
+        shot = snapshot_of(Block("pool", series, list(values), 1.0))
+        return text.render(shot, TEXT).body.decode()
+
+    assert "a_b 0\n" in page(0, one)
+    with monkeypatch.context() as patch:
+        patch.setattr("sampler_prometheus._sheet.at_shared_bounds", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            page(1, two)
+    assert "a_b 0\n" in page(0, two)

@@ -119,3 +119,46 @@ def test_no_sample_is_made_while_the_children_are_the_same(
             counts.append(len(made))
         assert counts == [1, 0, 0, 1, 0, 0]
         assert taken == {'g.c{l="a"}': 5, 'g.c{l="b"}': 2, "g.s": 0}
+
+
+@pytest.mark.parametrize("idle", ["unset", "silent"])
+def test_a_gauges_function_is_called_once_a_pull(registry: Registry, idle: str) -> None:
+    """Whatever other gauges of its group have to report."""
+    group = Instruments("g", registry)
+    calls: list[int] = []
+    counted = group.gauge("counted", labels=("l",))
+    counted.labels("a").set_function(lambda: calls.append(1) or len(calls))  # type: ignore[func-returns-value]
+    answers: list[float | None] = [1, None, None, 2, 2]
+    other = group.gauge("other")
+    if idle == "silent":
+        other.set_function(lambda: answers[len(calls) - 1])
+    with Collector(registry) as consumer:
+        pulls = [{str(s): v for s, v in consumer.collect()} for _ in range(5)]
+    assert [each['g.counted{l="a"}'] for each in pulls] == [1, 2, 3, 4, 5]
+    said = answers if idle == "silent" else [None] * 5
+    assert [each.get("g.other") for each in pulls] == said
+
+
+class Odd:
+    """Compares with nothing."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        raise ValueError("ambiguous")
+
+
+@pytest.mark.clause("C-12")
+def test_a_value_that_cannot_be_compared_is_refused_alone(registry: Registry) -> None:
+    """The rest of its group stands."""
+    group = Instruments("g", registry)
+    group.counter("c").inc()
+    answers: list[Any] = [1, Odd(), 2]
+    group.gauge("d").set_function(lambda: answers[0])
+    with Collector(registry) as consumer:
+        for _ in range(3):
+            snapshot = consumer.collect()
+            assert not snapshot.failures
+            assert {str(s): v for s, v in snapshot}["g.c"] == 1
+            answers.append(answers.pop(0))
+        assert consumer.statistics()[0].refused == {"type": 1}
