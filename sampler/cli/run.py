@@ -180,7 +180,7 @@ def _once(agent: Agent) -> int:
         print(f"{printable(name)}: is scraped, so --once delivers nothing by it")
     _print_failures(snapshot)
     for name, trouble in agent.troubles().items():
-        print(f"{printable(name)}: does not answer: {trouble}", file=sys.stderr)
+        _say(f"{printable(name)}: does not answer: {trouble}")
     return UNAVAILABLE if agent.troubles() else OK
 
 
@@ -190,7 +190,7 @@ def _test(agent: Agent) -> int:
     with agent.collector("test", interval) as collector:
         for pull in range(2):
             if pull:
-                print(f"waiting {interval:g} s for the second pull", file=sys.stderr)
+                _say(f"waiting {interval:g} s for the second pull")
                 time.sleep(interval)
             snapshot = collector.collect()
             for batch in console.encode(snapshot, {}):
@@ -212,4 +212,9 @@ def ledger(balance: Balance) -> str:
 
 def _print_failures(snapshot: Snapshot) -> None:
     for failure in snapshot.failures:
-        print(f"sampler {failure.sampler!r}: {failure.message}", file=sys.stderr)
+        _say(f"sampler {failure.sampler!r}: {failure.message}")
+
+
+def _say(sentence: str) -> None:
+    """Print a line to standard error at once: threads of the agent may log meanwhile."""
+    print(f"{sentence}\n", end="", file=sys.stderr)
