@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sampler._contract.snapshot import ABSENT, Series
 from sampler._contract.values import subtract
+from sampler._runtime.gil_yield import GIVE_WAY_EVERY, GiveWayTimer
 
 if TYPE_CHECKING:
-    from sampler._contract.snapshot import Block, Series, Snapshot, Value
+    from typing import Any
+
+    from sampler._contract.snapshot import Block, Snapshot, Value
 
 
 class Increments:
@@ -63,13 +67,26 @@ class Increments:
         shapes = {id(block.series): block for block in snapshot.blocks}
         if shapes.keys() == self._known.keys():
             return
-        for shape in shapes.keys() - self._known.keys():
-            for series, value in shapes[shape]:
-                if series.cumulative and series not in self._since:
-                    self._begin_series(series, value, snapshot.start)
+        turn, here = GiveWayTimer(), set[Series]()
+        value: Any
+        for block in (each for shape, each in shapes.items() if shape not in self._known):
+            here.update(block.series)
+            for first in range(0, len(block.series), GIVE_WAY_EVERY):
+                until = first + GIVE_WAY_EVERY
+                entries = zip(block.series[first:until], block.values[first:until], strict=True)
+                for series, value in entries:
+                    if series.cumulative and value is not ABSENT and series not in self._since:
+                        self._begin_series(series, value, snapshot.start)
+                turn.give_way_if_due()
+        for block in (each for shape, each in self._known.items() if shape not in shapes):
+            for series in block.series:
+                if series not in here:
+                    self._since.pop(series, None)
+            turn.give_way_if_due()
         self._known = shapes  # blocks keep their tuples, and so their ids, alive
-        live = {series for block in snapshot.blocks for series in block.series}
-        self._since = {s: value for s, value in self._since.items() if s in live}
+        if len(self._since) > sum(len(block.series) for block in snapshot.blocks):
+            live = {series for block in snapshot.blocks for series in block.series}
+            self._since = {s: value for s, value in self._since.items() if s in live}
 
     def _begin_series(self, series: Series, value: Value, start: float) -> None:
         """Make a first value a baseline unless its zero lies within the consumer's time (C-16)."""

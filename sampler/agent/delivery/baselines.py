@@ -84,7 +84,7 @@ class Baselines(Increments):
             self._inherited = {}
 
     def _begin_series(self, series: Series, value: Value, start: float) -> None:
-        key = _key(series)
+        key = _key(series) if self._inherited else None
         if key not in self._inherited:
             super()._begin_series(series, value, start)
             return
