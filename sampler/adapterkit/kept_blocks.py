@@ -63,8 +63,8 @@ class KeptBlock(Generic[R, T]):
         nothing: T,
         turn: GiveWayTimer,
     ) -> None:
-        self.series = series
-        self.made = made
+        self.series: tuple[Series, ...] = series
+        self.made: list[R | NotRendered] = made
         self.items: list[T] = [nothing] * len(made)
         self.befores: dict[int, Any] = {}
         self.runs: list[tuple[str, int, int]] = []
