@@ -20,7 +20,7 @@ from sampler.exceptions import Fault, InvalidSampler
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from typing import Any
 
 API = 1
@@ -181,6 +181,32 @@ class Bounded(dict[str, object]):
     """The mapping of a sampler that bounds its own samples, so that consumers do not cut them."""
 
     __slots__ = ()
+
+
+class InstrumentSamples:
+    """The samples of a group of instruments; their values are enough for who has its last ones.
+
+    Args:
+        shape: the group, and how many children each of its instruments has; equal to the last
+            one while they are the same, in the same order.
+        samples: makes the samples.
+        values: makes their values alone; None stands for a child that has nothing to report.
+    """
+
+    __slots__ = ("_samples", "shape", "values")
+
+    def __init__(
+        self,
+        shape: tuple[Any, ...],
+        samples: Callable[[], Iterable[tuple[Any, ...]]],
+        values: Callable[[], list[Any]],
+    ) -> None:
+        self.shape = shape
+        self.values = values
+        self._samples = samples
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        return iter(self._samples())
 
 
 def is_label_name(name: object) -> bool:

@@ -15,7 +15,7 @@ from sampler._instruments.timers import ExceptionCounter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sampler._contract.instrument_samples import FixedLabels
+    from sampler._contract.snapshot import FixedLabels
     from sampler.types import ContextDecorator
 
 _INFINITE = float("inf")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from sampler._contract.instrument_samples import FixedLabels
+    from sampler._contract.snapshot import FixedLabels
     from sampler.types import ContextDecorator
 
 _ONE = 1  # as in the counter

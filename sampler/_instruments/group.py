@@ -10,8 +10,7 @@ from _weakref import ref  # weakref, without all of weakref
 from itertools import chain
 from math import isfinite
 
-from sampler._contract.declaration import Bounded, short
-from sampler._contract.instrument_samples import InstrumentSamples
+from sampler._contract.declaration import Bounded, InstrumentSamples, short
 from sampler._contract.names import MAX_BUCKETS, OVERFLOW, is_name
 from sampler._instruments.counter import Counter
 from sampler._instruments.free_threading import renew_lock

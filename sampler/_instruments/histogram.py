@@ -13,7 +13,7 @@ from sampler._instruments.timers import Timer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sampler._contract.instrument_samples import FixedLabels
+    from sampler._contract.snapshot import FixedLabels
 
 _INFINITE = float("inf")
 _MOST = 1.7976931348623157e308  # the highest finite float

@@ -13,8 +13,8 @@ from __future__ import annotations
 from _operator import itemgetter  # operator, without its file: an import has a budget
 
 from sampler._contract.declaration import label_text, short
-from sampler._contract.instrument_samples import FixedLabels
 from sampler._contract.names import SURPLUS
+from sampler._contract.snapshot import FixedLabels
 from sampler._instruments import free_threading
 from sampler._instruments.counter import Counter
 from sampler._instruments.gauge import Gauge, RefusingGauge

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from sampler._contract.declaration import UNDECLARED, read_description
-from sampler._contract.instrument_samples import FixedLabels
 from sampler._contract.names import OVERFLOW, SURPLUS
-from sampler._contract.snapshot import ABSENT, Absent, Metric
+from sampler._contract.snapshot import ABSENT, Absent, FixedLabels, Metric
 from sampler._contract.values import RefusedRecordings, RefusedSample, in_range, plain_value
 from sampler._pull.overflow import Overflow
 from sampler._pull.reading import MISSING, REFUSED, Row, Valueless

@@ -11,8 +11,7 @@ from __future__ import annotations
 from _operator import is_
 from itertools import compress, repeat
 
-from sampler._contract.declaration import Declaration, short
-from sampler._contract.instrument_samples import InstrumentSamples
+from sampler._contract.declaration import Declaration, InstrumentSamples, short
 from sampler._contract.names import SURPLUS
 from sampler._contract.snapshot import ABSENT, Absent, Block
 from sampler._contract.values import RefusedSample, subtract

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sampler._contract.instrument_samples import FixedLabels
+from sampler._contract.snapshot import FixedLabels
 from sampler._pull.reading import MISSING
 from sampler._runtime.abandoned import is_foreign
 from sampler._runtime.gil_yield import GIVE_WAY_EVERY, GiveWayTimer

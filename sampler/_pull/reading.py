@@ -12,8 +12,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
     from sampler._contract.declaration import Description
-    from sampler._contract.instrument_samples import FixedLabels
-    from sampler._contract.snapshot import Metric, Value
+    from sampler._contract.snapshot import FixedLabels, Metric, Value
     from sampler._contract.values import RefusedSample
     from sampler._pull.overflow import Overflow
 

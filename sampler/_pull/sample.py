@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from sampler._contract.declaration import label_text, not_a_label_name, short
-from sampler._contract.instrument_samples import FixedLabels
 from sampler._contract.names import (
     GRAMMAR,
     MAX_LABEL_VALUE,
@@ -13,6 +12,7 @@ from sampler._contract.names import (
     is_name,
     plain_str,
 )
+from sampler._contract.snapshot import FixedLabels
 from sampler._contract.values import RefusedSample, copy_mapping
 
 TYPE_CHECKING = False

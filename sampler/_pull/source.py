@@ -6,8 +6,7 @@ from functools import partial
 from types import GeneratorType
 from typing import TYPE_CHECKING
 
-from sampler._contract.declaration import seconds, short
-from sampler._contract.instrument_samples import InstrumentSamples
+from sampler._contract.declaration import InstrumentSamples, seconds, short
 from sampler._pull.async_call import call_to_close, call_to_gather
 from sampler._pull.backoff import Health
 from sampler._pull.sampler_settings import with_own_tables

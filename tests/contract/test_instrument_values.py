@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sampler import Collector, Instruments, Registry
-from sampler._contract.instrument_samples import InstrumentSamples
+from sampler._contract.declaration import InstrumentSamples
 
 TEXTS = st.sampled_from(["a", "b", "c"])
 NUMBERS = st.sampled_from([0, 1, 2.5, 10**6])
