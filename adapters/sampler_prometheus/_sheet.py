@@ -6,6 +6,7 @@ from itertools import compress, count, groupby, repeat
 from operator import attrgetter, is_not
 from typing import TYPE_CHECKING, Any
 
+from sampler.adapterkit.kept_blocks import new_places
 from sampler.adapterkit.render_cache import NotRendered
 from sampler.adapterkit.shared_bounds import at_shared_bounds
 from sampler.agent import ABSENT
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from sampler.agent import GiveWayTimer, Series
     from sampler_prometheus._lines import Family, HistogramStart
 
-_UNKNOWN = object()
-"""A value that no series has."""
 _PART = 500
 """Series that are compared, or joined, at once: a small fraction of a millisecond."""
 
@@ -99,12 +98,9 @@ class Sheet:
     def write(self, values: Sequence[Any], turn: GiveWayTimer) -> None:
         """Write what differs from the last page; values are the same if they are one object."""
         written, self._values = self._values, None
-        if written is None:
-            written = [_UNKNOWN] * len(values)
         heads, texts, made = self._heads, self._texts, self.made
         for first in range(0, len(values), _PART):
-            now, before = values[first : first + _PART], written[first : first + _PART]
-            for place in compress(count(first), map(is_not, now, before)):
+            for place in new_places(values, written, first, first + _PART):
                 value, head = values[place], made[place]
                 if type(head) is str and (type(value) is float or type(value) is int):
                     heads[place], texts[place] = head, f"{value!r}\n"

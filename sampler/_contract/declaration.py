@@ -55,7 +55,6 @@ class Description:
 
 
 UNDECLARED = Description()
-_LOWEST, _HIGHEST = -(2**63), 2**63 - 1
 
 
 class Declaration:
@@ -224,9 +223,9 @@ def not_a_label_name(name: object) -> str:
 
 def label_text(value: object) -> str | None:
     """Return a label value as text, or None if it is not a label value (PEP: Names)."""
-    if type(value) is int or isinstance(value, int):
-        number = value if type(value) is int else int.__int__(value)
-        return f"{number}" if _LOWEST <= number <= _HIGHEST else None
+    if isinstance(value, int):
+        number = int.__int__(value)
+        return str(number) if -(2**63) <= number < 2**63 else None
     if not isinstance(value, str):
         return None
     text = plain_str(value)

@@ -299,12 +299,13 @@ class LabelledHistogram(Labelled[Histogram]):
 
     def time(self, **labels: str | int) -> Timer:
         """Return a timer for these labels; see :meth:`Histogram.time`."""
+        child = None
         try:
             if len(labels) == 1 and type(text := labels[self._keyword]) is str:
-                return self._by_text[text].time()
+                child = self._by_text[text]
         except KeyError:
             pass
-        return self._by_keywords(labels).time()
+        return (self._by_keywords(labels) if child is None else child).time()
 
 
 def samples(metric: str, names: tuple[str, ...], children: Iterable[Any]) -> list[tuple[Any, ...]]:

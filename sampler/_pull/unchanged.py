@@ -93,12 +93,8 @@ def read_unchanged(
                     or (row.cumulative and (before is MISSING or value < before))
                 ):
                     turn.give_way_if_due()  # a histogram takes as long as a hundred numbers
-                    try:
-                        place = start + len(values)
-                        value = checked(value, before, row, place, reading, restarted)
-                    except RefusedSample as refused:
-                        reading.refuse(refused)
-                        value = ABSENT  # a refused value keeps its series' place
+                    place = start + len(values)
+                    value = _taken(value, before, row, place, reading, restarted)
             values.append(value)
     return values, MISSING
 
@@ -144,16 +140,22 @@ def read_values(
                 or (row.cumulative and (last[place] is MISSING or value < last[place]))
             ):
                 turn.give_way_if_due()
-                try:
-                    value = checked(value, last[place], row, place, reading, restarted)
-                except RefusedSample as refused:
-                    reading.refuse(refused)
-                    value = ABSENT
-                values[place] = value
+                values[place] = _taken(value, last[place], row, place, reading, restarted)
         turn.give_way_if_due()
     if reading.taken == len(values):
         return None
     return [place for place, value in enumerate(values) if value is not MISSING]
+
+
+def _taken(
+    value: Any, before: Any, row: Row, index: int, reading: Reading, restarted: list[int]
+) -> Any:
+    """Return a value as :func:`checked` does; one that is refused keeps its series' place."""
+    try:
+        return checked(value, before, row, index, reading, restarted)
+    except RefusedSample as refused:
+        reading.refuse(refused)
+        return ABSENT
 
 
 def checked(
