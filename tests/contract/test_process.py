@@ -10,6 +10,7 @@ import pytest
 
 from sampler import Collector, Registry
 from sampler.samplers.process import SAMPLER
+from tests.support.waiting import wait_for
 
 
 @pytest.fixture
@@ -28,8 +29,12 @@ def read(consumer) -> dict[str, float]:
 
 def test_it_says_what_the_operating_system_says(consumer) -> None:
     """Values are those of psutil, in OpenTelemetry's units."""
-    found, process = read(consumer), psutil.Process()
-    assert found["process.thread.count"] == process.num_threads()
+    process = psutil.Process()
+    wait_for(  # a thread of another test may end between the two
+        lambda: read(consumer)["process.thread.count"] == process.num_threads(),
+        what="as many threads as the operating system counts",
+    )
+    found = read(consumer)
     assert found["process.start_time"] == process.create_time()
     assert found["process.uptime"] == pytest.approx(time.time() - process.create_time(), abs=5)
     assert found["process.memory.usage"] == pytest.approx(process.memory_info().rss, rel=0.2)
