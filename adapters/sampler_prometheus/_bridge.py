@@ -12,7 +12,7 @@ from sampler.adapterkit.shared_bounds import at_shared_bounds
 from sampler.adapterkit.threads import Lock
 from sampler.agent import ABSENT, HistogramValue
 from sampler_prometheus._exposition import page_collector
-from sampler_prometheus._lines import SeriesRenderer, format_bound, has_sum_and_count, names_taken
+from sampler_prometheus._lines import SeriesRenderer, format_bound, has_sum_and_count
 from sampler_prometheus._names import label_name, unit_name
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class SamplerCollector(PrometheusCollector):
         self._lock = Lock()
         self._renderer = SeriesRenderer()
         self._cache: RenderCache[str | HistogramStart] = RenderCache(
-            self._renderer, names_taken, self._renderer.family
+            self._renderer, family=self._renderer.family
         )
 
     def describe(self) -> Iterable[Metric]:

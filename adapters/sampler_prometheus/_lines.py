@@ -16,6 +16,8 @@ from sampler.adapterkit.render_cache import Unencodable
 from sampler_prometheus._names import base_name, label_name, sample_name, unit_name
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sampler.agent import HistogramValue, Metric, Series
 
 _QUOTED = str.maketrans({"\\": "\\\\", "\n": "\\n", '"': '\\"'})
@@ -53,9 +55,9 @@ class Family:
     names: tuple[tuple[str, str], ...]
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen
 class HistogramStart:
-    """What the lines of one histogram begin with.
+    """What the lines of one histogram begin with; no other has an equal one.
 
     Attributes:
         bucket: of a bucket, up to the value of the label ``le``.
@@ -64,8 +66,8 @@ class HistogramStart:
     """
 
     bucket: str
-    sum: str
-    count: str
+    sum: str = attrs.field(eq=False)
+    count: str = attrs.field(eq=False)
 
 
 class SeriesRenderer:
@@ -74,8 +76,8 @@ class SeriesRenderer:
     def __init__(self) -> None:
         self._families: WeakKeyDictionary[Metric, Family] = WeakKeyDictionary()
         self._last: tuple[Metric | None, Family | None] = None, None
-        self._exposed: dict[tuple[str, ...], tuple[str, ...]] = {}
-        """By label names: what their values follow."""
+        self._exposed: dict[tuple[str, ...], str] = {}
+        """By label names: them with ``%s`` for each value."""
 
     def __call__(self, series: Series) -> str | HistogramStart:
         """Return what the lines of a series begin with: name, labels and a space.
@@ -84,12 +86,7 @@ class SeriesRenderer:
             Unencodable: ``collision``: two of its labels would get the same name.
         """
         labels, family = series.labels, self.family(series)
-        if not labels:
-            pairs = ""
-        else:
-            exposed = self._exposed.get(tuple(labels)) or self._expose(tuple(labels))
-            texts = zip(exposed, labels.values(), strict=True)
-            pairs = ",".join([f'{name}{text.translate(_QUOTED)}"' for name, text in texts])
+        pairs = self._pairs(labels) if labels else ""
         if family.kind != "histogram":
             return f"{family.sample_name}{{{pairs}}} " if pairs else f"{family.sample_name} "
         name, more, closed = family.name, f"{pairs}," if pairs else "", f"{{{pairs}}}"
@@ -98,14 +95,22 @@ class SeriesRenderer:
             f"{name}_bucket{{{more}le=", f"{name}_sum{closed} ", f"{name}_count{closed} "
         )
 
-    def _expose(self, names: tuple[str, ...]) -> tuple[str, ...]:
-        exposed = tuple(f'{label_name(name)}="' for name in names)
+    def _pairs(self, labels: Mapping[str, str]) -> str:
+        names, texts = tuple(labels), tuple(labels.values())
+        exposed = self._exposed.get(names) or self._expose(names)
+        every = "".join(texts)
+        if '"' in every or "\\" in every or "\n" in every:
+            texts = tuple(text.translate(_QUOTED) for text in texts)
+        return exposed % texts
+
+    def _expose(self, names: tuple[str, ...]) -> str:
+        exposed = [f'{label_name(name)}="%s"' for name in names]
         if len(set(exposed)) < len(names):
             raise Unencodable("collision")
         if len(self._exposed) >= _REMEMBERED:
             self._exposed.clear()
-        self._exposed[names] = exposed
-        return exposed
+        text = self._exposed[names] = ",".join(exposed)
+        return text
 
     def family(self, series: Series) -> Family:
         """Return the family of a series."""
@@ -118,11 +123,6 @@ class SeriesRenderer:
                 self._families[metric] = family
             self._last = metric, family
         return family
-
-
-def names_taken(start: str | HistogramStart) -> tuple[str]:
-    """Return the name that only this series has; see :class:`RenderCache`."""
-    return (start if isinstance(start, str) else start.bucket,)
 
 
 class HistogramWriter:

@@ -11,7 +11,7 @@ import attrs
 from sampler.adapterkit.render_cache import RenderCache
 from sampler.adapterkit.threads import Lock
 from sampler.agent import ABSENT, GiveWayTimer
-from sampler_prometheus._lines import SeriesRenderer, names_taken
+from sampler_prometheus._lines import SeriesRenderer
 from sampler_prometheus._sheet import Sheet
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class TextRenderer:
         self._lock = Lock()
         self._renderer = SeriesRenderer()
         self._cache: RenderCache[str | HistogramStart] = RenderCache(
-            self._renderer, names_taken, self._renderer.family
+            self._renderer, family=self._renderer.family
         )
         self._sheets: dict[str, Sheet] = {}
         """By the sampler of a block of the last snapshot."""

@@ -26,7 +26,7 @@ RESERVED = "sampler"
 """The sampler name of a consumer's own metrics."""
 OVERFLOW = "overflow"
 """The label that marks the series into which a metric's surplus is folded."""
-SURPLUS = ((OVERFLOW, "true"),)
+SURPLUS = (OVERFLOW, "true")
 """All labels of that series, but for constant ones."""
 
 

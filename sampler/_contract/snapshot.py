@@ -7,6 +7,7 @@ Every value that a Collector returns is an ``int`` in ±2**63, a finite ``float`
 from __future__ import annotations
 
 from _collections_abc import Mapping  # collections.abc, without all of collections
+from itertools import compress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,6 +77,13 @@ class FixedLabels(Mapping[str, str]):
     def __getitem__(self, name: str) -> str:
         return self.copy()[name]
 
+    def __eq__(self, other: object) -> bool:
+        if type(other) is FixedLabels:
+            return self._texts == other._texts and self.names == other.names
+        return super().__eq__(other)
+
+    __hash__ = None  # type: ignore[assignment]  # as of every mapping
+
     def __iter__(self) -> Iterator[str]:
         return iter(self.names)
 
@@ -90,10 +98,12 @@ class FixedLabels(Mapping[str, str]):
         """Return the same for whoever asks a series for its labels."""
         return ReadOnlyLabels(zip(self.names, self._texts, strict=True))
 
-    def pairs(self) -> tuple[tuple[str, str], ...]:
-        """Return names with their values, without empty ones."""
-        pairs = tuple(zip(self.names, self._texts, strict=True))
-        return tuple(pair for pair in pairs if pair[1]) if "" in self._texts else pairs
+    def names_and_texts(self) -> tuple[str, ...]:
+        """Return the names and then their values, without those that are empty."""
+        texts = self._texts
+        if "" in texts:
+            return (*compress(self.names, texts), *filter(None, texts))
+        return self.names + texts
 
     def __repr__(self) -> str:
         return repr(self.copy())

@@ -176,7 +176,7 @@ class Labelled(Generic[Child]):
 
     def _overflow(self) -> Child:
         """Return the child for sets of label values beyond the bound."""
-        ((name, text),) = SURPLUS
+        name, text = SURPLUS
         child = self._surplus.get(name)
         if child is None:
             made = self._make_surplus((text,))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from _operator import attrgetter
+from itertools import groupby
+
 from sampler._contract.declaration import UNDECLARED, read_description
 from sampler._contract.names import OVERFLOW, SURPLUS
 from sampler._contract.snapshot import ABSENT, Absent, FixedLabels, Metric
 from sampler._contract.values import RefusedRecordings, RefusedSample, in_range, plain_value
 from sampler._pull.overflow import Overflow
-from sampler._pull.reading import MISSING, REFUSED, Row, Valueless
+from sampler._pull.reading import MISSING, REFUSED, Row, Usual, Valueless
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -83,7 +86,7 @@ class Admission:
         if reading.described:
             self._described.update(reading.described)
             if len(self._described) > MAX_DESCRIBED:
-                live = {*self._counts, *(metric for metric, _ in self.valueless)}
+                live = {*self._counts, *(key[0] for key in self.valueless)}
                 self._described = {m: d for m, d in self._described.items() if m in live}
 
     def _keep_begun(self, reading: Reading) -> None:
@@ -103,19 +106,38 @@ class Admission:
         counts = self._counts
         for name, new in reading.counts.items():
             counts[name] = counts.get(name, 0) + new
-        for row in reading.gone:
-            counts[row.yielded] -= 1
-            if not counts[row.yielded]:
-                del counts[row.yielded]
+        for name, gone in groupby(reading.gone, _yielded):
+            counts[name] -= len(list(gone))
+            if not counts[name]:
+                del counts[name]
         if len(self._metrics) > len(counts):
             self._metrics = {name: m for name, m in self._metrics.items() if name in counts}
 
     def admit(self, key: Key, raw: Any, value: Any, description: Any, reading: Reading) -> None:
-        """Take a sample of a series that the last pull did not have."""
-        if (new := reading.new.get(key)) is not None and new[0].metric.merge is not None:
-            both = combine(new[1], value, new[0], reading)
+        """Take a sample of a series that the last pull did not have.
+
+        Args:
+            key: the series'.
+            raw: its labels as yielded, of plain objects.
+            value: what it has.
+            description: what the sample says of the metric, or None.
+            reading: the pull.
+        """
+        if (
+            (usual := reading.usual.get(key[0])) is not None
+            and (type(value) is float or type(value) is int)
+            and 0 <= value < _CERTAIN
+            and key not in reading.new
+            and not (reading.folded or reading.valueless)
+            and reading.counts[key[0]] < usual.room
+            and _as_a_series_has_them(raw, key)
+        ):
+            reading.add(key, Row(key[0], raw, usual.metric, raw, usual.start), value)
+            return
+        if (new := reading.new.get(key)) is not None and new.metric.merge is not None:
+            both = combine(reading.firsts[key], value, new, reading)
             if not isinstance(both, Absent):
-                reading.new[key] = new[0], both
+                reading.firsts[key] = both
             return
         metric = key[0]
         said = self._declaration.metrics.get(metric)
@@ -159,6 +181,9 @@ class Admission:
         live = self._counts.get(metric, 0) + reading.counts.get(metric, 0)
         if live < self._max_series and not self.overflow.holds(metric):
             reading.add(key, series, first)
+            if before is None and self._is_usual(series):
+                room = self._max_series - self._counts.get(metric, 0)
+                reading.usual[metric] = Usual(series.metric, series.start, room)
         elif series.cumulative:
             past = series.start is None or series.start < self._since
             past = past and before is not None and key not in self._surplus
@@ -167,6 +192,11 @@ class Admission:
         else:
             limit = f"{series.name} has more than {self._max_series} series"
             raise RefusedSample("C-14", "too_many_series", limit)
+
+    def _is_usual(self, row: Row) -> bool:
+        """Tell whether other series of the metric need no closer look than their own values."""
+        plain = not (row.metric.histogram or row.metric.merge or self._declaration.labels)
+        return plain and self.owners is None and not self.valueless
 
     def add_surplus(self, key: Key, value: Any, reading: Reading) -> None:
         """Take the surplus that a sampler folded itself, or that a gauge refused."""
@@ -198,7 +228,7 @@ class Admission:
             self.owners.check(series, self)
         except RefusedSample:
             reading.valueless[key] = REFUSED
-            if not any(metric == key[0] for metric, _ in reading.new):
+            if not any(new[0] == key[0] for new in reading.new):
                 reading.described.pop(key[0], None)  # a sample that is not taken describes nothing
             raise
 
@@ -219,14 +249,13 @@ class Admission:
         return declared or reading.described.get(metric)
 
     def _name(self, key: Key, said: Description | None, raw: Any = None) -> Row:
-        name, pairs = key
-        labels: dict[str, str] | FixedLabels
-        if constant := self._declaration.labels:
-            labels = dict(sorted({**constant, **dict(pairs)}.items()))
-        elif _as_a_series_has_them(raw, pairs):
-            labels = raw
-        else:
-            labels = dict(pairs)
+        name, labels = key[0], raw
+        constant = self._declaration.labels
+        if constant or not _as_a_series_has_them(raw, key):
+            count = len(key) // 2
+            labels = dict(zip(key[1 : count + 1], key[count + 1 :], strict=True))
+        if constant:
+            labels = dict(sorted({**constant, **labels}.items()))
         said = said or UNDECLARED
         known, metric = self._metrics.get(name, (None, None))
         if metric is None or known is not said:
@@ -271,16 +300,16 @@ class Admission:
         """
         if reading.overflow.idle:
             return
-        own = {metric for metric, labels in reading.folded if labels == SURPLUS}
+        own = {key[0] for key in reading.folded if key[1:] == SURPLUS}
         finished = reading.overflow.finish(own, cut=reading.cut)
         for metric in reading.overflow.without_sum():
-            if (index := known.number((metric, SURPLUS))) >= 0:
+            if (index := known.number((metric, *SURPLUS))) >= 0:
                 values[index] = ABSENT
         for metric, total, beyond in finished:
             if beyond:
                 what = f"{metric}: folded into one series"
                 reading.refuse(RefusedSample("C-14", OVERFLOW, what), beyond)
-            key: Key = (metric, SURPLUS)
+            key: Key = (metric, *SURPLUS)
             index = known.number(key)
             value = total if in_range(total) else ABSENT
             if isinstance(value, Absent):
@@ -296,10 +325,13 @@ class Admission:
                 reading.add(key, series, value)
 
 
-def _as_a_series_has_them(raw: Any, pairs: tuple[tuple[str, str], ...]) -> bool:
+_yielded = attrgetter("yielded")
+
+
+def _as_a_series_has_them(raw: Any, key: Key) -> bool:
     if type(raw) is FixedLabels:
-        return len(raw.names) == len(pairs)
-    return type(raw) is dict and tuple(raw.items()) == pairs
+        return len(raw.names) == len(key) // 2
+    return type(raw) is dict and (key[0], *raw, *raw.values()) == key
 
 
 def _latest(one: float | None, other: float | None) -> float | None:

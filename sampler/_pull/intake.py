@@ -167,14 +167,15 @@ class Intake:
                         index = known.find_sample(metric, labels)
                     if index < 0:
                         key, raw = self._keys.of(metric, labels)
-                        if key[1] == SURPLUS:
+                        if key[1:] == SURPLUS:
                             self._admission.add_surplus(key, value, reading)
                             continue
                         index = known.find(key)
                         if index < 0:
                             new, said = len(reading.new), given_description(item)
                             self._admission.admit(key, raw, value, said, reading)
-                            taken += range(count + new, count + len(reading.new))
+                            if len(reading.new) > new:
+                                taken.append(count + new)
                             continue
                         lookups += 1
                         reading.moved += 1
@@ -315,7 +316,8 @@ class Intake:
         if known.order is not None:
             values, restarted, taken = known.as_rows(values, restarted, taken)
         self._admission.fold(reading, values, known)
-        rows, new = known.rows, list(reading.new.values())
+        rows, new, firsts = known.rows, list(reading.new.values()), list(reading.firsts.values())
+        reading.firsts = {}
         if not (known.keyed or reading.cut):
             reading.new = {}  # nobody asks for the keys, and a round may have many of them
         if restarted:
@@ -328,12 +330,13 @@ class Intake:
                 taken = known.order or list(range(len(rows)))
             missing = map(is_, values, repeat(MISSING))
             reading.gone = list(compress(rows, missing))
-            rows, values = arranged(rows, values, new, taken)
+            rows, values = arranged([*rows, *new], [*values, *firsts], taken)
             reading.order = None
         elif taken is not None:
             reading.order = completed(taken, len(rows))
         if self._inherited_at is not None:
-            begun = new if self._time is not None else zip(rows, values, strict=True)
+            first = self._time is None
+            begun = zip(rows if first else new, values if first else firsts, strict=True)
             self._inherit(begun, reading.start, self._inherited_at)
         reading.rows, reading.raw = rows, values
 

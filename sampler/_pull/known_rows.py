@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from sampler._contract.snapshot import Series, Value
+    from sampler._contract.snapshot import Series
     from sampler._pull.reading import Key, Reading, Row
 
 _PLAIN = {dict, FixedLabels}
@@ -36,6 +36,7 @@ class KnownRows:
             rows. Only series that come or go change the order of a snapshot.
         combining: the number of the first row of a gauge with ``merge``, or -1.
         offsets: whether a forked child subtracts what its parent counted.
+        tabled: there is a table of all samples, so that finding one is cheap.
     """
 
     __slots__ = (
@@ -50,6 +51,7 @@ class KnownRows:
         "order",
         "rows",
         "series",
+        "tabled",
     )
 
     def __init__(
@@ -72,6 +74,7 @@ class KnownRows:
         self._asked = False
         self._numbers: dict[Row, int] | None = None
         self._by_sample: dict[Any, int] | None = None
+        self.tabled = False
 
     def followed_by(self, reading: Reading, *, regular: bool) -> KnownRows:
         """Return the rows of the next pull, in which series came, went or restarted.
@@ -82,7 +85,7 @@ class KnownRows:
         """
         by_key = None if reading.restarted else self._by_key
         if by_key is not None:  # where series come and go all the time, it costs only those
-            by_key.update((key, row) for key, (row, _) in reading.new.items())
+            by_key.update(reading.new)
             for row in reading.gone:
                 by_key.pop(row.key(self._constant), None)
         return KnownRows(reading.rows, self._constant, by_key, regular=regular)
@@ -142,17 +145,13 @@ class KnownRows:
 
     def find(self, key: Key) -> int:
         """Return the place where the row of a series is expected, or -1."""
-        return self._place(self.number(key))
+        number = self.number(key)
+        return number if self.order is None else self._place(number)
 
     @property
     def keyed(self) -> bool:
         """True while there is a table of all keys, which new series are added to."""
         return self._by_key is not None
-
-    @property
-    def tabled(self) -> bool:
-        """True once there is a table of all samples, so that finding one is cheap."""
-        return self._by_sample is not None
 
     def find_sample(self, metric: Any, labels: Any) -> int:
         """Return the place of a sample's row, or -1 if its key has to be made to find that."""
@@ -167,6 +166,7 @@ class KnownRows:
     def _make_table(self) -> dict[Any, int]:
         if self._by_sample is None:
             numbered = enumerate(self.rows)
+            self.tabled = True
             self._by_sample = {_as_yielded(r.yielded, r.raw): number for number, r in numbered}
         return self._by_sample
 
@@ -204,9 +204,10 @@ def find_ahead(rows: list[Row], position: int, metric: Any, labels: Any) -> int:
     There it is if rows before it have gone, or if a new series has taken the place of one.
     """
     try:
-        for place in range(position + 1, min(position + _AHEAD, len(rows))):
-            row = rows[place]
-            if row.yielded == metric and (row.raw is labels or row.raw == labels):
+        place = position
+        for row in rows[position + 1 : position + _AHEAD]:
+            place += 1
+            if (row.raw is labels or row.raw == labels) and row.yielded == metric:
                 return place
     except BaseException as error:  # an author's own __eq__: its key tells
         if not is_foreign(error):
@@ -214,22 +215,16 @@ def find_ahead(rows: list[Row], position: int, metric: Any, labels: Any) -> int:
     return -1
 
 
-def arranged(
-    rows: list[Row], values: list[Any], new: list[tuple[Row, Value]], taken: list[int]
-) -> tuple[list[Row], list[Any]]:
+def arranged(rows: list[Row], values: list[Any], taken: list[int]) -> tuple[list[Row], list[Any]]:
     """Return rows and their values in the order in which they were yielded.
 
     So the next pull finds them where it looks first, however the set has changed.
 
     Args:
-        rows: those of the last pull.
+        rows: those of the last pull, and then new ones.
         values: their values; ``MISSING`` where there is none.
-        new: rows that the last pull did not have, with their values.
-        taken: numbers of rows as they were yielded; new ones are counted behind the others.
+        taken: numbers of rows as they were yielded.
     """
-    if new:
-        rows = [*rows, *(row for row, _ in new)]
-        values = [*values, *(value for _, value in new)]
     if len(taken) + values.count(MISSING) < len(values):  # a pull that was cut has more
         seen = set(taken)
         rest = (i for i, value in enumerate(values) if i not in seen and value is not MISSING)

@@ -69,4 +69,5 @@ def rivals(names: Iterable[str]) -> set[str]:
 
 
 def _key(series: Series) -> Key:
-    return series.name, tuple(series.labels.items())
+    labels = series.labels
+    return (series.name, *labels, *labels.values())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from operator import add
 
-from sampler._contract.snapshot import Series
+from sampler._contract.snapshot import FixedLabels, Series
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
     from sampler._contract.declaration import Description
-    from sampler._contract.snapshot import FixedLabels, Metric, Value
+    from sampler._contract.snapshot import Metric, Value
     from sampler._contract.values import RefusedSample
     from sampler._pull.overflow import Overflow
 
-    Key: TypeAlias = tuple[str, tuple[tuple[str, str], ...]]
+    Key: TypeAlias = tuple[str, ...]
 
 
 MISSING: Any = object()
@@ -57,16 +57,17 @@ class Row(Series):
         return _COMBINE.get(self.metric.merge)
 
     def key(self, constant: Mapping[str, str]) -> Key:
-        """Return name and own labels, by which the row is found when the order changes.
+        """Return the metric, its label names and their values: the row is found by them.
 
         Args:
             constant: labels that all series of the sampler have.
         """
-        labels = self._labels
-        pairs = tuple(labels.items()) if type(labels) is dict else labels.pairs()  # type: ignore[union-attr]
+        labels: Any = self._labels
+        if type(labels) is FixedLabels:
+            return (self.yielded, *labels.names_and_texts())
         if constant:
-            pairs = tuple(pair for pair in pairs if pair[0] not in constant)
-        return self.yielded, pairs
+            labels = {name: text for name, text in labels.items() if name not in constant}
+        return (self.yielded, *labels, *labels.values())
 
     def restarted(self, start: float | None) -> Row:
         """Return the row that follows this one after a reset at ``start``."""
@@ -96,6 +97,23 @@ REFUSED = Valueless(None, None)
 """Another sampler has the series: when it comes to this one, it begins with a baseline (C-16)."""
 
 
+class Usual:
+    """What the new series of a metric have in common in one pull, if nothing about it is unusual.
+
+    Attributes:
+        metric: theirs.
+        start: epoch seconds at which they were zero, or None.
+        room: how many of them can be admitted.
+    """
+
+    __slots__ = ("metric", "room", "start")
+
+    def __init__(self, metric: Metric, start: float | None, room: int) -> None:
+        self.metric = metric
+        self.start = start
+        self.room = room
+
+
 class Reading:
     """What one pull of one sampler yielded, checked.
 
@@ -113,7 +131,8 @@ class Reading:
         time: epoch seconds at which the reading began.
         start: epoch seconds at which the source says its values were zero, or None.
         overflow: the state of folded metrics.
-        new: series that the last pull did not have, by key, with their values.
+        new: series that the last pull did not have, by key.
+        firsts: their values, likewise.
         beginning: of a new series: when it was not there, and when it was zero; None: not known
             yet.
         gone: rows that are not among these rows, but were, or are new.
@@ -121,6 +140,7 @@ class Reading:
         shape: of the samples, if instruments yielded them; None: their values are not enough.
         restarted: some rows have taken the place of those before a restart.
         folded: keys of series that went into an overflow.
+        usual: by metrics as yielded: of those with new series and nothing unusual.
         valueless: series that have begun and never had a value.
         described: what the first samples of metrics said of them in this pull.
         report: called with each refused sample, or None.
@@ -133,6 +153,7 @@ class Reading:
         "cut",
         "described",
         "examples",
+        "firsts",
         "folded",
         "gone",
         "moved",
@@ -149,6 +170,7 @@ class Reading:
         "start",
         "taken",
         "time",
+        "usual",
         "valueless",
     )
 
@@ -166,10 +188,12 @@ class Reading:
         self.rows: list[Row] = []
         self.raw: list[Any] = []
         self.order: list[int] | None = None
-        self.new: dict[Key, tuple[Row, Value]] = {}
+        self.new: dict[Key, Row] = {}
+        self.firsts: dict[Key, Value] = {}
         self.gone: list[Row] = []
         self.shape: tuple[Any, ...] | None = None
         self.beginning: tuple[float | None, float | None] | None = None
+        self.usual: dict[str, Usual] = {}
         self.restarted = False
         self.folded: set[Key] = set()
         self.counts: dict[str, int] = {}
@@ -198,5 +222,6 @@ class Reading:
 
     def add(self, key: Key, row: Row, value: Value) -> None:
         """Add a series that the last pull did not have."""
-        self.new[key] = row, value
+        self.new[key] = row
+        self.firsts[key] = value
         self.counts[row.yielded] = self.counts.get(row.yielded, 0) + 1

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from sampler._pull.reading import Key
 
 
-_PLAIN = {str}
 _REMEMBERED = 1_000
 """Metrics with one set of label names each, of which a sampler's names are checked once."""
 
@@ -70,8 +69,9 @@ class SeriesKeys:
 
     def __init__(self, declaration: Declaration) -> None:
         self._declaration = declaration
-        self._good: dict[tuple[Any, ...], tuple[str, tuple[str, ...]]] = {}
-        """By a metric and its label names as they come: the metric, and the names in order."""
+        self._good: dict[tuple[Any, ...], tuple[str, list[str] | None]] = {}
+        """By a metric and its label names as they come: the metric, and the names in order, unless
+        they come in order."""
 
     def of(self, metric: Any, labels: Any) -> tuple[Key, Mapping[str, str | Digits] | None]:
         """Return the key of a sample's series, and its labels as yielded, both of plain objects.
@@ -83,16 +83,24 @@ class SeriesKeys:
         if type(metric) is str and kind is FixedLabels:
             good = self._good.get((metric, labels.names))
             if good is not None:
-                return (good[0], labels.pairs()), labels
+                return (good[0], *labels.names_and_texts()), labels
         elif type(metric) is str and kind is dict:
             raw = labels.copy()
-            plain = set(map(type, raw)) <= _PLAIN  # others may equal what they are not
-            good = self._good.get((metric, *raw)) if plain else None
-            if good is not None and (pairs := _pairs(good[1], raw)) is not None:
-                return (good[0], pairs), raw
+            for name, text in raw.items():  # objects of other types may equal what they are not
+                if not (type(name) is type(text) is str and text.isascii()):
+                    break
+                if not 0 < len(text) <= MAX_LABEL_VALUE:
+                    break
+            else:
+                if (good := self._good.get((metric, *raw))) is not None:
+                    names = good[1]
+                    if names is None:
+                        return (good[0], *raw, *raw.values()), raw
+                    return (good[0], *names, *[raw[name] for name in names]), raw
         key, kept = self._checked(metric, labels)
         if kept is not None and OVERFLOW not in kept and len(self._good) < _REMEMBERED:
-            good = key[0], tuple(sorted(kept))
+            names = sorted(kept)
+            good = key[0], None if names == list(kept) else names
             if type(kept) is FixedLabels:
                 self._good[key[0], kept.names] = good
             else:
@@ -111,7 +119,7 @@ class SeriesKeys:
                 "S-03", "name", f"{short(metric)} is not a metric name: use {GRAMMAR}"
             )
         if labels is None:
-            return (metric, ()), None
+            return (metric,), None
         if not hasattr(labels, "keys"):
             raise RefusedSample(
                 "S-14", "labels", f"{metric}: labels {short(labels)} are not a mapping"
@@ -137,16 +145,5 @@ class SeriesKeys:
             if text:
                 read[name] = text
         kept = labels if type(labels) is FixedLabels else raw
-        return (metric, tuple(sorted(read.items()))), kept
-
-
-def _pairs(names: tuple[str, ...], raw: Mapping[str, Any]) -> tuple[tuple[str, str], ...] | None:
-    """Return the labels of a key; None if a value needs a closer look."""
-    pairs = []
-    for name in names:
-        text = raw[name]
-        if type(text) is not str or not text.isascii() or len(text) > MAX_LABEL_VALUE:
-            return None
-        if text:
-            pairs.append((name, text))
-    return tuple(pairs)
+        names = sorted(read)
+        return (metric, *names, *[read[name] for name in names]), kept

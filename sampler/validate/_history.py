@@ -112,16 +112,16 @@ class History:
 
     def _check_declared(self, row: Row) -> None:
         described, metric = self._descriptions, row.yielded
-        _, labels = row.key(described.declaration.labels)
+        key = row.key(described.declaration.labels)
         if not described.is_described(metric):
             self._report.add("S-08", metric, f"metric {metric!r} is not described")
-        if labels == SURPLUS:  # it has none of the metric's labels
+        if key[1:] == SURPLUS:  # it has none of the metric's labels
             return
         wanted = described.labels(metric)
-        if wanted is not None and (foreign := {name for name, _ in labels} - wanted):
+        if wanted is not None and (foreign := set(key[1 : len(key) // 2 + 1]) - wanted):
             names = ", ".join(sorted(foreign))
             message = f"metric {metric!r} has labels that its description does not: {names}"
-            self._report.add("S-30", metric, message, dict(labels))
+            self._report.add("S-30", metric, message, dict(row.labels))
 
     def _check_bounds(self, metric: Any, fault: str) -> None:
         if fault:
