@@ -47,7 +47,7 @@ class SamplerCollector(PrometheusCollector):
         self._lock = Lock()
         self._renderer = SeriesRenderer()
         self._cache: RenderCache[str | HistogramStart] = RenderCache(
-            self._renderer, family=self._renderer.family
+            self._renderer, family=self._renderer.family_of
         )
 
     def describe(self) -> Iterable[Metric]:
@@ -64,7 +64,7 @@ class SamplerCollector(PrometheusCollector):
             for rendered, series, value in entries:
                 if value is ABSENT or isinstance(rendered, NotRendered):
                     continue
-                described = self._renderer.family(series)
+                described = self._renderer.family(series.metric)
                 name = described.name
                 family = families.get(name)
                 if family is None:

@@ -1,5 +1,6 @@
 """What the lines of a series begin with, in both formats; rendered once per series.
 
+A line begins with the end of the one before, so that a value is written as it is.
 One bad line makes Prometheus discard the whole scrape. So nothing is written that it would refuse,
 and both formats carry the same series.
 """
@@ -42,7 +43,7 @@ class Family:
         name: a counter's without ``_total``.
         kind: ``counter``, ``gauge`` or ``histogram``.
         sample_name: the name of its samples; of a histogram's, without ``_bucket`` and so on.
-        text_header: the TYPE line in the text format, and the HELP line, if it has one.
+        text_header: the HELP line in the text format, if it has one, and the TYPE line.
         openmetrics_header: the same in OpenMetrics, with UNIT where the name ends in the unit.
         names: those that only this family may use, with what series that share it agree about.
     """
@@ -80,19 +81,19 @@ class SeriesRenderer:
         """By label names: them with ``%s`` for each value."""
 
     def __call__(self, series: Series) -> str | HistogramStart:
-        """Return what the lines of a series begin with: name, labels and a space.
+        """Return what the lines of a series begin with: a line feed, name, labels and a space.
 
         Raises:
             Unencodable: ``collision``: two of its labels would get the same name.
         """
-        labels, family = series.labels, self.family(series)
+        labels, family = series.labels, self.family(series.metric)
         pairs = self._pairs(labels) if labels else ""
         if family.kind != "histogram":
-            return f"{family.sample_name}{{{pairs}}} " if pairs else f"{family.sample_name} "
+            return f"\n{family.sample_name}{{{pairs}}} " if pairs else f"\n{family.sample_name} "
         name, more, closed = family.name, f"{pairs}," if pairs else "", f"{{{pairs}}}"
         closed = closed if pairs else ""
         return HistogramStart(
-            f"{name}_bucket{{{more}le=", f"{name}_sum{closed} ", f"{name}_count{closed} "
+            f"\n{name}_bucket{{{more}le=", f"\n{name}_sum{closed} ", f"\n{name}_count{closed} "
         )
 
     def _pairs(self, labels: Mapping[str, str]) -> str:
@@ -112,9 +113,12 @@ class SeriesRenderer:
         text = self._exposed[names] = ",".join(exposed)
         return text
 
-    def family(self, series: Series) -> Family:
+    def family_of(self, series: Series) -> Family:
         """Return the family of a series."""
-        metric = series.metric
+        return self.family(series.metric)
+
+    def family(self, metric: Metric) -> Family:
+        """Return the family of a metric's series."""
         last, family = self._last
         if family is None or metric is not last:
             family = self._families.get(metric)
@@ -140,22 +144,22 @@ class HistogramWriter:
         if value.bounds is not self._bounds:
             self._bounds = value.bounds
             self._texts = [f'"{format_bound(upper)}"}} ' for upper in value.bounds]
-        bucket, end = start.bucket, f'"+Inf"}} {value.count}\n'
+        bucket, count = start.bucket, value.count
         pairs = zip(self._texts, value.counts, strict=True)
-        lines = "".join([f"{bucket}{text}{at}\n" for text, at in pairs])
-        total = "" if value.sum is None else f"{start.sum}{value.sum!r}\n"
-        return f"{lines}{bucket}{end}", f"{total}{start.count}{value.count}\n"
+        lines = "".join([f"{bucket}{text}{at}" for text, at in pairs])
+        total = "" if value.sum is None else f"{start.sum}{value.sum!r}"
+        return f'{lines}{bucket}"+Inf"}} {count}', f"{total}{start.count}{count}"
 
 
 def _family(full_name: str, kind: str, unit: str, text: str) -> Family:
     name = base_name(full_name, kind, unit)
     sampled = sample_name(name, kind)
-    header, openmetrics = f"# TYPE {sampled} {kind}\n", f"# TYPE {name} {kind}\n"
+    header, openmetrics = f"\n# TYPE {sampled} {kind}", f"\n# TYPE {name} {kind}"
     if words := unit_name(kind, unit):
-        openmetrics += f"# UNIT {name} {words}\n"
+        openmetrics += f"\n# UNIT {name} {words}"
     if text:
-        header = f"# HELP {sampled} {text.translate(_HELP)}\n{header}"
-        openmetrics += f"# HELP {name} {text.translate(_QUOTED)}\n"
+        header = f"\n# HELP {sampled} {text.translate(_HELP)}{header}"
+        openmetrics += f"\n# HELP {name} {text.translate(_QUOTED)}"
     owner = f"{name} {kind}"
     names = tuple((name + suffix, owner) for suffix in _SUFFIXES[kind])
     return Family(name, kind, sampled, header, openmetrics, names)

@@ -1,141 +1,90 @@
-"""The lines of one block, kept from page to page: only those of new values are written again."""
+"""The lines of a page, kept from page to page: only those of new values are written again.
+
+They are kept in columns: what comes before a value, which is kept once for all pages, and the
+value. So a line is put together only in the page that has it.
+"""
 
 from __future__ import annotations
 
-from itertools import compress, count, groupby, repeat
-from operator import attrgetter, is_not
-from typing import TYPE_CHECKING, Any
+from itertools import chain
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from sampler.adapterkit.kept_blocks import new_places
-from sampler.adapterkit.render_cache import NotRendered
+from sampler.adapterkit.kept_blocks import KeptBlocks, new_places
 from sampler.adapterkit.shared_bounds import at_shared_bounds
 from sampler.agent import ABSENT
-from sampler_prometheus._lines import HistogramWriter, has_sum_and_count
+from sampler_prometheus._lines import HistogramStart, HistogramWriter, has_sum_and_count
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator
 
-    from sampler.agent import GiveWayTimer, Series
-    from sampler_prometheus._lines import Family, HistogramStart
+    from sampler.adapterkit.kept_blocks import KeptBlock
+    from sampler.adapterkit.render_cache import NotRendered
+    from sampler.agent import Block, GiveWayTimer, Metric
 
-_PART = 500
-"""Series that are compared, or joined, at once: a small fraction of a millisecond."""
+    Made: TypeAlias = str | HistogramStart
+    Item: TypeAlias = str | tuple[str, str, str]
+    """A number; of a histogram the lines of its buckets, and those of sum and count in either
+    format."""
+
+_NOTHING = ("", "", "")
 
 
 class Sheet:
-    """A block's lines in both formats.
+    """Writes the lines of one block after the other. Not for several threads at once."""
 
-    Args:
-        series: the block's.
-        made: what their lines begin with, as the cache has it.
-        family: tells the family of one of them.
-        before: the sheet of an earlier block, whose lines of the same series are taken over.
-
-    Attributes:
-        made: likewise.
-        refused: places of the series that have no lines, and the reasons.
-    """
-
-    __slots__ = (
-        "_heads",
-        "_histograms",
-        "_runs",
-        "_series",
-        "_texts",
-        "_values",
-        "_without_sum",
-        "made",
-        "refused",
-    )
-
-    def __init__(
-        self,
-        series: tuple[Series, ...],
-        made: list[str | HistogramStart | NotRendered],
-        family: Callable[[Series], Family],
-        before: Sheet | None,
-    ) -> None:
-        self._series = series
-        self.made = made
-        self._values: Sequence[Any] | None = [ABSENT] * len(made)
-        """What was written last; None: it was not written to its end."""
-        self._heads = [""] * len(made)
-        """Of each series: what comes before its value; empty while that is absent."""
-        self._texts = self._heads.copy()
-        """Of each series: its value, and the end of the line."""
+    def __init__(self) -> None:
+        self._blocks: KeptBlocks[Made, Item] = KeptBlocks("")
         self._histograms = HistogramWriter()
-        self._without_sum: set[int] = set()
-        """Places of the histograms whose sum and count OpenMetrics refuses."""
-        self._runs: list[tuple[Family, int, int]] = []
-        """Which series next to each other are of one family: from where to where."""
-        self.refused = [(i, m.reason) for i, m in enumerate(made) if type(m) is NotRendered]
-        end = 0
-        for _, group in groupby(series, attrgetter("metric")):
-            start, end = end, end + len(list(group))
-            self._runs.append((family(series[start]), start, end))
-        if before is not None:
-            self._take_over(before)
 
-    def _take_over(self, before: Sheet) -> None:
-        if before._values is None:
-            return
-        found = dict(zip(before._series, range(len(before._series)), strict=True))
-        places = list(map(found.get, self._series, repeat(len(found))))
-        heads, texts, values = (
-            [*before._heads, ""],
-            [*before._texts, ""],
-            [*before._values, ABSENT],
-        )
-        self._heads = list(map(heads.__getitem__, places))
-        self._texts = list(map(texts.__getitem__, places))
-        self._values = taken = list(map(values.__getitem__, places))
-        made = map([*before.made, None].__getitem__, places)
-        for place in compress(count(), map(is_not, made, self.made)):  # it got or lost its name
-            taken[place], self._heads[place], self._texts[place] = ABSENT, "", ""
-        if before._without_sum:
-            self._without_sum = {i for i, p in enumerate(places) if p in before._without_sum}
+    def of(
+        self, rendered: list[tuple[Block, list[Made | NotRendered]]], turn: GiveWayTimer
+    ) -> list[tuple[Block, KeptBlock[Made, Item]]]:
+        """Return each block of a snapshot with its lines, brought up to date.
 
-    def write(self, values: Sequence[Any], turn: GiveWayTimer) -> None:
-        """Write what differs from the last page; values are the same if they are one object."""
-        written, self._values = self._values, None
-        heads, texts, made = self._heads, self._texts, self.made
-        for first in range(0, len(values), _PART):
-            for place in new_places(values, written, first, first + _PART):
-                value, head = values[place], made[place]
-                if type(head) is str and (type(value) is float or type(value) is int):
-                    heads[place], texts[place] = head, f"{value!r}\n"
-                else:
-                    self._write(place, value)
+        Args:
+            rendered: what :meth:`RenderCache.of` returned.
+            turn: gives way where there is much to do.
+        """
+        found = self._blocks.of(rendered, turn)
+        for block, kept in found:
+            with kept.updating(block.values) as before:
+                for kind, first, last in kept.runs:
+                    new = new_places(block.values, before, first, last)
+                    if kind == "histogram":
+                        for place in new:
+                            kept.items[place] = self._histogram(block, kept, place)
+                            turn.give_way_if_due()
+                    elif len(new) == last - first:
+                        kept.items[first:last] = map(repr, block.values[first:last])
+                    else:
+                        for place in new:
+                            kept.items[place] = repr(block.values[place])
                     turn.give_way_if_due()
-            turn.give_way_if_due()
-        self._values = values
+        return found
 
-    def _write(self, place: int, value: Any) -> None:
-        made = self.made[place]
-        if value is ABSENT or isinstance(made, NotRendered):
-            head = text = ""
-        elif isinstance(made, str):  # a number of another type: a snapshot made by hand
-            head, text = made, f"{value!r}\n"
+    def _histogram(self, block: Block, kept: KeptBlock[Made, Item], place: int) -> Item:
+        value: Any = block.values[place]
+        start = kept.made[place]
+        if value is ABSENT or not isinstance(start, HistogramStart):
+            return _NOTHING
+        value = at_shared_bounds(value, block.series[place])
+        buckets, totals = self._histograms.lines(start, value)
+        return buckets, totals, totals if has_sum_and_count(value) else ""
+
+
+def lines_of(
+    block: Block, kept: KeptBlock[Made, Item], *, openmetrics: bool
+) -> Iterator[tuple[Metric, str]]:
+    """Yield the lines of a block by metric, some hundreds of series at once."""
+    for metric, first, last in kept.spans:
+        parts: list[Any]
+        if metric.histogram:
+            parts = list(chain.from_iterable(kept.items[first:last]))
+            del parts[1 if openmetrics else 2 :: 3]
         else:
-            value = at_shared_bounds(value, self._series[place])
-            head, text = self._histograms.lines(made, value)
-            if has_sum_and_count(value):
-                self._without_sum.discard(place)
-            else:
-                self._without_sum.add(place)
-        self._heads[place], self._texts[place] = head, text
-
-    def lines(self, *, openmetrics: bool) -> Iterator[tuple[Family, str]]:
-        """Yield the lines, part by part."""
-        texts = self._texts
-        if openmetrics and self._without_sum:
-            texts = texts.copy()
-            for place in self._without_sum:
-                texts[place] = ""
-        for family, start, end in self._runs:
-            for first in range(start, end, _PART):
-                until = min(first + _PART, end)
-                parts = [""] * (2 * (until - first))
-                parts[0::2], parts[1::2] = self._heads[first:until], texts[first:until]
-                if text := "".join(parts):
-                    yield family, text
+            parts = [""] * (2 * (last - first))
+            parts[0::2], parts[1::2] = kept.made[first:last], kept.items[first:last]
+            for place, _ in kept.missing(block, first, last):
+                parts[2 * place] = parts[2 * place + 1] = ""
+        if text := "".join(parts):
+            yield metric, text

@@ -12,7 +12,7 @@ from sampler.adapterkit.render_cache import RenderCache
 from sampler.adapterkit.threads import Lock
 from sampler.agent import ABSENT, GiveWayTimer
 from sampler_prometheus._lines import SeriesRenderer
-from sampler_prometheus._sheet import Sheet
+from sampler_prometheus._sheet import Sheet, lines_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -64,10 +64,9 @@ class TextRenderer:
         self._lock = Lock()
         self._renderer = SeriesRenderer()
         self._cache: RenderCache[str | HistogramStart] = RenderCache(
-            self._renderer, family=self._renderer.family
+            self._renderer, family=self._renderer.family_of
         )
-        self._sheets: dict[str, Sheet] = {}
-        """By the sampler of a block of the last snapshot."""
+        self._sheet = Sheet()
         self._snapshot: Snapshot | None = None
         self._texts: dict[str, ref[RenderedText]] = {}
         self._compressed: dict[str, bytes] = {}
@@ -101,41 +100,32 @@ class TextRenderer:
                     self._compressed[kind] = found
         return found
 
-    def _written(self, snapshot: Snapshot, turn: GiveWayTimer) -> list[Sheet]:
-        """Return the lines of each block, brought up to date."""
-        sheets: list[Sheet] = []
-        known = {id(sheet.made): sheet for sheet in self._sheets.values()}
-        for block, made in self._cache.of(snapshot):
-            sheet = known.pop(id(made), None)
-            if sheet is None:
-                before = self._sheets.get(block.sampler)
-                sheet = Sheet(block.series, made, self._renderer.family, before)
-            sheet.write(block.values, turn)
-            sheets.append(sheet)
-        self._sheets = {b.sampler: s for b, s in zip(snapshot.blocks, sheets, strict=True)}
-        return sheets
-
     def _joined(self, snapshot: Snapshot, *, openmetrics: bool) -> RenderedText:
         turn = GiveWayTimer()
-        sheets = self._written(snapshot, turn)
         families: dict[str, list[str]] = {}
         refused: dict[str, int] = {}
-        for block, sheet in zip(snapshot.blocks, sheets, strict=True):
-            for place, reason in sheet.refused:
+        for block, kept in self._sheet.of(self._cache.of(snapshot), turn):
+            for place, reason in kept.refused.items():
                 if block.values[place] is not ABSENT:
                     refused[reason] = refused.get(reason, 0) + 1
-            for family, text in sheet.lines(openmetrics=openmetrics):
+            for metric, text in lines_of(block, kept, openmetrics=openmetrics):
+                family = self._renderer.family(metric)
                 if (lines := families.get(family.name)) is None:
                     header = family.openmetrics_header if openmetrics else family.text_header
                     lines = families[family.name] = [header]
                 lines.append(text)
                 turn.give_way_if_due()
         if openmetrics:
-            families[""] = ["# EOF\n"]
-        return RenderedText(tuple(_encoded(families.values(), turn)), len(snapshot), refused)
+            families[""] = ["\n# EOF"]
+        parts = list(_encoded(families.values(), turn))
+        if parts:
+            parts[0] = parts[0][1:]
+            parts[-1] += b"\n"
+        return RenderedText(tuple(parts), len(snapshot), refused)
 
 
 def _encoded(families: Iterable[list[str]], turn: GiveWayTimer) -> Iterator[bytes]:
+    """Yield the lines, each with a line feed before it."""
     texts: list[str] = []
     size = 0
     for lines in families:

@@ -26,7 +26,7 @@ from sampler.agent import ABSENT
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from sampler.agent import Block, GiveWayTimer, Series
+    from sampler.agent import Block, GiveWayTimer, Metric, Series
 
 __all__ = ["KeptBlock", "KeptBlocks", "new_places"]
 
@@ -54,7 +54,7 @@ class KeptBlock(Generic[R, T]):
         refused: the reasons of the series without a rendering, by place.
     """
 
-    __slots__ = ("_values", "befores", "items", "made", "refused", "runs", "series")
+    __slots__ = ("_spans", "_values", "befores", "items", "made", "refused", "runs", "series")
 
     def __init__(
         self,
@@ -68,6 +68,7 @@ class KeptBlock(Generic[R, T]):
         self.items: list[T] = [nothing] * len(made)
         self.befores: dict[int, Any] = {}
         self.runs: list[tuple[str, int, int]] = []
+        self._spans: list[tuple[Metric, int, int]] | None = None
         self.refused: dict[int, str] = {}
         self._values: Sequence[Any] | None = None
         for part in range(0, len(series), _RUN):
@@ -91,18 +92,35 @@ class KeptBlock(Generic[R, T]):
             run = earlier.series[first : first + _RUN]
             found.update(zip(run, range(first, first + _RUN)))  # noqa: B905 - to its end
             turn.give_way_if_due()
-        values: list[Any] = []
+        nowhere, nothing = len(earlier.series), self.items[:1]
+        items, old = earlier.items + nothing, [*earlier.made, None]
+        values = [*earlier._values, _NEVER]
+        taken: list[Any] = []
         for first in range(0, len(self.series), _RUN):
-            for place, at in enumerate(map(found.get, self.series[first : first + _RUN]), first):
-                if at is None or earlier.made[at] is not self.made[place]:
-                    values.append(_NEVER)  # it is new, or has got or lost its name
-                    continue
-                values.append(earlier._values[at])
-                self.items[place] = earlier.items[at]
-                if at in earlier.befores:
-                    self.befores[place] = earlier.befores[at]
+            last = first + _RUN
+            places = list(map(found.get, self.series[first:last], repeat(nowhere)))
+            self.items[first:last] = map(items.__getitem__, places)
+            taken += map(values.__getitem__, places)
+            others = map(is_not, map(old.__getitem__, places), self.made[first:last])
+            for place in compress(count(first), others):  # it is new, or got or lost its name
+                taken[place], self.items[place] = _NEVER, nothing[0]
+            if earlier.befores:
+                for place, at in enumerate(places, first):
+                    if at in earlier.befores:
+                        self.befores[place] = earlier.befores[at]
             turn.give_way_if_due()
-        self._values = values
+        self._values = taken
+
+    @property
+    def spans(self) -> list[tuple[Metric, int, int]]:
+        """``(metric, first, last)``: where series next to each other are of one metric."""
+        if self._spans is None:
+            self._spans, last = [], 0
+            for metric, run in groupby(self.series, _metric):
+                start, last = last, last + len(list(run))
+                for first in range(start, last, _RUN):
+                    self._spans.append((metric, first, min(first + _RUN, last)))
+        return self._spans
 
     @contextmanager
     def updating(self, values: Sequence[Any]) -> Iterator[Sequence[Any] | None]:
@@ -172,4 +190,5 @@ def new_places(
     return list(compress(count(first), map(is_not, now, known)))
 
 
+_metric = attrgetter("metric")
 _kind = attrgetter("metric.kind")
