@@ -160,11 +160,12 @@ class Intake:
                     index, matches = -1, 0
                     if known.combining >= 0:
                         index = known.find_again(position - 1, metric, labels)
-                    if index < 0 and position + 1 < count:
+                    if index < 0 and (known.tabled or lookups > few):
+                        index = known.find_sample(metric, labels)
+                        reading.moved += index >= 0
+                    elif index < 0 and position + 1 < count:
                         index = find_ahead(rows, position, metric, labels)
                         reading.moved += index >= 0
-                    if index < 0 and count and (known.tabled or lookups > few):
-                        index = known.find_sample(metric, labels)
                     if index < 0:
                         key, raw = self._keys.of(metric, labels)
                         if key[1:] == SURPLUS:
@@ -226,7 +227,7 @@ class Intake:
             self._known = self._known.followed_by(reading, regular=regular)
             self._admission.count(reading)
         else:
-            self._known.stay(disordered=reading.moved > _FEW + len(reading.rows) // 8)
+            self._known.stay(disordered=reading.disordered)
         if reading.order is not self._known.order:
             self._known.keep_order(reading.order)
         self._shape = reading.shape if reading.shape is not None and reading.one_to_one else None
@@ -324,16 +325,18 @@ class Intake:
             rows, reading.restarted = list(rows), True
             for index in restarted:
                 rows[index] = rows[index].restarted(self._admission.restarted_at(reading.start))
-        reading.order = known.order
         if new or (taken is not None and MISSING in values):
             if taken is None:
                 taken = known.order or list(range(len(rows)))
             missing = map(is_, values, repeat(MISSING))
             reading.gone = list(compress(rows, missing))
             rows, values = arranged([*rows, *new], [*values, *firsts], taken)
-            reading.order = None
         elif taken is not None:
-            reading.order = completed(taken, len(rows))
+            reading.disordered = reading.moved > _FEW + len(rows) // 8
+            if not (reading.disordered and known.disordered):  # what is always another is no order
+                reading.order = completed(taken, len(rows))
+        else:
+            reading.order = known.order
         if self._inherited_at is not None:
             first = self._time is None
             begun = zip(rows if first else new, values if first else firsts, strict=True)

@@ -35,6 +35,7 @@ class KnownRows:
         order: numbers of rows in the order in which they were yielded last; None: that of the
             rows. Only series that come or go change the order of a snapshot.
         combining: the number of the first row of a gauge with ``merge``, or -1.
+        disordered: in the last pull, many were not where they were expected.
         offsets: whether a forked child subtracts what its parent counted.
         tabled: there is a table of all samples, so that finding one is cheap.
     """
@@ -47,6 +48,7 @@ class KnownRows:
         "_numbers",
         "_places",
         "combining",
+        "disordered",
         "offsets",
         "order",
         "rows",
@@ -74,7 +76,7 @@ class KnownRows:
         self._asked = False
         self._numbers: dict[Row, int] | None = None
         self._by_sample: dict[Any, int] | None = None
-        self.tabled = False
+        self.tabled = self.disordered = False
 
     def followed_by(self, reading: Reading, *, regular: bool) -> KnownRows:
         """Return the rows of the next pull, in which series came, went or restarted.
@@ -94,13 +96,16 @@ class KnownRows:
         """Stay the rows for another pull: no series came or went. Keys nobody asked for can go.
 
         Args:
-            disordered: many were not where they were expected; then a table is made of all.
+            disordered: many were not where they were expected; then there is a table of all.
         """
         if not self._asked:
             self._by_key = None
         self._asked = False
         if disordered:
             self._make_table()
+        else:
+            self._by_sample, self.tabled = None, False
+        self.disordered = disordered
 
     def expected(self, last: list[Any]) -> tuple[list[Row], list[Any]]:
         """Return the rows and their last values in the order in which they are expected."""
@@ -159,9 +164,10 @@ class KnownRows:
         if type(metric) is not str or not (labels is None or type(labels) in _PLAIN):
             return -1
         try:
-            return self._place(table.get(_as_yielded(metric, labels), -1))
+            number = table.get(_as_yielded(metric, labels), -1)
         except TypeError:  # of a label that cannot be hashed, and so is none
             return -1
+        return number if self.order is None else self._place(number)
 
     def _make_table(self) -> dict[Any, int]:
         if self._by_sample is None:
@@ -242,5 +248,5 @@ def completed(taken: list[int], count: int) -> list[int] | None:
 
 def _as_yielded(metric: Any, labels: Any) -> Any:
     if type(labels) is dict:
-        return metric, *labels.items()
+        return metric, *labels, *labels.values()
     return metric, id(labels) if type(labels) is FixedLabels else labels

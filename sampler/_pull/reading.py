@@ -137,6 +137,7 @@ class Reading:
             yet.
         gone: rows that are not among these rows, but were, or are new.
         moved: samples of known series that were sought, as they were not in their places.
+        disordered: there were many of them.
         shape: of the samples, if instruments yielded them; None: their values are not enough.
         restarted: some rows have taken the place of those before a restart.
         folded: keys of series that went into an overflow.
@@ -152,6 +153,7 @@ class Reading:
         "counts",
         "cut",
         "described",
+        "disordered",
         "examples",
         "firsts",
         "folded",
@@ -200,7 +202,7 @@ class Reading:
         self.valueless: dict[Key, Valueless] = {}
         self.described: dict[str, Description] = {}
         self.taken = self.silent = self.combined = self.moved = 0
-        self.cut = False
+        self.cut = self.disordered = False
         self.refused: dict[str, int] = {}
         self.examples: dict[str, str] = {}
 
