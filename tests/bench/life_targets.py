@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.bench.life import CHURN
 from tests.bench.row import Row
 
-_NEW = "what was never seen is checked, named, written from nothing; a fifth is pauses for others"
+_NEW = "a series that was never seen is checked, named and written from nothing"
 _FIRST = "all of it is new series; a fast page afterwards needs what is made here"
 _KEPT = "what a later page is made of is kept: a series, its row, its line"
 _COLD = "most of a small pull is the hand-off to a worker, whose code is in no cache either"
