@@ -28,6 +28,7 @@ from sampler.agent.delivery.adapter import (
 )
 from sampler.agent.delivery.baselines import step
 from sampler.agent.delivery.ledger import Balance, Ledger
+from sampler.agent.lifespan import Lifespan, astart, astop, running
 from sampler.agent.singleton import reload, start, stop
 from sampler.exceptions import Rejected, Unavailable
 from sampler.types import Log
@@ -50,6 +51,7 @@ __all__ = [
     "GiveWayTimer",
     "HistogramValue",
     "Ledger",
+    "Lifespan",
     "Metric",
     "Option",
     "Outcome",
@@ -63,6 +65,8 @@ __all__ = [
     "Since",
     "Snapshot",
     "Unavailable",
+    "astart",
+    "astop",
     "difference",
     "give_way",
     "log",
@@ -73,6 +77,7 @@ __all__ = [
     "options",
     "read_plain_file",
     "reload",
+    "running",
     "start",
     "step",
     "stop",

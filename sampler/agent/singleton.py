@@ -28,6 +28,7 @@ from sampler.agent.agent import Agent
 from sampler.agent.config.reading import find_settings
 from sampler.agent.config.settings import Settings
 from sampler.agent.delivery.adapter import ScrapedAdapter
+from sampler.agent.signals import finish_at_signals
 from sampler.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -230,7 +231,12 @@ _process = ProcessAgent()
 in_child(_process.after_fork)
 
 
-def start(config: str | Path | None = None, registry: Registry | None = None) -> Agent:
+def start(
+    config: str | Path | None = None,
+    registry: Registry | None = None,
+    *,
+    signals: bool = False,
+) -> Agent:
     """Start the agent of this process; when one runs already, return it unchanged.
 
     A page whose port is taken does not stop the application: the log says who has the port, and
@@ -242,6 +248,8 @@ def start(config: str | Path | None = None, registry: Registry | None = None) ->
         config: the configuration file; default: ``$SAMPLER_CONFIG``, else ``./sampler.toml`` if
             there is one, else built-in defaults.
         registry: where samplers are found; default: the default registry.
+        signals: where SIGTERM or SIGHUP would end the program, stop the agent first. Only the main
+            thread can ask for that. A signal that the program handles or ignores stays as it is.
 
     Returns:
         The agent; it is stopped already if a signal handler has stopped it meanwhile. A handler
@@ -250,7 +258,10 @@ def start(config: str | Path | None = None, registry: Registry | None = None) ->
     Raises:
         ConfigurationError: the configuration has problems.
     """
-    return _process.start(config, registry)
+    agent = _process.start(config, registry)
+    if signals:
+        stop_at_signals()
+    return agent
 
 
 def reload(config: str | Path | None = None) -> Agent:
@@ -280,6 +291,11 @@ def stop(timeout: float | None = None) -> dict[str, Balance]:
         The numbers of each adapter's ledger; empty when no agent runs.
     """
     return _process.stop(timeout)
+
+
+def stop_at_signals() -> None:
+    """Stop the agent before SIGTERM or SIGHUP end the program; see :func:`start`."""
+    finish_at_signals(_stop_at_exit)
 
 
 def _stop_at_exit() -> None:

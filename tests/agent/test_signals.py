@@ -1,0 +1,149 @@
+"""A plain program that a signal ends delivers what it has counted, if it has asked for that."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.command import environment
+from tests.support.doubles import LineSink
+from tests.support.waiting import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+
+PROGRAM = """
+import faulthandler; faulthandler.dump_traceback_later(60, exit=True)
+import os, signal, sys, threading, time
+import sampler, sampler.agent
+file, sink = sys.argv[1:]
+with open(file, "w") as out:
+    out.write(f'interval = 60\\nservice = "s"\\n[adapters.graphite]\\nport = {sink}\\n')
+orders = sampler.Instruments("shop").counter("orders")
+def work():
+    orders.inc(7)
+    print("worked", os.getpid(), flush=True)
+    time.sleep(50)
+    print("slept", flush=True)
+"""
+
+
+@pytest.fixture
+def sink() -> Iterator[LineSink]:
+    with LineSink() as sink:
+        yield sink
+
+
+def ended(tmp_path: Path, sink: LineSink, text: str, number: int) -> tuple[int, str, str]:
+    """Run a program until it has worked, and send a signal; return status and what it printed."""
+    with subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            PROGRAM + textwrap.dedent(text),
+            str(tmp_path / "sampler.toml"),
+            str(sink.address[1]),
+        ],
+        env=environment(PYTHONPATH=str(ROOT)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        said = process.stdout.readline()
+        os.kill(int(said.split()[1]), number)
+        rest, errors = process.communicate(timeout=60)
+    return process.returncode, rest, errors
+
+
+def orders(sink: LineSink) -> list[float]:
+    """Return the values of the counter that have arrived."""
+    return [float(line.split()[1]) for line in sink.lines if b".orders " in line]
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_program_that_a_signal_ends_delivers_first(
+    tmp_path: Path, sink: LineSink, name: str
+) -> None:
+    """And ends by the signal, as its parent expects."""
+    number = getattr(signal, name)
+    text = "sampler.agent.start(file, signals=True)\nwork()"
+    assert ended(tmp_path, sink, text, number) == (-number, "", "")
+    assert orders(sink)[-1] == 7
+
+
+def test_without_asking_nothing_is_installed(tmp_path: Path, sink: LineSink) -> None:
+    """The program ends at once, as it did before it had an agent."""
+    text = "sampler.agent.start(file)\nwork()"
+    assert ended(tmp_path, sink, text, signal.SIGTERM) == (-signal.SIGTERM, "", "")
+    assert orders(sink) in ([], [0])
+
+
+def test_a_programs_own_handler_stays(tmp_path: Path, sink: LineSink) -> None:
+    """And a signal that it ignores is ignored."""
+    text = """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(5))
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    sampler.agent.start(file, signals=True)
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    work()
+    """
+    assert ended(tmp_path, sink, text, signal.SIGTERM) == (5, "", "")
+    assert orders(sink)[-1] == 7  # by atexit
+
+
+def test_a_forked_child_delivers_before_it_ends(tmp_path: Path, sink: LineSink) -> None:
+    """By the handler that it has inherited."""
+    text = """
+    sampler.agent.start(file, signals=True)
+    child = os.fork()
+    if not child:
+        work()
+    print(os.waitpid(child, 0)[1], flush=True)
+    os._exit(0)
+    """
+    assert ended(tmp_path, sink, text, signal.SIGTERM) == (0, f"{int(signal.SIGTERM)}\n", "")
+    wait_for(lambda: 7 in orders(sink), what="the child's orders")
+
+
+def test_a_second_signal_ends_it_at_once(tmp_path: Path, sink: LineSink) -> None:
+    """While what it has counted waits for an endpoint that does not answer."""
+    sink.hold_eof()
+    text = """
+    def again():
+        while signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGTERM)
+    sampler.agent.start(file, signals=True)
+    threading.Thread(target=again, daemon=True).start()
+    work()
+    """
+    assert ended(tmp_path, sink, text, signal.SIGTERM) == (-signal.SIGTERM, "", "")
+
+
+def test_another_thread_is_told_that_it_cannot_ask(tmp_path: Path, sink: LineSink) -> None:
+    """The agent runs all the same."""
+    text = """
+    thread = threading.Thread(
+        target=sampler.agent.start, args=(file,), kwargs={"signals": True}, name="other"
+    )
+    thread.start()
+    thread.join()
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    work()
+    """
+    status, _, errors = ended(tmp_path, sink, text, signal.SIGTERM)
+    assert status == 0
+    assert "signals=True changes nothing on 'other'" in errors
+    assert "start the agent there" in errors
+    assert orders(sink)[-1] == 7
