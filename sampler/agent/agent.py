@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 _OVERDUE = 30.0
 """Seconds after the end of its time for which stop() waits for a thread that a busy machine, or a
 lock of the program's own, holds up."""
+_NESTED = 2
+"""Calls of stop() on one thread that wait: one, and one of a signal handler that interrupts it."""
 _FIRST_PULL = 1.0
 """Seconds that start() waits for the first pulls."""
 
@@ -73,8 +75,10 @@ class Agent:
         )
         self._running = self._stopped = self._flushing = False
         self._until = float("inf")
-        self._stopping: set[int] = set()
-        """Threads that wait for the end."""
+        self._stopping: dict[int, int] = {}
+        """By thread that waits for the end: how many calls of it do."""
+        self._finisher = 0
+        """The thread that makes it."""
         self._change = Lock()
         """Held during start, reload and end; never by a thread that signals interrupt."""
         self._pid = os.getpid()
@@ -271,12 +275,14 @@ class Agent:
             for each in self._pushed:
                 each.finish(self._until)
         mine = get_ident()
-        if mine not in self._stopping:  # else a signal handler interrupts that very call
-            self._stopping.add(mine)
+        calls = self._stopping.get(mine, 0)
+        # A signal handler may interrupt that very call, and others that handler, all the time.
+        if calls < _NESTED and mine != self._finisher:
+            self._stopping[mine] = calls + 1
             try:
                 safely(lambda: uninterrupted(self._finish, here=True, left=self._patience))
             finally:
-                self._stopping.discard(mine)
+                self._stopping[mine] = calls
         return self.balances()
 
     def _patience(self) -> float:
@@ -284,6 +290,7 @@ class Agent:
         return self._until + _OVERDUE - time.monotonic()
 
     def _finish(self) -> None:
+        self._finisher = get_ident()
         while not self._change.acquire(timeout=SHORT):
             if time.monotonic() > self._until + _FIRST_PULL:  # an adapter's open() hangs
                 log.error("the agent cannot stop: its start or reload has not ended")

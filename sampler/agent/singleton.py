@@ -70,6 +70,7 @@ class ProcessAgent:
         self._inherited = False  # the agent came with a fork, and nobody has asked for it
         self._starting = False  # the configuration is being read: only signal handlers see this
         self._reloads: list[str | Path | None] = []  # what is being reloaded, and the next one
+        self._ending: Agent | None = None  # it is being stopped: whoever stops it, too, waits
         self._stops = 0  # calls of stop(), so that start() notices one that interrupts it
         self._start_now = Event()
         self._forks: tuple[float, ...] = ()  # monotonic, of this line of processes with agents
@@ -153,10 +154,14 @@ class ProcessAgent:
             self.restart.join(timeout)
         with self._lock:
             agent, self.agent, self.wanted, self.restart = self.agent, None, None, None
+            self._ending = agent = agent or self._ending
         if agent is None:
             return {}
         atexit.unregister(_stop_at_exit)
-        return agent.stop(timeout)
+        try:
+            return agent.stop(timeout)
+        finally:
+            self._ending = None
 
     def _begin(self, agent: Agent) -> bool:
         """Start ``agent`` as the one of this process; the lock is held.
@@ -179,12 +184,16 @@ class ProcessAgent:
             return False
         atexit.unregister(_stop_at_exit)
         atexit.register(_stop_at_exit)
+        process = sys.modules.get("multiprocessing.process")
+        if process is not None and process.parent_process() is not None:
+            _stop_with_multiprocessing()
         return True
 
     def after_fork(self) -> None:
         """Forget the parent's agent, and start one like it soon, if it had one."""
         self._lock, self.agent, self._inherited, self.restart = RLock(), None, False, None
         self._start_now, self._starting, self._reloads = Event(), False, []
+        self._ending = None
         if gets_no_agent():
             self.wanted = None
         if self.wanted is None or not self.wanted[0].program.fork:
@@ -282,7 +291,7 @@ def reload(config: str | Path | None = None) -> Agent:
 def stop(timeout: float | None = None) -> dict[str, Balance]:
     """Stop the agent of this process, if one runs: :meth:`Agent.stop`.
 
-    A signal handler may call this at any moment.
+    A signal handler may call this at any moment. While the agent is being stopped, it waits, too.
 
     Args:
         timeout: seconds for the final flush; default: ``flush_timeout``.
@@ -307,8 +316,8 @@ def _stop_at_exit() -> None:
         log.flush(0.1)
 
 
-def _stop_with_multiprocessing(_: object) -> None:
-    """Stop at the end of a multiprocessing child: up to Python 3.12 it never gets to atexit."""
+def _stop_with_multiprocessing(_: object = None) -> None:
+    """Stop at the end of a multiprocessing child: it never gets to atexit, or too late."""
     sys.modules["multiprocessing.util"].Finalize(None, _stop_at_exit, exitpriority=0)
 
 

@@ -48,6 +48,7 @@ def ended(tmp_path: Path, sink: LineSink, text: str, number: int) -> tuple[int, 
     with subprocess.Popen(
         [
             sys.executable,
+            "-Wignore::DeprecationWarning",  # of forks beside threads
             "-c",
             PROGRAM + textwrap.dedent(text),
             str(tmp_path / "sampler.toml"),
