@@ -16,10 +16,11 @@ stay is taken over; nothing is kept of those that have gone.
 from __future__ import annotations
 
 from contextlib import contextmanager
-from itertools import compress, count, groupby, repeat
+from itertools import chain, compress, count, groupby, repeat
 from operator import attrgetter, is_, is_not
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from sampler.adapterkit._same_ends import same_ends
 from sampler.adapterkit.render_cache import NotRendered
 from sampler.agent import ABSENT
 
@@ -51,10 +52,11 @@ class KeptBlock(Generic[R, T]):
         befores: the earlier values that those of histograms were compared with, by place.
         runs: ``(kind, first, last)``: where series next to each other are of one kind; some
             hundreds of them, from ``first`` to before ``last``.
+        spans: ``(metric, first, last)``: where they are of one metric, likewise.
         refused: the reasons of the series without a rendering, by place.
     """
 
-    __slots__ = ("_spans", "_values", "befores", "items", "made", "refused", "runs", "series")
+    __slots__ = ("_values", "befores", "items", "made", "refused", "runs", "series", "spans")
 
     def __init__(
         self,
@@ -68,59 +70,66 @@ class KeptBlock(Generic[R, T]):
         self.items: list[T] = [nothing] * len(made)
         self.befores: dict[int, Any] = {}
         self.runs: list[tuple[str, int, int]] = []
-        self._spans: list[tuple[Metric, int, int]] | None = None
+        self.spans: list[tuple[Metric, int, int]] = []
         self.refused: dict[int, str] = {}
         self._values: Sequence[Any] | None = None
         for part in range(0, len(series), _RUN):
-            last = part
-            for kind, run in groupby(map(_kind, series[part : part + _RUN])):
-                first, last = last, last + len(list(run))
+            last, spans = part, []
+            for metric, same in groupby(map(_metric, series[part : part + _RUN])):
+                first, last = last, last + len(list(same))
+                spans.append((metric, first, last))
+            self.spans += spans
+            for kind, group in groupby(spans, _kind):
+                run = list(group)
+                begin, end = run[0][1], run[-1][2]
                 size = _HISTOGRAMS if kind == "histogram" else _RUN
-                for start in range(first, last, size):
-                    self.runs.append((kind, start, min(start + size, last)))
-            for place, each in enumerate(made[part : part + _RUN], part):
-                if type(each) is NotRendered:
-                    self.refused[place] = each.reason
+                self.runs += [
+                    (kind, start, min(start + size, end)) for start in range(begin, end, size)
+                ]
+            if NotRendered in map(type, made[part : part + _RUN]):
+                for place, each in enumerate(made[part : part + _RUN], part):
+                    if type(each) is NotRendered:
+                        self.refused[place] = each.reason
             turn.give_way_if_due()
 
     def take_over(self, earlier: KeptBlock[R, T], turn: GiveWayTimer) -> None:
         """Take over what an earlier block has of the same series with the same renderings."""
         if earlier._values is None:
             return
-        found: dict[Series, int] = {}
-        for first in range(0, len(earlier.series), _RUN):
-            run = earlier.series[first : first + _RUN]
-            found.update(zip(run, range(first, first + _RUN)))  # noqa: B905 - to its end
-            turn.give_way_if_due()
         nowhere, nothing = len(earlier.series), self.items[:1]
-        items, old = earlier.items + nothing, [*earlier.made, None]
-        values = [*earlier._values, _NEVER]
-        taken: list[Any] = []
-        for first in range(0, len(self.series), _RUN):
-            last = first + _RUN
-            places = list(map(found.get, self.series[first:last], repeat(nowhere)))
-            self.items[first:last] = map(items.__getitem__, places)
-            taken += map(values.__getitem__, places)
-            others = map(is_not, map(old.__getitem__, places), self.made[first:last])
-            for place in compress(count(first), others):  # it is new, or got or lost its name
-                taken[place], self.items[place] = _NEVER, nothing[0]
-            if earlier.befores:
-                for place, at in enumerate(places, first):
-                    if at in earlier.befores:
-                        self.befores[place] = earlier.befores[at]
+        begin, end = same_ends(earlier.series, self.series)
+        old_end, new_end = nowhere - end, len(self.series) - end
+        found: dict[Series, int] = {}
+        for first in range(begin, old_end, _RUN):
+            last = min(first + _RUN, old_end)
+            found.update(zip(earlier.series[first:last], range(first, last), strict=True))
             turn.give_way_if_due()
-        self._values = taken
-
-    @property
-    def spans(self) -> list[tuple[Metric, int, int]]:
-        """``(metric, first, last)``: where series next to each other are of one metric."""
-        if self._spans is None:
-            self._spans, last = [], 0
-            for metric, run in groupby(self.series, _metric):
-                start, last = last, last + len(list(run))
-                for first in range(start, last, _RUN):
-                    self._spans.append((metric, first, min(first + _RUN, last)))
-        return self._spans
+        old_items, old_made = earlier.items + nothing, [*earlier.made, None]
+        old_values = [*earlier._values, _NEVER]
+        items, made, values = old_items[:begin], old_made[:begin], old_values[:begin]
+        moved: list[int] = []
+        for first in range(begin, new_end, _RUN):
+            last = min(first + _RUN, new_end)
+            places = list(map(found.get, self.series[first:last], repeat(nowhere)))
+            moved += places
+            items += map(old_items.__getitem__, places)
+            made += map(old_made.__getitem__, places)
+            values += map(old_values.__getitem__, places)
+            turn.give_way_if_due()
+        items += old_items[old_end:nowhere]
+        made += old_made[old_end:nowhere]
+        values += old_values[old_end:nowhere]
+        for first in range(0, len(made), _RUN):
+            others = map(is_not, made[first : first + _RUN], self.made[first : first + _RUN])
+            for place in compress(count(first), others):  # it is new, or got or lost its name
+                values[place], items[place] = _NEVER, nothing[0]
+            turn.give_way_if_due()
+        if earlier.befores:
+            for place, at in enumerate(chain(range(begin), moved, range(old_end, nowhere))):
+                if at in earlier.befores:
+                    self.befores[place] = earlier.befores[at]
+                turn.give_way_if_due()
+        self.items, self._values = items, values
 
     @contextmanager
     def updating(self, values: Sequence[Any]) -> Iterator[Sequence[Any] | None]:
@@ -156,8 +165,8 @@ class KeptBlocks(Generic[R, T]):
 
     def __init__(self, nothing: T) -> None:
         self._nothing = nothing
-        self._kept: dict[str, KeptBlock[R, T]] = {}
-        """By the sampler's name."""
+        self._kept: list[tuple[str, KeptBlock[R, T]]] = []
+        """Each with its sampler's name, which several may have."""
 
     def of(
         self, blocks: Iterable[tuple[Block, list[R | NotRendered]]], turn: GiveWayTimer
@@ -168,16 +177,22 @@ class KeptBlocks(Generic[R, T]):
             blocks: what :meth:`RenderCache.of` returned.
             turn: gives way where there is much to do.
         """
-        known = {id(kept.made): kept for kept in self._kept.values()}
+        known = {id(kept.made): kept for _, kept in self._kept}
+        blocks = list(blocks)
+        stay = {id(made) for _, made in blocks}
+        gone: dict[str, list[KeptBlock[R, T]]] = {}
+        for sampler, kept in self._kept:
+            if id(kept.made) not in stay:
+                gone.setdefault(sampler, []).append(kept)
         found = []
         for block, made in blocks:
-            kept = known.pop(id(made), None)
-            if kept is None:
-                kept = KeptBlock(block.series, made, self._nothing, turn)
-                if block.sampler in self._kept:
-                    kept.take_over(self._kept[block.sampler], turn)
-            found.append((block, kept))
-        self._kept = {block.sampler: kept for block, kept in found}
+            now = known.pop(id(made), None)
+            if now is None:
+                now = KeptBlock(block.series, made, self._nothing, turn)
+                if olds := gone.get(block.sampler):
+                    now.take_over(olds.pop(0), turn)
+            found.append((block, now))
+        self._kept = [(block.sampler, kept) for block, kept in found]
         return found
 
 
@@ -191,4 +206,7 @@ def new_places(
 
 
 _metric = attrgetter("metric")
-_kind = attrgetter("metric.kind")
+
+
+def _kind(span: tuple[Metric, int, int]) -> str:
+    return span[0].kind

@@ -20,7 +20,7 @@ series that would get the same name in the backend.
 
 from __future__ import annotations
 
-from itertools import compress, count, groupby, islice, repeat
+from itertools import chain, compress, count, groupby, islice, repeat
 from operator import is_
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar, final
 
@@ -28,6 +28,7 @@ import attrs
 
 from sampler._runtime.gil_yield import GiveWayTimer
 from sampler._runtime.log import log
+from sampler.adapterkit._same_ends import same_ends
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator
@@ -103,8 +104,9 @@ class _Claim:
 
 
 class _Kept(NamedTuple, Generic[R]):
-    """What is kept of a block: its series, and their renderings."""
+    """What is kept of a block: its sampler, its series, and their renderings."""
 
+    sampler: str
     series: tuple[Series, ...]
     made: list[R | NotRendered]
 
@@ -146,29 +148,44 @@ class RenderCache(Generic[R]):
 
         The list is the same object until one of them changes.
         """
-        tuples = {id(block.series): block.series for block in snapshot.blocks}
-        if tuples.keys() != self._kept.keys():
-            self._update(tuples)
+        blocks = {id(block.series): block for block in snapshot.blocks}
+        if blocks.keys() != self._kept.keys():
+            self._update(blocks)
         kept = self._kept
         return [(block, kept[id(block.series)].made) for block in snapshot.blocks]
 
-    def _update(self, tuples: dict[int, tuple[Series, ...]]) -> None:
-        """Render what is new and forget what is gone; unchanged tuples cost nothing."""
+    def _update(self, blocks: dict[int, Block]) -> None:
+        """Render what is new, forget what is gone; blocks are by the identity of their series."""
         turn = GiveWayTimer()
-        known: dict[Series, R | NotRendered] = {}
+        gone: dict[str, list[_Kept[R]]] = {}
         for key, old in self._kept.items():
-            if key not in tuples:
-                known.update(zip(old.series, old.made, strict=True))
+            if key not in blocks:
+                gone.setdefault(old.sampler, []).append(old)
+        known: dict[Series, R | NotRendered] = {}
+        changed: list[tuple[int, Block, _Kept[R], int, int]] = []
+        for key, block in blocks.items():
+            if key not in self._kept:
+                olds = gone.get(block.sampler)
+                old = olds.pop(0) if olds else _Kept(block.sampler, (), [])
+                begin, end = same_ends(old.series, block.series)
+                middle = slice(begin, len(old.series) - end)
+                known.update(zip(old.series[middle], old.made[middle], strict=True))
+                changed.append((key, block, old, begin, end))
                 turn.give_way_if_due()
+        for old in chain.from_iterable(gone.values()):
+            known.update(zip(old.series, old.made, strict=True))
+            turn.give_way_if_due()
         new: dict[Series, R | NotRendered] = {}
         kept: dict[int, _Kept[R]] = {}
         leaving = set(known)
-        for key, series in tuples.items():
-            if key not in self._kept:
-                kept[key] = _Kept(series, self._renderings(series, known, new, turn))
-                leaving.difference_update(series)
+        for key, block, old, begin, end in changed:
+            series = block.series[begin : len(block.series) - end]
+            leaving.difference_update(series)
+            made = self._renderings(series, known, new, turn)
+            made = [*old.made[:begin], *made, *old.made[len(old.made) - end :]]
+            kept[key] = _Kept(block.sampler, block.series, made)
         # Nothing has been changed so far, so a render function may raise anything.
-        kept |= {key: old for key, old in self._kept.items() if key in tuples}
+        kept |= {key: old for key, old in self._kept.items() if key in blocks}
         said, self._kept = set(map(str, self._waiting)), kept
         try:
             freed = self._free({s: made for s, made in known.items() if s in leaving}, turn)
@@ -194,12 +211,11 @@ class RenderCache(Generic[R]):
         new: dict[Series, R | NotRendered],
         turn: GiveWayTimer,
     ) -> list[R | NotRendered]:
-        """Return the renderings of a block: those that are known, and others."""
+        """Return the renderings of series: those that are known, and others."""
         found = list(map(known.get, series))
         turn.give_way_if_due()
         render = self._render
-        unknown = map(is_, found.copy(), repeat(None))
-        for place in compress(count(), unknown):
+        for place in compress(count(), map(is_, found, repeat(None))):
             try:
                 rendering: R | NotRendered = render(series[place])
             except Unencodable as error:
@@ -322,16 +338,15 @@ class RenderCache(Generic[R]):
     def _place_waiting(self, again: dict[Series, R], turn: GiveWayTimer) -> None:
         """Make new lists of the blocks in which series got their names or did not."""
         waiting = self._waiting
-        for key, (series, made) in list(self._kept.items()):
+        for key, (sampler, series, made) in list(self._kept.items()):
             turn.give_way_if_due()
             placed: list[R | NotRendered] = [
                 COLLISION if each in waiting else again.get(each, rendering)
                 for each, rendering in zip(series, made, strict=True)
             ]
             if placed != made:
-                self._kept[key] = _Kept(series, placed)
-        self._wanted = set()
-        self._wanted.update(name for name, _ in self._named(waiting))
+                self._kept[key] = _Kept(sampler, series, placed)
+        self._wanted = {name for name, _ in self._named(waiting)}
         for family, _ in self._by_family(waiting):
             self._wanted.update(name for name, _ in family.names)
 

@@ -84,3 +84,22 @@ def test_what_is_missing_has_its_reason():
     block, found = blocks(KeptBlocks(""), (A, B, C), made, [1, ABSENT, ABSENT])
     assert found.missing(block, 0, 3) == [(0, "long"), (1, ""), (2, "")]
     assert found.missing(block, 1, 2) == [(0, "")]
+
+
+def test_blocks_of_one_name_keep_what_is_theirs():
+    """Registrations may share a name if their constant labels differ."""
+    kept, series = KeptBlocks(""), [(A, B), (C,)]
+    made = [["x", "y"], ["z"]]
+
+    def of(values):
+        blocks = [
+            Block("a", each, numbers, 1.0) for each, numbers in zip(series, values, strict=True)
+        ]
+        found = kept.of(list(zip(blocks, made, strict=True)), GiveWayTimer())
+        return [update(block, each) for block, each in found]
+
+    one, two, three = 1.5, 2.5, 3.5
+    assert of([[one, two], [three]]) == [[0, 1], [0]]
+    assert of([[one, two], [three]]) == [[], []]
+    series[0], made[0] = (B,), ["y"]
+    assert of([[two], [three]]) == [[], []]
