@@ -214,7 +214,9 @@ class Collector:
         failures: dict[Source, Failure] = {}
         due: list[Source] = []
         now = self._clock.monotonic()
+        pause = GiveWayTimer()
         for source in sources:
+            pause.give_way_if_due()
             if (last := source.reusable_block(self._reuse)) is not None:
                 blocks[source] = last
             elif failure := self._not_callable(source, now):
@@ -227,8 +229,8 @@ class Collector:
             source.caller = caller
         due.sort(key=lambda source: not source.health.proven)
         jobs = [worker.Job(source.pull, optional=not source.health.proven) for source in due]
+        pause.give_way_if_due()
         self._run(due, jobs, until)
-        pause = GiveWayTimer()
         for source, job in zip(due, jobs, strict=True):
             pause.give_way_if_due()
             if isinstance(job.error, Withdrawn):

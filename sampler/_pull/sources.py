@@ -11,6 +11,7 @@ from sampler._contract.snapshot import Failure
 from sampler._pull.owners import Owners, rivals
 from sampler._registry.comparison import same_call
 from sampler._runtime.abandoned import is_foreign
+from sampler._runtime.gil_yield import GiveWayTimer
 from sampler._runtime.log import log
 
 if TYPE_CHECKING:
@@ -75,12 +76,15 @@ class Sources:
             if source.busy:
                 self._hung.append(source)
         new = [r for r in registrations if id(r) not in sources and id(r) not in unreadable]
+        turn = GiveWayTimer()
         for registration in new:
             self._add(registration, has_past=id(registration) in again)
+            turn.give_way_if_due()
         if gone or new:
             shared = rivals(source.name for source in sources.values())
             for source in sources.values():
                 source.intake.share(self._owners if source.name in shared else None)
+                turn.give_way_if_due()
         now = [sources[id(r)] for r in registrations if id(r) in sources]
         self._round = registrations, now
         return now, gone
