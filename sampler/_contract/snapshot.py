@@ -7,7 +7,6 @@ Every value that a Collector returns is an ``int`` in ±2**63, a finite ``float`
 from __future__ import annotations
 
 from _collections_abc import Mapping  # collections.abc, without all of collections
-from itertools import compress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -102,7 +101,8 @@ class FixedLabels(Mapping[str, str]):
         """Return the names and then their values, without those that are empty."""
         texts = self._texts
         if "" in texts:
-            return (*compress(self.names, texts), *filter(None, texts))
+            names = [name for name, text in zip(self.names, texts, strict=True) if text]
+            return (*names, *filter(None, texts))
         return self.names + texts
 
     def __repr__(self) -> str:

@@ -68,6 +68,7 @@ def sink() -> Iterator[LineSink]:
 
 def served(tmp_path: Path, sink: LineSink, text: str) -> tuple[int, str, str]:
     """Run a server until it has answered, and end it; return its status and what it printed."""
+    pytest.importorskip("uvicorn")
     with subprocess.Popen(
         [
             sys.executable,
