@@ -10,7 +10,7 @@ from sampler._contract.names import OVERFLOW, SURPLUS
 from sampler._contract.snapshot import ABSENT, Absent, FixedLabels, Metric
 from sampler._contract.values import RefusedRecordings, RefusedSample, in_range, plain_value
 from sampler._pull.overflow import Overflow
-from sampler._pull.reading import MISSING, REFUSED, Row, Usual, Valueless
+from sampler._pull.reading import MISSING, REFUSED, Row, Usual, Valueless, labels_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -123,10 +123,10 @@ class Admission:
             description: what the sample says of the metric, or None.
             reading: the pull.
         """
+        plain = (type(value) is float or type(value) is int) and 0 <= value < _CERTAIN
         if (
-            (usual := reading.usual.get(key[0])) is not None
-            and (type(value) is float or type(value) is int)
-            and 0 <= value < _CERTAIN
+            plain
+            and (usual := reading.usual.get(key[0])) is not None
             and key not in reading.new
             and not (reading.folded or reading.valueless)
             and reading.counts[key[0]] < usual.room
@@ -165,7 +165,6 @@ class Admission:
                 past = absent_at is None and self._takes_over
                 series.start = None if past else _latest(absent_at, reading.start)
         first: Any = value
-        plain = (type(value) is int or type(value) is float) and 0 <= value < _CERTAIN
         if not plain or series.metric.histogram:
             try:
                 first = plain_value(value, series)
@@ -252,8 +251,7 @@ class Admission:
         name, labels = key[0], raw
         constant = self._declaration.labels
         if constant or not _as_a_series_has_them(raw, key):
-            count = len(key) // 2
-            labels = dict(zip(key[1 : count + 1], key[count + 1 :], strict=True))
+            labels = labels_of(key)
         if constant:
             labels = dict(sorted({**constant, **labels}.items()))
         said = said or UNDECLARED

@@ -24,6 +24,12 @@ MISSING: Any = object()
 _COMBINE: dict[str | None, Callable[[Any, Any], Any]] = {"sum": add, "max": max, "min": min}
 
 
+def labels_of(key: Key) -> dict[str, str]:
+    """Return the labels of a key: behind the metric stand all names, and then all values."""
+    values = len(key) // 2 + 1
+    return dict(zip(key[1:values], key[values:], strict=True))
+
+
 class Row(Series):
     """A series, and how a sampler yields it.
 

@@ -111,7 +111,8 @@ class Lifespan:
         registry: Registry | None = None,
     ) -> None:
         self._application = application
-        self._running = running(config, registry)
+        self._config = config
+        self._registry = registry
 
     async def __call__(
         self, scope: MutableMapping[str, Any], receive: Receive, send: Send
@@ -122,7 +123,7 @@ class Lifespan:
             return
         first = [await receive()]
         try:
-            await self._running.__aenter__()
+            await astart(self._config, self._registry)
         except ConfigurationError as error:
             await send({"type": "lifespan.startup.failed", "message": str(error)})
             return

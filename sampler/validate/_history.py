@@ -11,6 +11,7 @@ from sampler._contract.names import SURPLUS
 from sampler._contract.snapshot import ABSENT
 from sampler._contract.values import fell
 from sampler._pull.intake import Intake
+from sampler._pull.reading import labels_of
 from sampler._registry.shared_read import Restarted, check_start
 from sampler.exceptions import InvalidSampler
 from sampler.validate._breach import KEEP_THE_GONE
@@ -118,10 +119,10 @@ class History:
         if key[1:] == SURPLUS:  # it has none of the metric's labels
             return
         wanted = described.labels(metric)
-        if wanted is not None and (foreign := set(key[1 : len(key) // 2 + 1]) - wanted):
+        if wanted is not None and (foreign := labels_of(key).keys() - wanted):
             names = ", ".join(sorted(foreign))
             message = f"metric {metric!r} has labels that its description does not: {names}"
-            self._report.add("S-30", metric, message, dict(row.labels))
+            self._report.add("S-30", metric, message, labels_of(key))
 
     def _check_bounds(self, metric: Any, fault: str) -> None:
         if fault:

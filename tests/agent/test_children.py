@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import textwrap
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.command import environment
 from tests.support.doubles import LineSink
+from tests.support.program import program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-ROOT = Path(__file__).parents[2]
+    from pathlib import Path
 
 PROGRAM = """
 import faulthandler; faulthandler.dump_traceback_later(60, exit=True)
@@ -79,21 +74,7 @@ def test_a_child_that_starts_its_own_agent_delivers(
     tmp_path: Path, sink: LineSink, method: str, kind: str
 ) -> None:
     """At the end of its target, of its pool, and of its executor."""
-    program = tmp_path / "program.py"
-    program.write_text(textwrap.dedent(PROGRAM))
-    done = subprocess.run(
-        [
-            sys.executable,
-            program,
-            str(tmp_path / "sampler.toml"),
-            str(sink.address[1]),
-            method,
-            kind,
-        ],
-        env=environment(PYTHONPATH=str(ROOT)),
-        capture_output=True,
-        text=True,
-        timeout=90,
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    with program(tmp_path, sink, PROGRAM, method, kind) as process:
+        said, errors = process.communicate(timeout=90)
+    assert (process.returncode, said, errors) == (0, "", "")
     assert orders(sink) == 7

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import subprocess
-import sys
-import textwrap
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from sampler.agent import Lifespan, stop
-from tests.support.command import environment
 from tests.support.doubles import LineSink
+from tests.support.program import program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-ROOT = Path(__file__).parents[2]
+    from pathlib import Path
 
 PROGRAM = """
 import faulthandler; faulthandler.dump_traceback_later(60, exit=True)
@@ -69,19 +64,7 @@ def sink() -> Iterator[LineSink]:
 def served(tmp_path: Path, sink: LineSink, text: str) -> tuple[int, str, str]:
     """Run a server until it has answered, and end it; return its status and what it printed."""
     pytest.importorskip("uvicorn")
-    with subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            PROGRAM + textwrap.dedent(text),
-            str(tmp_path / "sampler.toml"),
-            str(sink.address[1]),
-        ],
-        env=environment(PYTHONPATH=str(ROOT)),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with program(tmp_path, sink, text, begin=PROGRAM) as process:
         assert process.stdout is not None
         said = process.stdout.readline()
         if said:

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
-import textwrap
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.command import environment
 from tests.support.doubles import LineSink
+from tests.support.program import program
 from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-ROOT = Path(__file__).parents[2]
+    from pathlib import Path
 
 PROGRAM = """
 import faulthandler; faulthandler.dump_traceback_later(60, exit=True)
@@ -46,20 +41,7 @@ def sink() -> Iterator[LineSink]:
 
 def ended(tmp_path: Path, sink: LineSink, text: str, number: int) -> tuple[int, str, str]:
     """Run a program until it has worked, and send a signal; return status and what it printed."""
-    with subprocess.Popen(
-        [
-            sys.executable,
-            "-Wignore::DeprecationWarning",  # of forks beside threads
-            "-c",
-            PROGRAM + textwrap.dedent(text),
-            str(tmp_path / "sampler.toml"),
-            str(sink.address[1]),
-        ],
-        env=environment(PYTHONPATH=str(ROOT)),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with program(tmp_path, sink, text, begin=PROGRAM) as process:
         assert process.stdout is not None
         said = process.stdout.readline()
         os.kill(int(said.split()[1]), number)

@@ -318,6 +318,18 @@ def test_buckets_that_begin_in_many_threads_lose_nothing() -> None:
         assert histogram.read().count == THREADS * 40
 
 
+def said_by(program: str) -> tuple[str, str]:
+    """Run a program in a process of its own; return its output and its errors."""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    return done.stdout, done.stderr
+
+
 LOCKED = """
 import sys, threading
 sys._is_gil_enabled = lambda: False
@@ -359,14 +371,7 @@ print("exact", hits[0] > 0)
 
 def test_where_the_interpreter_has_no_lock_ours_is_chosen_at_import() -> None:
     """Tried on one that has: no other was at hand. A handler may count while its thread does."""
-    done = subprocess.run(
-        [sys.executable, "-c", LOCKED],
-        env={"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert (done.stdout, done.stderr) == ("exact True\n", "")
+    assert said_by(LOCKED) == ("exact True\n", "")
 
 
 PAYING = """
@@ -394,11 +399,4 @@ print("threads", threading.active_count())
 
 def test_nobody_pays_while_nobody_pulls() -> None:
     """No thread is started, and an increment leaves no object behind."""
-    done = subprocess.run(  # other tests' threads may work on here
-        [sys.executable, "-c", PAYING],
-        env={"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert (done.stdout, done.stderr) == ("threads 1\n", "")
+    assert said_by(PAYING) == ("threads 1\n", "")  # other tests' threads may work on here

@@ -21,7 +21,7 @@ from sampler.testing import LoopThread, SamplerContract
 from sampler.testing._require import Broken
 from sampler.validate import Breach, examine
 from tests.kits.suite import broken, failures
-from tests.pep.test_validate import CALLS, DESCRIBED, DIFFERING, MAPPINGS, SAMPLES
+from tests.pep.test_validate import CALLS, DESCRIBED, DIFFERING, MAPPINGS, SAMPLES, deadline_for
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "examples/library"))
 
@@ -91,11 +91,6 @@ class TestLibrary(SamplerContract):
     def exercise(self):
         with self.pool.connection():
             pass
-
-
-def deadline_for(clause):
-    """Return seconds: few only where a sampler exceeds them, since the machine may be busy."""
-    return 0.2 if clause == "S-18" else 5.0
 
 
 def suite_of(mapping, deadline):
