@@ -33,9 +33,8 @@ def signals(module: ModuleType) -> None:
 
 def _worker(sender: Any = None, **_: object) -> None:
     pool = getattr(sender, "pool_cls", "")
-    if "prefork" in f"{pool}{getattr(pool, '__module__', '')}":
-        supervise("celery")
-    else:
+    supervise("celery")  # the application may have started an agent that waits for a pool
+    if "prefork" not in f"{pool}{getattr(pool, '__module__', '')}":
         begin("celery")
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def plain() -> None:
     """Begin at the start of the program, and end where SIGTERM or SIGHUP end it, too."""
-    begin("the program", signals=True)
+    begin("the program", role=None, signals=True)
 
 
 def children(module: ModuleType) -> None:

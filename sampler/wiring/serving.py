@@ -16,20 +16,23 @@ from sampler._runtime.printable import error_line, printable
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from sampler.agent.roles import Role
+
 __all__ = ("abegin", "aend", "begin", "complain", "end", "supervise")
 
 
-def begin(where: str, *, signals: bool = False) -> None:
+def begin(where: str, *, role: Role | None = "worker", signals: bool = False) -> None:
     """Start the agent: from here on this process serves.
 
     Args:
         where: the server, for what is said.
-        signals: as of :func:`sampler.agent.start`.
+        role: as of :func:`sampler.agent.start`.
+        signals: likewise.
     """
     with _Contained(where):
         from sampler.agent import start
 
-        start(signals=signals)
+        start(role=role, signals=signals)
 
 
 def end(where: str) -> None:

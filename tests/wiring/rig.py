@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.support.command import environment
-from tests.support.doubles import LineSink
+from tests.support.doubles import DatagramSink, LineSink
 from tests.support.ports import HOST, hold_ports
 from tests.support.waiting import wait_for
 
@@ -36,6 +36,7 @@ class Run:
 
     def __init__(self, folder: Path, words: Sequence[str], options: Sequence[str], env: dict[str, str]) -> None:
         self.sink = LineSink()
+        self.datagrams = DatagramSink()
         (self._held,) = hold_ports(1)
         self.port = self._held.getsockname()[1]
         self.mark = f"{folder}-{os.getpid()}"
@@ -52,6 +53,9 @@ class Run:
             enable = ["shop", "pool"]
             [adapters.graphite]
             port = {self.sink.port}
+            [adapters.statsd]
+            host = "127.0.0.1"
+            port = {self.datagrams.port}
         """)
         bin_folder = Path(sys.executable).parent
         env = {
@@ -131,7 +135,14 @@ class Run:
         for line in self.sink.lines:
             path, value, _ = line.decode().split()
             last[path] = float(value)
-        return [sum(v for path, v in last.items() if path.endswith(m)) for m in METRICS]
+        graphite = [sum(v for path, v in last.items() if path.endswith(m)) for m in METRICS]
+        statsd = [0.0, 0.0]
+        for line in self.datagrams.lines:
+            name, _, value = line.decode().partition(":")
+            for n, metric in enumerate(METRICS):
+                if name.endswith(metric) and value.endswith("|c"):
+                    statsd[n] += float(value[:-2])
+        return statsd if os.environ.get("INTERIM") else graphite
 
 
 @contextmanager
@@ -145,4 +156,5 @@ def running(folder: Path, *words: str, options: Sequence[str] = (), **env: str) 
             os.kill(pid, signal.SIGKILL)
         run.process.wait(LIMIT)
         run.sink.close()
+        run.datagrams.close()
         run._held.close()
