@@ -33,8 +33,9 @@ def signals(module: ModuleType) -> None:
 
 def _worker(sender: Any = None, **_: object) -> None:
     pool = getattr(sender, "pool_cls", "")
-    supervise("celery")  # the application may have started an agent that waits for a pool
-    if "prefork" not in f"{pool}{getattr(pool, '__module__', '')}":
+    forks = "prefork" in f"{pool}{getattr(pool, '__module__', '')}"
+    supervise("celery", forks=forks)  # the application's agent may wait for the children of a pool
+    if not forks:
         begin("celery")
 
 

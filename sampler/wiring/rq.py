@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sampler.wiring.patching import replace
-from sampler.wiring.serving import begin, end
+from sampler.wiring.serving import begin, end, supervise
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,4 +26,13 @@ def base(module: ModuleType) -> None:
 
         return perform_job
 
+    def make_work(original: Callable[..., bool]) -> Callable[..., bool]:
+        def work(self: Any, *args: Any, **kwargs: Any) -> bool:
+            if hasattr(self, "fork_work_horse"):
+                supervise("rq", forks=True)
+            return original(self, *args, **kwargs)
+
+        return work
+
+    replace(module, "BaseWorker.work", make_work, "a worker of a pool is counted beside its horses")
     replace(module, "BaseWorker.perform_job", make, "its work horses get no agent")

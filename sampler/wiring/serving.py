@@ -61,9 +61,17 @@ async def aend(where: str) -> None:
             await astop()
 
 
-supervise = end
-"""This process starts workers, and is none: if it has an agent, as a program that has become a
-server, stop that."""
+def supervise(where: str, *, forks: bool = False) -> None:
+    """Stop the agent of a process that starts workers and is none, if it runs one.
+
+    Args:
+        where: the server, for what is said.
+        forks: the workers are forks: they begin sooner with what is imported here.
+    """
+    end(where)
+    if forks:
+        with _Contained(where):
+            import sampler.agent  # noqa: F401
 
 
 def complain(line: str) -> None:

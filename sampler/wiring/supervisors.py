@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 
-def _before(path: str) -> Callable[[ModuleType], None]:
+def _before(path: str, *, forks: bool = False) -> Callable[[ModuleType], None]:
     def wire(module: ModuleType) -> None:
         def make(original: Callable[..., Any]) -> Callable[..., Any]:
             def run(*args: Any, **kwargs: Any) -> Any:
-                supervise(module.__name__)
+                supervise(module.__name__, forks=forks)
                 return original(*args, **kwargs)
 
             return run
@@ -43,8 +43,8 @@ def hypercorn(module: ModuleType) -> None:
 
 
 django = _before("restart_with_reloader")
-granian = _before("AbstractServer.serve")
-gunicorn = _before("Arbiter.run")
+granian = _before("AbstractServer.serve", forks=True)
+gunicorn = _before("Arbiter.run", forks=True)
 uvicorn_reload = _before("BaseReload.run")
 uvicorn_workers = _before("Multiprocess.run")
 werkzeug = _before("ReloaderLoop.restart_with_reloader")
