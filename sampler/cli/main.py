@@ -161,12 +161,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.set_defaults(run=_run)
 
-    relay = command("relay", "stand-in")
-    config_file(relay)
-    relay.add_argument("--listen-fd", type=int)
-    relay.add_argument("--ready-fd", type=int)
-    relay.set_defaults(run=_relay)
-
     check = command("check", "Check a configuration, its samplers and its endpoints.")
     config_file(check)
     check.add_argument(
@@ -249,12 +243,6 @@ def _launch(arguments: argparse.Namespace) -> int:
     options = ["--log-format", arguments.log_format]
     options += ["-v"] * arguments.verbose + ["-q"] * arguments.quiet
     return launch(arguments.config, arguments.command, wrap=not arguments.no_wrap, options=options)
-
-
-def _relay(arguments: argparse.Namespace) -> int:
-    from sampler.cli.relay import relay
-
-    return relay(arguments.config, arguments.listen_fd, arguments.ready_fd)
 
 
 def _check(arguments: argparse.Namespace) -> int:
