@@ -1,0 +1,90 @@
+"""Where a relay listens, and who may talk to whom."""
+
+from __future__ import annotations
+
+import os
+from socket import SOL_SOCKET
+from struct import Struct
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sampler.adapterkit.sockets import Socket
+
+VARIABLE = "SAMPLER_RELAY"
+"""The environment variable with a relay's address, for processes that are to report to it."""
+_SO_PEERCRED = 17  # of Linux, on every machine but SPARC's and PA-RISC's
+_CREDENTIALS = Struct("3i")
+_LONGEST = 107
+"""Bytes of a unix socket's address, at most."""
+
+
+class Peer(NamedTuple):
+    """Who is at the other end; ``pid`` is 0 for a process outside of our pid namespace."""
+
+    pid: int
+    uid: int
+
+
+def default_address() -> str:
+    """Return where the relay of this user listens."""
+    return f"@sampler-relay-{os.geteuid()}"
+
+
+def bound_address(address: str) -> str:
+    """Return an address as sockets take it: ``@name`` is an abstract one, others are paths."""
+    return f"\0{address[1:]}" if address.startswith("@") else address
+
+
+def address_fault(address: str) -> str | None:
+    """Say why nothing can listen at an address, or return None."""
+    try:
+        size = len(os.fsencode(bound_address(address)))
+    except UnicodeEncodeError:
+        return f"has a character that no path can have: {address!r}"
+    if not address.startswith(("@", "/")) or len(address) == 1:
+        return f"must be an absolute path, or '@' and a name, got {address!r}"
+    if size > _LONGEST:
+        return f"is longer than {_LONGEST} bytes: choose a shorter one"
+    return None
+
+
+def users_fault(users: Iterable[str]) -> str | None:
+    """Say which user there is not, or return None."""
+    try:
+        user_ids(users)
+    except KeyError as unknown:
+        return f"this host has no user {unknown.args[0]!r}: write a name, or a number as text"
+    return None
+
+
+def user_ids(users: Iterable[str]) -> frozenset[int]:
+    """Return the numbers of users, and those whom everybody trusts: oneself and root.
+
+    Raises:
+        KeyError: there is no such user.
+    """
+    return frozenset({0, os.geteuid(), *map(_user_id, users)})
+
+
+def peer_of(connection: Socket) -> Peer:
+    """Return who is at the other end of a unix socket, as the kernel has it.
+
+    Raises:
+        OSError: this system does not tell.
+    """
+    data = connection.getsockopt(SOL_SOCKET, _SO_PEERCRED, _CREDENTIALS.size)
+    pid, uid, _ = _CREDENTIALS.unpack(data)
+    return Peer(pid, uid)
+
+
+def _user_id(user: str) -> int:
+    from pwd import getpwnam
+
+    if user.isdecimal() and len(user) < 10:
+        return int(user)
+    try:
+        return getpwnam(user).pw_uid
+    except (KeyError, ValueError):
+        raise KeyError(user) from None
