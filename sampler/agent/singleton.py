@@ -25,7 +25,7 @@ from sampler._runtime.service import Service
 from sampler._runtime.threads import Event
 from sampler._runtime.who_forked import gets_no_agent
 from sampler.agent.agent import Agent
-from sampler.agent.config.reading import find_settings
+from sampler.agent.config.joining import settings_of_process
 from sampler.agent.config.settings import Settings
 from sampler.agent.delivery.adapter import ScrapedAdapter
 from sampler.agent.signals import finish_at_signals
@@ -97,7 +97,7 @@ class ProcessAgent:
 
     def _start(self, config: str | Path | None, registry: Registry | None) -> Agent:
         stops = self._stops
-        wanted = find_settings(config), registry
+        wanted = settings_of_process(config), registry
         if self.agent is not None:
             self._inherited = False
             if wanted == self.wanted:
@@ -132,7 +132,7 @@ class ProcessAgent:
     def _reload(self, agent: Agent) -> None:
         """Reload once, and again for each signal handler that has asked for it meanwhile."""
         for _ in range(_ROUNDS):
-            settings = find_settings(self._reloads[0])
+            settings = settings_of_process(self._reloads[0])
             try:
                 agent.reload(settings)
             except RuntimeError:
@@ -255,7 +255,8 @@ def start(
 
     Args:
         config: the configuration file; default: ``$SAMPLER_CONFIG``, else ``./sampler.toml`` if
-            there is one, else built-in defaults.
+            there is one, else built-in defaults. Where ``$SAMPLER_RELAY`` names a relay, the
+            process reports there, with the relay's interval and samplers, whatever the file.
         registry: where samplers are found; default: the default registry.
         signals: where SIGTERM or SIGHUP would end the program, stop the agent first. Only the main
             thread can ask for that. A signal that the program handles or ignores stays as it is.

@@ -12,7 +12,8 @@ import attrs
 from sampler.adapterkit.packing import Packing
 from sampler.adapterkit.threads import in_child
 from sampler.agent import DELIVERED, MAX_BATCH, Unavailable, log, option
-from sampler.relay.address import address_fault, default_address, users_fault
+from sampler.agent.config.relay import socket_fault, users_fault
+from sampler.relay.address import default_address
 from sampler.relay.connection import Connection
 from sampler.relay.frames import frame
 from sampler.relay.messages import Kind
@@ -61,7 +62,7 @@ class Relay:
         "Where the relay listens: a path, or '@' and a name; default: '@sampler-relay-' and the "
         "number of this user.",
         kind=str,
-        check=address_fault,
+        check=socket_fault,
     )
     users: tuple[str, ...] = option(
         (), "Users whose relay is trusted besides one's own and root's.", check=users_fault

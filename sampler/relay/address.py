@@ -16,8 +16,6 @@ VARIABLE = "SAMPLER_RELAY"
 """The environment variable with a relay's address, for processes that are to report to it."""
 _SO_PEERCRED = 17  # of Linux, on every machine but SPARC's and PA-RISC's
 _CREDENTIALS = Struct("3i")
-_LONGEST = 107
-"""Bytes of a unix socket's address, at most."""
 
 
 class Peer(NamedTuple):
@@ -37,33 +35,11 @@ def bound_address(address: str) -> str:
     return f"\0{address[1:]}" if address.startswith("@") else address
 
 
-def address_fault(address: str) -> str | None:
-    """Say why nothing can listen at an address, or return None."""
-    try:
-        size = len(os.fsencode(bound_address(address)))
-    except UnicodeEncodeError:
-        return f"has a character that no path can have: {address!r}"
-    if not address.startswith(("@", "/")) or len(address) == 1:
-        return f"must be an absolute path, or '@' and a name, got {address!r}"
-    if size > _LONGEST:
-        return f"is longer than {_LONGEST} bytes: choose a shorter one"
-    return None
-
-
-def users_fault(users: Iterable[str]) -> str | None:
-    """Say which user there is not, or return None."""
-    try:
-        user_ids(users)
-    except KeyError as unknown:
-        return f"this host has no user {unknown.args[0]!r}: write a name, or a number as text"
-    return None
-
-
 def user_ids(users: Iterable[str]) -> frozenset[int]:
     """Return the numbers of users, and those whom everybody trusts: oneself and root.
 
     Raises:
-        KeyError: there is no such user.
+        KeyError: there is no such user; options are checked for that.
     """
     return frozenset({0, os.geteuid(), *map(_user_id, users)})
 
@@ -82,9 +58,4 @@ def peer_of(connection: Socket) -> Peer:
 def _user_id(user: str) -> int:
     from pwd import getpwnam
 
-    if user.isdecimal() and len(user) < 10:
-        return int(user)
-    try:
-        return getpwnam(user).pw_uid
-    except (KeyError, ValueError):
-        raise KeyError(user) from None
+    return int(user) if user.isdecimal() else getpwnam(user).pw_uid

@@ -9,6 +9,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from sampler.relay.frames import FrameReader
+from sampler.relay.messages import BadMessage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,12 +72,19 @@ class PeerConnection:
                 self.deadline = monotonic() + MESSAGE
 
     def answer(self, data: bytes) -> None:
-        """Send an answer; a peer that does not read it is closed."""
+        """Send an answer.
+
+        Raises:
+            BadMessage: the peer does not read.
+        """
         try:
             sent = self.connection.send(data)
-        except OSError:  # it has left, or reads nothing
+        except BlockingIOError:
             sent = 0
-        self.closed = self.closed or sent < len(data)
+        except OSError:  # it has left: what it has said before may still be there
+            return
+        if sent < len(data):
+            raise BadMessage("it does not read its answers")
 
     def pidfd(self) -> int | None:
         """Return a descriptor that is readable when the process has ended; None: there is none."""
