@@ -27,7 +27,7 @@ from sampler._runtime.no_fork import no_fork
 from sampler._runtime.service import Service
 from sampler._runtime.who_forked import children_get_no_agent, gets_no_agent
 from sampler.agent.agent import Agent
-from sampler.agent.config.reading import find_settings
+from sampler.agent.config.joining import settings_of_process
 from sampler.agent.config.settings import Settings
 from sampler.agent.delivery.adapter import ScrapedAdapter
 from sampler.agent.roles import SUPERVISOR, WORKER, role_here, supervisor_of
@@ -109,7 +109,7 @@ class ProcessAgent:
 
     def _start(self, config: str | Path | None, registry: Registry | None, role: Role) -> Agent:
         stops = self._stops
-        wanted = find_settings(config), registry
+        wanted = settings_of_process(config), registry
         if self.agent is not None:
             self._inherited = False
             if wanted == self.wanted:
@@ -166,7 +166,7 @@ class ProcessAgent:
     def _reload(self, agent: Agent) -> None:
         """Reload once, and again for each signal handler that has asked for it meanwhile."""
         for _ in range(_ROUNDS):
-            settings = find_settings(self._reloads[0])
+            settings = settings_of_process(self._reloads[0])
             try:
                 if self._supervises:
                     agent.settings = settings  # for the children that come

@@ -161,6 +161,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.set_defaults(run=_run)
 
+    relay = command("relay", "Merge what many processes of this host report, and deliver it.")
+    config_file(relay)
+    relay.add_argument("--listen-fd", type=int, help=argparse.SUPPRESS)
+    relay.add_argument("--ready-fd", type=int, help=argparse.SUPPRESS)
+    relay.set_defaults(run=_relay)
+
     check = command("check", "Check a configuration, its samplers and its endpoints.")
     config_file(check)
     check.add_argument(
@@ -243,6 +249,12 @@ def _launch(arguments: argparse.Namespace) -> int:
     options = ["--log-format", arguments.log_format]
     options += ["-v"] * arguments.verbose + ["-q"] * arguments.quiet
     return launch(arguments.config, arguments.command, wrap=not arguments.no_wrap, options=options)
+
+
+def _relay(arguments: argparse.Namespace) -> int:
+    from sampler.cli.relay import relay
+
+    return relay(arguments.config, listen_fd=arguments.listen_fd, ready_fd=arguments.ready_fd)
 
 
 def _check(arguments: argparse.Namespace) -> int:
