@@ -270,7 +270,7 @@ class ProcessAgent:
         try:
             self._start_now.release()
         except RuntimeError:  # it has been released
-            pass
+            return
 
     def _inherit(self) -> None:
         """Start the child's agent, unless the child has started one or has ended."""

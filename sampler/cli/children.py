@@ -22,6 +22,8 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 30.0
 """Seconds before a dead relay is started again; each is twice the one before."""
 _LIVED = 60.0
 """Seconds after which a relay has lived, and the next pause is the first again."""
+_GRACE = 5.0
+"""Seconds that a relay's end may take beside its flush."""
 _FOR_EVER = 3600.0
 
 
@@ -39,9 +41,10 @@ class RelayProcess:
     def __init__(self, arguments: Iterable[str]) -> None:
         self._arguments = list(arguments)
         self._socket, self.address = _listening()
+        self._life, self._holding = os.pipe()  # it ends when we do, however that happens
         self.pid = 0
         self._started = self._pause = 0.0
-        self._flush = 60.0
+        self._flush = 0.0
         self._deadline = 0.0  # of the last flush
 
     def start(self) -> int:
@@ -54,13 +57,14 @@ class RelayProcess:
         self._spawn(writing)
         os.close(writing)
         with os.fdopen(ready) as lines:
-            if lines.readline():
+            if words := lines.readline().split():
+                self._flush = float(words[1]) + _GRACE
                 return 0
         code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
         return code if code > 0 else 128 - code
 
     def look(self, ended: Mapping[int, int]) -> None:
-        """See whether the relay is among the processes that have ended; start it when it is time."""
+        """See whether the relay is among processes that have ended; start it when it is time."""
         now = time.monotonic()
         if self.pid in ended:
             self.pid = 0
@@ -79,9 +83,8 @@ class RelayProcess:
     def stop(self) -> None:
         """Ask the relay to deliver what it has, and to end."""
         self._deadline = time.monotonic() + self._flush
-        self._socket.close()
-        self.signal(signal.SIGTERM)
-        self.signal(signal.SIGCONT)
+        os.close(self._holding)
+        self.signal(signal.SIGCONT)  # it may have been stopped
 
     def patience(self) -> float:
         """Return the seconds for which a relay that was asked to end is waited for."""
@@ -93,24 +96,25 @@ class RelayProcess:
             os.kill(self.pid, number)
 
     def _spawn(self, ready: int = -1) -> None:
-        kept = {self._socket.fileno(), ready} - {-1}
+        kept = sorted({self._socket.fileno(), ready} - {-1})
         telling = ["--ready-fd", str(ready)] if ready >= 0 else []
         command = [
             *(sys.executable, "-P", "-m", "sampler", "relay", *self._arguments),
-            *("--listen-fd", str(self._socket.fileno()), *telling),
+            *("--life-fd", "0", "--listen-fd", str(self._socket.fileno()), *telling),
         ]
 
         def prepare(environment: MutableMapping[str, str]) -> None:
             os.setsid()
             for name in [each for each in environment if each.startswith(_ACTIVATION)]:
                 del environment[name]
-            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+            os.dup2(self._life, 0)
             os.dup2(2, 1)  # who reads what the command writes waits for the command only
-            for descriptor in map(int, os.listdir("/dev/fd")):
-                try:
-                    os.set_inheritable(descriptor, descriptor in {0, 1, 2, *kept})
-                except OSError:  # that of the folder itself
-                    pass
+            begin = 3
+            for each in kept:  # the rest, as what systemd has opened, is the command's
+                os.closerange(begin, each)
+                os.set_inheritable(each, True)
+                begin = each + 1
+            os.closerange(begin, os.sysconf("SC_OPEN_MAX"))
 
         self._started = time.monotonic()
         self.pid = spawn(command, os.environ, prepare)
@@ -137,7 +141,7 @@ def spawn(
         for number in (signal.SIGPIPE, signal.SIGXFSZ):  # the interpreter ignores them
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, _MASK)
-        os.execvpe(command[0], command, own)
+        os.execvpe(command[0], list(command), own)  # noqa: S606
     except OSError as error:
         status = _NOT_FOUND if isinstance(error, FileNotFoundError) else _NOT_EXECUTABLE
         _say(f"{command[0]}: {error.strerror}")
@@ -151,7 +155,7 @@ _MASK = signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
 def reaped() -> dict[int, int]:
     """Return the wait status of each child that has ended, by process id; orphans, too."""
-    ended = {}
+    ended: dict[int, int] = {}
     while True:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)
@@ -163,7 +167,7 @@ def reaped() -> dict[int, int]:
 
 
 def _listening() -> tuple[socket.socket, str]:
-    """Return a listening unix socket of our own, and its address."""
+    """Return a listening unix socket of our own, and its address: abstract, so it is no file."""
     listening = socket.socket(socket.AF_UNIX)
     name = f"sampler-run-{os.urandom(8).hex()}"
     listening.bind(f"\0{name}")

@@ -1,8 +1,8 @@
 """``sampler run -- COMMAND``: the parent of a relay and of a command whose workers report to it.
 
-It stays as thin as it can: it decides nothing about numbers, reads no configuration, has one thread
-and waits for signals. Signals are taken by ``sigtimedwait``, so there is no handler, no race, and
-nothing to do for the process 1 of a container but to reap.
+It stays as thin as it can: it decides nothing about numbers, reads no configuration, has one
+thread, and waits for signals by ``sigtimedwait``: there is no handler and no race, and as process 1
+of a container it has to do nothing more but to reap.
 
 Relay and command are told apart from the terminal: the command stays in our process group, so that
 Ctrl-C, Ctrl-Z and a hangup reach it as they would without us; the relay gets a session of its own,

@@ -165,6 +165,7 @@ def _parser() -> argparse.ArgumentParser:
     config_file(relay)
     relay.add_argument("--listen-fd", type=int, help=argparse.SUPPRESS)
     relay.add_argument("--ready-fd", type=int, help=argparse.SUPPRESS)
+    relay.add_argument("--life-fd", type=int, help=argparse.SUPPRESS)
     relay.set_defaults(run=_relay)
 
     check = command("check", "Check a configuration, its samplers and its endpoints.")
@@ -244,6 +245,9 @@ def _launch(arguments: argparse.Namespace) -> int:
     if not arguments.command or arguments.once or arguments.test:
         print("sampler run: -- goes before a command, without --once and --test", file=sys.stderr)
         return USAGE
+    if sys.platform != "linux":
+        print("sampler run: a command can be run on Linux only", file=sys.stderr)
+        return UNAVAILABLE
     from sampler.cli.launch import launch
 
     options = ["--log-format", arguments.log_format]
@@ -254,7 +258,12 @@ def _launch(arguments: argparse.Namespace) -> int:
 def _relay(arguments: argparse.Namespace) -> int:
     from sampler.cli.relay import relay
 
-    return relay(arguments.config, listen_fd=arguments.listen_fd, ready_fd=arguments.ready_fd)
+    return relay(
+        arguments.config,
+        listen_fd=arguments.listen_fd,
+        ready_fd=arguments.ready_fd,
+        life_fd=arguments.life_fd,
+    )
 
 
 def _check(arguments: argparse.Namespace) -> int:

@@ -10,10 +10,10 @@ if TYPE_CHECKING:
 
 __all__ = ("BOOT", "wired")
 
-BOOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "boot")  # noqa: PTH100,PTH118,PTH120 - pathlib takes as long to import as all of this
+BOOT = f"{__file__.rpartition('/')[0]}/boot"
 """The folder whose ``sitecustomize`` sets the hooks."""
 _UWSGI = {
-    "UWSGI_SHARED_IMPORT": os.path.join(BOOT, "uwsgi_import.py"),  # noqa: PTH118
+    "UWSGI_SHARED_IMPORT": f"{BOOT}/uwsgi_import.py",
     "UWSGI_ENABLE_THREADS": "1",
     "UWSGI_PY_CALL_UWSGI_FORK_HOOKS": "1",
 }

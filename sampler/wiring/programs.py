@@ -57,5 +57,6 @@ def socketserver(module: ModuleType) -> None:
 
 
 def _on_main_thread() -> bool:
-    """Tell whether handlers of signals can be set; a reloader serves on another one, and has its own."""
-    return get_ident() == sys.modules["threading"].main_thread().ident
+    """Tell whether handlers of signals can be set here; not where a reloader serves."""
+    main: int = sys.modules["threading"].main_thread().ident
+    return get_ident() == main

@@ -34,5 +34,5 @@ def base(module: ModuleType) -> None:
 
         return work
 
-    replace(module, "BaseWorker.work", make_work, "a worker of a pool is counted beside its horses")
+    replace(module, "BaseWorker.work", make_work, "workers of a pool are counted")
     replace(module, "BaseWorker.perform_job", make, "its work horses get no agent")

@@ -24,7 +24,7 @@ def _before(path: str, *, forks: bool = False) -> Callable[[ModuleType], None]:
 
             return run
 
-        replace(module, path, make, "a program that becomes this supervisor is counted as a worker")
+        replace(module, path, make, "a program that becomes one is counted as a worker")
 
     return wire
 

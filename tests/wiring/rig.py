@@ -1,4 +1,4 @@
-"""A command under ``sampler run --``, a client that counts, and what has arrived at an endpoint."""
+"""A command under ``sampler run --``, a client that counts, and what arrives at an endpoint."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tests.support.command import environment
 from tests.support.doubles import DatagramSink, LineSink
@@ -34,7 +34,9 @@ class Run:
         served: the processes that have answered.
     """
 
-    def __init__(self, folder: Path, words: Sequence[str], options: Sequence[str], env: dict[str, str]) -> None:
+    def __init__(
+        self, folder: Path, words: Sequence[str], options: Sequence[str], env: dict[str, str]
+    ) -> None:
         self.sink = LineSink()
         self.datagrams = DatagramSink()
         (self._held,) = hold_ports(1)
