@@ -12,8 +12,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 
-__all__ = ("RelayProcess", "reaped", "spawn")
+__all__ = ("STOPS", "CommandProcess", "RelayProcess", "reaped", "say", "spawn")
 
+STOPS = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT}
+"""Signals that ask a program to end."""
 _NOT_FOUND, _NOT_EXECUTABLE = 127, 126
 """Exit statuses of shells."""
 _ACTIVATION = ("LISTEN_", "NOTIFY_", "WATCHDOG_")
@@ -22,9 +24,51 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 30.0
 """Seconds before a dead relay is started again; each is twice the one before."""
 _LIVED = 60.0
 """Seconds after which a relay has lived, and the next pause is the first again."""
+_PR_SET_CHILD_SUBREAPER = 36
 _GRACE = 5.0
 """Seconds that a relay's end may take beside its flush."""
 _FOR_EVER = 3600.0
+
+
+class CommandProcess:
+    """The command, and what takes its place.
+
+    gunicorn's USR2 starts a new master, and the old one ends later. The new one is known by the
+    variable in which it finds the old one; as the reaper of orphans we are its parent then.
+
+    Args:
+        command: the program and its arguments.
+        environment: what it gets.
+
+    Attributes:
+        status: the wait status with which it has ended; None while it runs.
+    """
+
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        self.status: int | None = None
+        self._stop = 0
+        _reap_orphans()
+        self._pid = spawn(command, environment, _name_the_command)
+
+    def signal(self, number: int) -> None:
+        """Send it a signal; one that asks it to stop is also for who takes its place."""
+        if number in STOPS:
+            self._stop = number
+        try:
+            os.kill(self._pid, number)
+        except PermissionError:
+            say(f"the command is another user's: it does not get signal {number}")
+
+    def look(self, ended: Mapping[int, int]) -> None:
+        """See whether it is among processes that have ended."""
+        if self._pid not in ended:
+            return
+        if heir := _heir(self._pid):
+            self._pid = heir
+            if self._stop:
+                os.kill(heir, self._stop)
+        else:
+            self.status = ended[self._pid]
 
 
 class RelayProcess:
@@ -72,7 +116,7 @@ class RelayProcess:
             self._pause = _FIRST_PAUSE if lived else min(2 * self._pause, _LONGEST_PAUSE)
             self._pause = self._pause or _FIRST_PAUSE
             if not self._deadline:
-                _say(f"the relay has ended: another one starts in {self._pause:g} s")
+                say(f"the relay has ended: another one starts in {self._pause:g} s")
         if not self.pid and not self._deadline and now >= self._started + self._pause:
             self._spawn()
 
@@ -144,7 +188,7 @@ def spawn(
         os.execvpe(command[0], list(command), own)  # noqa: S606
     except OSError as error:
         status = _NOT_FOUND if isinstance(error, FileNotFoundError) else _NOT_EXECUTABLE
-        _say(f"{command[0]}: {error.strerror}")
+        say(f"{command[0]}: {error.strerror}")
     finally:
         os._exit(status)
 
@@ -166,6 +210,38 @@ def reaped() -> dict[int, int]:
         ended[pid] = status
 
 
+def _name_the_command(environment: MutableMapping[str, str]) -> None:
+    """Where systemd names our process let it name the command's, which calls this."""
+    for name in ("LISTEN_PID", "WATCHDOG_PID"):
+        if environment.get(name) == str(os.getppid()):
+            environment[name] = str(os.getpid())
+
+
+def _reap_orphans() -> None:
+    """Become the parent of processes whose own one ends: ``prctl(2)``."""
+    import ctypes
+
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _heir(pid: int) -> int:
+    """Return the child that has taken the place of a process; 0 if none has."""
+    ours = os.getpid()
+    for child in _read(f"/proc/{ours}/task/{ours}/children").split():
+        environment = _read(f"/proc/{int(child)}/environ")
+        if b"GUNICORN_PID=%d" % pid in environment.split(b"\0"):
+            return int(child)
+    return 0
+
+
+def _read(file: str) -> bytes:
+    try:
+        with open(file, "rb") as opened:  # noqa: PTH123 - pathlib is as large as all of this
+            return opened.read()
+    except OSError:  # it has ended
+        return b""
+
+
 def _listening() -> tuple[socket.socket, str]:
     """Return a listening unix socket of our own, and its address: abstract, so it is no file."""
     listening = socket.socket(socket.AF_UNIX)
@@ -175,5 +251,6 @@ def _listening() -> tuple[socket.socket, str]:
     return listening, f"@{name}"
 
 
-def _say(line: str) -> None:
+def say(line: str) -> None:
+    """Say one line on standard error."""
     os.write(2, f"sampler run: {line}\n".encode())
