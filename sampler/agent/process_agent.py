@@ -27,6 +27,7 @@ from sampler._runtime.no_fork import no_fork
 from sampler._runtime.service import Service
 from sampler._runtime.threads import Event
 from sampler._runtime.who_forked import children_get_no_agent, gets_no_agent
+from sampler.agent import celery_worker, uvicorn_server
 from sampler.agent.agent import Agent
 from sampler.agent.config.reading import find_settings
 from sampler.agent.config.settings import Settings
@@ -117,6 +118,8 @@ class ProcessAgent:
             given_up, self.agent = self.agent, None
             given_up.stop()
         chain_uwsgi()
+        celery_worker.listen(self.serve, self.stop_at_exit)
+        uvicorn_server.listen(self.stop_at_exit)
         agent = Agent(*wanted, role=role)
         if stops != self._stops:
             agent.stop(0.0)
