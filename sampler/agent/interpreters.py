@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import _thread
 import time
+from importlib import import_module
 
 from sampler._runtime.daemon import running
 from sampler._runtime.log import log
@@ -30,10 +31,11 @@ def leave_no_thread() -> None:
 
 
 def _in_main_interpreter() -> bool:
-    if hasattr(_thread, "_is_main_interpreter"):  # from 3.12 on
-        return bool(_thread._is_main_interpreter())  # noqa: SLF001
+    asked = getattr(_thread, "_is_main_interpreter", None)  # from 3.12 on
+    if asked is not None:
+        return bool(asked())
     try:
-        import _xxsubinterpreters as interpreters
+        interpreters = import_module("_xxsubinterpreters")
     except ImportError:
         return True
     return bool(interpreters.get_current() == interpreters.get_main())
