@@ -5,7 +5,6 @@ CPython ends the whole process when an interpreter ends that still has threads.
 
 from __future__ import annotations
 
-import _thread
 import time
 from importlib import import_module
 
@@ -31,7 +30,7 @@ def leave_no_thread() -> None:
 
 
 def _in_main_interpreter() -> bool:
-    asked = getattr(_thread, "_is_main_interpreter", None)  # from 3.12 on
+    asked = getattr(import_module("_thread"), "_is_main_interpreter", None)  # from 3.12 on
     if asked is not None:
         return bool(asked())
     try:
