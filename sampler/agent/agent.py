@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from sampler._pull.collector import Collector, change_settings
+from sampler._pull.fork_baseline import ForkBaseline
 from sampler._registry import registry as registries
 from sampler._registry.discovery import log_failures
 from sampler._registry.registry import Registry
@@ -22,6 +23,7 @@ from sampler.agent.identity import AgentIdentity
 from sampler.agent.interval_loop import IntervalLoop
 from sampler.agent.pages import open_new_pages, open_pages
 from sampler.agent.reloading import Difference, channels_after
+from sampler.agent.roles import STANDALONE, WORKER
 from sampler.agent.schedule import Schedule
 from sampler.agent.selection import Selection
 from sampler.agent.self_metrics import self_metrics
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from sampler._contract.snapshot import Failure, Snapshot
     from sampler.agent.config.settings import Settings
     from sampler.agent.delivery.ledger import Balance
+    from sampler.agent.roles import Role
     from sampler.agent.source import Source
     from sampler.types import Registered
 
@@ -54,6 +57,7 @@ class Agent:
             distributions announce.
         sources: makes what loops and pages collect from, of a name and an interval; default: a
             Collector of the samplers each.
+        role: what this process is to its server: ``worker``, ``supervisor`` or ``standalone``.
     """
 
     def __init__(
@@ -61,6 +65,8 @@ class Agent:
         settings: Settings | None = None,
         registry: Registry | None = None,
         sources: Callable[[str, float], Source] | None = None,
+        *,
+        role: Role = STANDALONE,
     ) -> None:
         self.settings: Settings = settings or default_settings()
         self.registry: Registry = registries.default if registry is None else registry
@@ -68,7 +74,7 @@ class Agent:
         self._selection = Selection(
             self.registry, self.settings.samplers.enable, own, everywhere=registry is None
         )
-        self._identity = AgentIdentity(self.settings.program)
+        self._identity = AgentIdentity(self.settings.program, role)
         self._consumers = Consumers(self._selection, self._identity, sources)
         self._channels: list[PushChannel | ScrapeChannel] = [
             channel(each) for each in self.settings.adapters
@@ -91,14 +97,28 @@ class Agent:
         self._pid = os.getpid()
 
     @classmethod
-    def _in_child(cls, settings: Settings, registry: Registry | None) -> Agent:
+    def _in_child(
+        cls, settings: Settings, registry: Registry | None, at_fork: ForkBaseline | None
+    ) -> Agent:
         """Return the agent that takes over from a parent's in a forked child.
 
-        It has another instance, and what was counted since the fork is an increase.
+        What was counted since the fork is an increase.
+
+        Args:
+            settings: what it runs.
+            registry: likewise.
+            at_fork: what the parent has read right before the fork.
         """
-        agent = cls(settings, registry)
-        agent._identity.forked = agent._consumers.begin_at_fork = True
+        agent = cls(settings, registry, role=WORKER)
+        agent._identity.forked = True
+        agent._consumers.begin_at_fork(at_fork)
         return agent
+
+    def _fork_baseline(self) -> ForkBaseline:
+        """Return what reads, before a fork, the counts that the child inherits."""
+        limits = self.settings.samplers
+        registered = self._selection.registered
+        return ForkBaseline(registered, limits.max_samples, limits.max_series)
 
     @property
     def identity(self) -> Mapping[str, str]:
@@ -152,7 +172,7 @@ class Agent:
             for each in self._pushed:
                 each.start(self.identity)
             self._consumers.start_loops(self._pushed, self.settings.samplers, {})
-            self._consumers.begin_at_fork = False
+            self._consumers.begin_now()
         until = time.monotonic() + _FIRST_PULL
         for loop in tuple(self._consumers.loops):
             while time.monotonic() < until and not (self._stopped or loop.ticker.wait(SHORT)):
@@ -338,10 +358,6 @@ class Agent:
         collector = self._consumers.new(self.settings.samplers, name, interval, reuse)
         self._consumers.collectors.append(collector)
         return collector
-
-    def apart(self, name: str) -> Collector:
-        """Return a new consumer that neither a reload nor the end of this agent closes."""
-        return self._consumers.new(self.settings.samplers, name, self.settings.program.interval)
 
     def _page_collector(self, page: ScrapeChannel, settings: Settings) -> Source:
         interval = page.settings.interval
