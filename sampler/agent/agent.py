@@ -55,18 +55,18 @@ class Agent:
         settings: the configuration; default: built in.
         registry: where samplers are found; default: the default registry, and those that other
             distributions announce.
+        role: what this process is to its server: ``worker``, ``supervisor`` or ``standalone``.
         sources: makes what loops and pages collect from, of a name and an interval; default: a
             Collector of the samplers each.
-        role: what this process is to its server: ``worker``, ``supervisor`` or ``standalone``.
     """
 
     def __init__(
         self,
         settings: Settings | None = None,
         registry: Registry | None = None,
-        sources: Callable[[str, float], Source] | None = None,
         *,
         role: Role = STANDALONE,
+        sources: Callable[[str, float], Source] | None = None,
     ) -> None:
         self.settings: Settings = settings or default_settings()
         self.registry: Registry = registries.default if registry is None else registry

@@ -53,7 +53,7 @@ class RelayAgent(Agent):
         registry = Registry(reserved=True)
         for each in samplers(self._members):
             registry.register(each)
-        super().__init__(own_settings(settings), registry, self._merged)
+        super().__init__(own_settings(settings), registry, sources=self._merged)
         self._listener = listener or _listener(settings)
         self._server: Server | None = None
         self._told = settings
