@@ -29,7 +29,7 @@ from sampler._runtime.threads import Event
 from sampler._runtime.who_forked import children_get_no_agent, gets_no_agent
 from sampler.agent import celery_worker, uvicorn_server
 from sampler.agent.agent import Agent
-from sampler.agent.config.reading import find_settings
+from sampler.agent.config.joining import settings_of_process
 from sampler.agent.config.settings import Settings
 from sampler.agent.delivery.adapter import ScrapedAdapter
 from sampler.agent.interpreters import leave_no_thread
@@ -112,7 +112,7 @@ class ProcessAgent:
 
     def _start(self, config: str | Path | None, registry: Registry | None, role: Role) -> Agent:
         stops = self._stops
-        wanted = find_settings(config), registry
+        wanted = settings_of_process(config), registry
         if self.agent is not None:
             self._inherited = False
             if wanted == self.wanted:
@@ -183,7 +183,7 @@ class ProcessAgent:
     def _reload(self, agent: Agent) -> None:
         """Reload once, and again for each signal handler that has asked for it meanwhile."""
         for _ in range(_ROUNDS):
-            settings = find_settings(self._reloads[0])
+            settings = settings_of_process(self._reloads[0])
             try:
                 if self._supervises:
                     agent.settings = settings  # for the children that come

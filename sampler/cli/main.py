@@ -142,6 +142,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.set_defaults(run=_run)
 
+    relay = command("relay", "Merge what many processes of this host report, and deliver it.")
+    config_file(relay)
+    relay.add_argument("--listen-fd", type=int, help=argparse.SUPPRESS)
+    relay.add_argument("--ready-fd", type=int, help=argparse.SUPPRESS)
+    relay.set_defaults(run=_relay)
+
     check = command("check", "Check a configuration, its samplers and its endpoints.")
     config_file(check)
     check.add_argument(
@@ -211,6 +217,12 @@ def _run(arguments: argparse.Namespace) -> int:
     from sampler.cli.run import run
 
     return run(arguments.config, once=arguments.once, test=arguments.test)
+
+
+def _relay(arguments: argparse.Namespace) -> int:
+    from sampler.cli.relay import relay
+
+    return relay(arguments.config, listen_fd=arguments.listen_fd, ready_fd=arguments.ready_fd)
 
 
 def _check(arguments: argparse.Namespace) -> int:
