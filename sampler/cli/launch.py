@@ -17,7 +17,7 @@ import sys
 import time
 
 from sampler.cli.children import STOPS, CommandProcess, RelayProcess, reaped, say
-from sampler.wiring.environment import not_wired, wired
+from sampler.wiring._environment import not_wired, wired
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

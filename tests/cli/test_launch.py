@@ -450,7 +450,7 @@ print(status, sorted(heavy & set(sys.modules)))
 )
 def test_a_python_that_ignores_the_environment_is_pointed_out(words, says):
     """It would run without an agent."""
-    from sampler.wiring.environment import not_wired
+    from sampler.wiring._environment import not_wired
 
     said = not_wired(words, {})
     assert says in said
@@ -459,7 +459,7 @@ def test_a_python_that_ignores_the_environment_is_pointed_out(words, says):
 
 def test_an_import_of_the_users_own_for_uwsgi_is_pointed_out():
     """There is one variable for it."""
-    from sampler.wiring.environment import not_wired
+    from sampler.wiring._environment import not_wired
 
     said = not_wired(["uwsgi"], {"UWSGI_SHARED_IMPORT": "mine"})
     assert "UWSGI_SHARED_IMPORT is set already" in said

@@ -70,8 +70,8 @@ def call(name: str, *arguments: object) -> None:
     """Call a function of ``sampler.wiring``, such as ``gunicorn:workers``."""
     module, _, function = name.partition(":")
     try:
-        __import__("sampler.wiring." + module)
-        getattr(sys.modules["sampler.wiring." + module], function)(*arguments)
+        wiring = __import__(f"sampler.wiring._{module}", fromlist=[function])
+        getattr(wiring, function)(*arguments)
     except ImportError as error:
         if os.environ.pop("SAMPLER_RELAY", ""):  # said once, and not again by children
             complain(

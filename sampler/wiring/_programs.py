@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from sampler._runtime.native import get_ident
 from sampler._runtime.who_forked import gets_no_agent
-from sampler.wiring.patching import replace
-from sampler.wiring.serving import begin
+from sampler.wiring._patching import replace
+from sampler.wiring._serving import begin
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,8 +12,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from sampler._runtime.printable import error_line
-from sampler.wiring.environment import WRAP
-from sampler.wiring.serving import complain
+from sampler.wiring._environment import WRAP
+from sampler.wiring._serving import complain
 
 if TYPE_CHECKING:
     from typing import Any, Literal

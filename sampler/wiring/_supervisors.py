@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sampler.wiring.patching import replace
-from sampler.wiring.serving import begin, supervise
+from sampler.wiring._patching import replace
+from sampler.wiring._serving import begin, supervise
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sampler.wiring.patching import replace
-from sampler.wiring.serving import begin, end, supervise
+from sampler.wiring._patching import replace
+from sampler.wiring._serving import begin, end, supervise
 
 if TYPE_CHECKING:
     from collections.abc import Callable
