@@ -170,7 +170,10 @@ class Host:
             return {name: self.received(name) for name in names}
 
         wanted = dict.fromkeys(names, float(self.counted))
-        wait_for(lambda: totals() == wanted, 60.0, f"{wanted}, not {totals()}: {self.log()}")
+        try:
+            wait_for(lambda: totals() == wanted, 60.0)
+        except AssertionError:
+            raise AssertionError(f"{totals()}, not {wanted}: {self.log()}") from None
         assert totals() == wanted
 
     def page(self) -> dict[str, float]:
