@@ -62,15 +62,24 @@ def shaped(shape: Shape) -> HistogramValue:
     return histogram_at(bounds, none, 0, 0, shape.scale, shape.zero_threshold)
 
 
+def check_histogram(value: Histogram, shape: HistogramValue) -> None:
+    """Check that the counts of a histogram fit its shape.
+
+    Raises:
+        BadMessage: they do not.
+    """
+    counts = value.counts
+    fits = len(counts) == len(shape.bounds)
+    if not fits or (counts and (counts[-1] > value.count or list(counts) != sorted(counts))):
+        raise BadMessage("the counts of a histogram do not fit")
+
+
 def histogram(value: Histogram, shape: HistogramValue) -> HistogramValue:
     """Return a histogram of a shape.
 
     Raises:
         BadMessage: its counts do not fit.
     """
-    counts, count = value.counts, value.count
-    fits = len(counts) == len(shape.bounds)
-    if not fits or (counts and (counts[-1] > count or list(counts) != sorted(counts))):
-        raise BadMessage("the counts of a histogram do not fit")
-    scale, zero = shape.scale, shape.zero_threshold
-    return histogram_at(shape.bounds, counts, count, value.sum, scale, zero)
+    check_histogram(value, shape)
+    more = shape.scale, shape.zero_threshold
+    return histogram_at(shape.bounds, value.counts, value.count, value.sum, *more)
