@@ -105,14 +105,14 @@ class Host:
             worker.process.communicate()
         self.sink.__exit__(None, None, None)
 
-    def start_relay(self) -> None:
+    def start_relay(self, *arguments: str, inherit: int | None = None) -> None:
         """Start the relay, and wait until it is ready."""
         reading, writing = os.pipe()
         command = [sys.executable, "-m", "sampler", "relay", "-c", self.file]
         with (self.folder / "relay.log").open("ab") as log:
             self.relay = subprocess.Popen(
-                [*command, "--ready-fd", str(writing)],
-                pass_fds=[writing],
+                [*command, "--ready-fd", str(writing), *arguments],
+                pass_fds=[writing] if inherit is None else [writing, inherit],
                 env=environment(PYTHONPATH=str(ROOT)),
                 stdout=log,
                 stderr=log,
@@ -140,9 +140,9 @@ class Host:
         if number in (signal.SIGKILL, signal.SIGTERM):
             self.relay.wait(30)
 
-    def start_worker(self, **env: str) -> Worker:
+    def start_worker(self) -> Worker:
         """Start a worker that reports to the relay, and wait until it runs."""
-        worker = Worker(self, env)
+        worker = Worker(self)
         self.workers.append(worker)
         return worker
 
@@ -184,13 +184,13 @@ class Host:
 class Worker:
     """A process that counts when it is told to."""
 
-    def __init__(self, host: Host, env: dict[str, str]) -> None:
+    def __init__(self, host: Host) -> None:
         self.host = host
         joined = {"PYTHONPATH": str(ROOT), "SAMPLER_RELAY": host.address}
         with (host.folder / "workers.log").open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, host.program, host.jobs],
-                env=environment(**{**joined, **env}),
+                env=environment(**joined),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

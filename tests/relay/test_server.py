@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import socket
 import struct
+import subprocess
+import sys
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -248,6 +251,38 @@ def test_another_users_process_is_refused() -> None:
         assert is_closed(peer)
         with pytest.raises(Unavailable):
             Relay(socket=relay.address).send(Batch((), 0), 5.0)
+
+
+_DROPS = """
+import os, sys, time
+from sampler.agent import Unavailable
+from tests.relay.rig import Worker
+from tests.relay.test_server import Relay, report
+worker, adapter = Worker(1.0), Relay(socket=sys.argv[1])
+worker.add("shop.orders", 4, start=1.0)
+os.setuid(65_534)
+try:
+    report(adapter, worker)
+except Unavailable:
+    print("refused")
+"""
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can drop its privileges")
+@pytest.mark.parametrize("users", [(), (65_534,)])
+def test_a_server_that_drops_its_privileges_is_taken_where_its_user_is_named(users) -> None:
+    """The kernel says whose process it is when it connects."""
+    with running(users=frozenset({0, *users})) as relay:
+        done = subprocess.run(
+            [sys.executable, "-c", _DROPS, relay.address],
+            cwd=Path(__file__).parents[2],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert (done.stdout, done.returncode) == ("" if users else "refused\n", 0), done.stderr
+        assert relay.totals() == ({"shop.orders": 4} if users else {})
 
 
 def test_another_users_relay_is_refused(relay: Running, monkeypatch: pytest.MonkeyPatch) -> None:
