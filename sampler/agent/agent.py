@@ -23,7 +23,7 @@ from sampler.agent.identity import AgentIdentity
 from sampler.agent.interval_loop import IntervalLoop
 from sampler.agent.pages import open_new_pages, open_pages
 from sampler.agent.reloading import Difference, channels_after
-from sampler.agent.roles import STANDALONE, WORKER
+from sampler.agent.roles import STANDALONE
 from sampler.agent.schedule import Schedule
 from sampler.agent.selection import Selection
 from sampler.agent.self_metrics import self_metrics
@@ -96,23 +96,15 @@ class Agent:
         """Held during start, reload and end; never by a thread that signals interrupt."""
         self._pid = os.getpid()
 
-    @classmethod
-    def _in_child(
-        cls, settings: Settings, registry: Registry | None, at_fork: ForkBaseline | None
-    ) -> Agent:
-        """Return the agent that takes over from a parent's in a forked child.
-
-        What was counted since the fork is an increase.
+    def _take_over(self, at_fork: ForkBaseline | None, *, forked: bool) -> None:
+        """Be the first agent of a forked child: what was counted since the fork is an increase.
 
         Args:
-            settings: what it runs.
-            registry: likewise.
             at_fork: what the parent has read right before the fork.
+            forked: the configured instance is the parent's.
         """
-        agent = cls(settings, registry, role=WORKER)
-        agent._identity.forked = True
-        agent._consumers.begin_at_fork(at_fork)
-        return agent
+        self._identity.forked = forked
+        self._consumers.begin_at_fork(at_fork)
 
     def _fork_baseline(self) -> ForkBaseline:
         """Return what reads, before a fork, the counts that the child inherits."""
@@ -218,7 +210,7 @@ class Agent:
         for each in pushed(new):
             each.inherit(before.get(each.name))
 
-        collectors = self._take_over(settings, after, difference)
+        collectors = self._change_to(settings, after, difference)
         for each in pushed(new):
             each.start(self.identity)
         reuse = paused.collectors() if difference.same_consumers else {}
@@ -231,7 +223,7 @@ class Agent:
         patience = min(intervals, default=0.0) / 2
         return time.monotonic() + min(patience, settings.program.flush_timeout)
 
-    def _take_over(
+    def _change_to(
         self,
         settings: Settings,
         channels: list[PushChannel | ScrapeChannel],

@@ -32,6 +32,7 @@ from sampler.agent.agent import Agent
 from sampler.agent.config.joining import settings_of_process
 from sampler.agent.config.settings import Settings
 from sampler.agent.delivery.adapter import ScrapedAdapter
+from sampler.agent.interpreters import leave_no_thread
 from sampler.agent.roles import SUPERVISOR, WORKER, role_here, supervisor_of
 from sampler.exceptions import ConfigurationError
 
@@ -75,6 +76,7 @@ class ProcessAgent:
         self.wanted: tuple[Settings, Registry | None] | None = None
         self.restart: Service | None = None
         self._baseline: ForkBaseline | None = None  # what the children of this process inherit
+        self._goes_on = False  # its first agent counts from the fork on, as the parent had one
         self._at_fork: ForkBaseline | None = None  # what it has inherited
         self._supervises = False  # its agent does nothing; in a child: the parent's did not
         self._lock: Any = RLock()
@@ -120,15 +122,27 @@ class ProcessAgent:
         chain_uwsgi()
         celery_worker.listen(self.serve, self.stop_at_exit)
         uvicorn_server.listen(self.stop_at_exit)
-        agent = Agent(*wanted, role=role)
+        agent = self._new(wanted, role, forked=False)
         if stops != self._stops:
             agent.stop(0.0)
         elif role == SUPERVISOR:
             self._supervise(agent)
             self.wanted = wanted
-        elif self._begin(agent):
-            self.wanted = wanted
+        else:
+            try:
+                began = self._begin(agent)
+            except RuntimeError as error:  # as in a sub-interpreter that is isolated
+                log.error("no agent runs here, as no thread of it can: %s", error)
+                began = False
+            self.wanted = wanted if began else self.wanted
         return self.agent or agent
+
+    def _new(self, wanted: tuple[Settings, Registry | None], role: Role, *, forked: bool) -> Agent:
+        agent = Agent(*wanted, role=role)
+        if self._goes_on:
+            agent._take_over(self._at_fork, forked=forked)  # noqa: SLF001 - not for the public
+        self._goes_on, self._at_fork = False, None
+        return agent
 
     def _supervise(self, agent: Agent) -> None:
         """Run no agent in this process, but in its children; the lock is held."""
@@ -222,6 +236,7 @@ class ProcessAgent:
             raise
         if self.agent is not agent:
             return False
+        _warn_of_pages(agent)
         atexit.unregister(self.stop_at_exit)
         atexit.register(self.stop_at_exit)
         process = sys.modules.get("multiprocessing.process")
@@ -249,7 +264,8 @@ class ProcessAgent:
         self._at_fork, self._baseline = self._baseline, None
         if gets_no_agent():
             self.wanted = None
-        if not self._gives_agents():
+        self._goes_on = self._gives_agents()
+        if not self._goes_on:
             return
         if (multiprocessing := sys.modules.get("multiprocessing.util")) is not None:
             multiprocessing.register_after_fork(self, ProcessAgent._stop_with_multiprocessing)
@@ -287,7 +303,7 @@ class ProcessAgent:
                 return
             settings = _inherited_settings(self.wanted[0], pages=self._supervises)
             self._supervises = False
-            agent = Agent._in_child(settings, self.wanted[1], self._at_fork)  # noqa: SLF001
+            agent = self._new((settings, self.wanted[1]), WORKER, forked=True)
             try:
                 self._inherited = self._begin(agent)
             except RuntimeError:  # no new thread at interpreter exit (3.12)
@@ -298,6 +314,7 @@ class ProcessAgent:
         try:
             self.stop(None)
             log.flush()
+            leave_no_thread()
         except KeyboardInterrupt:
             log.flush(0.1)
 
@@ -322,3 +339,15 @@ def _inherited_settings(parents: Settings, *, pages: bool) -> Settings:
 
 def _pushes(each: AdapterSettings) -> bool:
     return each.make is not None and not isinstance(each.adapter, ScrapedAdapter)
+
+
+def _warn_of_pages(agent: Agent) -> None:
+    if agent.identity["role"] != WORKER:
+        return
+    for each in agent.settings.adapters:
+        if isinstance(each.adapter, ScrapedAdapter):
+            log.warning(
+                "adapter %r: its page has the numbers of this worker only; the page of "
+                "'sampler run -c FILE -- COMMAND' has those of all",
+                each.name,
+            )

@@ -40,23 +40,26 @@ host = {
     "metrics": {"jobs": {"kind": "counter", "scope": "host"}},
 }
 sampler.register(host)
+def count(number):
+    for _ in range(number):
+        orders.inc()
+        seconds.observe(0.5)
+        pool["given"] += 1
 sampler.agent.start("no-such-file.toml")
 print("ready", flush=True)
 for line in sys.stdin:
     word, _, number = line.strip().partition(" ")
-    for _ in range(int(number or 0)):
-        orders.inc()
-        seconds.observe(0.5)
-        pool["given"] += 1
-    if word == "end":
-        break
     if word == "fork":
-        if not os.fork():
-            sampler.agent.start("no-such-file.toml")
-            orders.inc(int(number))
+        child = os.fork()
+        if not child:
+            count(int(number))
             sampler.agent.stop()
             os._exit(0)
-        os.wait()
+        os.waitpid(child, 0)
+    else:
+        count(int(number or 0))
+    if word == "end":
+        break
     print("done", flush=True)
 sampler.agent.stop()
 """
@@ -201,6 +204,11 @@ class Worker:
     def count(self, much: int) -> None:
         """Let it count."""
         self.tell(f"count {much}")
+        self.host.counted += much
+
+    def fork(self, much: int) -> None:
+        """Let a child of it count, deliver and end."""
+        self.tell(f"fork {much}")
         self.host.counted += much
 
     def tell(self, words: str) -> None:

@@ -19,7 +19,7 @@ from sampler.relay import peers, server
 from sampler.relay.adapter import Relay
 from sampler.relay.frames import MAX_BODY, FrameReader, frame
 from sampler.relay.listener import Listener, SocketProblem
-from sampler.relay.members import Members
+from sampler.relay.members import MAX_PER_PID, Members
 from sampler.relay.messages import VERSION, Kind, decode_body
 from sampler.relay.server import Server
 from sampler.testing import AdapterContract
@@ -224,11 +224,24 @@ def test_a_million_tables_are_too_many(relay: Running) -> None:
 
 def test_many_connections_of_one_process_are_too_many(relay: Running) -> None:
     """Others find a place."""
-    peers_ = [relay.connected() for _ in range(40)]
-    wait_for(lambda: sum(map(is_closed_now, peers_)) >= 40 - server.MAX_PER_PROCESS)
+    many = 2 * server.MAX_PER_PROCESS
+    peers_ = [relay.connected() for _ in range(many)]
+    wait_for(lambda: sum(map(is_closed_now, peers_)) >= many - server.MAX_PER_PROCESS)
     for peer in peers_:
         peer.close()
     wait_for(lambda: is_open(relay))
+
+
+def test_a_process_that_gives_itself_many_names_is_refused(relay: Running) -> None:
+    """After as many as it may have interpreters."""
+    last = b""
+    for name in range(MAX_PER_PID + 1):
+        with relay.connected() as peer:
+            peer.sendall(frame(Kind.HELLO, (VERSION, f"u{name}", *HELLO[2:])))
+            last = peer.recv(65536)
+    ((kind, _),) = FrameReader().feed(last)
+    assert kind is Kind.REFUSED
+    assert len(relay.members) == MAX_PER_PID
 
 
 def is_closed_now(peer: socket.socket) -> bool:
