@@ -45,14 +45,15 @@ def test_totals_are_exact_through_the_lives_of_workers(host: Host) -> None:
     host.everything_arrives()
     late = host.start_worker()
     late.count(4)
+    late.fork(6)
     host.jobs.write_text("x" * 9)
     host.everything_arrives()
     wait_for(lambda: host.received("machine.jobs") == 9, what="the host's counter")
     wait_for(lambda: host.last("pool.size") == 10, what="the living ones' gauge")
     page = host.page()
     assert page["server_process_count"] == 2
-    assert page["server_process_starts_total"] == 4
-    assert page['server_process_exits_total{reason="exit"}'] == 1
+    assert page["server_process_starts_total"] == 5
+    assert page['server_process_exits_total{reason="exit"}'] == 2
     assert page['server_process_exits_total{reason="signal"}'] == 1
     assert page['server_process_exits_total{reason="lost"}'] == 0
     law_holds(host)
