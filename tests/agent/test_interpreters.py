@@ -19,8 +19,8 @@ import faulthandler; faulthandler.dump_traceback_later(60, exit=True)
 import os, sys
 file, sink, *more = sys.argv[1:]
 with open(file, "w") as out:
-    out.write(f'interval = 60\\nservice = "{os.urandom(8).hex()}"\\n[samplers]\\nenable = ["web"]\\n'
-              f'[adapters.graphite]\\nport = {sink}\\n')
+    out.write(f'interval = 60\\nservice = "{os.urandom(8).hex()}"\\n')
+    out.write(f'[samplers]\\nenable = ["web"]\\n[adapters.graphite]\\nport = {sink}\\n')
 try:
     import _interpreters as interpreters
     create, run = (lambda: interpreters.create("legacy")), interpreters.exec
