@@ -82,7 +82,7 @@ def test_the_gauge_of_a_host_is_its_reporters():
 
 
 @pytest.mark.clause("M-06")
-def test_a_histogram_that_lost_bounds_begins_another_generation_when_all_have_them_again():
+def test_a_histogram_begins_anew_once_all_have_the_bounds_it_lost():
     """While both are there it has what both know; its reader loses nothing."""
     read, truth, lives, last = deploy(RealRelay(began=0.0))
     assert read == truth
