@@ -74,6 +74,7 @@ class Hello(_Message, frozen=True):
         service: what runs there.
         instance: which of several.
         role: what it is to its server.
+        began: epoch seconds at which it did.
         interval: seconds between its pulls.
     """
 
@@ -82,6 +83,7 @@ class Hello(_Message, frozen=True):
     service: Word
     instance: Word
     role: Word
+    began: Finite
     interval: Annotated[float, Meta(gt=0, le=86_400)]
 
 

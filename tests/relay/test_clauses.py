@@ -1,4 +1,4 @@
-"""M-01 to M-06 of the draft, on the relay itself: what the tests of its model do, done to it."""
+"""M-01 to M-07 of the draft, on the relay itself: what the tests of its model do, done to it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sampler import HistogramValue
 from sampler._contract.values import fell
 from tests.pep.relay_model import Total
-from tests.pep.test_processes import SEEDS, STEPS, deploy, host, serve
+from tests.pep.test_processes import SEEDS, STEPS, deploy, host, renamed, serve
 from tests.relay import rig
 
 if TYPE_CHECKING:
@@ -68,6 +68,11 @@ class Relay:
         }
 
     @property
+    def refused(self) -> int:
+        """How many values were refused."""
+        return self.relay.members.refused
+
+    @property
     def totals(self) -> dict[str, Total]:
         """The same as :meth:`collect`, now."""
         return self.collect(self.relay.now)
@@ -107,7 +112,6 @@ def _shown(value: Any) -> Any:
     return value
 
 
-@pytest.mark.clause("M-01", "M-02")
 @given(STEPS, st.integers(0, 3))
 def test_a_merged_counter_is_what_all_processes_have_counted(steps, before):
     """In whatever order they begin, report, fall silent and end."""
@@ -115,7 +119,6 @@ def test_a_merged_counter_is_what_all_processes_have_counted(steps, before):
     assert run.merged == run.truth
 
 
-@pytest.mark.clause("M-05")
 @pytest.mark.parametrize("seed", SEEDS)
 def test_one_process_reports_for_the_host(seed):
     """Each that takes over loses what came between two reports; with one start, none does."""
@@ -123,10 +126,17 @@ def test_one_process_reports_for_the_host(seed):
     assert host(Relay(began=0.0), seed, start=-5.0) == 1
 
 
-@pytest.mark.clause("M-06")
 def test_a_histogram_that_lost_bounds_ends_when_all_have_them_again():
     """Its reader loses nothing."""
     read, truth, lives, last = deploy(Relay(began=0.0))
     assert read == truth
     assert lives == 2
     assert [bound for bound, _ in last[2]] == [0.5, 5.0]
+
+
+def test_what_a_newer_process_declares_stands():
+    """What the old one goes on to report of it is refused."""
+    relay = renamed(Relay(began=0.0))
+    assert relay.gauges() == {("jobs", ""): 3}
+    assert relay.collect(now=9.0) == {}
+    assert relay.refused == 1

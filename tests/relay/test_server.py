@@ -29,7 +29,7 @@ from tests.support.waiting import wait_for
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-HELLO = (VERSION, "u", "shop", "0", "worker", 10.0)
+HELLO = (VERSION, "u", "shop", "0", "worker", 1.0, 10.0)
 
 
 class Running:
