@@ -20,12 +20,11 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from sampler._runtime.fork import chain_uwsgi
+from sampler._runtime.fork import chain_uwsgi, forked_at
 from sampler._runtime.log import log
-from sampler._runtime.native import RLock
+from sampler._runtime.native import RLock, allocate_lock
 from sampler._runtime.no_fork import no_fork
 from sampler._runtime.service import Service
-from sampler._runtime.threads import Event
 from sampler._runtime.who_forked import children_get_no_agent, gets_no_agent
 from sampler.agent import celery_worker, uvicorn_server
 from sampler.agent.agent import Agent
@@ -37,6 +36,7 @@ from sampler.agent.roles import SUPERVISOR, WORKER, role_here, supervisor_of
 from sampler.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
+    from _thread import LockType
     from pathlib import Path
 
     from sampler._pull.fork_baseline import ForkBaseline
@@ -85,7 +85,7 @@ class ProcessAgent:
         self._reloads: list[str | Path | None] = []  # what is being reloaded, and the next one
         self._ending: Agent | None = None  # it is being stopped: whoever stops it, too, waits
         self._stops = 0  # calls of stop(), so that start() notices one that interrupts it
-        self._start_now = Event()
+        self._start_now: LockType = allocate_lock()  # an Event's set() may not be interrupted
         self._forks: tuple[float, ...] = ()  # monotonic, of this line of processes with agents
 
     def start(
@@ -128,13 +128,10 @@ class ProcessAgent:
         elif role == SUPERVISOR:
             self._supervise(agent)
             self.wanted = wanted
-        else:
-            try:
-                began = self._begin(agent)
-            except RuntimeError as error:  # as in a sub-interpreter that is isolated
-                log.error("no agent runs here, as no thread of it can: %s", error)
-                began = False
-            self.wanted = wanted if began else self.wanted
+        elif self._begin(agent):
+            self.wanted = wanted
+            if not forked_at():  # else the program has forked it, and knows
+                _warn_of_pages(agent)
         return self.agent or agent
 
     def _new(self, wanted: tuple[Settings, Registry | None], role: Role, *, forked: bool) -> Agent:
@@ -156,7 +153,7 @@ class ProcessAgent:
     def serve(self) -> None:
         """Start the agent of a worker now: it is about to serve."""
         if self.restart is not None:
-            self._start_now.set()
+            self._hurry()
             self.restart.join(_SERVING)
         elif self._supervises and self.wanted is not None:  # it works itself, and has no children
             with self._lock:
@@ -204,7 +201,7 @@ class ProcessAgent:
         self._stops += 1
         owned = self._lock._is_owned()  # noqa: SLF001 - the restart may wait for that lock
         if self.restart is not None and not owned:
-            self._start_now.set()  # a child that ends so soon delivers what it has counted, too
+            self._hurry()  # a child that ends so soon delivers what it has counted, too
             self.restart.join(timeout)
         with self._lock:
             agent, self.agent, self.wanted, self.restart = self.agent, None, None, None
@@ -236,7 +233,6 @@ class ProcessAgent:
             raise
         if self.agent is not agent:
             return False
-        _warn_of_pages(agent)
         atexit.unregister(self.stop_at_exit)
         atexit.register(self.stop_at_exit)
         process = sys.modules.get("multiprocessing.process")
@@ -259,7 +255,8 @@ class ProcessAgent:
     def after_fork(self) -> None:
         """Forget the parent's agent, and start one like it soon, if it had one."""
         self._lock, self.agent, self._inherited, self.restart = RLock(), None, False, None
-        self._start_now, self._starting, self._reloads = Event(), False, []
+        self._start_now, self._starting, self._reloads = allocate_lock(), False, []
+        self._start_now.acquire()
         self._ending = None
         self._at_fork, self._baseline = self._baseline, None
         if gets_no_agent():
@@ -283,9 +280,16 @@ class ProcessAgent:
             return False
         return self._supervises or any(map(_pushes, self.wanted[0].adapters))
 
+    def _hurry(self) -> None:
+        """Let the child's agent start at once. A signal handler may be in between."""
+        try:
+            self._start_now.release()
+        except RuntimeError:  # it has been released
+            return
+
     def _inherit(self) -> None:
         """Start the child's agent, unless the child has started one or has ended."""
-        self._start_now.wait(SETTLING)
+        self._start_now.acquire(timeout=SETTLING)
         with self._lock:
             if self.agent is not None or self.wanted is None:
                 return
@@ -301,13 +305,16 @@ class ProcessAgent:
                     A_WHILE,
                 )
                 return
-            settings = _inherited_settings(self.wanted[0], pages=self._supervises)
+            supervised = self._supervises
+            settings = _inherited_settings(self.wanted[0], pages=supervised)
             self._supervises = False
             agent = self._new((settings, self.wanted[1]), WORKER, forked=True)
             try:
                 self._inherited = self._begin(agent)
             except RuntimeError:  # no new thread at interpreter exit (3.12)
                 return
+            if supervised:
+                _warn_of_pages(agent)
 
     def stop_at_exit(self) -> None:
         """Stop, and flush the log; Ctrl-C meanwhile ends the wait."""

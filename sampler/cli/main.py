@@ -6,16 +6,14 @@ import argparse
 import io
 import os
 import sys
-from typing import TYPE_CHECKING
 
-from sampler._runtime.log import log
 from sampler.cli.exits import CONFIG, OK, UNAVAILABLE, USAGE
-from sampler.cli.logs import FORMATS, log_to_stderr, print_problems
-from sampler.exceptions import ConfigurationError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_FORMATS = ("text", "json")
 _EPILOG = """\
 exit status: 0 success; 2 wrong arguments; 69 an endpoint does not answer, or a
 package is not installed; 78 the configuration has problems. 'sampler validate'
@@ -24,6 +22,13 @@ with 3 when it saw too little for a verdict.
 
 'sampler COMMAND -h' describes a command. Without a configuration, 'sampler run'
 serves the numbers of its own process on http://127.0.0.1:9464/metrics.
+"""
+
+_RUN = """
+With -- COMMAND, run a relay and beside it the command: each process of it that
+serves reports to the relay, which collects and delivers for all of them.
+
+  sampler run -c sampler.toml -- gunicorn -w 4 app:app
 """
 
 _CONFIG = """
@@ -73,10 +78,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     parser = _parser()
-    if not (sys.argv[1:] if argv is None else argv):
+    words = list(sys.argv[1:] if argv is None else argv)
+    if not words:
         parser.print_help(sys.stderr)
         return USAGE
-    arguments = parser.parse_args(argv)
+    if words[0] == "run" and "--" in words:
+        end = words.index("--")
+        return _launch(parser.parse_args(words[:end]), words[end + 1 :])
+    return _logged(parser.parse_args(words))
+
+
+def _logged(arguments: argparse.Namespace) -> int:
+    from sampler._runtime.log import log
+    from sampler.cli.logs import log_to_stderr, print_problems
+    from sampler.exceptions import ConfigurationError
+
     log_to_stderr(arguments.verbose - arguments.quiet, arguments.log_format)
     try:
         status: int = arguments.run(arguments)
@@ -101,7 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     common.add_argument(
         "--log-format",
-        choices=FORMATS,
+        choices=_FORMATS,
         default="text",
         metavar="FORMAT",
         help="of the log on standard error: text (the default) or json",
@@ -131,7 +147,8 @@ def _parser() -> argparse.ArgumentParser:
             help="configuration; default: $SAMPLER_CONFIG, else ./sampler.toml",
         )
 
-    run = command("run", "Collect and deliver until told to stop (SIGTERM or Ctrl-C).")
+    run = command("run", "Collect and deliver until told to stop (SIGTERM or Ctrl-C).", _RUN)
+    run.usage = "sampler run [options] [-- COMMAND ...]"
     config_file(run)
     how = run.add_mutually_exclusive_group()
     how.add_argument("--once", action="store_true", help="pull once, deliver, and exit")
@@ -140,12 +157,18 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="pull twice, one interval apart, and print; send nothing",
     )
+    how.add_argument(
+        "--no-wrap",
+        action="store_true",
+        help="with a command: leave the application that its server serves as it is",
+    )
     run.set_defaults(run=_run)
 
     relay = command("relay", "Merge what many processes of this host report, and deliver it.")
     config_file(relay)
     relay.add_argument("--listen-fd", type=int, help=argparse.SUPPRESS)
     relay.add_argument("--ready-fd", type=int, help=argparse.SUPPRESS)
+    relay.add_argument("--life-fd", type=int, help=argparse.SUPPRESS)
     relay.set_defaults(run=_relay)
 
     check = command("check", "Check a configuration, its samplers and its endpoints.")
@@ -219,10 +242,29 @@ def _run(arguments: argparse.Namespace) -> int:
     return run(arguments.config, once=arguments.once, test=arguments.test)
 
 
+def _launch(arguments: argparse.Namespace, command: list[str]) -> int:
+    if not command or arguments.once or arguments.test:
+        print("sampler run: -- goes before a command, without --once and --test", file=sys.stderr)
+        return USAGE
+    if sys.platform != "linux":
+        print("sampler run: a command can be run on Linux only", file=sys.stderr)
+        return UNAVAILABLE
+    from sampler.cli.launch import launch
+
+    options = ["--log-format", arguments.log_format]
+    options += ["-v"] * arguments.verbose + ["-q"] * arguments.quiet
+    return launch(arguments.config, command, wrap=not arguments.no_wrap, options=options)
+
+
 def _relay(arguments: argparse.Namespace) -> int:
     from sampler.cli.relay import relay
 
-    return relay(arguments.config, listen_fd=arguments.listen_fd, ready_fd=arguments.ready_fd)
+    return relay(
+        arguments.config,
+        listen_fd=arguments.listen_fd,
+        ready_fd=arguments.ready_fd,
+        life_fd=arguments.life_fd,
+    )
 
 
 def _check(arguments: argparse.Namespace) -> int:

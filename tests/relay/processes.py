@@ -123,7 +123,7 @@ class Host:
             )
         os.close(writing)
         with os.fdopen(reading) as ready:
-            assert ready.read() == "ready\n", self.log()
+            assert ready.read().startswith("ready "), self.log()
 
     def log(self) -> str:
         """Return what the relay has logged."""
@@ -173,7 +173,10 @@ class Host:
             return {name: self.received(name) for name in names}
 
         wanted = dict.fromkeys(names, float(self.counted))
-        wait_for(lambda: totals() == wanted, 60.0, f"{wanted}, not {totals()}: {self.log()}")
+        try:
+            wait_for(lambda: totals() == wanted, 60.0)
+        except AssertionError:
+            raise AssertionError(f"{totals()}, not {wanted}: {self.log()}") from None
         assert totals() == wanted
 
     def page(self) -> dict[str, float]:
