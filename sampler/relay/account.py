@@ -38,10 +38,11 @@ RELAY_METRICS: Mapping[str, Mapping[str, Any]] = {
         "unit": "{entry}",
         "help": "Entries of processes that the relay has counted.",
     },
-    "series.refused": {
+    "entries.refused": {
         "kind": "counter",
-        "unit": "{series}",
-        "help": "Series that are too many, or that newer processes declare otherwise.",
+        "unit": "{entry}",
+        "help": "Of these, entries of series that are too many, or that a process which began "
+        "later declares otherwise.",
     },
 }
 
@@ -57,7 +58,7 @@ def samplers(members: Members) -> tuple[dict[str, Any], dict[str, Any]]:
 
     def relay() -> Iterator[tuple[Any, ...]]:
         yield "entries.received", members.entries
-        yield "series.refused", members.refused
+        yield "entries.refused", members.refused
 
     return (
         {"name": SERVER, "sample": server, "metrics": SERVER_METRICS},

@@ -9,7 +9,7 @@ the same, they become one, and the bounds inside it are lost.
 from __future__ import annotations
 
 from bisect import insort
-from itertools import accumulate, repeat
+from itertools import accumulate, compress, repeat
 from operator import sub
 from typing import TYPE_CHECKING
 
@@ -26,16 +26,22 @@ def grown(new: HistogramValue, old: HistogramValue) -> HistogramValue:
     before = old.counts if new.bounds == old.bounds else _counts_at(new.bounds, old)
     if before is None:
         return new if new.fell_since(old) else difference(new, old)
-    counts = increments(new.counts, before, new.count - old.count)
-    if counts is None:
+    cells = cells_between(new.counts, before, new.count - old.count)
+    if cells is None:
         return new
     total = None if new.sum is None or old.sum is None else new.sum - old.sum
     shape = new.scale, new.zero_threshold
-    return histogram_at(new.bounds, tuple(counts), new.count - old.count, total, *shape)
+    count = new.count - old.count
+    return histogram_at(new.bounds, tuple(accumulate(cells)), count, total, *shape)
 
 
-def increments(new: Sequence[int], old: Sequence[int], count: int) -> list[int] | None:
-    """Return by how much counts up to the same bounds have grown; None: there was a reset.
+def cells_of(counts: Sequence[int]) -> list[int]:
+    """Return the observations of each cell that ends at a bound."""
+    return list(map(sub, counts, (0, *counts)))
+
+
+def cells_between(new: Sequence[int], old: Sequence[int], count: int) -> list[int] | None:
+    """Return what came between two readings at the same bounds; None: there was a reset.
 
     Args:
         new: the counts now.
@@ -43,9 +49,9 @@ def increments(new: Sequence[int], old: Sequence[int], count: int) -> list[int] 
         count: by how much the count of all has grown.
     """
     counts = list(map(sub, new, old))
-    if count < 0 or (counts and (counts[0] < 0 or counts[-1] > count)):
-        return None
-    return counts if counts == sorted(counts) else None
+    cells = cells_of(counts)
+    rose = count >= 0 and (not cells or (min(cells) >= 0 and counts[-1] <= count))
+    return cells if rose else None
 
 
 def _counts_at(bounds: Sequence[float], of: HistogramValue) -> list[int] | None:
@@ -112,24 +118,24 @@ class HistogramTotal:
                 self._value = None
 
     def add(
-        self,
-        bounds: Sequence[float],
-        counts: Sequence[int],
-        count: int,
-        sum: float | None,  # noqa: A002 - the contract's word
+        self, bounds: Sequence[float], cells: Sequence[int], count: int, total: float | None
     ) -> None:
-        """Add what one process has observed; its bounds are known."""
+        """Add what one process has observed; its bounds are known.
+
+        Args:
+            bounds: its bounds.
+            cells: the observations of each cell that ends at one of these.
+            count: all observations.
+            total: their sum; None if it is not known.
+        """
         self._value = None
-        self._sum = None if sum is None or self._sum is None else self._sum + sum
+        self._sum = None if total is None or self._sum is None else self._sum + total
         self._count += count
-        below, lower = 0, -_INFINITE
-        for upper, at in zip(bounds, counts, strict=True):
-            if at != below:
-                self._add_cell(lower, upper, at - below)
-                below = at
-            lower = upper
-        if count != below:
-            self._add_cell(lower, _INFINITE, count - below)
+        for index in compress(range(len(cells)), cells):
+            lower = bounds[index - 1] if index else -_INFINITE
+            self._add_cell(lower, bounds[index], cells[index])
+        if above := count - sum(cells):
+            self._add_cell(bounds[-1] if bounds else -_INFINITE, _INFINITE, above)
 
     def read(self) -> HistogramValue:
         """Return the sum; the same object until it changes."""

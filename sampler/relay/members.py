@@ -78,13 +78,13 @@ class Members:
 
     @property
     def refused(self) -> int:
-        """How many series were refused."""
+        """How many values were refused."""
         return self._merger.refused
 
     def own(self) -> Member:
         """Return the relay's own part: as if it were one more process, and counted with none."""
         with self._lock:
-            member = Member("", 0, 0.0, Process(OWN))
+            member = Member("", 0, 0.0, Process(OWN, 0.0))
             self._merger.begin(member.process)
             return member
 
@@ -104,7 +104,7 @@ class Members:
                 alike = sum(each.pid == pid for each in self._members.values()) if pid else 0
                 if alike >= MAX_PER_PID or len(self._members) >= MAX_MEMBERS:
                     raise Refusal("too many processes report, or too many interpreters of one")
-                process = Process(self._label(hello, pid))
+                process = Process(self._label(hello, pid), hello.began)
                 member = Member(hello.uuid, pid, hello.interval, process)
                 self._members[hello.uuid] = member
                 self._merger.begin(process)

@@ -10,10 +10,10 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from sampler._contract.histogram import HistogramValue
-from sampler.relay.histograms import grown, increments
+from sampler.relay.histograms import cells_between, cells_of, grown
 from sampler.relay.messages import BadMessage, Histogram
 from sampler.relay.places import SharedPlace
-from sampler.relay.values import base_value, check_histogram, histogram
+from sampler.relay.values import base_value, histogram
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -69,43 +69,48 @@ class HistogramColumn:
         for value, shape in zip(self._last, self._shapes, strict=True):
             yield None if value is None or shape is None else histogram(value, shape)
 
-    def check(self, values: Sequence[Any], shapes: Sequence[HistogramValue]) -> None:
-        """Raise :class:`BadMessage` where something is no histogram, or none of these shapes."""
-        for value, last in zip(values, self._last, strict=True):
+    def take(self, values: Sequence[Any], shapes: Sequence[HistogramValue]) -> None:
+        """Take the values of one pull.
+
+        Raises:
+            BadMessage: something is no histogram, or none of these shapes; what is before it has
+                been taken.
+        """
+        for index, value in enumerate(values):
             if value is None:
                 continue
             if type(value) is not Histogram or value.shape >= len(shapes):
                 raise BadMessage("VALUES: not a histogram, or one without a shape")
-            if last is None or value.counts != last.counts or value.count < last.count:
-                check_histogram(value, shapes[value.shape])
-            elif len(value.counts) != len(shapes[value.shape].bounds):
-                raise BadMessage("VALUES: a histogram of another shape")
-
-    def take(self, values: Sequence[Histogram | None], shapes: Sequence[HistogramValue]) -> None:
-        """Take the values of one pull, which have been checked."""
-        for index, value in enumerate(values):
-            if value is None:
-                continue
             last, before, shape = self._last[index], self._shapes[index], shapes[value.shape]
-            self._last[index], self._shapes[index] = value, shape
-            total = self.places[index].histogram
             if last is None or before is None or shape.bounds is not before.bounds:
-                total.know(shape)
-                more = new = histogram(value, shape)
-                if last is not None and before is not None:
-                    more = grown(new, histogram(last, before))
-                if more.count or more.sum:
-                    total.add(more.bounds, more.counts, more.count, more.sum)
+                self._take_new(index, value, shape)
+            elif (value.counts, value.count, value.sum) == (last.counts, last.count, last.sum):
                 continue
-            count = value.count - last.count
-            if not count and value.counts == last.counts and value.sum == last.sum:
-                continue
-            counts = increments(value.counts, last.counts, count)
-            if counts is None:  # a reset
-                total.add(shape.bounds, value.counts, value.count, value.sum)
+            elif len(value.counts) == len(last.counts) and (
+                cells := cells_between(value.counts, last.counts, value.count - last.count)
+            ):
+                total = self.places[index].histogram
+                total.add(shape.bounds, cells, value.count - last.count, _less(value, last))
+                self._last[index] = value
             else:
-                unknown = value.sum is None or last.sum is None
-                total.add(shape.bounds, counts, count, None if unknown else value.sum - last.sum)  # type: ignore[operator]
+                self._take_new(index, value, shape)
+
+    def _take_new(self, index: int, value: Histogram, shape: HistogramValue) -> None:
+        """Take a value that is the first, has other bounds than the last, or begins anew."""
+        more = new = histogram(value, shape)
+        last, before = self._last[index], self._shapes[index]
+        if last is not None and before is not None:
+            more = grown(new, histogram(last, before))
+        total = self.places[index].histogram
+        total.know(shape)
+        if more.count or more.sum:
+            total.add(more.bounds, cells_of(more.counts), more.count, more.sum)
+        self._last[index], self._shapes[index] = value, shape
+
+
+def _less(value: Histogram, last: Histogram) -> float | None:
+    """Return by how much a sum has grown, if both are known."""
+    return None if value.sum is None or last.sum is None else value.sum - last.sum
 
 
 class Part:
@@ -169,7 +174,7 @@ class Part:
             shapes: those of histograms, as values without observations.
 
         Raises:
-            BadMessage: they do not fit the table; nothing of them has been taken.
+            BadMessage: they do not fit the table.
         """
         if len(values) != self._size:
             raise BadMessage(f"VALUES: {len(values)} values for {self._size} series")
@@ -179,7 +184,6 @@ class Part:
             if not _NUMBERS.issuperset(map(type, row)):
                 raise BadMessage("VALUES: a histogram for a series that is none")
         histograms = self._histograms.pick(values)
-        self._histograms.check(histograms, shapes)
         shared = _shared(self._shared, values, shapes)
         self._count(counters)
         for column, row in gauges:

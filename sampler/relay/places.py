@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sampler._contract.histogram import HistogramValue
 from sampler._contract.values import in_range
-from sampler.relay.histograms import HistogramTotal, grown
+from sampler.relay.histograms import HistogramTotal, cells_of, grown
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
@@ -120,7 +120,7 @@ class SharedPlace(Place):
         if self.histogram is not None:
             more: HistogramValue = value if before is None else grown(value, before)
             self.histogram.know(value)
-            self.histogram.add(more.bounds, more.counts, more.count, more.sum)
+            self.histogram.add(more.bounds, cells_of(more.counts), more.count, more.sum)
         elif before is None or value < before:
             self.total += value
         else:

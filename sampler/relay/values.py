@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sampler._contract.histogram import HistogramValue, histogram_at
 from sampler._contract.names import GRAMMAR, is_name
-from sampler.relay.messages import BadMessage
+from sampler.relay.messages import BadMessage, unpacked
 
 if TYPE_CHECKING:
     from sampler._contract.snapshot import Value
@@ -59,23 +59,9 @@ def shaped(shape: Shape) -> HistogramValue:
     Raises:
         BadMessage: its bounds do not rise.
     """
-    bounds = shape.bounds
-    if any(low >= high for low, high in pairwise(bounds)):
-        raise BadMessage("the bounds of a histogram do not rise")
+    bounds = unpacked(shape.bounds)
     none = (0,) * len(bounds)
     return histogram_at(bounds, none, 0, 0, shape.scale, shape.zero_threshold)
-
-
-def check_histogram(value: Histogram, shape: HistogramValue) -> None:
-    """Check that the counts of a histogram fit its shape.
-
-    Raises:
-        BadMessage: they do not.
-    """
-    counts = value.counts
-    fits = len(counts) == len(shape.bounds)
-    if not fits or (counts and (counts[-1] > value.count or list(counts) != sorted(counts))):
-        raise BadMessage("the counts of a histogram do not fit")
 
 
 def histogram(value: Histogram, shape: HistogramValue) -> HistogramValue:
@@ -84,6 +70,9 @@ def histogram(value: Histogram, shape: HistogramValue) -> HistogramValue:
     Raises:
         BadMessage: its counts do not fit.
     """
-    check_histogram(value, shape)
+    counts = value.counts
+    fits = len(counts) == len(shape.bounds)
+    if not fits or (counts and (counts[-1] > value.count or list(counts) != sorted(counts))):
+        raise BadMessage("the counts of a histogram do not fit")
     more = shape.scale, shape.zero_threshold
-    return histogram_at(shape.bounds, value.counts, value.count, value.sum, *more)
+    return histogram_at(shape.bounds, counts, value.count, value.sum, *more)

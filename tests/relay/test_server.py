@@ -20,7 +20,7 @@ from sampler.relay.adapter import Relay
 from sampler.relay.frames import MAX_BODY, FrameReader, frame
 from sampler.relay.listener import Listener, SocketProblem
 from sampler.relay.members import MAX_PER_PID, Members
-from sampler.relay.messages import VERSION, Kind, decode_body
+from sampler.relay.messages import VERSION, Kind, decode_body, packed
 from sampler.relay.server import Server
 from sampler.testing import AdapterContract
 from tests.relay.rig import Worker
@@ -29,7 +29,7 @@ from tests.support.waiting import wait_for
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-HELLO = (VERSION, "u", "shop", "0", "worker", 10.0)
+HELLO = (VERSION, "u", "shop", "0", "worker", 1.0, 10.0)
 
 
 class Running:
@@ -141,13 +141,17 @@ BAD = {
     "a counter below 0": TABLE + LAYOUT + frame(Kind.VALUES, (0, [-1], [])),
     "a histogram for a counter": TABLE
     + LAYOUT
-    + frame(Kind.VALUES, (0, [(0, 1, 1, ())], [((), None, None)])),
+    + frame(Kind.VALUES, (0, [(0, 1, 1, ())], [(b"", None, None)])),
     "a number for a histogram": HISTOGRAM + frame(Kind.VALUES, (0, [1], [])),
     "a histogram without its shape": HISTOGRAM + frame(Kind.VALUES, (0, [(7, 1, 1, ())], [])),
     "counts that fall": HISTOGRAM
-    + frame(Kind.VALUES, (0, [(0, 2, 1, (2, 1))], [((1.0, 2.0), None, None)])),
+    + frame(Kind.VALUES, (0, [(0, 2, 1, (2, 1))], [(packed((1.0, 2.0)), None, None)])),
     "bounds that fall": HISTOGRAM
-    + frame(Kind.VALUES, (0, [(0, 2, 1, (1, 2))], [((2.0, 1.0), None, None)])),
+    + frame(Kind.VALUES, (0, [(0, 2, 1, (1, 2))], [(packed((2.0, 1.0)), None, None)])),
+    "a bound that is infinite": HISTOGRAM
+    + frame(Kind.VALUES, (0, [(0, 2, 1, (1,))], [(packed((float("inf"),)), None, None)])),
+    "half a bound": HISTOGRAM
+    + frame(Kind.VALUES, (0, [(0, 2, 1, (1,))], [(b"1234", None, None)])),
     "a layout of tables that are not there": frame(Kind.LAYOUT, ([5],)),
     "a table twice": TABLE + frame(Kind.LAYOUT, ([0, 0],)),
     "a name that is none": row(name="evil.N"),
