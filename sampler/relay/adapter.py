@@ -102,7 +102,8 @@ class Relay:
         pairs = self._slices.of(snapshot.blocks)
         identity = snapshot.identity
         words = (identity.get(word) or "-" for word in ("service", "instance", "role"))
-        hello = (identity.get("uuid", self._uuid), *words, snapshot.interval or _INTERVAL)
+        uuid, began = identity.get("uuid", self._uuid), snapshot.start
+        hello = (uuid, *words, float(began), snapshot.interval or _INTERVAL)
         note = _Note(tuple(each for _, each in pairs), since, hello)
         packing = Packing(MAX_BATCH)
         for place, (block, part) in enumerate(pairs):

@@ -9,30 +9,69 @@ the same, they become one, and the bounds inside it are lost.
 from __future__ import annotations
 
 from bisect import insort
-from itertools import accumulate, repeat
+from itertools import accumulate, compress, repeat
 from operator import sub
+from typing import TYPE_CHECKING
 
 from sampler._contract.histogram import HistogramValue, difference, histogram_at
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 _INFINITE = float("inf")
-ZERO = HistogramValue(0, 0)
-"""What a process whose series begins at zero had before."""
 
 
 def grown(new: HistogramValue, old: HistogramValue) -> HistogramValue:
     """Return what came between two readings; after a reset, all of the newer one (C-17)."""
-    if old is ZERO:
-        return new
-    if new.bounds != old.bounds:
+    before = old.counts if new.bounds == old.bounds else _counts_at(new.bounds, old)
+    if before is None:
         return new if new.fell_since(old) else difference(new, old)
-    counts = list(map(sub, new.counts, old.counts))
-    count = new.count - old.count
-    rising = not counts or (counts[0] >= 0 and counts[-1] <= count and counts == sorted(counts))
-    if count < 0 or not rising:
+    cells = cells_between(new.counts, before, new.count - old.count)
+    if cells is None:
         return new
     total = None if new.sum is None or old.sum is None else new.sum - old.sum
-    scale, zero = new.scale, new.zero_threshold
-    return histogram_at(new.bounds, tuple(counts), count, total, scale, zero)
+    shape = new.scale, new.zero_threshold
+    count = new.count - old.count
+    return histogram_at(new.bounds, tuple(accumulate(cells)), count, total, *shape)
+
+
+def cells_of(counts: Sequence[int]) -> list[int]:
+    """Return the observations of each cell that ends at a bound."""
+    return list(map(sub, counts, (0, *counts)))
+
+
+def cells_between(new: Sequence[int], old: Sequence[int], count: int) -> list[int] | None:
+    """Return what came between two readings at the same bounds; None: there was a reset.
+
+    Args:
+        new: the counts now.
+        old: the counts before.
+        count: by how much the count of all has grown.
+    """
+    counts = list(map(sub, new, old))
+    cells = cells_of(counts)
+    rose = count >= 0 and (not cells or (min(cells) >= 0 and counts[-1] <= count))
+    return cells if rose else None
+
+
+def _counts_at(bounds: Sequence[float], of: HistogramValue) -> list[int] | None:
+    """Return the counts of a histogram at other bounds, if these have all of its own.
+
+    Returns:
+        None also where a count is not known.
+    """
+    at: list[int] = []
+    below = index = 0
+    uppers, counts, size = of.bounds, of.counts, len(of.bounds)
+    for bound in bounds:
+        above = counts[index] if index < size else of.count
+        if index < size and uppers[index] == bound:
+            below = above
+            index += 1
+        elif below != above:
+            return None
+        at.append(below)
+    return at if index == size else None
 
 
 class HistogramTotal:
@@ -78,24 +117,25 @@ class HistogramTotal:
                 insort(self._bounds, bound)
                 self._value = None
 
-    def add(self, increment: HistogramValue) -> None:
-        """Add what one process has observed; its bounds are known."""
-        if increment.sum is None or self._sum is None:
-            self._sum = self._value = None
-        else:
-            self._sum += increment.sum
-            self._value = None
-        if not increment.count:
-            return
-        self._count += increment.count
-        below, lower = 0, -_INFINITE
-        for upper, at in zip(increment.bounds, increment.counts, strict=True):
-            if at != below:
-                self._add_cell(lower, upper, at - below)
-                below = at
-            lower = upper
-        if increment.count != below:
-            self._add_cell(lower, _INFINITE, increment.count - below)
+    def add(
+        self, bounds: Sequence[float], cells: Sequence[int], count: int, total: float | None
+    ) -> None:
+        """Add what one process has observed; its bounds are known.
+
+        Args:
+            bounds: its bounds.
+            cells: the observations of each cell that ends at one of these.
+            count: all observations.
+            total: their sum; None if it is not known.
+        """
+        self._value = None
+        self._sum = None if total is None or self._sum is None else self._sum + total
+        self._count += count
+        for index in compress(range(len(cells)), cells):
+            lower = bounds[index - 1] if index else -_INFINITE
+            self._add_cell(lower, bounds[index], cells[index])
+        if above := count - sum(cells):
+            self._add_cell(bounds[-1] if bounds else -_INFINITE, _INFINITE, above)
 
     def read(self) -> HistogramValue:
         """Return the sum; the same object until it changes."""

@@ -32,16 +32,18 @@ class Process:
 
     Args:
         label: the value of the label that keeps its gauges apart, unique among the living.
+        began: epoch seconds at which it did, by its own clock.
 
     Attributes:
         label: as given.
+        began: as given.
         parts: by table of its present connection.
         order: its parts, in the order of its VALUES.
     """
 
-    def __init__(self, label: str) -> None:
+    def __init__(self, label: str, began: float) -> None:
         self.label = label
-        self.arrival: int = 0
+        self.began = began
         self.parts: dict[int, Part] = {}
         self.order: list[Part] = []
 
@@ -55,12 +57,12 @@ class _Family:
 
     Attributes:
         declared: what all processes have to say of it alike.
-        arrival: of the process that has declared it so.
+        began: when the process began whose declaration that is.
     """
 
-    def __init__(self, declared: tuple[object, ...], arrival: int, block: _Merged) -> None:
+    def __init__(self, declared: tuple[object, ...], began: float, block: _Merged) -> None:
         self.declared = declared
-        self.arrival = arrival
+        self.began = began
         self.block = block
         self.metric: Metric | None = None
         self.places: dict[Hashable, Place] = {}
@@ -110,22 +112,22 @@ class Merger:
 
     Attributes:
         processes: those that have not ended.
-        refused: series that were refused: too many, or declared otherwise by newer processes.
+        refused: values that were refused: of too many series, or declared otherwise by processes
+            that began later (M-07).
     """
 
     def __init__(self, start: float) -> None:
         self.start = start
         self.processes: dict[Process, None] = {}
         self.refused: int = 0
-        self._arrivals = self._restarts = self._size = 0
+        self._restarts = self._size = 0
+        self._some_dead = False
         self._families: dict[str, _Family] = {}
         self._blocks: dict[str, _Merged] = {}
         self._retained: list[tuple[float, Place, Value]] = []
 
     def begin(self, process: Process) -> None:
         """Know a process."""
-        self._arrivals += 1
-        process.arrival = self._arrivals
         self.processes[process] = None
 
     def lay_out(
@@ -172,7 +174,12 @@ class Merger:
             IndexError: the process has no such table.
             BadMessage: the values do not fit it.
         """
-        return process.order[place].take(values, shapes)
+        part = process.order[place]
+        entries = part.take(values, shapes)
+        if self._some_dead:
+            pairs = zip(part.places, values, strict=True)
+            self.refused += sum(each.dead and value is not None for each, value in pairs)
+        return entries
 
     def end(self, process: Process, until: float = 0.0) -> None:
         """Know that a process has ended: what it has counted stays, its gauges go.
@@ -284,14 +291,13 @@ class Merger:
         if row.kind == "gauge" and not shared and row.merge is None:
             labels[_OTHER_LABEL if _LABEL in labels else _LABEL] = process.label
             labels = dict(sorted(labels.items()))
-        family = self._family(process, sampler, row, shared)
+        family = self._family(process, sampler, row)
         key = tuple(labels.items())
         place = None if family is None else family.places.get(key)
         if place is None:
             place = self._new(row, labels, shared)
             if family is None or self._size >= MAX_SERIES:
-                place.dead = True
-                self.refused += 1
+                place.dead = self._some_dead = True
                 return place
             if family.metric is None:
                 family.metric = place.series.metric
@@ -312,24 +318,25 @@ class Merger:
         key = tuple(labels.items())
         return SharedPlace(key, series, self.start) if shared else Place(key, series)
 
-    def _family(self, process: Process, sampler: str, row: Row, shared: bool) -> _Family | None:
-        """Return a metric; None where newer processes declare it otherwise.
+    def _family(self, process: Process, sampler: str, row: Row) -> _Family | None:
+        """Return a metric; None where a process that began later declares it otherwise (M-07).
 
-        A metric that a newer process declares otherwise begins anew: with the next deployment its
-        kind, unit or ``merge`` may have changed.
+        A metric that such a process declares otherwise begins anew: with the next deployment its
+        kind, unit, ``merge`` or scope may have changed.
         """
-        declared = (row.kind, row.unit, row.merge, shared)
+        declared = (row.kind, row.unit, row.merge, row.scope)
         family = self._families.get(row.name)
         if family is not None and family.declared == declared:
+            family.began = max(family.began, process.began)
             return family
         if family is not None:
-            if process.arrival < family.arrival:
+            if process.began < family.began:
                 return None
             for place in family.places.values():
-                place.dead = True
+                place.dead = self._some_dead = True
                 self._remove(family, place)
         block = self._blocks.setdefault(sampler, _Merged(sampler))
-        family = self._families[row.name] = _Family(declared, process.arrival, block)
+        family = self._families[row.name] = _Family(declared, process.began, block)
         return family
 
     def _free(self, process: Process, part: Part, staying: Iterable[Place]) -> None:

@@ -12,6 +12,9 @@ changes when an older reader would take something for what it is not.
 from __future__ import annotations
 
 from enum import IntEnum
+from itertools import pairwise
+from math import isfinite
+from struct import pack, unpack
 from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
@@ -51,7 +54,7 @@ Word: TypeAlias = Annotated[str, Meta(min_length=1, max_length=250)]
 Text: TypeAlias = Annotated[str, Meta(max_length=MAX_TEXT)]
 Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=MAX_NAME)]
 LabelText: TypeAlias = Annotated[str, Meta(min_length=1, max_length=MAX_LABEL_VALUE)]
-Bounds: TypeAlias = Annotated[tuple[Finite, ...], Meta(max_length=MAX_BUCKETS)]
+Bounds: TypeAlias = Annotated[bytes, Meta(max_length=8 * MAX_BUCKETS)]
 Counts: TypeAlias = Annotated[tuple[Count, ...], Meta(max_length=MAX_BUCKETS)]
 
 
@@ -74,6 +77,7 @@ class Hello(_Message, frozen=True):
         service: what runs there.
         instance: which of several.
         role: what it is to its server.
+        began: epoch seconds at which it did.
         interval: seconds between its pulls.
     """
 
@@ -82,6 +86,7 @@ class Hello(_Message, frozen=True):
     service: Word
     instance: Word
     role: Word
+    began: Finite
     interval: Annotated[float, Meta(gt=0, le=86_400)]
 
 
@@ -109,15 +114,22 @@ class Refused(_Message, frozen=True):
     reason: Text
 
 
-class Shape(_Message, frozen=True):
-    """What histograms of one sort have in common."""
+class Shape(_Message, frozen=True, gc=False):
+    """What histograms of one sort have in common.
+
+    Attributes:
+        bounds: 8 bytes each, as :func:`packed` has them: most were there the last time, and are
+            recognised as they are.
+        scale: as of a histogram.
+        zero_threshold: likewise.
+    """
 
     bounds: Bounds
     scale: Annotated[int, Meta(gt=-(2**31), lt=2**31)] | None
     zero_threshold: Annotated[float, Meta(ge=0, lt=2.0**63)] | None
 
 
-class Histogram(_Message, frozen=True):
+class Histogram(_Message, frozen=True, gc=False):
     """The value of a histogram; its shape is one of the message's, or given beside it."""
 
     shape: Count
@@ -193,6 +205,24 @@ _BODIES: dict[Kind, type[_Message]] = {
 }
 _DECODERS = {kind: msgspec.msgpack.Decoder(body) for kind, body in _BODIES.items()}
 encode_body = msgspec.msgpack.Encoder().encode
+
+
+def packed(bounds: tuple[float, ...]) -> bytes:
+    """Return upper bounds as bytes: doubles, the lowest byte first."""
+    return pack(f"<{len(bounds)}d", *bounds)
+
+
+def unpacked(data: bytes) -> tuple[float, ...]:
+    """Return upper bounds.
+
+    Raises:
+        BadMessage: they are not finite, or do not rise.
+    """
+    size, rest = divmod(len(data), 8)
+    bounds: tuple[float, ...] = unpack(f"<{size}d", data) if not rest else (0.0, 0.0)
+    if not all(map(isfinite, bounds)) or any(low >= high for low, high in pairwise(bounds)):
+        raise BadMessage("the bounds of a histogram do not rise")
+    return bounds
 
 
 class BadMessage(ValueError):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sampler._contract.histogram import HistogramValue
 from sampler._contract.values import in_range
-from sampler.relay.histograms import HistogramTotal, grown
+from sampler.relay.histograms import HistogramTotal, cells_of, grown
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
@@ -118,8 +118,9 @@ class SharedPlace(Place):
     def add(self, value: Any, before: Any) -> None:
         """Add what came between two values of one process; after a reset, all of the later."""
         if self.histogram is not None:
+            more: HistogramValue = value if before is None else grown(value, before)
             self.histogram.know(value)
-            self.histogram.add(value if before is None else grown(value, before))
+            self.histogram.add(more.bounds, cells_of(more.counts), more.count, more.sum)
         elif before is None or value < before:
             self.total += value
         else:

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 MAX_SERIES = 200_000
 """Series of a process, at most."""
-_MAX_SHAPES = 10_000
 _ACK = frame(Kind.ACK)
 
 
@@ -37,7 +36,7 @@ class Session:
         self._members = members
         self._sizes: dict[int, int] = {}
         self._new: dict[int, tuple[str, list[Row]]] = {}
-        self._shapes: dict[Shape, HistogramValue] = {}
+        self._shapes: dict[int, dict[Shape, HistogramValue]] = {}
 
     def receive(self, kind: Kind, body: bytes) -> bytes:
         """Take a message, and return the answer.
@@ -77,19 +76,14 @@ class Session:
         new, self._new = self._new, {}
         self._members.lay_out(self.member, layout.tables, new)
         sizes = {**self._sizes, **{table: len(rows) for table, (_, rows) in new.items()}}
+        self._shapes = {}
         self._sizes = {table: sizes[table] for table in layout.tables}
 
     def _take(self, values: Values) -> None:
         if values.place >= len(self._sizes):
             raise BadMessage(f"VALUES: there is no table {values.place}")
-        shapes = [self._shape(each) for each in values.shapes]
+        # A shape that was there the last time is the same object again.
+        before = self._shapes.get(values.place, {})
+        shapes = [before.get(each) or shaped(each) for each in values.shapes]
+        self._shapes[values.place] = dict(zip(values.shapes, shapes, strict=True))
         self._members.take(self.member, values.place, values.values, shapes)
-
-    def _shape(self, shape: Shape) -> HistogramValue:
-        """Return a shape as a value: of equal ones the same object."""
-        known = self._shapes.get(shape)
-        if known is None:
-            if len(self._shapes) >= _MAX_SHAPES:
-                self._shapes.clear()
-            known = self._shapes[shape] = shaped(shape)
-        return known

@@ -10,7 +10,7 @@ import msgspec
 
 from sampler.agent import ABSENT, MAX_BATCH, HistogramValue
 from sampler.relay.frames import frame
-from sampler.relay.messages import MAX_ROWS, MAX_TEXT, Kind, encode_body
+from sampler.relay.messages import MAX_ROWS, MAX_TEXT, Kind, encode_body, packed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -50,7 +50,7 @@ class Slice:
         for index in self.histograms:
             value = values[index]
             if isinstance(value, HistogramValue):
-                key = value.bounds, value.scale, value.zero_threshold
+                key = packed(value.bounds), value.scale, value.zero_threshold
                 shape = shapes.setdefault(key, len(shapes))
                 values[index] = shape, value.count, value.sum, value.counts
         present = len(values)
@@ -149,7 +149,7 @@ def _rows(part: Slice, numbers: Mapping[Series, int], since: Since) -> Iterator[
 
 def _row(series: Series, number: int, base: Any) -> tuple[object, ...]:
     if isinstance(base, HistogramValue):
-        shape = base.bounds, base.scale, base.zero_threshold
+        shape = packed(base.bounds), base.scale, base.zero_threshold
         base = shape, (0, base.count, base.sum, base.counts)
     metric = series.metric
     return (

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from sampler._contract.histogram import HistogramValue, histogram_at
 from sampler._contract.names import GRAMMAR, is_name
-from sampler.relay.messages import BadMessage
+from sampler.relay.messages import BadMessage, unpacked
 
 if TYPE_CHECKING:
     from sampler._contract.snapshot import Value
     from sampler.relay.messages import Histogram, Row, Shape, Table
+
+_is_name = lru_cache(2**16)(is_name)
+"""Many processes say the same."""
 
 
 def check_table(table: Table) -> None:
@@ -20,12 +24,12 @@ def check_table(table: Table) -> None:
     Raises:
         BadMessage: one of them breaks the contract.
     """
-    if not is_name(table.sampler):
+    if not _is_name(table.sampler):
         raise BadMessage(f"TABLE: {table.sampler!r} is no name: {GRAMMAR}")
     for row in table.rows:
         names = [name for name, _ in row.labels]
         for name in (row.name, *names):
-            if not is_name(name):
+            if not _is_name(name):
                 raise BadMessage(f"TABLE: {name!r} is no name: {GRAMMAR}")
         if any(one >= other for one, other in pairwise(names)):
             raise BadMessage(f"TABLE: the labels of {row.name} are not sorted")
@@ -55,9 +59,7 @@ def shaped(shape: Shape) -> HistogramValue:
     Raises:
         BadMessage: its bounds do not rise.
     """
-    bounds = shape.bounds
-    if any(low >= high for low, high in pairwise(bounds)):
-        raise BadMessage("the bounds of a histogram do not rise")
+    bounds = unpacked(shape.bounds)
     none = (0,) * len(bounds)
     return histogram_at(bounds, none, 0, 0, shape.scale, shape.zero_threshold)
 
@@ -68,9 +70,9 @@ def histogram(value: Histogram, shape: HistogramValue) -> HistogramValue:
     Raises:
         BadMessage: its counts do not fit.
     """
-    counts, count = value.counts, value.count
+    counts = value.counts
     fits = len(counts) == len(shape.bounds)
-    if not fits or (counts and (counts[-1] > count or list(counts) != sorted(counts))):
+    if not fits or (counts and (counts[-1] > value.count or list(counts) != sorted(counts))):
         raise BadMessage("the counts of a histogram do not fit")
-    scale, zero = shape.scale, shape.zero_threshold
-    return histogram_at(shape.bounds, counts, count, value.sum, scale, zero)
+    more = shape.scale, shape.zero_threshold
+    return histogram_at(shape.bounds, counts, value.count, value.sum, *more)

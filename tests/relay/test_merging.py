@@ -283,7 +283,7 @@ def test_what_was_read_before_the_dead_ones_last_value_is_no_restart():
 
 
 def test_another_declaration_begins_a_metric_anew():
-    """That of the newer process stands; older ones count no more, and nothing is mixed."""
+    """That of the process which began last stands, whoever comes first (M-07)."""
     relay = Relay(1.0)
     reader = Reader(relay)
     old, new = Worker(1.0), Worker(2.0)
@@ -296,12 +296,17 @@ def test_another_declaration_begins_a_metric_anew():
     relay.report(old, 6.0)
     assert reader.collect(7.0) == {"shop.n": 7}
     assert [each.unit for each in reader.blocks[0].series] == ["ms"]
-    relay.report(Worker(3.0), 8.0)
-    late = Worker(1.0)
-    relay.connect(late)
-    late.add("shop.n", 1, "gauge", merge="max")
-    relay.report(late, 9.0)
-    assert reader.collect(10.0) == {"shop.n": 1}
+    relay.connect(old)
+    relay.report(old, 8.0)
+    assert reader.collect(9.0) == {"shop.n": 7}
+    assert relay.members.refused == 2
+    newest = Worker(3.0)
+    newest.add("shop.n", 1, "gauge", merge="max")
+    relay.report(newest, 10.0)
+    assert reader.collect(11.0) == {"shop.n": 1}
+    for worker in (new, old, newest):
+        relay.end(worker)
+    assert reader.collect(12.0) == {}
 
 
 def test_a_histogram_that_lost_bounds_begins_anew_when_all_have_them():
