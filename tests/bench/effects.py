@@ -23,6 +23,7 @@ from tests.bench import (
     population,
     pulls,
     side_by_side,
+    workers,
 )
 from tests.support.wings import WINGS
 
@@ -237,6 +238,7 @@ EFFECTS: dict[str, tuple[Callable[[str], Numbers], tuple[str, ...]]] = {
         for state in disturbance.STATES
     },
     "busy": (busy, ("ours", "a hand-off each")),
+    "workers": (workers.workers, ("ours", "prometheus_client")),
     "million": (million.million, ("ours", "prometheus_client", "bare loop")),
 }
 """Measurement to who takes part in it."""

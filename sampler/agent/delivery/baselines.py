@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from itertools import islice
-from typing import TYPE_CHECKING
+from itertools import compress, islice
+from typing import TYPE_CHECKING, Any
 
+from sampler._contract.snapshot import ABSENT, Snapshot
 from sampler._contract.values import fell
 from sampler._pull.increments import Increments
 from sampler._runtime.gil_yield import GiveWayTimer
 from sampler._runtime.threads import Lock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from typing import TypeAlias
 
-    from sampler._contract.snapshot import Series, Snapshot, Value
+    from sampler._contract.snapshot import Series, Value
 
     Inheritance: TypeAlias = "dict[tuple[object, ...], Value | None]"
     """Name, kind and labels to the value handed over last; None: none was, so all of it counts."""
@@ -43,6 +44,8 @@ class Baselines(Increments):
         super().__init__()
         self._lock = Lock()
         self._inherited: Inheritance = {}
+        self._cumulative: dict[int, tuple[tuple[Series, ...], list[bool]]] = {}
+        """By identity of a block's series, which these are: whether each is cumulative."""
 
     def since(self) -> dict[Series, Value]:
         """Return a copy; all of a series that is not in it counts."""
@@ -51,11 +54,25 @@ class Baselines(Increments):
 
     def handed_over(self, entries: Iterable[tuple[Series, Value]]) -> None:
         """Let later differences start from these values."""
-        left, turn = iter(entries), GiveWayTimer()
+        turn = GiveWayTimer()
         with self._lock:
-            while part := list(islice(left, _PART)):
-                self._since.update([entry for entry in part if entry[0].cumulative])
+            for part in self._of(entries) if isinstance(entries, Snapshot) else _parts(entries):
+                self._since.update(part)
                 turn.give_way_if_due()
+
+    def _of(self, snapshot: Snapshot) -> Iterator[Iterable[tuple[Series, Any]]]:
+        """Yield the cumulative entries of a whole snapshot, some at a time."""
+        known, self._cumulative = self._cumulative, {}
+        for block in snapshot.blocks:
+            series, values = block.series, block.values
+            kept = known.get(id(series)) or (series, [each.cumulative for each in series])
+            self._cumulative[id(series)] = kept
+            whole = len(block) == len(values)
+            for first in range(0, len(series), _PART):
+                until = first + _PART
+                pairs = zip(series[first:until], values[first:until], strict=True)
+                part = compress(pairs, kept[1][first:until])
+                yield part if whole else (entry for entry in part if entry[1] is not ABSENT)
 
     def inheritance(self) -> Inheritance:
         """Return the values by name, for another consumer's series of the same names."""
@@ -91,6 +108,13 @@ class Baselines(Increments):
         before = self._inherited.pop(key)
         if before is not None and not fell(value, before):  # else it has restarted meanwhile
             self._since[series] = before
+
+
+def _parts(entries: Iterable[tuple[Series, Value]]) -> Iterator[list[tuple[Series, Value]]]:
+    """Yield the cumulative ones of some entries, some at a time."""
+    left = iter(entries)
+    while part := list(islice(left, _PART)):
+        yield [entry for entry in part if entry[0].cumulative]
 
 
 def _key(series: Series) -> tuple[object, ...]:
