@@ -172,7 +172,6 @@ LIFE = (
         ("workers/ours/inc ns",),
         peers=("workers/prometheus_client/inc ns",),
         ratio=5,
-        why=_NEW,
     ),
     Row(
         "report of a worker, 1,000 series, / its pull",
