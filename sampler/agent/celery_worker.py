@@ -14,7 +14,7 @@ def listen(serve: Callable[[], object], stop: Callable[[], object]) -> None:
 
     Args:
         serve: called in the process that runs the tasks itself, as with ``--pool solo``.
-        stop: called in a process of the pool, at its end.
+        stop: called at the end of each process, those of the pool included.
     """
     signals = sys.modules.get("celery.signals")
     if signals is None:
@@ -29,3 +29,5 @@ def listen(serve: Callable[[], object], stop: Callable[[], object]) -> None:
 
     signals.worker_ready.connect(ready, weak=False, dispatch_uid="sampler.serve")
     signals.worker_process_shutdown.connect(ends, weak=False, dispatch_uid="sampler.stop")
+    # A worker that reloads becomes another program in an exit handler, which runs before ours.
+    signals.worker_shutdown.connect(ends, weak=False, dispatch_uid="sampler.end")

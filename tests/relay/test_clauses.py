@@ -10,14 +10,12 @@ from hypothesis import strategies as st
 
 from sampler import HistogramValue
 from sampler._contract.values import fell
-from tests.pep.relay_model import Total
-from tests.pep.test_processes import SEEDS, STEPS, deploy, host, renamed, serve
+from tests.pep.relay_model import Entry, Total
+from tests.pep.test_processes import NEW, SEEDS, STEPS, deploy, host, renamed, serve, steps_of
 from tests.relay import rig
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from tests.pep.relay_model import Entry
 
 
 class Relay:
@@ -36,7 +34,7 @@ class Relay:
         begins = worker is None
         worker = self.workers.setdefault(who, rig.Worker(began, instance=who))
         for entry in entries:
-            self._set(who, worker, entry)
+            self._set(who, worker, began, entry)
             if begins and began > self.began and entry.kind != "gauge" and not entry.shared:
                 series = self.series[who, entry.series]
                 now, worker.values[series] = worker.values[series], _none(entry)
@@ -80,7 +78,7 @@ class Relay:
     def _entries(self) -> Iterable[tuple[Any, Any]]:
         return [entry for block in self.relay.members.collect(self.reader) for entry in block]
 
-    def _set(self, who: str, worker: rig.Worker, entry: Entry) -> None:
+    def _set(self, who: str, worker: rig.Worker, began: float, entry: Entry) -> None:
         value = HistogramValue(*entry.value) if entry.kind == "histogram" else entry.value
         series = self.series.get((who, entry.series))
         if series is None:
@@ -95,7 +93,8 @@ class Relay:
         elif entry.kind != "gauge" and (
             series.start != entry.start or fell(value, worker.values[series])
         ):
-            series = worker.restart(series, value, entry.start or self.relay.now)
+            since = max(entry.start or self.relay.now, began)  # it was pulled since then
+            series = worker.restart(series, value, since)
         worker.values[series] = value
         self.series[who, entry.series] = series
 
@@ -112,28 +111,86 @@ def _shown(value: Any) -> Any:
     return value
 
 
+@pytest.mark.clause("M-01", "M-02")
 @given(STEPS, st.integers(0, 3))
 def test_a_merged_counter_is_what_all_processes_have_counted(steps, before):
-    """In whatever order they begin, report, fall silent and end."""
+    """Since the relay began, in whatever order they begin, report, fall silent and end."""
     run = serve(steps, Relay, before=before)
     assert run.merged == run.truth
 
 
+@pytest.mark.clause("M-01")
+def test_a_merged_series_starts_with_the_relay():
+    """Whatever starts its processes report; what they counted before is not in it."""
+    relay = Relay(began=10.0)
+    relay.report("old", 5.0, [Entry("n", 7, start=1.0)])
+    relay.report("new", 12.0, [Entry("n", 2, start=12.0)])
+    assert relay.collect(now=13.0) == {"n": Total(2, 10.0)}
+
+
+@pytest.mark.clause("M-01")
+def test_a_source_that_starts_over_counts_whole():
+    """A lower value, and another start, are restarts within a process (C-17)."""
+    relay = Relay(began=10.0)
+    for value, start in ((7, 1.0), (9, 1.0), (3, 1.0), (8, 20.0)):
+        relay.report("one", 5.0, [Entry("n", value, start=start)])
+    assert relay.collect(now=21.0)["n"].value == 2 + 3 + 8
+
+
+@pytest.mark.clause("M-03")
 @pytest.mark.parametrize("seed", SEEDS)
-def test_one_process_reports_for_the_host(seed):
+def test_a_last_report_completes_the_sum(seed):
+    """Nothing of a process that has ended is missing then."""
+    run = serve(steps_of(seed), Relay)
+    assert run.merged == run.truth
+
+
+@pytest.mark.clause("M-04")
+def test_gauges_combine_over_the_processes_that_have_not_ended():
+    """By their ``merge``, a silent one included; without it each keeps its own."""
+    relay = Relay(began=0.0)
+    for who, level in (("a", 3), ("b", 5), ("c", 4)):
+        entries = [
+            Entry(each, level, "gauge", merge=each if each != "own" else None)
+            for each in ("sum", "max", "min", "own")
+        ]
+        relay.report(who, 1.0, entries)
+    combined = {("sum", ""): 12, ("max", ""): 5, ("min", ""): 3}
+    assert relay.gauges() == {**combined, ("own", "a"): 3, ("own", "b"): 5, ("own", "c"): 4}
+    relay.end("b")
+    combined = {("sum", ""): 7, ("max", ""): 4, ("min", ""): 3}
+    assert relay.gauges() == {**combined, ("own", "a"): 3, ("own", "c"): 4}
+
+
+@pytest.mark.clause("M-05")
+@pytest.mark.parametrize("seed", SEEDS)
+def test_one_process_is_elected_to_report_for_the_host(seed):
     """Each that takes over loses what came between two reports; with one start, none does."""
     assert 0.9 < host(Relay(began=0.0), seed) < 1
     assert host(Relay(began=0.0), seed, start=-5.0) == 1
 
 
-def test_a_histogram_that_lost_bounds_ends_when_all_have_them_again():
-    """Its reader loses nothing."""
+@pytest.mark.clause("M-05")
+def test_the_gauge_of_a_host_is_its_reporters():
+    """That which reported first of those that have not ended."""
+    relay = Relay(began=0.0)
+    for who, level in (("a", 3), ("b", 5), ("c", 4), ("b", 6)):
+        relay.report(who, 1.0, [Entry("load", level, "gauge", scope="host")])
+    assert relay.gauges() == {("load", ""): 3}
+    relay.end("a")
+    assert relay.gauges() == {("load", ""): 6}
+
+
+@pytest.mark.clause("M-06")
+def test_a_histogram_begins_anew_once_all_have_the_bounds_it_lost():
+    """While both are there it has what both know; its reader loses nothing."""
     read, truth, lives, last = deploy(Relay(began=0.0))
     assert read == truth
     assert lives == 2
-    assert [bound for bound, _ in last[2]] == [0.5, 5.0]
+    assert [bound for bound, _ in last[2]] == list(NEW)
 
 
+@pytest.mark.clause("M-07")
 def test_what_a_newer_process_declares_stands():
     """What the old one goes on to report of it is refused."""
     relay = renamed(Relay(began=0.0))
