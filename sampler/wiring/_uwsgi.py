@@ -61,10 +61,14 @@ def _forked() -> None:
 
 
 def _ends() -> None:
-    if sys.modules["uwsgi"].worker_id():
-        for number in (SIGINT, SIGTERM):  # a second one, as to a whole group, would end it here
-            original("signal", "signal")(number, SIG_IGN)
-    end("uWSGI")
+    try:
+        if sys.modules["uwsgi"].worker_id():
+            for number in (SIGINT, SIGTERM):  # a second one, as to a whole group, ends it here
+                original("signal", "signal")(number, SIG_IGN)
+    except ValueError:  # uWSGI calls this on one of its threads
+        pass
+    finally:
+        end("uWSGI")
 
 
 def _chain(uwsgi: Any, hook: str, *, first: bool, call: Callable[[], None]) -> None:
