@@ -70,7 +70,7 @@ class Relay:
     _slices: Slices = attrs.field(factory=Slices, init=False)
     _numbers: dict[Series, int] = attrs.field(factory=dict[Any, int], init=False)
     _connection: Connection | None = attrs.field(default=None, init=False)
-    _uuid: str = attrs.field(factory=lambda: os.urandom(16).hex(), init=False)
+    _mark: str = attrs.field(factory=lambda: os.urandom(16).hex(), init=False)
 
     def __attrs_post_init__(self) -> None:
         _adapters.add(self)
@@ -102,8 +102,8 @@ class Relay:
         pairs = self._slices.of(snapshot.blocks)
         identity = snapshot.identity
         words = (identity.get(word) or "-" for word in ("service", "instance", "role"))
-        uuid, began = identity.get("uuid", self._uuid), snapshot.start
-        hello = (uuid, *words, float(began), snapshot.interval or _INTERVAL)
+        uuid, interval = identity.get("uuid", self._mark), snapshot.interval or _INTERVAL
+        hello = (uuid, *words, float(snapshot.start), interval, self._mark)
         note = _Note(tuple(each for _, each in pairs), since, hello)
         packing = Packing(MAX_BATCH)
         for place, (block, part) in enumerate(pairs):

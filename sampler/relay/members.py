@@ -40,12 +40,14 @@ class Member:
         uuid: made by it.
         pid: its id; 0 if the kernel does not tell.
         interval: seconds between its reports.
+        adapter: which of its adapters speaks.
         process: its part of the merged series.
     """
 
     uuid: str
     pid: int
     interval: float
+    adapter: str
     process: Process
 
 
@@ -84,7 +86,7 @@ class Members:
     def own(self) -> Member:
         """Return the relay's own part: as if it were one more process, and counted with none."""
         with self._lock:
-            member = Member("", 0, 0.0, Process(OWN, 0.0))
+            member = Member("", 0, 0.0, "", Process(OWN, 0.0))
             self._merger.begin(member.process)
             return member
 
@@ -105,7 +107,7 @@ class Members:
                 if alike >= MAX_PER_PID or len(self._members) >= MAX_MEMBERS:
                     raise Refusal("too many processes report, or too many interpreters of one")
                 process = Process(self._label(hello, pid), hello.began)
-                member = Member(hello.uuid, pid, hello.interval, process)
+                member = Member(hello.uuid, pid, hello.interval, hello.adapter, process)
                 self._members[hello.uuid] = member
                 self._merger.begin(process)
                 self.starts += 1
@@ -114,7 +116,7 @@ class Members:
                     f"process {member.pid} has the same uuid as process {pid}: start another "
                     "agent after a fork"
                 )
-            member.interval = hello.interval
+            member.interval, member.adapter = hello.interval, hello.adapter
             member.process.connects_again()
             return member
 

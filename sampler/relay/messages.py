@@ -79,6 +79,7 @@ class Hello(_Message, frozen=True):
         role: what it is to its server.
         began: epoch seconds at which it did.
         interval: seconds between its pulls.
+        adapter: which adapter of the process speaks.
     """
 
     version: int
@@ -88,6 +89,7 @@ class Hello(_Message, frozen=True):
     role: Word
     began: Finite
     interval: Annotated[float, Meta(gt=0, le=86_400)]
+    adapter: Word
 
 
 class Welcome(_Message, frozen=True):

@@ -211,6 +211,10 @@ class Server:
         known = self._members.known(hello.uuid)
         if known is not None and known.pid == peer.who.pid and (old := self._peers.get(known)):
             self._read_rest(old)  # all that it has said before comes first
+            if not old.closed and known.adapter != hello.adapter:
+                raise Refusal(
+                    f"another adapter of process {known.pid} reports here: one table is enough"
+                )
             self._forget(old)
         member = self._members.welcome(hello, peer.who.pid)
         self._strangers.remove(peer)

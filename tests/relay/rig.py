@@ -25,7 +25,9 @@ class Worker:
 
     def __init__(self, began: float, instance: str = "0", service: str = "shop") -> None:
         self.began = began
-        self.hello = Hello(1, f"uuid-{next(_uuids)}", service, instance, "worker", began, 10.0)
+        self.hello = Hello(
+            1, f"uuid-{next(_uuids)}", service, instance, "worker", began, 10.0, "a"
+        )
         self.pid = next(_pids)
         self.values: dict[Series, Any] = {}
         self.baselines = Baselines()

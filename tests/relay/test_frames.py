@@ -54,7 +54,9 @@ def test_bytes_are_messages_or_are_refused(data):
 def test_a_session_takes_messages_or_refuses_them(messages):
     """Whatever is in them; its process' series stay readable."""
     members = Members(1.0, lambda: 2.0)
-    session = Session(members, members.welcome(Hello(1, "u", "s", "0", "worker", 1.0, 1.0), 1))
+    session = Session(
+        members, members.welcome(Hello(1, "u", "s", "0", "worker", 1.0, 1.0, "a"), 1)
+    )
     with contextlib.suppress(BadMessage):
         for kind, body in messages:
             session.receive(kind, encode_body(body))

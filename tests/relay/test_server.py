@@ -29,7 +29,7 @@ from tests.support.waiting import wait_for
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-HELLO = (VERSION, "u", "shop", "0", "worker", 1.0, 10.0)
+HELLO = (VERSION, "u", "shop", "0", "worker", 1.0, 10.0, "a")
 
 
 class Running:
@@ -236,6 +236,26 @@ def test_many_connections_of_one_process_are_too_many(relay: Running) -> None:
     wait_for(lambda: is_open(relay))
 
 
+def test_a_second_adapter_of_a_process_is_refused(relay: Running) -> None:
+    """It would count everything once more; one that takes another's place is none."""
+    with relay.connected() as first, relay.connected() as second, relay.connected() as third:
+        for peer, mark, wanted in (
+            (first, "a", Kind.WELCOME),
+            (second, "b", Kind.REFUSED),
+            (third, "a", Kind.WELCOME),
+        ):
+            peer.sendall(frame(Kind.HELLO, (*HELLO[:-1], mark)))
+            ((kind, _),) = FrameReader().feed(peer.recv(65536))
+            assert kind is wanted
+        assert is_closed(first)
+    wait_for(lambda: not relay.server._peers)
+    with relay.connected() as next_one:
+        next_one.sendall(frame(Kind.HELLO, (*HELLO[:-1], "b")))
+        ((kind, _),) = FrameReader().feed(next_one.recv(65536))
+        assert kind is Kind.WELCOME
+    assert relay.members.starts == 1
+
+
 def test_a_process_that_gives_itself_many_names_is_refused(relay: Running) -> None:
     """After as many as it may have interpreters."""
     last = b""
@@ -326,7 +346,7 @@ def test_a_process_that_is_gone_without_a_pidfd_is_lost_after_some_intervals(
     monkeypatch.setattr(peers.PeerConnection, "pidfd", lambda _: None)
     monkeypatch.setattr(server, "_SHORTEST_WAIT", 0.1)
     with relay.connected() as peer:
-        peer.sendall(frame(Kind.HELLO, (*HELLO[:-1], 0.1)))
+        peer.sendall(frame(Kind.HELLO, (*HELLO[:-2], 0.1, "a")))
         peer.recv(65536)
         assert len(relay.members) == 1
     wait_for(lambda: relay.members.exits["lost"] == 1)

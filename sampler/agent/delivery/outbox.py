@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Generic, TypeVar, cast
 import attrs
 
 from sampler._runtime.threads import Condition
-from sampler._runtime.worker import Worker
-from sampler.agent.delivery.encoding import encode_all
+from sampler._runtime.worker import Job, Worker
+from sampler.agent.delivery.encoding import ENCODE_DEADLINE, encode_all
 from sampler.agent.delivery.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -215,6 +215,14 @@ class NewestOnly(Outbox[Item]):
         self._worker = Worker("sampler-encode")
         self._next: Snapshot | None = None
         self._failed = False
+
+    def start(self, identity: Mapping[str, str]) -> None:
+        """See :meth:`Outbox.start`; the thread that encodes begins now.
+
+        At the end of a program, from Python 3.12 on, none could.
+        """
+        super().start(identity)
+        self._worker.run([Job(object)], ENCODE_DEADLINE)
 
     def put(self, snapshot: Snapshot) -> None:
         """Make ``snapshot`` the next; the one it replaces is ``dropped{superseded}``."""
