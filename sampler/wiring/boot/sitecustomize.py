@@ -19,11 +19,15 @@ if TYPE_CHECKING:
 
 AFTER = {
     "celery.signals": "celery:signals",
+    "django.core.servers.basehttp": "applications:django",
     "django.utils.autoreload": "supervisors:django",
+    "granian.asgi": "applications:granian_asgi",
     "granian.server.common": "supervisors:granian",
+    "granian.wsgi": "applications:granian_wsgi",
     "gunicorn.arbiter": "supervisors:gunicorn",
     "gunicorn.workers.base": "gunicorn:workers",
     "hypercorn.run": "supervisors:hypercorn",
+    "hypercorn.utils": "applications:hypercorn",
     "multiprocessing.process": "programs:children",
     "rq.worker.base": "rq:base",
     "uvicorn.config": "uvicorn:config",
@@ -34,6 +38,7 @@ AFTER = {
     "uvicorn.supervisors.multiprocess": "supervisors:uvicorn_workers",
     "uwsgidecorators": "uwsgi:decorators",
     "werkzeug._reloader": "supervisors:werkzeug",
+    "werkzeug.serving": "applications:werkzeug",
 }
 """What is called with a module once it has been imported: a function of ``sampler.wiring``."""
 
