@@ -172,8 +172,8 @@ def step_aside() -> None:
     """Load the ``sitecustomize`` that the interpreter would have found without this one."""
     from importlib.machinery import PathFinder
 
-    here = os.path.dirname(os.path.abspath(__file__))
-    sys.path[:] = [each for each in sys.path if os.path.abspath(each) != here]
+    here = os.path.dirname(__file__)
+    sys.path[:] = [each for each in sys.path if each != here]
     spec = PathFinder.find_spec("sitecustomize")
     if spec is not None and spec.loader is not None:
         from importlib.util import module_from_spec
