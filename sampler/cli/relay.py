@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from sampler._runtime.log import log
@@ -55,8 +56,9 @@ def relay(
     def start() -> None:
         agent.start(insist=listen_fd is None)
         if ready_fd is not None:
-            os.write(ready_fd, f"ready {settings.program.flush_timeout:g}\n".encode())
-            os.close(ready_fd)
+            with suppress(OSError):  # who waited for it has left
+                os.write(ready_fd, f"ready {settings.program.flush_timeout:g}\n".encode())
+                os.close(ready_fd)
 
     return serve(agent, start, lambda: find_settings(config), life_fd)
 

@@ -123,7 +123,7 @@ class Members:
     ) -> None:
         """See :meth:`Merger.lay_out`."""
         with self._lock:
-            self._merger.lay_out(member.process, tables, new)
+            self._merger.lay_out(member.process, tables, new, self._time())
 
     def take(
         self, member: Member, place: int, values: list[Any], shapes: Sequence[HistogramValue]

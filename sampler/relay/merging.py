@@ -1,4 +1,4 @@
-"""Many processes' values, merged into one set of series (M-01 to M-06).
+"""Many processes' values, merged into one set of series (M-01 to M-07).
 
 No I/O, no clock, no thread: whoever calls says what time it is, and calls from one thread at a
 time. A merged cumulative series is the sum of what its processes' values have grown by, each
@@ -58,11 +58,17 @@ class _Family:
     Attributes:
         declared: what all processes have to say of it alike.
         began: when the process began whose declaration that is.
+        start: epoch seconds at which its sums are 0.
+        block: where its series are.
+        places: its series, by their labels.
     """
 
-    def __init__(self, declared: tuple[object, ...], began: float, block: _Merged) -> None:
+    def __init__(
+        self, declared: tuple[object, ...], began: float, start: float, block: _Merged
+    ) -> None:
         self.declared = declared
         self.began = began
+        self.start = start
         self.block = block
         self.metric: Metric | None = None
         self.places: dict[Hashable, Place] = {}
@@ -135,6 +141,7 @@ class Merger:
         process: Process,
         tables: Iterable[int],
         new: Mapping[int, tuple[str, Sequence[Row]]],
+        now: float,
     ) -> None:
         """Take the tables that a process has now.
 
@@ -142,10 +149,10 @@ class Merger:
             process: which one.
             tables: their ids, in the order of its VALUES.
             new: of those that it has not had, the sampler's name and the series.
+            now: epoch seconds.
 
         Raises:
             KeyError: a table is neither new nor known.
-            BadMessage: a series cannot begin where it says.
         """
         had, wanted = process.parts, list(tables)
         kept = {id(had[table]) for table in wanted if table not in new}
@@ -155,7 +162,7 @@ class Merger:
         for table in wanted:
             if table in new:
                 sampler, rows = new[table]
-                places = [self._place(process, sampler, row) for row in rows]
+                places = [self._place(process, sampler, row, now) for row in rows]
                 made[table] = Part(process, rows, places, known)
                 for place in places:
                     place.users += 1
@@ -285,17 +292,18 @@ class Merger:
             if place.overflows() or _lacks(place, values)
         ]
 
-    def _place(self, process: Process, sampler: str, row: Row) -> Place:
+    def _place(self, process: Process, sampler: str, row: Row, now: float) -> Place:
         shared = row.scope in ("server", "host")
         labels = dict(row.labels)
         if row.kind == "gauge" and not shared and row.merge is None:
             labels[_OTHER_LABEL if _LABEL in labels else _LABEL] = process.label
             labels = dict(sorted(labels.items()))
-        family = self._family(process, sampler, row)
+        family = self._family(process, sampler, row, now)
         key = tuple(labels.items())
         place = None if family is None else family.places.get(key)
         if place is None:
-            place = self._new(row, labels, shared)
+            start = self.start if family is None else family.start
+            place = _new(row, labels, start if row.kind != "gauge" else None, self.start)
             if family is None or self._size >= MAX_SERIES:
                 place.dead = self._some_dead = True
                 return place
@@ -310,15 +318,7 @@ class Merger:
             place.reporters.setdefault(process)
         return place
 
-    def _new(self, row: Row, labels: dict[str, str], shared: bool) -> Place:
-        start = None if row.kind == "gauge" else self.start
-        series = Series(
-            row.name, labels, row.kind, row.unit, row.help, row.scope, row.merge, start
-        )
-        key = tuple(labels.items())
-        return SharedPlace(key, series, self.start) if shared else Place(key, series)
-
-    def _family(self, process: Process, sampler: str, row: Row) -> _Family | None:
+    def _family(self, process: Process, sampler: str, row: Row, now: float) -> _Family | None:
         """Return a metric; None where a process that began later declares it otherwise (M-07).
 
         A metric that such a process declares otherwise begins anew: with the next deployment its
@@ -329,14 +329,16 @@ class Merger:
         if family is not None and family.declared == declared:
             family.began = max(family.began, process.began)
             return family
+        start = self.start
         if family is not None:
             if process.began < family.began:
                 return None
+            start = now
             for place in family.places.values():
                 place.dead = self._some_dead = True
                 self._remove(family, place)
         block = self._blocks.setdefault(sampler, _Merged(sampler))
-        family = self._families[row.name] = _Family(declared, process.began, block)
+        family = self._families[row.name] = _Family(declared, process.began, start, block)
         return family
 
     def _free(self, process: Process, part: Part, staying: Iterable[Place]) -> None:
@@ -366,6 +368,14 @@ class Merger:
         self._retained = [each for each in self._retained if each[0] > now]
         for place in gone:
             self._leave(place)
+
+
+def _new(row: Row, labels: dict[str, str], start: float | None, relay_start: float) -> Place:
+    series = Series(row.name, labels, row.kind, row.unit, row.help, row.scope, row.merge, start)
+    key = tuple(labels.items())
+    if row.scope in ("server", "host"):
+        return SharedPlace(key, series, relay_start)
+    return Place(key, series)
 
 
 def _lacks(place: Place, values: Sequence[HistogramValue]) -> bool:

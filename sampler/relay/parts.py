@@ -46,9 +46,6 @@ class Column:
         self.places: tuple[Any, ...] = tuple(places[i] for i in indices)
         self.last: Sequence[Any] = (None,) * len(indices)
 
-    def __len__(self) -> int:
-        return len(self.places)
-
 
 class HistogramColumn:
     """The histograms of a table: each with its shape, and what it said last.

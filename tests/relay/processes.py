@@ -61,7 +61,9 @@ for line in sys.stdin:
     if word == "end":
         break
     print("done", flush=True)
-sampler.agent.stop()
+balance = sampler.agent.stop()["relay"]
+assert balance.holds
+print(balance.delivered, flush=True)
 """
 
 
@@ -220,12 +222,15 @@ class Worker:
         self._pipe.flush()
         self._read("done")
 
-    def end(self, much: int = 0) -> None:
-        """Let it count a last time, and end by itself."""
+    def end(self, much: int = 0) -> int:
+        """Let it count a last time, and end by itself; return how many entries it delivered."""
         self.host.counted += much
         self._pipe.write(f"end {much}\n")
         self._pipe.flush()
+        assert self.process.stdout is not None
+        delivered = int(self.process.stdout.readline())
         assert self.process.wait(60) == 0
+        return delivered
 
     def kill(self) -> None:
         """End it at once."""

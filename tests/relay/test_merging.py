@@ -295,7 +295,8 @@ def test_another_declaration_begins_a_metric_anew():
     old.values[counted] = 6
     relay.report(old, 6.0)
     assert reader.collect(7.0) == {"shop.n": 7}
-    assert [each.unit for each in reader.blocks[0].series] == ["ms"]
+    (series,) = reader.blocks[0].series
+    assert (series.unit, series.start) == ("ms", 5.0)
     relay.connect(old)
     relay.report(old, 8.0)
     assert reader.collect(9.0) == {"shop.n": 7}
