@@ -75,9 +75,11 @@ def test_a_shell_may_be_in_between(tmp_path: Path) -> None:
         assert run.arrived() == (7, 7)
 
 
-def test_a_program_of_greenlets_is_undisturbed(tmp_path: Path) -> None:
+def test_a_program_of_greenlets_is_undisturbed(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
     """What is imported before it patches does no harm, and nothing is complained of."""
-    pytest.importorskip("gevent")
+    need(request, "gevent")
     with running(tmp_path, "python", "-Wdefault", str(APPS / "green.py")) as run:
         assert run.ended() == 0
         assert run.arrived() == (20, 20)
