@@ -252,5 +252,8 @@ def _listening() -> tuple[socket.socket, str]:
 
 
 def say(line: str) -> None:
-    """Say one line on standard error."""
-    os.write(2, f"sampler run: {line}\n".encode())
+    """Say one line on standard error, if there is one."""
+    try:
+        os.write(2, f"sampler run: {line}\n".encode("utf-8", "backslashreplace"))
+    except OSError:
+        return

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import time
 
 from sampler.cli.children import STOPS, CommandProcess, RelayProcess, reaped, say
@@ -52,6 +51,8 @@ def launch(
         The exit status: the command's; the relay's, with nothing started, where it has refused the
         configuration (78). Where a signal has ended the command, it ends this process, too.
     """
+    if os.getpid() == 1:  # a signal that nobody waits for yet would be lost, and ends nothing
+        signal.pthread_sigmask(signal.SIG_BLOCK, _BLOCKED)
     relay = RelayProcess([*(("-c", config) if config is not None else ()), *options])
     if refused := relay.start():
         return refused
@@ -95,7 +96,6 @@ def _end_as(status: int) -> int:
     code = os.waitstatus_to_exitcode(status)
     if code >= 0:
         return code
-    sys.stdout.flush()
     import resource
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # one core is enough, and it is the command's

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -187,8 +188,12 @@ class Run:
 
 
 def need(request: pytest.FixtureRequest, program: str) -> None:
-    """Skip a test, or with --require-servers fail it, where a program is not installed."""
-    if shutil.which(program, path=f"{BIN}:{os.environ['PATH']}") is None:
+    """Skip a test, or with --require-servers fail it, where a program or package is missing.
+
+    Nothing is imported here: gevent would change the threads of all tests that come later.
+    """
+    path = f"{BIN}:{os.environ['PATH']}"
+    if shutil.which(program, path=path) is None and find_spec(program) is None:
         reason = f"{program} is missing: uv sync --group servers, tests/support/install_servers.sh"
         if request.config.getoption("--require-servers"):
             pytest.fail(reason, pytrace=False)

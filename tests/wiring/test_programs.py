@@ -75,9 +75,11 @@ def test_a_shell_may_be_in_between(tmp_path: Path) -> None:
         assert run.arrived() == (7, 7)
 
 
-def test_a_program_of_greenlets_is_undisturbed(tmp_path: Path) -> None:
+def test_a_program_of_greenlets_is_undisturbed(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
     """What is imported before it patches does no harm, and nothing is complained of."""
-    pytest.importorskip("gevent")
+    need(request, "gevent")
     with running(tmp_path, "python", "-Wdefault", str(APPS / "green.py")) as run:
         assert run.ended() == 0
         assert run.arrived() == (20, 20)
@@ -222,14 +224,27 @@ def test_rq_delivers(
             redis.terminate()
 
 
+PORT = "127.0.0.1:{port}"
 WRAPPED = {
-    "gunicorn": (("gunicorn", "-b", "127.0.0.1:{port}", "web:application"), "wsgi"),
+    "gunicorn": (("gunicorn", "-b", PORT, "web:application"), "wsgi"),
     "uvicorn": (("uvicorn", "--port", "{port}", "web:asgi"), "asgi"),
     "uwsgi": (
         (
-            *("uwsgi", "--http-socket", "127.0.0.1:{port}", "--module", "web:application"),
+            *("uwsgi", "--http-socket", PORT, "--module", "web:application"),
             *("--virtualenv", sys.prefix, "--die-on-term"),
         ),
+        "wsgi",
+    ),
+    "granian": (("granian", "--port", "{port}", "--interface", "wsgi", "web:application"), "wsgi"),
+    "granian asgi": (
+        ("granian", "--port", "{port}", "--interface", "asginl", "web:asgi"),
+        "asgi",
+    ),
+    "hypercorn": (("hypercorn", "-b", PORT, "web:asgi"), "asgi"),
+    "hypercorn wsgi": (("hypercorn", "-b", PORT, "web:application"), "wsgi"),
+    "flask": (("flask", "--app", "web_flask", "run", "--port", "{port}"), "wsgi"),
+    "django-admin": (
+        ("python", str(APPS / "manage.py"), "runserver", "--noreload", PORT),
         "wsgi",
     ),
 }
@@ -241,11 +256,12 @@ def test_what_is_served_can_be_wrapped(
     request: pytest.FixtureRequest, tmp_path: Path, name: str
 ) -> None:
     """Once, by the wrapper that a variable names."""
-    need(request, name)
+    need(request, name.partition(" ")[0])
     command, served = WRAPPED[name]
     with running(tmp_path, *command, SAMPLER_WRAP="wrapper:wrap") as run:
         run.up(1)
-        assert run.said.read_text().count(f"wraps {served}\n") == 1
+        assert run.said.read_text().count("wraps ") == 1
+        assert f"wraps {served}\n" in run.said.read_text()
         run.end()
         assert run.arrived() == (run.counted, run.counted)
 

@@ -107,9 +107,11 @@ def test_a_reloader_is_no_worker(
         assert run.value("server.process.starts") == 1
 
 
-def test_a_program_that_becomes_a_server_is_no_worker(tmp_path: Path) -> None:
+def test_a_program_that_becomes_a_server_is_no_worker(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
     """As by ``uvicorn.run``: it has an agent until then."""
-    pytest.importorskip("uvicorn")
+    need(request, "uvicorn")
     with running(tmp_path, "python", str(APPS / "serve.py"), "{port}") as run:
         run.up(2)
         run.load()

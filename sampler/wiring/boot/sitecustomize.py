@@ -19,11 +19,15 @@ if TYPE_CHECKING:
 
 AFTER = {
     "celery.signals": "celery:signals",
+    "django.core.servers.basehttp": "applications:django",
     "django.utils.autoreload": "supervisors:django",
+    "granian.asgi": "applications:granian_asgi",
     "granian.server.common": "supervisors:granian",
+    "granian.wsgi": "applications:granian_wsgi",
     "gunicorn.arbiter": "supervisors:gunicorn",
     "gunicorn.workers.base": "gunicorn:workers",
     "hypercorn.run": "supervisors:hypercorn",
+    "hypercorn.utils": "applications:hypercorn",
     "multiprocessing.process": "programs:children",
     "rq.worker.base": "rq:base",
     "uvicorn.config": "uvicorn:config",
@@ -34,6 +38,7 @@ AFTER = {
     "uvicorn.supervisors.multiprocess": "supervisors:uvicorn_workers",
     "uwsgidecorators": "uwsgi:decorators",
     "werkzeug._reloader": "supervisors:werkzeug",
+    "werkzeug.serving": "applications:werkzeug",
 }
 """What is called with a module once it has been imported: a function of ``sampler.wiring``."""
 
@@ -167,8 +172,8 @@ def step_aside() -> None:
     """Load the ``sitecustomize`` that the interpreter would have found without this one."""
     from importlib.machinery import PathFinder
 
-    here = os.path.dirname(os.path.abspath(__file__))
-    sys.path[:] = [each for each in sys.path if os.path.abspath(each) != here]
+    here = os.path.dirname(__file__)
+    sys.path[:] = [each for each in sys.path if each != here]
     spec = PathFinder.find_spec("sitecustomize")
     if spec is not None and spec.loader is not None:
         from importlib.util import module_from_spec
