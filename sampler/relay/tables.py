@@ -47,11 +47,14 @@ class Slice:
         """Return the message with a block's values, and how many there are."""
         values: list[Any] = block.values[self.first : self.last]
         shapes: dict[object, int] = {}
+        like: HistogramValue | None = None
+        shape = 0
         for index in self.histograms:
             value = values[index]
             if isinstance(value, HistogramValue):
-                key = packed(value.bounds), value.scale, value.zero_threshold
-                shape = shapes.setdefault(key, len(shapes))
+                if like is None or not _alike(value, like):
+                    key = packed(value.bounds), value.scale, value.zero_threshold
+                    shape, like = shapes.setdefault(key, len(shapes)), value
                 values[index] = shape, value.count, value.sum, value.counts
         present = len(values)
         if len(block) < len(block.values):
@@ -117,6 +120,15 @@ class Tables:
         for each in slices:
             for series in each.series[each.first : each.last]:
                 self._numbers[series] = before.get(series) or next(_numbers)
+
+
+def _alike(one: HistogramValue, other: HistogramValue) -> bool:
+    """Tell whether two histograms have one shape, as those of one metric mostly do."""
+    return (
+        one.bounds is other.bounds
+        and one.scale == other.scale
+        and one.zero_threshold == other.zero_threshold
+    )
 
 
 def _cut(block: Block) -> Iterator[Slice]:

@@ -56,8 +56,8 @@ class _Worker:
         self.histograms = [histogram.labels(f"/r/{i}") for i in range(HISTOGRAMS)]
         self.collector = sampler.Collector(registry)
         name = str(number)
-        hello = Hello(VERSION, name, "shop", name, "worker", time.time(), INTERVAL)
-        self._session = Session(members, members.welcome(hello, 0))
+        hello = Hello(VERSION, name, "shop", name, "worker", time.time(), INTERVAL, name)
+        self._session = Session(members, members.welcome(hello, number + 1))
         self._baselines, self._slices, self._tables = Baselines(), Slices(), Tables({})
         self._reader = FrameReader()
         self.snapshot: Any = None

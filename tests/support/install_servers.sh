@@ -12,6 +12,8 @@ command -v carbon-c-relay > /dev/null || missing+=(carbon-c-relay)
 /usr/bin/python3 -c 'import graphite, gunicorn' 2> /dev/null || missing+=(graphite-web gunicorn)
 command -v prometheus > /dev/null || missing+=(prometheus)
 command -v prometheus-pushgateway > /dev/null || missing+=(prometheus-pushgateway)
+command -v redis-server > /dev/null || missing+=(redis-server)
+command -v gcc > /dev/null || missing+=(gcc libc6-dev)  # uWSGI is compiled
 command -v iptables > /dev/null || missing+=(iptables)
 command -v ip > /dev/null || missing+=(iproute2)
 if (( ${#missing[@]} )); then
