@@ -1,0 +1,11 @@
+"""The application for ``flask run``, with the agent in its module."""
+
+import sampler
+from flask import Flask
+from shop import WRITTEN
+from web import wsgi
+
+app = Flask("shop")
+app.wsgi_app = wsgi
+if WRITTEN:
+    sampler.agent.start()

@@ -1,0 +1,12 @@
+"""A program without a server: it does as much work as each line of its input says."""
+
+import sys
+
+import sampler
+import shop
+
+if shop.WRITTEN:
+    sampler.agent.start(signals=True)
+for line in sys.stdin:
+    for _ in range(int(line)):
+        shop.work_and_tell()

@@ -1,0 +1,73 @@
+"""What a row of the table is: a program, how work gets to it, and which events it has."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+EVENTS = {
+    "steady": "steady",
+    "hup": "HUP, or a touched file",
+    "kill_idle": "kill -9, idle",
+    "kill_busy": "kill -9 in a request",
+    "kill_child": "kill -9, a child holds the sockets",
+    "relay_kill": "relay killed",
+    "relay_stop": "relay stopped",
+    "relay_restart": "relay restarted",
+    "term": "TERM",
+    "end": "its own end",
+    "int": "INT",
+    "quit": "QUIT",
+    "usr2": "USR2",
+    "max_requests": "max-requests",
+    "timeout": "timeout kill",
+    "relay_late": "late relay",
+    "read_only": "read-only",
+    "older": "older wire",
+}
+"""The columns, in the order in which they are lived."""
+
+FIRST_LIFE = (
+    *("steady", "hup", "kill_idle", "kill_busy", "kill_child"),
+    *("relay_kill", "relay_stop", "relay_restart", "term", "end"),
+)
+"""What happens to one and the same program; for each other event it boots anew."""
+
+
+@attrs.frozen(kw_only=True)
+class Row:
+    """One program.
+
+    Attributes:
+        name: what people call it.
+        command: its words; ``{port}``, ``{folder}`` and others of :mod:`.life` are filled in.
+        work: how it gets work: by HTTP, by its standard input, or by a queue.
+        workers: how many processes do the work at a time; 0: as many as there are pieces of it.
+        without: the events that do not apply, and why.
+        options: words that a life of an event has more; they follow the first word that is
+            ``{options}``.
+        statuses: the exit statuses that the program has without an agent, by event; 0 otherwise.
+        files: makes the files that it needs in its folder, which is given, as is the port.
+        lone: its first process does the work: no supervisor.
+        touch: the file that makes it load its code anew, where no HUP does.
+        to_all: signals go to all of its processes, as a service manager sends them.
+        daemons: programs that it needs beside it.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    work: Literal["http", "input", "celery", "rq"] = "http"
+    workers: int = 3
+    without: Mapping[str, str] = attrs.field(factory=dict)
+    options: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
+    statuses: Mapping[str, int] = attrs.field(factory=dict)
+    files: Callable[[Path, int], None] | None = None
+    lone: bool = False
+    touch: str = ""
+    to_all: bool = False
+    environment: Mapping[str, str] = attrs.field(factory=dict)

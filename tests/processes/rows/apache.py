@@ -1,0 +1,72 @@
+"""Apache with mod_wsgi, which runs as the user www-data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.processes.row import Row
+from tests.processes.rows.reasons import NO_QUIT, NO_USR2, SIGNALS_END_IT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_CONFIGURATION = """\
+LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so
+LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so
+LoadModule wsgi_module /usr/lib/apache2/modules/mod_wsgi.so
+ServerRoot {folder}
+ServerName 127.0.0.1
+Listen 127.0.0.1:{port}
+PidFile {folder}/apache.pid
+ErrorLog {folder}/log
+WSGISocketPrefix {folder}/run/wsgi
+User www-data
+Group www-data
+StartServers 2
+ServerLimit 2
+ThreadsPerChild 4
+MinSpareThreads 8
+MaxSpareThreads 8
+MaxRequestWorkers 8
+<Directory {folder}>
+Require all granted
+</Directory>
+"""
+_EMBEDDED = "WSGIScriptAlias / {folder}/wsgi_app.py application-group=%{{GLOBAL}}\n"
+_DAEMON = """\
+WSGIDaemonProcess shop processes=2 threads=4 deadlock-timeout=2 graceful-timeout=3
+WSGIProcessGroup shop
+WSGIScriptAlias / {folder}/wsgi_app.py application-group=%{{GLOBAL}}
+"""
+_GROUPS = """\
+WSGIDaemonProcess shop processes=2 threads=4 deadlock-timeout=2 graceful-timeout=3
+WSGIProcessGroup shop
+WSGIScriptAlias /hold {folder}/wsgi_app.py application-group=other
+WSGIScriptAlias / {folder}/wsgi_app.py application-group=%{{GLOBAL}}
+"""
+
+
+def _row(name: str, text: str, **without: str) -> Row:
+    def files(folder: Path, port: int) -> None:
+        configuration = (_CONFIGURATION + text).format(folder=folder, port=port)
+        (folder / "apache.conf").write_text(configuration)
+
+    return Row(
+        name=f"Apache {name}",
+        command=("apache2", "-DFOREGROUND", "-f", "{folder}/apache.conf"),
+        workers=2,
+        files=files,
+        without=SIGNALS_END_IT | NO_USR2 | NO_QUIT | without,
+    )
+
+
+ROWS = [
+    _row(
+        "embedded",
+        _EMBEDDED,
+        timeout="Apache does not watch its processes",
+        max_requests="Apache counts connections, of processes that it keeps for others",
+    ),
+    _row("daemon", _DAEMON, max_requests="as HUP: the daemon process ends in good order"),
+    _row("two application groups", _GROUPS, max_requests="as for the daemon"),
+]

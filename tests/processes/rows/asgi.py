@@ -1,0 +1,71 @@
+"""Servers on event loops; granian also for WSGI."""
+
+from __future__ import annotations
+
+from tests.processes.row import Row
+from tests.processes.rows.reasons import (
+    LONE,
+    NO_LIMIT,
+    NO_QUIT,
+    NO_RELOAD,
+    NO_TIMEOUT,
+    NO_USR2,
+    SIGNALS_END_IT,
+)
+
+_UVICORN = ("uvicorn", "--port", "{port}", "{options}")
+_GRANIAN = (
+    *("granian", "--port", "{port}", "--workers", "2", "--respawn-failed-workers"),
+    *("--interface",),
+)
+_SERVER = SIGNALS_END_IT | NO_USR2 | NO_QUIT
+
+ROWS = [
+    Row(
+        name="uvicorn",
+        command=(*_UVICORN, "asgi_app:app"),
+        workers=1,
+        lone=True,
+        statuses={"term": -15},  # it raises the signal again
+        without=_SERVER | LONE | NO_RELOAD,
+    ),
+    Row(
+        name="uvicorn --workers",
+        command=(*_UVICORN, "--workers", "2", "asgi_app:app"),
+        workers=2,
+        options={
+            "max_requests": ("--limit-max-requests", "20"),
+            "timeout": ("--timeout-worker-healthcheck", "2"),
+        },
+        without=_SERVER,
+    ),
+    Row(
+        name="uvicorn --reload",
+        command=(*_UVICORN, "--reload", "--reload-dir", "{folder}", "asgi_app:app"),
+        workers=1,
+        touch="asgi_app.py",
+        without=_SERVER | LONE,
+    ),
+    Row(
+        name="granian asgi",
+        command=(*_GRANIAN, "asgi", "asgi_app:app"),
+        workers=2,
+        without=_SERVER | NO_LIMIT | NO_TIMEOUT,
+    ),
+    Row(
+        name="granian wsgi",
+        command=(*_GRANIAN, "wsgi", "wsgi_app:app"),
+        workers=2,
+        without=_SERVER | NO_LIMIT | NO_TIMEOUT,
+    ),
+    Row(
+        name="hypercorn",
+        command=(
+            *("hypercorn", "--bind", "127.0.0.1:{port}", "--workers", "2", "{options}"),
+            "asgi_app:app",
+        ),
+        workers=2,
+        options={"max_requests": ("--max-requests", "20")},
+        without=_SERVER | NO_RELOAD | NO_TIMEOUT,
+    ),
+]

@@ -1,0 +1,29 @@
+"""gunicorn: its kinds of workers, with the application loaded before the fork or after it."""
+
+from __future__ import annotations
+
+from tests.processes.row import Row
+from tests.processes.rows.reasons import SIGNALS_END_IT
+
+_COMMAND = ("gunicorn", "--bind", "127.0.0.1:{port}", "--workers", "3", "{options}")
+_KINDS = {
+    "sync": ("wsgi_app:app", ()),
+    "gthread": ("wsgi_app:app", ("--worker-class", "gthread", "--threads", "4")),
+    "gevent": ("wsgi_app:app", ("--worker-class", "gevent")),
+    "uvicorn": ("asgi_app:app", ("--worker-class", "uvicorn.workers.UvicornWorker")),
+}
+
+_UVICORN = dict.fromkeys(
+    ("int", "quit"), "its workers do not end by QUIT, with or without an agent"
+)
+
+ROWS = [
+    Row(
+        name=" ".join(("gunicorn", kind, *preload)),
+        command=(*_COMMAND, *words, *preload, app),
+        options={"max_requests": ("--max-requests", "10"), "timeout": ("--timeout", "2")},
+        without=SIGNALS_END_IT | (_UVICORN if kind == "uvicorn" else {}),
+    )
+    for kind, (app, words) in _KINDS.items()
+    for preload in ((), ("--preload",))
+]

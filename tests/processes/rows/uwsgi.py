@@ -1,0 +1,43 @@
+"""uWSGI: Debian's and the current one, with and without a master, and with threads."""
+
+from __future__ import annotations
+
+from tests.processes.row import Row
+from tests.processes.rows.reasons import NO_USR2, SIGNALS_END_IT
+
+_PROGRAMS = {
+    "uWSGI": ("{uwsgi}",),
+    "uWSGI 2.0.21": ("/usr/bin/uwsgi-core", "--plugin", "python311"),
+}
+_COMMAND = (
+    *("--http-socket", "127.0.0.1:{port}", "--module", "wsgi_app:app", "--need-app"),
+    *("--processes", "3", "--die-on-term", "--disable-logging", "{options}"),
+)
+_MODES = {
+    "master": ("--master",),
+    "master, threads": ("--master", "--enable-threads", "--threads", "2"),
+    "lazy": ("--master", "--lazy-apps"),
+    "lazy, threads": ("--master", "--lazy-apps", "--enable-threads", "--threads", "2"),
+    "no master": (),
+}
+_QUIT = {"quit": "with --die-on-term QUIT is what TERM was: a reload"}
+_WITHOUT_MASTER = dict.fromkeys(
+    ("hup", "kill_idle", "kill_busy", "kill_child", "max_requests", "timeout"),
+    "no master: nobody starts another worker",
+)
+
+ROWS = [
+    Row(
+        name=f"{program} {mode}",
+        command=(*words, *_COMMAND, *more),
+        options={
+            "max_requests": ("--max-requests", "10", "--min-worker-lifetime", "0"),
+            "timeout": ("--harakiri", "2"),
+        },
+        to_all="--master" not in more,
+        statuses={} if "--master" in more else {"term": 30, "int": 30},
+        without=SIGNALS_END_IT | NO_USR2 | _QUIT | ({} if "--master" in more else _WITHOUT_MASTER),
+    )
+    for program, words in _PROGRAMS.items()
+    for mode, more in _MODES.items()
+]
