@@ -35,6 +35,7 @@ def main() -> int:
     parser.add_argument("--events", default="", metavar="EVENT,...", help="these events only")
     parser.add_argument("--write", action="store_true", help="write results and page")
     parser.add_argument("--page", action="store_true", help="make the page, and run nothing")
+    parser.add_argument("--json", default="", help="where the results go as they are")
     parser.add_argument("--log", default=os.devnull, help="where what programs say goes")
     options = parser.parse_args()
     if options.page:
@@ -49,6 +50,8 @@ def main() -> int:
     if options.write:
         report.keep(results, seconds)
         report.write()
+    if options.json:
+        Path(options.json).write_text(json.dumps(results, indent=1))
     print(report.summary(results), f"{seconds:.0f} s", sep="\n")
     return any(cell["verdict"] == "red" for result in results for cell in result["cells"])
 

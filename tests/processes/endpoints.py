@@ -13,14 +13,11 @@ import urllib.request
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-import attrs
-
 from tests.support.doubles import DatagramSink, LineSink
 from tests.support.ports import HOST, free_port
 
 if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Self
+    from tests.processes.judge import Where
 
 SOURCES = {
     "instrument": ("shop.requests", "shop_requests_total"),
@@ -30,19 +27,6 @@ SOURCES = {
 PLACES = ("graphite last", "graphite reset", "statsd", "page")
 _REQUEST_LIMIT = 5.0  # seconds
 _PID = re.compile(r"\.pool\.pid(\.|$)")
-
-
-@attrs.frozen
-class Seen:
-    """What has arrived, since the beginning of a life.
-
-    Attributes:
-        totals: by source and place; a page that does not answer is left out.
-        on_page: the processes whose numbers the page shows.
-    """
-
-    totals: dict[tuple[str, str], float]
-    on_page: frozenset[int] = frozenset()
 
 
 class Endpoints:
@@ -82,14 +66,14 @@ port = {self._statsd.port}
 listen = "{HOST}:{self._page}"
 """
 
-    def seen(self, *, page: bool) -> Seen:
-        """Return what has arrived so far.
+    def arrived(self, *, page: bool) -> dict[Where, float]:
+        """Return what has arrived since the beginning; nothing of a page that does not answer.
 
         Args:
-            page: whether to ask the page as well.
+            page: whether to ask it.
         """
         self._read()
-        totals: dict[tuple[str, str], float] = {}
+        totals: dict[Where, float] = {}
         for source, (name, _) in SOURCES.items():
             stored = [
                 [value for _, value in sorted(points.items())]
@@ -104,7 +88,7 @@ listen = "{HOST}:{self._page}"
             values = _on_page(text, name)
             if values:
                 totals[source, "page"] = sum(values)
-        return Seen(totals, frozenset(map(int, _on_page(text, "pool_pid"))))
+        return totals
 
     def answers(self) -> bool:
         """Say whether somebody serves the page."""
@@ -141,15 +125,8 @@ listen = "{HOST}:{self._page}"
         except OSError:
             return ""
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Close both."""
         self._graphite.close()
         self._statsd.close()
 

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.processes import procfs
 from tests.processes.life import INTERVAL, Life
 from tests.processes.work import Requests
 
@@ -39,7 +40,7 @@ def hup(life: Life, cell: Cell) -> None:
     before = frozenset(life.workers())
     life.work.drive(_FEW)
     if life.row.touch:
-        file = life.folder / life.row.touch
+        file = life.home.folder / life.row.touch
         os.utime(file, (time.time() + 2, time.time() + 2))
     else:
         life.signal(signal.SIGHUP)
@@ -159,9 +160,11 @@ def _processes(life: Life, cell: Cell, gone: frozenset[int] = frozenset()) -> No
     wanted = life.row.workers
     life.wait(lambda: workers <= life.endpoints.reporting(begun), 6 * INTERVAL)
     reporting = life.endpoints.reporting(begun)
-    cell.workers = f"{len(workers)} of {wanted} work"
+    cell.processes = f"{len(workers)} of {wanted}"
     if wanted and len(workers) < wanted:
-        cell.faults.append(f"{len(workers)} of {wanted} processes work")
+        others = procfs.marked(life.home.mark) - workers - {life.pid, life.master()}
+        stuck = sum(map(procfs.waits_for_a_lock, others))
+        cell.faults.append(f"{len(workers)} of {wanted} work; {stuck} others wait for a lock")
     if silent := workers - reporting:
         cell.faults.append(f"{len(silent)} of {len(workers)} that work do not report")
     master = life.master()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING, TypeAlias
 
 import attrs
@@ -9,7 +10,8 @@ import attrs
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-Totals: TypeAlias = "dict[tuple[str, str], float]"
+Where: TypeAlias = "tuple[str, str]"
+"""A source and a place."""
 
 
 @attrs.define
@@ -20,21 +22,22 @@ class Cell:
         counted: pieces of work that were done, as their client knows it.
         unsure: pieces that the client does not know to be done, and the program may have counted.
         losable: how many of those counted the event may cost.
-        arrived: what arrived of them, by source and place.
-        workers: how many processes worked, how many were to, and how many reported.
+        arrived: what arrived of them.
+        processes: how many worked, and how many were to.
         faults: what is wrong.
-        lost: what an event cost, as it may.
-        status: how the program ended, and after how many seconds.
+        lost: how many the event cost, as it may.
+        status: how the program ended.
+        took: after how many seconds.
         reason: why the event does not apply.
     """
 
     counted: int = 0
     unsure: int = 0
     losable: int = 0
-    arrived: Totals = attrs.field(factory=dict)
-    workers: str = ""
+    arrived: dict[Where, float] = attrs.field(factory=dict)
+    processes: str = ""
     faults: list[str] = attrs.field(factory=list)
-    lost: str = ""
+    lost: float = 0.0
     status: str = ""
     took: float = 0.0
     reason: str = ""
@@ -46,37 +49,45 @@ class Cell:
             return "none"
         return "red" if self.faults else "lost" if self.lost else "ok"
 
-
-def bounds(cell: Cell, before: Mapping[tuple[str, str], float]) -> dict[tuple[str, str], tuple[float, float]]:
-    """Return the least and the most that may have arrived since the beginning of a life.
-
-    Args:
-        cell: what was counted since the last cell.
-        before: what had arrived by then.
-    """
-    least, most = cell.counted - cell.losable, cell.counted + cell.unsure
-    return {at: (total + least, total + most) for at, total in before.items()}
+    def bounds(self) -> tuple[int, int]:
+        """Return the least and the most that may have arrived."""
+        return self.counted - self.losable, self.counted + self.unsure
 
 
-def judge(cell: Cell, before: Totals, after: Totals, places: Iterable[tuple[str, str]]) -> None:
+def judge(
+    cell: Cell,
+    before: Mapping[Where, float],
+    after: Mapping[Where, float],
+    places: Iterable[Where],
+) -> None:
     """Fill in what arrived, and what is wrong with it.
 
     Args:
         cell: what was counted.
-        before: what had arrived before, by source and place.
+        before: what had arrived before, since the beginning of a life.
         after: what has arrived now.
         places: where it has to.
     """
-    lost = 0.0
-    for at in places:
-        source, place = at
-        if at not in after:
-            cell.faults.append(f"{source}: nothing in {place}")
+    least, most = cell.bounds()
+    wrong: dict[str, list[Where]] = defaultdict(list)
+    for where in places:
+        if where not in after:
+            wrong["none"].append(where)
             continue
-        got = cell.arrived[at] = after[at] - before.get(at, 0.0)
-        if not cell.counted - cell.losable <= got <= cell.counted + cell.unsure:
-            cell.faults.append(f"{source}: {got:g} of {cell.counted} in {place}")
-        elif got < cell.counted:
-            lost = max(lost, cell.counted - got)
-    if lost:
-        cell.lost = f"{lost:g} lost of {cell.losable} that may be"
+        got = cell.arrived[where] = after[where] - before.get(where, 0.0)
+        if not least <= got <= most:
+            wrong[f"{got:g} of {cell.counted}"].append(where)
+        else:
+            cell.lost = max(cell.lost, cell.counted - got)
+    cell.faults += [f"{got}: {_together(wheres)}" for got, wheres in wrong.items()]
+
+
+def _together(wheres: Iterable[Where]) -> str:
+    """Name places together that the same sources are wrong at."""
+    sources: dict[str, list[str]] = defaultdict(list)
+    for source, place in wheres:
+        sources[place].append(source)
+    places: dict[str, list[str]] = defaultdict(list)
+    for place, names in sources.items():
+        places[", ".join(names)].append(place)
+    return "; ".join(f"{names} in {', '.join(each)}" for names, each in places.items())

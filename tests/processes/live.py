@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from tests.processes.events import DEEDS, ENDS
-from tests.processes.judge import Cell, bounds, judge
+from tests.processes.judge import Cell, judge
 from tests.processes.life import DidNotBootError, Life
 from tests.processes.row import EVENTS, FIRST_LIFE
 from tests.processes.rows import ROWS
@@ -88,7 +88,7 @@ def _life(row: Row, wiring: str, events: Sequence[str]) -> Iterator[tuple[str, C
                     cell.faults.append(f"{type(error).__name__}: {error}")
                     traceback.print_exc()
                 if cell.faults:
-                    print(row.name, left[0], cell.faults, life.log(), sep="\n", file=sys.stderr)
+                    print(row.name, left[0], cell.faults, life.home.log(), sep="\n", file=sys.stderr)
                 yield left.pop(0), cell
                 if not life.running:
                     break
@@ -110,8 +110,7 @@ def _event(life: Life, event: str, cell: Cell) -> None:
     if failures and not event.startswith(_KILLS):
         cell.faults.append(f"{len(failures)} failed: {', '.join(sorted(set(failures)))}")
     places = life.places()
-    expected = bounds(cell, {at: before.get(at, 0.0) for at in places})
-    life.totals = life.settle(expected).totals
+    life.totals = life.settle({at: before.get(at, 0.0) for at in places}, *cell.bounds())
     judge(cell, before, life.totals, places)
 
 

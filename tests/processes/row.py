@@ -45,18 +45,16 @@ class Row:
 
     Attributes:
         name: what people call it.
-        command: its words; ``{port}``, ``{folder}`` and others of :mod:`.life` are filled in.
+        command: its words; ``{port}``, ``{folder}`` and others of :class:`.Home` are filled in.
         work: how it gets work: by HTTP, by its standard input, or by a queue.
         workers: how many processes do the work at a time; 0: as many as there are pieces of it.
         without: the events that do not apply, and why.
-        options: words that a life of an event has more; they follow the first word that is
-            ``{options}``.
+        options: words that stand for ``{options}`` in the life of an event.
         statuses: the exit statuses that the program has without an agent, by event; 0 otherwise.
         files: makes the files that it needs in its folder, which is given, as is the port.
         lone: its first process does the work: no supervisor.
         touch: the file that makes it load its code anew, where no HUP does.
         to_all: signals go to all of its processes, as a service manager sends them.
-        daemons: programs that it needs beside it.
     """
 
     name: str
@@ -70,4 +68,3 @@ class Row:
     lone: bool = False
     touch: str = ""
     to_all: bool = False
-    environment: Mapping[str, str] = attrs.field(factory=dict)
