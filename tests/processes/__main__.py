@@ -10,18 +10,23 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import signal
+import shutil
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
-from tests.processes import report
+from attrs import asdict
+
+from tests.processes import procfs, report
+from tests.processes.home import FOLDERS, ROOT
+from tests.processes.judge import Cell
+from tests.processes.row import EVENTS
 from tests.processes.rows import ROWS
 
-ROOT = Path(__file__).parents[2]
 WIRINGS = ("start", "run")
 _AT_ONCE = 2
 _LIMIT = 240.0  # seconds for a row in one wiring
@@ -63,6 +68,7 @@ def row(name: str, wiring: str, events: str, log: Any) -> dict[str, Any]:
         The row, the wiring, its seconds, and its cells.
     """
     begun = time.monotonic()
+    events = events or ",".join(EVENTS)
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.processes.live", name, wiring, events],
         cwd=ROOT,
@@ -71,18 +77,32 @@ def row(name: str, wiring: str, events: str, log: Any) -> dict[str, Any]:
         text=True,
         start_new_session=True,
     )
-    try:
-        said, _ = process.communicate(timeout=_LIMIT)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGTERM)  # which ends what it has started, too
-        said, _ = process.communicate()
+    limit = Timer(_LIMIT, process.kill)
+    limit.start()
+    said, _ = process.communicate()
+    limit.cancel()
     cells = [json.loads(line) for line in said.splitlines()]
+    if process.returncode:
+        _end_all(f"{process.pid}_")
+        cells += [
+            asdict(Cell(faults=[f"the row ended with {process.returncode}"]))
+            | {"event": event, "verdict": "red"}
+            for event in events.split(",")
+            if event not in {cell["event"] for cell in cells}
+        ]
     seconds = round(time.monotonic() - begun, 1)
     for cell in cells:
         if cell["verdict"] == "red":
             print(f"{name} ({wiring}), {cell['event']}: {'; '.join(cell['faults'])}", flush=True)
     print(f"{name} ({wiring}): {seconds:g} s", flush=True)
     return {"row": name, "wiring": wiring, "seconds": seconds, "cells": cells}
+
+
+def _end_all(mark: str) -> None:
+    """End what a row that was ended has left behind."""
+    procfs.kill_all(mark)
+    for folder in FOLDERS.glob(f"sampler-life-{mark}*"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

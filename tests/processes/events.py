@@ -10,7 +10,6 @@ import os
 import signal
 import time
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.processes import procfs
@@ -73,8 +72,8 @@ def timeout(life: Life, cell: Cell) -> None:
     life.work.drive(_FEW)
     victim = life.told("/freeze")
     begun = time.time()
-    life.wait(lambda: not _lives(victim), _KILLED)
-    if _lives(victim):
+    life.wait(lambda: not procfs.lives(victim), _KILLED)
+    if procfs.lives(victim):
         cell.faults.append("the server did not kill it")
     _killed(life, cell, victim, begun)
 
@@ -96,7 +95,7 @@ def usr2(life: Life, cell: Cell) -> None:
     life.work.drive(_FEW)
     os.kill(master, signal.SIGTERM)
     deadline = time.monotonic() + _REPLACED
-    while _lives(master) and time.monotonic() < deadline:
+    while procfs.lives(master) and time.monotonic() < deadline:
         time.sleep(0.05)
     life.work.drive(_FEW)
     life.follow(life.work.done[-1][1])
@@ -133,10 +132,6 @@ def end(life: Life, cell: Cell, event: str) -> None:
     expected = life.row.statuses.get(event, 0)
     if cell.status != str(expected):
         cell.faults.append(f"exit status {cell.status} instead of {expected}")
-
-
-def _lives(pid: int) -> bool:
-    return Path(f"/proc/{pid}").exists()
 
 
 def _kill(life: Life, cell: Cell, victim: int) -> None:

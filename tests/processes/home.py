@@ -17,6 +17,7 @@ from tests.support.ports import free_port
 if TYPE_CHECKING:
     from tests.processes.row import Row
 
+FOLDERS = Path("/tmp")
 ROOT = Path(__file__).parents[2]
 _PROGRAMS = Path(__file__).with_name("programs")
 _SHARED = (Path("/dev/shm"), Path("/run"))
@@ -49,8 +50,8 @@ class Home:
     """
 
     def __init__(self, row: Row, wiring: str, event: str) -> None:
-        self.folder = Path("/tmp", f"sampler-life-{uuid4().hex[:12]}")
-        self.mark = self.folder.name
+        self.mark = f"{os.getpid()}_{uuid4().hex[:8]}"
+        self.folder = FOLDERS / f"sampler-life-{self.mark}"
         self.port = free_port()
         self.configuration = self.folder / "sampler.toml"
         self.done = self.folder / "done"

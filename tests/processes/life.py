@@ -54,8 +54,8 @@ class Life:
         self.row, self.wiring = row, wiring
         self.home = Home(row, wiring, event)
         self.endpoints = Endpoints()
-        service = self.home.mark.replace("-", "_")
-        self.home.configuration.write_text(self.endpoints.configuration(service, INTERVAL))
+        text = self.endpoints.configuration(f"life_{self.home.mark}", INTERVAL)
+        self.home.configuration.write_text(text)
         self._daemon = daemon(row.work, self.home.folder)
         self.work: Work = self._client()
         self.counted = 0

@@ -12,13 +12,18 @@ _FUTEX = {"x86_64": "202", "aarch64": "98"}.get(os.uname().machine, "")
 
 
 def marked(mark: str) -> set[int]:
-    """Return the ids of the live processes of a life, whoever their parents are."""
-    wanted = f"{MARK}={mark}".encode()
+    """Return the ids of the live processes whose mark begins so, whoever their parents are."""
+    wanted = f"\0{MARK}={mark}".encode()
     return {
         int(folder.name)
         for folder in Path("/proc").iterdir()
-        if folder.name.isdigit() and wanted in _read(folder / "environ").split(b"\0")
+        if folder.name.isdigit() and wanted in b"\0" + _read(folder / "environ")
     }
+
+
+def lives(pid: int) -> bool:
+    """Say whether a process has not ended; one whose parent has not asked for its status has."""
+    return b"State:\tZ" not in (status := _read(Path(f"/proc/{pid}/status"))) and bool(status)
 
 
 def command_line(pid: int) -> list[str]:

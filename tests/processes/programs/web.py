@@ -37,7 +37,7 @@ def _before(path: str) -> float:
         _tell()
         return _LINGERING
     elif path == "/child" and os.fork() == 0:
-        time.sleep(_CHILD_LIVES)
+        _hold(_CHILD_LIVES)  # a child that sleeps in a greenlet would serve requests meanwhile
         os._exit(0)
     return 0.0
 
