@@ -47,6 +47,7 @@ class Admission:
         merges: a metric that has, or had, series has ``merge``.
         owners: whose each series is; None while no other sampler could yield one of these.
         valueless: series that have begun and never had a value.
+        cut: the last pull took no more samples.
     """
 
     def __init__(
@@ -74,12 +75,12 @@ class Admission:
         self._start: float | None = None
         self._counts: dict[str, int] = {}
         self._time: float | None = None
-        self._cut = False
+        self.cut = False
 
     def keep(self, reading: Reading) -> None:
         """Take over a reading."""
         self.overflow = reading.overflow
-        self._time, self._cut = reading.time, reading.cut
+        self._time, self.cut = reading.time, reading.cut
         self._start = self._start if reading.start is None else reading.start
         if reading.valueless or reading.folded or self.valueless or self._surplus:
             self._keep_begun(reading)
@@ -273,7 +274,7 @@ class Admission:
         """Return a time at which a series that begins in this pull was not there, if known."""
         if self._time is None:
             return None if self._takes_over or start is not None else self._absent_at
-        return None if self._cut else self._pulled_at()  # a cut pull may not have reached it
+        return None if self.cut else self._pulled_at()  # a cut pull may not have reached it
 
     def restarted_at(self, start: float | None) -> float | None:
         """Return when a series that was there was zero, as a restart has shown (C-17)."""

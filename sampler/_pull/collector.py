@@ -29,12 +29,15 @@ from sampler.exceptions import CollectorBusy
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from types import TracebackType
-    from typing import Any, Self
+    from typing import Any, Self, TypeAlias
 
     from sampler._contract.snapshot import Block
+    from sampler._pull.inherited import Counted
     from sampler._pull.statistics import Statistics
     from sampler._registry.registry import SamplerState
     from sampler.types import Clock, Registered
+
+    AtFork: TypeAlias = Callable[[Registered], Counted | None] | None
 
 
 class Collector:
@@ -84,10 +87,12 @@ class Collector:
         self._settings = SamplerSettings(settings)
         self._identity = dict(identity or {})
         self._closed = False
+        self._at_fork: AtFork = None
         self._begin(clock.time(), None)
 
-    def _begin_at_fork(self) -> None:
+    def _begin_at_fork(self, at_fork: AtFork = None) -> None:
         """Become the consumer of a forked child: it begins at the fork, with nothing counted."""
+        self._at_fork = at_fork
         fork = forked_at() or self._clock.time()
         self._begin(fork, fork)
 
@@ -318,6 +323,7 @@ class Collector:
             since=self.start,
             absent_at=None if has_past else self._pulled_at,
             inherited_at=(fork or self.start) if inherited else None,
+            at_fork=None if self._at_fork is None else self._at_fork(registration),
             takes_over=takes_over(registration),
         )
         return Source(registration, state, environ, intake, max_samples, self._clock)
@@ -346,7 +352,12 @@ def change_settings(collector: Collector, settings: Mapping[str, Mapping[str, An
     collector._settings.change(settings)  # noqa: SLF001 - as begin_at_fork
 
 
-def begin_at_fork(collector: Collector) -> Collector:
-    """Return a new consumer that begins at the fork, to take over from one of the parent."""
-    collector._begin_at_fork()  # noqa: SLF001 - for agents, not for the public
+def begin_at_fork(collector: Collector, at_fork: AtFork = None) -> Collector:
+    """Return a new consumer that begins at the fork, to take over from one of the parent.
+
+    Args:
+        collector: a consumer that has not pulled yet.
+        at_fork: returns what the parent has read of a sampler right before the fork.
+    """
+    collector._begin_at_fork(at_fork)  # noqa: SLF001 - for agents, not for the public
     return collector

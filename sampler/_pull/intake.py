@@ -16,6 +16,7 @@ from sampler._contract.names import SURPLUS
 from sampler._contract.snapshot import ABSENT, Absent, Block
 from sampler._contract.values import RefusedSample, subtract
 from sampler._pull.admission import Admission, combine
+from sampler._pull.inherited import UNKNOWN, Counted, counted, inherit
 from sampler._pull.known_rows import KnownRows, arranged, completed, find_ahead
 from sampler._pull.overflow import Overflow
 from sampler._pull.reading import MISSING, REFUSED, Reading
@@ -52,6 +53,7 @@ class Intake:
         since: epoch seconds at which the consumer began.
         absent_at: epoch seconds of a pull before the sampler was registered, or None.
         inherited_at: epoch seconds of the fork if the sampler was registered before it, or None.
+        at_fork: what it had counted then; None: the first pull gives that.
         takes_over: it has taken the place of another registry's (R-14).
         report: called with each refused sample.
     """
@@ -64,6 +66,7 @@ class Intake:
         since: float = 0.0,
         absent_at: float | None = None,
         inherited_at: float | None = None,
+        at_fork: Counted | None = None,
         takes_over: bool = False,
         report: Callable[[RefusedSample], None] | None = None,
     ) -> None:
@@ -71,6 +74,7 @@ class Intake:
         self._max_samples = max_samples
         self._admission = Admission(declaration, max_series, since, absent_at, takes_over)
         self._inherited_at = inherited_at
+        self._at_fork = at_fork or UNKNOWN
         self._report = report
         self._constant = declaration.labels
         self._known = KnownRows([], self._constant)
@@ -238,6 +242,12 @@ class Intake:
             sampler, self._known.series, values, reading.time, len(values) if whole else None
         )
 
+    def counted(self) -> Counted:
+        """Return what the last pull's counters and histograms had counted."""
+        admission = self._admission
+        whole = not (admission.valueless or admission.cut) and admission.overflow.idle
+        return counted(self._known.rows, self._last, self._constant, whole=whole)
+
     def absent(self, sampler: str) -> Block | None:
         """Return the block of a failed pull: every known series, no values."""
         if not self._known.rows or self._time is None:
@@ -339,20 +349,10 @@ class Intake:
             reading.order = known.order
         if self._inherited_at is not None:
             first = self._time is None
-            begun = zip(rows if first else new, values if first else firsts, strict=True)
-            self._inherit(begun, reading.start, self._inherited_at)
+            if reading.start is None or reading.start < self._inherited_at:  # not a new source
+                begun = zip(rows if first else new, values if first else firsts, strict=True)
+                inherit(begun, self._inherited_at, self._at_fork, self._constant)
         reading.rows, reading.raw = rows, values
-
-    @staticmethod
-    def _inherit(begun: Iterable[tuple[Row, Any]], start: float | None, fork: float) -> None:
-        """Make what a parent process counted the baseline of its forked child (PEP: Fork)."""
-        if start is not None and start >= fork:
-            return  # the source itself restarted
-        for row, value in begun:
-            later = row.start is not None and row.start >= fork  # it began in the child
-            if row.cumulative and value is not ABSENT and not later:
-                row.offset = value
-                row.start = fork
 
 
 def _owned(valueless: dict[Key, Valueless]) -> Iterator[Series]:

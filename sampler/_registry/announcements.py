@@ -89,7 +89,8 @@ def announcements(group: str, *, fresh: bool = False) -> list[Announcement]:
     path = tuple(sys.path)
     found = None if fresh else _found
     if found is None or found[0] != path:
-        _found = found = (path, tuple(_entry_points()))
+        # A list first: gevent, when it patches, may hold a tuple that a generator is filling.
+        _found = found = (path, (*_entry_points(),))
     return [
         Announcement(point, point.group[len(group) + 1 :] if point.group != _BUILT_IN else "")
         for point in found[1]

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _calls: list[Callable[[], object]] = []
+_befores: list[Callable[[], object]] = []
+_safe_points: list[Callable[[], object]] = []
 _chained: list[Callable[[], object]] = []
 _pid = 0
 _begun_at = _forked_at = 0.0
@@ -31,6 +33,16 @@ def in_child(call: Callable[[], object]) -> None:
     _pid = _pid or os.getpid()
     _calls.append(call)
     chain_uwsgi()
+
+
+def before_fork(call: Callable[[], object]) -> None:
+    """Have every fork wait for this, in the parent; uWSGI's forks cannot."""
+    _befores.append(call)
+
+
+def at_safe_point(call: Callable[[], object]) -> None:
+    """Have uWSGI's workers call this once they are about to serve, after the calls at the fork."""
+    _safe_points.append(call)
 
 
 def process_id() -> int:
@@ -54,6 +66,8 @@ def chain_uwsgi() -> None:
 
     def hook() -> None:
         _in_child()
+        for call in _safe_points:
+            call()
         if before is not None:
             before()
 
@@ -63,6 +77,8 @@ def chain_uwsgi() -> None:
 
 def _before_fork() -> None:
     global _begun_at  # noqa: PLW0603
+    for call in _befores:
+        call()
     _begun_at = time.time()
 
 

@@ -22,7 +22,13 @@ if TYPE_CHECKING:
     P = ParamSpec("P")
     T = TypeVar("T")
 
-__all__ = ("call_foreign", "end_forked_copy", "gets_no_agent", "run_as_ours")
+__all__ = (
+    "call_foreign",
+    "children_get_no_agent",
+    "end_forked_copy",
+    "gets_no_agent",
+    "run_as_ours",
+)
 
 _our_threads: set[int] = set()
 """Identifiers of our running threads."""
@@ -34,6 +40,11 @@ _childless = False
 def gets_no_agent() -> bool:
     """Tell whether this process was forked by foreign code that we ran, or inside ``no_fork``."""
     return _childless
+
+
+def children_get_no_agent() -> bool:
+    """Tell whether a fork of the calling thread would be one of these."""
+    return get_ident() in _our_threads or inside_no_fork()
 
 
 def run_as_ours(call: Callable[..., object], *args: object) -> None:

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from sampler._pull.collector import change_settings
+from sampler._pull.fork_baseline import ForkBaseline
 from sampler._registry import registry as registries
 from sampler._registry.discovery import log_failures
 from sampler._registry.registry import Registry
@@ -22,6 +23,7 @@ from sampler.agent.identity import AgentIdentity
 from sampler.agent.interval_loop import IntervalLoop
 from sampler.agent.pages import open_new_pages, open_pages
 from sampler.agent.reloading import Difference, channels_after
+from sampler.agent.roles import STANDALONE
 from sampler.agent.schedule import Schedule
 from sampler.agent.selection import Selection
 from sampler.agent.self_metrics import self_metrics
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from sampler._pull.collector import Collector
     from sampler.agent.config.settings import Settings
     from sampler.agent.delivery.ledger import Balance
+    from sampler.agent.roles import Role
     from sampler.types import Registered
 
 _OVERDUE = 30.0
@@ -52,16 +55,23 @@ class Agent:
         settings: the configuration; default: built in.
         registry: where samplers are found; default: the default registry, and those that other
             distributions announce.
+        role: what this process is to its server: ``worker``, ``supervisor`` or ``standalone``.
     """
 
-    def __init__(self, settings: Settings | None = None, registry: Registry | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        registry: Registry | None = None,
+        *,
+        role: Role = STANDALONE,
+    ) -> None:
         self.settings: Settings = settings or default_settings()
         self.registry: Registry = registries.default if registry is None else registry
         own = Registry(reserved=True)
         self._selection = Selection(
             self.registry, self.settings.samplers.enable, own, everywhere=registry is None
         )
-        self._identity = AgentIdentity(self.settings.program)
+        self._identity = AgentIdentity(self.settings.program, role)
         self._consumers = Consumers(self._selection, self._identity)
         self._channels: list[PushChannel | ScrapeChannel] = [
             channel(each) for each in self.settings.adapters
@@ -83,15 +93,21 @@ class Agent:
         """Held during start, reload and end; never by a thread that signals interrupt."""
         self._pid = os.getpid()
 
-    @classmethod
-    def _in_child(cls, settings: Settings, registry: Registry | None) -> Agent:
-        """Return the agent that takes over from a parent's in a forked child.
+    def _take_over(self, at_fork: ForkBaseline | None, *, forked: bool) -> None:
+        """Be the first agent of a forked child: what was counted since the fork is an increase.
 
-        It has another instance, and what was counted since the fork is an increase.
+        Args:
+            at_fork: what the parent has read right before the fork.
+            forked: the configured instance is the parent's.
         """
-        agent = cls(settings, registry)
-        agent._identity.forked = agent._consumers.begin_at_fork = True
-        return agent
+        self._identity.forked = forked
+        self._consumers.begin_at_fork(at_fork)
+
+    def _fork_baseline(self) -> ForkBaseline:
+        """Return what reads, before a fork, the counts that the child inherits."""
+        limits = self.settings.samplers
+        registered = self._selection.registered
+        return ForkBaseline(registered, limits.max_samples, limits.max_series)
 
     @property
     def identity(self) -> Mapping[str, str]:
@@ -145,7 +161,7 @@ class Agent:
             for each in self._pushed:
                 each.start(self.identity)
             self._consumers.start_loops(self._pushed, self.settings.samplers, {})
-            self._consumers.begin_at_fork = False
+            self._consumers.begin_now()
         until = time.monotonic() + _FIRST_PULL
         for loop in tuple(self._consumers.loops):
             while time.monotonic() < until and not (self._stopped or loop.ticker.wait(SHORT)):
@@ -191,7 +207,7 @@ class Agent:
         for each in pushed(new):
             each.inherit(before.get(each.name))
 
-        collectors = self._take_over(settings, after, difference)
+        collectors = self._change_to(settings, after, difference)
         for each in pushed(new):
             each.start(self.identity)
         reuse = paused.collectors() if difference.same_consumers else {}
@@ -204,7 +220,7 @@ class Agent:
         patience = min(intervals, default=0.0) / 2
         return time.monotonic() + min(patience, settings.program.flush_timeout)
 
-    def _take_over(
+    def _change_to(
         self,
         settings: Settings,
         channels: list[PushChannel | ScrapeChannel],

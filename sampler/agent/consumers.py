@@ -15,6 +15,8 @@ from sampler.agent.schedule import Schedule, phase
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from sampler._pull.collector import AtFork
+    from sampler._pull.fork_baseline import ForkBaseline
     from sampler.agent.channel import PushChannel
     from sampler.agent.config.settings import SamplersSettings
     from sampler.agent.identity import AgentIdentity
@@ -49,13 +51,13 @@ class Consumers:
     Attributes:
         collectors: all Collectors, those of the loops included.
         loops: the loops, one for each interval.
-        begin_at_fork: new Collectors count from the fork of this process on.
     """
 
     def __init__(self, selection: Selection, identity: AgentIdentity) -> None:
         self.collectors: list[Collector] = []
         self.loops: list[IntervalLoop] = []
-        self.begin_at_fork: bool = False
+        self._forked = False
+        self._at_fork: AtFork = None
         self._selection = selection
         self._identity = identity
 
@@ -74,7 +76,19 @@ class Consumers:
             settings=limits.settings,
             identity=self._identity.values,
         )
-        return begin_at_fork(collector) if self.begin_at_fork else collector
+        return begin_at_fork(collector, self._at_fork) if self._forked else collector
+
+    def begin_at_fork(self, at_fork: ForkBaseline | None) -> None:
+        """Have new Collectors count from the fork of this process on.
+
+        Args:
+            at_fork: what the parent has read right before it.
+        """
+        self._forked, self._at_fork = True, at_fork.of if at_fork is not None else None
+
+    def begin_now(self) -> None:
+        """Have new Collectors begin when they are made."""
+        self._forked, self._at_fork = False, None
 
     def tickers(self) -> dict[str, Ticker]:
         """Return, by consumer, the tickers that have ticked."""

@@ -18,6 +18,7 @@ from sampler._runtime.log import log
 from sampler._runtime.safe_text import segment
 from sampler._runtime.threads import Event
 from sampler.agent.instance_lock import lock, unlock
+from sampler.agent.roles import STANDALONE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,14 +38,17 @@ class AgentIdentity:
 
     Args:
         program: what the configuration says of it.
+        role: what part this process plays.
 
     Attributes:
         values: see :func:`identity`; until :meth:`lock` the instance that is wanted.
         forked: the agent takes over in a forked child.
     """
 
-    def __init__(self, program: ProgramSettings) -> None:
+    def __init__(self, program: ProgramSettings, role: str = STANDALONE) -> None:
         self.forked: bool = False
+        self._role = role
+        self._uuid = os.urandom(16).hex()
         self._locked = False
         self.values: Mapping[str, str] = self._read(program, locked=False)
 
@@ -60,8 +64,9 @@ class AgentIdentity:
             release(self.values)
 
     def _read(self, program: ProgramSettings, *, locked: bool) -> dict[str, str]:
-        words = (word or "" for word in configured(program))
-        return identity(*words, forked=self.forked, locked=locked)
+        service, host, instance = (word or "" for word in configured(program))
+        values = identity(service, host, instance, self._role, forked=self.forked, locked=locked)
+        return {**values, "uuid": self._uuid}  # one agent's, whatever a reload changes
 
 
 def configured(program: ProgramSettings) -> tuple[str | None, str | None, str | None]:
@@ -73,7 +78,7 @@ def identity(
     service: str = "",
     host: str = "",
     instance: str = "",
-    role: str = "process",
+    role: str = STANDALONE,
     *,
     forked: bool = False,
     locked: bool = True,
@@ -94,8 +99,8 @@ def identity(
         locked: lock the instance until :func:`release`; otherwise only say what is wanted.
 
     Returns:
-        ``service``, ``host``, ``instance``, ``pid``, ``start`` (epoch seconds) and ``role``, as
-        text.
+        ``service``, ``host``, ``instance``, ``pid``, ``start`` (epoch seconds), ``role``, and
+        ``uuid`` (32 hexadecimal digits that no other agent has), as text.
     """
     service = readable(service or _program())
     instance = readable(instance)
@@ -108,6 +113,7 @@ def identity(
         "pid": str(os.getpid()),
         "start": f"{time.time():.3f}",
         "role": role,
+        "uuid": os.urandom(16).hex(),
     }
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from sampler._runtime.threads import Thread
+from sampler.agent.beside import beside
 from sampler.agent.singleton import start, stop, stop_at_signals
 from sampler.exceptions import ConfigurationError
 
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     Receive: TypeAlias = Callable[[], Awaitable[Message]]
     Send: TypeAlias = Callable[[Message], Awaitable[None]]
     Application: TypeAlias = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
-
-T = TypeVar("T")
 
 
 async def astart(
@@ -47,7 +45,7 @@ async def astart(
     """
     if signals:
         stop_at_signals()
-    return await _beside(lambda: start(config, registry))
+    return await beside(lambda: start(config, registry))
 
 
 async def astop(timeout: float | None = None) -> dict[str, Balance]:  # noqa: ASYNC109
@@ -56,7 +54,7 @@ async def astop(timeout: float | None = None) -> dict[str, Balance]:  # noqa: AS
     Args:
         timeout: as of :func:`stop`, in seconds.
     """
-    return await _beside(lambda: stop(timeout))
+    return await beside(lambda: stop(timeout))
 
 
 class running:  # noqa: N801 - read as a verb: async with running(...)
@@ -149,28 +147,3 @@ class Lifespan:
             while (await receive())["type"] != "lifespan.shutdown":
                 pass
             await send_here({"type": "lifespan.shutdown.complete"})
-
-
-async def _beside(call: Callable[[], T]) -> T:
-    """Run ``call`` on a thread of ours; return, or raise, what it does."""
-    import asyncio
-
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[T] = loop.create_future()
-
-    def tell(set_it: Callable[[Any], None], what: Any) -> None:
-        if not future.done():  # cancelled meanwhile
-            set_it(what)
-
-    def run() -> None:
-        try:
-            outcome: Any = (future.set_result, call())
-        except BaseException as error:
-            outcome = (future.set_exception, error)
-        try:
-            loop.call_soon_threadsafe(tell, *outcome)
-        except RuntimeError:  # the loop has been closed, and nobody waits
-            return
-
-    Thread(run, "sampler-change").start()
-    return await future

@@ -9,11 +9,11 @@ from sampler._registry.all_registries import AllRegistries, PerRound, expected_c
 from sampler._registry.discovery import Discovery, log_failures
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from sampler._contract.snapshot import Failure
     from sampler._registry.all_registries import Either
-    from sampler._registry.registry import Registry
+    from sampler._registry.registry import Registration, Registry
 
 VARIABLE = "SAMPLER_DISABLE"
 """The environment variable with the samplers not to collect, separated by commas; ``*``: all."""
@@ -80,6 +80,10 @@ class Selection:
     def chosen(self, found: Iterable[Either]) -> tuple[Either, ...]:
         """Return those that are enabled and not disabled, and the agent's own."""
         return (*filter(self._collects, found), *self._own)
+
+    def registered(self) -> Iterator[Registration]:
+        """Return those of its registry that are enabled and not disabled."""
+        return filter(self._collects, self._registry)
 
     def forbids(self, name: str) -> bool:
         """Tell whether :data:`VARIABLE` disables a sampler."""

@@ -1,249 +1,32 @@
-"""The one agent of a process: start, reload, stop, and another one in a forked child.
-
-In the child nothing is started at once: the hooks of others have not run yet, and many children
-end, or become another program, right away. One thread sleeps for a moment and then starts an
-agent like the parent's. It counts from the fork on, so nothing is lost meanwhile.
-
-A child that a sampler, an adapter or a page has forked gets no agent: that would call them, and
-they would fork again. Nor does a child that is forked inside ``no_fork``, nor any child of these.
-"""
+"""The one agent of this process, and what a program calls."""
 
 from __future__ import annotations
 
-import atexit
-import sys
-import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import attrs
-
-from sampler._runtime.fork import chain_uwsgi, in_child
-from sampler._runtime.log import log
-from sampler._runtime.native import RLock
-from sampler._runtime.no_fork import no_fork
-from sampler._runtime.service import Service
-from sampler._runtime.threads import Event
-from sampler._runtime.who_forked import gets_no_agent
-from sampler.agent.agent import Agent
-from sampler.agent.config.reading import find_settings
-from sampler.agent.config.settings import Settings
-from sampler.agent.delivery.adapter import ScrapedAdapter
+from sampler._runtime.fork import at_safe_point, before_fork, in_child
+from sampler.agent.process_agent import ProcessAgent
 from sampler.agent.signals import finish_at_signals
-from sampler.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from sampler._registry.registry import Registry
-    from sampler.agent.config.settings import AdapterSettings
+    from sampler.agent.agent import Agent
     from sampler.agent.delivery.ledger import Balance
-
-SETTLING = 0.1
-"""Seconds after a fork until the child's agent starts; sooner when the child ends before."""
-GENERATIONS = 4
-"""How many times in a row an agent may be inherited within :data:`A_WHILE`. That ends the forks of
-a sampler that forks on a thread of its own, which nobody can recognise as a sampler's."""
-A_WHILE = 60.0
-"""Seconds."""
-_ROUNDS = 8
-"""Reloads that one call does for itself and for the signal handlers that interrupt it."""
-
-
-class ProcessAgent:
-    """The agent of this process, if it has one, and how it came about.
-
-    A signal handler may call any method at any moment, and so interrupt the same thread inside
-    another one: the lock is re-entrant, and what a method has to notice then is an attribute.
-
-    Attributes:
-        agent: the agent that runs, or starts.
-        wanted: the settings and registry that the agent was started with; in a forked child the
-            parent's, until the child stops.
-        restart: the thread that starts an agent in a forked child.
-    """
-
-    def __init__(self) -> None:
-        self.agent: Agent | None = None
-        self.wanted: tuple[Settings, Registry | None] | None = None
-        self.restart: Service | None = None
-        self._lock: Any = RLock()
-        self._inherited = False  # the agent came with a fork, and nobody has asked for it
-        self._starting = False  # the configuration is being read: only signal handlers see this
-        self._reloads: list[str | Path | None] = []  # what is being reloaded, and the next one
-        self._ending: Agent | None = None  # it is being stopped: whoever stops it, too, waits
-        self._stops = 0  # calls of stop(), so that start() notices one that interrupts it
-        self._start_now = Event()
-        self._forks: tuple[float, ...] = ()  # monotonic, of this line of processes with agents
-
-    def start(self, config: str | Path | None, registry: Registry | None) -> Agent:
-        """See :func:`start`."""
-        with self._lock, no_fork():  # a child that an entry point or adapter forks gets no agent
-            if self.agent is not None and not self._inherited:
-                return self.agent
-            if self._starting:
-                return Agent(Settings())
-            self._starting = True
-            try:
-                agent = self._start(config, registry)
-            finally:
-                self._starting = False
-                wished, self._reloads = self._reloads[-1:], []
-            if wished and self.agent is agent:
-                try:
-                    self.reload(wished[0])
-                except ConfigurationError as error:
-                    log.error("%s\nnot reloaded: running on as before", error)
-            return agent
-
-    def _start(self, config: str | Path | None, registry: Registry | None) -> Agent:
-        stops = self._stops
-        wanted = find_settings(config), registry
-        if self.agent is not None:
-            self._inherited = False
-            if wanted == self.wanted:
-                return self.agent
-            given_up, self.agent = self.agent, None
-            given_up.stop()
-        chain_uwsgi()
-        agent = Agent(*wanted)
-        if stops != self._stops:
-            agent.stop(0.0)
-        elif self._begin(agent):
-            self.wanted = wanted
-        return self.agent or agent
-
-    def reload(self, config: str | Path | None) -> Agent:
-        """See :func:`reload`."""
-        with self._lock, no_fork():
-            agent = self.agent
-            if agent is None:
-                raise RuntimeError(
-                    "no agent runs in this process: call sampler.agent.start() first"
-                )
-            self._reloads = [*self._reloads[:1], config]  # of those that wait, the newest
-            if len(self._reloads) > 1 or self._starting:
-                return agent
-            try:
-                self._reload(agent)
-            finally:
-                self._reloads = []
-            return agent
-
-    def _reload(self, agent: Agent) -> None:
-        """Reload once, and again for each signal handler that has asked for it meanwhile."""
-        for _ in range(_ROUNDS):
-            settings = find_settings(self._reloads[0])
-            try:
-                agent.reload(settings)
-            except RuntimeError:
-                if self.agent is agent:
-                    raise
-                return  # a signal handler has stopped it
-            self.wanted = settings, self.wanted[1] if self.wanted is not None else None
-            self._reloads = self._reloads[1:]
-            if not self._reloads or self.agent is not agent:
-                return
-        log.warning("signals ask for reloads faster than one is done: the last is left out")
-
-    def stop(self, timeout: float | None) -> dict[str, Balance]:
-        """See :func:`stop`."""
-        self._stops += 1
-        owned = self._lock._is_owned()  # noqa: SLF001 - the restart may wait for that lock
-        if self.restart is not None and not owned:
-            self._start_now.set()  # a child that ends so soon delivers what it has counted, too
-            self.restart.join(timeout)
-        with self._lock:
-            agent, self.agent, self.wanted, self.restart = self.agent, None, None, None
-            self._ending = agent = agent or self._ending
-        if agent is None:
-            return {}
-        atexit.unregister(_stop_at_exit)
-        try:
-            return agent.stop(timeout)
-        finally:
-            self._ending = None
-
-    def _begin(self, agent: Agent) -> bool:
-        """Start ``agent`` as the one of this process; the lock is held.
-
-        Returns:
-            False when a signal handler has started another one, or stopped this one.
-        """
-        if self.agent is None:
-            self.agent = agent
-        else:
-            agent.stop(0.0)
-            return False
-        try:
-            agent.start(insist=False)
-        except BaseException:
-            if self.agent is agent:
-                self.agent = None
-            raise
-        if self.agent is not agent:
-            return False
-        atexit.unregister(_stop_at_exit)
-        atexit.register(_stop_at_exit)
-        process = sys.modules.get("multiprocessing.process")
-        if process is not None and process.parent_process() is not None:
-            _stop_with_multiprocessing()
-        return True
-
-    def after_fork(self) -> None:
-        """Forget the parent's agent, and start one like it soon, if it had one."""
-        self._lock, self.agent, self._inherited, self.restart = RLock(), None, False, None
-        self._start_now, self._starting, self._reloads = Event(), False, []
-        self._ending = None
-        if gets_no_agent():
-            self.wanted = None
-        if self.wanted is None or not self.wanted[0].program.fork:
-            return
-        if not any(map(_pushes, self.wanted[0].adapters)):
-            return
-        if (multiprocessing := sys.modules.get("multiprocessing.util")) is not None:
-            multiprocessing.register_after_fork(stop, _stop_with_multiprocessing)
-        self._forks = (*self._forks[-GENERATIONS:], time.monotonic())
-        restart = Service(self._inherit, "sampler-restart", bare=True)
-        try:
-            restart.start()
-        except RuntimeError:  # no thread can start: at the interpreter's end, or at a limit
-            return
-        self.restart = restart
-
-    def _inherit(self) -> None:
-        """Start the child's agent, unless the child has started one or has ended."""
-        self._start_now.wait(SETTLING)
-        with self._lock:
-            if self.agent is not None or self.wanted is None:
-                return
-            forks = self._forks
-            if len(forks) > GENERATIONS and forks[-1] - forks[0] < A_WHILE:
-                self.wanted = None
-                log.error(
-                    "this process gets no agent: it is the child of %d generations of forks "
-                    "within %g s, as when a sampler forks on a thread of its own: fork inside "
-                    "'with sampler.agent.no_fork():' there; a child that needs an agent calls "
-                    "sampler.agent.start()",
-                    GENERATIONS,
-                    A_WHILE,
-                )
-                return
-            settings, registry = _inherited_settings(self.wanted[0]), self.wanted[1]
-            agent = Agent._in_child(settings, registry)  # noqa: SLF001 - nobody else forks one
-            try:
-                self._inherited = self._begin(agent)
-            except RuntimeError:  # no new thread at interpreter exit (3.12)
-                return
-
+    from sampler.agent.roles import Role
 
 _process = ProcessAgent()
+before_fork(_process.before_fork)
 in_child(_process.after_fork)
+at_safe_point(_process.serve)
 
 
 def start(
     config: str | Path | None = None,
     registry: Registry | None = None,
     *,
+    role: Role | None = None,
     signals: bool = False,
 ) -> Agent:
     """Start the agent of this process; when one runs already, return it unchanged.
@@ -253,10 +36,17 @@ def start(
     ``fork = false`` in the configuration. Calling this in the child is harmless; with another
     configuration or registry than the parent's it replaces that agent.
 
+    In a server's supervisor (gunicorn's arbiter that preloads, uWSGI's master, Celery's parent,
+    the parent of Flask's and Django's reloaders) nothing starts: the processes that it forks get
+    the agent.
+
     Args:
         config: the configuration file; default: ``$SAMPLER_CONFIG``, else ``./sampler.toml`` if
             there is one, else built-in defaults.
         registry: where samplers are found; default: the default registry.
+        role: what this process is to its server: ``"worker"``, ``"supervisor"`` or
+            ``"standalone"``; default: what it is recognised as. ``"supervisor"`` is for a program
+            that only forks others.
         signals: where SIGTERM or SIGHUP would end the program, stop the agent first. Only the main
             thread can ask for that. A signal that the program handles or ignores stays as it is.
 
@@ -267,7 +57,7 @@ def start(
     Raises:
         ConfigurationError: the configuration has problems.
     """
-    agent = _process.start(config, registry)
+    agent = _process.start(config, registry, role)
     if signals:
         stop_at_signals()
     return agent
@@ -304,32 +94,4 @@ def stop(timeout: float | None = None) -> dict[str, Balance]:
 
 def stop_at_signals() -> None:
     """Stop the agent before SIGTERM or SIGHUP end the program; see :func:`start`."""
-    finish_at_signals(_stop_at_exit)
-
-
-def _stop_at_exit() -> None:
-    """Stop, and flush the log; Ctrl-C meanwhile ends the wait."""
-    try:
-        stop()
-        log.flush()
-    except KeyboardInterrupt:
-        log.flush(0.1)
-
-
-def _stop_with_multiprocessing(_: object = None) -> None:
-    """Stop at the end of a multiprocessing child: it never gets to atexit, or too late."""
-    sys.modules["multiprocessing.util"].Finalize(None, _stop_at_exit, exitpriority=0)
-
-
-def _inherited_settings(parents: Settings) -> Settings:
-    """Return what a child runs: new adapters that push; ports are the parent's."""
-    adapters = (
-        attrs.evolve(each, adapter=each.make())
-        for each in parents.adapters
-        if each.make is not None and _pushes(each)
-    )
-    return attrs.evolve(parents, adapters=tuple(adapters))
-
-
-def _pushes(each: AdapterSettings) -> bool:
-    return each.make is not None and not isinstance(each.adapter, ScrapedAdapter)
+    finish_at_signals(_process.stop_at_exit)

@@ -179,3 +179,38 @@ def test_an_application_that_fails_to_start_says_so_itself(tmp_path: Path) -> No
     with pytest.raises(ConnectionError, match="no database"):
         lifespan_of(failing, tmp_path)
     assert stop() == {}  # none runs
+
+
+NO_LIFESPAN = """
+sampler.registry.unregister("loop")
+sampler.agent.start(file)
+serve(answer, lifespan="off")
+"""
+
+
+def test_a_server_that_raises_its_signal_again_delivers_first(
+    tmp_path: Path, sink: LineSink
+) -> None:
+    """Its process never gets to atexit, and its application knows no lifespan."""
+    status, said, errors = served(tmp_path, sink, NO_LIFESPAN)
+    assert (status, said, errors) == (-signal.SIGTERM, "worked\n", "")
+    assert values(sink, "orders")[-1] == 7
+
+
+def test_a_server_that_ends_by_itself_leaves_the_agent_to_its_program(
+    tmp_path: Path, sink: LineSink
+) -> None:
+    """Which goes on, and counts."""
+    text = """
+    sampler.registry.unregister("loop")
+    sampler.agent.start(file)
+    class Once(Server):
+        async def main_loop(self):
+            return
+    Once(uvicorn.Config(answer, port=0, log_level="error", lifespan="off")).run()
+    orders.inc(3)
+    """
+    with program(tmp_path, sink, text, begin=PROGRAM) as process:
+        said, errors = process.communicate(timeout=60)
+    assert (process.returncode, said, errors) == (0, "worked\n", "")
+    assert values(sink, "orders")[-1] == 10

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from sampler.agent import Balance
-from sampler.agent.singleton import GENERATIONS
+from sampler.agent.process_agent import GENERATIONS
 from tests.chaos.ledger import check
 from tests.support.command import environment
 from tests.support.doubles import LineSink

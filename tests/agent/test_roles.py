@@ -1,0 +1,194 @@
+"""A supervisor is no worker: it pulls nothing, and its children get what the program asked for."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sampler.agent import Agent
+from tests.support.doubles import LineSink
+from tests.support.program import program
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+BEGIN = """
+import faulthandler; faulthandler.dump_traceback_later(60, exit=True)
+import json, os, signal, sys, threading, time
+import sampler, sampler.agent
+file, sink, *more = sys.argv[1:]
+def configure(*lines):
+    with open(file, "w") as out:
+        out.write("\\n".join([*lines, f'[adapters.graphite]', f'port = {sink}']))
+configure('interval = 60', 'service = "s"', '[samplers]', 'enable = ["pool", "web"]')
+n = 100
+pulls = []
+def sample():
+    pulls.append(os.getpid())
+    return [("checkouts", n)]
+sampler.register({"name": "pool", "sample": sample, "metrics": {"checkouts": {"kind": "counter"}}})
+orders = sampler.Instruments("web").counter("orders")
+def fork(work):
+    read, write = os.pipe()
+    child = os.fork()
+    if not child:
+        said = work()
+        sampler.agent.stop()
+        os.write(write, json.dumps(said).encode())
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    return json.loads(os.read(read, 9999))
+"""
+
+
+@pytest.fixture
+def sink() -> Iterator[LineSink]:
+    with LineSink() as sink:
+        yield sink
+
+
+def run(folder: Path, sink: LineSink, text: str) -> tuple[Any, str]:
+    """Run a program; return what it printed, as JSON, and what it logged."""
+    with program(folder, sink, text, begin=BEGIN) as process:
+        said, errors = process.communicate(timeout=90)
+    assert process.returncode == 0, errors
+    return json.loads(said or "null"), errors
+
+
+def values(sink: LineSink, metric: str) -> list[tuple[str, float]]:
+    """Return the paths and values of a metric."""
+    found = (line.decode().split()[:2] for line in sink.lines)
+    return [(path, float(text)) for path, text in found if path.endswith(f".{metric}")]
+
+
+def test_a_supervisor_runs_no_agent_and_its_children_count_from_their_fork(
+    tmp_path: Path, sink: LineSink
+) -> None:
+    """It asks samplers for where each child begins, and delivers nothing of its own."""
+    (running, threads, child), logged = run(
+        tmp_path,
+        sink,
+        """
+        agent = sampler.agent.start(file, role="supervisor")
+        again = sampler.agent.start(file)
+        assert again is agent
+        orders.inc(50)
+        n += 11
+        def work():
+            global n
+            n += 7
+            orders.inc(7)
+            agent = sampler.agent.start(file)
+            return dict(agent.identity), agent.alive()
+        threads = [each.name for each in threading.enumerate()]
+        said = fork(work)
+        n += 1
+        sampler.agent.stop()
+        print(json.dumps([agent.alive(), threads, said]))
+        """,
+    )
+    identity, alive = child
+    assert not running
+    assert set(threads) <= {"MainThread", "sampler-log"}
+    assert (identity["role"], alive) == ("worker", True)
+    assert {value for _, value in values(sink, "pool.checkouts")} == {7}
+    assert {value for _, value in values(sink, "web.orders")} == {7}
+    assert logged == ""
+
+
+def test_a_supervisor_of_workers_that_are_executed_leaves_them_everything(
+    tmp_path: Path, sink: LineSink
+) -> None:
+    """The instance, and the port of a page."""
+    (instance, warned), _ = run(
+        tmp_path,
+        sink,
+        """
+        import logging, io, subprocess, socket
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        configure('interval = 60', 'service = "s"', 'instance = "blue"',
+                  '[adapters.prometheus]', f'listen = "127.0.0.1:{port}"')
+        sampler.agent.start(file, role="supervisor")
+        said = subprocess.run([sys.executable, "-c", f'''
+        import sampler, sampler.agent
+        from urllib.request import urlopen
+        agent = sampler.agent.start({file!r}, role="worker")
+        assert b"sampler_pulls" in urlopen("http://127.0.0.1:{port}/metrics").read()
+        print(agent.identity["instance"])
+        '''.replace("        ", "")], capture_output=True, text=True)
+        print(json.dumps([said.stdout, said.stderr]))
+        """,
+    )
+    assert instance == "blue\n"
+    assert "its page has the numbers of this worker only" in warned
+
+
+def test_a_supervisor_reads_another_configuration_for_the_children_that_come(
+    tmp_path: Path, sink: LineSink
+) -> None:
+    """Those that there are keep theirs."""
+    run(
+        tmp_path,
+        sink,
+        """
+        sampler.agent.start(file, role="supervisor")
+        fork(lambda: orders.inc(1))
+        configure('interval = 60', 'service = "other"')
+        sampler.agent.reload(file)
+        fork(lambda: orders.inc(2))
+        """,
+    )
+    named = {(path.split(".")[0], value) for path, value in values(sink, "web.orders")}
+    assert named == {("s", 1.0), ("other", 2.0)}
+
+
+def test_a_stopped_supervisor_gives_its_children_no_agent(tmp_path: Path, sink: LineSink) -> None:
+    """As a stopped agent does."""
+    run(
+        tmp_path,
+        sink,
+        """
+        sampler.agent.start(file, role="supervisor")
+        sampler.agent.stop()
+        fork(lambda: orders.inc(1))
+        """,
+    )
+    assert not sink.lines
+
+
+def test_each_agent_has_a_uuid_of_its_own() -> None:
+    """A reload keeps it, and a child has another."""
+    one, other = Agent(), Agent()
+    assert len(one.identity["uuid"]) == 32
+    assert one.identity["uuid"] != other.identity["uuid"]
+    assert one.identity["role"] == "standalone"
+
+
+@pytest.mark.parametrize(
+    ("module", "argv"),
+    [
+        ("gunicorn.arbiter", "gunicorn app:app"),
+        ("celery.bin.celery", "celery -A app worker"),
+        ("django.utils.autoreload", "manage.py runserver"),
+    ],
+)
+def test_a_worker_that_was_forked_is_never_taken_for_its_supervisor(
+    tmp_path: Path, sink: LineSink, module: str, argv: str
+) -> None:
+    """Whatever its modules and arguments are, which it has from there."""
+    said, _ = run(
+        tmp_path,
+        sink,
+        f"""
+        import types
+        sys.modules[{module!r}] = types.ModuleType("stand-in")
+        sys.argv = {argv.split()!r}
+        print(json.dumps(fork(lambda: sampler.agent.start(file).identity["role"])))
+        """,
+    )
+    assert said == "worker"
