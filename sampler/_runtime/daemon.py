@@ -49,6 +49,7 @@ class DaemonThread:
         self._target = target
         self._args = args
         self._ended: LockType = allocate_lock()
+        self._over = False  # so that a signal handler that interrupts join() need not wait again
 
     def start(self) -> None:
         """Start the thread.
@@ -57,6 +58,7 @@ class DaemonThread:
             RuntimeError: no thread can start, as while the interpreter ends (from 3.12 on).
         """
         self._ended.acquire()
+        self._over = False
         _running.add(self)
         try:
             if self._bare or green():
@@ -72,7 +74,7 @@ class DaemonThread:
 
     def is_alive(self) -> bool:
         """Tell whether it has begun and not ended."""
-        return self._ended.locked()
+        return self._ended.locked() and not self._over
 
     def is_current(self) -> bool:
         """Tell whether it is the calling thread."""
@@ -80,6 +82,8 @@ class DaemonThread:
 
     def join(self, timeout: float | None = None) -> bool:
         """Wait for its end, ``timeout`` seconds at most; tell whether it has ended."""
+        if self._over:
+            return True
         ended = self._ended.acquire(timeout=-1 if timeout is None else max(0.0, timeout))
         if ended:
             self._ended.release()
@@ -94,6 +98,7 @@ class DaemonThread:
         finally:
             _running.discard(self)
             self.ident = 0  # the operating system gives it to the next thread
+            self._over = True
             self._ended.release()
 
     def _failed(self, error: BaseException) -> None:

@@ -6,7 +6,7 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from sampler._pull.collector import change_settings
+from sampler._pull.collector import Collector, change_settings
 from sampler._pull.fork_baseline import ForkBaseline
 from sampler._registry import registry as registries
 from sampler._registry.discovery import log_failures
@@ -30,13 +30,13 @@ from sampler.agent.self_metrics import self_metrics
 from sampler.agent.unused_settings import unused_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from sampler._contract.snapshot import Failure, Snapshot
-    from sampler._pull.collector import Collector
     from sampler.agent.config.settings import Settings
     from sampler.agent.delivery.ledger import Balance
     from sampler.agent.roles import Role
+    from sampler.agent.source import Source
     from sampler.types import Registered
 
 _OVERDUE = 30.0
@@ -55,6 +55,8 @@ class Agent:
         settings: the configuration; default: built in.
         registry: where samplers are found; default: the default registry, and those that other
             distributions announce.
+        sources: makes what loops and pages collect from, of a name and an interval; default: a
+            Collector of the samplers each.
         role: what this process is to its server: ``worker``, ``supervisor`` or ``standalone``.
     """
 
@@ -62,6 +64,7 @@ class Agent:
         self,
         settings: Settings | None = None,
         registry: Registry | None = None,
+        sources: Callable[[str, float], Source] | None = None,
         *,
         role: Role = STANDALONE,
     ) -> None:
@@ -72,7 +75,7 @@ class Agent:
             self.registry, self.settings.samplers.enable, own, everywhere=registry is None
         )
         self._identity = AgentIdentity(self.settings.program, role)
-        self._consumers = Consumers(self._selection, self._identity)
+        self._consumers = Consumers(self._selection, self._identity, sources)
         self._channels: list[PushChannel | ScrapeChannel] = [
             channel(each) for each in self.settings.adapters
         ]
@@ -225,8 +228,8 @@ class Agent:
         settings: Settings,
         channels: list[PushChannel | ScrapeChannel],
         difference: Difference,
-    ) -> list[Collector]:
-        """Make another configuration this agent's; return the Collectors that it had until now."""
+    ) -> list[Source]:
+        """Make another configuration this agent's; return the sources that it had until now."""
         collectors, self._consumers.collectors = self._consumers.collectors, []
         if not difference.same_identity:
             self._identity.unlock()
@@ -239,7 +242,8 @@ class Agent:
                 page.collector = self._page_collector(page, settings)
             self._consumers.collectors.append(page.collector)
         for each in collectors:
-            change_settings(each, settings.samplers.settings)
+            if isinstance(each, Collector):
+                change_settings(each, settings.samplers.settings)
         self._load()
         return collectors
 
@@ -347,9 +351,13 @@ class Agent:
         self._consumers.collectors.append(collector)
         return collector
 
-    def _page_collector(self, page: ScrapeChannel, settings: Settings) -> Collector:
+    def apart(self, name: str) -> Collector:
+        """Return a new consumer that neither a reload nor the end of this agent closes."""
+        return self._consumers.new(self.settings.samplers, name, self.settings.program.interval)
+
+    def _page_collector(self, page: ScrapeChannel, settings: Settings) -> Source:
         interval = page.settings.interval
-        return self._consumers.new(settings.samplers, page.name, interval, reuse=interval)
+        return self._consumers.source(settings.samplers, page.name, interval, reuse=interval)
 
     @property
     def _pushed(self) -> list[PushChannel]:

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from sampler._contract.snapshot import Snapshot
-    from sampler._pull.collector import Collector
     from sampler._runtime.worker import Worker
     from sampler.agent.config.settings import AdapterSettings
     from sampler.agent.delivery.adapter import Adapter, Since
+    from sampler.agent.source import Source
 
 
 OPEN_AGAIN = 1.0
@@ -136,7 +136,7 @@ class ScrapeChannel(Channel):
         collector: what it pulls; set before it is opened.
     """
 
-    collector: Collector
+    collector: Source
 
     def __init__(
         self, settings: AdapterSettings, adapter: ScrapedAdapter, ledger: Ledger | None = None

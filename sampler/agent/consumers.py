@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sampler.agent.identity import AgentIdentity
     from sampler.agent.schedule import Ticker
     from sampler.agent.selection import Selection
+    from sampler.agent.source import Source
 
 
 @attrs.frozen
@@ -34,9 +35,9 @@ class Paused:
     """
 
     loops: Sequence[IntervalLoop]
-    hung: Sequence[Collector]
+    hung: Sequence[Source]
 
-    def collectors(self) -> dict[float | None, Collector]:
+    def collectors(self) -> dict[float | None, Source]:
         """Return their Collectors by interval."""
         return {loop.collector.interval: loop.collector for loop in self.loops}
 
@@ -47,19 +48,27 @@ class Consumers:
     Args:
         selection: what they pull.
         identity: whose snapshots these are.
+        sources: makes what loops and pages collect from, of a name and an interval; default: a
+            Collector each.
 
     Attributes:
         collectors: all Collectors, those of the loops included.
         loops: the loops, one for each interval.
     """
 
-    def __init__(self, selection: Selection, identity: AgentIdentity) -> None:
-        self.collectors: list[Collector] = []
+    def __init__(
+        self,
+        selection: Selection,
+        identity: AgentIdentity,
+        sources: Callable[[str, float], Source] | None = None,
+    ) -> None:
+        self.collectors: list[Source] = []
         self.loops: list[IntervalLoop] = []
         self._forked = False
         self._at_fork: AtFork = None
         self._selection = selection
         self._identity = identity
+        self._sources = sources
 
     def new(
         self, limits: SamplersSettings, name: str, interval: float, reuse: float = 0.0
@@ -90,6 +99,14 @@ class Consumers:
         """Have new Collectors begin when they are made."""
         self._forked, self._at_fork = False, None
 
+    def source(
+        self, limits: SamplersSettings, name: str, interval: float, reuse: float = 0.0
+    ) -> Source:
+        """Return a new source of a loop or a page, which is not in :attr:`collectors` yet."""
+        if self._sources is not None:
+            return self._sources(name, interval)
+        return self.new(limits, name, interval, reuse)
+
     def tickers(self) -> dict[str, Ticker]:
         """Return, by consumer, the tickers that have ticked."""
         return {loop.collector.name: loop.ticker for loop in self.loops if loop.ticker.ticks}
@@ -98,15 +115,15 @@ class Consumers:
         self,
         channels: Sequence[PushChannel],
         limits: SamplersSettings,
-        collectors: Mapping[float | None, Collector],
+        collectors: Mapping[float | None, Source],
     ) -> None:
         """Begin to tick, each interval with its Collector of ``collectors``, or a new one."""
         for interval in sorted({each.settings.interval for each in channels}):
             alike = [each for each in channels if each.settings.interval == interval]
-            schedule = Schedule(interval, phase(self._identity.values) * interval)
+            schedule = Schedule(interval, self._phase() * interval)
             collector = collectors.get(interval)
             if collector is None:
-                collector = self.new(limits, f"{interval:g}s", interval)
+                collector = self.source(limits, f"{interval:g}s", interval)
             self.collectors.append(collector)
             self.loops.append(IntervalLoop(collector, schedule, alike))
         for loop in self.loops:
@@ -117,7 +134,7 @@ class Consumers:
         loops, self.loops = self.loops, []
         return Paused(loops, [loop.collector for loop in loops if not loop.stop(deadline)])
 
-    def close_unused(self, paused: Paused, before: Iterable[Collector]) -> None:
+    def close_unused(self, paused: Paused, before: Iterable[Source]) -> None:
         """Close what a reload has left over; what hangs is closed once it has ended.
 
         Args:
@@ -133,14 +150,14 @@ class Consumers:
             if collector not in self.collectors and collector not in paused.hung:
                 collector.close()
 
-    def last_ticks(self, until: Callable[[], float]) -> list[Collector]:
+    def last_ticks(self, until: Callable[[], float]) -> list[Source]:
         """End the ticks, each interval with a last one; return the Collectors whose tick hangs.
 
         Args:
             until: returns the monotonic moment at which everything ends; it may come nearer.
         """
         begun = time.monotonic()
-        hung: list[Collector] = []
+        hung: list[Source] = []
         for loop in self.loops:
             # A tick that hangs may take half of the time; the rest belongs to what is queued.
             while not (ended := loop.ticker.stop(time.monotonic() + SHORT)):
@@ -152,7 +169,7 @@ class Consumers:
                 safely(loop.tick, left / 3)
         return hung
 
-    def close(self, hung: Sequence[Collector], until: Callable[[], float]) -> None:
+    def close(self, hung: Sequence[Source], until: Callable[[], float]) -> None:
         """Close everything; what hangs is closed once it has ended."""
         for collector in self.collectors:
             if collector not in hung:
@@ -163,3 +180,8 @@ class Consumers:
                 safely(loop.close_later, loop.collector)
             else:
                 safely(loop.close)
+
+    def _phase(self) -> float:
+        """Return by which part of an interval ticks are shifted; what collects others' is last."""
+        mine = phase(self._identity.values)
+        return mine if self._sources is None else 0.5 + mine / 2

@@ -12,9 +12,9 @@ from sampler.agent.schedule import Ticker
 
 if TYPE_CHECKING:
     from sampler._contract.snapshot import Snapshot
-    from sampler._pull.collector import Collector
     from sampler.agent.channel import PushChannel
     from sampler.agent.schedule import Schedule
+    from sampler.agent.source import Source
 
 
 class IntervalLoop:
@@ -26,10 +26,8 @@ class IntervalLoop:
         ticker: says when.
     """
 
-    def __init__(
-        self, collector: Collector, schedule: Schedule, channels: list[PushChannel]
-    ) -> None:
-        self.collector: Collector = collector
+    def __init__(self, collector: Source, schedule: Schedule, channels: list[PushChannel]) -> None:
+        self.collector: Source = collector
         self.channels: list[PushChannel] = channels
         name = f"sampler-tick-{collector.name}"
         self.ticker: Ticker = Ticker(name, schedule, self.tick, self._longest)
@@ -65,7 +63,7 @@ class IntervalLoop:
         """Let the encoding thread end; the agent closes the Collector."""
         self._worker.close()
 
-    def close_later(self, *collectors: Collector) -> None:
+    def close_later(self, *collectors: Source) -> None:
         """Close the loop and ``collectors`` once the tick that hangs now has ended."""
 
         def late() -> None:

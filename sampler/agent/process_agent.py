@@ -22,20 +22,20 @@ import attrs
 
 from sampler._runtime.fork import chain_uwsgi
 from sampler._runtime.log import log
-from sampler._runtime.native import RLock
+from sampler._runtime.native import RLock, allocate_lock
 from sampler._runtime.no_fork import no_fork
 from sampler._runtime.service import Service
-from sampler._runtime.threads import Event
 from sampler._runtime.who_forked import children_get_no_agent, gets_no_agent
 from sampler.agent import celery_worker, uvicorn_server
 from sampler.agent.agent import Agent
-from sampler.agent.config.reading import find_settings
+from sampler.agent.config.joining import settings_of_process
 from sampler.agent.config.settings import Settings
 from sampler.agent.delivery.adapter import ScrapedAdapter
 from sampler.agent.roles import SUPERVISOR, WORKER, role_here, supervisor_of
 from sampler.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
+    from _thread import LockType
     from pathlib import Path
 
     from sampler._pull.fork_baseline import ForkBaseline
@@ -84,7 +84,7 @@ class ProcessAgent:
         self._reloads: list[str | Path | None] = []  # what is being reloaded, and the next one
         self._ending: Agent | None = None  # it is being stopped: whoever stops it, too, waits
         self._stops = 0  # calls of stop(), so that start() notices one that interrupts it
-        self._start_now = Event()
+        self._start_now: LockType = allocate_lock()  # an Event's set() may not be interrupted
         self._forks: tuple[float, ...] = ()  # monotonic, of this line of processes with agents
 
     def start(
@@ -111,7 +111,7 @@ class ProcessAgent:
 
     def _start(self, config: str | Path | None, registry: Registry | None, role: Role) -> Agent:
         stops = self._stops
-        wanted = find_settings(config), registry
+        wanted = settings_of_process(config), registry
         if self.agent is not None:
             self._inherited = False
             if wanted == self.wanted:
@@ -150,7 +150,7 @@ class ProcessAgent:
     def serve(self) -> None:
         """Start the agent of a worker now: it is about to serve."""
         if self.restart is not None:
-            self._start_now.set()
+            self._hurry()
             self.restart.join(_SERVING)
         elif self._supervises and self.wanted is not None:  # it works itself, and has no children
             with self._lock:
@@ -177,7 +177,7 @@ class ProcessAgent:
     def _reload(self, agent: Agent) -> None:
         """Reload once, and again for each signal handler that has asked for it meanwhile."""
         for _ in range(_ROUNDS):
-            settings = find_settings(self._reloads[0])
+            settings = settings_of_process(self._reloads[0])
             try:
                 if self._supervises:
                     agent.settings = settings  # for the children that come
@@ -198,7 +198,7 @@ class ProcessAgent:
         self._stops += 1
         owned = self._lock._is_owned()  # noqa: SLF001 - the restart may wait for that lock
         if self.restart is not None and not owned:
-            self._start_now.set()  # a child that ends so soon delivers what it has counted, too
+            self._hurry()  # a child that ends so soon delivers what it has counted, too
             self.restart.join(timeout)
         with self._lock:
             agent, self.agent, self.wanted, self.restart = self.agent, None, None, None
@@ -253,7 +253,8 @@ class ProcessAgent:
     def after_fork(self) -> None:
         """Forget the parent's agent, and start one like it soon, if it had one."""
         self._lock, self.agent, self._inherited, self.restart = RLock(), None, False, None
-        self._start_now, self._starting, self._reloads = Event(), False, []
+        self._start_now, self._starting, self._reloads = allocate_lock(), False, []
+        self._start_now.acquire()
         self._ending = None
         self._at_fork, self._baseline = self._baseline, None
         if gets_no_agent():
@@ -277,9 +278,16 @@ class ProcessAgent:
             return False
         return self._supervises or any(map(_pushes, self.wanted[0].adapters))
 
+    def _hurry(self) -> None:
+        """Let the child's agent start at once. A signal handler may be in between."""
+        try:
+            self._start_now.release()
+        except RuntimeError:  # it has been released
+            pass
+
     def _inherit(self) -> None:
         """Start the child's agent, unless the child has started one or has ended."""
-        self._start_now.wait(SETTLING)
+        self._start_now.acquire(timeout=SETTLING)
         with self._lock:
             if self.agent is not None or self.wanted is None:
                 return

@@ -13,10 +13,10 @@ from sampler._runtime.worker import abandoned
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from sampler._pull.collector import Collector
     from sampler._pull.statistics import Statistics
     from sampler.agent.channel import Channel
     from sampler.agent.schedule import Ticker
+    from sampler.agent.source import Source
 
 _ENTRY, _SAMPLE, _PULL = "{entry}", "{sample}", "{pull}"
 
@@ -70,7 +70,7 @@ METRICS: Mapping[str, Mapping[str, Any]] = {
 
 def self_metrics(
     channels: Callable[[], Iterable[Channel]],
-    collectors: Callable[[], Iterable[Collector]],
+    collectors: Callable[[], Iterable[Source]],
     tickers: Callable[[], Mapping[str, Ticker]],
 ) -> dict[str, Any]:
     """Return the sampler of an agent's own metrics."""
@@ -111,7 +111,7 @@ def _ledger(channel: Channel) -> Iterator[tuple[Any, ...]]:
         yield "spool.damaged", channel.spool.damaged, labels
 
 
-def _pulls(collector: Collector) -> Iterator[tuple[Any, ...]]:
+def _pulls(collector: Source) -> Iterator[tuple[Any, ...]]:
     groups: dict[str, list[Statistics]] = {}
     for each in collector.statistics():  # samplers of one name differ in constant labels
         groups.setdefault(each.sampler, []).append(each)

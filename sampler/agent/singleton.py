@@ -42,7 +42,8 @@ def start(
 
     Args:
         config: the configuration file; default: ``$SAMPLER_CONFIG``, else ``./sampler.toml`` if
-            there is one, else built-in defaults.
+            there is one, else built-in defaults. Where ``$SAMPLER_RELAY`` names a relay, the
+            process reports there, with the relay's interval and samplers, whatever the file.
         registry: where samplers are found; default: the default registry.
         role: what this process is to its server: ``"worker"``, ``"supervisor"`` or
             ``"standalone"``; default: what it is recognised as. ``"supervisor"`` is for a program

@@ -8,6 +8,7 @@ import attrs
 
 from sampler.agent.config.options import Option, options, parameters
 from sampler.agent.config.plugins import OURS, UnusablePlugin, installed_plugins
+from sampler.agent.config.relay import RelaySettings
 from sampler.agent.config.settings import DeliverySettings, ProgramSettings, SamplersSettings
 from sampler.cli.unsupported import unsupported
 
@@ -25,7 +26,7 @@ class Section:
     """One table.
 
     Attributes:
-        table: ``""`` for the top, ``samplers``, ``adapters.graphite``, or :data:`ANY`.
+        table: ``""`` for the top, ``samplers``, ``relay``, ``adapters.graphite``, or :data:`ANY`.
         summary: one sentence.
         keys: its own keys and their options.
         undeclared: keys of which only the name is known; None: any key is accepted.
@@ -58,6 +59,7 @@ def sections() -> list[Section]:
     return [
         _table("", ProgramSettings),
         _table("samplers", SamplersSettings),
+        _table("relay", RelaySettings),
         *(section(plugin) for plugin in installed_plugins().values()),
         _table(ANY, DeliverySettings),
     ]

@@ -26,6 +26,13 @@ with 3 when it saw too little for a verdict.
 serves the numbers of its own process on http://127.0.0.1:9464/metrics.
 """
 
+_RUN = """
+With -- COMMAND, run a relay and beside it the command: each process of it that
+serves reports to the relay, which collects and delivers for all of them.
+
+  sampler run -c sampler.toml -- gunicorn -w 4 app:app
+"""
+
 _CONFIG = """
   sampler config sample    a commented sampler.toml to begin with
   sampler config schema    a JSON Schema of sampler.toml, for editors
@@ -73,10 +80,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     parser = _parser()
-    if not (sys.argv[1:] if argv is None else argv):
+    words = list(sys.argv[1:] if argv is None else argv)
+    if not words:
         parser.print_help(sys.stderr)
         return USAGE
-    arguments = parser.parse_args(argv)
+    theirs = None
+    if words[0] == "run" and "--" in words:
+        theirs = words[words.index("--") + 1 :]
+        words = words[: words.index("--")]
+    arguments = parser.parse_args(words)
+    arguments.command = theirs
     log_to_stderr(arguments.verbose - arguments.quiet, arguments.log_format)
     try:
         status: int = arguments.run(arguments)
@@ -131,7 +144,8 @@ def _parser() -> argparse.ArgumentParser:
             help="configuration; default: $SAMPLER_CONFIG, else ./sampler.toml",
         )
 
-    run = command("run", "Collect and deliver until told to stop (SIGTERM or Ctrl-C).")
+    run = command("run", "Collect and deliver until told to stop (SIGTERM or Ctrl-C).", _RUN)
+    run.usage = "sampler run [options] [-- COMMAND ...]"
     config_file(run)
     how = run.add_mutually_exclusive_group()
     how.add_argument("--once", action="store_true", help="pull once, deliver, and exit")
@@ -140,7 +154,18 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="pull twice, one interval apart, and print; send nothing",
     )
+    how.add_argument(
+        "--no-wrap",
+        action="store_true",
+        help="with a command: leave the application that its server serves as it is",
+    )
     run.set_defaults(run=_run)
+
+    relay = command("relay", "Merge what many processes of this host report, and deliver it.")
+    config_file(relay)
+    relay.add_argument("--listen-fd", type=int, help=argparse.SUPPRESS)
+    relay.add_argument("--ready-fd", type=int, help=argparse.SUPPRESS)
+    relay.set_defaults(run=_relay)
 
     check = command("check", "Check a configuration, its samplers and its endpoints.")
     config_file(check)
@@ -208,9 +233,28 @@ def _seconds(text: str) -> float:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    if arguments.command is not None:
+        return _launch(arguments)
     from sampler.cli.run import run
 
     return run(arguments.config, once=arguments.once, test=arguments.test)
+
+
+def _launch(arguments: argparse.Namespace) -> int:
+    if not arguments.command or arguments.once or arguments.test:
+        print("sampler run: -- goes before a command, without --once and --test", file=sys.stderr)
+        return USAGE
+    from sampler.cli.launch import launch
+
+    options = ["--log-format", arguments.log_format]
+    options += ["-v"] * arguments.verbose + ["-q"] * arguments.quiet
+    return launch(arguments.config, arguments.command, wrap=not arguments.no_wrap, options=options)
+
+
+def _relay(arguments: argparse.Namespace) -> int:
+    from sampler.cli.relay import relay
+
+    return relay(arguments.config, listen_fd=arguments.listen_fd, ready_fd=arguments.ready_fd)
 
 
 def _check(arguments: argparse.Namespace) -> int:

@@ -15,6 +15,7 @@ from sampler.agent.config.interpolation import converted, interpolated, plain
 from sampler.agent.config.limits import faults
 from sampler.agent.config.options import options, parameters
 from sampler.agent.config.plugins import UnusablePlugin, installed_plugins
+from sampler.agent.config.relay import RelaySettings
 from sampler.agent.config.secrets import SecretsPolicy, described, masked, readable_mode, remember
 from sampler.agent.config.settings import (
     DEFAULTS,
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 DEFAULT_FILE = "sampler.toml"
 VARIABLE = "SAMPLER_CONFIG"
 """The environment variable that names the configuration file, where no argument does."""
-_TABLES = ("samplers", "adapters")
+_TABLES = ("samplers", "relay", "adapters")
 _LONGEST = 1_000
 """Longest problem shown, in characters."""
 
@@ -96,6 +97,7 @@ def parse(table: Mapping[str, Any], file: str = "configuration", readable: str =
     wrong = _drop_wrong_settings(own)
     samplers = _build(SamplersSettings, own, "samplers", problems)
     problems += wrong
+    relay = _build(RelaySettings, _table(table, "relay", problems), "relay", problems)
     adapters = []
     plugins = installed_plugins()
     policy = SecretsPolicy(file, readable, program.allow_readable_secrets)
@@ -108,7 +110,9 @@ def parse(table: Mapping[str, Any], file: str = "configuration", readable: str =
             adapters.append(adapter)
     if problems:
         raise ConfigurationError(file, map(_shortened, map(masked, problems)))
-    return Settings(file, program, samplers or SamplersSettings(), tuple(adapters))
+    return Settings(
+        file, program, samplers or SamplersSettings(), tuple(adapters), relay or RelaySettings()
+    )
 
 
 def _shortened(problem: str) -> str:

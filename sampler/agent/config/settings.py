@@ -10,6 +10,7 @@ import attrs
 
 from sampler.agent.config.limits import name_fault
 from sampler.agent.config.options import option
+from sampler.agent.config.relay import RelaySettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -182,9 +183,11 @@ class Settings:
         program: the keys at the top.
         samplers: the ``[samplers]`` table.
         adapters: one for each ``[adapters.NAME]`` table.
+        relay: the ``[relay]`` table.
     """
 
     file: str = DEFAULTS
     program: ProgramSettings = attrs.field(factory=ProgramSettings)
     samplers: SamplersSettings = attrs.field(factory=SamplersSettings)
     adapters: tuple[AdapterSettings, ...] = ()
+    relay: RelaySettings = attrs.field(factory=RelaySettings)

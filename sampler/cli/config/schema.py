@@ -27,7 +27,8 @@ _VARIABLE = {"type": "string", "pattern": r"\$\{[A-Za-z_][A-Za-z0-9_]*\}"}
 def schema() -> str:
     """Return the schema (draft 2020-12) as JSON text, with all installed adapters."""
     found = {section.table: section for section in sections()}
-    top, samplers, common = found.pop(""), found.pop("samplers"), found.pop(ANY)
+    top, common = found.pop(""), found.pop(ANY)
+    plain = [found.pop("samplers"), found.pop("relay")]
     adapters = {each.adapter: each for each in found.values() if not each.unusable}
     known = {name: _object(each, common, adapters) for name, each in adapters.items()}
     whole = {
@@ -37,12 +38,7 @@ def schema() -> str:
         "type": "object",
         "properties": {
             **_properties(top),
-            "samplers": {
-                "type": "object",
-                "description": samplers.summary,
-                "properties": _properties(samplers),
-                "additionalProperties": False,
-            },
+            **{each.table: _plain(each) for each in plain},
             "adapters": {
                 "type": "object",
                 "description": "Where the numbers go: one table for each destination.",
@@ -54,6 +50,15 @@ def schema() -> str:
         "$defs": {**known, ANY: _typed(common, known)},
     }
     return json.dumps(whole, indent=2) + "\n"
+
+
+def _plain(section: Section) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "description": section.summary,
+        "properties": _properties(section),
+        "additionalProperties": False,
+    }
 
 
 def _named(name: str, known: dict[str, Any]) -> dict[str, Any]:

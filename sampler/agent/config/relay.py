@@ -1,0 +1,61 @@
+"""The ``[relay]`` table."""
+
+from __future__ import annotations
+
+import attrs
+
+from sampler.agent.config.limits import name_fault
+from sampler.agent.config.options import option
+
+_LONGEST = 107
+"""Bytes of a unix socket's address, at most."""
+_DIGITS = 10
+"""A user's number has fewer."""
+
+
+def socket_fault(socket: str) -> str | None:
+    """Say why nothing can listen at an address, or return None."""
+    if not socket.startswith(("/", "@")) or len(socket) == 1:
+        return f"must be an absolute path, or '@' and a name, got {socket!r}"
+    if len(socket.encode("utf-8", "replace")) > _LONGEST:
+        return f"is longer than {_LONGEST} bytes: choose a shorter one"
+    return name_fault(socket)
+
+
+def users_fault(users: tuple[str, ...]) -> str | None:
+    """Say which user there is not, or return None."""
+    from pwd import getpwnam
+
+    for user in users:
+        if user.isdecimal() and len(user) < _DIGITS:
+            continue
+        try:
+            getpwnam(user)
+        except (KeyError, ValueError):
+            return f"this host has no user {user!r}: write a name, or a number as text"
+    return None
+
+
+@attrs.frozen
+class RelaySettings:
+    """The ``[relay]`` table: what ``sampler relay`` does for the processes of this host."""
+
+    socket: str | None = option(
+        None,
+        "Where processes report: a path, or '@' and a name, which needs no folder; default: "
+        "'@sampler-relay-' and the number of this user.",
+        kind=str,
+        check=socket_fault,
+    )
+    users: tuple[str, ...] = option(
+        (),
+        "Users whose processes may report besides this one's and root's: names, or numbers as "
+        "texts.",
+        check=users_fault,
+    )
+    retain: float = option(
+        0.0,
+        "Seconds for which a process' own gauges stay after its end.",
+        minimum=0,
+        maximum=86_400,
+    )

@@ -1,0 +1,134 @@
+"""An agent in the foreground: until a signal ends it, or has it read its configuration again."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import time
+from typing import TYPE_CHECKING
+
+from sampler._runtime.log import log
+from sampler._runtime.printable import printable
+from sampler.adapterkit.threads import unhealthy
+from sampler.agent import options
+from sampler.cli.exits import OK
+from sampler.cli.notify import notify, reloading, watchdog
+from sampler.exceptions import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sampler.agent import AdapterSettings, Agent, Balance, Settings
+
+_SAME_REQUEST = 0.5
+"""Seconds in which further signals count as the first: terminal and supervisor may both send."""
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+def serve(agent: Agent, start: Callable[[], object], read: Callable[[], Settings]) -> int:
+    """Run an agent until SIGTERM or Ctrl-C; return the exit status.
+
+    Args:
+        agent: the agent.
+        start: starts it.
+        read: returns its configuration as it is now, for SIGHUP.
+
+    Raises:
+        ConfigurationError: it cannot start.
+    """
+    signals = _signal_pipe()
+    start()
+    log.info("running with %s", agent.settings.file)
+    for configured in agent.settings.adapters:
+        log.info("adapter %r: %s", configured.name, _described(configured))
+    notify("READY=1", f"STATUS=running with {agent.settings.file}")
+    while _wait(signals, agent) == signal.SIGHUP:
+        _reload(agent, read)
+    notify("STOPPING=1")
+    log.info("stopping: sending what waits, %g s at most", agent.settings.program.flush_timeout)
+    another_request = time.monotonic() + _SAME_REQUEST
+
+    def stop_at_once(*_: object) -> None:
+        if time.monotonic() > another_request:
+            agent.stop(0.0)
+
+    for number in _SIGNALS:
+        signal.signal(number, stop_at_once)
+    for name, balance in agent.stop().items():
+        log.info("%s: %s", printable(name), ledger(balance))
+    for number in _SIGNALS:  # the interpreter removes handlers as it ends, but not SIG_IGN
+        signal.signal(number, signal.SIG_IGN)
+    return OK
+
+
+def _reload(agent: Agent, read: Callable[[], Settings]) -> None:
+    """Read the configuration again and apply it; a bad one is logged and changes nothing."""
+    reloading()
+    before = {configured.name: configured for configured in agent.settings.adapters}
+    try:
+        agent.reload(read())
+    except ConfigurationError as error:
+        log.error("%s\nnot reloaded: the previous configuration stays in use", error)
+    else:
+        log.info("reloaded %s", agent.settings.file)
+        for configured in agent.settings.adapters:
+            if before.pop(configured.name, None) != configured:
+                log.info("adapter %r: %s", configured.name, _described(configured))
+        for name in before:
+            log.info("adapter %r: removed", name)
+    notify("READY=1", f"STATUS=running with {agent.settings.file}")
+
+
+def _wait(signals: int, agent: Agent) -> int:
+    """Return the number of the next signal; until then, notify the watchdog while all is well."""
+    pause = watchdog()
+    logged = ""
+    while not select.select([signals], [], [], pause)[0]:
+        if agent.alive():
+            notify("WATCHDOG=1")
+        elif logged != (logged := "; ".join(f"{n}: {why}" for n, why in unhealthy().items())):
+            log.error("the watchdog is not notified, as these threads do not serve: %s", logged)
+    numbers = os.read(signals, 64)
+    # A request to stop goes before one to reload.
+    return next((n for n in numbers if n != signal.SIGHUP), signal.SIGHUP)
+
+
+def _signal_pipe() -> int:
+    """Return a descriptor from which the numbers of received signals can be read.
+
+    The interpreter writes to it at once, on whichever thread a signal arrives. A Python handler
+    would run on the main thread only, which waits; and one that takes a lock, as Event.set does,
+    deadlocks on the second signal.
+    """
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    for number in _SIGNALS:
+        signal.signal(number, lambda *_: None)
+    return reading
+
+
+def _described(configured: AdapterSettings) -> str:
+    """Return an adapter's type, interval, and the keys that were set or are not the default."""
+    known = options(type(configured.adapter))
+    values = {name: getattr(configured.adapter, name) for name in known}
+    keys = ", ".join(
+        f"{name} = {'(secret)' if known[name].secret and value else repr(value)}"
+        for name, value in values.items()
+        if value != known[name].default or name in configured.table
+    )
+    kind = f"{configured.type}, every {configured.interval:g} s"
+    return f"{kind}: {keys}" if keys else kind
+
+
+def ledger(balance: Balance) -> str:
+    """Return a balance as the equation of the law."""
+    dropped = {reason: n for reason, n in balance.dropped.items() if n}
+    reasons = "".join(f" {reason} {n}" for reason, n in dropped.items())
+    recovered = f" + {balance.recovered} recovered" if balance.recovered else ""
+    return (
+        f"{balance.collected} collected{recovered} = {balance.delivered} delivered + "
+        f"{balance.unconfirmed} unconfirmed + {sum(dropped.values())} dropped"
+        f"{f' ({reasons.strip()})' if reasons else ''} + {balance.queued} queued"
+    )

@@ -1,0 +1,71 @@
+"""``sampler relay``: an agent in the foreground, for the processes that report to it."""
+
+from __future__ import annotations
+
+import os
+import resource
+from typing import TYPE_CHECKING
+
+from sampler._runtime.log import log
+from sampler.agent.config.reading import find_settings
+from sampler.cli.exits import UNAVAILABLE
+from sampler.cli.foreground import serve
+from sampler.cli.interrupts import EndAtOnce
+from sampler.exceptions import ConfigurationError
+
+if TYPE_CHECKING:
+    from sampler.relay.listener import Listener
+
+
+def relay(config: str | None, *, listen_fd: int | None = None, ready_fd: int | None = None) -> int:
+    """Run a relay; return the exit status.
+
+    Args:
+        config: the file; None: ``./sampler.toml``, or built-in defaults.
+        listen_fd: a unix socket that listens already; then no page's taken port ends the relay.
+        ready_fd: where a line is written once pages and socket answer.
+
+    Raises:
+        ConfigurationError: with every problem.
+    """
+    try:
+        with EndAtOnce():
+            from sampler.relay.program import RelayAgent
+    except ModuleNotFoundError as missing:
+        log.error("needs %r: pip install 'sampler-api[relay]'", missing.name)
+        return UNAVAILABLE
+    settings = find_settings(config)
+    if not settings.adapters:
+        log.warning(
+            "%s: no adapter is configured, nothing will be delivered: "
+            "add a table such as [adapters.prometheus]",
+            settings.file,
+        )
+    _allow_many_files()
+    agent = RelayAgent(settings, None if listen_fd is None else _inherited(listen_fd))
+
+    def start() -> None:
+        agent.start(insist=listen_fd is None)
+        if ready_fd is not None:
+            os.write(ready_fd, b"ready\n")
+            os.close(ready_fd)
+
+    return serve(agent, start, lambda: find_settings(config))
+
+
+def _inherited(descriptor: int) -> Listener:
+    from sampler.relay.listener import Listener, SocketProblem
+
+    try:
+        return Listener.inherited(descriptor)
+    except SocketProblem as problem:
+        raise ConfigurationError("--listen-fd", [str(problem)]) from None
+
+
+def _allow_many_files() -> None:
+    """Allow as many open files as this user may have: each process needs two."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    except (OSError, ValueError):  # of a sandbox
+        return

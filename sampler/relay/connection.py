@@ -1,0 +1,121 @@
+"""A worker's connection to its relay."""
+
+from __future__ import annotations
+
+from socket import AF_UNIX, SOCK_STREAM
+from typing import TYPE_CHECKING, Any
+
+from sampler.adapterkit.deadline import seconds_left
+from sampler.adapterkit.sockets import Socket
+from sampler.agent import Unavailable
+from sampler.relay.address import bound_address, peer_of, user_ids
+from sampler.relay.frames import FrameReader, frame
+from sampler.relay.messages import VERSION, BadMessage, Kind, decode_body, version_of
+from sampler.relay.tables import Tables
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sampler.agent import Series
+
+_CHUNK = 65_536
+_LATER = 30.0
+"""Seconds until a relay that has refused this process is asked again."""
+
+
+class Connection:
+    """A connection whose other end is a relay of somebody we trust.
+
+    Args:
+        address: where the relay listens.
+        users: whose relays are trusted, besides our own and root's.
+        deadline: monotonic moment by which it is connected.
+
+    Attributes:
+        tables: what the relay has been told on it.
+
+    Raises:
+        OSError: nobody listens there, or not in time.
+        Unavailable: it is somebody else's.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        users: Iterable[str],
+        deadline: float,
+        numbers: dict[Series, int] | None = None,
+    ) -> None:
+        self.tables = Tables({} if numbers is None else numbers)
+        self._reader = FrameReader()
+        self._socket = Socket(AF_UNIX, SOCK_STREAM)
+        try:
+            self._socket.settimeout(seconds_left(deadline))
+            self._socket.connect(bound_address(address))
+            uid = peer_of(self._socket).uid
+            if uid not in user_ids(users):
+                raise Unavailable(f"it belongs to user {uid}: name that user in users", _LATER)
+        except BaseException:
+            self._socket.close()
+            raise
+
+    def greet(self, kind: Kind, fields: tuple[object, ...], deadline: float) -> dict[str, Any]:
+        """Say HELLO or ASK, and return the settings that the relay has for its workers.
+
+        Raises:
+            OSError: no answer came in time.
+            Unavailable: the relay does not take this process.
+        """
+        self.send([frame(kind, (VERSION, *fields))], deadline)
+        settings: dict[str, Any] = self.wait_for(Kind.WELCOME, deadline).settings
+        return settings
+
+    def send(self, frames: Iterable[bytes], deadline: float) -> None:
+        """Send messages.
+
+        Raises:
+            OSError: the relay does not take them in time.
+        """
+        data = memoryview(b"".join(frames))
+        while data:
+            self._socket.settimeout(seconds_left(deadline))
+            data = data[self._socket.send(data) :]
+
+    def wait_for(self, wanted: Kind, deadline: float) -> Any:
+        """Wait for a message of a kind, and return its body.
+
+        Raises:
+            OSError: it does not come in time.
+            Unavailable: something else comes.
+        """
+        while True:
+            self._socket.settimeout(seconds_left(deadline))
+            data = self._socket.recv(_CHUNK)
+            if not data:
+                raise ConnectionResetError("it has closed the connection")
+            try:
+                for kind, body in self._reader.feed(data):
+                    return _read(kind, body, wanted)
+            except BadMessage as error:
+                raise Unavailable(f"its answer cannot be read: {error}", _LATER) from None
+
+    def close(self, *, farewell: bool = False) -> None:
+        """Close it; with a farewell if the process' part in the relay ends with it."""
+        if farewell:
+            try:
+                self._socket.settimeout(0.1)
+                self._socket.send(frame(Kind.BYE))
+            except OSError:
+                pass
+        self._socket.close()
+
+
+def _read(kind: Kind, body: bytes, wanted: Kind) -> Any:
+    if kind is Kind.REFUSED and version_of(body) == VERSION:
+        raise Unavailable(decode_body(kind, body).reason, _LATER)
+    if kind in (Kind.REFUSED, Kind.WELCOME) and (theirs := version_of(body)) != VERSION:
+        what = f"it speaks version {theirs}, and this process version {VERSION}"
+        raise Unavailable(f"{what}: start both again with one version of sampler-api", _LATER)
+    if kind is not wanted:
+        raise BadMessage(f"{kind.name} instead of {wanted.name}")
+    return decode_body(kind, body)

@@ -1,0 +1,371 @@
+"""Many processes' values, merged into one set of series (M-01 to M-06).
+
+No I/O, no clock, no thread: whoever calls says what time it is, and calls from one thread at a
+time. A merged cumulative series is the sum of what its processes' values have grown by, each
+counted when it is reported. So the end of a process changes no sum, and a process that comes back
+goes on from what it said last.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sampler._contract.snapshot import ABSENT, Block, Series
+from sampler.relay.parts import APART, SHARED, Part
+from sampler.relay.places import Place, SharedPlace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+
+    from sampler._contract.histogram import HistogramValue
+    from sampler._contract.snapshot import Metric, Value
+    from sampler.relay.messages import Row
+
+MAX_SERIES = 1_000_000
+"""Merged series, at most."""
+_COMBINED: dict[str, Callable[[Sequence[Any]], Any]] = {"sum": sum, "max": max, "min": min}
+_LABEL, _OTHER_LABEL = "process", "sampler.process"
+
+
+class Process:
+    """What is known of a process.
+
+    Args:
+        label: the value of the label that keeps its gauges apart, unique among the living.
+
+    Attributes:
+        label: as given.
+        parts: by table of its present connection.
+        order: its parts, in the order of its VALUES.
+    """
+
+    def __init__(self, label: str) -> None:
+        self.label = label
+        self.arrival: int = 0
+        self.parts: dict[int, Part] = {}
+        self.order: list[Part] = []
+
+    def connects_again(self) -> None:
+        """Go on with other tables; what was counted stands."""
+        self.parts = {}
+
+
+class _Family:
+    """The series of one metric.
+
+    Attributes:
+        declared: what all processes have to say of it alike.
+        arrival: of the process that has declared it so.
+    """
+
+    def __init__(self, declared: tuple[object, ...], arrival: int, block: _Merged) -> None:
+        self.declared = declared
+        self.arrival = arrival
+        self.block = block
+        self.metric: Metric | None = None
+        self.places: dict[Hashable, Place] = {}
+
+
+class _Merged:
+    """One sampler's merged series."""
+
+    def __init__(self, sampler: str) -> None:
+        self.sampler = sampler
+        self.places: dict[Place, None] = {}
+        self.series: tuple[Series, ...] | None = None
+
+    def tuple(self) -> tuple[Series, ...]:
+        """Return its series: the same object until their set changes."""
+        if self.series is None:
+            self.series = tuple(place.series for place in self.places)
+        return self.series
+
+
+class Reader:
+    """A consumer of the merged series: it sees the last value of each life of a series."""
+
+    def __init__(self, born: int) -> None:
+        self._born = born
+        self._seen: dict[Place, int] = {}
+
+    def unseen(self, place: Place) -> tuple[Series, Value] | None:
+        """Return the earliest life that is over and whose end it has not seen."""
+        seen = self._seen.get(place, self._born)
+        for serial, series, value in place.ended:
+            if serial > seen:
+                self._seen[place] = serial
+                return series, value
+        return None
+
+    def has_seen(self, place: Place, serial: int) -> None:
+        """Note that it has seen the end of a life."""
+        self._seen[place] = serial
+
+
+class Merger:
+    """Merges.
+
+    Args:
+        start: epoch seconds at which all sums are 0.
+
+    Attributes:
+        processes: those that have not ended.
+        refused: series that were refused: too many, or declared otherwise by newer processes.
+    """
+
+    def __init__(self, start: float) -> None:
+        self.start = start
+        self.processes: dict[Process, None] = {}
+        self.refused: int = 0
+        self._arrivals = self._restarts = self._size = 0
+        self._families: dict[str, _Family] = {}
+        self._blocks: dict[str, _Merged] = {}
+        self._retained: list[tuple[float, Place, Value]] = []
+
+    def begin(self, process: Process) -> None:
+        """Know a process."""
+        self._arrivals += 1
+        process.arrival = self._arrivals
+        self.processes[process] = None
+
+    def lay_out(
+        self,
+        process: Process,
+        tables: Iterable[int],
+        new: Mapping[int, tuple[str, Sequence[Row]]],
+    ) -> None:
+        """Take the tables that a process has now.
+
+        Args:
+            process: which one.
+            tables: their ids, in the order of its VALUES.
+            new: of those that it has not had, the sampler's name and the series.
+
+        Raises:
+            KeyError: a table is neither new nor known.
+            BadMessage: a series cannot begin where it says.
+        """
+        had, wanted = process.parts, list(tables)
+        kept = {id(had[table]) for table in wanted if table not in new}
+        leaving = [part for part in process.order if id(part) not in kept]
+        known = {number: last for part in leaving for number, last in part.lasts()}
+        made: dict[int, Part] = {}
+        for table in wanted:
+            if table in new:
+                sampler, rows = new[table]
+                places = [self._place(process, sampler, row) for row in rows]
+                made[table] = Part(process, rows, places, known)
+                for place in places:
+                    place.users += 1
+        process.parts = {table: made.get(table) or had[table] for table in wanted}
+        process.order = list(process.parts.values())
+        staying = {place for part in made.values() for place in part.places}
+        for part in leaving:
+            self._free(process, part, staying)
+
+    def take(
+        self, process: Process, place: int, values: list[Any], shapes: Sequence[HistogramValue]
+    ) -> int:
+        """Take the values of a process' table, and return how many there are.
+
+        Raises:
+            IndexError: the process has no such table.
+            BadMessage: the values do not fit it.
+        """
+        return process.order[place].take(values, shapes)
+
+    def end(self, process: Process, until: float = 0.0) -> None:
+        """Know that a process has ended: what it has counted stays, its gauges go.
+
+        Args:
+            process: which one.
+            until: epoch seconds until which gauges that are kept apart stay, too.
+        """
+        if process not in self.processes:
+            return
+        del self.processes[process]
+        for part in process.order:
+            apart = part.gauges.get(APART)
+            if until and apart is not None:
+                for place, value in zip(apart.places, apart.last, strict=True):
+                    place.users += 1
+                    self._retained.append((until, place, value))
+            self._free(process, part, ())
+        process.parts, process.order = {}, []
+
+    def reader(self) -> Reader:
+        """Return a new consumer of the merged series."""
+        return Reader(self._restarts)
+
+    def collect(self, reader: Reader, now: float) -> tuple[Block, ...]:
+        """Return the merged blocks, for one reader; ``now`` in epoch seconds."""
+        self._forget_retained(now)
+        gauges = self._gauges()
+        lost: list[Place] = []
+        blocks = [self._block(each, reader, gauges, lost, now) for each in self._blocks.values()]
+        for place, values in self._to_restart(lost) if lost else ():
+            self._restarts += 1
+            place.restart(self._restarts, now, values)
+            reader.has_seen(place, self._restarts)
+            self._families[place.series.name].block.series = None
+        return tuple(block for block in blocks if block.series)
+
+    def _block(
+        self,
+        merged: _Merged,
+        reader: Reader,
+        gauges: Mapping[Place, Value],
+        lost: list[Place],
+        now: float,
+    ) -> Block:
+        series, values = merged.tuple(), list[Any]()
+        behind: dict[int, Series] = {}
+        for index, place in enumerate(merged.places):
+            if not place.series.cumulative:
+                values.append(gauges.get(place, ABSENT))
+                continue
+            histogram = place.histogram
+            value = place.total if histogram is None else histogram.read()
+            if place.ended and (unseen := reader.unseen(place)):
+                behind[index], value = unseen
+            elif (histogram and histogram.lost) or place.total >= 2**63:
+                lost.append(place)
+            values.append(value)
+        if behind:
+            series = tuple(behind.get(index, each) for index, each in enumerate(series))
+        return Block(merged.sampler, series, values, now)
+
+    def _gauges(self) -> dict[Place, Value]:
+        """Return the values of all gauges that have one."""
+        found: dict[Place, Any] = {place: value for _, place, value in self._retained}
+        alike: dict[tuple[str, tuple[Place, ...]], list[Sequence[Any]]] = {}
+        for process in self.processes:
+            for part in process.order:
+                for how, column in part.gauges.items():
+                    if how in _COMBINED:
+                        alike.setdefault((how, column.places), []).append(column.last)
+                        continue
+                    pairs = zip(column.places, column.last, strict=True)
+                    if how == SHARED:
+                        found.update(pair for pair in pairs if pair[0].elected(process))
+                    else:
+                        found.update(pairs)
+        merged: dict[Place, Any] = {}
+        for (how, places), rows in alike.items():
+            combined = _COMBINED[how]
+            for place, values in zip(places, zip(*rows, strict=True), strict=True):
+                present = values if None not in values else [v for v in values if v is not None]
+                if present:
+                    value = combined(present)
+                    merged[place] = combined((merged[place], value)) if place in merged else value
+        found |= merged
+        return {place: value for place, value in found.items() if value is not None}
+
+    def _to_restart(self, lost: Sequence[Place]) -> list[tuple[Place, list[HistogramValue]]]:
+        """Return those that lack a bound which all that report them know, or overflow (M-06).
+
+        Each with the last values of these.
+        """
+        wanted: dict[Place, list[HistogramValue]] = {place: [] for place in lost}
+        for process in self.processes:
+            for part in process.order:
+                for place, value in part.histograms():
+                    if place in wanted:
+                        wanted[place].append(value)
+        return [
+            (place, values)
+            for place, values in wanted.items()
+            if place.overflows() or _lacks(place, values)
+        ]
+
+    def _place(self, process: Process, sampler: str, row: Row) -> Place:
+        shared = row.scope in ("server", "host")
+        labels = dict(row.labels)
+        if row.kind == "gauge" and not shared and row.merge is None:
+            labels[_OTHER_LABEL if _LABEL in labels else _LABEL] = process.label
+            labels = dict(sorted(labels.items()))
+        family = self._family(process, sampler, row, shared)
+        key = tuple(labels.items())
+        place = None if family is None else family.places.get(key)
+        if place is None:
+            place = self._new(row, labels, shared)
+            if family is None or self._size >= MAX_SERIES:
+                place.dead = True
+                self.refused += 1
+                return place
+            if family.metric is None:
+                family.metric = place.series.metric
+            place.series.metric = family.metric
+            family.places[key] = place
+            family.block.places[place] = None
+            family.block.series = None
+            self._size += 1
+        if isinstance(place, SharedPlace):
+            place.reporters.setdefault(process)
+        return place
+
+    def _new(self, row: Row, labels: dict[str, str], shared: bool) -> Place:
+        start = None if row.kind == "gauge" else self.start
+        series = Series(
+            row.name, labels, row.kind, row.unit, row.help, row.scope, row.merge, start
+        )
+        key = tuple(labels.items())
+        return SharedPlace(key, series, self.start) if shared else Place(key, series)
+
+    def _family(self, process: Process, sampler: str, row: Row, shared: bool) -> _Family | None:
+        """Return a metric; None where newer processes declare it otherwise.
+
+        A metric that a newer process declares otherwise begins anew: with the next deployment its
+        kind, unit or ``merge`` may have changed.
+        """
+        declared = (row.kind, row.unit, row.merge, shared)
+        family = self._families.get(row.name)
+        if family is not None and family.declared == declared:
+            return family
+        if family is not None:
+            if process.arrival < family.arrival:
+                return None
+            for place in family.places.values():
+                place.dead = True
+                self._remove(family, place)
+        block = self._blocks.setdefault(sampler, _Merged(sampler))
+        family = self._families[row.name] = _Family(declared, process.arrival, block)
+        return family
+
+    def _free(self, process: Process, part: Part, staying: Iterable[Place]) -> None:
+        """Let a process' part lead nowhere; a gauge without a user leaves."""
+        for place in part.places:
+            if isinstance(place, SharedPlace) and place not in staying:
+                place.reporters.pop(process, None)
+            self._leave(place)
+
+    def _leave(self, place: Place) -> None:
+        """Count a user less; a gauge without any is no series."""
+        place.users -= 1
+        if not (place.users or place.series.cumulative or place.dead):
+            family = self._families[place.series.name]
+            del family.places[place.key]
+            self._remove(family, place)
+
+    def _remove(self, family: _Family, place: Place) -> None:
+        del family.block.places[place]
+        family.block.series = None
+        self._size -= 1
+
+    def _forget_retained(self, now: float) -> None:
+        gone = [place for until, place, _ in self._retained if until <= now]
+        if not gone:
+            return
+        self._retained = [each for each in self._retained if each[0] > now]
+        for place in gone:
+            self._leave(place)
+
+
+def _lacks(place: Place, values: Sequence[HistogramValue]) -> bool:
+    """Tell whether a merged histogram lacks a bound that all of these know."""
+    total = place.read()
+    bounds = {bound for value in values for bound in value.bounds}
+    return any(
+        total.at(bound) is None and all(value.at(bound) is not None for value in values)  # type: ignore[union-attr]
+        for bound in bounds
+    )

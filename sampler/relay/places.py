@@ -1,0 +1,133 @@
+"""One series of the merged ones: what its processes add up to, and its lives."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sampler._contract.histogram import HistogramValue
+from sampler._contract.values import in_range
+from sampler.relay.histograms import HistogramTotal, grown
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable
+
+    from sampler._contract.snapshot import Series, Value
+
+_MOST_LIVES = 8
+"""Ended lives that are kept for readers that have not seen their last value."""
+
+
+class Place:
+    """A merged series.
+
+    Args:
+        key: its labels, in its metric.
+        series: what readers see; of a cumulative one it is another object after a restart.
+
+    Attributes:
+        total: the sum of what a counter's processes have counted.
+        histogram: the same of a histogram; None for others.
+        users: how many rows of processes' tables lead here.
+        dead: it is no part of the merged series any more, as its metric is declared otherwise.
+        ended: lives that are over: a serial number, the series, and its last value.
+    """
+
+    __slots__ = ("dead", "ended", "histogram", "key", "series", "total", "users")
+
+    def __init__(self, key: Hashable, series: Series) -> None:
+        self.key = key
+        self.series = series
+        self.users: int = 0
+        self.dead: bool = False
+        self.ended: list[tuple[int, Series, Value]] = []
+        self.total: float = 0
+        self.histogram: HistogramTotal | None = None
+        if series.metric.histogram:
+            self.histogram = HistogramTotal()
+
+    def read(self) -> Value:
+        """Return the sum."""
+        return self.total if self.histogram is None else self.histogram.read()
+
+    def overflows(self) -> bool:
+        """Tell whether the sum is beyond the contract's numbers."""
+        return not in_range(self.read())
+
+    def restart(self, serial: int, now: float, values: Iterable[HistogramValue] = ()) -> None:
+        """End this life of a cumulative series, and begin another at 0.
+
+        Args:
+            serial: of this restart, among all of the relay.
+            now: epoch seconds.
+            values: what a histogram's processes said last.
+        """
+        if not self.overflows():
+            self.ended = [*self.ended[1 - _MOST_LIVES :], (serial, self.series, self.read())]
+        self.series = self.series.restarted(now)
+        self.total = 0
+        if self.histogram is not None:
+            self.histogram = HistogramTotal()
+            for value in values:
+                self.histogram.know(value)
+
+
+class SharedPlace(Place):
+    """A series of the scope ``server`` or ``host``: one process' values stand (M-05).
+
+    Attributes:
+        reporters: the processes that report it, in the order in which they began to.
+    """
+
+    __slots__ = ("_relay_start", "_standing", "reporters")
+
+    def __init__(self, key: Hashable, series: Series, relay_start: float) -> None:
+        super().__init__(key, series)
+        self.reporters: dict[Any, None] = {}
+        self._relay_start = relay_start
+        self._standing: tuple[Any, float | None, Value] | None = None
+
+    def elected(self, process: object) -> bool:
+        """Tell whether it is this process whose values stand."""
+        return next(iter(self.reporters), None) is process
+
+    def report(
+        self, process: object, start: float | None, value: Value, old: Value | None
+    ) -> None:
+        """Take a cumulative value of the elected process.
+
+        Args:
+            process: which one.
+            start: when the value was zero, if its source says so.
+            value: the value.
+            old: what the process said before; None: nothing, and all of it counts.
+        """
+        by, since, stood = self._standing or (None, None, None)
+        if by is process:
+            before = old
+        elif stood is not None and start is not None and start == since:
+            if _later(stood, value):  # read before what stands, and reported after it
+                return
+            before = stood
+        elif start is not None and start >= self._relay_start:
+            before = None
+        else:
+            before = value
+        self._standing = process, start, value
+        self.add(value, before)
+
+    def add(self, value: Any, before: Any) -> None:
+        """Add what came between two values of one process; after a reset, all of the later."""
+        if self.histogram is not None:
+            self.histogram.know(value)
+            self.histogram.add(value if before is None else grown(value, before))
+        elif before is None or value < before:
+            self.total += value
+        else:
+            self.total += value - before
+
+
+def _later(one: Value, other: Value) -> bool:
+    """Tell whether ``one`` was read after ``other``, in one life of a series."""
+    if isinstance(one, HistogramValue) and isinstance(other, HistogramValue):
+        return one.count > other.count
+    return bool(one > other)  # type: ignore[operator]  # one series has one kind

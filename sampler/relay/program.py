@@ -1,0 +1,191 @@
+"""An agent whose numbers are those of all processes that report to it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from sampler._contract.snapshot import Snapshot
+from sampler._registry.registry import Registry
+from sampler.adapterkit.threads import Lock
+from sampler.agent import Agent, SamplersSettings, log
+from sampler.exceptions import ConfigurationError
+from sampler.relay.account import RELAY, SERVER, samplers
+from sampler.relay.address import default_address, user_ids
+from sampler.relay.frames import FrameReader, frame
+from sampler.relay.listener import Listener, SocketProblem
+from sampler.relay.members import OWN, Members
+from sampler.relay.messages import Kind
+from sampler.relay.server import Server
+from sampler.relay.session import Session
+from sampler.relay.tables import Slices, Tables
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sampler._contract.snapshot import Series
+    from sampler.agent import Balance, Settings
+
+_FOR_WORKERS = ("interval", "flush_timeout", "fork")
+"""Keys at the top that hold for all processes."""
+
+
+class RelayAgent(Agent):
+    """Runs what a configuration says, for the processes that report to it.
+
+    Its pages and its pushes are any agent's. What they collect is merged from the processes, and
+    from this agent's own account, as if it were one more process: so there is one account of all.
+
+    Args:
+        settings: the configuration; ``[samplers]`` is for the processes.
+        listener: where they connect; default: where ``[relay]`` says.
+
+    Raises:
+        ConfigurationError: nothing can listen there.
+    """
+
+    def __init__(self, settings: Settings, listener: Listener | None = None) -> None:
+        self._began = time.time()
+        self._members = Members(self._began, time.time)
+        registry = Registry(reserved=True)
+        for each in samplers(self._members):
+            registry.register(each)
+        super().__init__(own_settings(settings), registry, self._merged)
+        self._listener = listener or _listener(settings)
+        self._server: Server | None = None
+        self._told = settings
+        self._account = Account(self._members, self)
+
+    def start(self, *, insist: bool = True) -> None:
+        """See :meth:`Agent.start`; processes are taken once the pages are there."""
+        super().start(insist=insist)
+        if self._server is None:
+            users, told = user_ids(self._told.relay.users), for_workers(self._told, self.identity)
+            self._members.retain = self._told.relay.retain
+            self._server = Server(self._listener.socket, self._members, users, told)
+            self._server.start()
+
+    def reload(self, settings: Settings) -> None:
+        """See :meth:`Agent.reload`; processes learn their settings when they connect anew."""
+        super().reload(own_settings(settings))
+        if settings.relay.socket != self._told.relay.socket:
+            log.warning("%s: relay.socket: takes effect at the next start", settings.file)
+        self._told = settings
+        self._members.retain = settings.relay.retain
+        if self._server is not None:
+            self._server.users = user_ids(settings.relay.users)
+            self._server.settings = for_workers(settings, self.identity)
+
+    def stop(self, timeout: float | None = None) -> dict[str, Balance]:
+        """See :meth:`Agent.stop`; first what processes have sent is counted, and no more taken."""
+        if self._server is not None:
+            most = self.settings.program.flush_timeout
+            self._server.close(most if timeout is None else timeout)
+        balances = super().stop(timeout)
+        self._account.close()
+        self._listener.close()
+        return balances
+
+    def _merged(self, name: str, interval: float) -> Merged:
+        return Merged(self, name, interval)
+
+
+class Account:
+    """The relay's own part of the merged series.
+
+    Args:
+        members: all processes.
+        agent: whose account it is.
+    """
+
+    def __init__(self, members: Members, agent: Agent) -> None:
+        self.members = members
+        self._lock = Lock()
+        self._collector = agent.apart(OWN)
+        self._session = Session(members, members.own())
+        self._slices = Slices()
+        self._numbers: dict[Series, int] = {}
+        self._tables = Tables(self._numbers)
+        self._reader = FrameReader()
+
+    def report(self, within: float | None) -> None:
+        """Pull the account, and report it as a process does."""
+        with self._lock:
+            snapshot = self._collector.collect(within=within)
+            pairs = self._slices.of(snapshot.blocks)
+            frames = list(self._tables.update([each for _, each in pairs], {}))
+            frames += [part.values(block, place)[0] for place, (block, part) in enumerate(pairs)]
+            for kind, body in self._reader.feed(b"".join((*frames, frame(Kind.SYNC)))):
+                self._session.receive(kind, body)
+
+    def close(self) -> None:
+        """End."""
+        self._collector.close(within=0.1)
+
+
+class Merged:
+    """What one loop or page of a relay's agent collects from; see :class:`Source`."""
+
+    longest = 10.0
+
+    def __init__(self, agent: RelayAgent, name: str, interval: float) -> None:
+        self.name = name
+        self.interval: float | None = interval
+        self._agent = agent
+        self._reader = agent._members.reader()  # noqa: SLF001 - one module
+
+    def collect(self, *, within: float | None = None) -> Snapshot:
+        """Return what all processes have counted."""
+        agent = self._agent
+        now = time.time()
+        agent._account.report(within)  # noqa: SLF001 - one module
+        blocks = agent._members.collect(self._reader)  # noqa: SLF001 - one module
+        return Snapshot(blocks, now, agent._began, agent.identity, (), self.interval)  # noqa: SLF001
+
+    def close(self, *, within: float | None = None) -> None:
+        """Do nothing: processes report to others, too."""
+
+    def statistics(self) -> list[Any]:
+        """Return nothing: each process says what became of its samples."""
+        return []
+
+
+def own_settings(settings: Settings) -> Settings:
+    """Return the settings of the relay's own agent: it pulls nothing but its account."""
+    program = settings.program
+    # Not a slot: its paths must not depend on who was there first.
+    program = attrs.evolve(program, instance=program.instance or OWN, fork=False)
+    return attrs.evolve(
+        settings, program=program, samplers=SamplersSettings(enable=(SERVER, RELAY))
+    )
+
+
+def for_workers(settings: Settings, identity: Mapping[str, str]) -> dict[str, Any]:
+    """Return the tables that processes are told: no adapter's, which may hold secrets."""
+    program, limits = settings.program, settings.samplers
+    samplers = {name: getattr(limits, name) for name in attrs.asdict(limits, recurse=False)}
+    told = {
+        **{key: getattr(program, key) for key in _FOR_WORKERS},
+        "service": identity["service"],
+        "host": identity["host"],
+        "samplers": {key: value for key, value in samplers.items() if value is not None},
+    }
+    return {key: _escaped(value) for key, value in told.items()}
+
+
+def _escaped(value: Any) -> Any:
+    """Return a value of a configuration so that reading it again gives the same."""
+    if isinstance(value, str):
+        return value.replace("${", "$${")
+    if isinstance(value, dict):
+        return {key: _escaped(each) for key, each in value.items()}
+    return [_escaped(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def _listener(settings: Settings) -> Listener:
+    try:
+        return Listener.at(settings.relay.socket or default_address())
+    except SocketProblem as problem:
+        raise ConfigurationError(settings.file, [f"relay.socket: {problem}"]) from None

@@ -1,0 +1,173 @@
+"""First on PYTHONPATH under ``sampler run --``: sets hooks after imports, then steps aside.
+
+It runs in every interpreter that the command starts, also in one that does not have sampler. So it
+imports nothing of ours before it has to, keeps to what old interpreters know, and never raises:
+an error of its own is one line, and the program runs on.
+"""
+
+import os
+import sys
+
+AFTER = {
+    "celery.signals": "celery:signals",
+    "django.utils.autoreload": "supervisors:django",
+    "granian.server.common": "supervisors:granian",
+    "gunicorn.arbiter": "supervisors:gunicorn",
+    "gunicorn.workers.base": "gunicorn:workers",
+    "hypercorn.run": "supervisors:hypercorn",
+    "multiprocessing.process": "programs:children",
+    "rq.worker.base": "rq:base",
+    "uvicorn.config": "uvicorn:config",
+    "uvicorn.lifespan.off": "uvicorn:lifespan",
+    "uvicorn.lifespan.on": "uvicorn:lifespan",
+    "uvicorn.server": "uvicorn:server",
+    "uvicorn.supervisors.basereload": "supervisors:uvicorn_reload",
+    "uvicorn.supervisors.multiprocess": "supervisors:uvicorn_workers",
+    "uwsgidecorators": "uwsgi:decorators",
+    "werkzeug._reloader": "supervisors:werkzeug",
+}
+"""What is called with a module once it has been imported: a function of ``sampler.wiring``."""
+
+SERVERS = {
+    "celery": "worker",
+    "django": "runserver",
+    "django-admin": "runserver",
+    "flask": "run",
+    "granian": "",
+    "gunicorn": "",
+    "hypercorn": "",
+    "manage": "runserver",
+    "rq": "worker",
+    "sampler": "",  # it is no program of the application
+    "uvicorn": "",
+}
+"""Programs that begin to serve at a point of their own, with the argument that makes them."""
+
+CHILD = ("from multiprocessing.", "from billiard.")
+"""How the text begins that :mod:`multiprocessing` has a new interpreter run."""
+HORSE = "worker.main_work_horse(job, queue)"
+"""What the text ends with that RQ has one run."""
+
+
+def complain(line):
+    """Say one line on standard error, if there is one."""
+    try:
+        os.write(2, ("sampler run: " + line + "\n").encode("utf-8", "backslashreplace"))
+    except OSError:
+        pass
+
+
+def call(name, *arguments):
+    """Call a function of ``sampler.wiring``, such as ``gunicorn:workers``."""
+    module, _, function = name.partition(":")
+    try:
+        __import__("sampler.wiring." + module)
+        getattr(sys.modules["sampler.wiring." + module], function)(*arguments)
+    except ImportError as error:
+        if os.environ.pop("SAMPLER_RELAY", ""):  # said once, and not again by children
+            complain(
+                "%s runs without an agent: %s: install sampler-api there, in the version that"
+                " runs it" % (sys.executable or "this interpreter", error)
+            )
+    except Exception as error:
+        complain("%s in process %d: %s: %s" % (name, os.getpid(), type(error).__name__, error))
+
+
+class Loader:
+    """Runs a module as its own loader does, then what waits for that."""
+
+    def __init__(self, spec, then):
+        self._spec, self._loader, self._then = spec, spec.loader, then
+
+    def create_module(self, spec):
+        """Do what the module's own loader does."""
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module):
+        """Let the module see its own loader only."""
+        self._spec.loader = module.__loader__ = self._loader
+        self._loader.exec_module(module)
+        call(self._then, module)
+
+
+class Finder:
+    """Finds nothing itself; what others find of :data:`AFTER` gets a :class:`Loader`."""
+
+    def find_spec(self, name, path=None, target=None):
+        """See :class:`importlib.abc.MetaPathFinder`."""
+        then = AFTER.pop(name, None)
+        if then is None:
+            return None
+        for finder in sys.meta_path:
+            spec = finder.find_spec(name, path, target) if finder is not self else None
+            if spec is not None:
+                if hasattr(spec.loader, "exec_module"):
+                    spec.loader = Loader(spec, then)
+                return spec
+        AFTER[name] = then  # it may be found later
+        return None
+
+
+def program():
+    """Return the script, module or text that this interpreter runs, and its arguments."""
+    return sys.orig_argv[len(sys.orig_argv) - len(sys.argv) :] or [""]
+
+
+def belongs(line):
+    """Tell whether this process is a part of the command, not a program that a part calls.
+
+    The first interpreter is; what it becomes; its workers; and the same program anew, as reloaders
+    and gunicorn's USR2 start it.
+    """
+    from binascii import crc32
+
+    mine = str(crc32("\0".join(line).encode("utf-8", "surrogateescape")))
+    pid, _, theirs = os.environ.get("SAMPLER_WIRED", "").partition(".")
+    if line[0].startswith(CHILD) or line[0].rstrip().endswith(HORSE):
+        return True
+    if pid not in ("", str(os.getpid())) and theirs != mine:
+        return False
+    os.environ["SAMPLER_WIRED"] = "%d.%s" % (os.getpid(), mine)
+    return True
+
+
+def wire():
+    """Set the hooks; where no server is going to call one of them, start the agent."""
+    if sys.version_info < (3, 11):
+        complain("%s runs without an agent: it needs Python 3.11 or later" % sys.executable)
+        return
+    line = program()
+    if not belongs(line):
+        return
+    sys.modules["sampler_boot"] = sys.modules[__name__]
+    name = os.path.basename(line[0]).partition(".")[0]
+    serves = name in SERVERS and SERVERS[name] in ("", *line[1:])
+    if serves and SERVERS[name] in ("run", "runserver"):
+        AFTER["socketserver"] = "programs:socketserver"
+    sys.meta_path.insert(0, Finder())
+    for loaded in [each for each in AFTER if each in sys.modules]:
+        call(AFTER.pop(loaded), sys.modules[loaded])
+    if not serves and sys.orig_argv and not line[0].startswith(CHILD):  # uWSGI has no arguments
+        call("programs:plain")
+
+
+def step_aside():
+    """Load the ``sitecustomize`` that the interpreter would have found without this one."""
+    from importlib.machinery import PathFinder
+
+    here = os.path.dirname(os.path.abspath(__file__))
+    sys.path[:] = [each for each in sys.path if os.path.abspath(each) != here]
+    spec = PathFinder.find_spec("sitecustomize")
+    if spec is not None and spec.loader is not None:
+        from importlib.util import module_from_spec
+
+        module = sys.modules["sitecustomize"] = module_from_spec(spec)
+        spec.loader.exec_module(module)
+
+
+if "SAMPLER_RELAY" in os.environ:
+    try:
+        wire()
+    except Exception as error:
+        complain("process %d: %s: %s" % (os.getpid(), type(error).__name__, error))
+step_aside()

@@ -1,0 +1,9 @@
+"""What uWSGI's option ``shared-import`` runs in its first process, before that forks."""
+
+import sys
+
+import uwsgi
+
+boot = sys.modules.get("sampler_boot")
+if boot is not None:
+    boot.call("uwsgi:workers", uwsgi, boot.AFTER)

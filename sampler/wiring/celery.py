@@ -1,0 +1,47 @@
+"""Celery: each process of a prefork pool, and the only one of every other pool.
+
+A child ends by ``os._exit`` after Celery's own signal for it; where SIGTERM ends it, as when a
+task is revoked, the agent stops first.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sampler.wiring.patching import missing
+from sampler.wiring.serving import begin, end, supervise
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+__all__ = ("signals",)
+
+
+def signals(module: ModuleType) -> None:
+    """Wire :mod:`celery.signals`."""
+    for name, receiver in (
+        ("worker_init", _worker),
+        ("worker_process_init", _child_begins),
+        ("worker_process_shutdown", _child_ends),
+    ):
+        signal = getattr(module, name, None)
+        if signal is None:
+            missing(f"celery.signals.{name}", "its workers get no agent")
+        else:
+            signal.connect(receiver, weak=False)
+
+
+def _worker(sender: Any = None, **_: object) -> None:
+    pool = getattr(sender, "pool_cls", "")
+    forks = "prefork" in f"{pool}{getattr(pool, '__module__', '')}"
+    supervise("celery", forks=forks)  # the application's agent may wait for the children of a pool
+    if not forks:
+        begin("celery")
+
+
+def _child_begins(**_: object) -> None:
+    begin("celery", signals=True)
+
+
+def _child_ends(**_: object) -> None:
+    end("celery")

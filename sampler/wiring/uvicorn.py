@@ -1,0 +1,61 @@
+"""uvicorn: a process begins once its application has started, before it listens.
+
+It ends after its shutdown, before the signal that asked for it is raised again and ends the
+process without :mod:`atexit`. This holds for one process, for gunicorn's workers of that sort, and
+for the children of ``--workers`` and ``--reload``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sampler.wiring.patching import replace
+from sampler.wiring.serving import abegin, aend
+from sampler.wiring.wrapping import wrapped
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from types import ModuleType
+
+
+def config(module: ModuleType) -> None:
+    """Wire :mod:`uvicorn.config`."""
+
+    def make(original: Callable[[Any], None]) -> Callable[[Any], None]:
+        def load(self: Any) -> None:
+            original(self)
+            self.loaded_app = wrapped(self.loaded_app, "asgi")
+
+        return load
+
+    replace(module, "Config.load", make, "requests are not counted")
+
+
+def lifespan(module: ModuleType) -> None:
+    """Wire :mod:`uvicorn.lifespan.on` or :mod:`uvicorn.lifespan.off`."""
+
+    def make(original: Callable[[Any], Awaitable[None]]) -> Callable[[Any], Awaitable[None]]:
+        async def startup(self: Any) -> None:
+            await original(self)
+            if not self.should_exit:
+                await abegin("uvicorn")
+
+        return startup
+
+    owner = "LifespanOn" if module.__name__.endswith("on") else "LifespanOff"
+    replace(module, f"{owner}.startup", make, "its processes get no agent")
+
+
+def server(module: ModuleType) -> None:
+    """Wire :mod:`uvicorn.server`."""
+
+    def make(original: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+        async def shutdown(*args: Any, **kwargs: Any) -> None:
+            try:
+                await original(*args, **kwargs)
+            finally:
+                await aend("uvicorn")
+
+        return shutdown
+
+    replace(module, "Server.shutdown", make, "the last interval of its processes is lost")

@@ -1,0 +1,72 @@
+"""uWSGI: a worker begins in ``post_fork_hook``, lazy or not, and ends in ``uwsgi.atexit``.
+
+Nothing of ours runs in the master: a thread there may hold the interpreter's lock at the moment of
+a fork, and the worker would wait for it for ever.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from sampler.wiring.serving import begin, complain, end
+from sampler.wiring.wrapping import wrapped
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+
+_callable = "application"
+
+
+def workers(uwsgi: Any, after: dict[str, str]) -> None:
+    """Wire the module that uWSGI itself makes, in the process that is going to fork.
+
+    Args:
+        uwsgi: that module.
+        after: what is called after imports; gets the application's module.
+    """
+    global _callable  # noqa: PLW0603
+    import sampler.agent  # noqa: F401 - workers have it at once, and begin fast
+
+    _chain(uwsgi, "post_fork_hook", first=False, call=_forked)
+    _chain(uwsgi, "atexit", first=True, call=lambda: end("uWSGI"))
+    module, _, name = uwsgi.opt.get("module", b"").decode().partition(":")
+    if module:
+        _callable = name or _callable
+        after[module] = "uwsgi:application"
+    if "master" in uwsgi.opt and "die-on-term" not in uwsgi.opt:
+        complain("SIGTERM makes uWSGI reload, and not end: set its option die-on-term")
+
+
+def application(module: ModuleType) -> None:
+    """Wrap what the module named by uWSGI's option ``module`` serves."""
+    setattr(module, _callable, wrapped(getattr(module, _callable), "wsgi"))
+
+
+def decorators(module: ModuleType) -> None:
+    """Wire ``uwsgidecorators``, which takes the hook when it is imported."""
+    del module
+    _chain(sys.modules["uwsgi"], "post_fork_hook", first=False, call=_forked)
+
+
+def _forked() -> None:
+    try:
+        begin("uWSGI")
+    except KeyboardInterrupt:  # uWSGI asks a worker to end that does not listen to it yet
+        os._exit(0)
+
+
+def _chain(uwsgi: Any, hook: str, *, first: bool, call: Callable[[], None]) -> None:
+    """Have uWSGI call this, too; ``first``, or after what it calls already."""
+    theirs: Callable[[], None] = getattr(uwsgi, hook, lambda: None)
+
+    def both() -> None:
+        if first:
+            call()
+        theirs()
+        if not first:
+            call()
+
+    setattr(uwsgi, hook, both)

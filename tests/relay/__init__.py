@@ -1,0 +1,1 @@
+"""The relay: its wire, its sums, its processes."""

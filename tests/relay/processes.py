@@ -1,0 +1,230 @@
+"""A relay and workers as processes of their own, and what the relay's endpoint has received."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tests.support.command import environment
+from tests.support.doubles import LineSink
+from tests.support.ports import free_port
+from tests.support.waiting import stop_child, wait_for
+
+if TYPE_CHECKING:
+    from typing import Self
+
+ROOT = Path(__file__).parents[2]
+INTERVAL = 0.2
+
+_WORKER = """
+import faulthandler; faulthandler.dump_traceback_later(180, exit=True)
+import os, sys
+import sampler, sampler.agent
+group = sampler.Instruments("shop")
+orders = group.counter("orders")
+seconds = group.histogram("seconds", unit="s", buckets=(0.1, 1.0))
+pool = {"given": 1000}
+sampler.register({
+    "name": "pool",
+    "sample": lambda: [("given", pool["given"]), ("size", 5)],
+    "metrics": {"given": {"kind": "counter"}, "size": {"merge": "sum"}},
+})
+host = {
+    "name": "machine", "start": 1.0, "sample": lambda: [("jobs", len(open(sys.argv[1]).read()))],
+    "metrics": {"jobs": {"kind": "counter", "scope": "host"}},
+}
+sampler.register(host)
+sampler.agent.start("no-such-file.toml")
+print("ready", flush=True)
+for line in sys.stdin:
+    word, _, number = line.strip().partition(" ")
+    for _ in range(int(number or 0)):
+        orders.inc()
+        seconds.observe(0.5)
+        pool["given"] += 1
+    if word == "end":
+        break
+    if word == "fork":
+        if not os.fork():
+            sampler.agent.start("no-such-file.toml")
+            orders.inc(int(number))
+            sampler.agent.stop()
+            os._exit(0)
+        os.wait()
+    print("done", flush=True)
+sampler.agent.stop()
+"""
+
+
+class Host:
+    """A relay, its workers, and a scripted Graphite.
+
+    Attributes:
+        sink: the endpoint.
+        counted: what workers have counted, each by instrument, library and histogram.
+        jobs: a file whose length every worker reports as the host's.
+    """
+
+    def __init__(self, folder: Path, *, address: str = "", more: str = "") -> None:
+        self.folder = folder
+        self.address = address or f"@{os.urandom(8).hex()}"
+        self.sink = LineSink()
+        self.port = free_port()
+        self.counted = 0
+        self.jobs = folder / "jobs"
+        self.jobs.touch()
+        self.relay: subprocess.Popen[str] | None = None
+        self.workers: list[Worker] = []
+        self.file = folder / "relay.toml"
+        self.program = folder / "worker.py"
+        self.program.write_text(_WORKER)
+        self.file.write_text(
+            f'interval = {INTERVAL}\nservice = "shop"\nhost = "here"\n'
+            f'[relay]\nsocket = "{self.address}"\n{more}'
+            f"[adapters.graphite]\nport = {self.sink.port}\n"
+            f'[adapters.prometheus]\nlisten = "127.0.0.1:{self.port}"\n'
+        )
+
+    def __enter__(self) -> Self:
+        self.sink.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for each in (self.relay, *(worker.process for worker in self.workers)):
+            if each is not None and each.poll() is None:
+                each.kill()
+                each.wait()
+        for worker in self.workers:
+            worker.process.communicate()
+        self.sink.__exit__(None, None, None)
+
+    def start_relay(self) -> None:
+        """Start the relay, and wait until it is ready."""
+        reading, writing = os.pipe()
+        command = [sys.executable, "-m", "sampler", "relay", "-c", self.file]
+        with (self.folder / "relay.log").open("ab") as log:
+            self.relay = subprocess.Popen(
+                [*command, "--ready-fd", str(writing)],
+                pass_fds=[writing],
+                env=environment(PYTHONPATH=str(ROOT)),
+                stdout=log,
+                stderr=log,
+                text=True,
+            )
+        os.close(writing)
+        with open(reading) as ready:
+            assert ready.read() == "ready\n", self.log()
+
+    def log(self) -> str:
+        """Return what the relay has logged."""
+        return (self.folder / "relay.log").read_text()
+
+    def workers_log(self) -> str:
+        """Return what workers have logged."""
+        return (self.folder / "workers.log").read_text()
+
+    def signal_relay(self, number: int) -> None:
+        """Send a signal to the relay; if it ends by it, wait until it has."""
+        assert self.relay is not None
+        if number == signal.SIGSTOP:
+            stop_child(self.relay.pid)
+            return
+        self.relay.send_signal(number)
+        if number in (signal.SIGKILL, signal.SIGTERM):
+            self.relay.wait(30)
+
+    def start_worker(self, **env: str) -> Worker:
+        """Start a worker that reports to the relay, and wait until it runs."""
+        worker = Worker(self, env)
+        self.workers.append(worker)
+        return worker
+
+    def received(self, name: str) -> float:
+        """Return how much a counter has grown at the endpoint, each fall a new beginning."""
+        total = before = 0.0
+        for line in self.sink.lines:
+            path, text, _ = line.split()
+            if path == f"shop.here.relay.{name}".encode():
+                value = float(text)
+                total += value - before if value >= before else value
+                before = value
+        return total
+
+    def last(self, name: str) -> float | None:
+        """Return the last value of a path's end."""
+        found = [line for line in self.sink.lines if line.split()[0].endswith(name.encode())]
+        return float(found[-1].split()[1]) if found else None
+
+    def everything_arrives(self) -> None:
+        """Wait until the endpoint has what was counted: no more, no less."""
+        names = ("shop.orders", "pool.given", "shop.seconds.count")
+
+        def totals() -> dict[str, float]:
+            return {name: self.received(name) for name in names}
+
+        wanted = dict.fromkeys(names, float(self.counted))
+        wait_for(lambda: totals() == wanted, 60.0, f"{wanted}, not {totals()}: {self.log()}")
+        assert totals() == wanted
+
+    def page(self) -> dict[str, float]:
+        """Return the relay's page: samples by name and labels."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=30) as answer:
+            text = answer.read().decode()
+        rows = re.findall(r"^([^#\s]\S*) (\S+)", text, re.MULTILINE)
+        return {name: float(value) for name, value in rows}
+
+
+class Worker:
+    """A process that counts when it is told to."""
+
+    def __init__(self, host: Host, env: dict[str, str]) -> None:
+        self.host = host
+        joined = {"PYTHONPATH": str(ROOT), "SAMPLER_RELAY": host.address}
+        with (host.folder / "workers.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, host.program, host.jobs],
+                env=environment(**{**joined, **env}),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+        self._read("ready")
+
+    def count(self, much: int) -> None:
+        """Let it count."""
+        self.tell(f"count {much}")
+        self.host.counted += much
+
+    def tell(self, words: str) -> None:
+        """Let it do something, and wait until that is done."""
+        self._pipe.write(f"{words}\n")
+        self._pipe.flush()
+        self._read("done")
+
+    def end(self, much: int = 0) -> None:
+        """Let it count a last time, and end by itself."""
+        self.host.counted += much
+        self._pipe.write(f"end {much}\n")
+        self._pipe.flush()
+        assert self.process.wait(60) == 0
+
+    def kill(self) -> None:
+        """End it at once."""
+        self.process.kill()
+        self.process.wait()
+
+    def _read(self, wanted: str) -> None:
+        assert self.process.stdout is not None
+        said = self.process.stdout.readline()
+        assert said == f"{wanted}\n", (said, self.host.workers_log())
+
+    @property
+    def _pipe(self) -> Any:
+        return self.process.stdin

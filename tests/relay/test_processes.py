@@ -1,0 +1,102 @@
+"""Real workers and a real relay: totals are exact through whatever happens to either."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.relay.processes import Host
+from tests.support.waiting import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[Host]:
+    with Host(tmp_path) as host:
+        yield host
+
+
+def law_holds(host: Host) -> None:
+    """What workers have delivered, by their own account, is what the relay has received."""
+
+    def balanced() -> bool:
+        page = host.page()
+        delivered = page.get('sampler_entries_delivered_total{adapter="relay"}', 0.0)
+        return 0 < delivered <= page["sampler_relay_entries_received_total"]
+
+    wait_for(balanced, what="the law across processes")
+
+
+def test_totals_are_exact_through_the_lives_of_workers(host: Host) -> None:
+    """They begin, count, end, are killed, and fork; the host's own counter is there once."""
+    host.start_relay()
+    workers = [host.start_worker() for _ in range(3)]
+    for number, worker in enumerate(workers, 1):
+        worker.count(10 * number)
+    host.jobs.write_text("x" * 7)
+    host.everything_arrives()
+    workers[0].end(5)
+    workers[1].kill()
+    host.everything_arrives()
+    late = host.start_worker()
+    late.count(4)
+    host.jobs.write_text("x" * 9)
+    host.everything_arrives()
+    wait_for(lambda: host.received("machine.jobs") == 9, what="the host's counter")
+    wait_for(lambda: host.last("pool.size") == 10, what="the living ones' gauge")
+    page = host.page()
+    assert page["server_process_count"] == 2
+    assert page["server_process_starts_total"] == 4
+    assert page['server_process_exits_total{reason="exit"}'] == 1
+    assert page['server_process_exits_total{reason="signal"}'] == 1
+    assert page['server_process_exits_total{reason="lost"}'] == 0
+    law_holds(host)
+
+
+def test_a_relay_that_is_killed_or_stopped_loses_and_doubles_nothing(host: Host) -> None:
+    """Workers count on meanwhile, and go on with it, or with the next one."""
+    host.start_relay()
+    workers = [host.start_worker() for _ in range(2)]
+
+    def count() -> None:
+        for worker in workers:
+            worker.count(3)
+
+    count()
+    host.everything_arrives()
+    host.signal_relay(signal.SIGKILL)
+    count()
+    host.start_relay()
+    host.everything_arrives()
+    count()
+    host.everything_arrives()
+
+    host.signal_relay(signal.SIGSTOP)
+    count()
+    wait_for(lambda: "timed out" in host.workers_log(), what="workers that give it up")
+    count()
+    host.signal_relay(signal.SIGCONT)
+    host.everything_arrives()
+
+    host.signal_relay(signal.SIGTERM)
+    count()
+    workers[0].kill()
+    host.counted -= 3
+    host.start_relay()
+    workers[1].count(2)
+    host.everything_arrives()
+
+
+def test_workers_may_be_there_before_the_relay(host: Host) -> None:
+    """They count on until it comes."""
+    worker = host.start_worker()
+    worker.count(6)
+    host.start_relay()
+    host.everything_arrives()
+    worker.end(1)
+    host.everything_arrives()
