@@ -178,6 +178,9 @@ def _relay_ends(life: Life, cell: Cell, number: int) -> None:
     relay = _relay(life, cell)
     life.work.drive(_FEW)
     if relay:
+        if number == signal.SIGKILL:
+            since = time.time() - INTERVAL - _LAG
+            cell.losable = sum(at >= since for at, _ in life.work.done)
         os.kill(relay, number)
         life.work.drive(_FEW)
         life.wait(lambda: life.relay() not in {None, relay} and life.endpoints.answers(), _RELAY)

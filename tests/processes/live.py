@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from tests.processes.row import Row
 
 RELAY = "relay_"
+BEGIN_ANEW = ("relay_kill", "relay_restart")
+"""A new relay's totals begin at zero: what shows them without a memory is compared from then on."""
+TOTALS = ("graphite last", "page")
 _KILLS = ("kill_", "timeout")
 
 
@@ -109,6 +112,8 @@ def _event(life: Life, event: str, cell: Cell) -> None:
     if failures and not event.startswith(_KILLS):
         cell.faults.append(f"{len(failures)} failed: {', '.join(sorted(set(failures)))}")
     places = life.places()
+    if event in BEGIN_ANEW:
+        places = [(source, place) for source, place in places if place not in TOTALS]
     life.totals = life.settle({at: before.get(at, 0.0) for at in places}, *cell.bounds())
     judge(cell, before, life.totals, places)
 
