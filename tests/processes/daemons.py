@@ -11,6 +11,8 @@ from tests.support.ports import HOST, accepts, free_port
 if TYPE_CHECKING:
     from pathlib import Path
 
+REDIS = "/usr/bin/redis-check-rdb"
+"""Redis, which is a server under another name; the package of that name would start one."""
 _START = 10.0  # seconds
 
 
@@ -57,7 +59,7 @@ class CeleryQueue(Nothing):
 
 
 class RQQueue(Nothing):
-    """A Redis server of this life's own; the Debian package redis-tools has it, by its name."""
+    """A Redis server of this life's own."""
 
     def __init__(self, folder: Path) -> None:
         from redis import Redis
@@ -66,7 +68,7 @@ class RQQueue(Nothing):
         port = free_port()
         self._server = subprocess.Popen(
             ["redis-server", "--port", str(port), "--bind", HOST, "--save", "", "--dir", folder],
-            executable="/usr/bin/redis-check-rdb",
+            executable=REDIS,
             stdout=subprocess.DEVNULL,
         )
         deadline = time.monotonic() + _START

@@ -30,11 +30,18 @@ _PID = re.compile(r"\.pool\.pid(\.|$)")
 
 
 class Endpoints:
-    """Graphite over TCP, StatsD over UDP, and the page of whoever listens."""
+    """Graphite over TCP, StatsD over UDP, and the page of whoever listens.
+
+    Attributes:
+        graphite_port: where lines are taken.
+        statsd_port: where datagrams are taken.
+    """
 
     def __init__(self) -> None:
         self._graphite = LineSink()
         self._statsd = DatagramSink()
+        self.graphite_port = self._graphite.port
+        self.statsd_port = self._statsd.port
         self._page = free_port()
         self._lines = self._datagrams = 0  # read so far
         self._store: dict[str, dict[int, float]] = defaultdict(dict)
@@ -54,12 +61,12 @@ enable = ["shop", "pool"]
 
 [adapters.graphite]
 host = "{HOST}"
-port = {self._graphite.port}
+port = {self.graphite_port}
 {prefix}
 
 [adapters.statsd]
 host = "{HOST}"
-port = {self._statsd.port}
+port = {self.statsd_port}
 {prefix}
 
 [adapters.prometheus]

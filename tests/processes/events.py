@@ -124,6 +124,15 @@ def relay_stop(life: Life, cell: Cell) -> None:
     life.work.drive(_FEW)
 
 
+def relay_late(life: Life, cell: Cell) -> None:
+    """Start the relay when workers have worked for some time."""
+    life.work.drive(_FEW)
+    time.sleep(_FROZEN)
+    life.start_relay()
+    life.wait(life.endpoints.answers, _RELAY)
+    life.work.drive(_FEW)
+
+
 def end(life: Life, cell: Cell, event: str) -> None:
     """Have the program end right after work."""
     life.workers()
@@ -205,6 +214,6 @@ DEEDS: dict[str, Callable[[Life, Cell], None]] = {
     "usr2": usr2,
     "max_requests": max_requests,
     "timeout": timeout,
-    "relay_late": steady,
+    "relay_late": relay_late,
     "read_only": steady,
 }

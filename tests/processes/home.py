@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from sampler.wiring.environment import wired
 from tests.processes.procfs import MARK
 from tests.support.ports import free_port
 
@@ -44,6 +45,7 @@ class Home:
         folder: it has the programs, a log, and what a program leaves behind.
         mark: what its processes carry in their environments.
         port: where a server listens.
+        relay: the address of a relay of its own.
         configuration: the file ``sampler.toml``, which is not there yet.
         done: where tasks are told that were done.
         told: where a request tells its process.
@@ -53,6 +55,7 @@ class Home:
         self.mark = f"{os.getpid()}_{uuid4().hex[:8]}"
         self.folder = FOLDERS / f"sampler-life-{self.mark}"
         self.port = free_port()
+        self.relay = f"@{self.folder.name}"
         self.configuration = self.folder / "sampler.toml"
         self.done = self.folder / "done"
         self.told = self.folder / "told"
@@ -79,7 +82,7 @@ class Home:
             "uwsgi": str(Path(sys.executable).with_name("uwsgi")),
         }
         words = [word.format(**places) for word in words]
-        if self._wiring == "run":
+        if self._wiring == "run" and self._event != "relay_late":
             run = ("-m", "sampler", "run", "-c", str(self.configuration), "--")
             words = [sys.executable, *run, *words]
         if self._event == "read_only":
@@ -93,7 +96,7 @@ class Home:
         paths = (self.folder, ROOT, ROOT / "adapters", packages)
         binaries = (str(Path(sys.executable).parent), kept.get("PATH", ""), "/usr/sbin")
         tmp, run = map(str, self._own)
-        return {
+        own = {
             **kept,
             MARK: self.mark,
             "WIRING": self._wiring,
@@ -108,6 +111,17 @@ class Home:
             "PYTHONUNBUFFERED": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
         }
+        late = self._wiring == "run" and self._event == "relay_late"
+        return wired(own, self.relay, wrap=True) if late else own
+
+    def relay_command(self) -> list[str]:
+        """Return the words of the relay that is started late."""
+        return [sys.executable, "-m", "sampler", "relay", "-c", str(self.configuration)]
+
+    def relay_table(self) -> str:
+        """Return what the configuration says of the relay."""
+        users = f'users = ["{self._row.user}"]\n' if self._row.user else ""
+        return f'\n[relay]\nsocket = "{self.relay}"\n{users}' if self._wiring == "run" else ""
 
     def files_left(self) -> list[str]:
         """Return the files that should not be there when a program has ended."""

@@ -27,6 +27,7 @@ INTERVAL = 0.5
 """Seconds between two pulls."""
 _BOOT = 20.0  # seconds until the first answer, and until all workers are there
 _SETTLE = 5.0  # until everything has arrived
+_LATE = 10.0  # until workers that have met no relay look again, with the settings of nobody
 _QUIET = 2.5 * INTERVAL  # nothing more arrives for so long
 _EXIT = 20.0
 _PAUSE = 0.05
@@ -55,13 +56,14 @@ class Life:
         self.home = Home(row, wiring, event)
         self.endpoints = Endpoints()
         text = self.endpoints.configuration(f"life_{self.home.mark}", INTERVAL)
-        self.home.configuration.write_text(text)
+        self.home.configuration.write_text(text + self.home.relay_table())
         self._daemon = daemon(row.work, self.home.folder)
         self.work: Work = self._client()
         self.counted = 0
         self.totals: dict[Where, float] = {}
         self._process: subprocess.Popen[bytes] | None = None
         self._successor = 0
+        self._relay: subprocess.Popen[bytes] | None = None
 
     def _client(self) -> Work:
         if self.row.work == "http":
@@ -86,16 +88,7 @@ class Life:
         self.close()
 
     def _boot(self) -> None:
-        with (self.home.folder / "log").open("wb") as log:
-            self._process = subprocess.Popen(
-                self.home.command(),
-                cwd=self.home.folder,
-                env=self.home.environment(),
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        self._process = self._start(self.home.command())
         if isinstance(self.work, Requests):
             answers = self.wait(self.work.answers, _BOOT)
         else:
@@ -103,6 +96,22 @@ class Life:
             answers = not self.work.failed
         if not answers:
             raise DidNotBootError(self.home.log())
+
+    def _start(self, command: list[str]) -> subprocess.Popen[bytes]:
+        with (self.home.folder / "log").open("ab") as log:
+            return subprocess.Popen(
+                command,
+                cwd=self.home.folder,
+                env=self.home.environment(),
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def start_relay(self) -> None:
+        """Start a relay, which ends with this life."""
+        self._relay = self._start(self.home.relay_command())
 
     @property
     def process(self) -> subprocess.Popen[bytes]:
@@ -198,7 +207,8 @@ class Life:
             least: how much is to have come since then.
             most: likewise.
         """
-        deadline = time.monotonic() + (_SETTLE if self.running else _QUIET)
+        late = _LATE if self._relay is not None else 0.0
+        deadline = time.monotonic() + (_SETTLE + late if self.running else _QUIET)
         last: dict[Where, float] = {}
         since = time.monotonic()
         while True:
@@ -224,6 +234,9 @@ class Life:
             assert self.process.stdin is not None
             self.process.stdin.close()
         self.wait(lambda: False, _EXIT)  # for as long as it runs
+        if self._relay is not None:
+            self._relay.terminate()
+            self._relay.wait(_EXIT)
         status = None if self.running else self.process.returncode
         return str(status), time.monotonic() - begun
 
@@ -241,8 +254,8 @@ class Life:
     def close(self) -> None:
         """End everything that is left, and remove the folder."""
         procfs.kill_all(self.home.mark)
-        if self._process is not None:
-            self._process.communicate()
+        for process in filter(None, (self._process, self._relay)):
+            process.communicate()
         self._daemon.close()
         self.endpoints.close()
         self.home.remove()

@@ -53,8 +53,10 @@ def main(name: str, wiring: str, only: str = "") -> None:
 def cells(row: Row, wiring: str, wanted: Sequence[str]) -> Iterator[tuple[str, Cell]]:
     """Yield the row's events, with what became of each."""
     applying: list[str] = []
+    missing = ", ".join(row.missing())
+    absent = f"not on this machine: {missing}" if missing else ""
     for event in wanted:
-        reason = row.without.get(event) or _reason(event, wiring)
+        reason = absent or row.without.get(event) or _reason(event, wiring)
         if reason:
             yield event, Cell(reason=reason)
         else:

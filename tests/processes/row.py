@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import attrs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
 EVENTS = {
     "steady": "steady",
@@ -54,7 +55,9 @@ class Row:
         files: makes the files that it needs in its folder, which is given, as is the port.
         lone: its first process does the work: no supervisor.
         touch: the file that makes it load its code anew, where no HUP does.
+        user: to whom a server that was started by root changes.
         to_all: signals go to all of its processes, as a service manager sends them.
+        needs: paths of files and names of modules without which it cannot run.
     """
 
     name: str
@@ -68,3 +71,13 @@ class Row:
     lone: bool = False
     touch: str = ""
     to_all: bool = False
+    user: str = ""
+    needs: tuple[str, ...] = ()
+
+    def missing(self) -> list[str]:
+        """Return what this machine does not have, of what the program needs."""
+        return [
+            need
+            for need in self.needs
+            if not (Path(need).exists() if "/" in need else find_spec(need))
+        ]

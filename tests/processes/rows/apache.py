@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from tests.processes.row import Row
@@ -10,10 +11,11 @@ from tests.processes.rows.reasons import NO_QUIT, NO_USR2, SIGNALS_END_IT
 if TYPE_CHECKING:
     from pathlib import Path
 
+_MODULES = "/usr/lib/apache2/modules"
 _CONFIGURATION = """\
-LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so
-LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so
-LoadModule wsgi_module /usr/lib/apache2/modules/mod_wsgi.so
+LoadModule mpm_event_module {modules}/mod_mpm_event.so
+LoadModule authz_core_module {modules}/mod_authz_core.so
+LoadModule wsgi_module {modules}/mod_wsgi.so
 ServerRoot {folder}
 ServerName 127.0.0.1
 Listen 127.0.0.1:{port}
@@ -48,13 +50,15 @@ WSGIScriptAlias / {folder}/wsgi_app.py application-group=%{{GLOBAL}}
 
 def _row(name: str, text: str, **without: str) -> Row:
     def files(folder: Path, port: int) -> None:
-        configuration = (_CONFIGURATION + text).format(folder=folder, port=port)
-        (folder / "apache.conf").write_text(configuration)
+        places = {"modules": _MODULES, "folder": folder, "port": port}
+        (folder / "apache.conf").write_text((_CONFIGURATION + text).format(**places))
 
     return Row(
         name=f"Apache {name}",
         command=("apache2", "-DFOREGROUND", "-f", "{folder}/apache.conf"),
         workers=2,
+        user="www-data",
+        needs=("/usr/sbin/apache2", f"{_MODULES}/mod_wsgi.so-3.{sys.version_info[1]}"),
         files=files,
         without=SIGNALS_END_IT | NO_USR2 | NO_QUIT | without,
     )

@@ -23,6 +23,7 @@ _SERVER = SIGNALS_END_IT | NO_USR2 | NO_QUIT
 ROWS = [
     Row(
         name="uvicorn",
+        needs=("uvicorn",),
         command=(*_UVICORN, "asgi_app:app"),
         workers=1,
         lone=True,
@@ -31,6 +32,7 @@ ROWS = [
     ),
     Row(
         name="uvicorn --workers",
+        needs=("uvicorn",),
         command=(*_UVICORN, "--workers", "2", "asgi_app:app"),
         workers=2,
         options={
@@ -41,6 +43,7 @@ ROWS = [
     ),
     Row(
         name="uvicorn --reload",
+        needs=("uvicorn",),
         command=(*_UVICORN, "--reload", "--reload-dir", "{folder}", "asgi_app:app"),
         workers=1,
         touch="asgi_app.py",
@@ -48,18 +51,21 @@ ROWS = [
     ),
     Row(
         name="granian asgi",
+        needs=("granian",),
         command=(*_GRANIAN, "asgi", "asgi_app:app"),
         workers=2,
         without=_SERVER | NO_LIMIT | NO_TIMEOUT,
     ),
     Row(
         name="granian wsgi",
+        needs=("granian",),
         command=(*_GRANIAN, "wsgi", "wsgi_app:app"),
         workers=2,
         without=_SERVER | NO_LIMIT | NO_TIMEOUT,
     ),
     Row(
         name="hypercorn",
+        needs=("hypercorn",),
         command=(
             *("hypercorn", "--bind", "127.0.0.1:{port}", "--workers", "2", "{options}"),
             "asgi_app:app",

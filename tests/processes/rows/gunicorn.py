@@ -21,6 +21,7 @@ ROWS = [
     Row(
         name=" ".join(("gunicorn", kind, *preload)),
         command=(*_COMMAND, *words, *preload, app),
+        needs=("gunicorn", "gevent" if kind == "gevent" else "uvicorn"),
         options={"max_requests": ("--max-requests", "10"), "timeout": ("--timeout", "2")},
         without=SIGNALS_END_IT | (_UVICORN if kind == "uvicorn" else {}),
     )

@@ -9,6 +9,7 @@ _WITHOUT = LONE | SIGNALS_END_IT | NO_USR2 | NO_QUIT
 
 ROWS = [
     Row(
+        needs=("flask",),
         name="flask run --debug",
         command=("flask", "--app", "flask_app", "run", "--port", "{port}", "--debug"),
         workers=1,
@@ -17,6 +18,7 @@ ROWS = [
         without=_WITHOUT,
     ),
     Row(
+        needs=("django",),
         name="manage.py runserver",
         command=("{python}", "manage.py", "runserver", "127.0.0.1:{port}"),
         workers=1,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.processes.daemons import REDIS
 from tests.processes.row import Row
 from tests.processes.rows.reasons import LONE, NO_QUIT, NO_USR2, SIGNALS_END_IT
 
@@ -21,6 +22,7 @@ ROWS = [
         name="Celery prefork",
         command=(*_CELERY, "--pool", "prefork"),
         work="celery",
+        needs=("celery",),
         workers=2,
         statuses=_STATUSES,
         without=_SERVER | {"max_requests": "the next row"},
@@ -29,6 +31,7 @@ ROWS = [
         name="Celery --max-tasks-per-child",
         command=(*_CELERY, "--pool", "prefork", "--max-tasks-per-child", "10"),
         work="celery",
+        needs=("celery",),
         workers=2,
         statuses=_STATUSES,
         without=_SERVER | {"max_requests": "always"},
@@ -37,6 +40,7 @@ ROWS = [
         name="Celery solo",
         command=(*_CELERY, "--pool", "solo"),
         work="celery",
+        needs=("celery",),
         workers=1,
         lone=True,
         statuses=_STATUSES,
@@ -46,6 +50,7 @@ ROWS = [
         name="RQ",
         command=("rq", "worker", "--config", "rq_settings", "--path", "{folder}", "default"),
         work="rq",
+        needs=("rq", REDIS),
         workers=0,
         without=_SERVER | _HORSES | NO_QUIT,
     ),
