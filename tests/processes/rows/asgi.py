@@ -16,6 +16,7 @@ from tests.processes.rows.reasons import (
 _UVICORN = ("uvicorn", "--port", "{port}", "{options}")
 _GRANIAN = (
     *("granian", "--port", "{port}", "--workers", "2", "--respawn-failed-workers"),
+    *("--respawn-interval", "0.5"),  # those that die sooner are a crash loop
     *("--interface",),
 )
 _SERVER = SIGNALS_END_IT | NO_USR2 | NO_QUIT

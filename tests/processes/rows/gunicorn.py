@@ -5,7 +5,10 @@ from __future__ import annotations
 from tests.processes.row import Row
 from tests.processes.rows.reasons import SIGNALS_END_IT
 
-_COMMAND = ("gunicorn", "--bind", "127.0.0.1:{port}", "--workers", "3", "{options}")
+_COMMAND = (
+    *("gunicorn", "--bind", "127.0.0.1:{port}", "--workers", "3"),
+    *("--graceful-timeout", "5", "{options}"),  # a worker that boots just then misses the signal
+)
 _KINDS = {
     "sync": ("wsgi_app:app", ()),
     "gthread": ("wsgi_app:app", ("--worker-class", "gthread", "--threads", "4")),

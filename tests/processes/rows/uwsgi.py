@@ -45,6 +45,7 @@ ROWS = [
         needs=_NEEDS[program],
         options=_OPTIONS if "--master" in more else {},
         to_all="--master" not in more,
+        lone="--master" not in more,
         statuses={} if "--master" in more else {"term": 30, "int": 30},
         without=SIGNALS_END_IT | NO_USR2 | _QUIT | ({} if "--master" in more else _WITHOUT_MASTER),
     )
