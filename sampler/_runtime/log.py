@@ -84,6 +84,8 @@ class _Emitter:
     def _take_one(self) -> bool:
         """Take a message; return False if another thread takes the next one."""
         message = self._log.queue.get()
+        if message is None:
+            return False
         self.since = time.monotonic()
         try:
             self._log.take(message)
@@ -107,7 +109,7 @@ class Log:
         """Start empty, as a forked child does: it has none of its parent's threads."""
         self.lost: int = 0
         self.ending: bool = False
-        self.queue: SimpleQueue[_Pending | LockType] = SimpleQueue()
+        self.queue: SimpleQueue[_Pending | LockType | None] = SimpleQueue()
         self._emitters: tuple[_Emitter, ...] = ()
         self._lock: LockType = allocate_lock()
         self._draining: bool = False
@@ -157,12 +159,19 @@ class Log:
                 return False
         return True
 
-    def take(self, message: _Pending | LockType) -> None:
+    def end(self) -> None:
+        """Let the threads end, as their interpreter does; what is logged later starts others."""
+        with self._lock:
+            emitters, self._emitters = self._emitters, ()
+        for _ in emitters:
+            self.queue.put(None)
+
+    def take(self, message: _Pending | LockType | None) -> None:
         """Hand a message to the handlers; or release the lock that a flush waits for."""
         try:
             if isinstance(message, _Pending):
                 call_foreign(_emit, message)
-            else:
+            elif message is not None:
                 message.release()
         except BaseException:  # of a handler, a filter, an argument's own __str__
             self.lost += 1

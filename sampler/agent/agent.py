@@ -55,18 +55,18 @@ class Agent:
         settings: the configuration; default: built in.
         registry: where samplers are found; default: the default registry, and those that other
             distributions announce.
+        role: what this process is to its server: ``worker``, ``supervisor`` or ``standalone``.
         sources: makes what loops and pages collect from, of a name and an interval; default: a
             Collector of the samplers each.
-        role: what this process is to its server: ``worker``, ``supervisor`` or ``standalone``.
     """
 
     def __init__(
         self,
         settings: Settings | None = None,
         registry: Registry | None = None,
-        sources: Callable[[str, float], Source] | None = None,
         *,
         role: Role = STANDALONE,
+        sources: Callable[[str, float], Source] | None = None,
     ) -> None:
         self.settings: Settings = settings or default_settings()
         self.registry: Registry = registries.default if registry is None else registry
@@ -350,10 +350,6 @@ class Agent:
         collector = self._consumers.new(self.settings.samplers, name, interval, reuse)
         self._consumers.collectors.append(collector)
         return collector
-
-    def apart(self, name: str) -> Collector:
-        """Return a new consumer that neither a reload nor the end of this agent closes."""
-        return self._consumers.new(self.settings.samplers, name, self.settings.program.interval)
 
     def _page_collector(self, page: ScrapeChannel, settings: Settings) -> Source:
         interval = page.settings.interval

@@ -31,6 +31,7 @@ from sampler.agent.agent import Agent
 from sampler.agent.config.joining import settings_of_process
 from sampler.agent.config.settings import Settings
 from sampler.agent.delivery.adapter import ScrapedAdapter
+from sampler.agent.interpreters import leave_no_thread
 from sampler.agent.roles import SUPERVISOR, WORKER, role_here, supervisor_of
 from sampler.exceptions import ConfigurationError
 
@@ -127,8 +128,13 @@ class ProcessAgent:
         elif role == SUPERVISOR:
             self._supervise(agent)
             self.wanted = wanted
-        elif self._begin(agent):
-            self.wanted = wanted
+        else:
+            try:
+                began = self._begin(agent)
+            except RuntimeError as error:  # as in a sub-interpreter that is isolated
+                log.error("no agent runs here, as no thread of it can: %s", error)
+                began = False
+            self.wanted = wanted if began else self.wanted
         return self.agent or agent
 
     def _new(self, wanted: tuple[Settings, Registry | None], role: Role, *, forked: bool) -> Agent:
@@ -283,7 +289,7 @@ class ProcessAgent:
         try:
             self._start_now.release()
         except RuntimeError:  # it has been released
-            pass
+            return
 
     def _inherit(self) -> None:
         """Start the child's agent, unless the child has started one or has ended."""
@@ -316,6 +322,7 @@ class ProcessAgent:
         try:
             self.stop(None)
             log.flush()
+            leave_no_thread()
         except KeyboardInterrupt:
             log.flush(0.1)
 

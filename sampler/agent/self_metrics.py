@@ -25,8 +25,8 @@ def _counter(unit: str, text: str, *labels: str) -> dict[str, Any]:
     return {"kind": "counter", "unit": unit, "help": text, "labels": labels}
 
 
-def _gauge(unit: str, text: str, *labels: str) -> dict[str, Any]:
-    return {"kind": "gauge", "unit": unit, "help": text, "labels": labels}
+def _gauge(merge: str, unit: str, text: str, *labels: str) -> dict[str, Any]:
+    return {"kind": "gauge", "unit": unit, "help": text, "labels": labels, "merge": merge}
 
 
 METRICS: Mapping[str, Mapping[str, Any]] = {
@@ -39,11 +39,14 @@ METRICS: Mapping[str, Mapping[str, Any]] = {
     ),
     "entries.unconfirmed": _counter(_ENTRY, "Entries sent without a confirmation.", "adapter"),
     "entries.dropped": _counter(_ENTRY, "Entries given up, by reason.", "adapter", "reason"),
-    "entries.queued": _gauge(_ENTRY, "Entries that wait or are in flight.", "adapter"),
-    "outbox.size": _gauge("By", "Encoded bytes that wait to be sent.", "adapter"),
-    "spool.size": _gauge("By", "Size of a spool's files.", "adapter"),
+    "entries.queued": _gauge("sum", _ENTRY, "Entries that wait or are in flight.", "adapter"),
+    "outbox.size": _gauge("sum", "By", "Encoded bytes that wait to be sent.", "adapter"),
+    "spool.size": _gauge("sum", "By", "Size of a spool's files.", "adapter"),
     "spool.works": _gauge(
-        "1", "1 while waiting batches reach the disk, 0 while memory alone holds them.", "adapter"
+        "min",
+        "1",
+        "1 while waiting batches reach the disk, 0 while memory alone holds them.",
+        "adapter",
     ),
     "spool.damaged": _counter(
         "{place}", "Places in a spool's files that could not be read.", "adapter"
@@ -57,12 +60,12 @@ METRICS: Mapping[str, Mapping[str, Any]] = {
     "pulls.failed": _counter(
         _PULL, "Pulls that did not, by reason.", "consumer", "sampler", "reason"
     ),
-    "pull.duration": _gauge("s", "Duration of the last pull.", "consumer", "sampler"),
+    "pull.duration": _gauge("max", "s", "Duration of the last pull.", "consumer", "sampler"),
     "ticks": _counter("{tick}", "Rounds of pulls.", "consumer"),
     "ticks.skipped": _counter("{tick}", "Rounds that found one still running.", "consumer"),
-    "tick.lag": _gauge("s", "How late the last round began.", "consumer"),
-    "threads": _gauge("{thread}", "Threads the agent uses, abandoned ones included."),
-    "threads.abandoned": _gauge("{thread}", "Threads held by samplers that hang."),
+    "tick.lag": _gauge("max", "s", "How late the last round began.", "consumer"),
+    "threads": _gauge("sum", "{thread}", "Threads the agent uses, abandoned ones included."),
+    "threads.abandoned": _gauge("sum", "{thread}", "Threads held by samplers that hang."),
     "thread.failures": _counter("{failure}", "Failures of the agent's threads.", "thread"),
     "log.lost": _counter("{record}", "Log records of the agent that no handler has taken."),
 }

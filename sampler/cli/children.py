@@ -12,8 +12,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 
-__all__ = ("RelayProcess", "reaped", "spawn")
+__all__ = ("STOPS", "CommandProcess", "RelayProcess", "reaped", "say", "spawn")
 
+STOPS = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT}
+"""Signals that ask a program to end."""
 _NOT_FOUND, _NOT_EXECUTABLE = 127, 126
 """Exit statuses of shells."""
 _ACTIVATION = ("LISTEN_", "NOTIFY_", "WATCHDOG_")
@@ -22,7 +24,51 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 30.0
 """Seconds before a dead relay is started again; each is twice the one before."""
 _LIVED = 60.0
 """Seconds after which a relay has lived, and the next pause is the first again."""
+_PR_SET_CHILD_SUBREAPER = 36
+_GRACE = 5.0
+"""Seconds that a relay's end may take beside its flush."""
 _FOR_EVER = 3600.0
+
+
+class CommandProcess:
+    """The command, and what takes its place.
+
+    gunicorn's USR2 starts a new master, and the old one ends later. The new one is known by the
+    variable in which it finds the old one; as the reaper of orphans we are its parent then.
+
+    Args:
+        command: the program and its arguments.
+        environment: what it gets.
+
+    Attributes:
+        status: the wait status with which it has ended; None while it runs.
+    """
+
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        self.status: int | None = None
+        self._stop = 0
+        _reap_orphans()
+        self._pid = spawn(command, environment, _name_the_command)
+
+    def signal(self, number: int) -> None:
+        """Send it a signal; one that asks it to stop is also for who takes its place."""
+        if number in STOPS:
+            self._stop = number
+        try:
+            os.kill(self._pid, number)
+        except PermissionError:
+            say(f"the command is another user's: it does not get signal {number}")
+
+    def look(self, ended: Mapping[int, int]) -> None:
+        """See whether it is among processes that have ended."""
+        if self._pid not in ended:
+            return
+        if heir := _heir(self._pid):
+            self._pid = heir
+            if self._stop:
+                os.kill(heir, self._stop)
+        else:
+            self.status = ended[self._pid]
 
 
 class RelayProcess:
@@ -39,9 +85,10 @@ class RelayProcess:
     def __init__(self, arguments: Iterable[str]) -> None:
         self._arguments = list(arguments)
         self._socket, self.address = _listening()
+        self._life, self._holding = os.pipe()  # it ends when we do, however that happens
         self.pid = 0
         self._started = self._pause = 0.0
-        self._flush = 60.0
+        self._flush = 0.0
         self._deadline = 0.0  # of the last flush
 
     def start(self) -> int:
@@ -54,13 +101,14 @@ class RelayProcess:
         self._spawn(writing)
         os.close(writing)
         with os.fdopen(ready) as lines:
-            if lines.readline():
+            if words := lines.readline().split():
+                self._flush = float(words[1]) + _GRACE
                 return 0
         code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
         return code if code > 0 else 128 - code
 
     def look(self, ended: Mapping[int, int]) -> None:
-        """See whether the relay is among the processes that have ended; start it when it is time."""
+        """See whether the relay is among processes that have ended; start it when it is time."""
         now = time.monotonic()
         if self.pid in ended:
             self.pid = 0
@@ -68,7 +116,7 @@ class RelayProcess:
             self._pause = _FIRST_PAUSE if lived else min(2 * self._pause, _LONGEST_PAUSE)
             self._pause = self._pause or _FIRST_PAUSE
             if not self._deadline:
-                _say(f"the relay has ended: another one starts in {self._pause:g} s")
+                say(f"the relay has ended: another one starts in {self._pause:g} s")
         if not self.pid and not self._deadline and now >= self._started + self._pause:
             self._spawn()
 
@@ -79,9 +127,8 @@ class RelayProcess:
     def stop(self) -> None:
         """Ask the relay to deliver what it has, and to end."""
         self._deadline = time.monotonic() + self._flush
-        self._socket.close()
-        self.signal(signal.SIGTERM)
-        self.signal(signal.SIGCONT)
+        os.close(self._holding)
+        self.signal(signal.SIGCONT)  # it may have been stopped
 
     def patience(self) -> float:
         """Return the seconds for which a relay that was asked to end is waited for."""
@@ -93,24 +140,25 @@ class RelayProcess:
             os.kill(self.pid, number)
 
     def _spawn(self, ready: int = -1) -> None:
-        kept = {self._socket.fileno(), ready} - {-1}
+        kept = sorted({self._socket.fileno(), ready} - {-1})
         telling = ["--ready-fd", str(ready)] if ready >= 0 else []
         command = [
             *(sys.executable, "-P", "-m", "sampler", "relay", *self._arguments),
-            *("--listen-fd", str(self._socket.fileno()), *telling),
+            *("--life-fd", "0", "--listen-fd", str(self._socket.fileno()), *telling),
         ]
 
         def prepare(environment: MutableMapping[str, str]) -> None:
             os.setsid()
             for name in [each for each in environment if each.startswith(_ACTIVATION)]:
                 del environment[name]
-            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+            os.dup2(self._life, 0)
             os.dup2(2, 1)  # who reads what the command writes waits for the command only
-            for descriptor in map(int, os.listdir("/dev/fd")):
-                try:
-                    os.set_inheritable(descriptor, descriptor in {0, 1, 2, *kept})
-                except OSError:  # that of the folder itself
-                    pass
+            begin = 3
+            for each in kept:  # the rest, as what systemd has opened, is the command's
+                os.closerange(begin, each)
+                os.set_inheritable(each, True)
+                begin = each + 1
+            os.closerange(begin, os.sysconf("SC_OPEN_MAX"))
 
         self._started = time.monotonic()
         self.pid = spawn(command, os.environ, prepare)
@@ -137,10 +185,10 @@ def spawn(
         for number in (signal.SIGPIPE, signal.SIGXFSZ):  # the interpreter ignores them
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, _MASK)
-        os.execvpe(command[0], command, own)
+        os.execvpe(command[0], list(command), own)  # noqa: S606
     except OSError as error:
         status = _NOT_FOUND if isinstance(error, FileNotFoundError) else _NOT_EXECUTABLE
-        _say(f"{command[0]}: {error.strerror}")
+        say(f"{command[0]}: {error.strerror}")
     finally:
         os._exit(status)
 
@@ -151,7 +199,7 @@ _MASK = signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
 def reaped() -> dict[int, int]:
     """Return the wait status of each child that has ended, by process id; orphans, too."""
-    ended = {}
+    ended: dict[int, int] = {}
     while True:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)
@@ -162,8 +210,40 @@ def reaped() -> dict[int, int]:
         ended[pid] = status
 
 
+def _name_the_command(environment: MutableMapping[str, str]) -> None:
+    """Where systemd names our process let it name the command's, which calls this."""
+    for name in ("LISTEN_PID", "WATCHDOG_PID"):
+        if environment.get(name) == str(os.getppid()):
+            environment[name] = str(os.getpid())
+
+
+def _reap_orphans() -> None:
+    """Become the parent of processes whose own one ends: ``prctl(2)``."""
+    import ctypes
+
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _heir(pid: int) -> int:
+    """Return the child that has taken the place of a process; 0 if none has."""
+    ours = os.getpid()
+    for child in _read(f"/proc/{ours}/task/{ours}/children").split():
+        environment = _read(f"/proc/{int(child)}/environ")
+        if b"GUNICORN_PID=%d" % pid in environment.split(b"\0"):
+            return int(child)
+    return 0
+
+
+def _read(file: str) -> bytes:
+    try:
+        with open(file, "rb") as opened:  # noqa: PTH123 - pathlib is as large as all of this
+            return opened.read()
+    except OSError:  # it has ended
+        return b""
+
+
 def _listening() -> tuple[socket.socket, str]:
-    """Return a listening unix socket of our own, and its address."""
+    """Return a listening unix socket of our own, and its address: abstract, so it is no file."""
     listening = socket.socket(socket.AF_UNIX)
     name = f"sampler-run-{os.urandom(8).hex()}"
     listening.bind(f"\0{name}")
@@ -171,5 +251,6 @@ def _listening() -> tuple[socket.socket, str]:
     return listening, f"@{name}"
 
 
-def _say(line: str) -> None:
+def say(line: str) -> None:
+    """Say one line on standard error."""
     os.write(2, f"sampler run: {line}\n".encode())

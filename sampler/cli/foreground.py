@@ -26,13 +26,20 @@ _SAME_REQUEST = 0.5
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
-def serve(agent: Agent, start: Callable[[], object], read: Callable[[], Settings]) -> int:
+def serve(
+    agent: Agent,
+    start: Callable[[], object],
+    read: Callable[[], Settings],
+    life_fd: int | None = None,
+) -> int:
     """Run an agent until SIGTERM or Ctrl-C; return the exit status.
 
     Args:
         agent: the agent.
         start: starts it.
         read: returns its configuration as it is now, for SIGHUP.
+        life_fd: a pipe at whose end it stops, and not at a signal: who holds the other end has
+            others to wait for, where a service manager sends all of them SIGTERM at once.
 
     Raises:
         ConfigurationError: it cannot start.
@@ -43,7 +50,7 @@ def serve(agent: Agent, start: Callable[[], object], read: Callable[[], Settings
     for configured in agent.settings.adapters:
         log.info("adapter %r: %s", configured.name, _described(configured))
     notify("READY=1", f"STATUS=running with {agent.settings.file}")
-    while _wait(signals, agent) == signal.SIGHUP:
+    while _wait(signals, agent, life_fd) == signal.SIGHUP:
         _reload(agent, read)
     notify("STOPPING=1")
     log.info("stopping: sending what waits, %g s at most", agent.settings.program.flush_timeout)
@@ -80,18 +87,24 @@ def _reload(agent: Agent, read: Callable[[], Settings]) -> None:
     notify("READY=1", f"STATUS=running with {agent.settings.file}")
 
 
-def _wait(signals: int, agent: Agent) -> int:
+def _wait(signals: int, agent: Agent, life_fd: int | None) -> int:
     """Return the number of the next signal; until then, notify the watchdog while all is well."""
     pause = watchdog()
     logged = ""
-    while not select.select([signals], [], [], pause)[0]:
-        if agent.alive():
+    waited = [signals] if life_fd is None else [signals, life_fd]
+    while True:
+        ready = select.select(waited, [], [], pause)[0]
+        if life_fd in ready:
+            return signal.SIGTERM
+        if ready:
+            numbers = os.read(signals, 64)
+            stops = [n for n in numbers if n != signal.SIGHUP and life_fd is None]
+            if stops or signal.SIGHUP in numbers:  # to stop goes before to reload
+                return stops[0] if stops else signal.SIGHUP
+        elif agent.alive():
             notify("WATCHDOG=1")
         elif logged != (logged := "; ".join(f"{n}: {why}" for n, why in unhealthy().items())):
             log.error("the watchdog is not notified, as these threads do not serve: %s", logged)
-    numbers = os.read(signals, 64)
-    # A request to stop goes before one to reload.
-    return next((n for n in numbers if n != signal.SIGHUP), signal.SIGHUP)
 
 
 def _signal_pipe() -> int:

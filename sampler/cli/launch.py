@@ -1,8 +1,8 @@
 """``sampler run -- COMMAND``: the parent of a relay and of a command whose workers report to it.
 
-It stays as thin as it can: it decides nothing about numbers, reads no configuration, has one thread
-and waits for signals. Signals are taken by ``sigtimedwait``, so there is no handler, no race, and
-nothing to do for the process 1 of a container but to reap.
+It stays as thin as it can: it decides nothing about numbers, reads no configuration, has one
+thread, and waits for signals by ``sigtimedwait``: there is no handler and no race, and as process
+1 of a container it has to do nothing more but to reap.
 
 Relay and command are told apart from the terminal: the command stays in our process group, so that
 Ctrl-C, Ctrl-Z and a hangup reach it as they would without us; the relay gets a session of its own,
@@ -16,17 +16,14 @@ import signal
 import sys
 import time
 
-from sampler.cli.children import RelayProcess, reaped, spawn
-from sampler.wiring.environment import wired
+from sampler.cli.children import STOPS, CommandProcess, RelayProcess, reaped, say
+from sampler.wiring._environment import not_wired, wired
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping, Sequence
+    from collections.abc import Sequence
 
-_PASSED = {
-    signal.SIGTERM,
-    signal.SIGINT,
-    signal.SIGQUIT,
+_PASSED = STOPS | {
     signal.SIGHUP,
     signal.SIGUSR1,
     signal.SIGUSR2,
@@ -35,7 +32,7 @@ _PASSED = {
     signal.SIGWINCH,
 }
 """Signals that the command gets when we get them."""
-_STOPS = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT}
+_BLOCKED = _PASSED | {signal.SIGCHLD}
 _SAME_REQUEST = 0.5
 """Seconds after the command's end in which a request to stop is that same one, arriving late."""
 
@@ -58,44 +55,32 @@ def launch(
     relay = RelayProcess([*(("-c", config) if config is not None else ()), *options])
     if refused := relay.start():
         return refused
-    blocked = _PASSED | {signal.SIGCHLD}
-    signal.pthread_sigmask(signal.SIG_BLOCK, blocked)
-    pid = spawn(command, wired(os.environ, relay.address, wrap=wrap), _name_the_command)
-    status = None
-    while status is None:
-        received = signal.sigtimedwait(blocked, relay.pause())
-        if received is not None and received.si_signo in _PASSED:
-            _pass(received, pid, relay)
+    if why_not := not_wired(command, os.environ):
+        say(why_not)
+    signal.pthread_sigmask(signal.SIG_BLOCK, _BLOCKED)
+    process = CommandProcess(command, wired(os.environ, relay.address, wrap=wrap))
+    while process.status is None:
+        received = signal.sigtimedwait(_BLOCKED, relay.pause())
+        # What the kernel has sent, as a terminal does, has reached all of our group.
+        if received is not None and received.si_signo in _PASSED and received.si_code <= 0:
+            process.signal(received.si_signo)
+            if received.si_signo == signal.SIGHUP:
+                relay.signal(signal.SIGHUP)
         ended = reaped()
         relay.look(ended)
-        status = ended.get(pid)
-    _finish(relay, blocked)
-    return _end_as(status)
+        process.look(ended)
+    _finish(relay)
+    return _end_as(process.status)
 
 
-def _pass(received: signal.struct_siginfo, pid: int, relay: RelayProcess) -> None:
-    """Let the command have a signal, unless the kernel has sent it: to our group, so to both."""
-    if received.si_code <= 0:
-        os.kill(pid, received.si_signo)
-    if received.si_signo == signal.SIGHUP:
-        relay.signal(signal.SIGHUP)
-
-
-def _name_the_command(environment: MutableMapping[str, str]) -> None:
-    """Where systemd names our process let it name the command's, which calls this."""
-    for name in ("LISTEN_PID", "WATCHDOG_PID"):
-        if environment.get(name) == str(os.getppid()):
-            environment[name] = str(os.getpid())
-
-
-def _finish(relay: RelayProcess, blocked: set[signal.Signals]) -> None:
+def _finish(relay: RelayProcess) -> None:
     """Let the relay deliver what has come, for as long as it may take; another request ends it."""
     another = time.monotonic() + _SAME_REQUEST
     relay.stop()
     while relay.pid:
-        received = signal.sigtimedwait(blocked, relay.patience())
+        received = signal.sigtimedwait(_BLOCKED, relay.patience())
         late = received is not None and time.monotonic() > another
-        if received is None or (late and received.si_signo in _STOPS):
+        if received is None or (late and received.si_signo in STOPS):
             relay.signal(signal.SIGKILL)
         relay.look(reaped())
 

@@ -14,8 +14,6 @@ from sampler._contract.declaration import short
 if TYPE_CHECKING:
     from types import TracebackType
 
-FORMATS = ("text", "json")
-
 _log = logging.getLogger("sampler")
 
 
@@ -45,7 +43,7 @@ def log_to_stderr(loudness: int, form: str = "text") -> None:
 
     Args:
         loudness: 0 for INFO, 1 for DEBUG, -1 for WARNING, less for ERROR.
-        form: one of :data:`FORMATS`. With ``json``, Python's warnings and uncaught exceptions
+        form: ``text`` or ``json``. With ``json``, Python's warnings and uncaught exceptions
             become records, too.
     """
     levels = {0: logging.INFO, -1: logging.WARNING}

@@ -6,16 +6,14 @@ import argparse
 import io
 import os
 import sys
-from typing import TYPE_CHECKING
 
-from sampler._runtime.log import log
 from sampler.cli.exits import CONFIG, OK, UNAVAILABLE, USAGE
-from sampler.cli.logs import FORMATS, log_to_stderr, print_problems
-from sampler.exceptions import ConfigurationError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_FORMATS = ("text", "json")
 _EPILOG = """\
 exit status: 0 success; 2 wrong arguments; 69 an endpoint does not answer, or a
 package is not installed; 78 the configuration has problems. 'sampler validate'
@@ -84,12 +82,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not words:
         parser.print_help(sys.stderr)
         return USAGE
-    theirs = None
     if words[0] == "run" and "--" in words:
-        theirs = words[words.index("--") + 1 :]
-        words = words[: words.index("--")]
-    arguments = parser.parse_args(words)
-    arguments.command = theirs
+        end = words.index("--")
+        return _launch(parser.parse_args(words[:end]), words[end + 1 :])
+    return _logged(parser.parse_args(words))
+
+
+def _logged(arguments: argparse.Namespace) -> int:
+    from sampler._runtime.log import log
+    from sampler.cli.logs import log_to_stderr, print_problems
+    from sampler.exceptions import ConfigurationError
+
     log_to_stderr(arguments.verbose - arguments.quiet, arguments.log_format)
     try:
         status: int = arguments.run(arguments)
@@ -114,7 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     common.add_argument(
         "--log-format",
-        choices=FORMATS,
+        choices=_FORMATS,
         default="text",
         metavar="FORMAT",
         help="of the log on standard error: text (the default) or json",
@@ -165,6 +168,7 @@ def _parser() -> argparse.ArgumentParser:
     config_file(relay)
     relay.add_argument("--listen-fd", type=int, help=argparse.SUPPRESS)
     relay.add_argument("--ready-fd", type=int, help=argparse.SUPPRESS)
+    relay.add_argument("--life-fd", type=int, help=argparse.SUPPRESS)
     relay.set_defaults(run=_relay)
 
     check = command("check", "Check a configuration, its samplers and its endpoints.")
@@ -233,28 +237,34 @@ def _seconds(text: str) -> float:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    if arguments.command is not None:
-        return _launch(arguments)
     from sampler.cli.run import run
 
     return run(arguments.config, once=arguments.once, test=arguments.test)
 
 
-def _launch(arguments: argparse.Namespace) -> int:
-    if not arguments.command or arguments.once or arguments.test:
+def _launch(arguments: argparse.Namespace, command: list[str]) -> int:
+    if not command or arguments.once or arguments.test:
         print("sampler run: -- goes before a command, without --once and --test", file=sys.stderr)
         return USAGE
+    if sys.platform != "linux":
+        print("sampler run: a command can be run on Linux only", file=sys.stderr)
+        return UNAVAILABLE
     from sampler.cli.launch import launch
 
     options = ["--log-format", arguments.log_format]
     options += ["-v"] * arguments.verbose + ["-q"] * arguments.quiet
-    return launch(arguments.config, arguments.command, wrap=not arguments.no_wrap, options=options)
+    return launch(arguments.config, command, wrap=not arguments.no_wrap, options=options)
 
 
 def _relay(arguments: argparse.Namespace) -> int:
     from sampler.cli.relay import relay
 
-    return relay(arguments.config, listen_fd=arguments.listen_fd, ready_fd=arguments.ready_fd)
+    return relay(
+        arguments.config,
+        listen_fd=arguments.listen_fd,
+        ready_fd=arguments.ready_fd,
+        life_fd=arguments.life_fd,
+    )
 
 
 def _check(arguments: argparse.Namespace) -> int:

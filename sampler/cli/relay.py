@@ -17,13 +17,21 @@ if TYPE_CHECKING:
     from sampler.relay.listener import Listener
 
 
-def relay(config: str | None, *, listen_fd: int | None = None, ready_fd: int | None = None) -> int:
+def relay(
+    config: str | None,
+    *,
+    listen_fd: int | None = None,
+    ready_fd: int | None = None,
+    life_fd: int | None = None,
+) -> int:
     """Run a relay; return the exit status.
 
     Args:
         config: the file; None: ``./sampler.toml``, or built-in defaults.
         listen_fd: a unix socket that listens already; then no page's taken port ends the relay.
-        ready_fd: where a line is written once pages and socket answer.
+        ready_fd: where a line is written once pages and socket answer: ``ready``, and the seconds
+            that the last flush may take.
+        life_fd: a pipe at whose end the relay stops, and not at a signal.
 
     Raises:
         ConfigurationError: with every problem.
@@ -47,10 +55,10 @@ def relay(config: str | None, *, listen_fd: int | None = None, ready_fd: int | N
     def start() -> None:
         agent.start(insist=listen_fd is None)
         if ready_fd is not None:
-            os.write(ready_fd, b"ready\n")
+            os.write(ready_fd, f"ready {settings.program.flush_timeout:g}\n".encode())
             os.close(ready_fd)
 
-    return serve(agent, start, lambda: find_settings(config))
+    return serve(agent, start, lambda: find_settings(config), life_fd)
 
 
 def _inherited(descriptor: int) -> Listener:

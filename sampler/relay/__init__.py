@@ -6,3 +6,7 @@
 - :mod:`~sampler.relay.merging`: many processes' values to one set of series; no I/O, no clock.
 - :mod:`~sampler.relay.program`: an agent whose numbers come from there.
 """
+
+from sampler.relay.adapter import Relay
+
+__all__ = ["Relay"]

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 
     from sampler.adapterkit.sockets import Socket
 
-VARIABLE = "SAMPLER_RELAY"
-"""The environment variable with a relay's address, for processes that are to report to it."""
 _SO_PEERCRED = 17  # of Linux, on every machine but SPARC's and PA-RISC's
 _CREDENTIALS = Struct("3i")
 

@@ -18,12 +18,8 @@ _KINDS = {int(kind): kind for kind in Kind}
 
 def frame(kind: Kind, body: object = None) -> bytes:
     """Return a message as bytes; ``body`` is a message, or a tuple of its fields."""
-    return framed(kind, b"" if body is None else encode_body(body))
-
-
-def framed(kind: Kind, body: bytes) -> bytes:
-    """Return a message as bytes, its body encoded already."""
-    return _HEAD.pack(len(body), kind) + body
+    data = b"" if body is None else encode_body(body)
+    return _HEAD.pack(len(data), kind) + data
 
 
 class FrameReader:

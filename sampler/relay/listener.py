@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from contextlib import suppress
@@ -61,7 +62,7 @@ class Listener:
         except OSError as error:
             if path:
                 unlock(_LOCK, name)
-            in_use = error.errno == 98  # EADDRINUSE
+            in_use = error.errno == errno.EADDRINUSE
             raise SocketProblem(
                 _taken(address) if in_use else f"cannot listen there: {error.strerror or error}"
             ) from None
@@ -75,11 +76,11 @@ class Listener:
             SocketProblem: it is none.
         """
         try:
-            socket = Socket(AF_UNIX, SOCK_STREAM, 0, descriptor)
-            socket.listen(1024)
+            given = Socket(AF_UNIX, SOCK_STREAM, 0, descriptor)
+            given.listen(1024)
         except OSError as error:
             raise SocketProblem(f"descriptor {descriptor} does not listen: {error}") from None
-        return cls(socket)
+        return cls(given)
 
     def close(self) -> None:
         """Close it, and remove its file, unless that is another's by now."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sampler._contract.snapshot import Series
+    from sampler._pull.collector import Collector
     from sampler.agent import Balance, Settings
 
 _FOR_WORKERS = ("interval", "flush_timeout", "fork")
@@ -52,11 +53,13 @@ class RelayAgent(Agent):
         registry = Registry(reserved=True)
         for each in samplers(self._members):
             registry.register(each)
-        super().__init__(own_settings(settings), registry, self._merged)
+        super().__init__(own_settings(settings), registry, sources=self._merged)
         self._listener = listener or _listener(settings)
         self._server: Server | None = None
         self._told = settings
-        self._account = Account(self._members, self)
+        interval = self.settings.program.interval
+        account = self._consumers.new(self.settings.samplers, OWN, interval)
+        self._account = Account(self._members, account)
 
     def start(self, *, insist: bool = True) -> None:
         """See :meth:`Agent.start`; processes are taken once the pages are there."""
@@ -97,13 +100,12 @@ class Account:
 
     Args:
         members: all processes.
-        agent: whose account it is.
+        collector: pulls it.
     """
 
-    def __init__(self, members: Members, agent: Agent) -> None:
-        self.members = members
+    def __init__(self, members: Members, collector: Collector) -> None:
         self._lock = Lock()
-        self._collector = agent.apart(OWN)
+        self._collector = collector
         self._session = Session(members, members.own())
         self._slices = Slices()
         self._numbers: dict[Series, int] = {}

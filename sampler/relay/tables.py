@@ -9,7 +9,7 @@ import attrs
 import msgspec
 
 from sampler.agent import ABSENT, MAX_BATCH, HistogramValue
-from sampler.relay.frames import frame, framed
+from sampler.relay.frames import frame
 from sampler.relay.messages import MAX_ROWS, MAX_TEXT, Kind, encode_body
 
 if TYPE_CHECKING:
@@ -164,6 +164,3 @@ def _row(series: Series, number: int, base: Any) -> tuple[object, ...]:
         series.start,
         base,
     )
-
-
-__all__ = ["Slice", "Slices", "Tables", "framed"]

@@ -1,4 +1,4 @@
-"""A relay as M-01 to M-06 describe it, as small as it can be: the clauses are tested on it.
+"""A relay as M-01 to M-07 describe it, as small as it can be: the clauses are tested on it.
 
 It has no clock, no socket and no thread: processes report what a consumer of theirs has pulled,
 and whoever knows that a process has ended says so. The arithmetic is the draft's own code.
@@ -58,11 +58,13 @@ class Relay:
         self.totals: dict[str, Total] = {}
         self.reporters: dict[str, list[str]] = {}
         self.standing: dict[str, tuple[str, Entry]] = {}
+        self.declared: dict[str, tuple[float, tuple[Any, ...]]] = {}
+        self.refused = 0
 
     def report(self, who: str, began: float, entries: Iterable[Entry]) -> None:
         """Take what a process that began at ``began`` has pulled."""
         process = self.processes.setdefault(who, Process(began))
-        new = {entry.series: entry for entry in entries}
+        new = {entry.series: entry for entry in entries if self.stands(began, entry)}
         for entry in new.values():
             if entry.shared:
                 increment = self.shared_increment(who, entry)
@@ -71,6 +73,26 @@ class Relay:
             if increment is not None and entry.kind != "gauge":
                 self.add(entry.series, increment)
         process.last = new
+
+    def stands(self, began: float, entry: Entry) -> bool:
+        """Tell whether a process' declaration stands; another one ends what there was."""
+        declared = entry.kind, entry.merge, entry.scope
+        since, before = self.declared.get(entry.series, (began, declared))
+        if declared != before:
+            if began < since:
+                self.refused += 1
+                return False
+            self.forget(entry.series)
+        self.declared[entry.series] = max(began, since), declared
+        return True
+
+    def forget(self, series: str) -> None:
+        """Let all that is known of a series end."""
+        for known in (self.totals, self.reporters, self.standing):
+            known.pop(series, None)
+        for process in self.processes.values():
+            if process.last is not None:
+                process.last.pop(series, None)
 
     def end(self, who: str) -> None:
         """Know that a process has ended."""

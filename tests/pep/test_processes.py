@@ -1,4 +1,4 @@
-"""Several processes (M-01 to M-06), on a model of a relay; what a clause forbids adds up wrong."""
+"""Several processes (M-01 to M-07), on a model of a relay; what a clause forbids adds up wrong."""
 
 from __future__ import annotations
 
@@ -300,3 +300,34 @@ def test_a_histogram_that_ends_at_each_other_bound_loses_counts():
     read, truth, lives, _ = deploy(Ends(began=0.0))
     assert lives > 10
     assert read < 0.9 * truth
+
+
+def renamed(relay):
+    """Let a deployment make a gauge of a counter, while an old process goes on to report it."""
+    relay.report("old", 1.0, [Entry("jobs", 0)])
+    relay.report("old", 1.0, [Entry("jobs", 5)])
+    relay.report("new", 2.0, [Entry("jobs", 3, "gauge", merge="sum")])
+    relay.report("old", 1.0, [Entry("jobs", 8)])
+    return relay
+
+
+@pytest.mark.clause("M-07")
+def test_what_a_newer_process_declares_stands():
+    """What the old one goes on to report of it is refused."""
+    relay = renamed(Relay(began=0.0))
+    assert relay.gauges() == {("jobs", ""): 3}
+    assert relay.collect(now=9.0) == {}
+    assert relay.refused == 1
+
+
+@pytest.mark.clause("M-07")
+def test_two_declarations_of_one_metric_cannot_be_read_together():
+    """A total, and a level that is not its own."""
+
+    class Both(Relay):
+        def stands(self, began, entry):
+            return True
+
+    relay = renamed(Both(began=0.0))
+    assert relay.collect(now=9.0)["jobs"].value == 8
+    assert relay.gauges() == {("jobs", ""): 3}

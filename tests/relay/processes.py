@@ -73,7 +73,8 @@ class Host:
 
     def __init__(self, folder: Path, *, address: str = "", more: str = "") -> None:
         self.folder = folder
-        self.address = address or f"@{os.urandom(8).hex()}"
+        self.service = f"s{os.urandom(8).hex()}"
+        self.address = address or f"@{self.service}"
         self.sink = LineSink()
         self.port = free_port()
         self.counted = 0
@@ -85,7 +86,7 @@ class Host:
         self.program = folder / "worker.py"
         self.program.write_text(_WORKER)
         self.file.write_text(
-            f'interval = {INTERVAL}\nservice = "shop"\nhost = "here"\n'
+            f'interval = {INTERVAL}\nservice = "{self.service}"\nhost = "here"\n'
             f'[relay]\nsocket = "{self.address}"\n{more}'
             f"[adapters.graphite]\nport = {self.sink.port}\n"
             f'[adapters.prometheus]\nlisten = "127.0.0.1:{self.port}"\n'
@@ -118,8 +119,8 @@ class Host:
                 text=True,
             )
         os.close(writing)
-        with open(reading) as ready:
-            assert ready.read() == "ready\n", self.log()
+        with os.fdopen(reading) as ready:
+            assert ready.read().startswith("ready "), self.log()
 
     def log(self) -> str:
         """Return what the relay has logged."""
@@ -150,7 +151,7 @@ class Host:
         total = before = 0.0
         for line in self.sink.lines:
             path, text, _ = line.split()
-            if path == f"shop.here.relay.{name}".encode():
+            if path == f"{self.service}.here.relay.{name}".encode():
                 value = float(text)
                 total += value - before if value >= before else value
                 before = value

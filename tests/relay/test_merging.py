@@ -38,16 +38,12 @@ class Life:
         self.time = self.worker.restart(self.time, self.histogram(0), now)
 
 
+HAPPENINGS = (
+    *("begin", "count", "count", "count", "report", "report", "collect", "restart"),
+    *("reconnect", "end", "kill", "relay", "pull"),
+)
 STEPS = st.lists(
-    st.tuples(
-        st.sampled_from(
-            ["begin", "count", "count", "count", "report", "report", "collect", "restart"]
-            + ["reconnect", "end", "kill", "relay", "pull"]
-        ),
-        st.integers(0, 5),
-        st.integers(1, 9),
-    ),
-    max_size=60,
+    st.tuples(st.sampled_from(HAPPENINGS), st.integers(0, 5), st.integers(1, 9)), max_size=60
 )
 
 

@@ -13,13 +13,13 @@ _DIGITS = 10
 """A user's number has fewer."""
 
 
-def socket_fault(socket: str) -> str | None:
+def socket_fault(address: str) -> str | None:
     """Say why nothing can listen at an address, or return None."""
-    if not socket.startswith(("/", "@")) or len(socket) == 1:
-        return f"must be an absolute path, or '@' and a name, got {socket!r}"
-    if len(socket.encode("utf-8", "replace")) > _LONGEST:
+    if not address.startswith(("/", "@")) or len(address) == 1:
+        return f"must be an absolute path, or '@' and a name, got {address!r}"
+    if len(address.encode("utf-8", "replace")) > _LONGEST:
         return f"is longer than {_LONGEST} bytes: choose a shorter one"
-    return name_fault(socket)
+    return name_fault(address)
 
 
 def users_fault(users: tuple[str, ...]) -> str | None:

@@ -1,12 +1,21 @@
 """First on PYTHONPATH under ``sampler run --``: sets hooks after imports, then steps aside.
 
 It runs in every interpreter that the command starts, also in one that does not have sampler. So it
-imports nothing of ours before it has to, keeps to what old interpreters know, and never raises:
-an error of its own is one line, and the program runs on.
+imports nothing of ours before it has to, and next to nothing else; and it never raises: an error
+of its own is one line, and the program runs on.
 """
+
+from __future__ import annotations
 
 import os
 import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+    from typing import Any
 
 AFTER = {
     "celery.signals": "celery:signals",
@@ -49,41 +58,42 @@ HORSE = "worker.main_work_horse(job, queue)"
 """What the text ends with that RQ has one run."""
 
 
-def complain(line):
+def complain(line: str) -> None:
     """Say one line on standard error, if there is one."""
     try:
-        os.write(2, ("sampler run: " + line + "\n").encode("utf-8", "backslashreplace"))
+        os.write(2, f"sampler run: {line}\n".encode("utf-8", "backslashreplace"))
     except OSError:
-        pass
+        return
 
 
-def call(name, *arguments):
+def call(name: str, *arguments: object) -> None:
     """Call a function of ``sampler.wiring``, such as ``gunicorn:workers``."""
     module, _, function = name.partition(":")
     try:
-        __import__("sampler.wiring." + module)
-        getattr(sys.modules["sampler.wiring." + module], function)(*arguments)
+        wiring = __import__(f"sampler.wiring._{module}", fromlist=[function])
+        getattr(wiring, function)(*arguments)
     except ImportError as error:
         if os.environ.pop("SAMPLER_RELAY", ""):  # said once, and not again by children
             complain(
-                "%s runs without an agent: %s: install sampler-api there, in the version that"
-                " runs it" % (sys.executable or "this interpreter", error)
+                f"{sys.executable or 'this interpreter'} runs without an agent: {error}: install "
+                "sampler-api there, in the version that runs it"
             )
     except Exception as error:
-        complain("%s in process %d: %s: %s" % (name, os.getpid(), type(error).__name__, error))
+        complain(f"{name} in process {os.getpid()}: {type(error).__name__}: {error}")
 
 
 class Loader:
     """Runs a module as its own loader does, then what waits for that."""
 
-    def __init__(self, spec, then):
-        self._spec, self._loader, self._then = spec, spec.loader, then
+    def __init__(self, spec: ModuleSpec, loader: Any, then: str) -> None:
+        self._spec, self._loader, self._then = spec, loader, then
 
-    def create_module(self, spec):
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         """Do what the module's own loader does."""
-        return self._loader.create_module(spec)
+        module: ModuleType | None = self._loader.create_module(spec)
+        return module
 
-    def exec_module(self, module):
+    def exec_module(self, module: ModuleType) -> None:
         """Let the module see its own loader only."""
         self._spec.loader = module.__loader__ = self._loader
         self._loader.exec_module(module)
@@ -93,7 +103,9 @@ class Loader:
 class Finder:
     """Finds nothing itself; what others find of :data:`AFTER` gets a :class:`Loader`."""
 
-    def find_spec(self, name, path=None, target=None):
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
         """See :class:`importlib.abc.MetaPathFinder`."""
         then = AFTER.pop(name, None)
         if then is None:
@@ -102,18 +114,18 @@ class Finder:
             spec = finder.find_spec(name, path, target) if finder is not self else None
             if spec is not None:
                 if hasattr(spec.loader, "exec_module"):
-                    spec.loader = Loader(spec, then)
+                    spec.loader = Loader(spec, spec.loader, then)  # type: ignore[assignment]
                 return spec
         AFTER[name] = then  # it may be found later
         return None
 
 
-def program():
+def program() -> list[str]:
     """Return the script, module or text that this interpreter runs, and its arguments."""
     return sys.orig_argv[len(sys.orig_argv) - len(sys.argv) :] or [""]
 
 
-def belongs(line):
+def belongs(line: list[str]) -> bool:
     """Tell whether this process is a part of the command, not a program that a part calls.
 
     The first interpreter is; what it becomes; its workers; and the same program anew, as reloaders
@@ -127,14 +139,14 @@ def belongs(line):
         return True
     if pid not in ("", str(os.getpid())) and theirs != mine:
         return False
-    os.environ["SAMPLER_WIRED"] = "%d.%s" % (os.getpid(), mine)
+    os.environ["SAMPLER_WIRED"] = f"{os.getpid()}.{mine}"
     return True
 
 
-def wire():
+def wire() -> None:
     """Set the hooks; where no server is going to call one of them, start the agent."""
-    if sys.version_info < (3, 11):
-        complain("%s runs without an agent: it needs Python 3.11 or later" % sys.executable)
+    if sys.version_info < (3, 11):  # noqa: UP036 - it may be any interpreter
+        complain(f"{sys.executable} runs without an agent: it needs Python 3.11 or later")
         return
     line = program()
     if not belongs(line):
@@ -151,7 +163,7 @@ def wire():
         call("programs:plain")
 
 
-def step_aside():
+def step_aside() -> None:
     """Load the ``sitecustomize`` that the interpreter would have found without this one."""
     from importlib.machinery import PathFinder
 
@@ -169,5 +181,5 @@ if "SAMPLER_RELAY" in os.environ:
     try:
         wire()
     except Exception as error:
-        complain("process %d: %s: %s" % (os.getpid(), type(error).__name__, error))
+        complain(f"process {os.getpid()}: {type(error).__name__}: {error}")
 step_aside()

@@ -2,7 +2,7 @@
 
 import sys
 
-import uwsgi
+import uwsgi  # type: ignore[import-untyped]
 
 boot = sys.modules.get("sampler_boot")
 if boot is not None:

@@ -13,9 +13,7 @@ def sample():
     yield "checkouts", _checkouts
 
 
-sampler.register(
-    {"name": "pool", "sample": sample, "metrics": {"checkouts": {"kind": "counter"}}}
-)
+sampler.register({"name": "pool", "sample": sample, "metrics": {"checkouts": {"kind": "counter"}}})
 
 
 def count():

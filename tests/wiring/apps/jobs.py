@@ -13,10 +13,9 @@ def work(number):
 
 
 if __name__ == "__main__":
+    import jobs
     from redis import Redis
     from rq import Queue
-
-    import jobs
 
     queue = Queue(connection=Redis(port=int(sys.argv[1])))
     for number in range(int(sys.argv[2])):

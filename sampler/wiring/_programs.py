@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from sampler._runtime.native import get_ident
 from sampler._runtime.who_forked import gets_no_agent
-from sampler.wiring.patching import replace
-from sampler.wiring.serving import begin
+from sampler.wiring._patching import replace
+from sampler.wiring._serving import begin
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,5 +57,6 @@ def socketserver(module: ModuleType) -> None:
 
 
 def _on_main_thread() -> bool:
-    """Tell whether handlers of signals can be set; a reloader serves on another one, and has its own."""
-    return get_ident() == sys.modules["threading"].main_thread().ident
+    """Tell whether handlers of signals can be set here; not where a reloader serves."""
+    main: int = sys.modules["threading"].main_thread().ident
+    return get_ident() == main

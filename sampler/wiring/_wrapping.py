@@ -1,7 +1,7 @@
 """The seam where what a server serves can be wrapped; nothing is wrapped unless somebody asks.
 
-``SAMPLER_WRAP=module:callable`` names a wrapper: it is called with an application and ``"wsgi"`` or
-``"asgi"``, once for each that a server loads, and returns what is served instead. ``sampler run
+``SAMPLER_WRAP=module:callable`` names a wrapper: it is called with an application and ``"wsgi"``
+or ``"asgi"``, once for each that a server loads, and returns what is served instead. ``sampler run
 --no-wrap`` takes the variable out of the command's environment.
 """
 
@@ -12,8 +12,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from sampler._runtime.printable import error_line
-from sampler.wiring.environment import WRAP
-from sampler.wiring.serving import complain
+from sampler.wiring._environment import WRAP
+from sampler.wiring._serving import complain
 
 if TYPE_CHECKING:
     from typing import Any, Literal

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sampler.wiring.patching import replace
-from sampler.wiring.serving import begin, supervise
+from sampler.wiring._patching import replace
+from sampler.wiring._serving import begin, supervise
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +24,7 @@ def _before(path: str, *, forks: bool = False) -> Callable[[ModuleType], None]:
 
             return run
 
-        replace(module, path, make, "a program that becomes this supervisor is counted as a worker")
+        replace(module, path, make, "a program that becomes one is counted as a worker")
 
     return wire
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sampler.wiring.patching import replace
-from sampler.wiring.serving import begin
-from sampler.wiring.wrapping import wrapped
+from sampler.wiring._patching import replace
+from sampler.wiring._serving import begin
+from sampler.wiring._wrapping import wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,8 +10,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from sampler.wiring.serving import begin, complain, end
-from sampler.wiring.wrapping import wrapped
+from sampler.wiring._serving import begin, complain, end
+from sampler.wiring._wrapping import wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
-from sampler.wiring.serving import complain
+from sampler.wiring._serving import complain
 
 if TYPE_CHECKING:
     from collections.abc import Callable

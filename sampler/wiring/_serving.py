@@ -79,7 +79,7 @@ def complain(line: str) -> None:
     try:
         os.write(2, f"sampler run: {printable(line)}\n".encode("utf-8", "backslashreplace"))
     except OSError:  # there is none
-        pass
+        return
 
 
 class _Contained:

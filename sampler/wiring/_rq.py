@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sampler.wiring.patching import replace
-from sampler.wiring.serving import begin, end, supervise
+from sampler.wiring._patching import replace
+from sampler.wiring._serving import begin, end, supervise
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,5 +34,5 @@ def base(module: ModuleType) -> None:
 
         return work
 
-    replace(module, "BaseWorker.work", make_work, "a worker of a pool is counted beside its horses")
+    replace(module, "BaseWorker.work", make_work, "workers of a pool are counted")
     replace(module, "BaseWorker.perform_job", make, "its work horses get no agent")

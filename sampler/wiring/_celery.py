@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sampler.wiring.patching import missing
-from sampler.wiring.serving import begin, end, supervise
+from sampler.wiring._patching import missing
+from sampler.wiring._serving import begin, end, supervise
 
 if TYPE_CHECKING:
     from types import ModuleType
