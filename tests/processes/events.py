@@ -37,13 +37,14 @@ def steady(life: Life, cell: Cell) -> None:
 def hup(life: Life, cell: Cell) -> None:
     """Reload."""
     before = frozenset(life.workers())
+    gone = frozenset() if life.row.lone else before  # one process becomes the next program
     life.work.drive(_FEW)
     if life.row.touch:
         file = life.home.folder / life.row.touch
         os.utime(file, (time.time() + 2, time.time() + 2))
     else:
         life.signal(signal.SIGHUP)
-    _processes(life, cell, gone=before)
+    _processes(life, cell, gone)
     life.work.drive(_FEW)
 
 

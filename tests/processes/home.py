@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from sampler.wiring.environment import wired
+from sampler.wiring._environment import wired
 from tests.processes.procfs import MARK
 from tests.support.ports import free_port
 

@@ -111,7 +111,7 @@ def _event(life: Life, event: str, cell: Cell) -> None:
     life.counted = len(life.work.done)
     failures = life.work.failed[failed:]
     cell.unsure = len(failures)
-    if failures and not event.startswith(_KILLS):
+    if failures and not event.startswith(_KILLS) and event not in life.row.resets:
         cell.faults.append(f"{len(failures)} failed: {', '.join(sorted(set(failures)))}")
     places = life.places()
     if event in BEGIN_ANEW:

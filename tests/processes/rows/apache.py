@@ -34,15 +34,21 @@ MaxRequestWorkers 8
 Require all granted
 </Directory>
 """
-_EMBEDDED = "WSGIScriptAlias / {folder}/wsgi_app.py application-group=%{{GLOBAL}}\n"
+_EMBEDDED = """\
+WSGIImportScript {folder}/mod_wsgi_start.py process-group=%{{GLOBAL}} application-group=%{{GLOBAL}}
+WSGIScriptAlias / {folder}/wsgi_app.py application-group=%{{GLOBAL}}
+"""
 _DAEMON = """\
 WSGIDaemonProcess shop processes=2 threads=4 deadlock-timeout=2 graceful-timeout=3
 WSGIProcessGroup shop
+WSGIImportScript {folder}/mod_wsgi_start.py process-group=shop application-group=%{{GLOBAL}}
 WSGIScriptAlias / {folder}/wsgi_app.py application-group=%{{GLOBAL}}
 """
 _GROUPS = """\
 WSGIDaemonProcess shop processes=2 threads=4 deadlock-timeout=2 graceful-timeout=3
 WSGIProcessGroup shop
+WSGIImportScript {folder}/mod_wsgi_start.py process-group=shop application-group=%{{GLOBAL}}
+WSGIImportScript {folder}/mod_wsgi_start.py process-group=shop application-group=other
 WSGIScriptAlias /hold {folder}/wsgi_app.py application-group=other
 WSGIScriptAlias / {folder}/wsgi_app.py application-group=%{{GLOBAL}}
 """
@@ -58,6 +64,7 @@ def _row(name: str, text: str, **without: str) -> Row:
         command=("apache2", "-DFOREGROUND", "-f", "{folder}/apache.conf"),
         workers=2,
         user="www-data",
+        resets=("hup",),
         needs=("/usr/sbin/apache2", f"{_MODULES}/mod_wsgi.so-3.{sys.version_info[1]}"),
         files=files,
         without=SIGNALS_END_IT | NO_USR2 | NO_QUIT | without,

@@ -8,6 +8,7 @@ from tests.processes.rows.reasons import (
     NO_LIMIT,
     NO_QUIT,
     NO_RELOAD,
+    NO_SEMAPHORES,
     NO_TIMEOUT,
     NO_USR2,
     SIGNALS_END_IT,
@@ -20,6 +21,10 @@ _GRANIAN = (
     *("--interface",),
 )
 _SERVER = SIGNALS_END_IT | NO_USR2 | NO_QUIT
+
+_NO_KILL = dict.fromkeys(
+    ("kill_idle", "kill_busy", "kill_child"), "the server ends when a worker is killed"
+)
 
 ROWS = [
     Row(
@@ -40,6 +45,7 @@ ROWS = [
             "max_requests": ("--limit-max-requests", "20"),
             "timeout": ("--timeout-worker-healthcheck", "2"),
         },
+        resets=("hup", "max_requests"),
         without=_SERVER,
     ),
     Row(
@@ -73,6 +79,7 @@ ROWS = [
         ),
         workers=2,
         options={"max_requests": ("--max-requests", "20")},
-        without=_SERVER | NO_RELOAD | NO_TIMEOUT,
+        resets=("max_requests",),
+        without=_SERVER | NO_RELOAD | NO_TIMEOUT | NO_SEMAPHORES | _NO_KILL,
     ),
 ]

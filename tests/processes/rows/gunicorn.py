@@ -26,6 +26,7 @@ ROWS = [
         command=(*_COMMAND, *words, *preload, app),
         needs=("gunicorn", "gevent" if kind == "gevent" else "uvicorn"),
         options={"max_requests": ("--max-requests", "10"), "timeout": ("--timeout", "2")},
+        resets=("hup", "usr2", "max_requests") if kind == "uvicorn" else (),
         without=SIGNALS_END_IT | (_UVICORN if kind == "uvicorn" else {}),
     )
     for kind, (app, words) in _KINDS.items()

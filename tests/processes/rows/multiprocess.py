@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from tests.processes.row import Row
-from tests.processes.rows.reasons import LONE, NO_LIMIT, NO_QUIT, NO_RELOAD, NO_TIMEOUT, NO_USR2
+from tests.processes.rows.reasons import (
+    LONE,
+    NO_LIMIT,
+    NO_QUIT,
+    NO_RELOAD,
+    NO_SEMAPHORES,
+    NO_TIMEOUT,
+    NO_USR2,
+)
 
 _PROGRAM = NO_USR2 | NO_QUIT | NO_LIMIT | NO_TIMEOUT | {"hup": "it ends, as by TERM"}
 _ENDS = {"term": -15, "int": -2}
@@ -27,7 +35,7 @@ def _pool(kind: str, method: str) -> Row:
         lone=True,
         to_all=True,
         statuses=_ENDS,
-        without=_PROGRAM | without,
+        without=_PROGRAM | without | (NO_SEMAPHORES if workers else {}),
     )
 
 

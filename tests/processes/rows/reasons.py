@@ -8,6 +8,7 @@ NO_QUIT = {"quit": "it leaves QUIT to the kernel, which ends it at once"}
 NO_LIMIT = {"max_requests": "it has no such limit"}
 NO_TIMEOUT = {"timeout": "it does not watch its workers"}
 NO_RELOAD = {"hup": "it does not reload"}
+NO_SEMAPHORES = {"read_only": "it makes semaphores in /dev/shm itself"}
 LONE = {
     **dict.fromkeys(
         ("kill_idle", "kill_busy", "kill_child"), "the one process is the program: nothing goes on"

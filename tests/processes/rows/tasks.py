@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.processes.daemons import REDIS
 from tests.processes.row import Row
-from tests.processes.rows.reasons import LONE, NO_QUIT, NO_USR2, SIGNALS_END_IT
+from tests.processes.rows.reasons import LONE, NO_QUIT, NO_SEMAPHORES, NO_USR2, SIGNALS_END_IT
 
 _CELERY = (
     *("celery", "--app", "celery_tasks", "worker", "--without-gossip", "--without-mingle"),
@@ -12,6 +12,7 @@ _CELERY = (
 )
 _SERVER = SIGNALS_END_IT | NO_USR2 | {"timeout": "a time limit is kill -9 in a task"}
 _STATUSES = {"int": 1}
+_PREFORK = _SERVER | NO_SEMAPHORES
 _HORSES = dict.fromkeys(
     ("hup", "kill_idle", "kill_busy", "kill_child", "max_requests", "timeout"),
     "a work horse lives for one job",
@@ -25,7 +26,7 @@ ROWS = [
         needs=("celery",),
         workers=2,
         statuses=_STATUSES,
-        without=_SERVER | {"max_requests": "the next row"},
+        without=_PREFORK | {"max_requests": "the next row"},
     ),
     Row(
         name="Celery --max-tasks-per-child",
@@ -34,7 +35,7 @@ ROWS = [
         needs=("celery",),
         workers=2,
         statuses=_STATUSES,
-        without=_SERVER | {"max_requests": "always"},
+        without=_PREFORK | {"max_requests": "always"},
     ),
     Row(
         name="Celery solo",

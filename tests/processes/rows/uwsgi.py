@@ -33,6 +33,7 @@ _OPTIONS = {
     "timeout": ("--harakiri", "2"),
 }
 _QUIT = {"quit": "with --die-on-term QUIT is what TERM was: a reload"}
+_HANGS = {"max_requests": "its threads hang at it, with or without an agent"}
 _WITHOUT_MASTER = dict.fromkeys(
     ("hup", "kill_idle", "kill_busy", "kill_child", "max_requests", "timeout"),
     "no master: nobody starts another worker",
@@ -47,7 +48,11 @@ ROWS = [
         to_all="--master" not in more,
         lone="--master" not in more,
         statuses={} if "--master" in more else {"term": 30, "int": 30},
-        without=SIGNALS_END_IT | NO_USR2 | _QUIT | ({} if "--master" in more else _WITHOUT_MASTER),
+        without=SIGNALS_END_IT
+        | NO_USR2
+        | _QUIT
+        | ({} if "--master" in more else _WITHOUT_MASTER)
+        | (_HANGS if "--threads" in more and "--plugin" in words else {}),
     )
     for program, words in _PROGRAMS.items()
     for mode, more in _MODES.items()
