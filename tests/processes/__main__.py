@@ -50,7 +50,7 @@ def main() -> int:
     lives = [(name, wiring) for name in rows for wiring in options.wiring.split(",")]
     begun = time.monotonic()
     with Path(options.log).open("ab") as log, ThreadPoolExecutor(_AT_ONCE) as rows_at_once:
-        results = list(rows_at_once.map(lambda life: row(*life, options.events, log), lives))
+        results = list(rows_at_once.map(lambda life: live_row(*life, options.events, log), lives))
     seconds = time.monotonic() - begun
     if options.write:
         report.keep(results, seconds)
@@ -61,7 +61,7 @@ def main() -> int:
     return any(cell["verdict"] == "red" for result in results for cell in result["cells"])
 
 
-def row(name: str, wiring: str, events: str, log: Any) -> dict[str, Any]:
+def live_row(name: str, wiring: str, events: str, log: Any) -> dict[str, Any]:
     """Live a row in a process of its own, which is ended when it takes too long.
 
     Returns:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 RELAY = "relay_"
 BEGIN_ANEW = ("relay_kill", "relay_restart")
-"""A new relay's totals begin at zero: what shows them without a memory is compared from then on."""
+"""A new relay's totals begin at zero: what only shows them is compared from then on."""
 TOTALS = ("graphite last", "page")
 _KILLS = ("kill_", "timeout")
 
@@ -92,7 +92,8 @@ def _life(row: Row, wiring: str, events: Sequence[str]) -> Iterator[tuple[str, C
                     cell.faults.append(f"{type(error).__name__}: {error}")
                     traceback.print_exc()
                 if cell.faults:
-                    print(row.name, left[0], cell.faults, life.home.log(), sep="\n", file=sys.stderr)
+                    said = (row.name, left[0], *cell.faults, life.home.log())
+                    print(*said, sep="\n", file=sys.stderr)
                 yield left.pop(0), cell
                 if not life.running:
                     break

@@ -1,4 +1,4 @@
-"""What /proc says of the processes of one life: all of them carry its mark in their environment."""
+"""What /proc says of the processes of a life: all of them carry its mark in their environment."""
 
 from __future__ import annotations
 

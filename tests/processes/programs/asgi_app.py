@@ -1,7 +1,8 @@
-"""The application for ASGI servers, with the agent as docs/for-operators.md starts it: around it."""
+"""The application for ASGI servers, with the agent around it, as docs/for-operators.md has it."""
 
-import sampler
 from shop import WRITTEN
 from web import asgi
+
+import sampler
 
 app = sampler.agent.Lifespan(asgi) if WRITTEN else asgi

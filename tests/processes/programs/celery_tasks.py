@@ -1,9 +1,10 @@
 """The tasks of Celery's workers, with the agent in each process of the pool."""
 
-import sampler
 import shop
 from celery import Celery
 from celery.signals import worker_process_init, worker_process_shutdown
+
+import sampler
 
 app = Celery("shop")
 app.config_from_object("celeryconfig")

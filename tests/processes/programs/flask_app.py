@@ -1,9 +1,10 @@
 """The application for ``flask run``, with the agent in its module."""
 
-import sampler
 from flask import Flask
 from shop import WRITTEN
 from web import wsgi
+
+import sampler
 
 app = Flask("shop")
 app.wsgi_app = wsgi

@@ -2,8 +2,9 @@
 
 import sys
 
-import sampler
 import shop
+
+import sampler
 
 if shop.WRITTEN:
     sampler.agent.start(signals=True)

@@ -7,8 +7,9 @@ import multiprocessing
 import sys
 from concurrent.futures import ProcessPoolExecutor, wait
 
-import sampler
 import shop
+
+import sampler
 
 WORKERS = 3
 

@@ -36,7 +36,7 @@ sampler.register(
 
 def work(seconds: float = 0.002) -> int:
     """Do a piece of work, count it in three ways, and return the id of this process."""
-    global _checkouts
+    global _checkouts  # noqa: PLW0603
     time.sleep(seconds)
     with _lock:
         _checkouts += 1

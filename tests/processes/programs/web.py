@@ -1,8 +1,8 @@
 """The web application, by two interfaces.
 
 ``/`` does a piece of work and answers with the id of its process. Before it does one, ``/linger``
-tells its process and sleeps, ``/freeze`` tells it and holds the interpreter's lock, ``/hold`` holds
-that lock for a moment, so that other workers have to take what comes, and ``/child`` forks.
+tells its process and sleeps, ``/freeze`` tells it and holds the interpreter's lock, ``/hold``
+holds that lock for a moment, so that other workers have to take what comes, and ``/child`` forks.
 """
 
 import asyncio

@@ -1,8 +1,9 @@
 """The application for WSGI servers, with the agent as the README starts it: in its module."""
 
-import sampler
 from shop import WRITTEN
 from web import wsgi as application
+
+import sampler
 
 app = application
 if WRITTEN:

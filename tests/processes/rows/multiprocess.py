@@ -25,8 +25,9 @@ _POOLS = {
 
 def _pool(kind: str, method: str) -> Row:
     workers, no_kill = _POOLS[kind]
-    kills = ("kill_idle", "kill_busy", "kill_child")
-    without = dict.fromkeys(kills, no_kill) if no_kill else {"kill_child": "as idle", "int": _CTRL_C}
+    without = {"kill_child": "as idle", "int": _CTRL_C}
+    if no_kill:
+        without = dict.fromkeys(("kill_idle", "kill_busy", "kill_child"), no_kill)
     return Row(
         name=f"{kind} {method}",
         command=("{python}", "pools.py", kind, method),
