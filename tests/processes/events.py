@@ -50,11 +50,13 @@ def hup(life: Life, cell: Cell) -> None:
 
 def kill_idle(life: Life, cell: Cell) -> None:
     """Kill a worker that has nothing to do, and has had nothing for some intervals."""
+    time.sleep(life.row.rest)
     _kill(life, cell, life.work.done[-1][1])
 
 
 def kill_busy(life: Life, cell: Cell) -> None:
     """Kill a worker inside a request, or right after a task."""
+    time.sleep(life.row.rest)
     life.work.drive(_FEW)
     http = isinstance(life.work, Requests)
     _kill(life, cell, life.told("/linger") if http else life.work.done[-1][1])
@@ -62,6 +64,7 @@ def kill_busy(life: Life, cell: Cell) -> None:
 
 def kill_child(life: Life, cell: Cell) -> None:
     """Kill a worker whose forked child goes on, and holds each socket that it had open."""
+    time.sleep(life.row.rest)
     life.work.drive(_FEW)
     if isinstance(life.work, Requests):
         life.work.request("/child")

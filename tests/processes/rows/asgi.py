@@ -17,9 +17,9 @@ from tests.processes.rows.reasons import (
 _UVICORN = ("uvicorn", "--port", "{port}", "{options}")
 _GRANIAN = (
     *("granian", "--port", "{port}", "--workers", "2", "--respawn-failed-workers"),
-    *("--respawn-interval", "0.5"),  # those that die sooner are a crash loop
-    *("--interface",),
+    *("--respawn-interval", "0.5", "--interface"),
 )
+_CRASH_LOOP = 6.0  # it gives up when one dies that has not lived for 5.5 s
 _SERVER = SIGNALS_END_IT | NO_USR2 | NO_QUIT
 
 _NO_KILL = dict.fromkeys(
@@ -61,6 +61,7 @@ ROWS = [
         needs=("granian",),
         command=(*_GRANIAN, "asgi", "asgi_app:app"),
         workers=2,
+        rest=_CRASH_LOOP,
         without=_SERVER | NO_LIMIT | NO_TIMEOUT,
     ),
     Row(
@@ -68,6 +69,7 @@ ROWS = [
         needs=("granian",),
         command=(*_GRANIAN, "wsgi", "wsgi_app:app"),
         workers=2,
+        rest=_CRASH_LOOP,
         without=_SERVER | NO_LIMIT | NO_TIMEOUT,
     ),
     Row(
