@@ -28,7 +28,6 @@ from tests.processes.row import EVENTS
 from tests.processes.rows import ROWS
 
 WIRINGS = ("start", "run")
-_AT_ONCE = 2
 _LIMIT = 240.0  # seconds for a row in one wiring
 
 
@@ -40,7 +39,6 @@ def main() -> int:
     parser.add_argument("--events", default="", metavar="EVENT,...", help="these events only")
     parser.add_argument("--write", action="store_true", help="write results and page")
     parser.add_argument("--page", action="store_true", help="make the page, and run nothing")
-    parser.add_argument("--json", default="", help="where the results go as they are")
     parser.add_argument("--log", default=os.devnull, help="where what programs say goes")
     options = parser.parse_args()
     if options.page:
@@ -49,15 +47,15 @@ def main() -> int:
     rows = [name for name in ROWS if name.startswith(tuple(options.only.split(",")))]
     lives = [(name, wiring) for name in rows for wiring in options.wiring.split(",")]
     begun = time.monotonic()
-    with Path(options.log).open("ab") as log, ThreadPoolExecutor(_AT_ONCE) as rows_at_once:
-        results = list(rows_at_once.map(lambda life: live_row(*life, options.events, log), lives))
-    seconds = time.monotonic() - begun
+    results = []
+    with Path(options.log).open("ab") as log, ThreadPoolExecutor(report.AT_ONCE) as rows_at_once:
+        for result in rows_at_once.map(lambda life: live_row(*life, options.events, log), lives):
+            results.append(result)
+            if options.write:
+                report.keep(result)
     if options.write:
-        report.keep(results, seconds)
         report.write()
-    if options.json:
-        Path(options.json).write_text(json.dumps(results, indent=1))
-    print(report.summary(results), f"{seconds:.0f} s", sep="\n")
+    print(report.summary(results), f"{time.monotonic() - begun:.0f} s", sep="\n")
     return any(cell["verdict"] == "red" for result in results for cell in result["cells"])
 
 

@@ -107,13 +107,18 @@ def usr2(life: Life, cell: Cell) -> None:
 
 
 def relay_kill(life: Life, cell: Cell) -> None:
-    """Kill the relay while there is work."""
-    _relay_ends(life, cell, signal.SIGKILL)
-
-
-def relay_restart(life: Life, cell: Cell) -> None:
-    """Have the relay end, so that another one takes over."""
-    _relay_ends(life, cell, signal.SIGTERM)
+    """Kill the relay while there is work, so that another one takes over."""
+    relay = _relay(life, cell)
+    life.work.drive(_FEW)
+    if relay:
+        since = time.time() - INTERVAL - _LAG
+        cell.losable = sum(at >= since for at, _ in life.work.done)
+        os.kill(relay, signal.SIGKILL)
+        life.work.drive(_FEW)
+        life.wait(lambda: life.relay() not in {None, relay} and life.endpoints.answers(), _RELAY)
+        if life.relay() in {None, relay}:
+            cell.faults.append("there is no other relay")
+    life.work.drive(_FEW)
 
 
 def relay_stop(life: Life, cell: Cell) -> None:
@@ -133,7 +138,16 @@ def relay_late(life: Life, cell: Cell) -> None:
     life.work.drive(_FEW)
     time.sleep(_FROZEN)
     life.start_relay()
-    life.wait(life.endpoints.answers, _RELAY)
+    life.work.drive(_FEW)
+
+
+def relay_restart(life: Life, cell: Cell) -> None:
+    """Have the relay end, and another one take over some intervals later."""
+    life.work.drive(_FEW)
+    life.stop_relay()
+    life.work.drive(_FEW)
+    time.sleep(_FROZEN)
+    life.start_relay()
     life.work.drive(_FEW)
 
 
@@ -185,21 +199,6 @@ def _relay(life: Life, cell: Cell) -> int:
     if relay is None:
         cell.faults.append("there is no relay")
     return relay or 0
-
-
-def _relay_ends(life: Life, cell: Cell, number: int) -> None:
-    relay = _relay(life, cell)
-    life.work.drive(_FEW)
-    if relay:
-        if number == signal.SIGKILL:
-            since = time.time() - INTERVAL - _LAG
-            cell.losable = sum(at >= since for at, _ in life.work.done)
-        os.kill(relay, number)
-        life.work.drive(_FEW)
-        life.wait(lambda: life.relay() not in {None, relay} and life.endpoints.answers(), _RELAY)
-        if life.relay() in {None, relay}:
-            cell.faults.append("there is no other relay")
-    life.work.drive(_FEW)
 
 
 ENDS = {"term": signal.SIGTERM, "end": 0, "int": signal.SIGINT, "quit": signal.SIGQUIT}

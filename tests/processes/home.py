@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from sampler.wiring._environment import wired
 from tests.processes.procfs import MARK
+from tests.processes.row import OWN_RELAY
 from tests.support.ports import free_port
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Home:
 
     Attributes:
         folder: it has the programs, a log, and what a program leaves behind.
+        event: see above.
         mark: what its processes carry in their environments.
         port: where a server listens.
         relay: the address of a relay of its own.
@@ -59,7 +61,8 @@ class Home:
         self.configuration = self.folder / "sampler.toml"
         self.done = self.folder / "done"
         self.told = self.folder / "told"
-        self._row, self._wiring, self._event = row, wiring, event
+        self.event = event
+        self._row, self._wiring = row, wiring
         self._own = (self.folder / "tmp", self.folder / "run")
         for folder in (self.folder, *self._own):
             folder.mkdir()
@@ -73,7 +76,7 @@ class Home:
         """Return the words that are run."""
         words: list[str] = []
         for word in self._row.command:
-            more = self._row.options.get(self._event, ())
+            more = self._row.options.get(self.event, ())
             words += more if word == "{options}" else [word]
         places = {
             "port": str(self.port),
@@ -82,10 +85,10 @@ class Home:
             "uwsgi": str(Path(sys.executable).with_name("uwsgi")),
         }
         words = [word.format(**places) for word in words]
-        if self._wiring == "run" and self._event != "relay_late":
+        if self._wiring == "run" and self.event not in OWN_RELAY:
             run = ("-m", "sampler", "run", "-c", str(self.configuration), "--")
             words = [sys.executable, *run, *words]
-        if self._event == "read_only":
+        if self.event == "read_only":
             words = ["unshare", "-m", "sh", "-c", READ_ONLY, "sh", str(self.folder), *words]
         return words
 
@@ -111,11 +114,11 @@ class Home:
             "PYTHONUNBUFFERED": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
         }
-        late = self._wiring == "run" and self._event == "relay_late"
-        return wired(own, self.relay, wrap=True) if late else own
+        beside = self._wiring == "run" and self.event in OWN_RELAY
+        return wired(own, self.relay, wrap=True) if beside else own
 
     def relay_command(self) -> list[str]:
-        """Return the words of the relay that is started late."""
+        """Return the words of a relay that is started beside the program."""
         return [sys.executable, "-m", "sampler", "relay", "-c", str(self.configuration)]
 
     def relay_table(self) -> str:

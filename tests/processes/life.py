@@ -88,6 +88,8 @@ class Life:
         self.close()
 
     def _boot(self) -> None:
+        if self.home.event == "relay_restart":
+            self.start_relay()
         self._process = self._start(self.home.command())
         if isinstance(self.work, Requests):
             answers = self.wait(self.work.answers, _BOOT)
@@ -110,8 +112,15 @@ class Life:
             )
 
     def start_relay(self) -> None:
-        """Start a relay, which ends with this life."""
+        """Start a relay, which ends with this life, and wait for its page."""
         self._relay = self._start(self.home.relay_command())
+        self.wait(self.endpoints.answers, _BOOT)
+
+    def stop_relay(self) -> None:
+        """End that relay, if there is one, and wait for it."""
+        if self._relay is not None:
+            self._relay.terminate()
+            self._relay.wait(_EXIT)
 
     @property
     def process(self) -> subprocess.Popen[bytes]:
@@ -127,7 +136,7 @@ class Life:
     @property
     def running(self) -> bool:
         """Whether that process lives."""
-        status = self.process.poll()
+        status = None if self._process is None else self._process.poll()
         return psutil.pid_exists(self._successor) if self._successor else status is None
 
     def follow(self, worker: int) -> None:
@@ -234,9 +243,7 @@ class Life:
             assert self.process.stdin is not None
             self.process.stdin.close()
         self.wait(lambda: False, _EXIT)  # for as long as it runs
-        if self._relay is not None:
-            self._relay.terminate()
-            self._relay.wait(_EXIT)
+        self.stop_relay()
         status = None if self.running else self.process.returncode
         return str(status), time.monotonic() - begun
 

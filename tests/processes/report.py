@@ -15,7 +15,7 @@ from tests.processes.rows import ROWS
 from tests.support.machine import machine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = DOCS / "processes.md"
@@ -25,16 +25,18 @@ WIRINGS = {
     "run": "Under `sampler run --`",
     "start": "Started by the application",
 }
+AT_ONCE = 2
+"""How many rows are lived at a time."""
 _PACKAGES = ("gunicorn", "gevent", "uwsgi", "uvicorn", "granian", "hypercorn", "celery", "rq")
 _SIGNS = {"ok": "ok", "none": "·"}
 
 
-def keep(results: Sequence[dict[str, Any]], seconds: float) -> None:
-    """Put results into the file, in place of those of the same rows."""
+def keep(result: dict[str, Any]) -> None:
+    """Put a row's result into the file, in place of the one that it has."""
     before: list[dict[str, Any]] = []
     if RESULTS.exists():
         before = json.loads(RESULTS.read_text("utf-8"))["rows"]
-    new = {(each["row"], each["wiring"]): each for each in [*before, *results]}
+    new = {(each["row"], each["wiring"]): each for each in [*before, result]}
     order = {name: number for number, name in enumerate(ROWS)}
     kept = sorted(
         (each for each in new.values() if each["row"] in order),
@@ -45,7 +47,6 @@ def keep(results: Sequence[dict[str, Any]], seconds: float) -> None:
         "date": dt.datetime.now(dt.UTC).date().isoformat(),
         "machine": f"CPython {platform.python_version()}, {machine()}",
         "versions": versions,
-        "seconds": round(seconds),
         "rows": kept,
     }
     RESULTS.parent.mkdir(exist_ok=True)
@@ -71,7 +72,9 @@ def summary(results: Iterable[dict[str, Any]]) -> str:
 def tables(said: dict[str, Any]) -> str:
     """Return the part of the page that a run makes."""
     versions = ", ".join(f"{name} {version}" for name, version in said["versions"].items())
-    lines = [f"Lived {said['date']} on {said['machine']}, in {said['seconds']} s: {versions}."]
+    minutes = sum(each["seconds"] for each in said["rows"]) / AT_ONCE / 60
+    lived = f"Lived {said['date']} on {said['machine']}, {AT_ONCE} rows at a time"
+    lines = [f"{lived}, in {minutes:.0f} minutes: {versions}."]
     for wiring, title in WIRINGS.items():
         results = [each for each in said["rows"] if each["wiring"] == wiring]
         if results:

@@ -19,7 +19,6 @@ EVENTS = {
     "kill_child": "kill -9, a child holds the sockets",
     "relay_kill": "relay killed",
     "relay_stop": "relay stopped",
-    "relay_restart": "relay restarted",
     "term": "TERM",
     "end": "its own end",
     "int": "INT",
@@ -28,6 +27,7 @@ EVENTS = {
     "max_requests": "max-requests",
     "timeout": "timeout kill",
     "relay_late": "late relay",
+    "relay_restart": "relay restarted",
     "read_only": "read-only",
     "older": "older wire",
 }
@@ -35,9 +35,11 @@ EVENTS = {
 
 FIRST_LIFE = (
     *("steady", "hup", "kill_idle", "kill_busy", "kill_child"),
-    *("relay_kill", "relay_stop", "relay_restart", "term", "end"),
+    *("relay_kill", "relay_stop", "term", "end"),
 )
 """What happens to one and the same program; for each other event it boots anew."""
+OWN_RELAY = ("relay_late", "relay_restart")
+"""Lives with a relay that is started beside the program, by ``sampler relay``."""
 
 
 @attrs.frozen(kw_only=True)

@@ -29,8 +29,9 @@ def test_a_red_cell_is_told_in_words():
     """And a cell that does not apply gives its reason, once for all rows that share it."""
     red = {"event": "hup", "verdict": "red", "faults": ["2 of 3: pull in statsd"], "reason": ""}
     none = {"event": "older", "verdict": "none", "faults": [], "reason": "there is none"}
-    rows = [{"row": name, "wiring": "run", "cells": [red, none]} for name in ("one", "two")]
-    made = tables({"date": "", "machine": "", "versions": {}, "seconds": 1, "rows": rows})
+    both = {"wiring": "run", "seconds": 60, "cells": [red, none]}
+    rows = [{"row": name, **both} for name in ("one", "two")]
+    made = tables({"date": "", "machine": "", "versions": {}, "rows": rows})
     assert "* one, HUP, or a touched file: 2 of 3: pull in statsd" in made
     assert made.count("there is none") == 1
     assert "4 cells: 0 ok, 0 lost what they may, 2 red, 2 do not apply" in made
