@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from sampler._runtime.fork import chain_uwsgi
+from sampler._runtime.fork import chain_uwsgi, forked_at
 from sampler._runtime.log import log
 from sampler._runtime.native import RLock, allocate_lock
 from sampler._runtime.no_fork import no_fork
@@ -128,13 +128,10 @@ class ProcessAgent:
         elif role == SUPERVISOR:
             self._supervise(agent)
             self.wanted = wanted
-        else:
-            try:
-                began = self._begin(agent)
-            except RuntimeError as error:  # as in a sub-interpreter that is isolated
-                log.error("no agent runs here, as no thread of it can: %s", error)
-                began = False
-            self.wanted = wanted if began else self.wanted
+        elif self._begin(agent):
+            self.wanted = wanted
+            if not forked_at():  # else the program has forked it, and knows
+                _warn_of_pages(agent)
         return self.agent or agent
 
     def _new(self, wanted: tuple[Settings, Registry | None], role: Role, *, forked: bool) -> Agent:
@@ -236,7 +233,6 @@ class ProcessAgent:
             raise
         if self.agent is not agent:
             return False
-        _warn_of_pages(agent)
         atexit.unregister(self.stop_at_exit)
         atexit.register(self.stop_at_exit)
         process = sys.modules.get("multiprocessing.process")
@@ -309,13 +305,16 @@ class ProcessAgent:
                     A_WHILE,
                 )
                 return
-            settings = _inherited_settings(self.wanted[0], pages=self._supervises)
+            supervised = self._supervises
+            settings = _inherited_settings(self.wanted[0], pages=supervised)
             self._supervises = False
             agent = self._new((settings, self.wanted[1]), WORKER, forked=True)
             try:
                 self._inherited = self._begin(agent)
             except RuntimeError:  # no new thread at interpreter exit (3.12)
                 return
+            if supervised:
+                _warn_of_pages(agent)
 
     def stop_at_exit(self) -> None:
         """Stop, and flush the log; Ctrl-C meanwhile ends the wait."""

@@ -7,12 +7,43 @@ from typing import TYPE_CHECKING, Any
 from sampler._contract.names import RESERVED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from sampler.relay.members import Members
 
 SERVER, RELAY = "server", f"{RESERVED}.relay"
-_PROCESS, _SERIES = "{process}", "{series}"
+
+SERVER_METRICS: Mapping[str, Mapping[str, Any]] = {
+    "process.count": {
+        "kind": "gauge",
+        "unit": "{process}",
+        "help": "Processes that report now.",
+        "merge": "sum",
+    },
+    "process.starts": {
+        "kind": "counter",
+        "unit": "{process}",
+        "help": "Processes that have begun to report.",
+    },
+    "process.exits": {
+        "kind": "counter",
+        "unit": "{process}",
+        "help": "Processes that have ended: they said so, or were killed, or were lost.",
+        "labels": ("reason",),
+    },
+}
+RELAY_METRICS: Mapping[str, Mapping[str, Any]] = {
+    "entries.received": {
+        "kind": "counter",
+        "unit": "{entry}",
+        "help": "Entries of processes that the relay has counted.",
+    },
+    "series.refused": {
+        "kind": "counter",
+        "unit": "{series}",
+        "help": "Series that are too many, or that newer processes declare otherwise.",
+    },
+}
 
 
 def samplers(members: Members) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -29,43 +60,6 @@ def samplers(members: Members) -> tuple[dict[str, Any], dict[str, Any]]:
         yield "series.refused", members.refused
 
     return (
-        {
-            "name": SERVER,
-            "sample": server,
-            "metrics": {
-                "process.count": {
-                    "kind": "gauge",
-                    "unit": _PROCESS,
-                    "help": "Processes that report now.",
-                    "merge": "sum",
-                },
-                "process.starts": {
-                    "kind": "counter",
-                    "unit": _PROCESS,
-                    "help": "Processes that have begun to report.",
-                },
-                "process.exits": {
-                    "kind": "counter",
-                    "unit": _PROCESS,
-                    "help": "Processes that have ended: said so, were killed, or were lost.",
-                    "labels": ("reason",),
-                },
-            },
-        },
-        {
-            "name": RELAY,
-            "sample": relay,
-            "metrics": {
-                "entries.received": {
-                    "kind": "counter",
-                    "unit": "{entry}",
-                    "help": "Entries that the relay has counted.",
-                },
-                "series.refused": {
-                    "kind": "counter",
-                    "unit": _SERIES,
-                    "help": "Series that are too many, or that newer processes declare otherwise.",
-                },
-            },
-        },
+        {"name": SERVER, "sample": server, "metrics": SERVER_METRICS},
+        {"name": RELAY, "sample": relay, "metrics": RELAY_METRICS},
     )

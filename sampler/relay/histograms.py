@@ -11,28 +11,61 @@ from __future__ import annotations
 from bisect import insort
 from itertools import accumulate, repeat
 from operator import sub
+from typing import TYPE_CHECKING
 
 from sampler._contract.histogram import HistogramValue, difference, histogram_at
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 _INFINITE = float("inf")
-ZERO = HistogramValue(0, 0)
-"""What a process whose series begins at zero had before."""
 
 
 def grown(new: HistogramValue, old: HistogramValue) -> HistogramValue:
     """Return what came between two readings; after a reset, all of the newer one (C-17)."""
-    if old is ZERO:
-        return new
-    if new.bounds != old.bounds:
+    before = old.counts if new.bounds == old.bounds else _counts_at(new.bounds, old)
+    if before is None:
         return new if new.fell_since(old) else difference(new, old)
-    counts = list(map(sub, new.counts, old.counts))
-    count = new.count - old.count
-    rising = not counts or (counts[0] >= 0 and counts[-1] <= count and counts == sorted(counts))
-    if count < 0 or not rising:
+    counts = increments(new.counts, before, new.count - old.count)
+    if counts is None:
         return new
     total = None if new.sum is None or old.sum is None else new.sum - old.sum
-    scale, zero = new.scale, new.zero_threshold
-    return histogram_at(new.bounds, tuple(counts), count, total, scale, zero)
+    shape = new.scale, new.zero_threshold
+    return histogram_at(new.bounds, tuple(counts), new.count - old.count, total, *shape)
+
+
+def increments(new: Sequence[int], old: Sequence[int], count: int) -> list[int] | None:
+    """Return by how much counts up to the same bounds have grown; None: there was a reset.
+
+    Args:
+        new: the counts now.
+        old: the counts before.
+        count: by how much the count of all has grown.
+    """
+    counts = list(map(sub, new, old))
+    if count < 0 or (counts and (counts[0] < 0 or counts[-1] > count)):
+        return None
+    return counts if counts == sorted(counts) else None
+
+
+def _counts_at(bounds: Sequence[float], of: HistogramValue) -> list[int] | None:
+    """Return the counts of a histogram at other bounds, if these have all of its own.
+
+    Returns:
+        None also where a count is not known.
+    """
+    at: list[int] = []
+    below = index = 0
+    uppers, counts, size = of.bounds, of.counts, len(of.bounds)
+    for bound in bounds:
+        above = counts[index] if index < size else of.count
+        if index < size and uppers[index] == bound:
+            below = above
+            index += 1
+        elif below != above:
+            return None
+        at.append(below)
+    return at if index == size else None
 
 
 class HistogramTotal:
@@ -78,24 +111,25 @@ class HistogramTotal:
                 insort(self._bounds, bound)
                 self._value = None
 
-    def add(self, increment: HistogramValue) -> None:
+    def add(
+        self,
+        bounds: Sequence[float],
+        counts: Sequence[int],
+        count: int,
+        sum: float | None,  # noqa: A002 - the contract's word
+    ) -> None:
         """Add what one process has observed; its bounds are known."""
-        if increment.sum is None or self._sum is None:
-            self._sum = self._value = None
-        else:
-            self._sum += increment.sum
-            self._value = None
-        if not increment.count:
-            return
-        self._count += increment.count
+        self._value = None
+        self._sum = None if sum is None or self._sum is None else self._sum + sum
+        self._count += count
         below, lower = 0, -_INFINITE
-        for upper, at in zip(increment.bounds, increment.counts, strict=True):
+        for upper, at in zip(bounds, counts, strict=True):
             if at != below:
                 self._add_cell(lower, upper, at - below)
                 below = at
             lower = upper
-        if increment.count != below:
-            self._add_cell(lower, _INFINITE, increment.count - below)
+        if count != below:
+            self._add_cell(lower, _INFINITE, count - below)
 
     def read(self) -> HistogramValue:
         """Return the sum; the same object until it changes."""

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from sampler.relay.merging import Reader
     from sampler.relay.messages import Hello, Row
 
+MAX_MEMBERS = 10_000
+"""Processes, at most."""
+MAX_PER_PID = 64
+"""Interpreters of one process, at most."""
 EXITS = ("exit", "signal", "lost")
 """How processes end: with a farewell, without one, or unseen."""
 OWN = "relay"
@@ -92,11 +96,14 @@ class Members:
         """Take a process: a new one, or one that is known and connects again.
 
         Raises:
-            Refusal: another process has its uuid.
+            Refusal: another process has its uuid, or there are too many.
         """
         with self._lock:
             member = self._members.get(hello.uuid)
             if member is None:
+                alike = sum(each.pid == pid for each in self._members.values()) if pid else 0
+                if alike >= MAX_PER_PID or len(self._members) >= MAX_MEMBERS:
+                    raise Refusal("too many processes report, or too many interpreters of one")
                 process = Process(self._label(hello, pid))
                 member = Member(hello.uuid, pid, hello.interval, process)
                 self._members[hello.uuid] = member

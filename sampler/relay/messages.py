@@ -109,7 +109,7 @@ class Refused(_Message, frozen=True):
     reason: Text
 
 
-class Shape(_Message, frozen=True):
+class Shape(_Message, frozen=True, gc=False):
     """What histograms of one sort have in common."""
 
     bounds: Bounds
@@ -117,7 +117,7 @@ class Shape(_Message, frozen=True):
     zero_threshold: Annotated[float, Meta(ge=0, lt=2.0**63)] | None
 
 
-class Histogram(_Message, frozen=True):
+class Histogram(_Message, frozen=True, gc=False):
     """The value of a histogram; its shape is one of the message's, or given beside it."""
 
     shape: Count

@@ -10,10 +10,10 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from sampler._contract.histogram import HistogramValue
-from sampler.relay.histograms import ZERO, grown
+from sampler.relay.histograms import grown, increments
 from sampler.relay.messages import BadMessage, Histogram
 from sampler.relay.places import SharedPlace
-from sampler.relay.values import base_value, histogram
+from sampler.relay.values import base_value, check_histogram, histogram
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -50,6 +50,64 @@ class Column:
         return len(self.places)
 
 
+class HistogramColumn:
+    """The histograms of a table: each with its shape, and what it said last.
+
+    What has been decoded is kept as it is: most of it is compared once, and forgotten.
+    """
+
+    def __init__(self, column: Column, known: Mapping[int, Any]) -> None:
+        self.pick, self.numbers, self.places = column.pick, column.numbers, column.places
+        values: list[HistogramValue | None] = [known[number] for number in self.numbers]
+        self._shapes: list[HistogramValue | None] = values
+        self._last = [
+            None if v is None else Histogram(0, v.count, v.sum, v.counts) for v in values
+        ]
+
+    def read(self) -> Iterator[HistogramValue | None]:
+        """Yield the last values."""
+        for value, shape in zip(self._last, self._shapes, strict=True):
+            yield None if value is None or shape is None else histogram(value, shape)
+
+    def check(self, values: Sequence[Any], shapes: Sequence[HistogramValue]) -> None:
+        """Raise :class:`BadMessage` where something is no histogram, or none of these shapes."""
+        for value, last in zip(values, self._last, strict=True):
+            if value is None:
+                continue
+            if type(value) is not Histogram or value.shape >= len(shapes):
+                raise BadMessage("VALUES: not a histogram, or one without a shape")
+            if last is None or value.counts != last.counts or value.count < last.count:
+                check_histogram(value, shapes[value.shape])
+            elif len(value.counts) != len(shapes[value.shape].bounds):
+                raise BadMessage("VALUES: a histogram of another shape")
+
+    def take(self, values: Sequence[Histogram | None], shapes: Sequence[HistogramValue]) -> None:
+        """Take the values of one pull, which have been checked."""
+        for index, value in enumerate(values):
+            if value is None:
+                continue
+            last, before, shape = self._last[index], self._shapes[index], shapes[value.shape]
+            self._last[index], self._shapes[index] = value, shape
+            total = self.places[index].histogram
+            if last is None or before is None or shape.bounds is not before.bounds:
+                total.know(shape)
+                more = new = histogram(value, shape)
+                if last is not None and before is not None:
+                    more = grown(new, histogram(last, before))
+                if more.count or more.sum:
+                    total.add(more.bounds, more.counts, more.count, more.sum)
+                continue
+            count = value.count - last.count
+            if not count and value.counts == last.counts and value.sum == last.sum:
+                continue
+            counts = increments(value.counts, last.counts, count)
+            if counts is None:  # a reset
+                total.add(shape.bounds, value.counts, value.count, value.sum)
+            else:
+                unknown = value.sum is None or last.sum is None
+                total.add(shape.bounds, counts, count, None if unknown else value.sum - last.sum)  # type: ignore[operator]
+
+
 class Part:
     """What one process says of the series of one table.
 
@@ -80,25 +138,28 @@ class Part:
         self._size = len(rows)
         none = Column((), (), ())
         self._counters = columns.pop("counter", none)
-        self._histograms = columns.pop("histogram", none)
+        histograms = columns.pop("histogram", none)
         self._shared = columns.pop("total", none)
         self.gauges: dict[str, Column] = columns
-        bases = {row.number: base_value(row) for row in rows if row.kind != "gauge"}
-        for column in (self._counters, self._histograms, self._shared):
-            column.last = tuple(known.get(n, bases[n]) for n in column.numbers)
-        self._counters.last = tuple(each or 0 for each in self._counters.last)
+        begun = {row.number: base_value(row) for row in rows if row.kind != "gauge"}
+        begun.update((number, known[number]) for number in begun.keys() & known.keys())
+        self._counters.last = tuple(begun[number] or 0 for number in self._counters.numbers)
+        self._shared.last = tuple(begun[number] for number in self._shared.numbers)
+        self._histograms = HistogramColumn(histograms, begun)
 
     def lasts(self) -> Iterator[tuple[int, Value | None]]:
         """Yield the number and the last value of each cumulative series."""
-        for column in (self._counters, self._histograms, self._shared):
+        for column in (self._counters, self._shared):
             yield from zip(column.numbers, column.last, strict=True)
+        yield from zip(self._histograms.numbers, self._histograms.read(), strict=True)
 
     def histograms(self) -> Iterator[tuple[Place, HistogramValue]]:
         """Yield each histogram's place, and its last value if there is one."""
-        for column in (self._histograms, self._shared):
-            for place, last in zip(column.places, column.last, strict=True):
-                if isinstance(last, HistogramValue):
-                    yield place, last
+        shared = zip(self._shared.places, self._shared.last, strict=True)
+        own = zip(self._histograms.places, self._histograms.read(), strict=True)
+        for place, last in (*shared, *own):
+            if isinstance(last, HistogramValue):
+                yield place, last
 
     def take(self, values: list[Any], shapes: Sequence[HistogramValue]) -> int:
         """Take the values of one pull, and return how many there are.
@@ -117,12 +178,13 @@ class Part:
         for row in (counters, *(row for _, row in gauges)):
             if not _NUMBERS.issuperset(map(type, row)):
                 raise BadMessage("VALUES: a histogram for a series that is none")
-        histograms = _histograms(self._histograms.pick(values), shapes)
+        histograms = self._histograms.pick(values)
+        self._histograms.check(histograms, shapes)
         shared = _shared(self._shared, values, shapes)
         self._count(counters)
         for column, row in gauges:
             column.last = row
-        self._observe(histograms)
+        self._histograms.take(histograms, shapes)
         self._report(shared)
         return len(values) - values.count(None)
 
@@ -145,21 +207,6 @@ class Part:
         for place, increment in zip(column.places, increments, strict=True):
             if increment:
                 place.total += increment
-
-    def _observe(self, new: list[HistogramValue | None]) -> None:
-        column = self._histograms
-        last = list(column.last)
-        for index, value in enumerate(new):
-            before = last[index]
-            if value is None:
-                continue
-            total = column.places[index].histogram
-            if before is None or value.bounds is not before.bounds:
-                total.know(value)
-            last[index] = value
-            if value != before:
-                total.add(grown(value, before or ZERO))
-        column.last = last
 
     def _report(self, new: Sequence[Value | None]) -> None:
         column = self._shared
@@ -190,24 +237,15 @@ def _shared(
 ) -> list[Value | None]:
     taken: list[Value | None] = []
     for place, value in zip(column.places, column.pick(values), strict=True):
-        if place.histogram is not None:
-            taken += _histograms((value,), shapes)
-        elif isinstance(value, Histogram) or (value is not None and value < 0):
-            raise BadMessage(f"VALUES: not a value of a {place.series.kind}")
-        else:
-            taken.append(value)
-    return taken
-
-
-def _histograms(
-    new: Sequence[Any], shapes: Sequence[HistogramValue]
-) -> list[HistogramValue | None]:
-    taken: list[HistogramValue | None] = []
-    for value in new:
+        is_histogram = isinstance(value, Histogram)
         if value is None:
             taken.append(None)
-        elif type(value) is not Histogram or value.shape >= len(shapes):
-            raise BadMessage("VALUES: not a histogram, or one without a shape")
-        else:
+        elif is_histogram is not place.series.metric.histogram:
+            raise BadMessage(f"VALUES: not a value of a {place.series.kind}")
+        elif is_histogram and value.shape < len(shapes):
             taken.append(histogram(value, shapes[value.shape]))
+        elif not is_histogram and value >= 0:
+            taken.append(value)
+        else:
+            raise BadMessage("VALUES: a counter below 0, or a histogram without a shape")
     return taken

@@ -118,8 +118,9 @@ class SharedPlace(Place):
     def add(self, value: Any, before: Any) -> None:
         """Add what came between two values of one process; after a reset, all of the later."""
         if self.histogram is not None:
+            more: HistogramValue = value if before is None else grown(value, before)
             self.histogram.know(value)
-            self.histogram.add(value if before is None else grown(value, before))
+            self.histogram.add(more.bounds, more.counts, more.count, more.sum)
         elif before is None or value < before:
             self.total += value
         else:

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
 MAX_STRANGERS = 64
 """Connections whose peer has not said who it is, at most: the oldest makes room."""
-MAX_PER_PROCESS = 8
-"""Connections of one process, at most."""
+MAX_PER_PROCESS = 64
+"""Connections of one process, at most: each of its interpreters has one."""
 MAX_CONNECTIONS = 4_000
 MISSED = 3
 """Intervals after the end of a connection for which a process without a pidfd is waited for."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from sampler._contract.snapshot import Value
     from sampler.relay.messages import Histogram, Row, Shape, Table
 
+_is_name = lru_cache(2**16)(is_name)
+"""Many processes say the same."""
+
 
 def check_table(table: Table) -> None:
     """Check the names, labels and beginnings of a table.
@@ -20,12 +24,12 @@ def check_table(table: Table) -> None:
     Raises:
         BadMessage: one of them breaks the contract.
     """
-    if not is_name(table.sampler):
+    if not _is_name(table.sampler):
         raise BadMessage(f"TABLE: {table.sampler!r} is no name: {GRAMMAR}")
     for row in table.rows:
         names = [name for name, _ in row.labels]
         for name in (row.name, *names):
-            if not is_name(name):
+            if not _is_name(name):
                 raise BadMessage(f"TABLE: {name!r} is no name: {GRAMMAR}")
         if any(one >= other for one, other in pairwise(names)):
             raise BadMessage(f"TABLE: the labels of {row.name} are not sorted")
@@ -62,15 +66,24 @@ def shaped(shape: Shape) -> HistogramValue:
     return histogram_at(bounds, none, 0, 0, shape.scale, shape.zero_threshold)
 
 
+def check_histogram(value: Histogram, shape: HistogramValue) -> None:
+    """Check that the counts of a histogram fit its shape.
+
+    Raises:
+        BadMessage: they do not.
+    """
+    counts = value.counts
+    fits = len(counts) == len(shape.bounds)
+    if not fits or (counts and (counts[-1] > value.count or list(counts) != sorted(counts))):
+        raise BadMessage("the counts of a histogram do not fit")
+
+
 def histogram(value: Histogram, shape: HistogramValue) -> HistogramValue:
     """Return a histogram of a shape.
 
     Raises:
         BadMessage: its counts do not fit.
     """
-    counts, count = value.counts, value.count
-    fits = len(counts) == len(shape.bounds)
-    if not fits or (counts and (counts[-1] > count or list(counts) != sorted(counts))):
-        raise BadMessage("the counts of a histogram do not fit")
-    scale, zero = shape.scale, shape.zero_threshold
-    return histogram_at(shape.bounds, counts, count, value.sum, scale, zero)
+    check_histogram(value, shape)
+    more = shape.scale, shape.zero_threshold
+    return histogram_at(shape.bounds, value.counts, value.count, value.sum, *more)

@@ -124,8 +124,12 @@ def struck(site):
             wait_for(lambda: not server._clients, what=f"an end after {site}")
     finally:
         threading.setprofile(None)
-    names = [thread.name for thread in threading.enumerate()]
-    assert not [name for name in names if name in THREADS], f"a thread is left after {site}"
+    wait_for(lambda: not threads_left(), what=f"the end of all threads after {site}")
+
+
+def threads_left():
+    """Return the names of the server's threads that have not ended."""
+    return [thread.name for thread in threading.enumerate() if thread.name in THREADS]
 
 
 @pytest.mark.scenario(42)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sampler.agent.self_metrics import METRICS
+from sampler.agent.self_metrics import METRICS as OWN
+from sampler.relay.account import RELAY_METRICS
 from tests.examples.pages import PAGES, ROOT, blocks, inline
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ NO_NAMES = {"sampler.py", "sampler.toml", "sampler.schema.json"} | {
     "sampler.built_in",
 }
 """Files, and groups of entry points."""
+METRICS = [*OWN, *(f"relay.{name}" for name in RELAY_METRICS)]
+"""Of the reserved name."""
 SOURCES = [*PAGES, *sorted(ROOT.glob("examples/*/**/*.py"))]
 _DOTTED = re.compile(r"(?<![\w./{-])(?:sampler|sampler_\w+)(?:\.[A-Za-z_]\w*)+")
 

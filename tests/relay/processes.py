@@ -40,23 +40,26 @@ host = {
     "metrics": {"jobs": {"kind": "counter", "scope": "host"}},
 }
 sampler.register(host)
+def count(number):
+    for _ in range(number):
+        orders.inc()
+        seconds.observe(0.5)
+        pool["given"] += 1
 sampler.agent.start("no-such-file.toml")
 print("ready", flush=True)
 for line in sys.stdin:
     word, _, number = line.strip().partition(" ")
-    for _ in range(int(number or 0)):
-        orders.inc()
-        seconds.observe(0.5)
-        pool["given"] += 1
-    if word == "end":
-        break
     if word == "fork":
-        if not os.fork():
-            sampler.agent.start("no-such-file.toml")
-            orders.inc(int(number))
+        child = os.fork()
+        if not child:
+            count(int(number))
             sampler.agent.stop()
             os._exit(0)
-        os.wait()
+        os.waitpid(child, 0)
+    else:
+        count(int(number or 0))
+    if word == "end":
+        break
     print("done", flush=True)
 sampler.agent.stop()
 """
@@ -105,14 +108,14 @@ class Host:
             worker.process.communicate()
         self.sink.__exit__(None, None, None)
 
-    def start_relay(self) -> None:
+    def start_relay(self, *arguments: str, inherit: int | None = None) -> None:
         """Start the relay, and wait until it is ready."""
         reading, writing = os.pipe()
         command = [sys.executable, "-m", "sampler", "relay", "-c", self.file]
         with (self.folder / "relay.log").open("ab") as log:
             self.relay = subprocess.Popen(
-                [*command, "--ready-fd", str(writing)],
-                pass_fds=[writing],
+                [*command, "--ready-fd", str(writing), *arguments],
+                pass_fds=[writing] if inherit is None else [writing, inherit],
                 env=environment(PYTHONPATH=str(ROOT)),
                 stdout=log,
                 stderr=log,
@@ -140,9 +143,9 @@ class Host:
         if number in (signal.SIGKILL, signal.SIGTERM):
             self.relay.wait(30)
 
-    def start_worker(self, **env: str) -> Worker:
+    def start_worker(self) -> Worker:
         """Start a worker that reports to the relay, and wait until it runs."""
-        worker = Worker(self, env)
+        worker = Worker(self)
         self.workers.append(worker)
         return worker
 
@@ -170,7 +173,10 @@ class Host:
             return {name: self.received(name) for name in names}
 
         wanted = dict.fromkeys(names, float(self.counted))
-        wait_for(lambda: totals() == wanted, 60.0, f"{wanted}, not {totals()}: {self.log()}")
+        try:
+            wait_for(lambda: totals() == wanted, 60.0)
+        except AssertionError:
+            raise AssertionError(f"{totals()}, not {wanted}: {self.log()}") from None
         assert totals() == wanted
 
     def page(self) -> dict[str, float]:
@@ -184,13 +190,13 @@ class Host:
 class Worker:
     """A process that counts when it is told to."""
 
-    def __init__(self, host: Host, env: dict[str, str]) -> None:
+    def __init__(self, host: Host) -> None:
         self.host = host
         joined = {"PYTHONPATH": str(ROOT), "SAMPLER_RELAY": host.address}
         with (host.folder / "workers.log").open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, host.program, host.jobs],
-                env=environment(**{**joined, **env}),
+                env=environment(**joined),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -201,6 +207,11 @@ class Worker:
     def count(self, much: int) -> None:
         """Let it count."""
         self.tell(f"count {much}")
+        self.host.counted += much
+
+    def fork(self, much: int) -> None:
+        """Let a child of it count, deliver and end."""
+        self.tell(f"fork {much}")
         self.host.counted += much
 
     def tell(self, words: str) -> None:

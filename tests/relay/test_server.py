@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import socket
 import struct
+import subprocess
+import sys
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,7 +19,7 @@ from sampler.relay import peers, server
 from sampler.relay.adapter import Relay
 from sampler.relay.frames import MAX_BODY, FrameReader, frame
 from sampler.relay.listener import Listener, SocketProblem
-from sampler.relay.members import Members
+from sampler.relay.members import MAX_PER_PID, Members
 from sampler.relay.messages import VERSION, Kind, decode_body
 from sampler.relay.server import Server
 from sampler.testing import AdapterContract
@@ -221,11 +224,24 @@ def test_a_million_tables_are_too_many(relay: Running) -> None:
 
 def test_many_connections_of_one_process_are_too_many(relay: Running) -> None:
     """Others find a place."""
-    peers_ = [relay.connected() for _ in range(40)]
-    wait_for(lambda: sum(map(is_closed_now, peers_)) >= 40 - server.MAX_PER_PROCESS)
+    many = 2 * server.MAX_PER_PROCESS
+    peers_ = [relay.connected() for _ in range(many)]
+    wait_for(lambda: sum(map(is_closed_now, peers_)) >= many - server.MAX_PER_PROCESS)
     for peer in peers_:
         peer.close()
     wait_for(lambda: is_open(relay))
+
+
+def test_a_process_that_gives_itself_many_names_is_refused(relay: Running) -> None:
+    """After as many as it may have interpreters."""
+    last = b""
+    for name in range(MAX_PER_PID + 1):
+        with relay.connected() as peer:
+            peer.sendall(frame(Kind.HELLO, (VERSION, f"u{name}", *HELLO[2:])))
+            last = peer.recv(65536)
+    ((kind, _),) = FrameReader().feed(last)
+    assert kind is Kind.REFUSED
+    assert len(relay.members) == MAX_PER_PID
 
 
 def is_closed_now(peer: socket.socket) -> bool:
@@ -248,6 +264,38 @@ def test_another_users_process_is_refused() -> None:
         assert is_closed(peer)
         with pytest.raises(Unavailable):
             Relay(socket=relay.address).send(Batch((), 0), 5.0)
+
+
+_DROPS = """
+import os, sys, time
+from sampler.agent import Unavailable
+from tests.relay.rig import Worker
+from tests.relay.test_server import Relay, report
+worker, adapter = Worker(1.0), Relay(socket=sys.argv[1])
+worker.add("shop.orders", 4, start=1.0)
+os.setuid(65_534)
+try:
+    report(adapter, worker)
+except Unavailable:
+    print("refused")
+"""
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can drop its privileges")
+@pytest.mark.parametrize("users", [(), (65_534,)])
+def test_a_server_that_drops_its_privileges_is_taken_where_its_user_is_named(users) -> None:
+    """The kernel says whose process it is when it connects."""
+    with running(users=frozenset({0, *users})) as relay:
+        done = subprocess.run(
+            [sys.executable, "-c", _DROPS, relay.address],
+            cwd=Path(__file__).parents[2],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert (done.stdout, done.returncode) == ("" if users else "refused\n", 0), done.stderr
+        assert relay.totals() == ({"shop.orders": 4} if users else {})
 
 
 def test_another_users_relay_is_refused(relay: Running, monkeypatch: pytest.MonkeyPatch) -> None:

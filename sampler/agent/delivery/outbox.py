@@ -39,7 +39,7 @@ class Item:
     """
 
     batch: Batch
-    entries: Sequence[tuple[Series, Value]] = ()
+    entries: Iterable[tuple[Series, Value]] = ()
 
 
 I = TypeVar("I", bound=Item)  # noqa: E741 - an item
@@ -280,7 +280,8 @@ class NewestOnly(Outbox[Item]):
             for batch in batches:
                 refused = sum(batch.refused.values())
                 self.ledger.count(dropped=batch.refused, queued=-refused)
-                handed_over = list(islice(entries, batch.entries))
+                whole = batch.entries == len(snapshot)  # nothing has to be copied then
+                handed_over = snapshot if whole else list(islice(entries, batch.entries))
                 if batch.samples:
                     self._append(Item(batch, handed_over))
 
