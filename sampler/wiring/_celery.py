@@ -22,7 +22,8 @@ def signals(module: ModuleType) -> None:
     for name, receiver in (
         ("worker_init", _worker),
         ("worker_process_init", _child_begins),
-        ("worker_process_shutdown", _child_ends),
+        ("worker_process_shutdown", _ends),
+        ("worker_shutdown", _ends),  # before it becomes another one, as SIGHUP asks of it
     ):
         signal = getattr(module, name, None)
         if signal is None:
@@ -43,5 +44,5 @@ def _child_begins(**_: object) -> None:
     begin("celery", signals=True)
 
 
-def _child_ends(**_: object) -> None:
+def _ends(**_: object) -> None:
     end("celery")

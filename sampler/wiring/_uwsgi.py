@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import sys
+from signal import SIG_IGN, SIGINT, SIGTERM
 from typing import TYPE_CHECKING, Any
 
+from sampler._runtime.native import original
 from sampler.wiring._serving import begin, complain, end
 from sampler.wiring._wrapping import wrapped
 
@@ -31,7 +33,7 @@ def workers(uwsgi: Any, after: dict[str, str]) -> None:
     import sampler.agent  # noqa: F401 - workers have it at once, and begin fast
 
     _chain(uwsgi, "post_fork_hook", first=False, call=_forked)
-    _chain(uwsgi, "atexit", first=True, call=lambda: end("uWSGI"))
+    _chain(uwsgi, "atexit", first=True, call=_ends)
     module, _, name = uwsgi.opt.get("module", b"").decode().partition(":")
     if module:
         _callable = name or _callable
@@ -58,9 +60,16 @@ def _forked() -> None:
         os._exit(0)
 
 
+def _ends() -> None:
+    if sys.modules["uwsgi"].worker_id():
+        for number in (SIGINT, SIGTERM):  # a second one, as to a whole group, would end it here
+            original("signal", "signal")(number, SIG_IGN)
+    end("uWSGI")
+
+
 def _chain(uwsgi: Any, hook: str, *, first: bool, call: Callable[[], None]) -> None:
     """Have uWSGI call this, too; ``first``, or after what it calls already."""
-    theirs: Callable[[], None] = getattr(uwsgi, hook, lambda: None)
+    theirs: Callable[[], None] = getattr(uwsgi, hook, None) or (lambda: None)
 
     def both() -> None:
         if first:

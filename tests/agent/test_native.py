@@ -230,3 +230,26 @@ def test_a_thread_that_has_ended_is_never_the_calling_one():
         ended.append(thread)
     assert len(taken) > 1_000
     assert not any(taken)
+
+
+def test_a_handler_that_interrupts_a_wait_for_a_thread_may_wait_for_it_too():
+    """Also at the moment when that wait has its lock."""
+    may_end, answers = threading.Event(), []
+    thread = DaemonThread(may_end.wait, "sampler-test", (20,))
+    thread.start()
+    lock = thread._ended
+
+    class Interrupted:
+        """A lock of which a handler comes in between once it is taken."""
+
+        release, locked = lock.release, lock.locked
+
+        def acquire(self, **how: float) -> bool:
+            may_end.set()
+            taken = lock.acquire(**how)
+            answers.append((thread.join(5), thread.is_alive()))
+            return taken
+
+    thread._ended = Interrupted()
+    assert thread.join(20)
+    assert answers == [(True, False)]

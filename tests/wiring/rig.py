@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.command import environment
-from tests.support.doubles import LineSink
+from tests.support.doubles import DatagramSink, LineSink
 from tests.support.ports import HOST, hold_ports
 from tests.support.unique import service
 from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 APPS = Path(__file__).with_name("apps")
 BIN = Path(sys.executable).parent
@@ -32,6 +32,13 @@ LIMIT = 30.0
 class Run:
     """A command that runs; ``{port}`` in its words is a port that is held for it.
 
+    Args:
+        folder: where it runs.
+        words: the command.
+        options: of ``sampler run``.
+        env: changes of its environment.
+        relay: run it under ``sampler run --``, with Graphite; else by itself, with StatsD.
+
     Attributes:
         process: ``sampler run``.
         counted: what a client has counted.
@@ -39,49 +46,59 @@ class Run:
     """
 
     def __init__(
-        self, folder: Path, words: Sequence[str], options: Sequence[str], env: dict[str, str]
-    ):
-        self.sink = LineSink()
+        self,
+        folder: Path,
+        words: Sequence[str],
+        options: Sequence[str] = (),
+        env: Mapping[str, str] | None = None,
+        *,
+        relay: bool = True,
+    ) -> None:
+        self._lines = LineSink()
+        self._datagrams = DatagramSink()
         (self._held,) = hold_ports(1)
         self.port: int = self._held.getsockname()[1]
         self.counted = 0
         self.said = folder / "output.log"
-        self._mark = f"{folder}-{os.getpid()}".encode()
+        self._mark = f"{folder}-{os.getpid()}"
         (folder / "sampler.toml").write_text(f"""
             interval = 0.5
             service = "{service(folder)}"
             flush_timeout = 20
             [samplers]
             enable = ["shop", "pool"]
-            [adapters.graphite]
-            port = {self.sink.port}
+            {self._adapter(relay)}
         """)
-        env = {
-            "PYTHONPATH": str(APPS),
-            "PATH": f"{BIN}:{os.environ['PATH']}",
-            "WIRING_TEST": self._mark.decode(),
-            **env,
-        }
+        ours = [sys.executable, "-m", "sampler", "run", *options, "--"] if relay else []
         with self.said.open("wb") as output:
             self.process = subprocess.Popen(
-                [
-                    *(sys.executable, "-m", "sampler", "run", *options),
-                    *("--", *(word.format(port=self.port) for word in words)),
-                ],
+                [*ours, *(word.format(port=self.port) for word in words)],
                 cwd=folder,
-                env=environment(**env),
+                env=environment(
+                    PYTHONPATH=f"{APPS}:{folder}",
+                    PATH=f"{BIN}:{os.environ['PATH']}",
+                    WIRING_TEST=self._mark,
+                    TASKS=str(folder),
+                )
+                | dict(env or {}),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
 
+    def _adapter(self, relay: bool) -> str:
+        if relay:
+            return f"[adapters.graphite]\nport = {self._lines.port}"
+        return f"[adapters.statsd]\nhost = '127.0.0.1'\nport = {self._datagrams.port}"
+
     def close(self) -> None:
         """Kill whatever is left, by its id."""
         for pid in self.left():
             os.kill(pid, signal.SIGKILL)
         self.process.wait(LIMIT)
-        self.sink.close()
+        self._lines.close()
+        self._datagrams.close()
         self._held.close()
 
     def get(self) -> int:
@@ -97,8 +114,8 @@ class Run:
         self.counted += 1
         return pid
 
-    def up(self, workers: int) -> None:
-        """Wait until the server answers, and so many processes report: no fewer, and no more."""
+    def up(self, workers: int = 0) -> None:
+        """Wait until the server answers, and exactly so many processes report to the relay."""
 
         def answers() -> bool:
             assert self.process.poll() is None, self.said.read_text()
@@ -125,7 +142,7 @@ class Run:
     def ended(self) -> int:
         """Wait for the end and return the exit status; nothing may be left."""
         code = self.process.wait(LIMIT + 20)
-        assert self.left() == {}, "processes are left"
+        wait_for(lambda: not self.left(), LIMIT, "the last of its processes to end")
         return code
 
     def left(self) -> dict[int, str]:
@@ -134,7 +151,7 @@ class Run:
         for folder in Path("/proc").iterdir():
             if folder.name.isdigit():
                 try:
-                    if self._mark in (folder / "environ").read_bytes():
+                    if self._mark.encode() in (folder / "environ").read_bytes():
                         found[int(folder.name)] = (folder / "cmdline").read_text()
                 except OSError:
                     pass
@@ -142,14 +159,31 @@ class Run:
 
     def value(self, metric: str) -> float:
         """Return the last value of a metric that Graphite has: there is one path of each."""
-        lines = [line.split() for line in self.sink.lines]
-        values = {path: value for path, value, _ in lines if path.endswith(f".{metric}".encode())}
+        lines = [line.decode().split() for line in self._lines.lines]
+        values = {path: float(v) for path, v, _ in lines if path.endswith(f".{metric}")}
         assert len(values) <= 1, values
-        return float(*values.values()) if values else 0.0
+        return next(iter(values.values()), 0.0)
 
     def arrived(self) -> tuple[float, float]:
         """Return what has arrived by instrument, and by the source that is pulled."""
         return self.value("shop.things"), self.value("pool.checkouts")
+
+    def added(self) -> tuple[float, float]:
+        """Return the same without a relay: what StatsD adds up."""
+        things, checkouts = self._counts("shop.things"), self._counts("pool.checkouts")
+        return sum(value for _, value in things), sum(value for _, value in checkouts)
+
+    def reporting(self) -> set[str]:
+        """Return the paths of all processes that have reported to StatsD."""
+        return {path for path, _ in self._counts("shop.things")}
+
+    def _counts(self, metric: str) -> list[tuple[str, float]]:
+        lines = [line.decode().partition(":") for line in self._datagrams.lines]
+        return [
+            (path, float(value.removesuffix("|c")))
+            for path, _, value in lines
+            if path.endswith(f".{metric}")
+        ]
 
 
 def need(request: pytest.FixtureRequest, program: str) -> None:

@@ -156,7 +156,7 @@ def asked(tmp_path: Path, *words: str) -> Iterator[Run]:
     """Run a worker whose tasks say that they are done in a folder."""
     for name in ("q", "control", "done"):
         (tmp_path / name).mkdir()
-    with running(tmp_path, *words, TASKS=str(tmp_path)) as run:
+    with running(tmp_path, *words) as run:
         yield run
 
 

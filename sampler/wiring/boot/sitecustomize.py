@@ -177,7 +177,7 @@ def step_aside() -> None:
         spec.loader.exec_module(module)
 
 
-if "SAMPLER_RELAY" in os.environ:
+if os.environ.get("SAMPLER_RELAY"):
     try:
         wire()
     except Exception as error:
