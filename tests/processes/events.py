@@ -142,8 +142,14 @@ def relay_late(life: Life, cell: Cell) -> None:
 
 
 def relay_restart(life: Life, cell: Cell) -> None:
-    """Have the relay end, and another one take over some intervals later."""
-    life.work.drive(_FEW)
+    """Have the relay end, and another one take over some intervals later.
+
+    The new one's totals stay below what the old one has delivered, so that a store can see that
+    they begin anew.
+    """
+    life.work.drive(_MANY)
+    done = len(life.work.done)
+    life.settle({("instrument", "statsd"): 0.0}, done, done)
     life.stop_relay()
     life.work.drive(_FEW)
     time.sleep(_FROZEN)

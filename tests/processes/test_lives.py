@@ -1,4 +1,4 @@
-"""The rows that every change lives; all of them: ``python -m tests.processes``."""
+"""The rows that ``.ci/run`` lives; all of them: ``python -m tests.processes``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from tests.processes.__main__ import live_row
 from tests.processes.rows import ROWS
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.long]
 CHOSEN = (
     "gunicorn sync --preload",
     "uWSGI master",

@@ -33,7 +33,9 @@ _OPTIONS = {
     "timeout": ("--harakiri", "2"),
 }
 _QUIT = {"quit": "with --die-on-term QUIT is what TERM was: a reload"}
-_HANGS = {"max_requests": "its threads hang at it, with or without an agent"}
+_HANGS = dict.fromkeys(
+    ("hup", "max_requests"), "its threads hang at it at times, with or without an agent"
+)
 _WITHOUT_MASTER = dict.fromkeys(
     ("hup", "kill_idle", "kill_busy", "kill_child", "max_requests", "timeout"),
     "no master: nobody starts another worker",
