@@ -32,16 +32,19 @@ _SIGNS = {"ok": "ok", "none": "·"}
 
 
 def keep(result: dict[str, Any]) -> None:
-    """Put a row's result into the file, in place of the one that it has."""
+    """Put a row's result into the file; its cells take the places of those of the same events."""
     before: list[dict[str, Any]] = []
     if RESULTS.exists():
         before = json.loads(RESULTS.read_text("utf-8"))["rows"]
-    new = {(each["row"], each["wiring"]): each for each in [*before, result]}
-    order = {name: number for number, name in enumerate(ROWS)}
-    kept = sorted(
-        (each for each in new.values() if each["row"] in order),
-        key=lambda each: (each["wiring"], order[each["row"]]),
-    )
+    rows = {(each["row"], each["wiring"]): each for each in before if each["row"] in ROWS}
+    this = result["row"], result["wiring"]
+    cells = {cell["event"]: cell for cell in rows.get(this, {"cells": []})["cells"]}
+    cells |= {cell["event"]: cell for cell in result["cells"]}
+    seconds = max(result["seconds"], rows.get(this, result)["seconds"])  # of all its events
+    ordered = [cells[event] for event in EVENTS if event in cells]
+    rows[this] = {**result, "seconds": seconds, "cells": ordered}
+    order = list(ROWS)
+    kept = sorted(rows.values(), key=lambda each: (each["wiring"], order.index(each["row"])))
     versions = {name: metadata.version(name) for name in _PACKAGES}
     said = {
         "date": dt.datetime.now(dt.UTC).date().isoformat(),
