@@ -193,7 +193,7 @@ def _processes(life: Life, cell: Cell, gone: frozenset[int] = frozenset()) -> No
         others = procfs.marked(life.home.mark) - workers - {life.pid, life.master()}
         stuck = sum(map(procfs.waits_for_a_lock, others))
         cell.faults.append(f"{len(workers)} of {wanted} work; {stuck} others wait for a lock")
-    if silent := workers - reporting:
+    if wanted and (silent := workers - reporting):
         cell.faults.append(f"{len(silent)} of {len(workers)} that work do not report")
     master = life.master()
     if master in reporting and not life.row.lone:

@@ -69,7 +69,7 @@ class Life:
         if self.row.work == "http":
             return Requests(self.home.port)
         submit = self._write if self.row.work == "input" else self._daemon.submit
-        return Tasks(self.home.done, submit)
+        return Tasks(self.home.done, submit, self.row.slower)
 
     def __enter__(self) -> Self:
         try:

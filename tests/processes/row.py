@@ -59,6 +59,7 @@ class Row:
         touch: the file that makes it load its code anew, where no HUP does.
         user: to whom a server that was started by root changes.
         to_all: signals go to all of its processes, as a service manager sends them.
+        slower: by how much its tasks take longer than requests.
         rest: seconds that a worker has to live before it may be killed.
         resets: the events at which it closes connections without an answer, with or without us.
         needs: paths of files and names of modules without which it cannot run.
@@ -77,6 +78,7 @@ class Row:
     to_all: bool = False
     user: str = ""
     needs: tuple[str, ...] = ()
+    slower: int = 1
     rest: float = 0.0
     resets: tuple[str, ...] = ()
 

@@ -94,16 +94,19 @@ class Tasks:
     Args:
         file: where.
         submit: asks the program for so many.
+        slower: by how much each takes longer than a request; there are fewer of them.
     """
 
-    def __init__(self, file: Path, submit: Callable[[int], None]) -> None:
+    def __init__(self, file: Path, submit: Callable[[int], None], slower: int = 1) -> None:
         self.done: list[tuple[float, int]] = []
         self.failed: list[str] = []
         self._file = file
         self._submit = submit
+        self._slower = slower
 
     def drive(self, pieces: int) -> None:
         """Submit tasks, and wait until as many are done."""
+        pieces = max(1, pieces // self._slower)
         wanted = len(self.done) + pieces
         self._submit(pieces)
         deadline = time.monotonic() + _LIMIT

@@ -28,6 +28,8 @@ def _pool(kind: str, method: str) -> Row:
     without = {"kill_child": "as idle", "int": _CTRL_C}
     if no_kill:
         without = dict.fromkeys(("kill_idle", "kill_busy", "kill_child"), no_kill)
+    if not workers:
+        without |= {"relay_late": "who ends before there is a relay has nobody to tell"}
     return Row(
         name=f"{kind} {method}",
         command=("{python}", "pools.py", kind, method),

@@ -13,6 +13,10 @@ _CELERY = (
 _SERVER = SIGNALS_END_IT | NO_USR2 | {"timeout": "a time limit is kill -9 in a task"}
 _STATUSES = {"int": 1}
 _PREFORK = _SERVER | NO_SEMAPHORES
+_LOCK = dict.fromkeys(
+    ("kill_idle", "kill_busy", "kill_child"),
+    "one that is killed may hold the pool's lock for ever, with or without an agent",
+)
 _HORSES = dict.fromkeys(
     ("hup", "kill_idle", "kill_busy", "kill_child", "max_requests", "timeout"),
     "a work horse lives for one job",
@@ -35,7 +39,7 @@ ROWS = [
         needs=("celery",),
         workers=2,
         statuses=_STATUSES,
-        without=_PREFORK | {"max_requests": "always"},
+        without=_PREFORK | _LOCK | {"max_requests": "always"},
     ),
     Row(
         name="Celery solo",
@@ -53,6 +57,7 @@ ROWS = [
         work="rq",
         needs=("rq", REDIS),
         workers=0,
+        slower=6,  # each job is a fork
         without=_SERVER | _HORSES | NO_QUIT,
     ),
 ]
