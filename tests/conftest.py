@@ -67,9 +67,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """Let Ctrl-C interrupt, here and in what the tests start, also when a shell had it ignored."""
+    """Let Ctrl-C interrupt, here and in what the tests start, also when a shell had it ignored.
+
+    So with SIGHUP, which nohup has everything ignore: it ends what the tests start.
+    """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as for `pytest &` in a script
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda *_: None)  # what is executed has the default again
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

@@ -1,7 +1,8 @@
 #!/bin/bash
 # Install the real servers the tests read back from: carbon-cache, graphite-web, carbon-c-relay,
 # Prometheus and Pushgateway from Debian (as root), statsd from npm into .servers of this
-# repository; and what the faults of the network itself need. What is present is left alone.
+# repository; Apache, uWSGI and Redis, whose processes tests/processes lives; and what the faults
+# of the network itself need. What is present is left alone.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 PATH=$PATH:/usr/sbin:/usr/bin
@@ -12,6 +13,8 @@ command -v carbon-c-relay > /dev/null || missing+=(carbon-c-relay)
 /usr/bin/python3 -c 'import graphite, gunicorn' 2> /dev/null || missing+=(graphite-web gunicorn)
 command -v prometheus > /dev/null || missing+=(prometheus)
 command -v prometheus-pushgateway > /dev/null || missing+=(prometheus-pushgateway)
+command -v apache2 > /dev/null || missing+=(apache2-bin libapache2-mod-wsgi-py3)
+command -v uwsgi-core > /dev/null || missing+=(uwsgi-core uwsgi-plugin-python3)
 command -v redis-server > /dev/null || missing+=(redis-server)
 command -v gcc > /dev/null || missing+=(gcc libc6-dev)  # uWSGI is compiled
 command -v iptables > /dev/null || missing+=(iptables)

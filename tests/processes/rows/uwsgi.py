@@ -1,0 +1,61 @@
+"""uWSGI: Debian's and the current one, with and without a master, and with threads."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from tests.processes.row import Row
+from tests.processes.rows.reasons import NO_USR2, SIGNALS_END_IT
+
+_PLUGIN = f"python3{sys.version_info[1]}"
+_PROGRAMS = {
+    "uWSGI": ("{uwsgi}",),
+    "uWSGI 2.0.21": ("/usr/bin/uwsgi-core", "--plugin", _PLUGIN),
+}
+_NEEDS = {
+    "uWSGI": (str(Path(sys.executable).with_name("uwsgi")),),
+    "uWSGI 2.0.21": ("/usr/bin/uwsgi-core", f"/usr/lib/uwsgi/plugins/{_PLUGIN}_plugin.so"),
+}
+_COMMAND = (
+    *("--http-socket", "127.0.0.1:{port}", "--module", "wsgi_app:app", "--need-app"),
+    *("--processes", "3", "--die-on-term", "--disable-logging", "{options}"),
+)
+_MODES = {
+    "master": ("--master",),
+    "master, threads": ("--master", "--enable-threads", "--threads", "2"),
+    "lazy": ("--master", "--lazy-apps"),
+    "lazy, threads": ("--master", "--lazy-apps", "--enable-threads", "--threads", "2"),
+    "no master": (),
+}
+_OPTIONS = {
+    "max_requests": ("--max-requests", "10", "--min-worker-lifetime", "0"),
+    "timeout": ("--harakiri", "2"),
+}
+_QUIT = {"quit": "with --die-on-term QUIT is what TERM was: a reload"}
+_HANGS = dict.fromkeys(
+    ("hup", "max_requests"), "its threads hang at it at times, with or without an agent"
+)
+_WITHOUT_MASTER = dict.fromkeys(
+    ("hup", "kill_idle", "kill_busy", "kill_child", "max_requests", "timeout"),
+    "no master: nobody starts another worker",
+)
+
+ROWS = [
+    Row(
+        name=f"{program} {mode}",
+        command=(*words, *_COMMAND, *more),
+        needs=_NEEDS[program],
+        options=_OPTIONS if "--master" in more else {},
+        to_all="--master" not in more,
+        lone="--master" not in more,
+        statuses={} if "--master" in more else {"term": 30, "int": 30},
+        without=SIGNALS_END_IT
+        | NO_USR2
+        | _QUIT
+        | ({} if "--master" in more else _WITHOUT_MASTER)
+        | (_HANGS if "--threads" in more and "--plugin" in words else {}),
+    )
+    for program, words in _PROGRAMS.items()
+    for mode, more in _MODES.items()
+]
