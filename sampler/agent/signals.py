@@ -6,6 +6,8 @@ Only on request: a library installs no handler behind the program's back.
 from __future__ import annotations
 
 import os
+import sys
+from contextlib import suppress
 from signal import SIG_DFL, SIGHUP, SIGTERM
 from typing import TYPE_CHECKING
 
@@ -28,9 +30,13 @@ def finish_at_signals(finish: Callable[[], object]) -> None:
     def end(number: int, frame: FrameType | None) -> None:
         del frame
         handle(number, SIG_DFL)
+        before = _children()
         try:
             finish()
         finally:
+            for child in _children() - before:  # a Pool replaces what the same signal has ended
+                with suppress(OSError):
+                    os.kill(child, number)
             os.kill(os.getpid(), number)
 
     for number in (SIGTERM, SIGHUP):
@@ -43,3 +49,12 @@ def finish_at_signals(finish: Callable[[], object]) -> None:
                     "main thread only, so start the agent there"
                 )
                 return
+
+
+def _children() -> set[int]:
+    """Return the processes that multiprocessing has started and not seen end."""
+    process = sys.modules.get("multiprocessing.process")
+    try:
+        return {each.pid for each in list(process._children)} if process is not None else set()  # noqa: SLF001
+    except (AttributeError, RuntimeError):  # it changes on another thread
+        return set()

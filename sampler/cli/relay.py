@@ -31,8 +31,8 @@ def relay(
         config: the file; None: ``./sampler.toml``, or built-in defaults.
         listen_fd: a unix socket that listens already; then no page's taken port ends the relay.
         ready_fd: where a line is written once pages and socket answer: ``ready``, and the seconds
-            that the last flush may take.
-        life_fd: a pipe at whose end the relay stops, and not at a signal.
+            that its end may take.
+        life_fd: a pipe at whose end the relay stops, and not at a signal: the processes end, too.
 
     Raises:
         ConfigurationError: with every problem.
@@ -52,12 +52,14 @@ def relay(
         )
     _allow_many_files()
     agent = RelayAgent(settings, None if listen_fd is None else _inherited(listen_fd))
+    agent.sees_them_off = life_fd is not None
+    longest = settings.program.flush_timeout * (2 if agent.sees_them_off else 1)
 
     def start() -> None:
         agent.start(insist=listen_fd is None)
         if ready_fd is not None:
             with suppress(OSError):  # who waited for it has left
-                os.write(ready_fd, f"ready {settings.program.flush_timeout:g}\n".encode())
+                os.write(ready_fd, f"ready {longest:g}\n".encode())
                 os.close(ready_fd)
 
     return serve(agent, start, lambda: find_settings(config), life_fd)

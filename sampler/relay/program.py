@@ -9,7 +9,7 @@ import attrs
 
 from sampler._contract.snapshot import Snapshot
 from sampler._registry.registry import Registry
-from sampler.adapterkit.threads import Lock
+from sampler.adapterkit.threads import Lock, sleep
 from sampler.agent import Agent, SamplersSettings, log
 from sampler.exceptions import ConfigurationError
 from sampler.relay.account import RELAY, SERVER, samplers
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from sampler._pull.collector import Collector
     from sampler.agent import Balance, Settings
 
+_PAUSE = 0.02
+"""Seconds between two looks for processes that are left."""
 _FOR_WORKERS = ("interval", "flush_timeout", "fork")
 """Keys at the top that hold for all processes."""
 
@@ -43,12 +45,18 @@ class RelayAgent(Agent):
         settings: the configuration; ``[samplers]`` is for the processes.
         listener: where they connect; default: where ``[relay]`` says.
 
+    Attributes:
+        sees_them_off: they end, too, so a stop waits for their last reports; it may take
+            ``flush_timeout`` twice then.
+
     Raises:
         ConfigurationError: nothing can listen there.
     """
 
     def __init__(self, settings: Settings, listener: Listener | None = None) -> None:
         self._began = time.time()
+        self._until = float("inf")
+        self.sees_them_off: bool = False
         self._members = Members(self._began, time.time)
         registry = Registry(reserved=True)
         for each in samplers(self._members):
@@ -84,8 +92,11 @@ class RelayAgent(Agent):
     def stop(self, timeout: float | None = None) -> dict[str, Balance]:
         """See :meth:`Agent.stop`; first what processes have sent is counted, and no more taken."""
         if self._server is not None:
-            most = self.settings.program.flush_timeout
-            self._server.close(most if timeout is None else timeout)
+            seconds = self.settings.program.flush_timeout if timeout is None else timeout
+            self._until = min(self._until, time.monotonic() + seconds)
+            while self.sees_them_off and len(self._members) and time.monotonic() < self._until:
+                sleep(_PAUSE)
+            self._server.close(seconds)
         balances = super().stop(timeout)
         self._account.close()
         self._listener.close()

@@ -18,16 +18,16 @@ _ENDS = {"term": -15, "int": -2}
 _CTRL_C = "a Pool may hang at it by itself"
 _POOLS = {
     "Process": (0, "each process does one piece of work"),
-    "Pool": (3, ""),
+    "Pool": (3, "a Pool hangs: the worker that is killed may hold the lock of its queue"),
     "ProcessPoolExecutor": (3, "an executor is broken when a process of its is killed"),
 }
 
 
 def _pool(kind: str, method: str) -> Row:
     workers, no_kill = _POOLS[kind]
-    without = {"kill_child": "as idle", "int": _CTRL_C}
-    if no_kill:
-        without = dict.fromkeys(("kill_idle", "kill_busy", "kill_child"), no_kill)
+    without = dict.fromkeys(("kill_idle", "kill_busy", "kill_child"), no_kill)
+    if kind == "Pool":
+        without["int"] = _CTRL_C
     if not workers:
         without |= {"relay_late": "who ends before there is a relay has nobody to tell"}
     return Row(
