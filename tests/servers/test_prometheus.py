@@ -52,7 +52,8 @@ def test_hostile_entries_are_stored_one_by_one(served):
     shot = snapshot_of(block(*corpus(5_000)))
     server, ledger = served(shot)
     expected = samples(page(shot, OPENMETRICS), OPENMETRICS)
-    found = stored(server)
+    # A scrape that takes too long leaves nothing behind until the next one.
+    found = wait_for(lambda: stored(server), limit=60, what="what a scrape has brought")
     assert found.keys() == expected.keys()
     assert all(
         math.isclose(value, expected[key], rel_tol=1e-12, abs_tol=0.0)
