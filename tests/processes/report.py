@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import platform
+import sys
 from collections import Counter, defaultdict
 from importlib import metadata
 from pathlib import Path
@@ -135,6 +136,8 @@ def _commands() -> Iterator[str]:
     yield "| row | command |"
     yield "|---|---|"
     for row in ROWS.values():
-        words = (word for word in row.command if word != "{options}")
+        plugin = f"python3{sys.version_info[1]}"  # of whichever Python lives the row
+        words = ("python3*" if word == plugin else word for word in row.command)
+        words = (word for word in words if word != "{options}")
         names = {"port": "PORT", "folder": ".", "python": "python", "uwsgi": "uwsgi"}
         yield f"| {row.name} | `{' '.join(words).format(**names)}` |"
