@@ -201,6 +201,7 @@ def test_a_server_that_ends_by_itself_leaves_the_agent_to_its_program(
     tmp_path: Path, sink: LineSink
 ) -> None:
     """Which goes on, and counts."""
+    pytest.importorskip("uvicorn")
     text = """
     sampler.registry.unregister("loop")
     sampler.agent.start(file)

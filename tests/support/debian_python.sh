@@ -59,7 +59,7 @@ if [[ ! -e $folder/installed ]]; then
     rm -rf "$packages"
     # Those that the project is tested with on other versions, and only such as need no compiler.
     timeout "$PATIENCE" uv pip install --quiet --target "$packages" --python-version "$version" \
-        --only-binary :all: pip hatchling editables attrs h11 psutil prometheus-client statsd \
+        --only-binary :all: pip hatchling editables attrs h11 msgspec psutil prometheus-client statsd \
         pytest pytest-timeout pytest-xdist hypothesis numpy rich trustme \
         > "$folder/install.log" 2>&1 ||
         left_out "packages cannot be installed: $(tail -n 1 "$folder/install.log")"
