@@ -84,9 +84,10 @@ class RelayProcess:
 
     def __init__(self, arguments: Iterable[str]) -> None:
         self._arguments = list(arguments)
-        self._socket, self.address = _listening()
+        self._socket, address = _listening()
+        self.address: str = address
         self._life, self._holding = os.pipe()  # it ends when we do, however that happens
-        self.pid = 0
+        self.pid: int = 0
         self._started = self._pause = 0.0
         self._flush = 0.0
         self._deadline = 0.0  # of the last flush

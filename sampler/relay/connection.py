@@ -46,7 +46,7 @@ class Connection:
         deadline: float,
         numbers: dict[Series, int] | None = None,
     ) -> None:
-        self.tables = Tables({} if numbers is None else numbers)
+        self.tables: Tables = Tables({} if numbers is None else numbers)
         self._reader = FrameReader()
         self._socket = Socket(AF_UNIX, SOCK_STREAM)
         try:

@@ -15,12 +15,15 @@ from enum import IntEnum
 from itertools import pairwise
 from math import isfinite
 from struct import pack, unpack
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta
 
 from sampler._contract.names import MAX_BUCKETS, MAX_LABEL_VALUE, MAX_LABELS, MAX_NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 VERSION = 1
 MAX_TABLES = 10_000
@@ -206,7 +209,7 @@ _BODIES: dict[Kind, type[_Message]] = {
     Kind.VALUES: Values,
 }
 _DECODERS = {kind: msgspec.msgpack.Decoder(body) for kind, body in _BODIES.items()}
-encode_body = msgspec.msgpack.Encoder().encode
+encode_body: Callable[[Any], bytes] = msgspec.msgpack.Encoder().encode
 
 
 def packed(bounds: tuple[float, ...]) -> bytes:

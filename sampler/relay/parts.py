@@ -40,7 +40,7 @@ class Column:
     def __init__(
         self, indices: Sequence[int], rows: Sequence[Row], places: Sequence[Place]
     ) -> None:
-        self.pick = _picker(indices)
+        self.pick: Callable[[list[Any]], tuple[Any, ...]] = _picker(indices)
         self.numbers: tuple[int, ...] = tuple(rows[i].number for i in indices)
         self.starts: tuple[float | None, ...] = tuple(rows[i].start for i in indices)
         self.places: tuple[Any, ...] = tuple(places[i] for i in indices)
@@ -54,7 +54,9 @@ class HistogramColumn:
     """
 
     def __init__(self, column: Column, known: Mapping[int, Any]) -> None:
-        self.pick, self.numbers, self.places = column.pick, column.numbers, column.places
+        self.pick: Callable[[list[Any]], tuple[Any, ...]] = column.pick
+        self.numbers: tuple[int, ...] = column.numbers
+        self.places: tuple[Any, ...] = column.places
         values: list[HistogramValue | None] = [known[number] for number in self.numbers]
         self._shapes: list[HistogramValue | None] = values
         self._last = [

@@ -35,8 +35,8 @@ class Place:
     __slots__ = ("dead", "ended", "histogram", "key", "series", "total", "users")
 
     def __init__(self, key: Hashable, series: Series) -> None:
-        self.key = key
-        self.series = series
+        self.key: Hashable = key
+        self.series: Series = series
         self.users: int = 0
         self.dead: bool = False
         self.ended: list[tuple[int, Series, Value]] = []
@@ -44,6 +44,10 @@ class Place:
         self.histogram: HistogramTotal | None = None
         if series.metric.histogram:
             self.histogram = HistogramTotal()
+
+    def _grow(self, increment: float) -> None:
+        """Add to a counter's sum."""
+        self.total += increment
 
     def read(self) -> Value:
         """Return the sum."""
@@ -121,10 +125,8 @@ class SharedPlace(Place):
             more: HistogramValue = value if before is None else grown(value, before)
             self.histogram.know(value)
             self.histogram.add(more.bounds, cells_of(more.counts), more.count, more.sum)
-        elif before is None or value < before:
-            self.total += value
         else:
-            self.total += value - before
+            self._grow(value if before is None or value < before else value - before)
 
 
 def _later(one: Value, other: Value) -> bool:

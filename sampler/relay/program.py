@@ -141,7 +141,7 @@ class Account:
 class Merged:
     """What one loop or page of a relay's agent collects from; see :class:`Source`."""
 
-    longest = 10.0
+    longest: float = 10.0
 
     def __init__(self, agent: RelayAgent, name: str, interval: float) -> None:
         self.name = name

@@ -182,9 +182,15 @@ def step_aside() -> None:
         spec.loader.exec_module(module)
 
 
-if os.environ.get("SAMPLER_RELAY"):
+def begin() -> None:
+    """Wire this interpreter, if it is one of the command's."""
+    if not os.environ.get("SAMPLER_RELAY"):
+        return
     try:
         wire()
     except Exception as error:
         complain(f"process {os.getpid()}: {type(error).__name__}: {error}")
+
+
+begin()
 step_aside()
