@@ -32,7 +32,13 @@ from sampler.agent.config.joining import settings_of_process
 from sampler.agent.config.settings import Settings
 from sampler.agent.delivery.adapter import ScrapedAdapter
 from sampler.agent.interpreters import leave_no_thread
-from sampler.agent.roles import SUPERVISOR, WORKER, role_here, supervisor_of
+from sampler.agent.roles import (
+    SUPERVISOR,
+    WORKER,
+    is_multiprocessing_child,
+    role_here,
+    supervisor_of,
+)
 from sampler.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -235,8 +241,7 @@ class ProcessAgent:
             return False
         atexit.unregister(self.stop_at_exit)
         atexit.register(self.stop_at_exit)
-        process = sys.modules.get("multiprocessing.process")
-        if process is not None and process.parent_process() is not None:
+        if is_multiprocessing_child():
             self._stop_with_multiprocessing()
         return True
 

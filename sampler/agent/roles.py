@@ -30,12 +30,17 @@ def supervisor_of() -> str | None:
     return next((words for words, recognises in _SUPERVISORS.items() if recognises()), None)
 
 
+def is_multiprocessing_child() -> bool:
+    """Tell whether :mod:`multiprocessing` has started this process."""
+    process = sys.modules.get("multiprocessing.process")
+    return process is not None and process.parent_process() is not None
+
+
 def role_here() -> Role:
     """Return the role of this process."""
     if forked_at():
         return WORKER
-    process = sys.modules.get("multiprocessing.process")
-    if process is not None and process.parent_process() is not None:
+    if is_multiprocessing_child():
         return WORKER
     if supervisor_of() is not None:
         return SUPERVISOR

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.support.doubles import LineSink
-from tests.support.program import program
+from tests.support.program import told_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,10 +48,7 @@ def sink() -> Iterator[LineSink]:
 
 def run(folder: Path, sink: LineSink, text: str) -> tuple[Any, str]:
     """Run a program; return what it printed, as JSON, and what it logged."""
-    with program(folder, sink, text, begin=BEGIN) as process:
-        said, errors = process.communicate(timeout=90)
-    assert process.returncode == 0, errors
-    return json.loads(said or "null"), errors
+    return told_by(folder, sink, text, begin=BEGIN)
 
 
 def values(sink: LineSink, metric: str) -> list[float]:

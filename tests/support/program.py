@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tests.support.command import environment
 
@@ -44,3 +45,15 @@ def program(
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def told_by(folder: Path, sink: LineSink, text: str, *, begin: str) -> tuple[Any, str]:
+    """Run a program to its end, which is to be a good one; the arguments are as of `program`.
+
+    Returns:
+        What it printed, read as JSON, and what it logged.
+    """
+    with program(folder, sink, text, begin=begin) as process:
+        said, errors = process.communicate(timeout=90)
+    assert process.returncode == 0, errors
+    return json.loads(said or "null"), errors
