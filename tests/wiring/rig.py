@@ -17,7 +17,7 @@ import pytest
 
 from tests.support.command import environment
 from tests.support.doubles import DatagramSink, LineSink
-from tests.support.ports import HOST, hold_ports
+from tests.support.ports import HOST, accepts, free_port, hold_ports
 from tests.support.unique import service
 from tests.support.waiting import wait_for
 
@@ -198,6 +198,22 @@ def need(request: pytest.FixtureRequest, program: str) -> None:
         if request.config.getoption("--require-servers"):
             pytest.fail(reason, pytrace=False)
         pytest.skip(reason)
+
+
+@contextmanager
+def redis(folder: Path) -> Iterator[int]:
+    """Run a Redis that keeps nothing, and yield its port."""
+    port = free_port()
+    with subprocess.Popen(
+        ["redis-server", "--port", str(port), "--bind", HOST, "--save", ""],
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+    ) as server:
+        try:
+            wait_for(lambda: accepts(port), LIMIT, "redis")
+            yield port
+        finally:
+            server.terminate()
 
 
 @contextmanager

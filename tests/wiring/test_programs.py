@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.ports import accepts, free_port
 from tests.support.waiting import wait_for
-from tests.wiring.rig import APPS, LIMIT, need, running
+from tests.wiring.rig import APPS, LIMIT, need, redis, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -206,22 +205,13 @@ def test_rq_delivers(
     """From each work horse, which ends by ``os._exit``; the worker itself is none of them."""
     need(request, "rq")
     need(request, "redis-server")
-    port = free_port()
-    with subprocess.Popen(
-        ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", ""],
-        cwd=tmp_path,
-        stdout=subprocess.DEVNULL,
-    ) as redis:
-        try:
-            wait_for(lambda: accepts(port), LIMIT, "redis")
-            url = f"redis://127.0.0.1:{port}"
-            with asked(tmp_path, "rq", "worker", "-w", f"rq.worker.{worker}", "--url", url) as run:
-                ask(tmp_path, "jobs.py", str(port), "10")
-                assert run.end() == 0
-                assert run.arrived() == (10, 10)
-                assert run.value("server.process.starts") == starts
-        finally:
-            redis.terminate()
+    with redis(tmp_path) as port:
+        url = f"redis://127.0.0.1:{port}"
+        with asked(tmp_path, "rq", "worker", "-w", f"rq.worker.{worker}", "--url", url) as run:
+            ask(tmp_path, "jobs.py", str(port), "10")
+            assert run.end() == 0
+            assert run.arrived() == (10, 10)
+            assert run.value("server.process.starts") == starts
 
 
 PORT = "127.0.0.1:{port}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -11,9 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.examples.pages import ROOT, blocks
-from tests.support.ports import accepts, free_port
 from tests.support.waiting import wait_for
-from tests.wiring.rig import LIMIT, Run, need
+from tests.wiring.rig import LIMIT, Run, need, redis
 from tests.wiring.test_programs import ask
 
 if TYPE_CHECKING:
@@ -99,21 +97,12 @@ def test_rq_delivers(request: pytest.FixtureRequest, tmp_path: Path) -> None:
     """From each work horse."""
     need(request, "rq")
     need(request, "redis-server")
-    port = free_port()
-    with subprocess.Popen(
-        ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", ""],
-        cwd=tmp_path,
-        stdout=subprocess.DEVNULL,
-    ) as redis:
-        try:
-            wait_for(lambda: accepts(port), LIMIT, "redis")
-            command = ("rq", "worker", "-w", "rq_agent.Worker", "-u", f"redis://127.0.0.1:{port}")
-            with explicit(tmp_path, "rq_agent.py", *command) as run:
-                ask(tmp_path, "jobs.py", str(port), "5")
-                assert run.end() == 0
-                assert run.added() == (5, 5)
-        finally:
-            redis.terminate()
+    with redis(tmp_path) as port:
+        command = ("rq", "worker", "-w", "rq_agent.Worker", "-u", f"redis://127.0.0.1:{port}")
+        with explicit(tmp_path, "rq_agent.py", *command) as run:
+            ask(tmp_path, "jobs.py", str(port), "5")
+            assert run.end() == 0
+            assert run.added() == (5, 5)
 
 
 def test_a_pool_delivers(tmp_path: Path) -> None:
