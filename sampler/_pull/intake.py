@@ -119,9 +119,18 @@ class Intake:
         position, highest, matches, lookups = 0, -1, _MATCHES, 0
         few = _FEW + count // 8
         look_at = 0
+        if (shuffled := known.shuffled) is not None:
+            taken = []
         while True:
             item = MISSING
-            if matches >= _MATCHES and highest < position < count:
+            if shuffled is not None and taken is not None:
+                before_now, room = len(taken), self._max_samples - reading.taken
+                item = shuffled.read(
+                    rest, rows, last, values, taken, room, reading, restarted, turn
+                )
+                reading.taken += len(taken) - before_now
+                look_at = reading.taken
+            elif matches >= _MATCHES and highest < position < count:
                 until = min(count, position + self._max_samples - reading.taken)
                 read, item = read_unchanged(
                     rest, rows, last, position, until, reading, restarted, turn
