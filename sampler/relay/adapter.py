@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakSet
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from sampler.relay.tables import Slice
 
 _INTERVAL = 10.0
+_GREETING = 1.0
+"""Seconds that a relay has to say WELCOME; then the newest values take the place of these."""
+_LAST_WORDS = 0.1
+"""Seconds that what a process leaves behind may take."""
 
 
 @attrs.frozen
@@ -70,6 +75,7 @@ class Relay:
     _slices: Slices = attrs.field(factory=Slices, init=False)
     _numbers: dict[Series, int] = attrs.field(factory=dict[Any, int], init=False)
     _connection: Connection | None = attrs.field(default=None, init=False)
+    _unanswered: Batch | None = attrs.field(default=None, init=False)
     _mark: str = attrs.field(factory=lambda: os.urandom(16).hex(), init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -123,22 +129,44 @@ class Relay:
             self._ask(timeout)
             return DELIVERED
         deadline = monotonic() + timeout
-        connection = None
         try:
-            connection = self._connected(batch.note, deadline)
-            tables = connection.tables.update(batch.note.slices, batch.note.since)
-            connection.send((*tables, *batch.frames, frame(Kind.SYNC)), deadline)
+            connection = self._welcomed(batch.note, deadline)
+            connection.send((*self._messages(connection, batch), frame(Kind.SYNC)), deadline)
             connection.wait_for(Kind.ACK, deadline)
         except (OSError, Unavailable) as error:
-            self._disconnect()
+            self._unanswered = batch if isinstance(error, TimeoutError) else None
+            waits = self._unanswered and self._connection and not self._connection.welcomed
+            if not waits:
+                self._disconnect()
             raise self._unavailable(error) from None
+        self._unanswered = None
         return DELIVERED
 
     def close(self) -> None:
-        """End this process' part in the relay."""
+        """End this process' part in the relay.
+
+        Where the relay has not answered in time, as when it is stopped, what it was to have stays
+        in its socket until it goes on, as far as there is room.
+        """
+        if (batch := self._unanswered) is not None:
+            self._unanswered = None
+            deadline = monotonic() + _LAST_WORDS
+            with suppress(OSError, Unavailable):
+                connection = self._greeted(batch.note, deadline)
+                connection.send(self._messages(connection, batch), deadline)
         self._disconnect(farewell=True)
 
-    def _connected(self, note: _Note, deadline: float) -> Connection:
+    def _messages(self, connection: Connection, batch: Batch) -> Iterator[bytes]:
+        yield from connection.tables.update(batch.note.slices, batch.note.since)
+        yield from batch.frames
+
+    def _welcomed(self, note: _Note, deadline: float) -> Connection:
+        connection = self._greeted(note, deadline)
+        if not connection.welcomed:
+            connection.welcome(min(deadline, monotonic() + _GREETING))
+        return connection
+
+    def _greeted(self, note: _Note, deadline: float) -> Connection:
         if self._connection is None:
             new = Connection(self.address, self.users, deadline, self._numbers)
             self._connection = new
@@ -150,7 +178,8 @@ class Relay:
         try:
             connection = Connection(self.address, self.users, deadline)
             try:
-                return connection.greet(Kind.ASK, (), deadline)
+                connection.greet(Kind.ASK, (), deadline)
+                return connection.welcome(deadline)
             finally:
                 connection.close()
         except (OSError, Unavailable) as error:
@@ -175,7 +204,8 @@ _adapters: WeakSet[Relay] = WeakSet()
 def _close_in_child() -> None:
     """Close a forked child's copies: the relay would not see the end of the parent's."""
     for adapter in list(_adapters):
-        adapter._disconnect()  # noqa: SLF001 - one module
+        adapter._unanswered = None  # noqa: SLF001 - one module
+        adapter._disconnect()  # noqa: SLF001
 
 
 in_child(_close_in_child)

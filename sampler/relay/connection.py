@@ -33,6 +33,7 @@ class Connection:
 
     Attributes:
         tables: what the relay has been told on it.
+        welcomed: it has answered the first word.
 
     Raises:
         OSError: nobody listens there, or not in time.
@@ -47,6 +48,7 @@ class Connection:
         numbers: dict[Series, int] | None = None,
     ) -> None:
         self.tables: Tables = Tables({} if numbers is None else numbers)
+        self.welcomed: bool = False
         self._reader = FrameReader()
         self._socket = Socket(AF_UNIX, SOCK_STREAM)
         try:
@@ -59,15 +61,23 @@ class Connection:
             self._socket.close()
             raise
 
-    def greet(self, kind: Kind, fields: tuple[object, ...], deadline: float) -> dict[str, Any]:
-        """Say HELLO or ASK, and return the settings that the relay has for its workers.
+    def greet(self, kind: Kind, fields: tuple[object, ...], deadline: float) -> None:
+        """Say HELLO or ASK.
 
         Raises:
-            OSError: no answer came in time.
-            Unavailable: the relay does not take this process.
+            OSError: the relay does not take it in time.
         """
         self.send([frame(kind, (VERSION, *fields))], deadline)
+
+    def welcome(self, deadline: float) -> dict[str, Any]:
+        """Wait for WELCOME, and return the settings that the relay has for its workers.
+
+        Raises:
+            OSError: it has not come yet, or does not come.
+            Unavailable: the relay does not take this process.
+        """
         settings: dict[str, Any] = self.wait_for(Kind.WELCOME, deadline).settings
+        self.welcomed = True
         return settings
 
     def send(self, frames: Iterable[bytes], deadline: float) -> None:
