@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakSet
@@ -27,10 +26,10 @@ if TYPE_CHECKING:
     from sampler.relay.tables import Slice
 
 _INTERVAL = 10.0
-_GREETING = 1.0
-"""Seconds that a relay has to say WELCOME; then the newest values take the place of these."""
+_PATIENCE = 1.0
+"""Seconds that a relay has to answer; then the newest values take the place of older ones."""
 _LAST_WORDS = 0.1
-"""Seconds that what a process leaves behind may take."""
+"""Seconds in which a relay that does not answer has to have room for what is left behind."""
 
 
 @attrs.frozen
@@ -75,7 +74,7 @@ class Relay:
     _slices: Slices = attrs.field(factory=Slices, init=False)
     _numbers: dict[Series, int] = attrs.field(factory=dict[Any, int], init=False)
     _connection: Connection | None = attrs.field(default=None, init=False)
-    _unanswered: Batch | None = attrs.field(default=None, init=False)
+    _silent: bool = attrs.field(default=False, init=False)
     _mark: str = attrs.field(factory=lambda: os.urandom(16).hex(), init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -130,41 +129,40 @@ class Relay:
             return DELIVERED
         deadline = monotonic() + timeout
         try:
-            connection = self._welcomed(batch.note, deadline)
-            connection.send((*self._messages(connection, batch), frame(Kind.SYNC)), deadline)
-            connection.wait_for(Kind.ACK, deadline)
+            connection = self._greeted(batch.note, deadline)
+            self._answered(connection, deadline)
+            messages = self._messages(connection, batch)
+            connection.say((*messages, frame(Kind.SYNC)), Kind.ACK, deadline)
+            self._answered(connection, deadline)
         except (OSError, Unavailable) as error:
-            self._unanswered = batch if isinstance(error, TimeoutError) else None
-            waits = self._unanswered and self._connection and not self._connection.welcomed
-            if not waits:
+            self._silent = isinstance(error, TimeoutError)
+            if not self._silent or self._connection is None or not self._connection.owed:
                 self._disconnect()
             raise self._unavailable(error) from None
-        self._unanswered = None
         return DELIVERED
 
-    def close(self) -> None:
-        """End this process' part in the relay.
+    def leave(self, batch: Batch) -> bool:
+        """Leave a batch in the socket of a relay that has not answered, as when it is stopped.
 
-        Where the relay has not answered in time, as when it is stopped, what it was to have stays
-        in its socket until it goes on, as far as there is room.
+        It takes that when it goes on; there may be no room for it.
         """
-        if (batch := self._unanswered) is not None:
-            self._unanswered = None
-            deadline = monotonic() + _LAST_WORDS
-            with suppress(OSError, Unavailable):
+        deadline = monotonic() + _LAST_WORDS
+        try:
+            if self._silent:
                 connection = self._greeted(batch.note, deadline)
-                connection.send(self._messages(connection, batch), deadline)
+                connection.say(self._messages(connection, batch), None, deadline)
+        except (OSError, Unavailable):
+            self._disconnect()
+            return False
+        return self._silent
+
+    def close(self) -> None:
+        """End this process' part in the relay."""
         self._disconnect(farewell=True)
 
     def _messages(self, connection: Connection, batch: Batch) -> Iterator[bytes]:
         yield from connection.tables.update(batch.note.slices, batch.note.since)
         yield from batch.frames
-
-    def _welcomed(self, note: _Note, deadline: float) -> Connection:
-        connection = self._greeted(note, deadline)
-        if not connection.welcomed:
-            connection.welcome(min(deadline, monotonic() + _GREETING))
-        return connection
 
     def _greeted(self, note: _Note, deadline: float) -> Connection:
         if self._connection is None:
@@ -173,13 +171,18 @@ class Relay:
             new.greet(Kind.HELLO, note.hello, deadline)
         return self._connection
 
+    def _answered(self, connection: Connection, deadline: float) -> None:
+        """Wait for what is owed; an answer that comes later is taken by the next attempt."""
+        connection.answer(min(deadline, monotonic() + _PATIENCE))
+
     def _ask(self, timeout: float) -> dict[str, Any]:
         deadline = monotonic() + timeout
         try:
             connection = Connection(self.address, self.users, deadline)
             try:
                 connection.greet(Kind.ASK, (), deadline)
-                return connection.welcome(deadline)
+                settings: dict[str, Any] = connection.answer(deadline).settings
+                return settings
             finally:
                 connection.close()
         except (OSError, Unavailable) as error:
@@ -204,8 +207,7 @@ _adapters: WeakSet[Relay] = WeakSet()
 def _close_in_child() -> None:
     """Close a forked child's copies: the relay would not see the end of the parent's."""
     for adapter in list(_adapters):
-        adapter._unanswered = None  # noqa: SLF001 - one module
-        adapter._disconnect()  # noqa: SLF001
+        adapter._disconnect()  # noqa: SLF001 - one module
 
 
 in_child(_close_in_child)

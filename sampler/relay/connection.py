@@ -33,7 +33,7 @@ class Connection:
 
     Attributes:
         tables: what the relay has been told on it.
-        welcomed: it has answered the first word.
+        owed: the answer that has to come; None where none has.
 
     Raises:
         OSError: nobody listens there, or not in time.
@@ -48,7 +48,7 @@ class Connection:
         numbers: dict[Series, int] | None = None,
     ) -> None:
         self.tables: Tables = Tables({} if numbers is None else numbers)
-        self.welcomed: bool = False
+        self.owed: Kind | None = None
         self._reader = FrameReader()
         self._socket = Socket(AF_UNIX, SOCK_STREAM)
         try:
@@ -62,34 +62,38 @@ class Connection:
             raise
 
     def greet(self, kind: Kind, fields: tuple[object, ...], deadline: float) -> None:
-        """Say HELLO or ASK.
+        """Say HELLO or ASK; WELCOME is owed then.
 
         Raises:
             OSError: the relay does not take it in time.
         """
-        self.send([frame(kind, (VERSION, *fields))], deadline)
+        self.say([frame(kind, (VERSION, *fields))], Kind.WELCOME, deadline)
 
-    def welcome(self, deadline: float) -> dict[str, Any]:
-        """Wait for WELCOME, and return the settings that the relay has for its workers.
-
-        Raises:
-            OSError: it has not come yet, or does not come.
-            Unavailable: the relay does not take this process.
-        """
-        settings: dict[str, Any] = self.wait_for(Kind.WELCOME, deadline).settings
-        self.welcomed = True
-        return settings
-
-    def send(self, frames: Iterable[bytes], deadline: float) -> None:
-        """Send messages.
+    def say(self, frames: Iterable[bytes], answer: Kind | None, deadline: float) -> None:
+        """Send messages, for which an answer is owed then.
 
         Raises:
-            OSError: the relay does not take them in time.
+            OSError: the relay does not take them in time; they are sent in part.
         """
+        self.owed = None
         data = memoryview(b"".join(frames))
         while data:
             self._socket.settimeout(seconds_left(deadline))
             data = data[self._socket.send(data) :]
+        self.owed = answer
+
+    def answer(self, deadline: float) -> Any:
+        """Wait for the answer that is owed, if one is, and return its body.
+
+        Raises:
+            OSError: it has not come in time; only after a :class:`TimeoutError` it may still come.
+            Unavailable: the relay does not take this process, or something else comes.
+        """
+        if self.owed is not None:
+            body = self.wait_for(self.owed, deadline)
+            self.owed = None
+            return body
+        return None
 
     def wait_for(self, wanted: Kind, deadline: float) -> Any:
         """Wait for a message of a kind, and return its body.

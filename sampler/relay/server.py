@@ -206,8 +206,8 @@ class Server:
         self._accept_waiting()
         for peer in [each for each in self._strangers if each.who.pid == member.pid]:
             self._read_rest(peer)
-        if (peer := self._peers.get(member)) is not None:
-            self._read_rest(peer)
+        if (last := self._peers.get(member)) is not None:
+            self._read_rest(last)
 
     def _greet(self, peer: PeerConnection, kind: Kind, body: bytes) -> None:
         if kind not in (Kind.HELLO, Kind.ASK):

@@ -100,7 +100,7 @@ def test_who_lives_while_the_relay_is_stopped_leaves_its_numbers_behind(host: Ho
     """It begins, counts and ends; the relay finds them in its socket when it goes on."""
     host.start_relay()
     host.signal_relay(signal.SIGSTOP)
-    assert host.start_worker().end(7) == 0  # nothing is confirmed
+    assert host.start_worker().end(7) == 0
     host.signal_relay(signal.SIGCONT)
     host.everything_arrives()
     wait_for(lambda: host.page()['server_process_exits_total{reason="exit"}'] == 1)
