@@ -13,10 +13,15 @@ from typing import TYPE_CHECKING
 
 from sampler._runtime.log import log
 from sampler._runtime.native import original
+from sampler.agent.pending_signals import pending
+from sampler.agent.roles import is_multiprocessing_child
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
+
+
+_handlers: list[object] = []
 
 
 def finish_at_signals(finish: Callable[[], object]) -> None:
@@ -29,7 +34,8 @@ def finish_at_signals(finish: Callable[[], object]) -> None:
 
     def end(number: int, frame: FrameType | None) -> None:
         del frame
-        handle(number, SIG_DFL)
+        with pending.lock:
+            handle(number, SIG_DFL)
         before = _children()
         try:
             finish()
@@ -39,16 +45,18 @@ def finish_at_signals(finish: Callable[[], object]) -> None:
                     os.kill(child, number)
             os.kill(os.getpid(), number)
 
-    for number in (SIGTERM, SIGHUP):
-        if handler_of(number) is SIG_DFL:
-            try:
+    try:
+        for number in (SIGTERM, SIGHUP):
+            if handler_of(number) is SIG_DFL:
                 handle(number, end)
-            except ValueError:
-                log.error(
-                    "signals=True changes nothing on this thread: handlers can be set on the "
-                    "main thread only, so start the agent there"
-                )
-                return
+                _handlers.append(end)
+        if is_multiprocessing_child():
+            pending.watch(lambda number: handler_of(number) in _handlers)
+    except ValueError:
+        log.error(
+            "signals=True changes nothing on this thread: handlers can be set on the "
+            "main thread only, so start the agent there"
+        )
 
 
 def _children() -> set[int]:

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from sampler.relay.tables import Slice
 
 _INTERVAL = 10.0
+_PATIENCE = 1.0
+"""Seconds that a relay has to answer; then the newest values take the place of older ones."""
+_LAST_WORDS = 0.1
+"""Seconds in which a relay that does not answer has to have room for what is left behind."""
 
 
 @attrs.frozen
@@ -70,6 +74,7 @@ class Relay:
     _slices: Slices = attrs.field(factory=Slices, init=False)
     _numbers: dict[Series, int] = attrs.field(factory=dict[Any, int], init=False)
     _connection: Connection | None = attrs.field(default=None, init=False)
+    _silent: bool = attrs.field(default=False, init=False)
     _mark: str = attrs.field(factory=lambda: os.urandom(16).hex(), init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -123,34 +128,61 @@ class Relay:
             self._ask(timeout)
             return DELIVERED
         deadline = monotonic() + timeout
-        connection = None
         try:
-            connection = self._connected(batch.note, deadline)
-            tables = connection.tables.update(batch.note.slices, batch.note.since)
-            connection.send((*tables, *batch.frames, frame(Kind.SYNC)), deadline)
-            connection.wait_for(Kind.ACK, deadline)
+            connection = self._greeted(batch.note, deadline)
+            self._answered(connection, deadline)
+            messages = self._messages(connection, batch)
+            connection.say((*messages, frame(Kind.SYNC)), Kind.ACK, deadline)
+            self._answered(connection, deadline)
         except (OSError, Unavailable) as error:
-            self._disconnect()
+            self._silent = isinstance(error, TimeoutError)
+            if not self._silent or self._connection is None or not self._connection.owed:
+                self._disconnect()
             raise self._unavailable(error) from None
         return DELIVERED
+
+    def leave(self, batch: Batch) -> bool:
+        """Leave a batch in the socket of a relay that has not answered, as when it is stopped.
+
+        It takes that when it goes on; there may be no room for it.
+        """
+        deadline = monotonic() + _LAST_WORDS
+        try:
+            if self._silent:
+                connection = self._greeted(batch.note, deadline)
+                connection.say(self._messages(connection, batch), None, deadline)
+        except (OSError, Unavailable):
+            self._disconnect()
+            return False
+        return self._silent
 
     def close(self) -> None:
         """End this process' part in the relay."""
         self._disconnect(farewell=True)
 
-    def _connected(self, note: _Note, deadline: float) -> Connection:
+    def _messages(self, connection: Connection, batch: Batch) -> Iterator[bytes]:
+        yield from connection.tables.update(batch.note.slices, batch.note.since)
+        yield from batch.frames
+
+    def _greeted(self, note: _Note, deadline: float) -> Connection:
         if self._connection is None:
             new = Connection(self.address, self.users, deadline, self._numbers)
             self._connection = new
             new.greet(Kind.HELLO, note.hello, deadline)
         return self._connection
 
+    def _answered(self, connection: Connection, deadline: float) -> None:
+        """Wait for what is owed; an answer that comes later is taken by the next attempt."""
+        connection.answer(min(deadline, monotonic() + _PATIENCE))
+
     def _ask(self, timeout: float) -> dict[str, Any]:
         deadline = monotonic() + timeout
         try:
             connection = Connection(self.address, self.users, deadline)
             try:
-                return connection.greet(Kind.ASK, (), deadline)
+                connection.greet(Kind.ASK, (), deadline)
+                settings: dict[str, Any] = connection.answer(deadline).settings
+                return settings
             finally:
                 connection.close()
         except (OSError, Unavailable) as error:

@@ -33,6 +33,7 @@ class Connection:
 
     Attributes:
         tables: what the relay has been told on it.
+        owed: the answer that has to come; None where none has.
 
     Raises:
         OSError: nobody listens there, or not in time.
@@ -47,6 +48,7 @@ class Connection:
         numbers: dict[Series, int] | None = None,
     ) -> None:
         self.tables: Tables = Tables({} if numbers is None else numbers)
+        self.owed: Kind | None = None
         self._reader = FrameReader()
         self._socket = Socket(AF_UNIX, SOCK_STREAM)
         try:
@@ -59,27 +61,39 @@ class Connection:
             self._socket.close()
             raise
 
-    def greet(self, kind: Kind, fields: tuple[object, ...], deadline: float) -> dict[str, Any]:
-        """Say HELLO or ASK, and return the settings that the relay has for its workers.
+    def greet(self, kind: Kind, fields: tuple[object, ...], deadline: float) -> None:
+        """Say HELLO or ASK; WELCOME is owed then.
 
         Raises:
-            OSError: no answer came in time.
-            Unavailable: the relay does not take this process.
+            OSError: the relay does not take it in time.
         """
-        self.send([frame(kind, (VERSION, *fields))], deadline)
-        settings: dict[str, Any] = self.wait_for(Kind.WELCOME, deadline).settings
-        return settings
+        self.say([frame(kind, (VERSION, *fields))], Kind.WELCOME, deadline)
 
-    def send(self, frames: Iterable[bytes], deadline: float) -> None:
-        """Send messages.
+    def say(self, frames: Iterable[bytes], answer: Kind | None, deadline: float) -> None:
+        """Send messages, for which an answer is owed then.
 
         Raises:
-            OSError: the relay does not take them in time.
+            OSError: the relay does not take them in time; they are sent in part.
         """
+        self.owed = None
         data = memoryview(b"".join(frames))
         while data:
             self._socket.settimeout(seconds_left(deadline))
             data = data[self._socket.send(data) :]
+        self.owed = answer
+
+    def answer(self, deadline: float) -> Any:
+        """Wait for the answer that is owed, if one is, and return its body.
+
+        Raises:
+            OSError: it has not come in time; only after a :class:`TimeoutError` it may still come.
+            Unavailable: the relay does not take this process, or something else comes.
+        """
+        if self.owed is not None:
+            body = self.wait_for(self.owed, deadline)
+            self.owed = None
+            return body
+        return None
 
     def wait_for(self, wanted: Kind, deadline: float) -> Any:
         """Wait for a message of a kind, and return its body.

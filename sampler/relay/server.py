@@ -42,6 +42,8 @@ MISSED = 3
 _SHORTEST_WAIT = 5.0
 """Seconds that are waited for one in any case."""
 _ACCEPT_PAUSE = 0.2
+_WAITING = 1_024
+"""Connections that wait to be accepted, at most."""
 _READ = selectors.EVENT_READ
 
 
@@ -96,7 +98,8 @@ class Server:
             for key, _ in self._selector.select(self._pause()):
                 self._handle(key.data)
             self._look_at_the_clock()
-        for peer in (*self._strangers, *self._peers.values()):
+        self._accept_waiting()
+        for peer in self._everybody():
             self._read_rest(peer)
             peer.close()
         for descriptor in self._pidfds.values():
@@ -126,23 +129,30 @@ class Server:
             if not what.closed:
                 self._read(what)
         elif what in self._pidfds:
-            peer = self._peers.get(what)
-            if peer is not None:
-                self._read_rest(peer)
+            self._read_last_words(what)
             self._end(what, "signal")
 
-    def _accept(self) -> None:
+    def _accept_waiting(self) -> None:
+        """Take the connections that wait, and what their processes have said so far."""
+        for _ in range(_WAITING):
+            if not self._accept():
+                return
+            if self._strangers:
+                self._read_rest(self._strangers[-1])
+
+    def _accept(self) -> bool:
+        """Take a connection, if one waits; return whether another one may."""
         try:
             connection, _ = self._listener.accept()
         except BlockingIOError:
-            return
+            return False
         except OSError as error:
             if error.errno not in (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS):
                 raise
             self._complaints.add("a process cannot connect: %s", error.strerror)
             self._selector.unregister(self._listener)
             self._accept_at = monotonic() + _ACCEPT_PAUSE
-            return
+            return False
         try:
             who = peer_of(connection)
             if who.uid not in self.users:
@@ -154,12 +164,13 @@ class Server:
         except (OSError, Refusal) as refusal:
             self._complaints.add("a process is refused: %s", refusal)
             connection.close()
-            return
+            return True
         if len(self._strangers) >= MAX_STRANGERS:
             self._drop(self._strangers[0], "others want its place, and it says nothing")
         peer = PeerConnection(connection, who)
         self._strangers.append(peer)
         self._selector.register(connection, _READ, peer)
+        return True
 
     def _everybody(self) -> list[PeerConnection]:
         return [*self._strangers, *self._peers.values()]
@@ -189,6 +200,14 @@ class Server:
             if peer.closed or not _readable(peer):
                 return
             self._read(peer)
+
+    def _read_last_words(self, member: Member) -> None:
+        """Take all that a process has said before its end, on whichever connection."""
+        self._accept_waiting()
+        for peer in [each for each in self._strangers if each.who.pid == member.pid]:
+            self._read_rest(peer)
+        if (last := self._peers.get(member)) is not None:
+            self._read_rest(last)
 
     def _greet(self, peer: PeerConnection, kind: Kind, body: bytes) -> None:
         if kind not in (Kind.HELLO, Kind.ASK):

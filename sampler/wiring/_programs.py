@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import sys
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from sampler._runtime.native import get_ident
+from sampler._runtime.native import get_ident, sleep
 from sampler._runtime.who_forked import gets_no_agent
 from sampler.wiring._patching import replace
 from sampler.wiring._serving import begin
@@ -13,6 +15,10 @@ from sampler.wiring._serving import begin
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType
+
+_IN_FLIGHT = 0.5
+"""Seconds that requests to a server for development may take while its process ends."""
+_LOOK = 0.01
 
 
 def plain() -> None:
@@ -47,13 +53,45 @@ def socketserver(module: ModuleType) -> None:
     """Wire :mod:`socketserver`, in which ``flask run`` and ``manage.py runserver`` serve."""
 
     def make(original: Callable[..., None]) -> Callable[..., None]:
-        def serve_forever(*args: Any, **kwargs: Any) -> None:
-            begin("the development server", signals=_on_main_thread())
-            original(*args, **kwargs)
+        def serve_forever(self: Any, *args: Any, **kwargs: Any) -> None:
+            alone = _on_main_thread()
+            begin("the development server", signals=alone)
+            if not alone:
+                _rest_at_exit(self)
+            original(self, *args, **kwargs)
 
         return serve_forever
 
     replace(module, "BaseServer.serve_forever", make, "the server gets no agent")
+
+
+def _rest_at_exit(server: Any) -> None:
+    """Let a server take no more requests once its process ends, before its agent stops.
+
+    Where a reloader has the main thread, its exit does not end the one that serves.
+    """
+    busy: list[None] = []
+    process, shut_down = server.process_request, server.shutdown_request
+
+    def process_request(*args: Any) -> None:
+        busy.append(None)
+        process(*args)
+
+    def shutdown_request(*args: Any) -> None:
+        try:
+            shut_down(*args)
+        finally:
+            del busy[:1]
+
+    def rest() -> None:
+        server._handle_request_noblock = lambda: sleep(_LOOK)  # noqa: SLF001 - shutdown() waits
+        until = monotonic() + _IN_FLIGHT
+        sleep(_LOOK)
+        while busy and monotonic() < until:
+            sleep(_LOOK)
+
+    server.process_request, server.shutdown_request = process_request, shutdown_request
+    atexit.register(rest)
 
 
 def _on_main_thread() -> bool:

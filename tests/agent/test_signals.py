@@ -99,6 +99,34 @@ def test_a_forked_child_delivers_before_it_ends(tmp_path: Path, sink: LineSink) 
     wait_for(lambda: 7 in orders(sink), what="the child's orders")
 
 
+def test_a_child_of_multiprocessing_ends_that_waits_for_a_lock(
+    tmp_path: Path, sink: LineSink
+) -> None:
+    """Though the signal has not interrupted that, as when it comes right before the wait."""
+    text = """
+    import multiprocessing
+    def tell():
+        time.sleep(0.2)
+        signal.pthread_kill(threading.get_ident(), signal.SIGTERM)  # not the main thread
+    def child():
+        sampler.agent.start(file, signals=True)
+        orders.inc(7)
+        lock = multiprocessing.Lock()
+        lock.acquire()
+        threading.Thread(target=tell).start()
+        lock.acquire()
+    process = multiprocessing.get_context("fork").Process(target=child)
+    process.start()
+    process.join(40)
+    print("worked", os.getpid(), process.exitcode, flush=True)
+    os._exit(0)
+    """
+    with program(tmp_path, sink, text, begin=PROGRAM) as process:
+        said, errors = process.communicate(timeout=60)
+    assert said.split()[2:] == [str(-signal.SIGTERM)], errors
+    assert 7 in orders(sink)
+
+
 def test_a_second_signal_ends_it_at_once(tmp_path: Path, sink: LineSink) -> None:
     """While what it has counted waits for an endpoint that does not answer."""
     sink.hold_eof()

@@ -161,6 +161,9 @@ def end(life: Life, cell: Cell, event: str) -> None:
     """Have the program end right after work."""
     life.workers()
     life.work.drive(_FEW)
+    if event in life.row.kills:
+        since = time.time() - INTERVAL - _LAG
+        cell.losable = sum(at >= since for at, _ in life.work.done)
     cell.status, cell.took = life.end(ENDS[event])
     expected = life.row.statuses.get(event, 0)
     if cell.status != str(expected):
@@ -193,7 +196,7 @@ def _processes(life: Life, cell: Cell, gone: frozenset[int] = frozenset()) -> No
         others = procfs.marked(life.home.mark) - workers - {life.pid, life.master()}
         stuck = sum(map(procfs.waits_for_a_lock, others))
         cell.faults.append(f"{len(workers)} of {wanted} work; {stuck} others wait for a lock")
-    if wanted and (silent := workers - reporting):
+    if wanted and not life.row.brief and (silent := workers - reporting):
         cell.faults.append(f"{len(silent)} of {len(workers)} that work do not report")
     master = life.master()
     if master in reporting and not life.row.lone:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import json
 import platform
+import subprocess
 import sys
 from collections import Counter, defaultdict
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,7 +42,7 @@ def keep(result: dict[str, Any]) -> None:
     rows = {(each["row"], each["wiring"]): each for each in before if each["row"] in ROWS}
     this = result["row"], result["wiring"]
     cells = {cell["event"]: cell for cell in rows.get(this, {"cells": []})["cells"]}
-    cells |= {cell["event"]: cell for cell in result["cells"]}
+    cells |= {cell["event"]: {**cell, "commit": commit()} for cell in result["cells"]}
     seconds = max(result["seconds"], rows.get(this, result)["seconds"])  # of all its events
     ordered = [cells[event] for event in EVENTS if event in cells]
     rows[this] = {**result, "seconds": seconds, "cells": ordered}
@@ -55,6 +57,15 @@ def keep(result: dict[str, Any]) -> None:
     }
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(said, indent=1) + "\n", "utf-8")
+
+
+@cache
+def commit() -> str:
+    """Return the commit that is lived, with a plus where the code is another by now."""
+    git = ("git", "-C", str(DOCS.parent))
+    here = subprocess.check_output([*git, "rev-parse", "--short=9", "HEAD"], text=True).strip()
+    changed = subprocess.call([*git, "diff", "--quiet", "HEAD", "--", "sampler", "adapters"])
+    return f"{here}+" if changed else here
 
 
 def write() -> None:
@@ -83,7 +94,7 @@ def tables(said: dict[str, Any]) -> str:
         results = [each for each in said["rows"] if each["wiring"] == wiring]
         if results:
             lines += ["", f"## {title}", "", f"{summary(results)}.", "", *_table(results)]
-            lines += [*_red(results), *_reasons(results)]
+            lines += [*_red(results), *_reasons(results), *_commits(results)]
     lines += ["", "## Commands", "", *_commands()]
     return "\n".join(lines) + "\n"
 
@@ -130,6 +141,28 @@ def _reasons(results: Iterable[dict[str, Any]]) -> Iterator[str]:
     for (reason, events), names in merged.items():
         whose = "every row" if len(names) == total else ", ".join(names)
         yield f"* {events}: {reason} ({whose})"
+
+
+def _commits(results: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """Yield on which commits the cells were lived."""
+    lived: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for each in results:
+        for cell in each["cells"]:
+            if cell["verdict"] != "none":
+                at = lived[cell.get("commit", "an older one")]
+                at[each["row"]].append(EVENTS[cell["event"]])
+    if len(lived) == 1:
+        yield from ("", f"Lived on commit {next(iter(lived))}.")
+        return
+    yield from ("", "Lived on these commits:", "")
+    whole = Counter(row for rows in lived.values() for row in rows)
+    most = max(lived, key=lambda each: len(lived[each]))
+    for each, rows in lived.items():
+        named = (
+            row if whole[row] == 1 else f"{row} ({', '.join(events)})"
+            for row, events in rows.items()
+        )
+        yield f"* {each}: {'everything else' if each == most else '; '.join(named)}"
 
 
 def _commands() -> Iterator[str]:

@@ -62,6 +62,8 @@ class Row:
         slower: by how much its tasks take longer than requests.
         rest: seconds that a worker has to live before it may be killed.
         resets: the events at which it closes connections without an answer, with or without us.
+        kills: the events at which it ends its own processes by SIGKILL, with or without us.
+        brief: its workers end by themselves, maybe within an interval: no gauge tells of them.
         needs: paths of files and names of modules without which it cannot run.
     """
 
@@ -81,6 +83,8 @@ class Row:
     slower: int = 1
     rest: float = 0.0
     resets: tuple[str, ...] = ()
+    kills: tuple[str, ...] = ()
+    brief: bool = False
 
     def closed(self) -> str:
         """Return the first place on the way to this file that is closed to the row's user."""

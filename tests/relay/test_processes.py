@@ -96,6 +96,33 @@ def test_a_relay_that_is_killed_or_stopped_loses_and_doubles_nothing(host: Host)
     host.everything_arrives()
 
 
+def test_who_lives_while_the_relay_is_stopped_leaves_its_numbers_behind(host: Host) -> None:
+    """It begins, counts and ends; the relay finds them in its socket when it goes on."""
+    host.start_relay()
+    host.signal_relay(signal.SIGSTOP)
+    assert host.start_worker().end(7) == 0
+    host.signal_relay(signal.SIGCONT)
+    host.everything_arrives()
+    wait_for(lambda: host.page()['server_process_exits_total{reason="exit"}'] == 1)
+    assert host.page()["server_process_starts_total"] == 1
+
+
+def test_who_ends_while_the_relay_is_stopped_is_counted_once(host: Host) -> None:
+    """What it said on the connection that it gave up comes first, then its last words."""
+    host.start_relay()
+    worker = host.start_worker()
+    worker.count(9)
+    host.everything_arrives()
+    host.signal_relay(signal.SIGSTOP)
+    worker.count(3)
+    wait_for(lambda: "timed out" in host.workers_log(), what="a worker that gives it up")
+    worker.end(4)
+    host.signal_relay(signal.SIGCONT)
+    host.everything_arrives()
+    wait_for(lambda: host.page()["server_process_count"] == 0)
+    assert host.page()["server_process_starts_total"] == 1
+
+
 def test_workers_may_be_there_before_the_relay(host: Host) -> None:
     """They count on until it comes."""
     worker = host.start_worker()

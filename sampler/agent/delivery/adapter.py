@@ -84,6 +84,8 @@ class Adapter(Protocol):
       a sentence on what happens instead.
     - ``split(batch) -> (Batch, Batch)``: halves a rejected batch, so that only the bad entry of
       it is lost.
+    - ``leave(batch) -> bool``: at the end of the process, after an attempt that failed, hands a
+      batch over without waiting for an answer, if it can do that at once.
     - ``close()``: the last call.
     - ``files = ()``: files that were read when the adapter was made, such as certificates: a
       reload replaces an adapter whose files have changed.

@@ -146,10 +146,28 @@ class Sender:
             self._draining.clear()
             pause = self._attempt(batch)
             if pause is not None:
+                if self._stopping and self._leave():
+                    continue
                 hopeless = pause >= self._left() and not self._draining.is_set()
                 if self._stopping and (self._last_try or hopeless):
                     return
                 self._wait(pause)
+
+    def _leave(self) -> bool:
+        """At the end hand over what waits without an answer, where the adapter can do that."""
+        leave = getattr(self._adapter, "leave", None)
+        if leave is None or (batch := self._outbox.take()) is None:
+            return False
+        try:
+            left = call_foreign(lambda: leave(batch))
+        except BaseException as error:  # foreign code
+            self._delivery_log.complain("leave", f"leave raised {described(error)}", error)
+            left = False
+        if left:
+            self._outbox.settle(unconfirmed=batch.samples)
+        else:
+            self._outbox.put_back()
+        return bool(left)
 
     def _at_end(self) -> int:
         """Return how many entries were dropped so far for reasons that an end causes."""

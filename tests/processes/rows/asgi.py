@@ -54,7 +54,6 @@ ROWS = [
         command=(*_UVICORN, "--reload", "--reload-dir", "{folder}", "asgi_app:app"),
         workers=1,
         touch="asgi_app.py",
-        resets=("hup",),
         without=_SERVER | LONE,
     ),
     Row(

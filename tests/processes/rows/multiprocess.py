@@ -7,6 +7,7 @@ from tests.processes.rows.reasons import (
     LONE,
     NO_LIMIT,
     NO_QUIT,
+    NO_RELAY,
     NO_RELOAD,
     NO_SEMAPHORES,
     NO_TIMEOUT,
@@ -29,7 +30,7 @@ def _pool(kind: str, method: str) -> Row:
     if kind == "Pool":
         without["int"] = _CTRL_C
     if not workers:
-        without |= {"relay_late": "who ends before there is a relay has nobody to tell"}
+        without |= {"relay_late": NO_RELAY["relay_late"]}
     return Row(
         name=f"{kind} {method}",
         command=("{python}", "pools.py", kind, method),

@@ -16,3 +16,6 @@ LONE = {
     "max_requests": "the one process is the program: nothing goes on",
     "timeout": "nobody watches the one process",
 }
+NO_RELAY = dict.fromkeys(
+    ("relay_late", "relay_restart"), "who ends while there is no relay has nobody to tell"
+)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.processes.row import Row
 from tests.processes.rows.reasons import LONE, NO_QUIT, NO_USR2, SIGNALS_END_IT
 
+_KILLS = ("term", "int")  # the reloader ends by an exception inside subprocess.call
 _WITHOUT = LONE | SIGNALS_END_IT | NO_USR2 | NO_QUIT
 
 ROWS = [
@@ -14,7 +15,7 @@ ROWS = [
         command=("flask", "--app", "flask_app", "run", "--port", "{port}", "--debug"),
         workers=1,
         touch="flask_app.py",
-        to_all=True,
+        kills=_KILLS,
         without=_WITHOUT,
     ),
     Row(
@@ -23,7 +24,8 @@ ROWS = [
         command=("{python}", "manage.py", "runserver", "127.0.0.1:{port}"),
         workers=1,
         touch="wsgi_app.py",
-        to_all=True,
+        resets=("hup",),  # the process that serves has bound the port itself
+        kills=_KILLS,
         without=_WITHOUT,
     ),
 ]

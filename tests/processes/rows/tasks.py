@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from tests.processes.daemons import REDIS
 from tests.processes.row import Row
-from tests.processes.rows.reasons import LONE, NO_QUIT, NO_SEMAPHORES, NO_USR2, SIGNALS_END_IT
+from tests.processes.rows.reasons import (
+    LONE,
+    NO_QUIT,
+    NO_RELAY,
+    NO_SEMAPHORES,
+    NO_USR2,
+    SIGNALS_END_IT,
+)
 
 _CELERY = (
     *("celery", "--app", "celery_tasks", "worker", "--without-gossip", "--without-mingle"),
@@ -39,7 +46,8 @@ ROWS = [
         needs=("celery",),
         workers=2,
         statuses=_STATUSES,
-        without=_PREFORK | _LOCK | {"max_requests": "always"},
+        brief=True,
+        without=_PREFORK | _LOCK | NO_RELAY | {"max_requests": "always"},
     ),
     Row(
         name="Celery solo",
@@ -58,6 +66,6 @@ ROWS = [
         needs=("rq", REDIS),
         workers=0,
         slower=6,  # each job is a fork
-        without=_SERVER | _HORSES | NO_QUIT,
+        without=_SERVER | _HORSES | NO_QUIT | NO_RELAY,
     ),
 ]
