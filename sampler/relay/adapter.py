@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import ChainMap
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakSet
@@ -10,8 +11,8 @@ from weakref import WeakSet
 import attrs
 
 from sampler.adapterkit.packing import Packing
-from sampler.adapterkit.threads import in_child
-from sampler.agent import DELIVERED, MAX_BATCH, Unavailable, log, option
+from sampler.adapterkit.threads import Lock, in_child
+from sampler.agent import ABSENT, DELIVERED, MAX_BATCH, Unavailable, log, option
 from sampler.agent.config.relay import socket_fault, users_fault
 from sampler.relay.address import default_address
 from sampler.relay.connection import Connection
@@ -20,27 +21,46 @@ from sampler.relay.messages import Kind
 from sampler.relay.tables import Slices
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from sampler.agent import Batch, Outcome, Series, Since, Snapshot
+    from sampler._contract.snapshot import Value
+    from sampler.agent import Batch, Block, Outcome, Series, Since, Snapshot
     from sampler.relay.tables import Slice
 
 _INTERVAL = 10.0
+_KEPT = 16
+"""Slices that are kept at least beyond those of the last two snapshots."""
 
 
-@attrs.frozen
-class _Note:
-    """What ``send`` needs beside the bytes.
+@attrs.define(eq=False)
+class _Pull:
+    """What the batches of one snapshot have in common.
 
     Attributes:
-        slices: the tables that the values belong to.
+        slices: the tables that their values belong to.
         since: where series begin that the relay does not know.
         hello: the fields of HELLO.
+        turn: see :meth:`Relay.withdraw`.
+        confirmed: what a relay has confirmed of it.
     """
 
     slices: tuple[Slice, ...]
     since: Since
     hello: tuple[object, ...]
+    turn: int
+    confirmed: list[tuple[Block, Slice]] = attrs.field(factory=list[Any])
+
+    def bases(self) -> Since:
+        """Return where series begin for a relay that does not know them."""
+        return ChainMap(_values(self.confirmed), self.since) if self.confirmed else self.since  # type: ignore[arg-type]
+
+
+@attrs.frozen(eq=False)
+class _Note:
+    """What ``send`` needs beside the bytes: the pull, and which part of it this is."""
+
+    pull: _Pull
+    pairs: tuple[tuple[Block, Slice], ...]
 
 
 @attrs.define(eq=False)
@@ -71,6 +91,10 @@ class Relay:
     _numbers: dict[Series, int] = attrs.field(factory=dict[Any, int], init=False)
     _connection: Connection | None = attrs.field(default=None, init=False)
     _mark: str = attrs.field(factory=lambda: os.urandom(16).hex(), init=False)
+    _turn: int = attrs.field(default=0, init=False)
+    _told: dict[Slice, Block] = attrs.field(factory=dict[Any, Any], init=False)
+    """What the relay may have been told, the latest last."""
+    _telling: Any = attrs.field(factory=Lock, init=False)
 
     def __attrs_post_init__(self) -> None:
         _adapters.add(self)
@@ -104,14 +128,17 @@ class Relay:
         words = (identity.get(word) or "-" for word in ("service", "instance", "role"))
         uuid, interval = identity.get("uuid", self._mark), snapshot.interval or _INTERVAL
         hello = (uuid, *words, float(snapshot.start), interval, self._mark)
-        note = _Note(tuple(each for _, each in pairs), since, hello)
-        packing = Packing(MAX_BATCH)
+        turn = getattr(snapshot, "turn", 0)
+        pull = _Pull(tuple(each for _, each in pairs), since, hello, turn)
+        packing, packed = Packing(MAX_BATCH), list[Any]()
         for place, (block, part) in enumerate(pairs):
             data, entries = part.values(block, place)
             for batch in packing.add(data, entries):
-                yield attrs.evolve(batch, note=note)
+                yield attrs.evolve(batch, note=_Note(pull, tuple(packed)))
+                packed = []
+            packed.append((block, part))
         for batch in packing.rest():
-            yield attrs.evolve(batch, note=note)
+            yield attrs.evolve(batch, note=_Note(pull, tuple(packed)))
 
     def send(self, batch: Batch, timeout: float) -> Outcome:
         """Send one batch within ``timeout`` seconds, and wait until the relay has counted it.
@@ -123,26 +150,72 @@ class Relay:
             self._ask(timeout)
             return DELIVERED
         deadline = monotonic() + timeout
-        connection = None
+        note: _Note = batch.note
         try:
-            connection = self._connected(batch.note, deadline)
-            tables = connection.tables.update(batch.note.slices, batch.note.since)
-            connection.send((*tables, *batch.frames, frame(Kind.SYNC)), deadline)
+            connection = self._connected(note.pull, deadline)
+            tables = connection.tables.update(note.pull.slices, note.pull.bases())
+            connection.send(tables, deadline)
+            before = self._tell(note)
+            try:
+                connection.send((*batch.frames, frame(Kind.SYNC)), deadline)
+            finally:
+                if not connection.begun:
+                    self._untell(note, before)
             connection.wait_for(Kind.ACK, deadline)
         except (OSError, Unavailable) as error:
             self._disconnect()
             raise self._unavailable(error) from None
+        note.pull.confirmed += note.pairs
         return DELIVERED
+
+    def withdraw(self, turn: int) -> dict[Series, Value]:
+        """Tell the relay no more of snapshots before a turn, but for what it may have been told.
+
+        The agent calls this before other adapters deliver what this one has not.
+
+        Args:
+            turn: of the snapshots to come.
+
+        Returns:
+            By series, what the relay may have been told.
+        """
+        with self._telling:
+            self._turn = turn
+            return _values((block, each) for each, block in self._told.items())
+
+    def _tell(self, note: _Note) -> dict[Slice, Block]:
+        """Note that the relay may be told a batch; return what it may have been told before.
+
+        Raises:
+            Unavailable: others deliver what is in it.
+        """
+        with self._telling:
+            before = self._told.copy()
+            again = all(before.get(each) is block for block, each in note.pairs)
+            if note.pull.turn < self._turn and not again:
+                raise Unavailable("others have delivered this")
+            for block, each in note.pairs:
+                self._told.pop(each, None)
+                self._told[each] = block
+            for each in list(self._told)[: -2 * len(note.pull.slices) - _KEPT]:
+                del self._told[each]
+            return before
+
+    def _untell(self, note: _Note, before: dict[Slice, Block]) -> None:
+        """Know that nothing of a batch has left this process."""
+        with self._telling:
+            if note.pull.turn >= self._turn:
+                self._told = before
 
     def close(self) -> None:
         """End this process' part in the relay."""
         self._disconnect(farewell=True)
 
-    def _connected(self, note: _Note, deadline: float) -> Connection:
+    def _connected(self, pull: _Pull, deadline: float) -> Connection:
         if self._connection is None:
             new = Connection(self.address, self.users, deadline, self._numbers)
             self._connection = new
-            new.greet(Kind.HELLO, note.hello, deadline)
+            new.greet(Kind.HELLO, pull.hello, deadline)
         return self._connection
 
     def _ask(self, timeout: float) -> dict[str, Any]:
@@ -167,6 +240,19 @@ class Relay:
         if isinstance(error, ConnectionRefusedError | FileNotFoundError):
             return Unavailable(f"relay {self.address}: none is running there")
         return Unavailable(f"relay {self.address}: {error.strerror or error}")
+
+
+def _values(pairs: Iterable[tuple[Block, Slice]]) -> dict[Series, Value]:
+    """Return the values of slices by series; of the same series the later ones."""
+    found: dict[Series, Any] = {}
+    for block, part in pairs:
+        entries = zip(
+            part.series[part.first : part.last],
+            block.values[part.first : part.last],
+            strict=True,
+        )
+        found.update(each for each in entries if each[1] is not ABSENT)
+    return found
 
 
 _adapters: WeakSet[Relay] = WeakSet()

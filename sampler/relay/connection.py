@@ -33,6 +33,7 @@ class Connection:
 
     Attributes:
         tables: what the relay has been told on it.
+        begun: some of what was sent last has left this process.
 
     Raises:
         OSError: nobody listens there, or not in time.
@@ -46,6 +47,7 @@ class Connection:
         deadline: float,
         numbers: dict[Series, int] | None = None,
     ) -> None:
+        self.begun: bool = False
         self.tables: Tables = Tables({} if numbers is None else numbers)
         self._reader = FrameReader()
         self._socket = Socket(AF_UNIX, SOCK_STREAM)
@@ -71,15 +73,17 @@ class Connection:
         return settings
 
     def send(self, frames: Iterable[bytes], deadline: float) -> None:
-        """Send messages.
+        """Send messages; :attr:`begun` tells then whether any of it has left.
 
         Raises:
             OSError: the relay does not take them in time.
         """
         data = memoryview(b"".join(frames))
+        self.begun = False
         while data:
             self._socket.settimeout(seconds_left(deadline))
             data = data[self._socket.send(data) :]
+            self.begun = True
 
     def wait_for(self, wanted: Kind, deadline: float) -> Any:
         """Wait for a message of a kind, and return its body.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -11,6 +12,8 @@ from sampler._contract.snapshot import Snapshot
 from sampler._registry.registry import Registry
 from sampler.adapterkit.threads import Lock, sleep
 from sampler.agent import Agent, SamplersSettings, log
+from sampler.agent.config.joining import FALLBACK
+from sampler.agent.config.relay import DIRECT
 from sampler.exceptions import ConfigurationError
 from sampler.relay.account import RELAY, SERVER, samplers
 from sampler.relay.address import default_address, user_ids
@@ -185,6 +188,8 @@ def for_workers(settings: Settings, identity: Mapping[str, str]) -> dict[str, An
         "host": identity["host"],
         "samplers": {key: value for key, value in samplers.items() if value is not None},
     }
+    if settings.relay.fallback == DIRECT:
+        told[FALLBACK] = str(Path(settings.file).absolute())
     return {key: _escaped(value) for key, value in told.items()}
 
 

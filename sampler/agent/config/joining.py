@@ -9,9 +9,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from sampler._runtime.log import log
 from sampler.agent.config.plugins import UnusablePlugin, installed_plugins
-from sampler.agent.config.reading import find_settings, parse
+from sampler.agent.config.reading import find_settings, parse, read
 from sampler.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 VARIABLE = "SAMPLER_RELAY"
 """The environment variable with a relay's address."""
+FALLBACK = "fallback"
+"""The key under which a relay tells its file, where processes are to push without it."""
 _ADAPTER = "relay"
 _PATIENCE = 1.0
 """Seconds that a relay has to answer."""
@@ -39,8 +43,11 @@ def settings_of_process(config: str | Path | None) -> Settings:
     if not address:
         return find_settings(config)
     adapters = {"adapters": {_ADAPTER: {"socket": address.replace("${", "$${")}}}
+    told = _asked(address)
+    file = told.pop(FALLBACK, None)
     try:
-        return parse({**_asked(address), **adapters}, f"the relay {address}")
+        settings = parse({**told, **adapters}, f"the relay {address}")
+        return settings if file is None else _with_stand_ins(settings, str(file))
     except ConfigurationError as error:
         log.error("%s\nbuilt-in settings are used", error)
     try:
@@ -56,3 +63,25 @@ def _asked(address: str) -> dict[str, Any]:
     except (KeyError, UnusablePlugin):  # reading the adapter's table says so
         return {}
     return dict(asked or {})
+
+
+def _with_stand_ins(settings: Settings, file: str) -> Settings:
+    """Return settings with the adapters of the relay's file that push while it is gone."""
+    try:
+        found = read(file).adapters
+    except ConfigurationError as error:
+        log.warning(
+            "%s: %s: while the relay is gone this process counts on, and pushes nothing: let user "
+            "%d read that file and all that it names, or leave relay.fallback out",
+            error.file,
+            "; ".join(error.problems),
+            os.geteuid(),
+        )
+        return settings
+    interval = settings.program.interval
+    stand_ins = (
+        attrs.evolve(each, interval=interval, spool=None, stands_in_for=_ADAPTER)
+        for each in found
+        if each.type != _ADAPTER and each.pushes
+    )
+    return attrs.evolve(settings, adapters=(*settings.adapters, *stand_ins))
