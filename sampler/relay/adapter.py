@@ -11,9 +11,10 @@ from weakref import WeakSet
 import attrs
 
 from sampler.adapterkit.packing import Packing
-from sampler.adapterkit.threads import Lock, in_child
-from sampler.agent import ABSENT, DELIVERED, MAX_BATCH, Unavailable, log, option
+from sampler.adapterkit.threads import Lock, Thread, in_child
+from sampler.agent import ABSENT, DELIVERED, MAX_BATCH, Unavailable, log, option, reload
 from sampler.agent.config.relay import socket_fault, users_fault
+from sampler.exceptions import SamplerError
 from sampler.relay.address import default_address
 from sampler.relay.connection import Connection
 from sampler.relay.frames import frame
@@ -87,6 +88,9 @@ class Relay:
     users: tuple[str, ...] = option(
         (), "Users whose relay is trusted besides one's own and root's.", check=users_fault
     )
+    asks: bool = attrs.field(default=False, init=False)
+    """The agent runs with built-in settings, as no relay was there: it asks before it reports."""
+    _joining: bool = attrs.field(default=False, init=False)
     _slices: Slices = attrs.field(factory=Slices, init=False)
     _numbers: dict[Series, int] = attrs.field(factory=dict[Any, int], init=False)
     _connection: Connection | None = attrs.field(default=None, init=False)
@@ -149,6 +153,13 @@ class Relay:
         if not batch.frames:
             self._ask(timeout)
             return DELIVERED
+        if self.asks:
+            self._ask(timeout)
+            if not self._joining:
+                self._joining = True
+                Thread(self._join, "sampler-join").start()
+            first = "its settings come first, and then all that was counted"
+            raise Unavailable(f"relay {self.address} is there now: {first}")
         deadline = monotonic() + timeout
         note: _Note = batch.note
         try:
@@ -210,6 +221,16 @@ class Relay:
     def close(self) -> None:
         """End this process' part in the relay."""
         self._disconnect(farewell=True)
+
+    def _join(self) -> None:
+        """Have the agent take the relay's settings; another adapter may take this one's place."""
+        try:
+            adapters = [each.adapter for each in reload().settings.adapters]
+            self.asks = any(getattr(each, "asks", False) for each in adapters)
+        except (RuntimeError, SamplerError):  # the agent ends, or is none that can be told
+            self.asks = False
+        finally:
+            self._joining = False
 
     def _connected(self, pull: _Pull, deadline: float) -> Connection:
         if self._connection is None:

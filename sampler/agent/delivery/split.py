@@ -184,11 +184,11 @@ class Split:
                 at = min(at, value)  # rounded, it may lie beyond
             known.first, known.at, known.last, known.turn = told, at, at, self.turn
             return known
-        none, start = _zero(value), snapshot.time
-        at = told
-        if told is None:  # it begins now, with a baseline or at zero (C-16)
-            whole = series.start is not None and series.start >= snapshot.start
-            told, at, start = none, none if whole else value, series.start if whole else start
+        none, at, start = _zero(value), told, snapshot.time
+        if told is None:  # it begins now: at zero, or with a baseline (C-16)
+            told, at = none, value
+            if series.start is not None and series.start >= snapshot.start:
+                at, start = none, series.start
         new = series.restarted(start)
         known = self._divided[series] = _Divided(told, none, at, at, new, self.turn)
         return known
