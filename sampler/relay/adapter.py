@@ -4,33 +4,35 @@ from __future__ import annotations
 
 import os
 from collections import ChainMap
-from time import monotonic
+from contextlib import contextmanager
+from time import monotonic, time
 from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakSet
 
 import attrs
 
 from sampler.adapterkit.packing import Packing
-from sampler.adapterkit.threads import Lock, Thread, in_child
-from sampler.agent import ABSENT, DELIVERED, MAX_BATCH, Unavailable, log, option, reload
+from sampler.adapterkit.threads import Thread, in_child
+from sampler.agent import DELIVERED, MAX_BATCH, Snapshot, Unavailable, log, option, reload
 from sampler.agent.config.relay import socket_fault, users_fault
 from sampler.exceptions import SamplerError
 from sampler.relay.address import default_address
-from sampler.relay.connection import Connection
+from sampler.relay.connection import Connection, unreadable
 from sampler.relay.frames import frame
-from sampler.relay.messages import Kind
+from sampler.relay.members import OWN
+from sampler.relay.messages import BadMessage, Kind
 from sampler.relay.tables import Slices
+from sampler.relay.told import Told, values_of
+from sampler.relay.totals import read
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from sampler._contract.snapshot import Value
-    from sampler.agent import Batch, Block, Outcome, Series, Since, Snapshot
+    from sampler.agent import Batch, Block, Outcome, Series, Since
     from sampler.relay.tables import Slice
 
 _INTERVAL = 10.0
-_KEPT = 16
-"""Slices that are kept at least beyond those of the last two snapshots."""
 
 
 @attrs.define(eq=False)
@@ -53,7 +55,7 @@ class _Pull:
 
     def bases(self) -> Since:
         """Return where series begin for a relay that does not know them."""
-        return ChainMap(_values(self.confirmed), self.since) if self.confirmed else self.since  # type: ignore[arg-type]
+        return ChainMap(values_of(self.confirmed), self.since) if self.confirmed else self.since  # type: ignore[arg-type]
 
 
 @attrs.frozen(eq=False)
@@ -95,10 +97,11 @@ class Relay:
     _numbers: dict[Series, int] = attrs.field(factory=dict[Any, int], init=False)
     _connection: Connection | None = attrs.field(default=None, init=False)
     _mark: str = attrs.field(factory=lambda: os.urandom(16).hex(), init=False)
-    _turn: int = attrs.field(default=0, init=False)
-    _told: dict[Slice, Block] = attrs.field(factory=dict[Any, Any], init=False)
-    """What the relay may have been told, the latest last."""
-    _telling: Any = attrs.field(factory=Lock, init=False)
+    _stands: frozenset[int] = attrs.field(default=frozenset[int](), init=False)
+    """Numbers of the series with which this process speaks for the host or server."""
+    _before: int = attrs.field(default=0, init=False)
+    """The number of the relay that has said so."""
+    _told: Told = attrs.field(factory=Told, init=False)
 
     def __attrs_post_init__(self) -> None:
         _adapters.add(self)
@@ -124,6 +127,21 @@ class Relay:
         except (Unavailable, ValueError) as error:
             log.warning("%s; built-in settings are used until then", error)
             return None
+
+    def totals(self, timeout: float) -> Snapshot:
+        """Return what all processes of the relay have counted.
+
+        Args:
+            timeout: seconds.
+
+        Raises:
+            Unavailable: it does not answer.
+        """
+        now = time()
+        with self._asked(Kind.READ, monotonic() + timeout) as (connection, told):
+            blocks = read(connection.messages(monotonic() + timeout), now)
+        identity = {word: str(told.get(word, "")) for word in ("service", "host")}
+        return Snapshot(blocks, now, now, {**identity, "instance": OWN})
 
     def encode(self, snapshot: Snapshot, since: Since) -> Iterator[Batch]:
         """Yield batches of whole values, each with what ``send`` needs of this snapshot."""
@@ -164,25 +182,27 @@ class Relay:
         note: _Note = batch.note
         try:
             connection = self._connected(note.pull, deadline)
-            tables = connection.tables.update(note.pull.slices, note.pull.bases())
+            bases = note.pull.bases()
+            tables = connection.tables.update(note.pull.slices, bases, self._stands)
             connection.send(tables, deadline)
-            before = self._tell(note)
+            turn, slices = note.pull.turn, len(note.pull.slices)
+            before = self._told.tell(turn, note.pairs, slices)
             try:
                 connection.send((*batch.frames, frame(Kind.SYNC)), deadline)
             finally:
                 if not connection.begun:
-                    self._untell(note, before)
-            connection.wait_for(Kind.ACK, deadline)
+                    self._told.untell(turn, before)
+            answer = connection.wait_for(Kind.ACK, deadline)
         except (OSError, Unavailable) as error:
             self._disconnect()
             raise self._unavailable(error) from None
         note.pull.confirmed += note.pairs
+        if answer.stands is not None:
+            self._stands, self._before = frozenset(answer.stands), answer.relay
         return DELIVERED
 
     def withdraw(self, turn: int) -> dict[Series, Value]:
-        """Tell the relay no more of snapshots before a turn, but for what it may have been told.
-
-        The agent calls this before other adapters deliver what this one has not.
+        """Leave to others what was collected before a turn, but for what may be there.
 
         Args:
             turn: of the snapshots to come.
@@ -190,33 +210,7 @@ class Relay:
         Returns:
             By series, what the relay may have been told.
         """
-        with self._telling:
-            self._turn = turn
-            return _values((block, each) for each, block in self._told.items())
-
-    def _tell(self, note: _Note) -> dict[Slice, Block]:
-        """Note that the relay may be told a batch; return what it may have been told before.
-
-        Raises:
-            Unavailable: others deliver what is in it.
-        """
-        with self._telling:
-            before = self._told.copy()
-            again = all(before.get(each) is block for block, each in note.pairs)
-            if note.pull.turn < self._turn and not again:
-                raise Unavailable("others have delivered this")
-            for block, each in note.pairs:
-                self._told.pop(each, None)
-                self._told[each] = block
-            for each in list(self._told)[: -2 * len(note.pull.slices) - _KEPT]:
-                del self._told[each]
-            return before
-
-    def _untell(self, note: _Note, before: dict[Slice, Block]) -> None:
-        """Know that nothing of a batch has left this process."""
-        with self._telling:
-            if note.pull.turn >= self._turn:
-                self._told = before
+        return self._told.withdraw(turn)
 
     def close(self) -> None:
         """End this process' part in the relay."""
@@ -236,17 +230,24 @@ class Relay:
         if self._connection is None:
             new = Connection(self.address, self.users, deadline, self._numbers)
             self._connection = new
-            new.greet(Kind.HELLO, pull.hello, deadline)
+            new.greet(Kind.HELLO, (*pull.hello, self._before), deadline)
         return self._connection
 
     def _ask(self, timeout: float) -> dict[str, Any]:
-        deadline = monotonic() + timeout
+        with self._asked(Kind.ASK, monotonic() + timeout) as (_, told):
+            return told
+
+    @contextmanager
+    def _asked(self, kind: Kind, deadline: float) -> Iterator[tuple[Connection, dict[str, Any]]]:
+        """Ask on a connection of its own; yield that, and the settings for workers."""
         try:
             connection = Connection(self.address, self.users, deadline)
             try:
-                return connection.greet(Kind.ASK, (), deadline)
+                yield connection, connection.greet(kind, (), deadline)
             finally:
                 connection.close()
+        except BadMessage as error:
+            raise self._unavailable(unreadable(error)) from None
         except (OSError, Unavailable) as error:
             raise self._unavailable(error) from None
 
@@ -261,19 +262,6 @@ class Relay:
         if isinstance(error, ConnectionRefusedError | FileNotFoundError):
             return Unavailable(f"relay {self.address}: none is running there")
         return Unavailable(f"relay {self.address}: {error.strerror or error}")
-
-
-def _values(pairs: Iterable[tuple[Block, Slice]]) -> dict[Series, Value]:
-    """Return the values of slices by series; of the same series the later ones."""
-    found: dict[Series, Any] = {}
-    for block, part in pairs:
-        entries = zip(
-            part.series[part.first : part.last],
-            block.values[part.first : part.last],
-            strict=True,
-        )
-        found.update(each for each in entries if each[1] is not ABSENT)
-    return found
 
 
 _adapters: WeakSet[Relay] = WeakSet()

@@ -14,7 +14,7 @@ from sampler.relay.messages import VERSION, BadMessage, Kind, decode_body, versi
 from sampler.relay.tables import Tables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from sampler.agent import Series
 
@@ -85,6 +85,21 @@ class Connection:
             data = data[self._socket.send(data) :]
             self.begun = True
 
+    def messages(self, deadline: float) -> Iterator[tuple[Kind, bytes]]:
+        """Yield messages as they come.
+
+        Raises:
+            OSError: the next does not come in time.
+            BadMessage: it is none.
+        """
+        data = b""
+        while True:
+            yield from self._reader.feed(data)
+            self._socket.settimeout(seconds_left(deadline))
+            data = self._socket.recv(_CHUNK)
+            if not data:
+                raise ConnectionResetError("it has closed the connection")
+
     def wait_for(self, wanted: Kind, deadline: float) -> Any:
         """Wait for a message of a kind, and return its body.
 
@@ -92,16 +107,11 @@ class Connection:
             OSError: it does not come in time.
             Unavailable: something else comes.
         """
-        while True:
-            self._socket.settimeout(seconds_left(deadline))
-            data = self._socket.recv(_CHUNK)
-            if not data:
-                raise ConnectionResetError("it has closed the connection")
-            try:
-                for kind, body in self._reader.feed(data):
-                    return _read(kind, body, wanted)
-            except BadMessage as error:
-                raise Unavailable(f"its answer cannot be read: {error}", _LATER) from None
+        try:
+            kind, body = next(self.messages(deadline))
+            return _read(kind, body, wanted)
+        except BadMessage as error:
+            raise unreadable(error) from None
 
     def close(self, *, farewell: bool = False) -> None:
         """Close it; with a farewell if the process' part in the relay ends with it."""
@@ -112,6 +122,11 @@ class Connection:
             except OSError:
                 pass
         self._socket.close()
+
+
+def unreadable(error: BadMessage) -> Unavailable:
+    """Return the error of an answer that cannot be read."""
+    return Unavailable(f"its answer cannot be read: {error}", _LATER)
 
 
 def _read(kind: Kind, body: bytes, wanted: Kind) -> Any:

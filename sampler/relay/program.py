@@ -47,6 +47,7 @@ class RelayAgent(Agent):
     Args:
         settings: the configuration; ``[samplers]`` is for the processes.
         listener: where they connect; default: where ``[relay]`` says.
+        number: of this relay among those of one command, from 1 on; 0: nobody counts them.
 
     Attributes:
         sees_them_off: they end, too, so a stop waits for their last reports; it may take
@@ -56,11 +57,13 @@ class RelayAgent(Agent):
         ConfigurationError: nothing can listen there.
     """
 
-    def __init__(self, settings: Settings, listener: Listener | None = None) -> None:
+    def __init__(
+        self, settings: Settings, listener: Listener | None = None, number: int = 0
+    ) -> None:
         self._began = time.time()
         self._until = float("inf")
         self.sees_them_off: bool = False
-        self._members = Members(self._began, time.time)
+        self._members = Members(self._began, time.time, number)
         registry = Registry(reserved=True)
         for each in samplers(self._members):
             registry.register(each)
@@ -78,7 +81,14 @@ class RelayAgent(Agent):
         if self._server is None:
             users, told = user_ids(self._told.relay.users), for_workers(self._told, self.identity)
             self._members.retain = self._told.relay.retain
-            self._server = Server(self._listener.socket, self._members, users, told)
+            totals = self._merged("readers", self.settings.program.interval)
+            self._server = Server(
+                self._listener.socket,
+                self._members,
+                users,
+                told,
+                lambda within: totals.collect(within=within),
+            )
             self._server.start()
 
     def reload(self, settings: Settings) -> None:

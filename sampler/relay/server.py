@@ -24,12 +24,14 @@ from sampler.relay.frames import frame
 from sampler.relay.members import Refusal
 from sampler.relay.messages import VERSION, BadMessage, Kind, decode_body, version_of
 from sampler.relay.peers import PeerConnection
+from sampler.relay.readers import Readers
 from sampler.relay.session import Session
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from sampler.adapterkit.sockets import Socket
+    from sampler.agent import Snapshot
     from sampler.relay.members import Member, Members
 
 MAX_STRANGERS = 64
@@ -51,6 +53,7 @@ class Server:
     Args:
         listener: a listening unix socket; the server owns it.
         members: the processes.
+        totals: returns what they have counted, within some seconds.
 
     Attributes:
         users: numbers of the users whose processes are taken.
@@ -63,11 +66,13 @@ class Server:
         members: Members,
         users: Collection[int],
         settings: Mapping[str, Any],
+        totals: Callable[[float], Snapshot],
     ) -> None:
         self.users: Collection[int] = users
         self.settings: Mapping[str, Any] = settings
         self._listener = listener
         self._members = members
+        self._readers = Readers(totals)
         self._selector = Selector()
         self._wakeup = Wakeup()
         self._closing = False
@@ -170,6 +175,8 @@ class Server:
             for kind, body in peer.read():
                 if peer.session is None:
                     self._greet(peer, kind, body)
+                    if peer.closed:  # refused, or read by another thread
+                        return
                 elif answer := peer.session.receive(kind, body):
                     peer.answer(answer)
                 if peer.session is not None and peer.session.ended:
@@ -191,7 +198,7 @@ class Server:
             self._read(peer)
 
     def _greet(self, peer: PeerConnection, kind: Kind, body: bytes) -> None:
-        if kind not in (Kind.HELLO, Kind.ASK):
+        if kind not in (Kind.HELLO, Kind.ASK, Kind.READ):
             raise BadMessage(f"{kind.name} comes before HELLO")
         theirs = version_of(body)
         welcome = frame(Kind.WELCOME, (VERSION, self.settings))
@@ -199,6 +206,12 @@ class Server:
             if theirs != VERSION:
                 what = f"the process speaks version {theirs}, and the relay version {VERSION}"
                 raise Refusal(f"{what}: start both again with one version of sampler-api")
+            if kind is Kind.READ:
+                self._selector.unregister(peer.connection)
+                self._strangers.remove(peer)
+                peer.closed = True
+                self._readers.serve(peer.connection, welcome)
+                return
             if kind is Kind.HELLO:
                 self._welcome(peer, decode_body(kind, body))
         except Refusal as refusal:

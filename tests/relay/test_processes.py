@@ -132,3 +132,21 @@ def test_a_worker_that_ends_as_its_relay_comes_reports(host: Host) -> None:
     host.start_relay()
     worker.end(1)
     host.everything_arrives()
+
+
+def test_what_the_host_counts_while_there_is_no_relay_arrives(host: Host) -> None:
+    """With the next relay of the same command, by the process that spoke to the last one."""
+    host.start_relay("--number", "1")
+    workers = [host.start_worker() for _ in range(2)]
+    host.everything_arrives()
+    wait_for(lambda: host.last("machine.jobs") == 0, what="the beginning")
+    host.jobs.write_text("x" * 9)
+    wait_for(lambda: host.received("machine.jobs") == 9, what="what the host counts")
+    host.signal_relay(signal.SIGKILL)
+    host.jobs.write_text("x" * 12)
+    workers[1].count(1)
+    host.start_relay("--number", "2")
+    host.everything_arrives()
+    wait_for(lambda: host.received("machine.jobs") == 12, 60.0, "what came between")
+    host.jobs.write_text("x" * 13)
+    wait_for(lambda: host.received("machine.jobs") == 13, what="what comes now")

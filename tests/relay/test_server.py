@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sampler.agent import DELIVERED, Batch, Unavailable
+from sampler.agent import DELIVERED, Batch, Snapshot, Unavailable
 from sampler.relay import peers, server
 from sampler.relay.adapter import Relay
 from sampler.relay.frames import MAX_BODY, FrameReader, frame
@@ -40,7 +40,9 @@ class Running:
         self.listener = Listener.at(self.address)
         self.members = Members(time.time(), time.time)
         allowed = frozenset({os.getuid()}) if users is None else users
-        self.server = Server(self.listener.socket, self.members, allowed, {"interval": 3.0})
+        self.server = Server(
+            self.listener.socket, self.members, allowed, {"interval": 3.0}, self.snapshot
+        )
 
     def connected(self) -> socket.socket:
         """Return a peer that may send anything."""
@@ -48,6 +50,12 @@ class Running:
         peer.settimeout(20)
         peer.connect(self.address.replace("@", "\0", 1))
         return peer
+
+    def snapshot(self, within: float = 0.0) -> Snapshot:
+        """Return what readers are told."""
+        del within
+        blocks = self.members.collect(self.members.reader())
+        return Snapshot(blocks, time.time(), 1.0, {})
 
     def totals(self) -> dict[str, Any]:
         """Return what processes have counted."""
@@ -335,7 +343,7 @@ def test_another_version_is_told_so(relay: Running) -> None:
         peer.sendall(frame(Kind.HELLO, (VERSION + 1, "whatever", {"comes": "then"})))
         ((kind, body),) = FrameReader().feed(peer.recv(65536))
         assert kind is Kind.REFUSED
-        assert "version 2, and the relay version 1" in decode_body(kind, body).reason
+        assert "version 3, and the relay version 2" in decode_body(kind, body).reason
         assert is_closed(peer)
 
 
