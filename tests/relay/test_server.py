@@ -138,7 +138,7 @@ BAD = {
     "deep nesting": struct.pack("!IB", 60_000, Kind.TABLE) + b"\x91" * 60_000,
     "another message's body": frame(Kind.TABLE, ([0],)),
     "HELLO twice": frame(Kind.HELLO, HELLO),
-    "an answer": frame(Kind.ACK),
+    "an answer": frame(Kind.ACK, ()),
     "a body where none is": struct.pack("!IB", 1, Kind.SYNC) + b"\x90",
     "values before a layout": frame(Kind.VALUES, (0, [1], [])),
     "values that are too many": TABLE + LAYOUT + frame(Kind.VALUES, (0, [1, 2], [])),
