@@ -38,6 +38,19 @@ _FOR_WORKERS = ("interval", "flush_timeout", "fork")
 """Keys at the top that hold for all processes."""
 
 
+_WIRED = (
+    "an interpreter without sampler-api, python -I, -E or -S, and a program that a Python program "
+    "calls as a subprocess get no agent: install sampler-api there, leave the option out, or put "
+    "'sampler run --' before that program"
+)
+_JOINED = (
+    "a process reports if SAMPLER_RELAY={} is in its environment, its interpreter has "
+    "sampler-api, it calls sampler.agent.start(), and relay.users names its user if that is "
+    "another one"
+)
+"""Why nobody reports, and what to do: under ``sampler run --``, and elsewhere."""
+
+
 class RelayAgent(Agent):
     """Runs what a configuration says, for the processes that report to it.
 
@@ -71,6 +84,7 @@ class RelayAgent(Agent):
         self._listener = listener or _listener(settings)
         self._server: Server | None = None
         self._told = settings
+        self._address = settings.relay.socket or default_address()
         interval = self.settings.program.interval
         account = self._consumers.new(self.settings.samplers, OWN, interval)
         self._account = Account(self._members, account)
@@ -88,6 +102,7 @@ class RelayAgent(Agent):
                 users,
                 told,
                 lambda within: totals.collect(within=within),
+                _WIRED if self.sees_them_off else _JOINED.format(self._address),
             )
             self._server.start()
 

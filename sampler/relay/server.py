@@ -41,6 +41,8 @@ MAX_PER_PROCESS = 64
 MAX_CONNECTIONS = 4_000
 MISSED = 3
 """Intervals after the end of a connection for which a process without a pidfd is waited for."""
+NOBODY = 60.0
+"""Seconds after which it is said that no process has reported."""
 _SHORTEST_WAIT = 5.0
 """Seconds that are waited for one in any case."""
 _ACCEPT_PAUSE = 0.2
@@ -54,6 +56,7 @@ class Server:
         listener: a listening unix socket; the server owns it.
         members: the processes.
         totals: returns what they have counted, within some seconds.
+        nobody: what is said, once, if no process reports at all: why that may be, and what to do.
 
     Attributes:
         users: numbers of the users whose processes are taken.
@@ -67,12 +70,15 @@ class Server:
         users: Collection[int],
         settings: Mapping[str, Any],
         totals: Callable[[float], Snapshot],
+        nobody: str = "",
     ) -> None:
         self.users: Collection[int] = users
         self.settings: Mapping[str, Any] = settings
         self._listener = listener
         self._members = members
         self._readers = Readers(totals)
+        self._nobody = nobody
+        self._nobody_at = monotonic() + NOBODY if nobody else float("inf")
         self._selector = Selector()
         self._wakeup = Wakeup()
         self._closing = False
@@ -272,6 +278,10 @@ class Server:
         if self._accept_at <= now:
             self._accept_at = float("inf")
             self._selector.register(self._listener, _READ, self._listener)
+        if self._nobody_at <= now or self._members.starts:
+            if not self._members.starts:
+                log.warning("no process has reported for %g s: %s", NOBODY, self._nobody)
+            self._nobody_at = float("inf")
         for peer in [each for each in self._everybody() if each.deadline <= now]:
             self._drop(peer, "it began to say something, and did not end in time")
         for member in [member for member, until in self._lost.items() if until <= now]:
@@ -279,7 +289,8 @@ class Server:
 
     def _pause(self) -> float | None:
         moments = [each.deadline for each in self._everybody()]
-        soonest = min((*moments, *self._lost.values(), self._accept_at), default=float("inf"))
+        others = (*self._lost.values(), self._accept_at, self._nobody_at)
+        soonest = min((*moments, *others), default=float("inf"))
         return None if soonest == float("inf") else max(0.0, soonest - monotonic())
 
 

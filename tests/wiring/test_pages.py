@@ -56,9 +56,7 @@ def test_a_mounted_page_has_the_totals(
         pid = run.get()
         wait_for(all_agree, LIMIT, "the last one")
         os.kill(pid, signal.SIGKILL)
-        wait_for(
-            lambda: scraped(run)["server_process_starts_total"] == 3, LIMIT, "another worker"
-        )
+        wait_for(lambda: scraped(run)["server_process_starts_total"] == 3, LIMIT, "another worker")
         wait_for(all_agree, LIMIT, "all pages to have the totals")
         run.end()
 

@@ -1,6 +1,7 @@
 """The application of ``web.py`` with its page at /metrics."""
 
 import web
+
 from sampler_prometheus import ASGIApp, WSGIApp
 
 page = WSGIApp()
