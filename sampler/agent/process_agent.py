@@ -30,7 +30,6 @@ from sampler.agent import celery_worker, uvicorn_server
 from sampler.agent.agent import Agent
 from sampler.agent.config.joining import settings_of_process
 from sampler.agent.config.settings import Settings
-from sampler.agent.delivery.adapter import ScrapedAdapter
 from sampler.agent.interpreters import leave_no_thread
 from sampler.agent.roles import (
     SUPERVISOR,
@@ -164,7 +163,9 @@ class ProcessAgent:
         elif self._supervises and self.wanted is not None:  # it works itself, and has no children
             with self._lock:
                 self.agent, self._supervises = None, False
-                self._begin(Agent(*self.wanted, role=WORKER))
+                agent = Agent(*self.wanted, role=WORKER)
+                if self._begin(agent):
+                    _warn_of_pages(agent)
 
     def reload(self, config: str | Path | None) -> Agent:
         """See :func:`reload`."""
@@ -350,14 +351,14 @@ def _inherited_settings(parents: Settings, *, pages: bool) -> Settings:
 
 
 def _pushes(each: AdapterSettings) -> bool:
-    return each.make is not None and not isinstance(each.adapter, ScrapedAdapter)
+    return each.make is not None and each.pushes
 
 
 def _warn_of_pages(agent: Agent) -> None:
     if agent.identity["role"] != WORKER:
         return
     for each in agent.settings.adapters:
-        if isinstance(each.adapter, ScrapedAdapter):
+        if not each.pushes:
             log.warning(
                 "adapter %r: its page has the numbers of this worker only; the page of "
                 "'sampler run -c FILE -- COMMAND' has those of all",

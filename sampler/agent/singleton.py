@@ -22,6 +22,11 @@ in_child(_process.after_fork)
 at_safe_point(_process.serve)
 
 
+def current() -> Agent | None:
+    """Return the agent of this process, if one runs or starts."""
+    return _process.agent
+
+
 def start(
     config: str | Path | None = None,
     registry: Registry | None = None,

@@ -57,15 +57,18 @@ class Members:
     Args:
         start: epoch seconds at which the relay began.
         time: returns epoch seconds.
+        number: of this relay among those of one command, from 1 on; 0: nobody counts them.
 
     Attributes:
+        number: as given.
         retain: seconds for which the gauges of the dead stay.
         starts: processes that have begun.
         exits: processes that have ended, by how.
         entries: values received.
     """
 
-    def __init__(self, start: float, time: Callable[[], float]) -> None:
+    def __init__(self, start: float, time: Callable[[], float], number: int = 0) -> None:
+        self.number: int = number
         self.retain: float = 0.0
         self.starts: int = 0
         self.exits: Counter[str] = Counter(dict.fromkeys(EXITS, 0))
@@ -117,7 +120,7 @@ class Members:
                     "agent after a fork"
                 )
             member.interval, member.adapter = hello.interval, hello.adapter
-            member.process.connects_again()
+            member.process.connects_again(claims=0 < hello.before == self.number - 1)
             return member
 
     def lay_out(
@@ -135,6 +138,11 @@ class Members:
             entries = self._merger.take(member.process, place, values, shapes)
             if member.uuid:
                 self.entries += entries
+
+    def spoken(self, member: Member) -> list[int]:
+        """Return the numbers of the series with which a process speaks for the host or server."""
+        with self._lock:
+            return [number for part in member.process.order for number in part.spoken()]
 
     def end(self, member: Member, how: str) -> bool:
         """Know that a process has ended; return False if that was known.

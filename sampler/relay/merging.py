@@ -39,6 +39,7 @@ class Process:
         began: as given.
         parts: by table of its present connection.
         order: its parts, in the order of its VALUES.
+        claims: it may go on where the relay before has ended.
     """
 
     def __init__(self, label: str, began: float) -> None:
@@ -46,10 +47,11 @@ class Process:
         self.began = began
         self.parts: dict[int, Part] = {}
         self.order: list[Part] = []
+        self.claims: bool = False
 
-    def connects_again(self) -> None:
+    def connects_again(self, *, claims: bool) -> None:
         """Go on with other tables; what was counted stands."""
-        self.parts = {}
+        self.parts, self.claims = {}, claims
 
 
 class _Family:
