@@ -11,7 +11,7 @@ import attrs
 
 from sampler.adapterkit.packing import Packing
 from sampler.adapterkit.threads import in_child
-from sampler.agent import DELIVERED, MAX_BATCH, Unavailable, log, option
+from sampler.agent import DELIVERED, MAX_BATCH, Batch, Unavailable, log, option
 from sampler.agent.config.relay import socket_fault, users_fault
 from sampler.relay.address import default_address
 from sampler.relay.connection import Connection
@@ -22,7 +22,7 @@ from sampler.relay.tables import Slices
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from sampler.agent import Batch, Outcome, Series, Since, Snapshot
+    from sampler.agent import Outcome, Series, Since, Snapshot
     from sampler.relay.tables import Slice
 
 _INTERVAL = 10.0
@@ -109,9 +109,9 @@ class Relay:
         for place, (block, part) in enumerate(pairs):
             data, entries = part.values(block, place)
             for batch in packing.add(data, entries):
-                yield attrs.evolve(batch, note=note)
+                yield Batch(batch.frames, batch.samples, note=note)
         for batch in packing.rest():
-            yield attrs.evolve(batch, note=note)
+            yield Batch(batch.frames, batch.samples, note=note)
 
     def send(self, batch: Batch, timeout: float) -> Outcome:
         """Send one batch within ``timeout`` seconds, and wait until the relay has counted it.

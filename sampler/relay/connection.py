@@ -76,10 +76,12 @@ class Connection:
         Raises:
             OSError: the relay does not take them in time.
         """
-        data = memoryview(b"".join(frames))
-        while data:
+        data = b"".join(frames)
+        self._socket.settimeout(seconds_left(deadline))
+        sent = self._socket.send(data)
+        while sent < len(data):
             self._socket.settimeout(seconds_left(deadline))
-            data = data[self._socket.send(data) :]
+            sent += self._socket.send(memoryview(data)[sent:])
 
     def wait_for(self, wanted: Kind, deadline: float) -> Any:
         """Wait for a message of a kind, and return its body.

@@ -152,7 +152,7 @@ class Crowd:
 
     def files(self) -> int:
         """Return how many files the relay has open."""
-        return len(os.listdir(f"/proc/{self.relay.pid}/fd"))
+        return len(list(Path(f"/proc/{self.relay.pid}/fd").iterdir()))
 
     def _live(self, number: int) -> None:
         """Be a process: count every ten seconds until told to end."""

@@ -1,21 +1,29 @@
 """What reporting to a relay costs a worker beside its pull, in processes as they run.
 
-Two processes with the same instruments count and tick at the same moments. One has an agent that
-reports to a relay in a process of its own; the other only pulls. The difference of their CPU times
-is what it costs to report, sending, the agent's threads and cold caches included.
+Processes with the same instruments count and tick at the same moments. One has an agent that
+reports to a relay in a process of its own; another only pulls. The difference of their CPU times
+is what it costs to report, sending, the agent's threads and cold caches included. A third one does
+the least: it wakes a thread that encodes as many numbers, sends them to another process, and waits
+for its answer.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.support.command import environment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 TICKS, INTERVAL = 100, 0.25
 _WARM = 8
@@ -28,7 +36,7 @@ def tick() -> dict[str, float]:
         file = Path(folder, "relay.toml")
         address = f"@tick-{os.urandom(8).hex()}"
         file.write_text(
-            f'interval = {INTERVAL}\n[relay]\nsocket = "{address}"\n'
+            f'interval = {INTERVAL}\ninstance = "{address}"\n[relay]\nsocket = "{address}"\n'
             '[samplers]\nenable = ["shop"]\n[adapters.prometheus]\nlisten = "127.0.0.1:0"\n'
         )
         reading, writing = os.pipe()
@@ -46,13 +54,15 @@ def tick() -> dict[str, float]:
                     stdout=subprocess.PIPE,
                     text=True,
                 )
-                for who in ("report", "pull")
+                for who in ("report", "pull", "least")
             ]
-            both, alone = (json.loads(process.communicate(timeout=300)[0]) for process in each)
+            both, alone, least = (
+                json.loads(process.communicate(timeout=300)[0]) for process in each
+            )
         finally:
             relay.terminate()
             relay.wait(30)
-    return {"pull": alone["ms"], "report": both["ms"] - alone["ms"]}
+    return {"pull": alone["ms"], "report": both["ms"] - alone["ms"], "least": least["ms"]}
 
 
 def _measured(who: str) -> dict[str, float]:
@@ -63,17 +73,14 @@ def _measured(who: str) -> dict[str, float]:
     from tests.bench.mix import Mix
 
     mix = Mix(sampler.registry)
+    pull: Callable[[], object] = int
     if who == "report":
         sampler.agent.start()
-        pull = None
+    elif who == "pull":
+        settings = parse({"interval": INTERVAL, "samplers": {"enable": ["shop"]}})
+        pull = sampler.agent.Agent(settings, sampler.registry).collector("", INTERVAL).collect
     else:
-        pull = (
-            sampler.agent.Agent(
-                parse({"interval": INTERVAL, "samplers": {"enable": ["shop"]}}), sampler.registry
-            )
-            .collector("alone", INTERVAL)
-            .collect
-        )
+        pull = _least()
     worked = began = 0.0
     due = time.time() // INTERVAL * INTERVAL + 3 * INTERVAL
     for number in range(_WARM + TICKS):
@@ -84,9 +91,31 @@ def _measured(who: str) -> dict[str, float]:
         before = time.thread_time()
         mix.work()
         worked += time.thread_time() - before
-        if pull is not None:
-            pull()
+        pull()
     return {"ms": (time.process_time() - began - worked) / TICKS * 1e3}
+
+
+def _least() -> Callable[[], object]:
+    """Return what lets a thread encode and send 1,000 numbers to another process."""
+    import msgspec
+
+    numbers = list(range(900)) + [(0, 5, 1.5, tuple(range(10)))] * 100
+    ours, theirs = socket.socketpair()
+    if not os.fork():
+        ours.close()
+        while theirs.recv(1 << 16):
+            theirs.send(b"ok")
+        os._exit(0)
+    theirs.close()
+    due = threading.Semaphore(0)
+
+    def send() -> None:
+        while due.acquire():
+            ours.send(msgspec.msgpack.encode(numbers))
+            ours.recv(100)
+
+    threading.Thread(target=send, daemon=True).start()
+    return due.release
 
 
 if __name__ == "__main__":
