@@ -26,6 +26,7 @@ class Mix:
         buckets: of the histograms; None: exponential ones.
         observations: of each histogram within an interval.
         seed: of what is observed.
+        share: of the 1,000 series.
 
     Attributes:
         counted: what all counters have counted.
@@ -38,6 +39,7 @@ class Mix:
         buckets: tuple[float, ...] | None = BOUNDS,
         observations: int = 1,
         seed: int = 0,
+        share: float = 1.0,
     ) -> None:
         import sampler
 
@@ -45,9 +47,9 @@ class Mix:
         counter = group.counter("orders", labels=("route",))
         gauge = group.gauge("depth", labels=("queue",), merge="sum")
         histogram = group.histogram("wait", unit="s", labels=("route",), buckets=buckets)
-        self.counters = [counter.labels(f"/r/{i}") for i in range(COUNTERS)]
-        self.gauges = [gauge.labels(f"q{i}") for i in range(GAUGES)]
-        self.histograms = [histogram.labels(f"/r/{i}") for i in range(HISTOGRAMS)]
+        self.counters = [counter.labels(f"/r/{i}") for i in range(int(COUNTERS * share))]
+        self.gauges = [gauge.labels(f"q{i}") for i in range(int(GAUGES * share))]
+        self.histograms = [histogram.labels(f"/r/{i}") for i in range(int(HISTOGRAMS * share))]
         self.counted = self.observed = 0
         self._observations = observations
         self._drawn = random.Random(seed)
@@ -61,5 +63,5 @@ class Mix:
         for each in self.histograms:
             for _ in range(self._observations):
                 each.observe(self._drawn.lognormvariate(-3, 1))
-        self.counted += CHANGED
-        self.observed += self._observations * HISTOGRAMS
+        self.counted += len(self.counters[:: COUNTERS // CHANGED])
+        self.observed += self._observations * len(self.histograms)

@@ -49,9 +49,17 @@ class Crowd:
         folder: for files.
         buckets: of their histograms; None: exponential ones.
         most: processes, at most.
+        share: of 1,000 series, those of each.
     """
 
-    def __init__(self, folder: Path, buckets: tuple[float, ...] | None, most: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        buckets: tuple[float, ...] | None,
+        most: int,
+        share: float = 1.0,
+    ) -> None:
+        self._share = share
         self.address = f"@crowd-{os.urandom(8).hex()}"
         self.port = free_port()
         self._buckets = buckets
@@ -127,13 +135,13 @@ class Crowd:
         return sum(self._told[number * len(_FIELDS) + at] for number in wanted)
 
     def page(self) -> dict[str, float]:
-        """Return the sums of the page's families."""
+        """Return the sums of the page's families, its lines and its bytes."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=60) as answer:
             text = answer.read().decode()
         sums: dict[str, float] = {}
         for name, value in re.findall(r"^(\w+)(?:\{.*\})? (\S+)", text, re.MULTILINE):
             sums[name] = sums.get(name, 0.0) + float(value)
-        sums["lines"] = text.count("\n")
+        sums |= {"lines": text.count("\n"), "bytes": len(text)}
         return sums
 
     def processes(self) -> float:
@@ -167,7 +175,7 @@ class Crowd:
         import sampler
         import sampler.agent
 
-        mix = Mix(sampler.registry, self._buckets, OBSERVATIONS, number)
+        mix = Mix(sampler.registry, self._buckets, OBSERVATIONS, number, self._share)
         tell = self._told[number * len(_FIELDS) : (number + 1) * len(_FIELDS)]
         sampler.agent.start()
         # Counting is spread evenly over the interval, as requests are.
