@@ -13,7 +13,16 @@ import attrs
 
 from sampler.adapterkit.packing import Packing
 from sampler.adapterkit.threads import Thread, in_child
-from sampler.agent import DELIVERED, MAX_BATCH, Snapshot, Unavailable, log, option, reload
+from sampler.agent import (
+    DELIVERED,
+    MAX_BATCH,
+    Batch,
+    Snapshot,
+    Unavailable,
+    log,
+    option,
+    reload,
+)
 from sampler.agent.config.relay import socket_fault, users_fault
 from sampler.exceptions import SamplerError
 from sampler.relay.address import default_address
@@ -29,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from sampler._contract.snapshot import Value
-    from sampler.agent import Batch, Block, Outcome, Series, Since
+    from sampler.agent import Block, Outcome, Series, Since
     from sampler.relay.tables import Slice
 
 _INTERVAL = 10.0
@@ -163,11 +172,13 @@ class Relay:
         for place, (block, part) in enumerate(pairs):
             data, entries = part.values(block, place)
             for batch in packing.add(data, entries):
-                yield attrs.evolve(batch, note=_Note(pull, tuple(packed)))
+                note = _Note(pull, tuple(packed))
+                yield Batch(batch.frames, batch.samples, note=note)
                 packed = []
             packed.append((block, part))
         for batch in packing.rest():
-            yield attrs.evolve(batch, note=_Note(pull, tuple(packed)))
+            note = _Note(pull, tuple(packed))
+            yield Batch(batch.frames, batch.samples, note=note)
 
     def send(self, batch: Batch, timeout: float) -> Outcome:
         """Send one batch within ``timeout`` seconds, and wait until the relay has counted it.

@@ -77,12 +77,11 @@ class Connection:
         Raises:
             OSError: the relay does not take them in time; they are sent in part.
         """
-        self.owed = None
-        data = memoryview(b"".join(frames))
-        self.begun = False
-        while data:
+        self.owed, self.begun = None, False
+        data, sent = b"".join(frames), 0
+        while sent < len(data):
             self._socket.settimeout(seconds_left(deadline))
-            data = data[self._socket.send(data) :]
+            sent += self._socket.send(memoryview(data)[sent:] if sent else data)
             self.begun = True
         self.owed = answer
 

@@ -9,7 +9,7 @@ the same, they become one, and the bounds inside it are lost.
 from __future__ import annotations
 
 from bisect import insort
-from itertools import accumulate, compress, repeat
+from itertools import accumulate, compress
 from operator import sub
 from typing import TYPE_CHECKING
 
@@ -23,10 +23,10 @@ _INFINITE = float("inf")
 
 def grown(new: HistogramValue, old: HistogramValue) -> HistogramValue:
     """Return what came between two readings; after a reset, all of the newer one (C-17)."""
-    before = old.counts if new.bounds == old.bounds else _counts_at(new.bounds, old)
-    if before is None:
+    aligned = counts_at(new.bounds, old.bounds, old.counts, old.count)
+    if aligned is None:
         return new if new.fell_since(old) else difference(new, old)
-    cells = cells_between(new.counts, before, new.count - old.count)
+    cells = cells_between(new.counts, aligned[0], new.count - old.count)
     if cells is None:
         return new
     total = None if new.sum is None or old.sum is None else new.sum - old.sum
@@ -54,24 +54,49 @@ def cells_between(new: Sequence[int], old: Sequence[int], count: int) -> list[in
     return cells if rose else None
 
 
-def _counts_at(bounds: Sequence[float], of: HistogramValue) -> list[int] | None:
-    """Return the counts of a histogram at other bounds, if these have all of its own.
+def counts_at(
+    bounds: Sequence[float], old: Sequence[float], counts: Sequence[int], count: int
+) -> tuple[list[int], list[float]] | None:
+    """Return the counts of a histogram at bounds that are more than its own.
+
+    Most of the bounds are the same, and to hash a float is slow: each new one is found by halves.
+
+    Args:
+        bounds: the wanted ones.
+        old: its own.
+        counts: its counts at these.
+        count: that of all.
 
     Returns:
-        None also where a count is not known.
+        The counts, and the bounds that it has not; None where one of its own bounds is not
+        wanted, or a count is not known.
     """
-    at: list[int] = []
-    below = index = 0
-    uppers, counts, size = of.bounds, of.counts, len(of.bounds)
-    for bound in bounds:
-        above = counts[index] if index < size else of.count
-        if index < size and uppers[index] == bound:
-            below = above
-            index += 1
-        elif below != above:
+    uppers, at, more = list(old), list(counts), list[float]()
+    while len(uppers) < len(bounds):
+        first, last = 0, len(uppers)
+        while first < last:
+            middle = (first + last) // 2
+            if uppers[middle] == bounds[middle]:
+                first = middle + 1
+            else:
+                last = middle
+        below = at[first - 1] if first else 0
+        if below != (at[first] if first < len(at) else count):
             return None
-        at.append(below)
-    return at if index == size else None
+        uppers.insert(first, bounds[first])
+        at.insert(first, below)
+        more.append(bounds[first])
+    return (at, more) if uppers == list(bounds) else None
+
+
+class _Cell:
+    """Observations above a bound, and up to another."""
+
+    __slots__ = ("lower", "observations")
+
+    def __init__(self, lower: float, observations: int) -> None:
+        self.lower = lower
+        self.observations = observations
 
 
 class HistogramTotal:
@@ -81,40 +106,33 @@ class HistogramTotal:
         lost: a bound was lost since this was set to False.
     """
 
-    __slots__ = (
-        "_bounds",
-        "_count",
-        "_lower",
-        "_mass",
-        "_shape",
-        "_sum",
-        "_value",
-        "lost",
-    )
+    __slots__ = ("_bounds", "_cells", "_count", "_known", "_shape", "_sum", "_value", "lost")
 
     def __init__(self) -> None:
         self.lost: bool = False
         self._count = 0
         self._sum: float | None = 0
         self._bounds: list[float] = []
-        self._mass: dict[float, int] = {}
-        """By the upper bound of each cell that is not empty: its observations."""
-        self._lower: dict[float, float] = {}
-        """And its lower bound."""
+        self._known: set[float] = set()
+        """The same bounds."""
+        self._cells: dict[float, _Cell] = {}
+        """Those that are not empty, by their upper bounds."""
         self._shape: tuple[int | None, float | None] | None = None
         self._value: HistogramValue | None = None
 
-    def know(self, value: HistogramValue) -> None:
-        """Take over the bounds of a value, whatever has been observed."""
+    def know(self, value: HistogramValue, more: Sequence[float] | None = None) -> None:
+        """Take over the bounds of a value, whatever has been observed; ``more``: only these."""
         shape = value.scale, value.zero_threshold
         if shape != self._shape:
             self._shape = shape if self._shape is None else (None, None)
             self._value = None
-        for bound in set(value.bounds).difference(self._bounds):
-            if any(lower < bound < upper for upper, lower in self._lower.items()):
+        for bound in value.bounds if more is None else more:
+            if bound in self._known:
+                continue
+            if any(cell.lower < bound < upper for upper, cell in self._cells.items()):
                 self.lost = True
             else:
-                insort(self._bounds, bound)
+                self._insert(bound)
                 self._value = None
 
     def add(
@@ -133,33 +151,42 @@ class HistogramTotal:
         self._count += count
         for index in compress(range(len(cells)), cells):
             lower = bounds[index - 1] if index else -_INFINITE
-            self._add_cell(lower, bounds[index], cells[index])
+            cell = self._cells.get(bounds[index])
+            if cell is not None and cell.lower == lower:
+                cell.observations += cells[index]
+            else:
+                self._add_cell(lower, bounds[index], cells[index])
         if above := count - sum(cells):
             self._add_cell(bounds[-1] if bounds else -_INFINITE, _INFINITE, above)
 
     def read(self) -> HistogramValue:
         """Return the sum; the same object until it changes."""
         if self._value is None:
-            at = accumulate(map(self._mass.get, self._bounds, repeat(0)))
+            cells = map(self._cells.get, self._bounds)
+            at = accumulate(0 if cell is None else cell.observations for cell in cells)
             shape = self._shape or (None, None)
             self._value = histogram_at(
                 tuple(self._bounds), tuple(at), self._count, self._sum, *shape
             )
         return self._value
 
+    def _insert(self, bound: float) -> None:
+        insort(self._bounds, bound)
+        self._known.add(bound)
+
     def _add_cell(self, lower: float, upper: float, observations: int) -> None:
-        if self._lower.get(upper) == lower:
-            self._mass[upper] += observations
-            return
-        for other in [each for each, low in self._lower.items() if low < upper and lower < each]:
-            lower = min(lower, self._lower.pop(other))
-            observations += self._mass.pop(other)
-            upper = max(upper, other)
-        self._lower[upper], self._mass[upper] = lower, observations
+        """Add observations that may be anywhere in a cell; those it overlaps with become one."""
+        cells = self._cells.items()
+        for other in [each for each, cell in cells if cell.lower < upper and lower < each]:
+            cell = self._cells.pop(other)
+            lower, upper = min(lower, cell.lower), max(upper, other)
+            observations += cell.observations
+        self._cells[upper] = _Cell(lower, observations)
         inside = [bound for bound in self._bounds if lower < bound < upper]
         if inside:
             self.lost = True
             self._bounds = [bound for bound in self._bounds if bound not in inside]
+            self._known = set(self._bounds)
         for bound in (lower, upper):
-            if abs(bound) != _INFINITE and bound not in self._bounds:
-                insort(self._bounds, bound)
+            if abs(bound) != _INFINITE and bound not in self._known:
+                self._insert(bound)

@@ -14,8 +14,8 @@ changes when an older reader would take something for what it is not.
 from __future__ import annotations
 
 from enum import IntEnum
-from itertools import pairwise
 from math import isfinite
+from operator import lt
 from struct import pack, unpack
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
@@ -253,7 +253,8 @@ def unpacked(data: bytes) -> tuple[float, ...]:
     """
     size, rest = divmod(len(data), 8)
     bounds: tuple[float, ...] = unpack(f"<{size}d", data) if not rest else (0.0, 0.0)
-    if not all(map(isfinite, bounds)) or any(low >= high for low, high in pairwise(bounds)):
+    finite = not bounds or (isfinite(bounds[0]) and isfinite(bounds[-1]))
+    if not (finite and all(map(lt, bounds, bounds[1:]))):  # what rises between two is finite
         raise BadMessage("the bounds of a histogram do not rise")
     return bounds
 

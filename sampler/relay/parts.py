@@ -10,7 +10,7 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sampler._contract.histogram import HistogramValue
-from sampler.relay.histograms import cells_between, cells_of, grown
+from sampler.relay.histograms import cells_between, cells_of, counts_at, grown
 from sampler.relay.messages import BadMessage, Histogram
 from sampler.relay.places import SharedPlace
 from sampler.relay.values import base_value, histogram
@@ -96,15 +96,23 @@ class HistogramColumn:
 
     def _take_new(self, index: int, value: Histogram, shape: HistogramValue) -> None:
         """Take a value that is the first, has other bounds than the last, or begins anew."""
-        more = new = histogram(value, shape)
+        new = histogram(value, shape)
         last, before = self._last[index], self._shapes[index]
-        if last is not None and before is not None:
-            more = grown(new, histogram(last, before))
         total = self.places[index].histogram
+        self._last[index], self._shapes[index] = value, shape
+        more = new
+        if last is not None and before is not None:
+            aligned = counts_at(new.bounds, before.bounds, last.counts, last.count)
+            if aligned and (
+                cells := cells_between(new.counts, aligned[0], new.count - last.count)
+            ):
+                total.know(shape, aligned[1])
+                total.add(new.bounds, cells, new.count - last.count, _less(value, last))
+                return
+            more = grown(new, histogram(last, before))
         total.know(shape)
         if more.count or more.sum:
             total.add(more.bounds, cells_of(more.counts), more.count, more.sum)
-        self._last[index], self._shapes[index] = value, shape
 
 
 def _less(value: Histogram, last: Histogram) -> float | None:

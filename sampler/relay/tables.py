@@ -47,15 +47,16 @@ class Slice:
         """Return the message with a block's values, and how many there are."""
         values: list[Any] = block.values[self.first : self.last]
         shapes: dict[object, int] = {}
-        like: HistogramValue | None = None
-        shape = 0
+        shape, bounds, scale, zero = 0, None, None, None
         for index in self.histograms:
             value = values[index]
-            if isinstance(value, HistogramValue):
-                if like is None or not _alike(value, like):
-                    key = packed(value.bounds), value.scale, value.zero_threshold
-                    shape, like = shapes.setdefault(key, len(shapes)), value
-                values[index] = shape, value.count, value.sum, value.counts
+            if value is ABSENT:
+                continue
+            # Those of one metric mostly have one shape.
+            if value.bounds is not bounds or value.scale != scale or value.zero_threshold != zero:
+                bounds, scale, zero = value.bounds, value.scale, value.zero_threshold
+                shape = shapes.setdefault((packed(bounds), scale, zero), len(shapes))
+            values[index] = shape, value.count, value.sum, value.counts
         present = len(values)
         if len(block) < len(block.values):
             values = [None if value is ABSENT else value for value in values]
@@ -128,15 +129,6 @@ class Tables:
         for each in slices:
             for series in each.series[each.first : each.last]:
                 self._numbers[series] = before.get(series) or next(_numbers)
-
-
-def _alike(one: HistogramValue, other: HistogramValue) -> bool:
-    """Tell whether two histograms have one shape, as those of one metric mostly do."""
-    return (
-        one.bounds is other.bounds
-        and one.scale == other.scale
-        and one.zero_threshold == other.zero_threshold
-    )
 
 
 def _cut(block: Block) -> Iterator[Slice]:

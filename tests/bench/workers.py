@@ -1,7 +1,6 @@
 """Many processes of one host: what a worker's report costs, and a page with the totals of all.
 
-Of 1,000 series of a worker 60 % are counters, 30 % gauges with ``merge``, and 10 % histograms; a
-tenth of the counters and gauges and all histograms are new at each report. Workers of ours are
+Workers have the series of :mod:`tests.bench.mix`. Those of ours are
 sessions of one relay, with the messages that go over its socket. Those of prometheus_client are
 processes that have written their files, as its multiprocess mode has it.
 """
@@ -17,14 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.bench import timed
+from tests.bench.mix import BOUNDS, COUNTERS, GAUGES, HISTOGRAMS, Mix
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.bench.pulls import Operation
 
-COUNTERS, GAUGES, HISTOGRAMS = 600, 300, 100
-BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 FEW, MANY = 8, 200
 INTERVAL = 10.0
 ROUNDS = 15
@@ -38,7 +36,7 @@ def workers(contender: str) -> dict[str, float]:
 class _Worker:
     """A worker of ours: its instruments, its consumer, and its side of the wire."""
 
-    def __init__(self, members: Any, number: int) -> None:
+    def __init__(self, members: Any, number: int, buckets: Any = BOUNDS) -> None:
         import sampler
         from sampler.agent.delivery.baselines import Baselines
         from sampler.relay.frames import FrameReader
@@ -47,13 +45,8 @@ class _Worker:
         from sampler.relay.tables import Slices, Tables
 
         registry = sampler.Registry()
-        group = sampler.Instruments("shop", registry)
-        counter = group.counter("orders", labels=("route",))
-        gauge = group.gauge("depth", labels=("queue",), merge="sum")
-        histogram = group.histogram("wait", unit="s", labels=("route",), buckets=BOUNDS)
-        self.counters = [counter.labels(f"/r/{i}") for i in range(COUNTERS)]
-        self.gauges = [gauge.labels(f"q{i}") for i in range(GAUGES)]
-        self.histograms = [histogram.labels(f"/r/{i}") for i in range(HISTOGRAMS)]
+        self.mix = Mix(registry, buckets, seed=number)
+        self.work = self.mix.work
         self.collector = sampler.Collector(registry)
         name = str(number)
         hello = Hello(VERSION, name, "shop", name, "worker", time.time(), INTERVAL, name)
@@ -62,15 +55,6 @@ class _Worker:
         self._reader = FrameReader()
         self.snapshot: Any = None
         self._frames = b""
-
-    def work(self) -> None:
-        """Count what comes within an interval."""
-        for each in self.counters[:: len(self.counters) // 60]:
-            each.inc()
-        for level, each in enumerate(self.gauges[:: len(self.gauges) // 30]):
-            each.set(level)
-        for each in self.histograms:
-            each.observe(0.03)
 
     def pull(self) -> None:
         """Pull."""
@@ -133,7 +117,7 @@ class _Relay:
 
 
 def _ours() -> dict[str, float]:
-    found = {"inc ns": _inc(_Relay(1).workers[0].counters[0].inc)}
+    found = {"inc ns": _inc(_Relay(1).workers[0].mix.counters[0].inc)}
     (worker,) = _Relay(1).workers
 
     def pulled() -> None:

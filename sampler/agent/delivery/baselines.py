@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import compress, islice
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from sampler._contract.snapshot import Series, Value
+    from sampler.agent.delivery.adapter import Since
 
     Inheritance: TypeAlias = "dict[tuple[object, ...], Value | None]"
     """Name, kind and labels to the value handed over last; None: none was, so all of it counts."""
@@ -44,21 +46,45 @@ class Baselines(Increments):
         super().__init__()
         self._lock = Lock()
         self._inherited: Inheritance = {}
+        self._last: Snapshot | None = None
+        """What was handed over last, while nobody has asked for its values."""
+        self._shown = False  # and so is not changed any more
         self._cumulative: dict[int, tuple[tuple[Series, ...], list[bool]]] = {}
         """By identity of a block's series, which these are: whether each is cumulative."""
 
-    def since(self) -> dict[Series, Value]:
-        """Return a copy; all of a series that is not in it counts."""
+    def since(self) -> Since:
+        """Return the values of this moment; all of a series that is not among them counts."""
         with self._lock:
-            return dict(self._since)
+            self._shown = True
+            return _Values(self, self._since, self._last)
 
     def handed_over(self, entries: Iterable[tuple[Series, Value]]) -> None:
         """Let later differences start from these values."""
-        turn = GiveWayTimer()
         with self._lock:
-            for part in self._of(entries) if isinstance(entries, Snapshot) else _parts(entries):
+            if isinstance(entries, Snapshot):
+                if self._last is not None and not _replaces(entries, self._last):
+                    self._settle()
+                self._last = entries
+                return
+            self._settle()
+            turn = GiveWayTimer()
+            for part in _parts(entries):
                 self._since.update(part)
                 turn.give_way_if_due()
+
+    def _together(self, before: dict[Series, Value], last: Snapshot | None) -> dict[Series, Value]:
+        """Return a copy of these values, with those of a snapshot in their places."""
+        values, turn = before.copy(), GiveWayTimer()
+        for part in () if last is None else self._of(last):
+            values.update(part)
+            turn.give_way_if_due()
+        return values
+
+    def _settle(self) -> None:
+        """Take over what was handed over last, into values that nobody else has."""
+        if self._shown or self._last is not None:
+            self._since = self._together(self._since, self._last)
+            self._shown, self._last = False, None
 
     def _of(self, snapshot: Snapshot) -> Iterator[Iterable[tuple[Series, Any]]]:
         """Yield the cumulative entries of a whole snapshot, some at a time."""
@@ -77,6 +103,7 @@ class Baselines(Increments):
     def inheritance(self) -> Inheritance:
         """Return the values by name, for another consumer's series of the same names."""
         with self._lock:
+            self._settle()
             series = [s for block in self._known.values() for s in block.series if s.cumulative]
             return {**self._inherited, **{_key(s): self._since.get(s) for s in series}}
 
@@ -84,6 +111,7 @@ class Baselines(Increments):
         """Start from another consumer's values instead of the first ones seen."""
         with self._lock:
             self._since, self._known, self._inherited = {}, {}, values
+            self._last = None
 
     def offer(self, snapshot: Snapshot) -> None:
         """Note the first value of each series whose first value is a baseline.
@@ -96,6 +124,8 @@ class Baselines(Increments):
 
     def _begin(self, snapshot: Snapshot) -> None:
         before = self._known
+        if before.keys() != {id(block.series) for block in snapshot.blocks}:
+            self._settle()
         super()._begin(snapshot)
         if self._known is not before and not snapshot.failures:  # all that there is has begun
             self._inherited = {}
@@ -108,6 +138,53 @@ class Baselines(Increments):
         before = self._inherited.pop(key)
         if before is not None and not fell(value, before):  # else it has restarted meanwhile
             self._since[series] = before
+
+
+class _Values(Mapping["Series", "Value"]):
+    """The values of one moment, put together once somebody asks for one.
+
+    A relay's process asks when it connects, and not at each pull.
+    """
+
+    __slots__ = ("_all", "_baselines", "_before", "_last")
+
+    def __init__(
+        self, baselines: Baselines, before: dict[Series, Value], last: Snapshot | None
+    ) -> None:
+        self._baselines = baselines
+        self._before = before
+        self._last = last
+        self._all: dict[Series, Value] | None = None
+
+    def __getitem__(self, series: Series) -> Value:
+        return self._values()[series]
+
+    def __iter__(self) -> Iterator[Series]:
+        return iter(self._values())
+
+    def __len__(self) -> int:
+        return len(self._values())
+
+    if not TYPE_CHECKING:
+
+        @property
+        def get(self) -> Any:
+            """The dictionary's own: adapters call it for each series."""
+            return self._values().get
+
+    def _values(self) -> dict[Series, Value]:
+        if self._all is None:
+            with self._baselines._lock:  # noqa: SLF001 - one module
+                self._all = self._baselines._together(self._before, self._last)  # noqa: SLF001
+        return self._all
+
+
+def _replaces(new: Snapshot, old: Snapshot) -> bool:
+    """Tell whether a snapshot has a value for each series of another."""
+    return len(new.blocks) == len(old.blocks) and all(
+        block.series is before.series and len(block) == len(block.values)
+        for block, before in zip(new.blocks, old.blocks, strict=True)
+    )
 
 
 def _parts(entries: Iterable[tuple[Series, Value]]) -> Iterator[list[tuple[Series, Value]]]:
@@ -139,7 +216,7 @@ class IntervalBaselines:
         self._baselines.inherit(values)
         self._last = ()
 
-    def since(self, snapshot: Snapshot) -> dict[Series, Value]:
+    def since(self, snapshot: Snapshot) -> Since:
         """Return the values that a snapshot's differences start from.
 
         The differences in a batch that is dropped later are lost: the ledger counts its entries.

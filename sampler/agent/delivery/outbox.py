@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from sampler._contract.snapshot import Series, Snapshot, Value
-    from sampler.agent.delivery.adapter import Batch
+    from sampler.agent.delivery.adapter import Batch, Since
     from sampler.agent.delivery.baselines import Baselines
     from sampler.agent.delivery.encoding import Encoder
 
@@ -277,7 +277,7 @@ class NewestOnly(Outbox[Item]):
     def _ready(self) -> bool:
         return self._next is not None or super()._ready()
 
-    def _encode(self, snapshot: Snapshot, since: dict[Series, Value]) -> None:
+    def _encode(self, snapshot: Snapshot, since: Since) -> None:
         (batches,) = encode_all(self._worker, [(self._encoder, snapshot, since)])
         with self._changed:
             if self._closed:

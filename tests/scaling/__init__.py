@@ -1,0 +1,1 @@
+"""Ten thousand hosts, as far as one machine can have them."""
