@@ -40,6 +40,7 @@ class Graphite:
     """
 
     stamped = True
+    self_metrics = "changes"
     unsupported: ClassVar[Mapping[str, str]] = {
         "unit": "left out: a path has no place for it",
         "help": "left out: a path has no place for it",

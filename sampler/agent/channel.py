@@ -15,6 +15,7 @@ from sampler.agent.delivery.encoding import Encoder, encode_all
 from sampler.agent.delivery.ledger import Balance, Ledger
 from sampler.agent.delivery.outbox import NewestOnly, Outbox
 from sampler.agent.delivery.sender import Sender
+from sampler.agent.own_metrics import OwnMetrics, default_of
 from sampler.agent.spool.spooled_outbox import SpooledOutbox
 from sampler.agent.spool.writer import Spool
 
@@ -48,11 +49,17 @@ class Channel:
         self.name: str = settings.name
         self.settings = settings
         self.ledger = ledger
+        wanted = settings.self_metrics or default_of(settings.adapter)
+        self._own_metrics = OwnMetrics(wanted)
 
     @property
     def bytes(self) -> int:
         """Encoded bytes that wait."""
         return 0
+
+    def shown(self, snapshot: Snapshot) -> Snapshot:
+        """Return what the adapter gets of a snapshot: ``self_metrics`` may leave some out."""
+        return self._own_metrics.of(snapshot)
 
     def balance(self) -> Balance:
         """Return the ledger's numbers, all of one moment."""
@@ -190,7 +197,7 @@ class ScrapeChannel(Channel):
         self._adapter.close(timeout)
 
     def _collect(self) -> Snapshot:
-        return self.collector.collect()
+        return self.shown(self.collector.collect())
 
     def _open_when_possible(self) -> None:
         while not self._closed.wait(OPEN_AGAIN):
@@ -248,10 +255,12 @@ def fan_out(
     """
     stamped = [each for each in channels if each.stamped]
     encoded = encode_all(
-        worker, [(each.encoder, snapshot, each.since(snapshot)) for each in stamped], until
+        worker,
+        [(each.encoder, each.shown(snapshot), each.since(snapshot)) for each in stamped],
+        until,
     )
     for each, batches in zip(stamped, encoded, strict=True):
         each.outbox.add(batches)
     for each in channels:
         if isinstance(each.outbox, NewestOnly):
-            each.outbox.put(snapshot)
+            each.outbox.put(each.shown(snapshot), snapshot)

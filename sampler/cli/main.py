@@ -6,6 +6,7 @@ import argparse
 import io
 import os
 import sys
+from pathlib import Path
 
 from sampler.cli.exits import CONFIG, OK, UNAVAILABLE, USAGE
 
@@ -155,7 +156,8 @@ def _parser() -> argparse.ArgumentParser:
     how.add_argument(
         "--test",
         action="store_true",
-        help="pull twice, one interval apart, and print; send nothing",
+        help="pull twice, one interval apart, and print; send nothing; -v: with the agent's own "
+        "account",
     )
     how.add_argument(
         "--no-wrap",
@@ -236,10 +238,22 @@ def _seconds(text: str) -> float:
     return value
 
 
+def _find_modules_here() -> None:
+    """Put the working directory on the path, as gunicorn and uvicorn do: the program is there."""
+    try:
+        here = str(Path.cwd())
+    except OSError:  # somebody has removed it
+        return
+    if not sys.flags.safe_path and not {"", here} & set(sys.path):
+        sys.path.insert(0, here)
+
+
 def _run(arguments: argparse.Namespace) -> int:
     from sampler.cli.run import run
 
-    return run(arguments.config, once=arguments.once, test=arguments.test)
+    _find_modules_here()
+    account = arguments.verbose > 0
+    return run(arguments.config, once=arguments.once, test=arguments.test, account=account)
 
 
 def _launch(arguments: argparse.Namespace, command: list[str]) -> int:
@@ -270,12 +284,14 @@ def _relay(arguments: argparse.Namespace) -> int:
 def _check(arguments: argparse.Namespace) -> int:
     from sampler.cli.check import check
 
+    _find_modules_here()
     return check(arguments.config, network=not arguments.no_network)
 
 
 def _list(arguments: argparse.Namespace) -> int:
     from sampler.cli.list import show
 
+    _find_modules_here()
     return show(arguments.what, as_json=arguments.json)
 
 
