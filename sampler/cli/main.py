@@ -42,11 +42,14 @@ They hold every key of every installed adapter; the page, of ours only.
 
 _EXPLAIN = """
   sampler explain interval              a key, in every table that has it
-  sampler explain adapters.eu.prefix    a key of one table
+  sampler explain adapters.eu.prefix    a key of one table; also graphite.prefix
   sampler explain graphite              an adapter, or a sampler
   sampler explain process.cpu.time      a metric, by its full name
   sampler explain oldest                why entries were dropped, samples
                                         refused, or pulls failed
+  sampler explain unconfirmed           an outcome of entries
+  sampler explain SAMPLER_CONFIG        a variable of the environment
+  sampler explain 78                    an exit status
   sampler explain C-11                  a clause of the PEP draft
   sampler explain A-05                  a rule for adapters
 """
@@ -129,6 +132,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", nargs=0, action=_Version, help="print the version, and exit")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     def command(name: str, text: str, more: str = "") -> argparse.ArgumentParser:
@@ -226,6 +230,13 @@ def _parser() -> argparse.ArgumentParser:
     version = command("version", "Print the version.")
     version.set_defaults(run=_version)
     return parser
+
+
+class _Version(argparse.Action):
+    """Looks the version up when it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        parser.exit(_version(argparse.Namespace()))
 
 
 def _seconds(text: str) -> float:
@@ -339,8 +350,8 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 
 def _version(arguments: argparse.Namespace) -> int:
-    from importlib.metadata import version
+    from sampler.cli.version import version
 
     del arguments
-    print(f"sampler-api {version('sampler-api')}")
+    print(version())
     return OK

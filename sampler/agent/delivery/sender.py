@@ -114,12 +114,8 @@ class Sender:
         self._outbox.close()
         if lost := self._at_end() - self._given_up:
             why = self.trouble or "it has not answered"
-            log.warning(
-                "adapter %r: at the end %s dropped: %s",
-                self.name,
-                counted(lost, "entry is", "entries are"),
-                why,
-            )
+            entries = counted(lost, "entry is", "entries are")
+            log.warning("adapter %r: at the end %s dropped: %s", self.name, entries, why)
         if ended:
             self._close()  # the thread may never have begun, or may have failed
             return

@@ -193,12 +193,8 @@ class Spool:
         self._opened = True
         entries = sum(samples for _, samples in found)
         if entries:
-            log.info(
-                "adapter %r: recovered %s from %s",
-                self._name,
-                counted(entries, "entry", "entries"),
-                self._folder,
-            )
+            what = counted(entries, "entry", "entries")
+            log.info("adapter %r: recovered %s from %s", self._name, what, self._folder)
         if self._segments.damaged:
             log.warning(
                 "adapter %r: %d places in %s are damaged; these files are kept as *.damaged",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sampler.cli.keys import Section
 
 _HEAD = """\
-# sampler.toml: what 'sampler run' and sampler.agent.start() do. Lines '# key = value' show defaults.
+# sampler.toml: what 'sampler run' and sampler.agent.start() do. '# key = value' shows a default.
 # ${NAME} in a text stands for an environment variable; 'sampler explain KEY' describes a key.
 
 """
