@@ -93,14 +93,13 @@ def _keys(word: str, tables: list[Section]) -> Iterator[list[str]]:
     table, _, key = word.rpartition(".")
     types = {section.table for section in tables if section.adapter}
     own = table.startswith(_TABLE) and table not in types  # its name is the operator's choice
-    if f"{_TABLE}{table}" in types:  # graphite.port
-        table = f"{_TABLE}{table}"
+    wanted = {table, f"{_TABLE}{table}"}  # graphite.port, too
     if table in tables[0].keys:  # a key that is a table: labels.env
-        table, key = "", table
+        wanted, key = {""}, table
     for section in tables:
         shared = section.table == ANY and table.startswith(_TABLE)
         named = own and section.adapter
-        if not table or shared or named or section.table == table:
+        if not table or shared or named or section.table in wanted:
             if key in section.keys:
                 yield _key(section.path(key), section.keys[key])
             elif key in (section.undeclared or ()):
@@ -108,7 +107,8 @@ def _keys(word: str, tables: list[Section]) -> Iterator[list[str]]:
 
 
 def _key(path: str, option: Option) -> list[str]:
-    default = "not set" if option.default is None else toml(option)
+    unset = option.default is None or option.secret
+    default = "not set" if unset else toml(option)
     lines = [f"{path}: {option.expected}, default: {default}", f"  {option.help}"]
     if option.choices:
         lines.append(f"  one of {', '.join(map(str, option.choices))}")

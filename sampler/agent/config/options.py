@@ -190,10 +190,11 @@ def option(
 
 
 def options(cls: type) -> dict[str, Option]:
-    """Return the settings of an attrs class by name, in order."""
+    """Return the settings of an attrs class by name, in order; those that it inherits last."""
     if not attrs.has(cls):
         return {}
-    return {f.name: f.metadata[_KEY] for f in attrs.fields(cls) if _KEY in f.metadata}
+    fields = sorted(attrs.fields(cls), key=lambda field: field.inherited)
+    return {f.name: f.metadata[_KEY] for f in fields if _KEY in f.metadata}
 
 
 def parameters(cls: Any) -> tuple[str, ...] | None:

@@ -44,7 +44,7 @@ def _table(section: Section) -> Iterator[str]:
     for key, option in section.keys.items():
         for line in textwrap.wrap(option.help, 90):
             yield f"#   {line}"
-        if option.default is None:
+        if option.default is None or option.secret:
             what = ", ".join(filter(None, (option.expected, option.range)))
             yield f"# {key}: not set; {what}"
         else:
