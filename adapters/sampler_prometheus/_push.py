@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import re
-import ssl
 from time import monotonic
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import quote
@@ -13,7 +12,9 @@ import attrs
 
 from sampler.adapterkit.dotted_paths import PLACEHOLDERS
 from sampler.adapterkit.http_options import HTTPOptions, url_fault
+from sampler.adapterkit.tls import tls_fault
 from sampler.agent import DELIVERED, Batch, Rejected, Unavailable, log, masked_line, option
+from sampler_prometheus._names import label_name
 from sampler_prometheus._text import TEXT, TextRenderer
 
 if TYPE_CHECKING:
@@ -92,12 +93,15 @@ class Pushgateway(HTTPOptions):
     def encode(self, snapshot: Snapshot, since: Since) -> Iterator[Batch]:
         """Yield one batch: a push replaces the group, so a second batch would delete the first."""
         del since
+        group = self._labels(snapshot)
+        if group != self._text.group:
+            self._text = TextRenderer(group)
         written = self._text.render(snapshot, TEXT)
         body = written.compressed() if self.gzip else written.body
         carried = written.entries - sum(written.refused.values())
         if written.entries:
-            group = self._path(snapshot.identity)
-            yield Batch((body,) if carried else (), carried, written.refused, group)
+            path = "/metrics/" + "/".join(map(_pair, group, group.values()))
+            yield Batch((body,) if carried else (), carried, written.refused, path)
 
     def send(self, batch: Batch, timeout: float) -> Outcome:
         """Replace the group by one snapshot, within ``timeout`` seconds.
@@ -127,10 +131,13 @@ class Pushgateway(HTTPOptions):
             reason = masked_line(str(error))
             log.warning("the group %s stays in the gateway: %s", self._group, reason)
 
-    def _path(self, identity: Mapping[str, str]) -> str:
-        labels = {"job": self.job, "instance": self.instance, **self.grouping}
-        pairs = (_pair(label, _filled(text, identity)) for label, text in labels.items())
-        return "/metrics/" + "/".join(pairs)
+    def _labels(self, snapshot: Snapshot) -> dict[str, str]:
+        """Return the group's labels: an operator's labels for every series are among them."""
+        labels = {"job": self.job, "instance": self.instance}
+        common = {label_name(label): text for label, text in snapshot.labels.items()}
+        filled = {k: _filled(text, snapshot.identity) for k, text in labels.items()}
+        own = {k: _filled(text, snapshot.identity) for k, text in self.grouping.items()}
+        return {**filled, **common, **own}
 
     def _request(
         self,
@@ -169,9 +176,7 @@ class Pushgateway(HTTPOptions):
         raise Rejected(reason, message=f"{self._where} refuses with {status}: {text}")
 
     def _unavailable(self, error: Exception) -> Unavailable:
-        said = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        if isinstance(error, ssl.SSLCertVerificationError):
-            said = f"its certificate is not accepted: {error.verify_message}"
+        said = tls_fault(error) or str(error) or type(error).__name__
         return Unavailable(f"{self._where}: {said}")
 
     @property

@@ -29,7 +29,7 @@ from sampler.adapterkit.deadline import seconds_left
 from sampler.adapterkit.dns import resolve
 from sampler.adapterkit.retry_after import retry_after
 from sampler.adapterkit.tcp import connect as connect_tcp
-from sampler.adapterkit.tls import TLSSocket
+from sampler.adapterkit.tls import secured
 
 if TYPE_CHECKING:
     import ssl
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from urllib.parse import SplitResult
 
     from sampler.adapterkit.sockets import Socket
+    from sampler.adapterkit.tls import TLSSocket
 
 __all__ = [
     "MAX_INTERIM",
@@ -279,27 +280,28 @@ def connect(
         addresses = resolve(host, number, socket.SOCK_STREAM, seconds_left(deadline) / 2)
     else:
         addresses = [(int(socket.AF_UNIX), path)]
-    connection = connect_tcp(addresses, deadline)
+    try:
+        connection = connect_tcp(addresses, deadline)
+    except OSError as error:
+        if through is None:
+            raise
+        why = error.strerror or error
+        raise OSError(f"the proxy {through.host}:{through.port} does not answer: {why}") from None
     channel: Socket | TLSSocket = connection
     authority, prefix = _authority(parts), parts.path.rstrip("/")
     fields = None if through is None else through.fields
-    try:
-        connection.settimeout(seconds_left(deadline))
-        if through is not None and tls is not None:
-            server = authority if parts.port else f"{authority}:{port}"
-            Connection(connection, server, deadline).open_tunnel(through.fields)
-            fields = None
-        elif through is not None:
-            prefix = f"http://{authority}{prefix}"
-        if tls is not None:
-            channel = TLSSocket(connection, tls, server_hostname=parts.hostname)
-            channel.handshake()
-    except BaseException as error:
-        connection.close()
-        if isinstance(error, ValueError) and not isinstance(error, OSError):
-            # No certificate can be for such a name.
-            raise OSError(f"no TLS connection is possible: {error}") from None
-        raise
+    if through is not None and tls is None:
+        prefix = f"http://{authority}{prefix}"
+    elif through is not None:
+        server = authority if parts.port else f"{authority}:{port}"
+        tunnel, fields = Connection(channel, server, deadline), None
+        try:
+            tunnel.open_tunnel(through.fields)
+        except BaseException:
+            tunnel.close()
+            raise
+    if tls is not None:
+        channel = secured(connection, tls, parts.hostname, deadline)
     return Connection(channel, authority, deadline, prefix, fields)
 
 
