@@ -252,7 +252,7 @@ def secured(
 
 
 def tls_fault(error: BaseException) -> str:
-    """Return in plain words why a connection failed, with TLS or without; "" if nothing is said."""
+    """Return in plain words why a connection failed; "" if the error says nothing."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not accepted: {error.verify_message}"
     reason = str(getattr(error, "reason", "") or "")

@@ -117,6 +117,7 @@ def _once(agent: Agent) -> int:
 def _test(agent: Agent, account: str) -> int:
     interval = agent.settings.program.interval
     console, own = Console(), OwnMetrics(account)
+    left_out = 0
     with agent.collector("test", interval) as collector:
         for pull in range(2):
             if pull:
@@ -124,9 +125,10 @@ def _test(agent: Agent, account: str) -> int:
                 time.sleep(interval)
             snapshot = collector.collect()
             shown = own.of(snapshot)
+            left_out = len(snapshot) - len(shown)
             for batch in console.encode(shown, {}):
                 print(b"".join(batch.frames).decode(), end="", flush=True)
-    if left_out := len(snapshot) - len(shown):
+    if left_out:
         _say(f"and {counted(left_out, 'entry', 'entries')} of the agent's own account: -v shows")
     return OK
 
