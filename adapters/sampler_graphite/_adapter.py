@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import sys
+from contextlib import suppress
 from socket import SO_LINGER, SOCK_STREAM, SOL_SOCKET
 from time import monotonic
 from typing import TYPE_CHECKING, ClassVar
@@ -12,7 +13,14 @@ import attrs
 
 from sampler.adapterkit.dotted_paths import template_fault
 from sampler.adapterkit.endpoint import Endpoint
-from sampler.adapterkit.tcp import ConfirmationTimeout, connect, send_confirmed
+from sampler.adapterkit.tcp import (
+    ConfirmationTimeout,
+    connect,
+    send_confirmed,
+    send_confirmed_over_tls,
+)
+from sampler.adapterkit.tls import secured, tls_fault
+from sampler.adapterkit.tls_files import client_context
 from sampler.adapterkit.udp import DatagramSender
 from sampler.agent import MAX_BATCH, UNCONFIRMED, Unavailable, option
 from sampler_graphite._formats import MAX_DATAGRAM, Pickle, Plaintext
@@ -20,6 +28,7 @@ from sampler_graphite._layout import templates_fault
 from sampler_graphite._points import PointEncoder
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterator, Mapping, Sequence
 
     from sampler.adapterkit.sockets import Socket
@@ -40,6 +49,7 @@ class Graphite:
     """
 
     stamped = True
+    self_metrics = "changes"
     unsupported: ClassVar[Mapping[str, str]] = {
         "unit": "left out: a path has no place for it",
         "help": "left out: a path has no place for it",
@@ -84,9 +94,32 @@ class Graphite:
         minimum=0,
         maximum=1,
     )
+    tls: bool = option(
+        default=False,
+        help="Encrypt by TLS, as stunnel and carbon-c-relay accept it; confirmed only where the "
+        "receiver ends TLS properly (close_notify).",
+    )
+    tls_ca: str | None = option(
+        None,
+        "Certificates that may sign the receiver's: a PEM file; default: those that the system "
+        "trusts.",
+        kind=str,
+    )
+    tls_cert: str | None = option(
+        None,
+        "The certificate that a receiver asks for: a PEM file, its issuers included.",
+        kind=str,
+    )
+    tls_key: str | None = option(
+        None,
+        "Its private key: a PEM file; default: the file of the certificate.",
+        kind=str,
+        private=True,
+    )
     _points: PointEncoder = attrs.field(init=False)
     _endpoint: Endpoint = attrs.field(init=False)
     _datagrams: DatagramSender = attrs.field(init=False)
+    _tls: ssl.SSLContext | None = attrs.field(default=None, init=False, repr=False)
     _unconfirmed: Batch | None = attrs.field(default=None, init=False)
     _resends: int = attrs.field(default=0, init=False)
 
@@ -99,9 +132,20 @@ class Graphite:
             deltas=self.counters == "deltas",
             quantiles=self.quantiles,
         )
+        if self.tls:
+            if self.protocol == "udp":
+                raise ValueError("tls: datagrams cannot be encrypted: leave protocol out")
+            self._tls = client_context(self.tls_ca, self.tls_cert, self.tls_key)
+        elif self.files:
+            raise ValueError("tls: set it to true, as tls_ca, tls_cert and tls_key need it")
         port = _PORTS[self.protocol] if self.port is None else self.port
         self._endpoint = Endpoint("Graphite", self.host, port)
         self._datagrams = DatagramSender(self._endpoint)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """What was read beside the configuration: a reload looks whether it has changed."""
+        return tuple(filter(None, (self.tls_ca, self.tls_cert, self.tls_key)))
 
     @property
     def relative(self) -> bool:
@@ -125,19 +169,33 @@ class Graphite:
         deadline = monotonic() + timeout
         addresses = self._endpoint.addresses(SOCK_STREAM, timeout / 2)
         try:
-            outcome = _deliver(connect(addresses, deadline), batch.frames, deadline)
+            outcome = self._deliver(connect(addresses, deadline), batch.frames, deadline)
         except ConfirmationTimeout as error:
             if self._sent_often_enough(batch):
                 return UNCONFIRMED
             raise Unavailable(f"{self._endpoint}: {error}") from None
         except OSError as error:
-            raise Unavailable(f"{self._endpoint}: {error.strerror or error}") from None
+            raise Unavailable(f"{self._endpoint}: {tls_fault(error) or error}") from None
         self._unconfirmed = None
         return outcome
 
     def close(self) -> None:
         """Close the socket for datagrams."""
         self._datagrams.close()
+
+    def _deliver(self, connection: Socket, frames: Sequence[bytes], deadline: float) -> Outcome:
+        try:
+            if self._tls is None:
+                return send_confirmed(connection, frames, deadline)
+            channel = secured(connection, self._tls, self.host, deadline)
+            return send_confirmed_over_tls(channel, frames, deadline)
+        except OSError:
+            # The batch is sent again, so the kernel must not go on sending this one.
+            with suppress(OSError):  # it may be closed
+                connection.setsockopt(SOL_SOCKET, SO_LINGER, _RESET_ON_CLOSE)
+            raise
+        finally:
+            connection.close()
 
     def _format(self) -> Plaintext | Pickle:
         if self.protocol == "pickle":
@@ -151,14 +209,3 @@ class Graphite:
         self._resends = self._resends + 1 if batch is self._unconfirmed else 0
         self._unconfirmed = batch
         return self._resends >= _RESENDS
-
-
-def _deliver(connection: Socket, frames: Sequence[bytes], deadline: float) -> Outcome:
-    try:
-        return send_confirmed(connection, frames, deadline)
-    except OSError:
-        # The batch is sent again, so the kernel must not go on sending this one.
-        connection.setsockopt(SOL_SOCKET, SO_LINGER, _RESET_ON_CLOSE)
-        raise
-    finally:
-        connection.close()

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 import attrs
 
+from sampler.adapterkit.http_options import basic_authorization, on_loopback
 from sampler.adapterkit.http_server import Answer, Server, host_fault, listening_socket
 from sampler.adapterkit.sockets import getaddrinfo
 from sampler.adapterkit.tls_files import server_context
 from sampler.agent import log, option
 from sampler_prometheus._exposition import Exposition
 from sampler_prometheus._routes import answer_without_pull, vary
-from sampler_prometheus._security import basic_authorization, on_loopback
 
 if TYPE_CHECKING:
     import ssl

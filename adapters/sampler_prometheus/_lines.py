@@ -72,9 +72,15 @@ class HistogramStart:
 
 
 class SeriesRenderer:
-    """Renders series, and tells their families: one for each metric, while it lives."""
+    """Renders series, and tells their families: one for each metric, while it lives.
 
-    def __init__(self) -> None:
+    Args:
+        group: labels that the receiver gives every series: a series' own label of such a name,
+            with another value, gets a trailing ``_``, which no label name of a sampler ends in.
+    """
+
+    def __init__(self, group: Mapping[str, str] | None = None) -> None:
+        self._group = dict(group or {})
         self._families: WeakKeyDictionary[Metric, Family] = WeakKeyDictionary()
         self._last: tuple[Metric | None, Family | None] = None, None
         self._exposed: dict[tuple[str, ...], str] = {}
@@ -87,6 +93,8 @@ class SeriesRenderer:
             Unencodable: ``collision``: two of its labels would get the same name.
         """
         labels, family = series.labels, self.family(series.metric)
+        if self._group and labels:
+            labels = {self._own(name, text): text for name, text in labels.items()}
         pairs = self._pairs(labels) if labels else ""
         if family.kind != "histogram":
             return f"\n{family.sample_name}{{{pairs}}} " if pairs else f"\n{family.sample_name} "
@@ -95,6 +103,10 @@ class SeriesRenderer:
         return HistogramStart(
             f"\n{name}_bucket{{{more}le=", f"\n{name}_sum{closed} ", f"\n{name}_count{closed} "
         )
+
+    def _own(self, name: str, text: str) -> str:
+        exposed = label_name(name)
+        return f"{exposed}_" if self._group.get(exposed, text) != text else name
 
     def _pairs(self, labels: Mapping[str, str]) -> str:
         names, texts = tuple(labels), tuple(labels.values())

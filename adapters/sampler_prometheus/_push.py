@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import base64
 import re
-import ssl
 from time import monotonic
 from typing import TYPE_CHECKING, ClassVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import attrs
 
-from sampler.adapterkit import http
 from sampler.adapterkit.dotted_paths import PLACEHOLDERS
-from sampler.adapterkit.tls_files import client_context
+from sampler.adapterkit.http_options import HTTPOptions, url_fault
+from sampler.adapterkit.tls import tls_fault
 from sampler.agent import DELIVERED, Batch, Rejected, Unavailable, log, masked_line, option
-from sampler_prometheus._security import basic_authorization, on_loopback
+from sampler_prometheus._names import label_name
 from sampler_prometheus._text import TEXT, TextRenderer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from sampler.adapterkit import http
     from sampler.agent import Outcome, Since, Snapshot
 
 DELETE_TIMEOUT = 2.0
@@ -29,24 +29,7 @@ _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _PLAIN = re.compile(r"[A-Za-z0-9_.:@~+-]+")
 _LONGEST = 200
-
-
-def url_fault(url: str) -> str | None:
-    """Say what is wrong with a gateway's URL, or return None."""
-    if "@" in url:  # do not quote the URL: it may hold a password
-        return "a URL with a password is shown in logs: use the keys username and password"
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        return f"expected a URL such as 'http://127.0.0.1:9091', got {url!r}"
-    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
-        return f"expected a URL such as 'http://127.0.0.1:9091', got {url!r}"
-    if parts.query or parts.fragment:
-        return f"expected a URL without '?' and '#', got {url!r}"
-    if not (parts.path.isascii() and url.isprintable()) or " " in parts.path:
-        return f"spaces and letters beyond ASCII in a path are written with %, got {url!r}"
-    return None
+_PROXY_AUTHENTICATION = 407
 
 
 def group_fault(template: str) -> str | None:
@@ -72,7 +55,7 @@ def _grouping_fault(grouping: Mapping[str, str]) -> str | None:
 
 
 @attrs.define(eq=False)
-class Pushgateway:
+class Pushgateway(HTTPOptions):
     """Push each snapshot to a Pushgateway, for programs that end before they could be scraped.
 
     A group holds the numbers of one process, and each push replaces the whole group. A gateway
@@ -101,51 +84,24 @@ class Pushgateway:
     grouping: dict[str, str] = option(
         {}, "More labels of the group, with the same placeholders.", check=_grouping_fault
     )
-    username: str | None = option(None, "For basic authentication.", kind=str)
-    password: str | None = option(None, "For basic authentication.", kind=str, secret=True)
-    tls_ca: str | None = option(
-        None,
-        "Certificates that may sign that of an https gateway: a PEM file; default: those that the "
-        "system trusts.",
-        kind=str,
-    )
     gzip: bool = option(default=True, help="Compress each push.")
     delete_on_stop: bool = option(default=True, help="Delete the group at a clean stop.")
     _text: TextRenderer = attrs.field(factory=TextRenderer, init=False, repr=False)
     _group: str = attrs.field(default="", init=False)
     _group_exists: bool = attrs.field(default=False, init=False)
-    _tls: ssl.SSLContext | None = attrs.field(default=None, init=False, repr=False)
-
-    def __attrs_post_init__(self) -> None:
-        if (self.username is None) != (self.password is None):
-            raise ValueError("username and password go together: set both or none")
-        if urlsplit(self.url).scheme == "https":
-            self._tls = client_context(self.tls_ca)
-        elif self.tls_ca is not None:
-            raise ValueError("tls_ca: url must begin with https:// for it")
-
-    @property
-    def files(self) -> tuple[str, ...]:
-        """What was read beside the configuration: a reload looks whether it has changed."""
-        return () if self.tls_ca is None else (self.tls_ca,)
-
-    @property
-    def exposure(self) -> str | None:
-        """Who can read the password on the network, and the remedy; None if nobody can."""
-        parts = urlsplit(self.url)
-        if self.username is None or parts.scheme == "https" or on_loopback(parts.hostname or ""):
-            return None
-        return f"sends its password unencrypted: use https:// instead of {self.url}"
 
     def encode(self, snapshot: Snapshot, since: Since) -> Iterator[Batch]:
         """Yield one batch: a push replaces the group, so a second batch would delete the first."""
         del since
+        group = self._labels(snapshot)
+        if group != self._text.group:
+            self._text = TextRenderer(group)
         written = self._text.render(snapshot, TEXT)
         body = written.compressed() if self.gzip else written.body
         carried = written.entries - sum(written.refused.values())
         if written.entries:
-            group = self._path(snapshot.identity)
-            yield Batch((body,) if carried else (), carried, written.refused, group)
+            path = "/metrics/" + "/".join(map(_pair, group, group.values()))
+            yield Batch((body,) if carried else (), carried, written.refused, path)
 
     def send(self, batch: Batch, timeout: float) -> Outcome:
         """Replace the group by one snapshot, within ``timeout`` seconds.
@@ -175,10 +131,13 @@ class Pushgateway:
             reason = masked_line(str(error))
             log.warning("the group %s stays in the gateway: %s", self._group, reason)
 
-    def _path(self, identity: Mapping[str, str]) -> str:
-        labels = {"job": self.job, "instance": self.instance, **self.grouping}
-        pairs = (_pair(label, _filled(text, identity)) for label, text in labels.items())
-        return "/metrics/" + "/".join(pairs)
+    def _labels(self, snapshot: Snapshot) -> dict[str, str]:
+        """Return the group's labels: an operator's labels for every series are among them."""
+        labels = {"job": self.job, "instance": self.instance}
+        common = {label_name(label): text for label, text in snapshot.labels.items()}
+        filled = {k: _filled(text, snapshot.identity) for k, text in labels.items()}
+        own = {k: _filled(text, snapshot.identity) for k, text in self.grouping.items()}
+        return {**filled, **common, **own}
 
     def _request(
         self,
@@ -189,11 +148,9 @@ class Pushgateway:
         body: bytes | None = None,
     ) -> None:
         """Make one request; return when the gateway has accepted it."""
-        headers = dict(fields)
-        if self.username is not None:
-            headers["Authorization"] = basic_authorization(self.username, self.password or "")
+        headers = self.fields(dict(fields))
         try:
-            with http.connect(self.url, monotonic() + timeout, tls=self._tls) as connection:
+            with self.connect(monotonic() + timeout) as connection:
                 self._group_exists = (
                     self._group_exists or method == "PUT"
                 )  # the gateway may get it from now on
@@ -212,13 +169,14 @@ class Pushgateway:
             text = "it redirects: set url to the address that it redirects to"
         elif status in (401, 403):
             reason = "unauthorized"
-            text = "it requires other credentials: set username and password"
+            text = "it requires other credentials: set username and password, or bearer"
+        elif status == _PROXY_AUTHENTICATION:
+            reason = "unauthorized"
+            text = "the proxy requires a name and a password: set them in the environment"
         raise Rejected(reason, message=f"{self._where} refuses with {status}: {text}")
 
     def _unavailable(self, error: Exception) -> Unavailable:
-        said = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        if isinstance(error, ssl.SSLCertVerificationError):
-            said = f"its certificate is not accepted: {error.verify_message}"
+        said = tls_fault(error) or str(error) or type(error).__name__
         return Unavailable(f"{self._where}: {said}")
 
     @property

@@ -58,11 +58,15 @@ class TextRenderer:
     """Renders snapshots. Safe to use from any thread.
 
     What it keeps of a page are its lines; the page itself lives as long as somebody has it.
+
+    Args:
+        group: labels that the receiver gives every series, instead of those of these names.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, group: Mapping[str, str] | None = None) -> None:
+        self.group: Mapping[str, str] = dict(group or {})
         self._lock = Lock()
-        self._renderer = SeriesRenderer()
+        self._renderer = SeriesRenderer(self.group)
         self._cache: RenderCache[str | HistogramStart] = RenderCache(
             self._renderer, family=self._renderer.family_of
         )

@@ -35,6 +35,7 @@ class StatsD:
 
     stamped = False
     idempotent = False
+    self_metrics = "changes"
     unsupported: ClassVar[Mapping[str, str]] = {
         "unit": "left out: a name has no place for it",
         "help": "left out: a name has no place for it",

@@ -322,9 +322,11 @@ class Snapshot:
         identity: who measured (``service``, ``host``, ``instance``, ``pid``, ``start``, ``role``).
         failures: samplers that contributed nothing.
         interval: seconds between this consumer's pulls; None if they are not regular.
+        labels: what an operator gives every series; each has them, too, but for a label of that
+            name that is its own.
     """
 
-    __slots__ = ("blocks", "failures", "identity", "interval", "start", "time")
+    __slots__ = ("blocks", "failures", "identity", "interval", "labels", "start", "time")
 
     def __init__(
         self,
@@ -334,6 +336,7 @@ class Snapshot:
         identity: Mapping[str, str],
         failures: tuple[Failure, ...] = (),
         interval: float | None = None,
+        labels: Mapping[str, str] | None = None,
     ) -> None:
         self.blocks: tuple[Block, ...] = blocks
         self.time: float = time
@@ -341,6 +344,7 @@ class Snapshot:
         self.identity: Mapping[str, str] = identity
         self.failures: tuple[Failure, ...] = failures
         self.interval: float | None = interval
+        self.labels: Mapping[str, str] = {} if labels is None else labels
 
     def __iter__(self) -> Iterator[tuple[Series, Value]]:
         from itertools import chain

@@ -13,6 +13,7 @@ from sampler._pull.async_call import Overdue, running_loop
 from sampler._pull.failure_log import report_failure, report_refused
 from sampler._pull.intake import Intake
 from sampler._pull.sampler_settings import SamplerSettings
+from sampler._pull.series_rules import SeriesRules, SeriesView
 from sampler._pull.source import Source, Withdrawn
 from sampler._pull.sources import Sources
 from sampler._pull.statistics import count_failure
@@ -88,6 +89,7 @@ class Collector:
         self._identity = dict(identity or {})
         self._closed = False
         self._at_fork: AtFork = None
+        self._rules = SeriesRules()
         self._begin(clock.time(), None)
 
     def _begin_at_fork(self, at_fork: AtFork = None) -> None:
@@ -261,6 +263,7 @@ class Collector:
                 *self._sources.unreadable(),
             ),
             self.interval,
+            self._rules.labels,
         )
 
     def _run(self, sources: list[Source], jobs: list[worker.Job], until: float) -> None:
@@ -326,7 +329,8 @@ class Collector:
             at_fork=None if self._at_fork is None else self._at_fork(registration),
             takes_over=takes_over(registration),
         )
-        return Source(registration, state, environ, intake, max_samples, self._clock)
+        view = SeriesView(self._rules, state.declaration.name) if self._rules else None
+        return Source(registration, state, environ, intake, max_samples, self._clock, view)
 
     def _state(self, registration: Registered) -> SamplerState:
         """Return what is known of a registration; of another vendor's, what its mapping says."""
@@ -350,6 +354,17 @@ def change_settings(collector: Collector, settings: Mapping[str, Mapping[str, An
     The series of such a sampler begin anew, with baselines; all others go on.
     """
     collector._settings.change(settings)  # noqa: SLF001 - as begin_at_fork
+
+
+def apply_rules(collector: Collector, rules: SeriesRules) -> Collector:
+    """Return a consumer that has not pulled yet, with rules for what its snapshots have."""
+    collector._rules = rules  # noqa: SLF001 - as begin_at_fork
+    return collector
+
+
+def rules_of(collector: Collector) -> SeriesRules:
+    """Return the rules for what a consumer's snapshots have."""
+    return collector._rules  # noqa: SLF001 - as begin_at_fork
 
 
 def begin_at_fork(collector: Collector, at_fork: AtFork = None) -> Collector:

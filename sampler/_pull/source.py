@@ -10,6 +10,7 @@ from sampler._contract.declaration import InstrumentSamples, seconds, short
 from sampler._pull.async_call import call_to_close, call_to_gather
 from sampler._pull.backoff import Health
 from sampler._pull.sampler_settings import with_own_tables
+from sampler._pull.series_rules import FILTERED
 from sampler._pull.statistics import Statistics, count_pull
 from sampler._registry.shared_read import (
     HeldRead,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from sampler._pull.async_call import Call
     from sampler._pull.intake import Intake
     from sampler._pull.reading import Reading
+    from sampler._pull.series_rules import SeriesView
     from sampler._registry.registry import SamplerState
     from sampler._runtime.abandoned import HungBatch
     from sampler.types import Clock, Registered
@@ -53,6 +55,7 @@ class Source:
         intake: how its samples are read.
         max_samples: samples taken in one pull.
         clock: what time it is.
+        view: what the consumer shows of its series; None: all, as they are.
 
     Attributes:
         caller: the event loop on whose thread the pull was asked for, or None.
@@ -67,8 +70,10 @@ class Source:
         intake: Intake,
         max_samples: int,
         clock: Clock,
+        view: SeriesView | None = None,
     ) -> None:
         self._clock = clock
+        self._view = view
         self.registration = registration
         self.state = state
         self.health = Health()
@@ -168,13 +173,19 @@ class Source:
         """Take over what :meth:`pull` returned."""
         self.read_at = self._clock.monotonic()
         self._held_before = self._held_now
-        self._block = self.intake.keep(reading, self.name)
+        block = self.intake.keep(reading, self.name)
+        if self._view is not None:
+            block, left_out = self._view.of(block)
+            if left_out:
+                reading.refused[FILTERED] = left_out
+        self._block = block
         count_pull(self.statistics, reading, seconds)
         return self._block
 
     def absent(self) -> Block | None:
         """Return the block of a failed pull."""
-        return self.intake.absent(self.name)
+        block = self.intake.absent(self.name)
+        return block if block is None or self._view is None else self._view.of(block)[0]
 
     def close(self) -> None:
         """Close the instance, if it has a ``close``. Runs foreign code."""

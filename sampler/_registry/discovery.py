@@ -213,4 +213,4 @@ def _missing(name: str, registry: Publisher, found: Mapping[str, Announcement]) 
     known = sorted({*found, *(registration.name for registration in registry)})
     near = get_close_matches(name, known, 1)
     hint = f"did you mean {near[0]!r}?" if near else "'sampler list samplers' shows what there is"
-    return f"no sampler of that name is installed or registered: {hint}"
+    return f"not installed, so the program has to register it: {hint}"

@@ -45,3 +45,14 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
     near = get_close_matches(word, list(known), 1) if len(word) <= _MAX_WORD else ()
     return f" (did you mean {near[0]!r}?)" if near else ""
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """Return ``1 metric`` or ``2 metrics``.
+
+    Args:
+        number: how many.
+        one: the noun for 1.
+        many: the noun for any other number; default: with an ``s``.
+    """
+    return f"{number} {one if number == 1 else many or f'{one}s'}"

@@ -15,6 +15,8 @@ Rendering snapshots:
 Sending:
 
 - :mod:`~sampler.adapterkit.http`: an HTTP client.
+- :mod:`~sampler.adapterkit.http_options`: its keys: credentials, header fields, certificates,
+  proxy.
 - :mod:`~sampler.adapterkit.retry_after`: reads the header ``Retry-After``.
 - :mod:`~sampler.adapterkit.tcp`: one batch per connection, confirmed by the peer.
 - :mod:`~sampler.adapterkit.udp`: datagrams.

@@ -11,7 +11,14 @@ from string import Formatter
 from typing import TYPE_CHECKING
 
 from sampler._runtime.printable import did_you_mean
-from sampler._runtime.safe_text import MARK_LENGTH, MAX_SEGMENT, Alphabet, mark, segment
+from sampler._runtime.safe_text import (
+    MARK_LENGTH,
+    MAX_SEGMENT,
+    PLACEHOLDERS,
+    Alphabet,
+    mark,
+    segment,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,9 +35,6 @@ __all__ = (
     "shape_fault",
     "template_fault",
 )
-
-PLACEHOLDERS = ("service", "host", "instance", "pid", "role")
-"""The placeholders of a prefix template: keys of ``Snapshot.identity``."""
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 _LITERAL = re.compile(r"[A-Za-z0-9_.-]*")

@@ -2,7 +2,7 @@
 
 The deadline covers looking the name up, connecting, the TLS handshake, sending and reading, even
 when the peer sends a byte at a time. A bounded part of the reply is read, and its text is made
-printable. Redirects are not followed, and proxies are not used.
+printable. Redirects are not followed.
 
 .. code-block:: python
 
@@ -24,11 +24,12 @@ import h11
 
 from sampler._runtime.printable import one_line, printable
 from sampler.adapterkit._http.head import BadMessage, Head
+from sampler.adapterkit._http.proxies import proxy_for
 from sampler.adapterkit.deadline import seconds_left
 from sampler.adapterkit.dns import resolve
 from sampler.adapterkit.retry_after import retry_after
 from sampler.adapterkit.tcp import connect as connect_tcp
-from sampler.adapterkit.tls import TLSSocket
+from sampler.adapterkit.tls import secured
 
 if TYPE_CHECKING:
     import ssl
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from urllib.parse import SplitResult
 
     from sampler.adapterkit.sockets import Socket
+    from sampler.adapterkit.tls import TLSSocket
 
 __all__ = [
     "MAX_INTERIM",
@@ -59,6 +61,7 @@ _PIECE = 2**14
 _FRAMING = 256
 """Bytes of a chunk's head, or of trailers: h11 parses them in quadratic time."""
 _PORTS = {"http": 80, "https": 443}
+_PROXY_AUTHENTICATION = 407
 
 
 class BadReply(OSError):
@@ -90,11 +93,18 @@ class Connection:
         host: the value of the field ``Host``.
         deadline: monotonic moment at which everything ends.
         prefix: prepended to the path of the request.
+        fields: header fields for a proxy, if one passes the request on.
     """
 
     def __init__(
-        self, channel: Socket | TLSSocket, host: str, deadline: float, prefix: str = ""
+        self,
+        channel: Socket | TLSSocket,
+        host: str,
+        deadline: float,
+        prefix: str = "",
+        fields: Mapping[str, str] | None = None,
     ) -> None:
+        self._proxy_fields = dict(fields or {})
         self._channel = channel
         self._host = host
         self._deadline = deadline
@@ -132,7 +142,8 @@ class Connection:
             OSError: any other failure to send or receive.
             ValueError: this is not a valid request: a field has a line break, a path a space.
         """
-        headers = [("Host", self._host), ("Connection", "close"), *(fields or {}).items()]
+        given = {**self._proxy_fields, **(fields or {})}
+        headers = [("Host", self._host), ("Connection", "close"), *given.items()]
         if body is not None:
             headers.append(("Content-Length", str(len(body))))
         try:
@@ -152,6 +163,32 @@ class Connection:
             raise BadReply(f"its reply is not HTTP: {error}") from None
         except h11.RemoteProtocolError as error:
             raise BadReply(f"its reply is not HTTP: {_described(error)}") from None
+
+    def open_tunnel(self, fields: Mapping[str, str]) -> None:
+        """Have a proxy connect to the host; what is sent then goes there.
+
+        Args:
+            fields: header fields for the proxy.
+
+        Raises:
+            OSError: it does not.
+        """
+        headers = [("Host", self._host), *fields.items()]
+        self._send(
+            self._codec.send(h11.Request(method="CONNECT", target=self._host, headers=headers))
+        )
+        self._codec.send(h11.EndOfMessage())
+        try:
+            head, rest = self._head(b"")
+            self._codec.receive_data(head)
+            event = self._codec.next_event()
+        except (BadMessage, h11.RemoteProtocolError):
+            raise BadReply("the proxy's reply is not HTTP") from None
+        status = getattr(event, "status_code", 0)
+        if status == _PROXY_AUTHENTICATION:
+            raise OSError("the proxy requires a name and a password: set them in the environment")
+        if not 200 <= status < 300 or rest:
+            raise OSError(f"the proxy does not connect to {self._host}: it answers {status}")
 
     def _send(self, data: bytes) -> None:
         for at in range(0, len(data), _PIECE):
@@ -213,6 +250,7 @@ def connect(
     *,
     tls: ssl.SSLContext | None = None,
     path: str | None = None,
+    proxy: str | None = None,
 ) -> Connection:
     """Return an open connection to the server that a URL names.
 
@@ -222,34 +260,49 @@ def connect(
         deadline: monotonic moment at which everything ends, reading the reply included.
         tls: verifies the server of an ``https`` URL before anything is sent.
         path: a unix socket to connect to instead of host and port.
+        proxy: the URL of an HTTP proxy to go through; "": none; default: as ``http_proxy``,
+            ``https_proxy`` and ``no_proxy`` of the environment say. An ``https`` server is reached
+            through a tunnel, so the proxy reads nothing of what is sent.
 
     Raises:
         Unavailable: the name cannot be looked up.
-        OSError: the server cannot be reached in time, or cannot prove who it is.
+        OSError: the server or the proxy cannot be reached in time, or the server cannot prove who
+            it is.
         ValueError: this is not an ``http`` URL, nor an ``https`` URL with ``tls``.
     """
     parts = urlsplit(url)
     port = parts.port or _PORTS.get(parts.scheme)
     if port is None or not parts.hostname or (parts.scheme == "https") != (tls is not None):
         raise ValueError("expected a URL with http://, or with https:// and a TLS context")
+    through = None if path else proxy_for(parts.scheme, parts.hostname, port, proxy)
     if path is None:
-        addresses = resolve(parts.hostname, port, socket.SOCK_STREAM, seconds_left(deadline) / 2)
+        host, number = (through.host, through.port) if through else (parts.hostname, port)
+        addresses = resolve(host, number, socket.SOCK_STREAM, seconds_left(deadline) / 2)
     else:
         addresses = [(int(socket.AF_UNIX), path)]
-    connection = connect_tcp(addresses, deadline)
-    channel: Socket | TLSSocket = connection
     try:
-        connection.settimeout(seconds_left(deadline))
-        if tls is not None:
-            channel = TLSSocket(connection, tls, server_hostname=parts.hostname)
-            channel.handshake()
-    except BaseException as error:
-        connection.close()
-        if isinstance(error, ValueError) and not isinstance(error, OSError):
-            # No certificate can be for such a name.
-            raise OSError(f"no TLS connection is possible: {error}") from None
-        raise
-    return Connection(channel, _authority(parts), deadline, parts.path.rstrip("/"))
+        connection = connect_tcp(addresses, deadline)
+    except OSError as error:
+        if through is None:
+            raise
+        why = error.strerror or error
+        raise OSError(f"the proxy {through.host}:{through.port} does not answer: {why}") from None
+    channel: Socket | TLSSocket = connection
+    authority, prefix = _authority(parts), parts.path.rstrip("/")
+    fields = None if through is None else through.fields
+    if through is not None and tls is None:
+        prefix = f"http://{authority}{prefix}"
+    elif through is not None:
+        server = authority if parts.port else f"{authority}:{port}"
+        tunnel, fields = Connection(channel, server, deadline), None
+        try:
+            tunnel.open_tunnel(through.fields)
+        except BaseException:
+            tunnel.close()
+            raise
+    if tls is not None:
+        channel = secured(connection, tls, parts.hostname, deadline)
+    return Connection(channel, authority, deadline, prefix, fields)
 
 
 def _described(error: h11.RemoteProtocolError) -> str:

@@ -29,9 +29,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sampler.adapterkit.dns import Address
+    from sampler.adapterkit.tls import TLSSocket
     from sampler.agent import Outcome
 
-__all__ = ["CONNECT_LIMIT", "ConfirmationTimeout", "connect", "peer_has_closed", "send_confirmed"]
+__all__ = [
+    "CONNECT_LIMIT",
+    "ConfirmationTimeout",
+    "connect",
+    "peer_has_closed",
+    "send_confirmed",
+    "send_confirmed_over_tls",
+]
 
 CONNECT_LIMIT = 5.0
 """Seconds that connecting may take, over all addresses of a name."""
@@ -107,6 +115,45 @@ def send_confirmed(connection: Socket, frames: Sequence[bytes], deadline: float)
     return DELIVERED
 
 
+def send_confirmed_over_tls(
+    connection: TLSSocket, frames: Sequence[bytes], deadline: float
+) -> Outcome:
+    """Send ``frames`` and TLS' ``close_notify``, and wait for the peer's.
+
+    What ends TLS need not be what stores the numbers: stunnel answers when the receiver behind it
+    has closed. Whoever closes without an answer has confirmed nothing.
+
+    Args:
+        connection: open; the caller closes it afterwards.
+        frames: the bytes; without any, this only asks whether the peer responds.
+        deadline: monotonic moment at which all of it ends.
+
+    Returns:
+        ``DELIVERED`` when the peer answered; ``UNCONFIRMED`` when it closed without an answer, or
+        its kernel has every byte and it did not close in time.
+
+    Raises:
+        ConfirmationTimeout: sent, but not confirmed, and the peer's kernel may lack bytes.
+        OSError: the peer did not read everything, for any other cause.
+    """
+    for frame in frames:
+        connection.settimeout(seconds_left(deadline))
+        connection.sendall(frame)
+    if frames and connection.has_ended():
+        raise ConnectionError(_TOO_EARLY)
+    connection.settimeout(seconds_left(deadline))
+    connection.send_end()
+    connection.shutdown(SHUT_WR)
+    try:
+        connection.settimeout(seconds_left(deadline))
+        answered = connection.is_answered()
+    except TimeoutError:
+        if frames and _state(connection) == _FIN_WAIT2:
+            return UNCONFIRMED
+        raise ConfirmationTimeout("not everything was read in time") from None
+    return DELIVERED if answered else UNCONFIRMED
+
+
 def peer_has_closed(connection: Socket) -> bool:
     """Tell whether the peer has closed its half, or has sent something, which it should not."""
     timeout = connection.gettimeout()
@@ -122,10 +169,11 @@ def peer_has_closed(connection: Socket) -> bool:
     return True
 
 
-def _state(connection: Socket) -> int | None:
+def _state(connection: Socket | TLSSocket) -> int | None:
     """Return the kernel's state of a TCP connection, or None where it cannot be asked."""
     if sys.platform != "linux" or connection.family not in (AF_INET, AF_INET6):
         return None
     from socket import TCP_INFO  # only Linux has it
 
-    return connection.getsockopt(IPPROTO_TCP, TCP_INFO, 1)[0]
+    state: int = connection.getsockopt(IPPROTO_TCP, TCP_INFO, 1)[0]
+    return state

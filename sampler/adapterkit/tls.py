@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-__all__ = ["TLSSocket"]
+__all__ = ["TLSSocket", "secured", "tls_fault"]
 
 RECORD = 2**14
 """Most bytes of a record before it is encrypted; at most as many are sent at a time."""
@@ -124,6 +124,44 @@ class TLSSocket:
             while left:
                 left = left[self.send(left) :]
 
+    def send_end(self) -> None:
+        """Tell the peer by TLS' ``close_notify`` that nothing more comes."""
+        self.handshake()
+        with self._one_timeout():
+            with suppress(ssl.SSLWantReadError):  # the peer has not answered yet
+                self._tls.unwrap()
+            self._flush()
+
+    def is_answered(self) -> bool:
+        """Wait for the peer's ``close_notify``; return False if it closes without one.
+
+        Raises:
+            TimeoutError: the socket's timeout has passed.
+            OSError: the peer has reset the connection, or sends something else.
+        """
+        with self._one_timeout():
+            try:  # unwrap() takes any alert for an answer, as that of a missing certificate
+                self._complete(lambda: self._tls.read(1))
+            except ssl.SSLZeroReturnError:
+                return True
+            except ssl.SSLEOFError:
+                return False
+        raise ConnectionError("it sent an answer, which a receiver of this protocol never does")
+
+    def has_ended(self) -> bool:
+        """Tell whether the peer has closed its side already, or has sent something."""
+        timeout = self.gettimeout()
+        self.settimeout(0)
+        try:
+            self._complete(lambda: self._tls.read(1))
+        except BlockingIOError:
+            return False
+        except OSError:  # the next call raises it
+            return True
+        finally:
+            self.settimeout(timeout)
+        return True
+
     def pending(self) -> int:
         """Return how many decrypted bytes wait for the next ``recv``."""
         return self._tls.pending()
@@ -184,3 +222,44 @@ class TLSSocket:
             self._incoming.write(came)
         else:
             self._incoming.write_eof()
+
+
+def secured(
+    connection: Socket, context: ssl.SSLContext, server_hostname: str, deadline: float
+) -> TLSSocket:
+    """Return the client's side of TLS over a connection, whose peer has proved who it is.
+
+    Args:
+        connection: connected; it is closed when that fails.
+        context: whom to trust, and what to show.
+        server_hostname: the name or address that the peer's certificate must be for.
+        deadline: monotonic moment at which the handshake ends.
+
+    Raises:
+        OSError: the peer cannot prove who it is, does not speak TLS, or has gone.
+    """
+    try:
+        connection.settimeout(seconds_left(deadline))
+        channel = TLSSocket(connection, context, server_hostname=server_hostname)
+        channel.handshake()
+    except BaseException as error:
+        connection.close()
+        if isinstance(error, ValueError) and not isinstance(error, OSError):
+            # No certificate can be for such a name.
+            raise OSError(f"no TLS connection is possible: {error}") from None
+        raise
+    return channel
+
+
+def tls_fault(error: BaseException) -> str:
+    """Return in plain words why a connection failed; "" if the error says nothing."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not accepted: {error.verify_message}"
+    reason = str(getattr(error, "reason", "") or "")
+    if "CERTIFICATE_REQUIRED" in reason:
+        return "it asks for a certificate: set tls_cert and tls_key"
+    if "UNKNOWN_CA" in reason or "BAD_CERTIFICATE" in reason:
+        return "it does not accept the certificate of tls_cert"
+    if reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST"):
+        return "it does not speak TLS there"
+    return str(getattr(error, "strerror", None) or "")

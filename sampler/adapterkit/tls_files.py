@@ -25,6 +25,38 @@ def server_context(certificate: str, key: str | None) -> ssl.SSLContext:
     """
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.options |= ssl.OP_NO_RENEGOTIATION
+    _load(context, certificate, key)
+    return context
+
+
+def client_context(
+    authority: str | None, certificate: str | None = None, key: str | None = None
+) -> ssl.SSLContext:
+    """Return the context of a client, which verifies a server's certificate and its name.
+
+    Args:
+        authority: option ``tls_ca``: a PEM file with the certificates to trust; None: those that
+            the system trusts.
+        certificate: option ``tls_cert``: a PEM file with what the client shows a server that asks
+            for it; None: nothing.
+        key: option ``tls_key``: a PEM file with its private key; None: it is in the same file.
+
+    Raises:
+        ValueError: a file cannot be used; the message begins with the option.
+    """
+    _readable("tls_ca", authority)
+    try:
+        context = ssl.create_default_context(cafile=authority)
+    except ssl.SSLError:
+        raise ValueError(f"tls_ca: {authority!r} holds no certificate in PEM") from None
+    if certificate is not None:
+        _load(context, certificate, key)
+    elif key is not None:
+        raise ValueError("tls_key: set tls_cert, too: the certificate that it belongs to")
+    return context
+
+
+def _load(context: ssl.SSLContext, certificate: str, key: str | None) -> None:
     for name, file in (("tls_cert", certificate), ("tls_key", key)):
         _readable(name, file)
     try:
@@ -39,24 +71,6 @@ def server_context(certificate: str, key: str | None) -> ssl.SSLContext:
         raise ValueError(
             f"{culprit}: {_meaning(error, certificate, key or certificate)}"
         ) from None
-    return context
-
-
-def client_context(authority: str | None) -> ssl.SSLContext:
-    """Return the context of a client, which verifies a server's certificate and its name.
-
-    Args:
-        authority: option ``tls_ca``: a PEM file with the certificates to trust; None: those that
-            the system trusts.
-
-    Raises:
-        ValueError: the file cannot be used; the message begins with the option.
-    """
-    _readable("tls_ca", authority)
-    try:
-        return ssl.create_default_context(cafile=authority)
-    except ssl.SSLError:
-        raise ValueError(f"tls_ca: {authority!r} holds no certificate in PEM") from None
 
 
 class _EncryptedError(Exception):

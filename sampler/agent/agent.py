@@ -23,6 +23,7 @@ from sampler.agent.identity import AgentIdentity
 from sampler.agent.interval_loop import IntervalLoop
 from sampler.agent.pages import open_new_pages, open_pages
 from sampler.agent.reloading import Difference, channels_after
+from sampler.agent.rename_clashes import rename_clashes
 from sampler.agent.roles import STANDALONE
 from sampler.agent.schedule import Schedule
 from sampler.agent.selection import Selection
@@ -165,7 +166,7 @@ class Agent:
             self._consumers.collectors += [page.collector for page in self._scraped]
             for each in self._pushed:
                 each.start(self.identity)
-            self._consumers.start_loops(self._pushed, self.settings.samplers, {})
+            self._consumers.start_loops(self._pushed, self.settings, {})
             self._consumers.begin_now()
         until = time.monotonic() + _FIRST_PULL
         for loop in tuple(self._consumers.loops):
@@ -216,7 +217,7 @@ class Agent:
         for each in pushed(new):
             each.start(self.identity)
         reuse = paused.collectors() if difference.same_consumers else {}
-        self._consumers.start_loops(self._pushed, settings.samplers, reuse)
+        self._consumers.start_loops(self._pushed, settings, reuse)
         self._consumers.close_unused(paused, collectors)
 
     def _reload_deadline(self, settings: Settings) -> float:
@@ -350,15 +351,22 @@ class Agent:
         """Return what a new consumer pulls in its first round, the agent's own metrics last."""
         return tuple(self._selection.of_consumer())
 
+    def notes(self) -> list[str]:
+        """Return a sentence on each part of ``[samplers]`` that concerns no sampler."""
+        found = self.registrations()
+        names = [str(each.sampler.get("name")) for each in found]
+        unused = unused_settings(self.settings.samplers, found)
+        return [*self._selection.notes(names), *(each.message for each in unused)]
+
     def collector(self, name: str, interval: float, reuse: float = 0.0) -> Collector:
         """Return a new consumer of what the configuration enables."""
-        collector = self._consumers.new(self.settings.samplers, name, interval, reuse)
+        collector = self._consumers.new(self.settings, name, interval, reuse)
         self._consumers.collectors.append(collector)
         return collector
 
     def _page_collector(self, page: ScrapeChannel, settings: Settings) -> Source:
         interval = page.settings.interval
-        return self._consumers.source(settings.samplers, page.name, interval, reuse=interval)
+        return self._consumers.source(settings, page.name, interval, reuse=interval)
 
     @property
     def _pushed(self) -> list[PushChannel]:
@@ -370,7 +378,9 @@ class Agent:
 
     def _load(self) -> None:
         log_failures(self.discover())
-        samplers = self.settings.samplers
-        for unused in unused_settings(samplers, self._selection.chosen(self.registry)):
+        samplers, found = self.settings.samplers, self._selection.chosen(self.registry)
+        for clash in rename_clashes(samplers, found):
+            log.warning("%s: %s", self.settings.file, clash)
+        for unused in unused_settings(samplers, found):
             tell = log.warning if unused.certain else log.info
             tell("%s: %s", self.settings.file, unused.message)

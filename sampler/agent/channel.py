@@ -15,6 +15,7 @@ from sampler.agent.delivery.encoding import Encoder, encode_all
 from sampler.agent.delivery.ledger import Balance, Ledger
 from sampler.agent.delivery.outbox import NewestOnly, Outbox
 from sampler.agent.delivery.sender import Sender
+from sampler.agent.own_metrics import OwnMetrics, default_of
 from sampler.agent.spool.spooled_outbox import SpooledOutbox
 from sampler.agent.spool.writer import Spool
 
@@ -48,11 +49,17 @@ class Channel:
         self.name: str = settings.name
         self.settings = settings
         self.ledger = ledger
+        wanted = settings.self_metrics or default_of(settings.adapter)
+        self._own_metrics = OwnMetrics(wanted)
 
     @property
     def bytes(self) -> int:
         """Encoded bytes that wait."""
         return 0
+
+    def shown(self, snapshot: Snapshot) -> Snapshot:
+        """Return what the adapter gets of a snapshot: ``self_metrics`` may leave some out."""
+        return self._own_metrics.of(snapshot)
 
     def balance(self) -> Balance:
         """Return the ledger's numbers, all of one moment."""
@@ -209,7 +216,7 @@ class ScrapeChannel(Channel):
         self._adapter.close(timeout)
 
     def _collect(self) -> Snapshot:
-        return self.collector.collect()
+        return self.shown(self.collector.collect())
 
     def _open_when_possible(self) -> None:
         while not self._closed.wait(OPEN_AGAIN):
@@ -272,20 +279,22 @@ def fan_out(
     """
     last = until < float("inf")
     ways = [way for each in channels for way in _ways(each, snapshot, last=last)]
-    stamped = [(each, part) for each, part in ways if each.stamped]
+    stamped = [way for way in ways if way[0].stamped]
     encoded = encode_all(
-        worker, [(each.encoder, part, each.since(part)) for each, part in stamped], until
+        worker, [(each.encoder, part, each.since(whole)) for each, part, whole in stamped], until
     )
-    for (each, _), batches in zip(stamped, encoded, strict=True):
+    for (each, _, _), batches in zip(stamped, encoded, strict=True):
         each.outbox.add(batches)
-    for each, part in ways:
+    for each, part, whole in ways:
         if isinstance(each.outbox, NewestOnly):
-            each.outbox.put(part)
+            each.outbox.put(part, whole)
 
 
 def _ways(
     channel: PushChannel, snapshot: Snapshot, *, last: bool
-) -> Iterable[tuple[PushChannel, Snapshot]]:
+) -> Iterable[tuple[PushChannel, Snapshot, Snapshot]]:
+    """Yield who gets what, and what that is a part of."""
+    shown = channel.shown(snapshot)
     if channel.divider is None:
-        return ((channel, snapshot),)
-    return channel.divider.ways(snapshot, last=last)
+        return ((channel, shown, snapshot),)
+    return [(way, part, part) for way, part in channel.divider.ways(shown, last=last)]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import attrs
 
 from sampler._contract.histogram import HistogramValue
-from sampler._runtime.printable import printable
+from sampler._runtime.printable import counted, printable
 from sampler.agent.config.options import option
 from sampler.agent.delivery.adapter import DELIVERED, Batch
 from sampler.exceptions import Unavailable
@@ -29,6 +29,7 @@ class Console:
     """Print every pull as a table, with one block for each sampler."""
 
     stamped = True
+    self_metrics = "none"
     unsupported: ClassVar[Mapping[str, str]] = {
         "help": "left out: a line has a number, its unit and its name",
         "kind": "left out: counters and gauges look alike",
@@ -43,7 +44,7 @@ class Console:
         """Yield one batch: the text of the whole snapshot."""
         del since
         when = time.strftime("%H:%M:%S", time.localtime(snapshot.time))
-        lines = [f"--- {when}  {len(snapshot)} entries"]
+        lines = [f"--- {when}  {counted(len(snapshot), 'entry', 'entries')}"]
         for block in snapshot.blocks:
             lines += _table(block)
         lines += [f"  {f.sampler}: {f.reason}: {f.message}" for f in snapshot.failures]

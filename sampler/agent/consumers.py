@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from sampler._pull.collector import Collector, begin_at_fork
+from sampler._pull.collector import Collector, apply_rules, begin_at_fork
+from sampler._pull.series_rules import SeriesRules
 from sampler.agent.channel import ticked
+from sampler.agent.config.series import filled_in
 from sampler.agent.ending import SHORT, safely
 from sampler.agent.interval_loop import IntervalLoop
 from sampler.agent.schedule import Schedule, phase
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from sampler._pull.collector import AtFork
     from sampler._pull.fork_baseline import ForkBaseline
     from sampler.agent.channel import PushChannel
-    from sampler.agent.config.settings import SamplersSettings
+    from sampler.agent.config.settings import Settings
     from sampler.agent.identity import AgentIdentity
     from sampler.agent.schedule import Ticker
     from sampler.agent.selection import Selection
@@ -71,10 +73,9 @@ class Consumers:
         self._identity = identity
         self._sources = sources
 
-    def new(
-        self, limits: SamplersSettings, name: str, interval: float, reuse: float = 0.0
-    ) -> Collector:
+    def new(self, settings: Settings, name: str, interval: float, reuse: float = 0.0) -> Collector:
         """Return a new Collector, which is not in :attr:`collectors` yet."""
+        limits = settings.samplers
         collector = Collector(
             self._selection.of_consumer(),
             name=name,
@@ -86,6 +87,9 @@ class Consumers:
             settings=limits.settings,
             identity=self._identity.values,
         )
+        templates = settings.program.labels
+        labels = {k: filled_in(text, self._identity.values) for k, text in templates.items()}
+        apply_rules(collector, SeriesRules(labels, limits.keep, limits.drop, limits.rename))
         return begin_at_fork(collector, self._at_fork) if self._forked else collector
 
     def begin_at_fork(self, at_fork: ForkBaseline | None) -> None:
@@ -100,13 +104,11 @@ class Consumers:
         """Have new Collectors begin when they are made."""
         self._forked, self._at_fork = False, None
 
-    def source(
-        self, limits: SamplersSettings, name: str, interval: float, reuse: float = 0.0
-    ) -> Source:
+    def source(self, settings: Settings, name: str, interval: float, reuse: float = 0.0) -> Source:
         """Return a new source of a loop or a page, which is not in :attr:`collectors` yet."""
         if self._sources is not None:
             return self._sources(name, interval)
-        return self.new(limits, name, interval, reuse)
+        return self.new(settings, name, interval, reuse)
 
     def tickers(self) -> dict[str, Ticker]:
         """Return, by consumer, the tickers that have ticked."""
@@ -115,7 +117,7 @@ class Consumers:
     def start_loops(
         self,
         channels: Sequence[PushChannel],
-        limits: SamplersSettings,
+        settings: Settings,
         collectors: Mapping[float | None, Source],
     ) -> None:
         """Begin to tick, each interval with its Collector of ``collectors``, or a new one."""
@@ -125,7 +127,7 @@ class Consumers:
             schedule = Schedule(interval, self._phase() * interval)
             collector = collectors.get(interval)
             if collector is None:
-                collector = self.source(limits, f"{interval:g}s", interval)
+                collector = self.source(settings, f"{interval:g}s", interval)
             self.collectors.append(collector)
             self.loops.append(IntervalLoop(collector, schedule, alike))
         for loop in self.loops:

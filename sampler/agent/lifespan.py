@@ -10,12 +10,12 @@ from sampler.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
-    from pathlib import Path
     from types import TracebackType
     from typing import TypeAlias
 
     from sampler._registry.registry import Registry
     from sampler.agent.agent import Agent
+    from sampler.agent.config.given import Config
     from sampler.agent.delivery.ledger import Balance
 
     Message: TypeAlias = MutableMapping[str, Any]
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 async def astart(
-    config: str | Path | None = None,
+    config: Config = None,
     registry: Registry | None = None,
     *,
     signals: bool = False,
@@ -72,7 +72,7 @@ class running:  # noqa: N801 - read as a verb: async with running(...)
         registry: likewise.
     """
 
-    def __init__(self, config: str | Path | None = None, registry: Registry | None = None) -> None:
+    def __init__(self, config: Config = None, registry: Registry | None = None) -> None:
         self._config = config
         self._registry = registry
 
@@ -105,7 +105,7 @@ class Lifespan:
     def __init__(
         self,
         application: Application,
-        config: str | Path | None = None,
+        config: Config = None,
         registry: Registry | None = None,
     ) -> None:
         self._application = application

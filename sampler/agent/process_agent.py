@@ -42,10 +42,10 @@ from sampler.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
     from _thread import LockType
-    from pathlib import Path
 
     from sampler._pull.fork_baseline import ForkBaseline
     from sampler._registry.registry import Registry
+    from sampler.agent.config.given import Config
     from sampler.agent.config.settings import AdapterSettings
     from sampler.agent.delivery.ledger import Balance
     from sampler.agent.roles import Role
@@ -87,15 +87,13 @@ class ProcessAgent:
         self._lock: Any = RLock()
         self._inherited = False  # the agent came with a fork, and nobody has asked for it
         self._starting = False  # the configuration is being read: only signal handlers see this
-        self._reloads: list[str | Path | None] = []  # what is being reloaded, and the next one
+        self._reloads: list[Config] = []  # what is being reloaded, and the next one
         self._ending: Agent | None = None  # it is being stopped: whoever stops it, too, waits
         self._stops = 0  # calls of stop(), so that start() notices one that interrupts it
         self._start_now: LockType = allocate_lock()  # an Event's set() may not be interrupted
         self._forks: tuple[float, ...] = ()  # monotonic, of this line of processes with agents
 
-    def start(
-        self, config: str | Path | None, registry: Registry | None, role: Role | None = None
-    ) -> Agent:
+    def start(self, config: Config, registry: Registry | None, role: Role | None = None) -> Agent:
         """See :func:`start`."""
         with self._lock, no_fork():  # a child that an entry point or adapter forks gets no agent
             if self.agent is not None and not self._inherited:
@@ -115,7 +113,7 @@ class ProcessAgent:
                     log.error("%s\nnot reloaded: running on as before", error)
             return agent
 
-    def _start(self, config: str | Path | None, registry: Registry | None, role: Role) -> Agent:
+    def _start(self, config: Config, registry: Registry | None, role: Role) -> Agent:
         stops = self._stops
         wanted = settings_of_process(config), registry
         if self.agent is not None:
@@ -167,7 +165,7 @@ class ProcessAgent:
                 if self._begin(agent):
                     _warn_of_pages(agent)
 
-    def reload(self, config: str | Path | None) -> Agent:
+    def reload(self, config: Config) -> Agent:
         """See :func:`reload`."""
         with self._lock, no_fork():
             agent = self.agent

@@ -84,4 +84,5 @@ def channels_after(
 def _limits(settings: Settings) -> tuple[object, ...]:
     """Return what a Collector cannot change while it lives, but for the identity."""
     limits = settings.samplers
-    return limits.deadline, limits.max_samples, limits.max_series
+    rules = settings.program.labels, limits.keep, limits.drop, limits.rename
+    return limits.deadline, limits.max_samples, limits.max_series, *rules

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from sampler._registry.all_registries import AllRegistries, PerRound, expected_calls
+from sampler._registry.announcements import SAMPLERS, announcements
 from sampler._registry.discovery import Discovery, log_failures
+from sampler._runtime.log import log
+from sampler.agent.config.series import is_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -31,7 +35,7 @@ class Selection:
 
     Args:
         registry: where samplers are found, and published by discovery.
-        enabled: names and references; None: all.
+        enabled: names, patterns of names, and references; None: all.
         own: where the agent's own metrics are registered.
         everywhere: samplers of other distributions' registries are collected, too.
     """
@@ -49,16 +53,23 @@ class Selection:
         self._everywhere = everywhere
         self._disabled = disabled()
         self._discovery = Discovery(registry, self._may_load, log_failures)
+        self._left_out: dict[str, bool] = {}
         self.enable(enabled)
 
     def discover(self, names: Sequence[str] | None = None) -> tuple[Failure, ...]:
         """Load samplers, and return a failure for each that cannot be.
+
+        A pattern loads the built-in samplers that it matches; others it only selects.
 
         Args:
             names: default: what is enabled; where nothing is named, the ``process`` sampler.
         """
         if names is None:
             names = ("process",) if self._enabled is None else tuple(self._enabled)
+        if patterns := [name for name in names if _is_pattern(name)]:
+            built_in = [e.name for e in announcements(SAMPLERS, fresh=True) if e.by_name_only]
+            matched = [name for name in built_in if _matches(patterns, name)]
+            names = [*dict.fromkeys([n for n in names if n not in patterns] + matched)]
         failures = self._discovery.look([name for name in names if not self.forbids(name)])
         if self._everywhere and any(each.reason == "missing" for each in failures):
             there = {each.sampler.get("name") for each in AllRegistries()}
@@ -72,6 +83,16 @@ class Selection:
     def enable(self, enabled: tuple[str, ...] | None) -> None:
         """Collect these from the next pull on."""
         self._enabled = None if enabled is None else dict.fromkeys(enabled)
+        self._patterns = [name for name in enabled or () if _is_pattern(name)]
+        self._left_out = {}
+
+    def notes(self, names: Sequence[str]) -> list[str]:
+        """Say which patterns match none of these samplers."""
+        return [
+            f"samplers.enable: {pattern!r} matches no sampler that is here"
+            for pattern in self._patterns
+            if not any(_matches([pattern], name) for name in names)
+        ]
 
     def of_consumer(self) -> SelectedRegistrations:
         """Return what a new consumer pulls."""
@@ -79,7 +100,16 @@ class Selection:
 
     def chosen(self, found: Iterable[Either]) -> tuple[Either, ...]:
         """Return those that are enabled and not disabled, and the agent's own."""
-        return (*filter(self._collects, found), *self._own)
+        chosen = (*filter(self._collects, found), *self._own)
+        if new := [name for name, said in self._left_out.items() if not said]:
+            self._left_out |= dict.fromkeys(new, True)
+            log.warning(
+                "not collected, as samplers.enable does not name them: %s: add them there, or to "
+                "$%s to hear no more of it",
+                ", ".join(sorted(map(repr, new))),
+                VARIABLE,
+            )
+        return chosen
 
     def registered(self) -> Iterator[Registration]:
         """Return those of its registry that are enabled and not disabled."""
@@ -91,11 +121,26 @@ class Selection:
 
     def _collects(self, registration: Either) -> bool:
         name, origin = registration.name, registration.origin
-        chosen = self._enabled is None or name in self._enabled or origin in self._enabled
-        return chosen and not self.forbids(name) and not self.forbids(origin)
+        if self.forbids(name) or self.forbids(origin):
+            return False
+        if self._enabled is None or name in self._enabled or origin in self._enabled:
+            return True
+        if _matches(self._patterns, name):
+            return True
+        self._left_out.setdefault(name, False)
+        return False
 
     def _may_load(self, name: str) -> bool:
-        return self._enabled is None and not self.forbids(name)
+        chosen = self._enabled is None or _matches(self._patterns, name)
+        return chosen and not self.forbids(name)
+
+
+def _is_pattern(name: str) -> bool:
+    return ":" not in name and is_pattern(name)
+
+
+def _matches(patterns: Iterable[str], name: str) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 class SelectedRegistrations(PerRound):

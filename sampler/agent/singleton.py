@@ -9,10 +9,9 @@ from sampler.agent.process_agent import ProcessAgent
 from sampler.agent.signals import finish_at_signals
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from sampler._registry.registry import Registry
     from sampler.agent.agent import Agent
+    from sampler.agent.config.given import Config
     from sampler.agent.delivery.ledger import Balance
     from sampler.agent.roles import Role
 
@@ -28,7 +27,7 @@ def current() -> Agent | None:
 
 
 def start(
-    config: str | Path | None = None,
+    config: Config = None,
     registry: Registry | None = None,
     *,
     role: Role | None = None,
@@ -46,7 +45,8 @@ def start(
     the agent.
 
     Args:
-        config: the configuration file; default: ``$SAMPLER_CONFIG``, else ``./sampler.toml`` if
+        config: the configuration: a file; a mapping of the same tables; or :class:`Settings`.
+            Default: ``$SAMPLER_CONFIG``, else ``./sampler.toml`` if
             there is one, else built-in defaults. Where ``$SAMPLER_RELAY`` names a relay, the
             process reports there, with the relay's interval and samplers, whatever the file.
         registry: where samplers are found; default: the default registry.
@@ -69,7 +69,7 @@ def start(
     return agent
 
 
-def reload(config: str | Path | None = None) -> Agent:
+def reload(config: Config = None) -> Agent:
     """Let the agent of this process go on with another configuration: :meth:`Agent.reload`.
 
     In a signal handler that interrupts a start, or another reload, it is done right after that.

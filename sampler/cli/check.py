@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 
 from sampler._contract.ignored import ignored_parts
 from sampler._contract.names import RESERVED
-from sampler._runtime.printable import printable
+from sampler._pull.collector import rules_of
+from sampler._pull.series_rules import FILTERED
+from sampler._runtime.printable import counted, printable
 from sampler.agent.channel import exposure
 from sampler.agent.config.secrets import described, masked_line
 from sampler.agent.delivery.adapter import Batch, ScrapedAdapter
 from sampler.agent.delivery.ledger import Ledger
 from sampler.agent.pages import cannot_open
-from sampler.agent.unused_settings import unused_settings
 from sampler.cli.exits import OK, UNAVAILABLE
-from sampler.cli.layout import counted
 from sampler.cli.run import prepare
 from sampler.cli.unsupported import affected
 from sampler.exceptions import ConfigurationError, Rejected, Unavailable
@@ -46,8 +46,9 @@ def check(config: str | None, *, network: bool = True) -> int:
         ConfigurationError: with every problem found.
     """
     agent = prepare(config)
-    print(f"{printable(agent.settings.file)}: fine")
-    snapshot = _pull(agent)
+    snapshot, problems = _pull(agent)
+    if problems:
+        raise ConfigurationError(agent.settings.file, problems)
     for configured in agent.settings.adapters:
         _warn(configured, snapshot)
     if not network:
@@ -77,10 +78,21 @@ def _warn(configured: AdapterSettings, snapshot: Snapshot) -> None:
         )
 
 
-def _pull(agent: Agent) -> Snapshot:
+def _pull(agent: Agent) -> tuple[Snapshot, list[str]]:
+    """Pull once, and print what there is to say of it; return the snapshot and problems."""
     with agent.collector("check", agent.settings.program.interval) as collector:
         snapshot = collector.collect()
         refused = {s.sampler: s.refused for s in collector.statistics() if s.refused}
+        rules = rules_of(collector)
+    problems = [
+        f"samplers.rename: {' and '.join(map(repr, sorted(names)))} would both be called {new!r}"
+        for new, names in rules.shown.items()
+        if len(names) > 1
+    ]
+    if problems:
+        return snapshot, problems
+    file = printable(agent.settings.file)
+    print(f"{file}: fine")
     counts: Counter[str] = Counter()
     for block in snapshot.blocks:
         counts[block.sampler] += len(block)
@@ -92,18 +104,25 @@ def _pull(agent: Agent) -> Snapshot:
             print(f"sampler {name!r}: {entries}")
         for oddity in ignored_parts(registration.sampler):
             print(f"sampler {name!r}: {oddity}", file=sys.stderr)
-    for unused in unused_settings(agent.settings.samplers, registrations):
-        print(f"{printable(agent.settings.file)}: {unused.message}", file=sys.stderr)
+    for note in agent.notes():
+        print(f"{file}: {note}", file=sys.stderr)
+    for pattern in rules.unmet():
+        print(f"{file}: samplers: {pattern!r} matches no metric that is here", file=sys.stderr)
     for failure in snapshot.failures:
         print(f"sampler {failure.sampler!r}: {failure.message}", file=sys.stderr)
-    for sampler, reasons in refused.items():
+    for sampler, counts_by_reason in refused.items():
+        reasons = {r: n for r, n in counts_by_reason.items() if r != FILTERED}
+        if left_out := counts_by_reason.get(FILTERED):
+            print(f"sampler {sampler!r}: {counted(left_out, 'entry', 'entries')} left out")
+        if not reasons:
+            continue
         by_reason = ", ".join(f"{n} {reason}" for reason, n in reasons.items())
         print(
             f"sampler {sampler!r}: samples refused: {by_reason} "
             f"('sampler explain {next(iter(reasons))}' says more)",
             file=sys.stderr,
         )
-    return snapshot
+    return snapshot, []
 
 
 def _writable(folder: Path) -> bool:

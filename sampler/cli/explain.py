@@ -17,6 +17,7 @@ from sampler.agent.delivery.rules import REMEDIES, RULES
 from sampler.agent.self_metrics import METRICS
 from sampler.cli.config.sample import toml
 from sampler.cli.exits import OK, USAGE
+from sampler.cli.glossary import OUTCOMES, STATUSES, VARIABLES
 from sampler.cli.keys import ANY, sections
 from sampler.cli.layout import wrapped
 from sampler.cli.reasons import REASONS, UNSUPPORTED
@@ -35,6 +36,8 @@ _INSTALLED = Path(__file__).parents[1] / "pep-9999.rst"
 _DRAFT = _INSTALLED if _INSTALLED.exists() else Path(__file__).parents[2] / "pep/pep-9999.rst"
 _TABLE, _ADAPTERS = "adapters.", "adapters"
 _INDENT = 4
+_DIGITS = 4
+"""More than an exit status has."""
 
 
 def explain(word: str) -> int:
@@ -43,7 +46,8 @@ def explain(word: str) -> int:
     Args:
         word: a table; a key, with its table or without; an adapter or a sampler; a metric's full
             name; a reason of a drop, a refusal or a failure; a word for what a backend may not
-            carry; a clause of the PEP such as ``C-11``; or a rule for adapters such as ``A-05``.
+            carry; an outcome of entries; a variable of the environment; an exit status; a clause
+            of the PEP such as ``C-11``; or a rule for adapters such as ``A-05``.
     """
     if _CLAUSE.fullmatch(word):
         return _clause(word.upper())
@@ -58,6 +62,7 @@ def explain(word: str) -> int:
         *_samplers_and_metrics(word),
         *_reasons(word),
         *_unsupported(word, tables),
+        *_glossary(word),
     ]
     if found:
         texts = ("\n".join(wrapped(line, _INDENT) for line in lines) for lines in found)
@@ -88,10 +93,13 @@ def _keys(word: str, tables: list[Section]) -> Iterator[list[str]]:
     table, _, key = word.rpartition(".")
     types = {section.table for section in tables if section.adapter}
     own = table.startswith(_TABLE) and table not in types  # its name is the operator's choice
+    wanted = {table, f"{_TABLE}{table}"}  # graphite.port, too
+    if table in tables[0].keys:  # a key that is a table: labels.env
+        wanted, key = {""}, table
     for section in tables:
         shared = section.table == ANY and table.startswith(_TABLE)
         named = own and section.adapter
-        if not table or shared or named or section.table == table:
+        if not table or shared or named or section.table in wanted:
             if key in section.keys:
                 yield _key(section.path(key), section.keys[key])
             elif key in (section.undeclared or ()):
@@ -99,7 +107,8 @@ def _keys(word: str, tables: list[Section]) -> Iterator[list[str]]:
 
 
 def _key(path: str, option: Option) -> list[str]:
-    default = "not set" if option.default is None else toml(option)
+    unset = option.default is None or option.secret
+    default = "not set" if unset else toml(option)
     lines = [f"{path}: {option.expected}, default: {default}", f"  {option.help}"]
     if option.choices:
         lines.append(f"  one of {', '.join(map(str, option.choices))}")
@@ -220,6 +229,15 @@ def _unsupported(word: str, tables: list[Section]) -> Iterator[list[str]]:
         ]
 
 
+def _glossary(word: str) -> Iterator[list[str]]:
+    if word in OUTCOMES:
+        yield [f"outcome {word}: {OUTCOMES[word]}"]
+    if (name := word.removeprefix("$")) in VARIABLES:
+        yield [f"${name}, of the environment: {VARIABLES[name]}"]
+    if word.isdecimal() and len(word) < _DIGITS and int(word) in STATUSES:
+        yield [f"exit status {int(word)}: {STATUSES[int(word)]}"]
+
+
 def _explainable(word: str, tables: list[Section]) -> set[str]:
     """Return what could have been meant by a word that nothing is called."""
     keys = {key for section in tables for key in section.keys}
@@ -238,6 +256,9 @@ def _explainable(word: str, tables: list[Section]) -> set[str]:
         *metrics,
         *REASONS,
         *UNSUPPORTED,
+        *OUTCOMES,
+        *VARIABLES,
+        *(path.removeprefix(_TABLE) for path in paths),
         *installed_plugins(SAMPLERS),
         _ADAPTERS,
     }

@@ -21,14 +21,3 @@ def wrapped(line: str, indent: int) -> str:
         break_long_words=False,
         break_on_hyphens=False,
     )
-
-
-def counted(number: int, one: str, many: str = "") -> str:
-    """Return ``1 metric`` or ``2 metrics``.
-
-    Args:
-        number: how many.
-        one: the noun for 1.
-        many: the noun for any other number; default: with an ``s``.
-    """
-    return f"{number} {one if number == 1 else many or f'{one}s'}"

@@ -8,6 +8,7 @@ from typing import Any
 
 from sampler._contract.declaration import short
 from sampler._registry.announcements import SAMPLERS
+from sampler._runtime.printable import counted
 from sampler.agent.config.plugins import GROUP as ADAPTERS
 from sampler.agent.config.plugins import (
     Plugin,
@@ -17,7 +18,7 @@ from sampler.agent.config.plugins import (
 )
 from sampler.cli.exits import OK
 from sampler.cli.keys import section
-from sampler.cli.layout import WIDTH, counted
+from sampler.cli.layout import WIDTH
 
 
 def show(what: str | None, *, as_json: bool = False) -> int:

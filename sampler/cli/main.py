@@ -6,6 +6,7 @@ import argparse
 import io
 import os
 import sys
+from pathlib import Path
 
 from sampler.cli.exits import CONFIG, OK, UNAVAILABLE, USAGE
 
@@ -41,11 +42,14 @@ They hold every key of every installed adapter; the page, of ours only.
 
 _EXPLAIN = """
   sampler explain interval              a key, in every table that has it
-  sampler explain adapters.eu.prefix    a key of one table
+  sampler explain adapters.eu.prefix    a key of one table; also graphite.prefix
   sampler explain graphite              an adapter, or a sampler
   sampler explain process.cpu.time      a metric, by its full name
   sampler explain oldest                why entries were dropped, samples
                                         refused, or pulls failed
+  sampler explain unconfirmed           an outcome of entries
+  sampler explain SAMPLER_CONFIG        a variable of the environment
+  sampler explain 78                    an exit status
   sampler explain C-11                  a clause of the PEP draft
   sampler explain A-05                  a rule for adapters
 """
@@ -128,6 +132,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", nargs=0, action=_Version, help="print the version, and exit")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     def command(name: str, text: str, more: str = "") -> argparse.ArgumentParser:
@@ -155,7 +160,8 @@ def _parser() -> argparse.ArgumentParser:
     how.add_argument(
         "--test",
         action="store_true",
-        help="pull twice, one interval apart, and print; send nothing",
+        help="pull twice, one interval apart, and print; send nothing; -v: with the agent's own "
+        "account",
     )
     how.add_argument(
         "--no-wrap",
@@ -227,6 +233,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+class _Version(argparse.Action):
+    """Looks the version up when it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        parser.exit(_version(argparse.Namespace()))
+
+
 def _seconds(text: str) -> float:
     try:
         value = float(text)
@@ -237,10 +250,22 @@ def _seconds(text: str) -> float:
     return value
 
 
+def _find_modules_here() -> None:
+    """Put the working directory on the path, as gunicorn and uvicorn do: the program is there."""
+    try:
+        here = str(Path.cwd())
+    except OSError:  # somebody has removed it
+        return
+    if not sys.flags.safe_path and not {"", here} & set(sys.path):
+        sys.path.insert(0, here)
+
+
 def _run(arguments: argparse.Namespace) -> int:
     from sampler.cli.run import run
 
-    return run(arguments.config, once=arguments.once, test=arguments.test)
+    _find_modules_here()
+    account = arguments.verbose > 0
+    return run(arguments.config, once=arguments.once, test=arguments.test, account=account)
 
 
 def _launch(arguments: argparse.Namespace, command: list[str]) -> int:
@@ -272,12 +297,14 @@ def _relay(arguments: argparse.Namespace) -> int:
 def _check(arguments: argparse.Namespace) -> int:
     from sampler.cli.check import check
 
+    _find_modules_here()
     return check(arguments.config, network=not arguments.no_network)
 
 
 def _list(arguments: argparse.Namespace) -> int:
     from sampler.cli.list import show
 
+    _find_modules_here()
     return show(arguments.what, as_json=arguments.json)
 
 
@@ -325,8 +352,8 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 
 def _version(arguments: argparse.Namespace) -> int:
-    from importlib.metadata import version
+    from sampler.cli.version import version
 
     del arguments
-    print(f"sampler-api {version('sampler-api')}")
+    print(version())
     return OK

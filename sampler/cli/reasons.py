@@ -27,6 +27,7 @@ REFUSED: Mapping[str, str] = {
     "about the kind or unit of one full name",
     "duplicate": "its series occurred before in the same pull: the first is kept; or it belongs "
     "to another sampler, which yielded it first",
+    "filtered": "samplers.drop names its metric, or samplers.keep does not",
     "histogram": "it is not a cumulative histogram: count, sum, and buckets that only grow",
     "label_name": "one of its labels has no valid name, or repeats a constant label",
     "label_value": "one of its labels has a value that is neither a text of up to 1024 characters "

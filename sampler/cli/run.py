@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from sampler._registry.discovery import log_failures
 from sampler._runtime.log import log
-from sampler._runtime.printable import printable
+from sampler._runtime.printable import counted, printable
 from sampler.agent import Agent
 from sampler.agent.config.reading import find_settings
-from sampler.agent.config.settings import DEFAULTS, Settings
+from sampler.agent.config.settings import ALL, DEFAULTS, NONE, Settings
 from sampler.agent.console import Console
+from sampler.agent.own_metrics import OwnMetrics
+from sampler.agent.rename_clashes import rename_clashes
 from sampler.cli.exits import OK, UNAVAILABLE
 from sampler.cli.foreground import ledger, serve
 from sampler.cli.interrupts import EndAtOnce
@@ -22,20 +24,27 @@ if TYPE_CHECKING:
     from sampler._contract.snapshot import Snapshot
 
 
-def run(config: str | None, *, once: bool = False, test: bool = False) -> int:
+_NO_PROBLEMS = ("duplicate", "missing")
+"""Why a sampler is not loaded that do not make a configuration wrong."""
+
+
+def run(
+    config: str | None, *, once: bool = False, test: bool = False, account: bool = False
+) -> int:
     """Run what a configuration says; return the exit status.
 
     Args:
         config: the file; None: ``./sampler.toml``, or built-in defaults.
         once: pull once, deliver, and end.
         test: pull twice, print, and send nothing.
+        account: with ``test``, print the agent's own account, too.
 
     Raises:
         ConfigurationError: with every problem, those of the samplers it names included.
     """
     agent = prepare(config)
     if test:
-        return _test(agent)
+        return _test(agent, ALL if account else NONE)
     if once:
         return _once(agent)
     return serve(agent, lambda: _start(agent), lambda: _read(agent, config))
@@ -71,13 +80,22 @@ def _read(agent: Agent, config: str | None) -> Settings:
 
 
 def _require_samplers(agent: Agent, wanted: Settings) -> None:
-    """Load the samplers that a configuration names; each that fails is a problem of it."""
+    """Load the samplers that a configuration names; each that fails is a problem of it.
+
+    A name that nobody has announced is none: the program that reads this file may register it.
+    """
     names = wanted.samplers.enable
     required = ("process",) if names is None else names
     failures = agent.discover(required)
-    unusable = [f for f in failures if f.sampler in required and f.reason != "duplicate"]
-    log_failures(f for f in failures if f not in unusable)
+    unusable = [f for f in failures if f.sampler in required and f.reason not in _NO_PROBLEMS]
+    for failure in failures:
+        if failure.reason == "missing":
+            log.warning(
+                "%s: samplers.enable: %r: %s", wanted.file, failure.sampler, failure.message
+            )
+    log_failures(f for f in failures if f not in unusable and f.reason != "missing")
     problems = [f"samplers.enable: {f.sampler!r}: {f.message}" for f in unusable]
+    problems += rename_clashes(wanted.samplers, agent.registrations())
     if problems:
         raise ConfigurationError(wanted.file, problems)
 
@@ -96,17 +114,22 @@ def _once(agent: Agent) -> int:
     return UNAVAILABLE if agent.troubles() else OK
 
 
-def _test(agent: Agent) -> int:
+def _test(agent: Agent, account: str) -> int:
     interval = agent.settings.program.interval
-    console = Console()
+    console, own = Console(), OwnMetrics(account)
+    left_out = 0
     with agent.collector("test", interval) as collector:
         for pull in range(2):
             if pull:
                 _say(f"waiting {interval:g} s for the second pull")
                 time.sleep(interval)
             snapshot = collector.collect()
-            for batch in console.encode(snapshot, {}):
+            shown = own.of(snapshot)
+            left_out = len(snapshot) - len(shown)
+            for batch in console.encode(shown, {}):
                 print(b"".join(batch.frames).decode(), end="", flush=True)
+    if left_out:
+        _say(f"and {counted(left_out, 'entry', 'entries')} of the agent's own account: -v shows")
     return OK
 
 

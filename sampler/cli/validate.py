@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from sampler._contract.declaration import short
 from sampler._registry.announcements import SAMPLERS
-from sampler._runtime.printable import did_you_mean, error_line
+from sampler._runtime.printable import counted, did_you_mean, error_line
 from sampler.agent.config.plugins import UnusablePlugin, installed_plugins
 from sampler.cli.exits import FAULTY, NO_VERDICT, OK, USAGE
-from sampler.cli.layout import counted, wrapped
+from sampler.cli.layout import wrapped
 from sampler.validate import examine
 from sampler.validate._exercise import exercise_once
 

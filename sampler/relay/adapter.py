@@ -13,16 +13,7 @@ import attrs
 
 from sampler.adapterkit.packing import Packing
 from sampler.adapterkit.threads import Thread, in_child
-from sampler.agent import (
-    DELIVERED,
-    MAX_BATCH,
-    Batch,
-    Snapshot,
-    Unavailable,
-    log,
-    option,
-    reload,
-)
+from sampler.agent import DELIVERED, MAX_BATCH, Batch, Snapshot, Unavailable, log, option, reload
 from sampler.agent.config.relay import socket_fault, users_fault
 from sampler.exceptions import SamplerError
 from sampler.relay.address import default_address

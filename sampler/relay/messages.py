@@ -23,6 +23,7 @@ import msgspec
 from msgspec import Meta
 
 from sampler._contract.names import MAX_BUCKETS, MAX_LABEL_VALUE, MAX_LABELS, MAX_NAME
+from sampler.agent.config.series import MAX_COMMON_LABELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +35,8 @@ MAX_ROWS = 5_000
 """Series of a table, at most."""
 MAX_TEXT = 1_000
 """Characters of a help or a unit, at most; a worker cuts longer ones."""
+_MOST_LABELS = MAX_LABELS + MAX_COMMON_LABELS + 1
+"""Labels of a series: a sampler's, an operator's, and one that tells processes apart."""
 _GREATEST = 1.7976931348623157e308
 
 
@@ -173,7 +176,7 @@ class Row(_Message, frozen=True):
 
     number: Count
     name: Name
-    labels: Annotated[tuple[tuple[Name, LabelText], ...], Meta(max_length=MAX_LABELS + 1)]
+    labels: Annotated[tuple[tuple[Name, LabelText], ...], Meta(max_length=_MOST_LABELS)]
     kind: Literal["counter", "gauge", "histogram"]
     unit: Text
     help: Text

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 _PAUSE = 0.02
 """Seconds between two looks for processes that are left."""
-_FOR_WORKERS = ("interval", "flush_timeout", "fork")
+_FOR_WORKERS = ("interval", "flush_timeout", "fork", "labels")
 """Keys at the top that hold for all processes."""
 
 
@@ -86,7 +86,7 @@ class RelayAgent(Agent):
         self._told = settings
         self._address = settings.relay.socket or default_address()
         interval = self.settings.program.interval
-        account = self._consumers.new(self.settings.samplers, OWN, interval)
+        account = self._consumers.new(self.settings, OWN, interval)
         self._account = Account(self._members, account)
 
     def start(self, *, insist: bool = True) -> None:
@@ -140,10 +140,14 @@ class Account:
     Args:
         members: all processes.
         collector: pulls it.
+
+    Attributes:
+        labels: what it gives every series.
     """
 
     def __init__(self, members: Members, collector: Collector) -> None:
         self._lock = Lock()
+        self.labels: Mapping[str, str] = {}
         self._collector = collector
         self._session = Session(members, members.own())
         self._slices = Slices()
@@ -155,6 +159,7 @@ class Account:
         """Pull the account, and report it as a process does."""
         with self._lock:
             snapshot = self._collector.collect(within=within)
+            self.labels = snapshot.labels
             pairs = self._slices.of(snapshot.blocks)
             frames = list(self._tables.update([each for _, each in pairs], {}))
             frames += [part.values(block, place)[0] for place, (block, part) in enumerate(pairs)]
@@ -183,7 +188,16 @@ class Merged:
         now = time.time()
         agent._account.report(within)  # noqa: SLF001 - one module
         blocks = agent._members.collect(self._reader)  # noqa: SLF001 - one module
-        return Snapshot(blocks, now, agent._began, agent.identity, (), self.interval)  # noqa: SLF001
+        labels = agent._account.labels  # noqa: SLF001 - one module
+        return Snapshot(
+            blocks,
+            now,
+            agent._began,  # noqa: SLF001 - one module
+            agent.identity,
+            (),
+            self.interval,
+            labels,
+        )
 
     def close(self, *, within: float | None = None) -> None:
         """Do nothing: processes report to others, too."""
@@ -195,12 +209,13 @@ class Merged:
 
 def own_settings(settings: Settings) -> Settings:
     """Return the settings of the relay's own agent: it pulls nothing but its account."""
-    program = settings.program
+    program, wanted = settings.program, settings.samplers
     # Not a slot: its paths must not depend on who was there first.
     program = attrs.evolve(program, instance=program.instance or OWN, fork=False)
-    return attrs.evolve(
-        settings, program=program, samplers=SamplersSettings(enable=(SERVER, RELAY))
+    own = SamplersSettings(
+        enable=(SERVER, RELAY), keep=wanted.keep, drop=wanted.drop, rename=wanted.rename
     )
+    return attrs.evolve(settings, program=program, samplers=own)
 
 
 def for_workers(settings: Settings, identity: Mapping[str, str]) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def literals(function: str, position: int, files: str = "**/*.py") -> set[str]:
         ("adapters.eu.timeout", ["adapters.NAME.timeout:", "0.01 to 600"]),
         ("max_series", ["samplers.max_series: an integer, default: 2000", "at least 1"]),
         ("adapters", ["graphite: Send every pull", "console: Print every pull"]),
-        ("samplers", ["keys: enable, deadline"]),
+        ("samplers", ["keys: enable, keep, drop, rename, deadline"]),
         ("adapters.NAME", ["keys: type, interval"]),
         ("graphite", ["adapter graphite:", "keys: host", "does not carry unit:"]),
         ("process", ["sampler process, of sampler-api", "process.cpu.time"]),

@@ -63,7 +63,24 @@ def test_every_key_is_in_the_sample():
     *_, common = text.partition("# Every [adapters.NAME] table also takes:")
     for table, key, cls in all_keys():
         where = common if cls is DeliverySettings else found[table]
-        assert re.search(rf"^# {key} = ", where, re.MULTILINE), (table, key)
+        assert re.search(rf"^# {key}( = |: not set;)", where, re.MULTILINE), (table, key)
+
+
+def test_what_the_sample_shows_is_the_default_of_the_class():
+    """Each value, by what the class has when it is made with nothing; no other key has one."""
+    text = sample()
+    tables = re.split(r"^#? ?\[(.*?)\]$", text, flags=re.MULTILINE)
+    found = {"": tables[0], **dict(zip(tables[1::2], tables[2::2], strict=True))}
+    *_, common = text.partition("# Every [adapters.NAME] table also takes:")
+    for table, key, cls in all_keys():
+        where = common if cls is DeliverySettings else found[table].partition("# Every ")[0]
+        shown = re.search(rf"^# ({key} = .*)$", where, re.MULTILINE)
+        default = getattr(cls(), key)
+        if shown is None:
+            assert default is None or options(cls)[key].secret
+        else:
+            value = tomllib.loads(shown[1])[key]
+            assert (tuple(value) if isinstance(value, list) else value) == default, key
 
 
 def test_the_sample_passes_the_schema_as_it_is_and_uncommented(judge):

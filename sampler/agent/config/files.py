@@ -38,9 +38,11 @@ class PlainFile:
             ValueError: it is not UTF-8 text; the message says what to do.
         """
         if self.data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            raise ValueError("is UTF-16 text: save it as UTF-8")
+            raise ValueError('is UTF-16 text (Windows\' "Unicode"): save it as UTF-8')
         if self.data.startswith(codecs.BOM_UTF8):
             raise ValueError("begins with a byte order mark: save it as UTF-8 without one")
+        if self.data[:1000].count(0) * 3 > len(self.data[:1000]):  # ASCII letters, two bytes each
+            raise ValueError("is UTF-16 text without a byte order mark: save it as UTF-8")
         try:
             text = self.data.decode("utf-8")
         except UnicodeDecodeError as error:

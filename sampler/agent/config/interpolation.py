@@ -93,6 +93,8 @@ def converted(value: Any, option: Option) -> Any:
     """
     if option.secret and isinstance(value, str) and value.startswith(FILE):
         return _first_line(value.removeprefix(FILE))
+    if option.secret and isinstance(value, dict):
+        return {key: _secret(each) for key, each in value.items()}
     if not isinstance(value, Interpolated) or option.kind in (str, tuple, dict):
         return value
     if option.kind is bool:
@@ -101,6 +103,11 @@ def converted(value: Any, option: Option) -> Any:
         return option.kind(str(value))
     except ValueError:
         return value  # Option.fault says what is wrong with it
+
+
+def _secret(value: Any) -> Any:
+    is_file = isinstance(value, str) and value.startswith(FILE)
+    return _first_line(value.removeprefix(FILE)) if is_file else value
 
 
 def plain(value: Any) -> Any:

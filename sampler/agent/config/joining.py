@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from sampler._runtime.log import log
+from sampler.agent.config.given import settings_from
 from sampler.agent.config.plugins import UnusablePlugin, installed_plugins
-from sampler.agent.config.reading import find_settings, parse, read
+from sampler.agent.config.reading import parse, read
 from sampler.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from sampler.agent.config.given import Config
     from sampler.agent.config.settings import AdapterSettings, Settings
 
 VARIABLE = "SAMPLER_RELAY"
@@ -30,8 +30,8 @@ _PATIENCE = 1.0
 """Seconds that a relay has to answer."""
 
 
-def settings_of_process(config: str | Path | None) -> Settings:
-    """Return the settings of a relay's process; else see :func:`find_settings`.
+def settings_of_process(config: Config) -> Settings:
+    """Return the settings of a relay's process; else see :func:`settings_from`.
 
     A relay that does not answer, or not with settings, costs a line in the log. Built-in settings
     are used until the adapter finds one: then it has the agent ask for settings again, by
@@ -42,7 +42,7 @@ def settings_of_process(config: str | Path | None) -> Settings:
     """
     address = os.environ.get(VARIABLE)
     if not address:
-        return find_settings(config)
+        return settings_from(config)
     adapters = {"adapters": {_ADAPTER: {"socket": address.replace("${", "$${")}}}
     if (told := _asked(address)) is not None:
         file = told.pop(FALLBACK, None)

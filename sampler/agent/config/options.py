@@ -64,7 +64,10 @@ class Option:
         if value is None and self.optional:
             return None
         if not self._has_type(value):
-            return f"expected {self.expected}, got {self._shown(value)}"
+            inner = value.values() if isinstance(value, dict) and self.kind is dict else ()
+            dotted = self.items is str and any(isinstance(each, dict) for each in inner)
+            hint = ": write a name with dots in quotes" if dotted else ""
+            return f"expected {self.expected}, got {self._shown(value)}{hint}"
         items = tuple(_items(value))
         if len(items) > 1 and (fault := size_fault(items)):
             return f"has {fault}"
@@ -190,10 +193,11 @@ def option(
 
 
 def options(cls: type) -> dict[str, Option]:
-    """Return the settings of an attrs class by name, in order."""
+    """Return the settings of an attrs class by name, in order; those that it inherits last."""
     if not attrs.has(cls):
         return {}
-    return {f.name: f.metadata[_KEY] for f in attrs.fields(cls) if _KEY in f.metadata}
+    fields = sorted(attrs.fields(cls), key=lambda field: field.inherited)
+    return {f.name: f.metadata[_KEY] for f in fields if _KEY in f.metadata}
 
 
 def parameters(cls: Any) -> tuple[str, ...] | None:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import sys
+from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from sampler._registry.announcements import announced, announcements, without_clashes
+from sampler._registry.announcements import Announcement, announced, announcements, without_clashes
 from sampler._runtime.printable import error_line
 from sampler._runtime.worker import Job, Worker
 
 if TYPE_CHECKING:
     from types import FrameType
-
-    from sampler._registry.announcements import Announcement
 
 GROUP = "sampler.adapters"
 OURS = "sampler-api"
@@ -70,7 +69,9 @@ class Plugin:
     def _remedy(self, module: str | None) -> str:
         if self.distribution == OURS:
             return f"pip install '{OURS}[{self.name}]'"
-        return f"install what {self.distribution or 'it'} needs ({module})"
+        if self.distribution:
+            return f"install what {self.distribution} needs ({module})"
+        return "is it installed, or in the working directory?"
 
 
 class UnusablePlugin(Exception):
@@ -91,6 +92,13 @@ def installed_plugins(group: str = GROUP) -> dict[str, Plugin]:
     """Return what an entry-point group announces, by name; the first one of a name stands."""
     found = {name: _plugin(each) for name, each in announced(group, fresh=True).items()}
     return dict(sorted(found.items()))
+
+
+def referenced_plugin(reference: str, group: str = GROUP) -> Plugin:
+    """Return what ``module:object`` names, which no distribution announces."""
+    return Plugin(
+        reference, reference, "", "", Announcement(EntryPoint(reference, reference, group))
+    )
 
 
 def left_out_plugins(group: str = GROUP) -> list[UnusablePlugin]:

@@ -14,7 +14,7 @@ from sampler.agent.config.files import state
 from sampler.agent.config.interpolation import converted, interpolated, plain
 from sampler.agent.config.limits import faults
 from sampler.agent.config.options import options, parameters
-from sampler.agent.config.plugins import UnusablePlugin, installed_plugins
+from sampler.agent.config.plugins import UnusablePlugin, installed_plugins, referenced_plugin
 from sampler.agent.config.relay import RelaySettings
 from sampler.agent.config.secrets import SecretsPolicy, described, masked, readable_mode, remember
 from sampler.agent.config.settings import (
@@ -162,16 +162,21 @@ def _adapter_settings(
     kind = keys.get("type", name)
     if not isinstance(kind, str):
         return None  # _build has added the problem
-    if kind not in plugins:
+    plugin = referenced_plugin(str(kind)) if _is_reference(kind) else plugins.get(kind)
+    if plugin is None:
         key = f"{where}.type" if "type" in keys else where
         hint = did_you_mean(str(kind), plugins) or f" (there are {', '.join(plugins)})"
         remedy = "" if "type" in keys else ': set type = "..." or rename the table'
         problems.append(f"{key}: no adapter {kind!r}{hint}{remedy}")
         return None
     try:
-        cls = plugins[kind].load()
+        cls = plugin.load()
     except UnusablePlugin as unusable:
         problems.append(f"{where}: adapter {kind!r} {unusable.reason}")
+        return None
+    if not callable(cls) or not (hasattr(cls, "send") or hasattr(cls, "open")):
+        what = "has no encode() and send(), nor open() and close()"
+        problems.append(f"{where}: {kind!r} is no adapter: it {what}")
         return None
     adapter = _build(cls, own, where, problems, tuple(options(DeliverySettings)), policy)
     if "spool" in common and (fault := _spool_fault(adapter or cls)):
@@ -192,7 +197,13 @@ def _adapter_settings(
         delivery.spool_bytes,
         delivery.encode_timeout,
         partial(_construct, cls, own),
+        delivery.self_metrics,
     )
+
+
+def _is_reference(kind: str) -> bool:
+    module, colon, name = kind.partition(":")
+    return bool(colon) and all(map(str.isidentifier, (*module.split("."), *name.split("."))))
 
 
 def _spool_fault(adapter: Any) -> str:

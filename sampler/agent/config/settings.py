@@ -11,10 +11,13 @@ import attrs
 from sampler.agent.config.limits import name_fault
 from sampler.agent.config.options import option
 from sampler.agent.config.relay import RelaySettings
+from sampler.agent.config.series import enable_fault, labels_fault, patterns_fault, rename_fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+ALL, CHANGES, NONE = SELF_METRICS = ("all", "changes", "none")
+"""What an adapter may get of the agent's own account."""
 DEFAULTS = "built-in defaults"
 """The ``file`` of settings that come from no file."""
 
@@ -51,6 +54,12 @@ class ProgramSettings:
         default=False,
         help="Accept secrets and private keys in files that other users can read.",
     )
+    labels: dict[str, str] = option(
+        {},
+        "Labels of every series, as a table [labels]: env = 'prod'; {service}, {host}, "
+        "{instance}, {pid} and {role} are filled in. A series' own label of that name stands.",
+        check=labels_fault,
+    )
 
 
 @attrs.frozen
@@ -59,9 +68,29 @@ class SamplersSettings:
 
     enable: tuple[str, ...] | None = option(
         None,
-        "Samplers to collect: names, or 'package.module:OBJECT'; "
+        "Samplers to collect: names, patterns such as 'shop.*', or 'package.module:OBJECT'; "
         "default: 'process' and whatever the program registered or imported.",
         kind=tuple,
+        check=enable_fault,
+    )
+    keep: tuple[str, ...] | None = option(
+        None,
+        "Metrics to keep: full names, or patterns such as 'shop.*'; all others are left out; "
+        "default: all are kept.",
+        kind=tuple,
+        check=patterns_fault,
+    )
+    drop: tuple[str, ...] = option(
+        (),
+        "Metrics to leave out: full names, or patterns such as 'shop.debug.*'; each sample counts "
+        "as refused{reason='filtered'}.",
+        check=patterns_fault,
+    )
+    rename: dict[str, str] = option(
+        {},
+        "Other names for metrics: whole full names in quotes, such as 'shop.orders' = "
+        "'sales.orders'.",
+        check=rename_fault,
     )
     deadline: float | None = option(
         None,
@@ -102,7 +131,11 @@ def _folder_fault(folder: str) -> str | None:
 class DeliverySettings:
     """Keys that every ``[adapters.NAME]`` table may have, whatever its adapter."""
 
-    type: str | None = option(None, "Which adapter it is; default: the table's name.", kind=str)
+    type: str | None = option(
+        None,
+        "Which adapter it is: a name, or 'package.module:Class'; default: the table's name.",
+        kind=str,
+    )
     interval: float | None = option(
         None,
         "Seconds between its pulls; default: the interval at the top.",
@@ -139,6 +172,13 @@ class DeliverySettings:
         minimum=2**16,
         maximum=2**40,
     )
+    self_metrics: str | None = option(
+        None,
+        "The agent's own account, sampler.*: all of it; changes: what is or was not 0; or none; "
+        "default: changes for graphite and statsd, none for console, else all.",
+        kind=str,
+        choices=SELF_METRICS,
+    )
 
 
 @attrs.frozen
@@ -158,6 +198,7 @@ class AdapterSettings:
         spool_bytes: bytes that the spool may take.
         encode_timeout: seconds that encoding a snapshot may take; None: the interval, 5 to 300.
         make: returns another adapter with the same keys, for a forked child; None: it gets none.
+        self_metrics: how much it gets of the agent's own account; None: what the adapter says.
         stands_in_for: the name of the adapter whose work it does while that one's endpoint is
             gone; "": it works always.
     """
@@ -174,6 +215,7 @@ class AdapterSettings:
     spool_bytes: int = 64 * 2**20
     encode_timeout: float | None = None
     make: Callable[[], Any] | None = attrs.field(default=None, eq=False, repr=False)
+    self_metrics: str | None = None
     stands_in_for: str = ""
 
     @property

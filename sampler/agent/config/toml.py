@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sampler._runtime.printable import one_line
 from sampler.agent.config.files import read_plain_file
 from sampler.agent.config.limits import line_fault
+from sampler.agent.config.other_formats import seems
 
 if TYPE_CHECKING:
     import os
@@ -27,7 +28,8 @@ def read_toml(file: str | Path) -> tuple[dict[str, Any], os.stat_result]:
     try:
         return tomllib.loads(text), found.status
     except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"is not valid TOML: {one_line(str(error))}") from None
+        what = f": {one_line(other)}" if (other := seems(text)) else ""
+        raise ValueError(f"is not valid TOML: {one_line(str(error))}{what}") from None
     except RecursionError:
         raise ValueError("is not a valid configuration: it is nested too deeply") from None
     except ValueError:  # the only one that tomllib lets through

@@ -91,6 +91,8 @@ class Adapter(Protocol):
       reload replaces an adapter whose files have changed.
     - ``exposure = None``: a sentence that others can read what is sent, and how to prevent it; a
       warning at the start and of ``sampler check``.
+    - ``self_metrics = "all"``: how much it gets of the agent's own account where the configuration
+      does not say it: ``"all"``, ``"changes"`` (what is or was not 0) or ``"none"``.
 
     With a batch without frames, ``send`` only finds out whether the endpoint answers.
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sampler._runtime.log import log
+from sampler._runtime.printable import counted
 
 if TYPE_CHECKING:
     from sampler.agent.delivery.ledger import Balance, Ledger
@@ -85,12 +86,14 @@ class DeliveryLog:
                 self._warn("the outbox is full: from now on the oldest entries are dropped")
             self._oldest, self._last_drop = oldest, now
         elif self._full is not None and not balance.queued and now - self._last_drop >= SETTLED:
-            self._warn("the outbox has room again: %d entries were dropped", oldest - self._full)
+            dropped = counted(oldest - self._full, "entry was", "entries were")
+            self._warn("the outbox has room again: %s dropped", dropped)
             self._full = None
 
     def _sum(self, balance: Balance) -> str:
         dropped = sum(balance.dropped.values()) - self._dropped
-        return f"{balance.queued} entries wait, {dropped} were dropped meanwhile"
+        waiting = counted(balance.queued, "entry waits", "entries wait")
+        return f"{waiting}, {counted(dropped, 'was', 'were')} dropped meanwhile"
 
     def _warn(self, text: str, *details: object) -> None:
         log.warning(f"adapter %r: {text}", self._name, *details)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sampler._runtime.log import log
+from sampler._runtime.printable import counted
 from sampler._runtime.worker import Job
 from sampler.agent.delivery.adapter import Batch
 
@@ -108,9 +109,9 @@ def _checked(yielded: Iterable[Any], entries: int) -> tuple[list[Batch], str]:
         batches.append(batch)
         accounted += batch.entries
         if accounted > entries or len(batches) > entries + 1:  # it may have no end
-            return [], f"encode accounted for more than the {entries} entries there are"
+            return [], f"encode accounted for more than {counted(entries, 'entry', 'entries')}"
     if accounted != entries:
-        return [], f"encode accounted for {accounted} of {entries} entries"
+        return [], f"encode accounted for {accounted} of {counted(entries, 'entry', 'entries')}"
     return batches, ""
 
 

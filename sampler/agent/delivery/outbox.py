@@ -224,12 +224,17 @@ class NewestOnly(Outbox[Item]):
         super().start(identity)
         self._worker.run([Job(object)], ENCODE_DEADLINE)
 
-    def put(self, snapshot: Snapshot) -> None:
-        """Make ``snapshot`` the next; the one it replaces is ``dropped{superseded}``."""
+    def put(self, snapshot: Snapshot, whole: Snapshot | None = None) -> None:
+        """Make ``snapshot`` the next; the one it replaces is ``dropped{superseded}``.
+
+        Args:
+            snapshot: what the adapter gets.
+            whole: what that is a part of: a series that comes to it later has begun before.
+        """
         with self._changed:
             entries = len(snapshot)
             self.ledger.count(collected=entries, queued=entries)
-            self._baselines.offer(snapshot)
+            self._baselines.offer(snapshot if whole is None else whole)
             if self._next is not None:
                 superseded = len(self._next)
                 self.ledger.count(dropped={"superseded": superseded}, queued=-superseded)

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from sampler._runtime.log import log
+from sampler._runtime.printable import counted
 from sampler._runtime.service import Service
 from sampler._runtime.threads import Event, call_foreign
 from sampler.agent.config.secrets import described, masked_line
@@ -113,7 +114,8 @@ class Sender:
         self._outbox.close()
         if lost := self._at_end() - self._given_up:
             why = self.trouble or "it has not answered"
-            log.warning("adapter %r: at the end %d entries are dropped: %s", self.name, lost, why)
+            entries = counted(lost, "entry is", "entries are")
+            log.warning("adapter %r: at the end %s dropped: %s", self.name, entries, why)
         if ended:
             self._close()  # the thread may never have begun, or may have failed
             return

@@ -12,6 +12,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
 from sampler._runtime.log import log
+from sampler._runtime.printable import counted
 from sampler._runtime.service import Service
 from sampler._runtime.threads import Event
 from sampler.agent.spool.directory import HeldError
@@ -192,7 +193,8 @@ class Spool:
         self._opened = True
         entries = sum(samples for _, samples in found)
         if entries:
-            log.info("adapter %r: recovered %d entries from %s", self._name, entries, self._folder)
+            what = counted(entries, "entry", "entries")
+            log.info("adapter %r: recovered %s from %s", self._name, what, self._folder)
         if self._segments.damaged:
             log.warning(
                 "adapter %r: %d places in %s are damaged; these files are kept as *.damaged",

@@ -15,12 +15,11 @@ if TYPE_CHECKING:
     from sampler.cli.keys import Section
 
 _HEAD = """\
-# sampler.toml: what 'sampler run' and sampler.agent.start() do. Lines with '#' show defaults.
+# sampler.toml: what 'sampler run' and sampler.agent.start() do. '# key = value' shows a default.
 # ${NAME} in a text stands for an environment variable; 'sampler explain KEY' describes a key.
 
 """
 _ACTIVE = "adapters.prometheus"
-_EXAMPLES: dict[type, Any] = {str: "...", float: 5.0, int: 1, bool: True, dict: {}}
 
 
 def sample() -> str:
@@ -45,17 +44,16 @@ def _table(section: Section) -> Iterator[str]:
     for key, option in section.keys.items():
         for line in textwrap.wrap(option.help, 90):
             yield f"#   {line}"
-        yield f"# {key} = {toml(option)}"
+        if option.default is None or option.secret:
+            what = ", ".join(filter(None, (option.expected, option.range)))
+            yield f"# {key}: not set; {what}"
+        else:
+            yield f"# {key} = {toml(option)}"
 
 
 def toml(option: Option) -> str:
-    """Return a key's default as TOML; for a secret, or without a default, an example."""
-    value: Any = option.default
-    if value is None or option.secret:
-        kind = option.items if option.kind is tuple else option.kind
-        example = option.choices[0] if option.choices else _EXAMPLES[kind]
-        value = (example,) if option.kind is tuple else example
-    return _toml(value)
+    """Return a key's default as TOML; a key without one has none."""
+    return _toml(option.default)
 
 
 def _toml(value: Any) -> str:

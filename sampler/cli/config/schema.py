@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _TYPES = {str: "string", int: "integer", float: "number", bool: "boolean"}
 _VARIABLE = {"type": "string", "pattern": r"\$\{[A-Za-z_][A-Za-z0-9_]*\}"}
 
+_REFERENCE = {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_.]*$"}
+
 
 def schema() -> str:
     """Return the schema (draft 2020-12) as JSON text, with all installed adapters."""
@@ -117,7 +119,8 @@ def _object(section: Section, common: Section, types: Iterable[str]) -> dict[str
 
 
 def _type(common: Section, types: Iterable[str]) -> dict[str, Any]:
-    return {"description": common.keys["type"].help, "anyOf": [{"enum": list(types)}, _VARIABLE]}
+    known = [{"enum": list(types)}, _REFERENCE, _VARIABLE]
+    return {"description": common.keys["type"].help, "anyOf": known}
 
 
 def _properties(section: Section) -> dict[str, Any]:

@@ -1,0 +1,104 @@
+"""Keys about series: ``[labels]``, and ``keep``, ``drop`` and ``rename`` of ``[samplers]``."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from sampler._contract.names import GRAMMAR, MAX_LABEL_VALUE, MAX_NAME, OVERFLOW, RESERVED, is_name
+from sampler._runtime.printable import did_you_mean
+from sampler._runtime.safe_text import PLACEHOLDERS
+from sampler.agent.config.limits import name_fault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+MAX_COMMON_LABELS = 16
+"""Labels that an operator can give every series: a series of 64 labels gets these, too."""
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+_GLOB = re.compile(r"[*?\[]")
+_PATTERN = re.compile(r"[a-z0-9_.*?\[\]!-]+")
+_UNKNOWN = "unknown"
+
+
+def is_pattern(text: str) -> bool:
+    """Tell whether a text stands for several names."""
+    return _GLOB.search(text) is not None
+
+
+def filled_in(template: str, identity: Mapping[str, str]) -> str:
+    """Return a text with its placeholders filled in; what is not known becomes ``unknown``."""
+    return _PLACEHOLDER.sub(lambda match: identity.get(match[1]) or _UNKNOWN, template)
+
+
+def labels_fault(labels: Mapping[str, str]) -> str | None:
+    """Say what is wrong with labels for all series, or return None."""
+    if len(labels) > MAX_COMMON_LABELS:
+        return f"has more than {MAX_COMMON_LABELS} labels"
+    for label, template in labels.items():
+        if not is_name(label) or len(label) > MAX_NAME:
+            return f"{label!r} is no label name: names are {GRAMMAR}"
+        if label == OVERFLOW:
+            return f"{label!r} marks what is beyond a limit: choose another name"
+        if fault := _template_fault(template):
+            return f"{label}: {fault}"
+    return None
+
+
+def patterns_fault(patterns: Iterable[str]) -> str | None:
+    """Say what is wrong with patterns of full names, or return None."""
+    for pattern in patterns:
+        if not pattern:
+            return "'' is no name: write a full name, such as 'shop.orders', or a pattern"
+        if not _PATTERN.fullmatch(pattern):
+            return f"{pattern!r} matches no name: names are {GRAMMAR}; * stands for anything"
+        if pattern.partition(".")[0] == RESERVED:
+            return f"{pattern!r}: the agent's own metrics are chosen by self_metrics of an adapter"
+    return None
+
+
+def enable_fault(names: Iterable[str]) -> str | None:
+    """Say what is wrong with names and patterns of samplers, or return None."""
+    for name in names:
+        if not name.strip():
+            return f"{name!r} names no sampler"
+        if is_pattern(name) and ":" not in name and not _PATTERN.fullmatch(name):
+            return f"{name!r} matches no name: names are {GRAMMAR}; * stands for anything"
+    return None
+
+
+def rename_fault(names: Mapping[str, str]) -> str | None:
+    """Say what is wrong with new names for metrics, or return None."""
+    taken: dict[str, str] = {}
+    for old, new in names.items():
+        for name in (old, new):
+            if is_pattern(name):
+                return f"{name!r} is a pattern: write whole names"
+            if not is_name(name) or "." not in name:
+                return f"{name!r} is no full name: write SAMPLER.METRIC, {GRAMMAR}"
+            if len(name) > MAX_NAME:
+                return f"{name[:MAX_NAME]!r}...: a full name has at most {MAX_NAME} characters"
+            if name.partition(".")[0] == RESERVED:
+                return f"{name!r}: the agent's own metrics keep their names"
+        other = taken.setdefault(joined(new), old)
+        if other != old:
+            return f"{other!r} and {old!r} would both be called {new!r}"
+    return None
+
+
+def joined(name: str) -> str:
+    """Return what backends without dots make of a name: there, ``a.b`` and ``a_b`` are one."""
+    return name.replace(".", "_")
+
+
+def _template_fault(template: str) -> str | None:
+    if not template.strip():
+        return "is empty: leave the label out"
+    for word in _PLACEHOLDER.findall(template):
+        if word not in PLACEHOLDERS:
+            hint = did_you_mean(word, PLACEHOLDERS)
+            known = ", ".join(f"{{{each}}}" for each in PLACEHOLDERS)
+            return f"unknown placeholder {{{word}}}{hint} (known: {known})"
+    if len(template) > MAX_LABEL_VALUE:
+        return f"has more than {MAX_LABEL_VALUE:,} characters"
+    return name_fault(template)
