@@ -5,6 +5,7 @@ from sampler._contract.snapshot import ABSENT, Block, Metric, Series, Snapshot
 from sampler._runtime.gil_yield import GiveWayTimer, give_way
 from sampler._runtime.log import log as _log
 from sampler._runtime.no_fork import no_fork
+from sampler.agent.account import Account
 from sampler.agent.agent import Agent
 from sampler.agent.config.files import PlainFile, read_plain_file
 from sampler.agent.config.options import Option, option, options
@@ -29,7 +30,7 @@ from sampler.agent.delivery.adapter import (
 from sampler.agent.delivery.baselines import step
 from sampler.agent.delivery.ledger import Balance, Ledger
 from sampler.agent.lifespan import Lifespan, astart, astop, running
-from sampler.agent.singleton import reload, start, stop
+from sampler.agent.singleton import flush, push, reload, start, stop
 from sampler.exceptions import Rejected, Unavailable
 from sampler.types import Log
 
@@ -42,6 +43,7 @@ __all__ = [
     "MAX_BATCH",
     "UNCONFIRMED",
     "UNSUPPORTED",
+    "Account",
     "Adapter",
     "AdapterSettings",
     "Agent",
@@ -68,6 +70,7 @@ __all__ = [
     "astart",
     "astop",
     "difference",
+    "flush",
     "give_way",
     "log",
     "masked_line",
@@ -75,6 +78,7 @@ __all__ = [
     "no_fork",
     "option",
     "options",
+    "push",
     "read_plain_file",
     "reload",
     "running",

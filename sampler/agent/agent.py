@@ -15,10 +15,11 @@ from sampler._runtime.log import log
 from sampler._runtime.native import get_ident
 from sampler._runtime.service import unhealthy
 from sampler._runtime.threads import Lock, uninterrupted
+from sampler.agent.account import Account
 from sampler.agent.channel import PushChannel, ScrapeChannel, channel, pushed, scraped
 from sampler.agent.config.reading import default_settings
 from sampler.agent.consumers import Consumers
-from sampler.agent.ending import SHORT, end, flush, safely
+from sampler.agent.ending import SHORT, end, flush, safely, send_now
 from sampler.agent.identity import AgentIdentity
 from sampler.agent.interval_loop import IntervalLoop
 from sampler.agent.pages import open_new_pages, open_pages
@@ -97,7 +98,7 @@ class Agent:
         self._pid = os.getpid()
 
     def _take_over(self, at_fork: ForkBaseline | None, *, forked: bool) -> None:
-        """Be the first agent of a forked child: what was counted since the fork is an increase.
+        """Be an agent of a forked child: what was counted since the fork is an increase.
 
         Args:
             at_fork: what the parent has read right before the fork.
@@ -247,26 +248,46 @@ class Agent:
         self._load()
         return collectors
 
-    def once(self) -> Snapshot:
+    def flush(self, timeout: float | None = None) -> Account:
+        """Pull now, and wait until adapters have sent what waits; the agent runs on.
+
+        What an endpoint does not take is tried again while there is time, and stays queued.
+
+        Args:
+            timeout: seconds for all of it; default: ``flush_timeout``.
+        """
+        seconds = self.settings.program.flush_timeout if timeout is None else timeout
+        until = time.monotonic() + seconds
+        if self._running and self._pid == os.getpid():
+            loops, channels = tuple(self._consumers.loops), self._pushed
+            left = lambda: until + _FIRST_PULL - time.monotonic()  # noqa: E731
+            safely(lambda: uninterrupted(lambda: send_now(loops, channels, until), left=left))
+        return self.account()
+
+    def once(self, timeout: float | None = None) -> Snapshot:
         """Pull exactly once, deliver, and stop; scraped adapters take no part.
 
+        Args:
+            timeout: seconds for all of it; default: those of the pull, and ``flush_timeout``.
+
         Returns:
-            What was pulled; :meth:`balances` and :meth:`troubles` say what became of it.
+            What was pulled; :meth:`account` says what became of it.
         """
         self.discover()
         self._identity.lock(self.settings.program)
         try:
-            return self._deliver_once()
+            return self._deliver_once(timeout)
         finally:
             self._identity.unlock()
 
-    def _deliver_once(self) -> Snapshot:
-        deadline = time.monotonic() + self.settings.program.flush_timeout
+    def _deliver_once(self, timeout: float | None) -> Snapshot:
+        seconds = self.settings.program.flush_timeout if timeout is None else timeout
+        deadline = time.monotonic() + seconds
         interval = self.settings.program.interval
         loop = IntervalLoop(self.collector("once", interval), Schedule(interval), self._pushed)
         for each in self._pushed:
             each.start(self.identity)
-        snapshot = loop.tick()
+        snapshot = loop.tick(timeout)
         # Adapters stay open: closing one may take back what it has delivered.
         flush(self._pushed, max(deadline, time.monotonic() + 1.0), close=False)
         loop.collector.close()
@@ -333,6 +354,10 @@ class Agent:
     def troubles(self) -> dict[str, str]:
         """Return, by adapter, what the last attempt to send failed with."""
         return {each.name: each.trouble for each in self._pushed if each.trouble}
+
+    def account(self) -> Account:
+        """Return what became of everything so far."""
+        return Account(self.balances(), self.troubles())
 
     def alive(self) -> bool:
         """Tell whether it runs and every thread of ours in this process serves.

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sampler._runtime.worker import Worker
     from sampler.agent.config.settings import AdapterSettings
     from sampler.agent.delivery.adapter import Adapter, Since
+    from sampler.agent.delivery.baselines import Inheritance
     from sampler.agent.source import Source
 
 
@@ -104,13 +105,25 @@ class PushChannel(Channel):
     def inherit(self, before: Channel | None) -> None:
         """Start differences from the values at which an ended channel of the same name stopped."""
         if isinstance(before, PushChannel) and before.stamped == self.stamped:
-            self._baselines.inherit(before._baselines.inheritance())  # noqa: SLF001 - of one class
+            self.go_on_from(before.inheritance())
+
+    def inheritance(self) -> Inheritance:
+        """Return the values from which differences go on."""
+        return self._baselines.inheritance()
+
+    def go_on_from(self, values: Inheritance) -> None:
+        """Start differences from these values, once, instead of the first ones seen."""
+        self._baselines.inherit(values)
 
     def start(self, identity: Mapping[str, str]) -> None:
         """Begin to send; the identity names the folder of a spool."""
         self.warn()
         self._outbox.start(identity)
         self._sender.start()
+
+    def hurry(self, until: float) -> None:
+        """Try at once, and often until the monotonic moment ``until``."""
+        self._sender.hurry(until)
 
     def finish(self, deadline: float, *, close: bool = True, last_try: bool = False) -> None:
         """Begin the final flush, to end by the monotonic ``deadline``; see :class:`Sender`."""

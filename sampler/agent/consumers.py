@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from sampler._pull.collector import Collector, begin_at_fork
+from sampler._pull.collector import Collector, begin_at, begin_at_fork
 from sampler.agent.ending import SHORT, safely
 from sampler.agent.interval_loop import IntervalLoop
 from sampler.agent.schedule import Schedule, phase
@@ -54,6 +54,7 @@ class Consumers:
     Attributes:
         collectors: all Collectors, those of the loops included.
         loops: the loops, one for each interval.
+        began: epoch seconds at which Collectors begin; None: when they are made.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Consumers:
     ) -> None:
         self.collectors: list[Source] = []
         self.loops: list[IntervalLoop] = []
+        self.began: float | None = None
         self._forked = False
         self._at_fork: AtFork = None
         self._selection = selection
@@ -85,7 +87,9 @@ class Consumers:
             settings=limits.settings,
             identity=self._identity.values,
         )
-        return begin_at_fork(collector, self._at_fork) if self._forked else collector
+        if self._forked:
+            return begin_at_fork(collector, self._at_fork)
+        return collector if self.began is None else begin_at(collector, self.began)
 
     def begin_at_fork(self, at_fork: ForkBaseline | None) -> None:
         """Have new Collectors count from the fork of this process on.
@@ -96,7 +100,7 @@ class Consumers:
         self._forked, self._at_fork = True, at_fork.of if at_fork is not None else None
 
     def begin_now(self) -> None:
-        """Have new Collectors begin when they are made."""
+        """Have new Collectors begin at :attr:`began`."""
         self._forked, self._at_fork = False, None
 
     def source(
