@@ -286,7 +286,7 @@ class Agent:
         interval = self.settings.program.interval
         loop = IntervalLoop(self.collector("once", interval), Schedule(interval), self._pushed)
         for each in self._pushed:
-            each.start(self.identity)
+            each.start(self.identity, once=True)
         snapshot = loop.tick(timeout)
         # Adapters stay open: closing one may take back what it has delivered.
         flush(self._pushed, max(deadline, time.monotonic() + 1.0), close=False)
