@@ -23,7 +23,7 @@ from sampler.relay.session import Session
 from sampler.relay.tables import Slices, Tables
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from sampler._contract.snapshot import Series
     from sampler._pull.collector import Collector
@@ -44,6 +44,7 @@ class RelayAgent(Agent):
     Args:
         settings: the configuration; ``[samplers]`` is for the processes.
         listener: where they connect; default: where ``[relay]`` says.
+        more: samplers of its own, beside those of its account.
 
     Attributes:
         sees_them_off: they end, too, so a stop waits for their last reports; it may take
@@ -53,15 +54,22 @@ class RelayAgent(Agent):
         ConfigurationError: nothing can listen there.
     """
 
-    def __init__(self, settings: Settings, listener: Listener | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        listener: Listener | None = None,
+        more: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
         self._began = time.time()
         self._until = float("inf")
         self.sees_them_off: bool = False
         self._members = Members(self._began, time.time)
         registry = Registry(reserved=True)
-        for each in samplers(self._members):
+        own = (*samplers(self._members), *more)
+        for each in own:
             registry.register(each)
-        super().__init__(own_settings(settings), registry, sources=self._merged)
+        self._own = tuple(str(each["name"]) for each in own)
+        super().__init__(own_settings(settings, self._own), registry, sources=self._merged)
         self._listener = listener or _listener(settings)
         self._server: Server | None = None
         self._told = settings
@@ -80,7 +88,7 @@ class RelayAgent(Agent):
 
     def reload(self, settings: Settings) -> None:
         """See :meth:`Agent.reload`; processes learn their settings when they connect anew."""
-        super().reload(own_settings(settings))
+        super().reload(own_settings(settings, self._own))
         if settings.relay.socket != self._told.relay.socket:
             log.warning("%s: relay.socket: takes effect at the next start", settings.file)
         self._told = settings
@@ -165,14 +173,12 @@ class Merged:
         return []
 
 
-def own_settings(settings: Settings) -> Settings:
-    """Return the settings of the relay's own agent: it pulls nothing but its account."""
+def own_settings(settings: Settings, samplers: tuple[str, ...] = (SERVER, RELAY)) -> Settings:
+    """Return the settings of the relay's own agent: it pulls nothing but its own samplers."""
     program = settings.program
     # Not a slot: its paths must not depend on who was there first.
     program = attrs.evolve(program, instance=program.instance or OWN, fork=False)
-    return attrs.evolve(
-        settings, program=program, samplers=SamplersSettings(enable=(SERVER, RELAY))
-    )
+    return attrs.evolve(settings, program=program, samplers=SamplersSettings(enable=samplers))
 
 
 def for_workers(settings: Settings, identity: Mapping[str, str]) -> dict[str, Any]:
