@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from sampler._pull.collector import Collector, change_settings
@@ -19,7 +20,7 @@ from sampler.agent.account import Account
 from sampler.agent.channel import PushChannel, ScrapeChannel, channel, pushed, scraped
 from sampler.agent.config.reading import default_settings
 from sampler.agent.consumers import Consumers
-from sampler.agent.ending import SHORT, end, flush, safely, send_now
+from sampler.agent.ending import SHORT, end, safely, send_now, send_once
 from sampler.agent.identity import AgentIdentity
 from sampler.agent.interval_loop import IntervalLoop
 from sampler.agent.pages import open_new_pages, open_pages
@@ -260,8 +261,12 @@ class Agent:
         until = time.monotonic() + seconds
         if self._running and self._pid == os.getpid():
             loops, channels = tuple(self._consumers.loops), self._pushed
-            left = lambda: until + _FIRST_PULL - time.monotonic()  # noqa: E731
-            safely(lambda: uninterrupted(lambda: send_now(loops, channels, until), left=left))
+            with suppress(TimeoutError):
+                uninterrupted(
+                    lambda: safely(send_now, loops, channels, until),
+                    here=True,
+                    left=lambda: until + _FIRST_PULL - time.monotonic(),
+                )
         return self.account()
 
     def once(self, timeout: float | None = None) -> Snapshot:
@@ -273,26 +278,19 @@ class Agent:
         Returns:
             What was pulled; :meth:`account` says what became of it.
         """
-        self.discover()
-        self._identity.lock(self.settings.program)
         try:
-            return self._deliver_once(timeout)
+            snapshot: Snapshot = uninterrupted(lambda: self._deliver_once(timeout))
         finally:
             self._identity.unlock()
+        return snapshot
 
     def _deliver_once(self, timeout: float | None) -> Snapshot:
+        self.discover()
+        self._identity.lock(self.settings.program)
         seconds = self.settings.program.flush_timeout if timeout is None else timeout
-        deadline = time.monotonic() + seconds
         interval = self.settings.program.interval
         loop = IntervalLoop(self.collector("once", interval), Schedule(interval), self._pushed)
-        for each in self._pushed:
-            each.start(self.identity, once=True)
-        snapshot = loop.tick(timeout)
-        # Adapters stay open: closing one may take back what it has delivered.
-        flush(self._pushed, max(deadline, time.monotonic() + 1.0), close=False)
-        loop.collector.close()
-        loop.close()
-        return snapshot
+        return send_once(loop, self.identity, timeout, time.monotonic() + seconds)
 
     def stop(self, timeout: float | None = None) -> dict[str, Balance]:
         """Pull a last time, send what waits, and end. It never raises.

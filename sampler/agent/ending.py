@@ -11,8 +11,9 @@ from sampler.agent.channel import pushed, scraped
 from sampler.exceptions import CollectorBusy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from sampler._contract.snapshot import Snapshot
     from sampler.agent.channel import Channel, PushChannel
     from sampler.agent.interval_loop import IntervalLoop
 
@@ -61,6 +62,27 @@ def send_now(loops: Iterable[IntervalLoop], channels: Sequence[PushChannel], unt
         each.hurry(until)
     for each in channels:
         each.outbox.wait_until_empty(until - time.monotonic())
+
+
+def send_once(
+    loop: IntervalLoop, identity: Mapping[str, str], within: float | None, until: float
+) -> Snapshot:
+    """Start, pull once, and flush; return what was pulled.
+
+    Args:
+        loop: what is pulled, and the channels that send it.
+        identity: the agent's.
+        within: seconds for the pull, and as many for encoding; default: their deadlines.
+        until: monotonic moment at which the flush ends; it has a second at least.
+    """
+    for each in loop.channels:
+        each.start(identity, once=True)
+    snapshot = loop.tick(within)
+    # Adapters stay open: closing one may take back what it has delivered.
+    flush(loop.channels, max(until, time.monotonic() + 1.0), close=False)
+    loop.collector.close()
+    loop.close()
+    return snapshot
 
 
 def end(channels: Iterable[Channel], deadline: float, *, last_try: bool = False) -> None:

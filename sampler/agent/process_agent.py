@@ -240,6 +240,9 @@ class ProcessAgent:
             agent = self._new((settings_of_process(config), registry), role_here(), forked=False)
             try:
                 agent.once(timeout)
+            except RuntimeError as error:  # at the end of a program no thread starts, from 3.12 on
+                log.error("nothing is pushed: %s: call push() before the program's end", error)
+                return Account(agent.balances(), {"": str(error)})
             finally:
                 self._handover.take(agent)
         return agent.account()

@@ -417,3 +417,46 @@ def test_the_last_batch_of_a_short_program_arrives(
         list(programs.map(lambda _: run(file, text), range(SHORT_LIVES)))
     wait_for(lambda: total(statsd) >= 7 * SHORT_LIVES, what="every last batch")
     assert total(statsd) == 7 * SHORT_LIVES
+
+
+@pytest.mark.parametrize("call", ["flush(60)", "push(file, timeout=60)"])
+def test_ctrl_c_ends_a_flush_or_a_push_that_waits(tmp_path: Path, call: str) -> None:
+    """It is the program's: KeyboardInterrupt comes through."""
+    with LineSink() as sink:
+        sink.blackhole()
+        file = tmp_path / "sampler.toml"
+        file.write_text(f"interval = 600\n[adapters.graphite]\nport = {sink.port}\ntimeout = 60\n")
+        start = "sampler.agent.start(file)" if "flush" in call else ""
+        said = run(
+            file,
+            f"""
+            import logging, signal, threading
+            logging.disable()
+            {start}
+            threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()
+            try:
+                sampler.agent.{call}
+            except KeyboardInterrupt:
+                print("interrupted")
+            sampler.agent.stop(0)
+            """,
+        )
+    assert said == "interrupted\n"
+
+
+def test_a_push_at_the_end_of_a_program_raises_nothing(tmp_path: Path) -> None:
+    """Where no thread can start then, as on 3.12, it says so and is not complete."""
+    with LineSink() as sink:
+        file = tmp_path / "sampler.toml"
+        file.write_text(f"interval = 600\n[adapters.graphite]\nport = {sink.port}\n")
+        text = "import atexit\natexit.register(lambda: print(sampler.agent.push(file).complete))"
+        done = subprocess.run(
+            [sys.executable, "-c", BEGIN + text, str(file)],
+            env=environment(PYTHONPATH=str(ROOT)),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        assert "Traceback" not in done.stderr
+        assert done.stdout == f"{bool(sink.lines)}\n"
