@@ -1,19 +1,19 @@
-"""The ``pushgateway`` adapter: each snapshot replaces the last one in the gateway."""
+"""The ``pushgateway`` adapter: each snapshot takes the place of the last one in the gateway."""
 
 from __future__ import annotations
 
 import base64
 import re
 from time import monotonic
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
 import attrs
 
-from sampler.adapterkit.dotted_paths import PLACEHOLDERS
 from sampler.adapterkit.http_options import HTTPOptions, url_fault
 from sampler.adapterkit.tls import tls_fault
 from sampler.agent import DELIVERED, Batch, Rejected, Unavailable, log, masked_line, option
+from sampler_prometheus._group import filled, labels_fault, placeholder_fault
 from sampler_prometheus._names import label_name
 from sampler_prometheus._text import TEXT, TextRenderer
 
@@ -25,41 +25,31 @@ if TYPE_CHECKING:
 
 DELETE_TIMEOUT = 2.0
 """Seconds that deleting the group at a clean stop may take."""
-_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
-_LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _PLAIN = re.compile(r"[A-Za-z0-9_.:@~+-]+")
 _LONGEST = 200
 _PROXY_AUTHENTICATION = 407
-
-
-def group_fault(template: str) -> str | None:
-    """Say what is wrong with a template of a grouping value, or return None."""
-    unknown = [word for word in _PLACEHOLDER.findall(template) if word not in PLACEHOLDERS]
-    if unknown:
-        known = ", ".join(f"{{{word}}}" for word in PLACEHOLDERS)
-        return f"unknown placeholder {{{unknown[0]}}} (known: {known})"
-    return None
+_PUT, _POST = "put", "post"
 
 
 def _job_fault(template: str) -> str | None:
-    return group_fault(template) if template else "must not be empty: a gateway requires a job"
+    return (
+        placeholder_fault(template) if template else "must not be empty: a gateway requires a job"
+    )
 
 
 def _grouping_fault(grouping: Mapping[str, str]) -> str | None:
-    for label, template in grouping.items():
-        if not _LABEL.fullmatch(label) or label.startswith("__") or label in ("job", "instance"):
-            return f"{label!r} cannot be a grouping label"
-        if fault := group_fault(template):
-            return f"{label}: {fault}"
-    return None
+    for label in ("job", "instance"):
+        if label in grouping:
+            return f"{label!r} cannot be a grouping label: it is a key of its own"
+    return labels_fault(grouping)
 
 
 @attrs.define(eq=False)
 class Pushgateway(HTTPOptions):
     """Push each snapshot to a Pushgateway, for programs that end before they could be scraped.
 
-    A group holds the numbers of one process, and each push replaces the whole group. A gateway
-    keeps groups for ever, so a clean stop deletes the group.
+    A group holds the numbers of one process, or of all runs of a job. A gateway keeps groups for
+    ever: the numbers of a job stay, and those of a service are deleted if it asks for that.
     """
 
     stamped = False
@@ -70,28 +60,55 @@ class Pushgateway(HTTPOptions):
         "timestamps": "left out: a gateway refuses them; the time of its scrape is stored",
         "histograms": "an unknown sum is served as 0",
     }
+    for_jobs: ClassVar[Mapping[str, Any]] = {"instance": "", "method": _POST}
     url: str = option("http://127.0.0.1:9091", "Where the gateway is.", check=url_fault)
-    job: str = option(
+    job: str | bool = option(
         "{service}",
-        "The job label; {service}, {host}, {instance}, {pid} and {role} are filled in.",
+        "The job label; {service}, {host}, {instance}, {pid} and {role} are filled in. true: it "
+        "is a batch job, with the service as its label and without an instance label, so that "
+        "each run takes the place of the last one, wherever it runs.",
+        also=(True,),
         check=_job_fault,
     )
     instance: str = option(
         "{host}:{instance}",
-        "The instance label, with the same placeholders; each process of a job needs its own.",
-        check=group_fault,
+        "The instance label, with the same placeholders; each process of a service needs its "
+        'own. "": none.',
+        check=placeholder_fault,
+    )
+    method: str = option(
+        _PUT,
+        "put: each push replaces the whole group; post: only the metrics that it has, so that "
+        "what a failed run does not report stays.",
+        choices=(_PUT, _POST),
     )
     grouping: dict[str, str] = option(
         {}, "More labels of the group, with the same placeholders.", check=_grouping_fault
     )
     gzip: bool = option(default=True, help="Compress each push.")
-    delete_on_stop: bool = option(default=True, help="Delete the group at a clean stop.")
+    delete_on_stop: bool | None = option(
+        None,
+        "Delete the group at a clean stop, as a service does whose numbers are nothing without "
+        "it; default: false.",
+        kind=bool,
+    )
     _text: TextRenderer = attrs.field(factory=TextRenderer, init=False, repr=False)
     _group: str = attrs.field(default="", init=False)
     _group_exists: bool = attrs.field(default=False, init=False)
 
+    @property
+    def notice(self) -> str | None:
+        """What is to be known at the start; None where the configuration shows that it is."""
+        job = self.job is True or not self.instance or self.method == _POST
+        if job or self.delete_on_stop is not None:
+            return None
+        return (
+            "leaves its group in the gateway when the program ends: set job = true for a batch "
+            "job, or delete_on_stop = true for a service (or false, and this is not said)"
+        )
+
     def encode(self, snapshot: Snapshot, since: Since) -> Iterator[Batch]:
-        """Yield one batch: a push replaces the group, so a second batch would delete the first."""
+        """Yield one batch: a push replaces what is there, so a second would delete the first."""
         del since
         group = self._labels(snapshot)
         if group != self._text.group:
@@ -104,7 +121,7 @@ class Pushgateway(HTTPOptions):
             yield Batch((body,) if carried else (), carried, written.refused, path)
 
     def send(self, batch: Batch, timeout: float) -> Outcome:
-        """Replace the group by one snapshot, within ``timeout`` seconds.
+        """Replace the group, or what a snapshot has of it, within ``timeout`` seconds.
 
         Raises:
             Unavailable: no reply, or one that asks to try later; a resend is harmless.
@@ -116,12 +133,16 @@ class Pushgateway(HTTPOptions):
         encoding = (("Content-Encoding", "gzip"),) if self.gzip else ()
         self._group = batch.note
         self._request(
-            "PUT", batch.note, (("Content-Type", TEXT), *encoding), timeout, b"".join(batch.frames)
+            self.method.upper(),
+            batch.note,
+            (("Content-Type", TEXT), *encoding),
+            timeout,
+            b"".join(batch.frames),
         )
         return DELIVERED
 
     def close(self) -> None:
-        """Delete the group, so that its numbers do not outlive the program."""
+        """Delete the group, if that is asked for: its numbers do not outlive the program then."""
         if not (self._group_exists and self.delete_on_stop):
             return
         self._group_exists = False
@@ -133,11 +154,13 @@ class Pushgateway(HTTPOptions):
 
     def _labels(self, snapshot: Snapshot) -> dict[str, str]:
         """Return the group's labels: an operator's labels for every series are among them."""
-        labels = {"job": self.job, "instance": self.instance}
+        labels = {"job": "{service}" if isinstance(self.job, bool) else self.job}
+        if self.instance and self.job is not True:
+            labels["instance"] = self.instance
         common = {label_name(label): text for label, text in snapshot.labels.items()}
-        filled = {k: _filled(text, snapshot.identity) for k, text in labels.items()}
-        own = {k: _filled(text, snapshot.identity) for k, text in self.grouping.items()}
-        return {**filled, **common, **own}
+        named = {k: filled(text, snapshot.identity) for k, text in labels.items()}
+        own = {k: filled(text, snapshot.identity) for k, text in self.grouping.items()}
+        return {**named, **common, **own}
 
     def _request(
         self,
@@ -151,8 +174,9 @@ class Pushgateway(HTTPOptions):
         headers = self.fields(dict(fields))
         try:
             with self.connect(monotonic() + timeout) as connection:
-                self._group_exists = (
-                    self._group_exists or method == "PUT"
+                self._group_exists = self._group_exists or method in (
+                    "PUT",
+                    "POST",
                 )  # the gateway may get it from now on
                 reply = connection.request(method, path, headers, body)
         except (OSError, ValueError) as error:
@@ -182,10 +206,6 @@ class Pushgateway(HTTPOptions):
     @property
     def _where(self) -> str:
         return f"Pushgateway at {self.url}"
-
-
-def _filled(template: str, identity: Mapping[str, str]) -> str:
-    return _PLACEHOLDER.sub(lambda match: identity.get(match[1]) or "unknown", template)
 
 
 def _pair(label: str, value: str) -> str:

@@ -27,21 +27,23 @@ def vary() -> tuple[tuple[str, str], ...]:
 def answer_without_pull(request: Request, *, ready: bool) -> Answer | None:
     """Return the answer to a request, or None if it is for the metrics.
 
-    Only the four known paths are answered; no path is ever looked up in the file system.
+    Only the four known paths are answered, with a slash at their end or without; no path is ever
+    looked up in the file system.
 
     Args:
         request: the request.
         ready: whether ``/-/ready`` answers 200, else 503.
     """
-    if request.path not in _PATHS:
+    path = request.path.removesuffix("/") or "/"
+    if path not in _PATHS:
         return plain_answer(404)
     if request.method not in ("GET", "HEAD"):
         return plain_answer(405, fields=(("Allow", "GET, HEAD"),))
-    if request.path == "/":
+    if path == "/":
         return Answer(200, _INDEX, "text/html; charset=utf-8")
-    if request.path == "/-/healthy":
+    if path == "/-/healthy":
         return _healthy()
-    if request.path == "/-/ready":
+    if path == "/-/ready":
         return plain_answer(200 if ready else 503)
     if request.method == "HEAD":
         return Answer(200, b"", content_type(request.fields.get("accept")), vary())

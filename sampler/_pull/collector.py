@@ -92,6 +92,12 @@ class Collector:
         self._rules = SeriesRules()
         self._begin(clock.time(), None)
 
+    def _begin_at(self, start: float) -> None:
+        """Become a consumer that begins earlier than it is made; it has not pulled meanwhile."""
+        made = self.start
+        self._begin(start, None)
+        self._past_until = made
+
     def _begin_at_fork(self, at_fork: AtFork = None) -> None:
         """Become the consumer of a forked child: it begins at the fork, with nothing counted."""
         self._at_fork = at_fork
@@ -106,6 +112,7 @@ class Collector:
             empty_at: epoch seconds at which nothing had been counted, if that is known.
         """
         self.start: float = start
+        self._past_until = start
         self._pulled_at = empty_at
         self._changed = Condition()
         self._pulling = False
@@ -314,7 +321,7 @@ class Collector:
         }
         registered = seconds(registration.time)
         # A sampler that was registered before the consumer began has a past (C-16).
-        has_past = has_past or not registered or registered <= self.start
+        has_past = has_past or not registered or registered <= self._past_until
         fork = forked_at()
         before_fork = registered is None or registered <= fork
         inherited = getattr(registration, "pid", self._pid) != self._pid or (fork and before_fork)
@@ -365,6 +372,17 @@ def apply_rules(collector: Collector, rules: SeriesRules) -> Collector:
 def rules_of(collector: Collector) -> SeriesRules:
     """Return the rules for what a consumer's snapshots have."""
     return collector._rules  # noqa: SLF001 - as begin_at_fork
+
+
+def begin_at(collector: Collector, start: float) -> Collector:
+    """Return a consumer to which cumulative values count whole that were zero at ``start``.
+
+    Args:
+        collector: a consumer that has not pulled yet.
+        start: epoch seconds.
+    """
+    collector._begin_at(start)  # noqa: SLF001 - as begin_at_fork
+    return collector
 
 
 def begin_at_fork(collector: Collector, at_fork: AtFork = None) -> Collector:

@@ -19,6 +19,7 @@ _safe_points: list[Callable[[], object]] = []
 _chained: list[Callable[[], object]] = []
 _pid = 0
 _begun_at = _forked_at = 0.0
+_loaded_at = time.time()
 
 
 def in_child(call: Callable[[], object]) -> None:
@@ -55,6 +56,11 @@ def process_id() -> int:
 def forked_at() -> float:
     """Return when this process was forked, in epoch seconds; 0.0 when it was not."""
     return _forked_at
+
+
+def began_at() -> float:
+    """Return when nothing of ours had counted here: at the fork, else before any instrument."""
+    return _forked_at or _loaded_at
 
 
 def chain_uwsgi() -> None:

@@ -5,6 +5,7 @@ from sampler._contract.snapshot import ABSENT, Block, Metric, Series, Snapshot
 from sampler._runtime.gil_yield import GiveWayTimer, give_way
 from sampler._runtime.log import log as _log
 from sampler._runtime.no_fork import no_fork
+from sampler.agent.account import Account
 from sampler.agent.agent import Agent
 from sampler.agent.config.files import PlainFile, read_plain_file
 from sampler.agent.config.options import Option, option, options
@@ -30,7 +31,7 @@ from sampler.agent.delivery.baselines import step
 from sampler.agent.delivery.ledger import Balance, Ledger
 from sampler.agent.lifespan import Lifespan, astart, astop, running
 from sampler.agent.mounted import of_all_processes
-from sampler.agent.singleton import reload, start, stop
+from sampler.agent.singleton import flush, push, reload, start, stop
 from sampler.exceptions import Rejected, Unavailable
 from sampler.types import Log
 
@@ -43,6 +44,7 @@ __all__ = [
     "MAX_BATCH",
     "UNCONFIRMED",
     "UNSUPPORTED",
+    "Account",
     "Adapter",
     "AdapterSettings",
     "Agent",
@@ -69,6 +71,7 @@ __all__ = [
     "astart",
     "astop",
     "difference",
+    "flush",
     "give_way",
     "log",
     "masked_line",
@@ -77,6 +80,7 @@ __all__ = [
     "of_all_processes",
     "option",
     "options",
+    "push",
     "read_plain_file",
     "reload",
     "running",

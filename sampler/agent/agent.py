@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from sampler._pull.collector import Collector, change_settings
@@ -15,10 +16,11 @@ from sampler._runtime.log import log
 from sampler._runtime.native import get_ident
 from sampler._runtime.service import unhealthy
 from sampler._runtime.threads import Lock, uninterrupted
+from sampler.agent.account import Account
 from sampler.agent.channel import PushChannel, ScrapeChannel, channel, pushed, scraped, ticked
 from sampler.agent.config.reading import default_settings
 from sampler.agent.consumers import Consumers
-from sampler.agent.ending import SHORT, end, flush, safely
+from sampler.agent.ending import SHORT, end, safely, send_now, send_once
 from sampler.agent.identity import AgentIdentity
 from sampler.agent.interval_loop import IntervalLoop
 from sampler.agent.pages import open_new_pages, open_pages
@@ -100,7 +102,7 @@ class Agent:
         self._pid = os.getpid()
 
     def _take_over(self, at_fork: ForkBaseline | None, *, forked: bool) -> None:
-        """Be the first agent of a forked child: what was counted since the fork is an increase.
+        """Be an agent of a forked child: what was counted since the fork is an increase.
 
         Args:
             at_fork: what the parent has read right before the fork.
@@ -251,33 +253,51 @@ class Agent:
         self._load()
         return collectors
 
-    def once(self) -> Snapshot:
+    def flush(self, timeout: float | None = None) -> Account:
+        """Pull now, and wait until adapters have sent what waits; the agent runs on.
+
+        What an endpoint does not take is tried again while there is time, and stays queued.
+
+        Args:
+            timeout: seconds for all of it; default: ``flush_timeout``.
+        """
+        seconds = self.settings.program.flush_timeout if timeout is None else timeout
+        until = time.monotonic() + seconds
+        if self._running and self._pid == os.getpid():
+            loops, channels = tuple(self._consumers.loops), self._pushed
+            with suppress(TimeoutError):
+                uninterrupted(
+                    lambda: safely(send_now, loops, channels, until),
+                    here=True,
+                    left=lambda: until + _FIRST_PULL - time.monotonic(),
+                )
+        return self.account()
+
+    def once(self, timeout: float | None = None) -> Snapshot:
         """Pull exactly once, deliver, and stop; scraped adapters take no part.
 
+        Args:
+            timeout: seconds for all of it; default: those of the pull, and ``flush_timeout``.
+
         Returns:
-            What was pulled; :meth:`balances` and :meth:`troubles` say what became of it.
+            What was pulled; :meth:`account` says what became of it.
         """
-        self.discover()
-        self._identity.lock(self.settings.program)
         try:
-            return self._deliver_once()
+            snapshot: Snapshot = uninterrupted(lambda: self._deliver_once(timeout))
         finally:
             self._identity.unlock()
+        return snapshot
 
-    def _deliver_once(self) -> Snapshot:
-        deadline = time.monotonic() + self.settings.program.flush_timeout
+    def _deliver_once(self, timeout: float | None) -> Snapshot:
+        self.discover()
+        self._identity.lock(self.settings.program)
+        seconds = self.settings.program.flush_timeout if timeout is None else timeout
         interval = self.settings.program.interval
         loop = IntervalLoop(
             self.collector("once", interval), Schedule(interval), ticked(self._pushed)
         )
-        for each in self._pushed:
-            each.start(self.identity)
-        snapshot = loop.tick()
-        # Adapters stay open: closing one may take back what it has delivered.
-        flush(self._pushed, max(deadline, time.monotonic() + 1.0), close=False)
-        loop.collector.close()
-        loop.close()
-        return snapshot
+        until = time.monotonic() + seconds
+        return send_once(loop, self._pushed, self.identity, timeout, until)
 
     def stop(self, timeout: float | None = None) -> dict[str, Balance]:
         """Pull a last time, send what waits, and end. It never raises.
@@ -339,6 +359,10 @@ class Agent:
     def troubles(self) -> dict[str, str]:
         """Return, by adapter, what the last attempt to send failed with."""
         return {each.name: each.trouble for each in self._pushed if each.trouble}
+
+    def account(self) -> Account:
+        """Return what became of everything so far."""
+        return Account(self.balances(), self.troubles())
 
     def alive(self) -> bool:
         """Tell whether it runs and every thread of ours in this process serves.

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from sampler._runtime.worker import Worker
     from sampler.agent.config.settings import AdapterSettings
     from sampler.agent.delivery.adapter import Adapter, Since
+    from sampler.agent.delivery.baselines import Inheritance
     from sampler.agent.source import Source
 
 
@@ -67,7 +68,10 @@ class Channel:
 
     def warn(self) -> None:
         """Warn at the start if others can read what is sent or served."""
-        if warning := exposure(self.settings.adapter):
+        self._say(exposure(self.settings.adapter))
+
+    def _say(self, warning: str | None) -> None:
+        if warning:
             log.warning("adapter %r %s", self.name, warning)
 
 
@@ -130,13 +134,32 @@ class PushChannel(Channel):
     def inherit(self, before: Channel | None) -> None:
         """Start differences from the values at which an ended channel of the same name stopped."""
         if isinstance(before, PushChannel) and before.stamped == self.stamped:
-            self._baselines.inherit(before._baselines.inheritance())  # noqa: SLF001 - of one class
+            self.go_on_from(before.inheritance())
 
-    def start(self, identity: Mapping[str, str]) -> None:
-        """Begin to send; the identity names the folder of a spool."""
+    def inheritance(self) -> Inheritance:
+        """Return the values from which differences go on."""
+        return self._baselines.inheritance()
+
+    def go_on_from(self, values: Inheritance) -> None:
+        """Start differences from these values, once, instead of the first ones seen."""
+        self._baselines.inherit(values)
+
+    def start(self, identity: Mapping[str, str], *, once: bool = False) -> None:
+        """Begin to send; the identity names the folder of a spool.
+
+        Args:
+            identity: the agent's.
+            once: for one pull only, after which the adapter is not closed.
+        """
         self.warn()
+        if not once:
+            self._say(notice(self.settings.adapter))
         self._outbox.start(identity)
         self._sender.start()
+
+    def hurry(self, until: float) -> None:
+        """Try at once, and often until the monotonic moment ``until``."""
+        self._sender.hurry(until)
 
     def finish(self, deadline: float, *, close: bool = True, last_try: bool = False) -> None:
         """Begin the final flush, to end by the monotonic ``deadline``; see :class:`Sender`."""
@@ -259,11 +282,20 @@ def scraped(channels: Iterable[Channel]) -> list[ScrapeChannel]:
 
 def exposure(adapter: Any) -> str | None:
     """Return an adapter's warning that others can read what it sends or serves, or None."""
+    return _sentence(adapter, "exposure", "who else can read its data")
+
+
+def notice(adapter: Any) -> str | None:
+    """Return what an adapter has to say at its start, or None."""
+    return _sentence(adapter, "notice", "what is to be known of it")
+
+
+def _sentence(adapter: Any, name: str, about: str) -> str | None:
     try:
-        warning = getattr(adapter, "exposure", None)
+        warning = getattr(adapter, name, None)
         return None if warning is None else masked_line(str(warning))
     except (Exception, SystemExit) as error:  # foreign code
-        return f"cannot tell who else can read its data: {described(error)}"
+        return f"cannot tell {about}: {described(error)}"
 
 
 def fan_out(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from sampler._pull.collector import Collector, apply_rules, begin_at_fork
+from sampler._pull.collector import Collector, apply_rules, begin_at, begin_at_fork
 from sampler._pull.series_rules import SeriesRules
 from sampler.agent.channel import ticked
 from sampler.agent.config.series import filled_in
@@ -57,6 +57,7 @@ class Consumers:
     Attributes:
         collectors: all Collectors, those of the loops included.
         loops: the loops, one for each interval.
+        began: epoch seconds at which Collectors begin; None: when they are made.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Consumers:
     ) -> None:
         self.collectors: list[Source] = []
         self.loops: list[IntervalLoop] = []
+        self.began: float | None = None
         self._forked = False
         self._at_fork: AtFork = None
         self._selection = selection
@@ -90,7 +92,9 @@ class Consumers:
         templates = settings.program.labels
         labels = {k: filled_in(text, self._identity.values) for k, text in templates.items()}
         apply_rules(collector, SeriesRules(labels, limits.keep, limits.drop, limits.rename))
-        return begin_at_fork(collector, self._at_fork) if self._forked else collector
+        if self._forked:
+            return begin_at_fork(collector, self._at_fork)
+        return collector if self.began is None else begin_at(collector, self.began)
 
     def begin_at_fork(self, at_fork: ForkBaseline | None) -> None:
         """Have new Collectors count from the fork of this process on.
@@ -101,7 +105,7 @@ class Consumers:
         self._forked, self._at_fork = True, at_fork.of if at_fork is not None else None
 
     def begin_now(self) -> None:
-        """Have new Collectors begin when they are made."""
+        """Have new Collectors begin at :attr:`began`."""
         self._forked, self._at_fork = False, None
 
     def source(self, settings: Settings, name: str, interval: float, reuse: float = 0.0) -> Source:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from sampler._runtime.threads import Thread
+from sampler._runtime.threads import Lock, Thread
 from sampler._runtime.worker import Worker
 from sampler.agent.channel import fan_out
 from sampler.agent.schedule import Ticker
+from sampler.exceptions import CollectorBusy
 
 if TYPE_CHECKING:
     from sampler._contract.snapshot import Snapshot
@@ -32,16 +33,26 @@ class IntervalLoop:
         name = f"sampler-tick-{collector.name}"
         self.ticker: Ticker = Ticker(name, schedule, self.tick, self._longest)
         self._worker = Worker(f"sampler-encode-{collector.name}")
+        self._ticking = Lock()
 
     def tick(self, within: float | None = None) -> Snapshot:
         """Pull once and hand the snapshot to the adapters.
 
         Args:
-            within: seconds for the pull, and as many for encoding; default: their deadlines.
+            within: seconds for the pull, and as many for encoding; default: their deadlines. As
+                many for another tick to end, too.
+
+        Raises:
+            CollectorBusy: it has not ended by then, or the Collector is closed.
         """
-        snapshot = self.collector.collect(within=within)
-        until = float("inf") if within is None else time.monotonic() + within
-        fan_out(self._worker, self.channels, snapshot, until)
+        if not self._ticking.acquire(timeout=-1 if within is None else within):
+            raise CollectorBusy(self.collector.name, f"a tick did not end within {within:g} s")
+        try:
+            snapshot = self.collector.collect(within=within)
+            until = float("inf") if within is None else time.monotonic() + within
+            fan_out(self._worker, self.channels, snapshot, until)
+        finally:
+            self._ticking.release()
         return snapshot
 
     def _longest(self) -> float:

@@ -27,9 +27,11 @@ from sampler._runtime.no_fork import no_fork
 from sampler._runtime.service import Service
 from sampler._runtime.who_forked import children_get_no_agent, gets_no_agent
 from sampler.agent import celery_worker, uvicorn_server
+from sampler.agent.account import Account
 from sampler.agent.agent import Agent
 from sampler.agent.config.joining import settings_of_process
 from sampler.agent.config.settings import Settings
+from sampler.agent.handover import Handover
 from sampler.agent.interpreters import leave_no_thread
 from sampler.agent.roles import (
     SUPERVISOR,
@@ -81,7 +83,7 @@ class ProcessAgent:
         self.wanted: tuple[Settings, Registry | None] | None = None
         self.restart: Service | None = None
         self._baseline: ForkBaseline | None = None  # what the children of this process inherit
-        self._goes_on = False  # its first agent counts from the fork on, as the parent had one
+        self._goes_on = False  # its agents count from the fork on, as the parent had one
         self._at_fork: ForkBaseline | None = None  # what it has inherited
         self._supervises = False  # its agent does nothing; in a child: the parent's did not
         self._lock: Any = RLock()
@@ -91,6 +93,7 @@ class ProcessAgent:
         self._ending: Agent | None = None  # it is being stopped: whoever stops it, too, waits
         self._stops = 0  # calls of stop(), so that start() notices one that interrupts it
         self._start_now: LockType = allocate_lock()  # an Event's set() may not be interrupted
+        self._handover = Handover()  # what earlier agents of this process have handed over
         self._forks: tuple[float, ...] = ()  # monotonic, of this line of processes with agents
 
     def start(self, config: Config, registry: Registry | None, role: Role | None = None) -> Agent:
@@ -122,6 +125,7 @@ class ProcessAgent:
                 return self.agent
             given_up, self.agent = self.agent, None
             given_up.stop()
+            self._handover.take(given_up)
         chain_uwsgi()
         celery_worker.listen(self.serve, self.stop_at_exit)
         uvicorn_server.listen(self.stop_at_exit)
@@ -141,7 +145,7 @@ class ProcessAgent:
         agent = Agent(*wanted, role=role)
         if self._goes_on:
             agent._take_over(self._at_fork, forked=forked)  # noqa: SLF001 - not for the public
-        self._goes_on, self._at_fork = False, None
+        self._handover.give(agent)
         return agent
 
     def _supervise(self, agent: Agent) -> None:
@@ -217,7 +221,35 @@ class ProcessAgent:
         try:
             return agent.stop(timeout)
         finally:
+            self._handover.take(agent)
             self._ending = None
+
+    def flush(self, timeout: float | None) -> Account:
+        """See :func:`flush`."""
+        agent = self._serving(timeout)
+        return Account() if agent is None else agent.flush(timeout)
+
+    def push(self, config: Config, registry: Registry | None, timeout: float | None) -> Account:
+        """See :func:`push`."""
+        if (agent := self._serving(timeout)) is not None:
+            return agent.flush(timeout)
+        with self._lock, no_fork():
+            agent = self._new((settings_of_process(config), registry), role_here(), forked=False)
+            try:
+                agent.once(timeout)
+            except RuntimeError as error:  # at the end of a program no thread starts, from 3.12 on
+                log.error("nothing is pushed: %s: call push() before the program's end", error)
+                return Account(agent.balances(), {"": str(error)})
+            finally:
+                self._handover.take(agent)
+        return agent.account()
+
+    def _serving(self, timeout: float | None) -> Agent | None:
+        """Return the agent that runs; a child's that is about to start starts now."""
+        if self.restart is not None and not self._lock._is_owned():  # noqa: SLF001 - as in stop
+            self._hurry()
+            self.restart.join(timeout)
+        return self.agent
 
     def _begin(self, agent: Agent) -> bool:
         """Start ``agent`` as the one of this process; the lock is held.
@@ -261,7 +293,7 @@ class ProcessAgent:
         self._lock, self.agent, self._inherited, self.restart = RLock(), None, False, None
         self._start_now, self._starting, self._reloads = allocate_lock(), False, []
         self._start_now.acquire()
-        self._ending = None
+        self._ending, self._handover = None, Handover()
         self._at_fork, self._baseline = self._baseline, None
         if gets_no_agent():
             self.wanted = None

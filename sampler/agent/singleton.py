@@ -10,6 +10,7 @@ from sampler.agent.signals import finish_at_signals
 
 if TYPE_CHECKING:
     from sampler._registry.registry import Registry
+    from sampler.agent.account import Account
     from sampler.agent.agent import Agent
     from sampler.agent.config.given import Config
     from sampler.agent.delivery.ledger import Balance
@@ -96,6 +97,45 @@ def stop(timeout: float | None = None) -> dict[str, Balance]:
         The numbers of each adapter's ledger; empty when no agent runs.
     """
     return _process.stop(timeout)
+
+
+def flush(timeout: float | None = None) -> Account:
+    """Pull now and deliver, for programs that are frozen or killed without warning.
+
+    The agent runs on. What an endpoint does not take in time stays queued, and is sent later.
+
+    Args:
+        timeout: seconds for all of it; default: ``flush_timeout``.
+
+    Returns:
+        What became of everything since the agent began; empty when no agent runs.
+    """
+    return _process.flush(timeout)
+
+
+def push(
+    config: Config = None,
+    registry: Registry | None = None,
+    *,
+    timeout: float | None = None,
+) -> Account:
+    """Pull once, deliver, and return: for programs that say when, and need no thread meanwhile.
+
+    What was counted before is delivered, too; a second call delivers what has grown since. While
+    an agent runs in this process, this is :func:`flush`, whatever the configuration.
+
+    Args:
+        config: as of :func:`start`.
+        registry: likewise.
+        timeout: seconds for all of it; default: those of the pull, and ``flush_timeout``.
+
+    Returns:
+        What became of it; :attr:`Account.complete` says whether all arrived.
+
+    Raises:
+        ConfigurationError: the configuration has problems.
+    """
+    return _process.push(config, registry, timeout)
 
 
 def stop_at_signals() -> None:

@@ -13,7 +13,7 @@ from sampler._contract.names import RESERVED
 from sampler._pull.collector import rules_of
 from sampler._pull.series_rules import FILTERED
 from sampler._runtime.printable import counted, printable
-from sampler.agent.channel import exposure
+from sampler.agent.channel import exposure, notice
 from sampler.agent.config.secrets import described, masked_line
 from sampler.agent.delivery.adapter import Batch, ScrapedAdapter
 from sampler.agent.delivery.ledger import Ledger
@@ -62,10 +62,11 @@ def check(config: str | None, *, network: bool = True) -> int:
 
 
 def _warn(configured: AdapterSettings, snapshot: Snapshot) -> None:
-    """Print who else can read an adapter's data, what its backend loses, and a useless spool."""
+    """Print what an adapter warns of, what its backend loses, and a useless spool."""
     start = f"adapter {configured.name!r}"
-    if warning := exposure(configured.adapter):
-        print(f"{start} {warning}", file=sys.stderr)
+    for warning in (exposure(configured.adapter), notice(configured.adapter)):
+        if warning:
+            print(f"{start} {warning}", file=sys.stderr)
     for word, metrics, sentence in affected(configured.adapter, snapshot):
         names = ", ".join(metrics[:_SHOWN]) + (", ..." if len(metrics) > _SHOWN else "")
         number = counted(len(metrics), "metric")

@@ -28,6 +28,8 @@ _PR_SET_CHILD_SUBREAPER = 36
 _GRACE = 5.0
 """Seconds that a relay's end may take beside its flush."""
 _FOR_EVER = 3600.0
+called = ["run"]
+"""What the last one is has the command been called as."""
 
 
 class CommandProcess:
@@ -80,6 +82,7 @@ class RelayProcess:
     Attributes:
         address: of the socket, as ``SAMPLER_RELAY`` has it.
         pid: of the relay; 0 while none runs.
+        status: the wait status of the one that has ended last.
     """
 
     def __init__(self, arguments: Iterable[str]) -> None:
@@ -89,6 +92,7 @@ class RelayProcess:
         self._life, self._holding = os.pipe()  # it ends when we do, however that happens
         self.pid: int = 0
         self._started = self._pause = 0.0
+        self.status: int = 0
         self._flush = 0.0
         self._number = 0
         self._deadline = 0.0  # of the last flush
@@ -106,14 +110,16 @@ class RelayProcess:
             if words := lines.readline().split():
                 self._flush = float(words[1]) + _GRACE
                 return 0
-        code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        self.status = os.waitpid(self.pid, 0)[1]
+        self.pid, self._deadline = 0, self._started  # no other one would fare better
+        code = os.waitstatus_to_exitcode(self.status)
         return code if code > 0 else 128 - code
 
     def look(self, ended: Mapping[int, int]) -> None:
         """See whether the relay is among processes that have ended; start it when it is time."""
         now = time.monotonic()
         if self.pid in ended:
-            self.pid = 0
+            self.pid, self.status = 0, ended[self.pid]
             lived = now - self._started > _LIVED
             self._pause = _FIRST_PAUSE if lived else min(2 * self._pause, _LONGEST_PAUSE)
             self._pause = self._pause or _FIRST_PAUSE
@@ -124,7 +130,13 @@ class RelayProcess:
 
     def pause(self) -> float:
         """Return the seconds until :meth:`look` has something to do, unless a process ends."""
-        return _FOR_EVER if self.pid else max(0.0, self._started + self._pause - time.monotonic())
+        if self.pid or self._deadline:
+            return _FOR_EVER
+        return max(0.0, self._started + self._pause - time.monotonic())
+
+    def tell(self, line: str) -> None:
+        """Write a line into the pipe by which it lives; whichever relay reads its end gets it."""
+        os.write(self._holding, line.encode())
 
     def stop(self) -> None:
         """Ask the relay to deliver what it has, and to end."""
@@ -258,6 +270,6 @@ def _listening() -> tuple[socket.socket, str]:
 def say(line: str) -> None:
     """Say one line on standard error, if there is one."""
     try:
-        os.write(2, f"sampler run: {line}\n".encode("utf-8", "backslashreplace"))
+        os.write(2, f"sampler {called[-1]}: {line}\n".encode("utf-8", "backslashreplace"))
     except OSError:
         return

@@ -31,6 +31,7 @@ def serve(
     start: Callable[[], object],
     read: Callable[[], Settings],
     life_fd: int | None = None,
+    ending: Callable[[], object] = lambda: None,
 ) -> int:
     """Run an agent until SIGTERM or Ctrl-C; return the exit status.
 
@@ -40,6 +41,7 @@ def serve(
         read: returns its configuration as it is now, for SIGHUP.
         life_fd: a pipe at whose end it stops, and not at a signal: who holds the other end has
             others to wait for, where a service manager sends all of them SIGTERM at once.
+        ending: called before it stops.
 
     Raises:
         ConfigurationError: it cannot start.
@@ -53,6 +55,7 @@ def serve(
     while _wait(signals, agent, life_fd) == signal.SIGHUP:
         _reload(agent, read)
     notify("STOPPING=1")
+    ending()
     log.info("stopping: sending what waits, %g s at most", agent.settings.program.flush_timeout)
     another_request = time.monotonic() + _SAME_REQUEST
 

@@ -1,4 +1,4 @@
-"""``sampler run -- COMMAND``: the parent of a relay and of a command whose workers report to it.
+"""``sampler run -- COMMAND``, ``sampler job``: the parent of a relay and of a command it wires.
 
 It stays as thin as it can: it decides nothing about numbers, reads no configuration, has one
 thread, and waits for signals by ``sigtimedwait``: there is no handler and no race, and as process
@@ -15,7 +15,8 @@ import os
 import signal
 import time
 
-from sampler.cli.children import STOPS, CommandProcess, RelayProcess, reaped, say
+from sampler.cli.children import STOPS, CommandProcess, RelayProcess, called, reaped, say
+from sampler.cli.exits import UNAVAILABLE
 from sampler.wiring._environment import not_wired, wired
 
 TYPE_CHECKING = False
@@ -37,7 +38,13 @@ _SAME_REQUEST = 0.5
 
 
 def launch(
-    config: str | None, command: Sequence[str], *, wrap: bool = True, options: Sequence[str] = ()
+    config: str | None,
+    command: Sequence[str],
+    *,
+    wrap: bool = True,
+    job: bool = False,
+    fail_undelivered: bool = False,
+    options: Sequence[str] = (),
 ) -> int:
     """Run a command, and a relay beside it, until the command ends.
 
@@ -45,6 +52,8 @@ def launch(
         config: the configuration of the relay; None: as of ``sampler run``.
         command: the program and its arguments.
         wrap: let what servers serve be wrapped.
+        job: tell the relay how the command has ended, and run it even where no relay does.
+        fail_undelivered: return 69 instead of 0 unless all numbers have arrived.
         options: arguments for the relay, such as ``-v``.
 
     Returns:
@@ -53,13 +62,21 @@ def launch(
     """
     if os.getpid() == 1:  # a signal that nobody waits for yet would be lost, and ends nothing
         signal.pthread_sigmask(signal.SIG_BLOCK, _BLOCKED)
+    if job:
+        called.append("job")
+        options = (*options, "--job", name_of(command))
     relay = RelayProcess([*(("-c", config) if config is not None else ()), *options])
-    if refused := relay.start():
+    refused = relay.start()
+    if refused and not job:
         return refused
-    if why_not := not_wired(command, os.environ):
+    if refused:  # a job is worth more than its numbers
+        say("the command runs nevertheless, and none of its numbers are delivered")
+    elif why_not := not_wired(command, os.environ):
         say(why_not)
     signal.pthread_sigmask(signal.SIG_BLOCK, _BLOCKED)
-    process = CommandProcess(command, wired(os.environ, relay.address, wrap=wrap))
+    begun = time.monotonic()
+    wired_for = os.environ if refused else wired(os.environ, relay.address, wrap=wrap)
+    process = CommandProcess(command, wired_for)
     while process.status is None:
         received = signal.sigtimedwait(_BLOCKED, relay.pause())
         # What the kernel has sent, as a terminal does, has reached all of our group.
@@ -70,8 +87,25 @@ def launch(
         ended = reaped()
         relay.look(ended)
         process.look(ended)
+    if job:
+        code = os.waitstatus_to_exitcode(process.status)
+        took = time.monotonic() - begun
+        relay.tell(f"{took:.6f} {code if code >= 0 else 128 - code} {time.time():.3f}\n")
     _finish(relay)
+    if fail_undelivered and relay.status and not process.status:
+        say("the numbers have not all been delivered")
+        return UNAVAILABLE
     return _end_as(process.status)
+
+
+def name_of(command: Sequence[str]) -> str:
+    """Return what a job is called that runs a command: the program, or Python's script."""
+    name, *rest = command
+    if "python" in name.rpartition("/")[2]:
+        name = next((word for word in rest if not word.startswith("-")), "python")
+        if "-c" in rest[: rest.index(name) if name in rest else 0]:
+            name = "python"
+    return name.rpartition("/")[2].removesuffix(".py") or name
 
 
 def _finish(relay: RelayProcess) -> None:

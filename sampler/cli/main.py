@@ -32,6 +32,21 @@ serves reports to the relay, which collects and delivers for all of them.
   sampler run -c sampler.toml -- gunicorn -w 4 app:app
 """
 
+_JOB = """
+It is run as by 'sampler run --', and its exit status is the command's. What it
+counts arrives at its end, and with it, as metrics of the sampler job:
+
+  job.duration                 seconds that it took
+  job.exit_status              128 and the number, if a signal has ended it
+  job.last_success.timestamp   when it ended with 0; a failed run leaves it alone
+
+  sampler job -c sampler.toml -- python backup.py --all
+
+The service is what the file says, else the command's name. In a Pushgateway all
+runs of a service share one group. The command runs also where the configuration
+has problems: they are printed, and --fail-undelivered makes them its status.
+"""
+
 _CONFIG = """
   sampler config sample    a commented sampler.toml to begin with
   sampler config schema    a JSON Schema of sampler.toml, for editors
@@ -86,9 +101,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not words:
         parser.print_help(sys.stderr)
         return USAGE
-    if words[0] == "run" and "--" in words:
+    if words[0] in ("run", "job") and "--" in words:
         end = words.index("--")
         return _launch(parser.parse_args(words[:end]), words[end + 1 :])
+    if words[0] == "job" and not {"-h", "--help"}.intersection(words):
+        print("sampler job: write -- before the command", file=sys.stderr)
+        return USAGE
     return _logged(parser.parse_args(words))
 
 
@@ -170,12 +188,23 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.set_defaults(run=_run)
 
+    job = command("job", "Run a batch job, and deliver what it counts and how it ends.", _JOB)
+    job.usage = "sampler job [options] -- COMMAND ..."
+    config_file(job)
+    job.add_argument(
+        "--fail-undelivered",
+        action="store_true",
+        help="exit with 69 instead of 0 unless all of its numbers have been delivered",
+    )
+    job.set_defaults(run=_job, once=False, test=False, no_wrap=False)
+
     relay = command("relay", "Merge what many processes of this host report, and deliver it.")
     config_file(relay)
     relay.add_argument("--listen-fd", type=int, help=argparse.SUPPRESS)
     relay.add_argument("--ready-fd", type=int, help=argparse.SUPPRESS)
     relay.add_argument("--life-fd", type=int, help=argparse.SUPPRESS)
     relay.add_argument("--number", type=int, default=0, help=argparse.SUPPRESS)
+    relay.add_argument("--job", help=argparse.SUPPRESS)
     relay.set_defaults(run=_relay)
 
     check = command("check", "Check a configuration, its samplers and its endpoints.")
@@ -269,17 +298,33 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _launch(arguments: argparse.Namespace, command: list[str]) -> int:
+    job = arguments.run is _job
+    called = f"sampler {'job' if job else 'run'}"
     if not command or arguments.once or arguments.test:
-        print("sampler run: -- goes before a command, without --once and --test", file=sys.stderr)
+        remedy = "" if job else ", without --once and --test"
+        print(f"{called}: -- goes before a command{remedy}", file=sys.stderr)
         return USAGE
     if sys.platform != "linux":
-        print("sampler run: a command can be run on Linux only", file=sys.stderr)
+        print(f"{called}: a command can be run on Linux only", file=sys.stderr)
         return UNAVAILABLE
     from sampler.cli.launch import launch
 
     options = ["--log-format", arguments.log_format]
-    options += ["-v"] * arguments.verbose + ["-q"] * arguments.quiet
-    return launch(arguments.config, command, wrap=not arguments.no_wrap, options=options)
+    quiet = arguments.quiet + job  # cron mails what a job says
+    options += ["-v"] * arguments.verbose + ["-q"] * quiet
+    return launch(
+        arguments.config,
+        command,
+        wrap=not arguments.no_wrap,
+        job=job,
+        fail_undelivered=job and arguments.fail_undelivered,
+        options=options,
+    )
+
+
+def _job(arguments: argparse.Namespace) -> int:
+    """Stand for what :func:`_launch` does."""
+    return _launch(arguments, [])
 
 
 def _relay(arguments: argparse.Namespace) -> int:
@@ -291,6 +336,7 @@ def _relay(arguments: argparse.Namespace) -> int:
         ready_fd=arguments.ready_fd,
         life_fd=arguments.life_fd,
         number=arguments.number,
+        job=arguments.job,
     )
 
 

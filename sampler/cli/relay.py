@@ -12,9 +12,11 @@ from sampler.agent.config.reading import find_settings
 from sampler.cli.exits import UNAVAILABLE
 from sampler.cli.foreground import serve
 from sampler.cli.interrupts import EndAtOnce
+from sampler.cli.job import JobResult, delivered, for_job
 from sampler.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
+    from sampler.agent import Settings
     from sampler.relay.listener import Listener
 
 
@@ -25,6 +27,7 @@ def relay(
     ready_fd: int | None = None,
     life_fd: int | None = None,
     number: int = 0,
+    job: str | None = None,
 ) -> int:
     """Run a relay; return the exit status.
 
@@ -35,6 +38,8 @@ def relay(
             that its end may take.
         life_fd: a pipe at whose end the relay stops, and not at a signal: the processes end, too.
         number: of this relay among those of one command, from 1 on; 0: nobody counts them.
+        job: the name of the job for which it runs; then the pipe says how that has ended, and the
+            status is 69 unless everything has arrived.
 
     Raises:
         ConfigurationError: with every problem.
@@ -45,16 +50,23 @@ def relay(
     except ModuleNotFoundError as missing:
         log.error("needs %r: pip install 'sampler-api[relay]'", missing.name)
         return UNAVAILABLE
-    settings = find_settings(config)
-    if not settings.adapters:
+
+    def read() -> Settings:
+        found = find_settings(config)
+        return found if job is None else for_job(found, job)
+
+    settings = read()
+    if not any(job is None or hasattr(each.adapter, "send") for each in settings.adapters):
         log.warning(
-            "%s: no adapter is configured, nothing will be delivered: "
-            "add a table such as [adapters.prometheus]",
+            "%s: no adapter %s, nothing will be delivered: add a table such as [adapters.%s]",
             settings.file,
+            *(("is configured", "prometheus") if job is None else ("pushes", "pushgateway")),
         )
     _allow_many_files()
     listener = None if listen_fd is None else _inherited(listen_fd)
-    agent = RelayAgent(settings, listener, number)
+    result = None if job is None or life_fd is None else JobResult(life_fd)
+    more = () if result is None else (result.sampler,)
+    agent = RelayAgent(settings, listener, number, more)
     agent.sees_them_off = life_fd is not None
     longest = settings.program.flush_timeout * (2 if agent.sees_them_off else 1)
 
@@ -65,7 +77,9 @@ def relay(
                 os.write(ready_fd, f"ready {longest:g}\n".encode())
                 os.close(ready_fd)
 
-    return serve(agent, start, lambda: find_settings(config), life_fd)
+    if result is None:
+        return serve(agent, start, read, life_fd)
+    return serve(agent, start, read, life_fd, result.read) or delivered(agent)
 
 
 def _inherited(descriptor: int) -> Listener:

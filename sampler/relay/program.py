@@ -26,7 +26,7 @@ from sampler.relay.session import Session
 from sampler.relay.tables import Slices, Tables
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from sampler._contract.snapshot import Series
     from sampler._pull.collector import Collector
@@ -61,6 +61,7 @@ class RelayAgent(Agent):
         settings: the configuration; ``[samplers]`` is for the processes.
         listener: where they connect; default: where ``[relay]`` says.
         number: of this relay among those of one command, from 1 on; 0: nobody counts them.
+        more: samplers of its own, beside those of its account.
 
     Attributes:
         sees_them_off: they end, too, so a stop waits for their last reports; it may take
@@ -71,16 +72,22 @@ class RelayAgent(Agent):
     """
 
     def __init__(
-        self, settings: Settings, listener: Listener | None = None, number: int = 0
+        self,
+        settings: Settings,
+        listener: Listener | None = None,
+        number: int = 0,
+        more: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         self._began = time.time()
         self._until = float("inf")
         self.sees_them_off: bool = False
         self._members = Members(self._began, time.time, number)
         registry = Registry(reserved=True)
-        for each in samplers(self._members):
+        own = (*samplers(self._members), *more)
+        for each in own:
             registry.register(each)
-        super().__init__(own_settings(settings), registry, sources=self._merged)
+        self._own = tuple(str(each["name"]) for each in own)
+        super().__init__(own_settings(settings, self._own), registry, sources=self._merged)
         self._listener = listener or _listener(settings)
         self._server: Server | None = None
         self._told = settings
@@ -108,7 +115,7 @@ class RelayAgent(Agent):
 
     def reload(self, settings: Settings) -> None:
         """See :meth:`Agent.reload`; processes learn their settings when they connect anew."""
-        super().reload(own_settings(settings))
+        super().reload(own_settings(settings, self._own))
         if settings.relay.socket != self._told.relay.socket:
             log.warning("%s: relay.socket: takes effect at the next start", settings.file)
         self._told = settings
@@ -207,13 +214,13 @@ class Merged:
         return []
 
 
-def own_settings(settings: Settings) -> Settings:
-    """Return the settings of the relay's own agent: it pulls nothing but its account."""
+def own_settings(settings: Settings, samplers: tuple[str, ...] = (SERVER, RELAY)) -> Settings:
+    """Return the settings of the relay's own agent: it pulls nothing but its own samplers."""
     program, wanted = settings.program, settings.samplers
     # Not a slot: its paths must not depend on who was there first.
     program = attrs.evolve(program, instance=program.instance or OWN, fork=False)
     own = SamplersSettings(
-        enable=(SERVER, RELAY), keep=wanted.keep, drop=wanted.drop, rename=wanted.rename
+        enable=samplers, keep=wanted.keep, drop=wanted.drop, rename=wanted.rename
     )
     return attrs.evolve(settings, program=program, samplers=own)
 

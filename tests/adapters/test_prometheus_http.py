@@ -46,7 +46,7 @@ def test_what_the_format_cannot_carry_is_dropped_by_reason(scraped):
         (b"GET /metrics?name[]=a HTTP/1.1\r\nHost: localhost\r\n\r\n", 200),
         (b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", 200),
         (b"HEAD /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", 200),
-        (b"GET /metrics/ HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
+        (b"GET /metrics/ HTTP/1.1\r\nHost: localhost\r\n\r\n", 200),
         (b"GET /../../etc/passwd HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
         (b"GET /%2e%2e/etc/passwd HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
         (b"GET //metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),

@@ -32,8 +32,9 @@ from sampler.adapterkit.retry_after import retry_after
 from sampler.agent.config import secrets
 from sampler.agent.config.reading import parse
 from sampler_prometheus._adapter import listen_fault
+from sampler_prometheus._group import placeholder_fault
 from sampler_prometheus._negotiate import content_type, wants_gzip
-from sampler_prometheus._push import group_fault, url_fault
+from sampler_prometheus._push import url_fault
 
 PACKAGES = (sampler, sampler_graphite, sampler_prometheus, sampler_statsd)
 MODULES = [
@@ -295,7 +296,7 @@ PARSERS = {
     "hosts": (host_fault, None),
     "listen": (listen_fault, None),
     "url": (url_fault, None),
-    "job": (group_fault, None),
+    "job": (placeholder_fault, None),
     "masked": (remembered, None),
     "masked_line": (secrets.masked_line, None),
     "printable": (printable, None),

@@ -16,7 +16,7 @@ from sampler.agent.console import Console
 from sampler.agent.delivery.rules import REMEDIES, RULES
 from sampler.testing import AdapterContract, Memory, ScrapedAdapterContract
 from sampler_graphite import Graphite
-from sampler_prometheus import Prometheus, Pushgateway
+from sampler_prometheus import Prometheus, Pushgateway, Textfile
 from sampler_statsd import StatsD
 from tests.kits.suite import broken
 from tests.support.command import sampler
@@ -119,6 +119,22 @@ class TestPushgateway(AdapterContract):
 
     def unreachable(self):
         return Pushgateway(url=f"http://{HOST}:{free_port()}", job="contract")
+
+
+class TestTextfile(AdapterContract):
+    """In a folder of its own."""
+
+    largest = None
+
+    @pytest.fixture(autouse=True, params=[False, True])
+    def _folder(self, tmp_path, request):
+        self.folder, self.keep = tmp_path, request.param
+
+    def adapter(self):
+        return Textfile(path=f"{self.folder}/{{service}}.prom", keep=self.keep)
+
+    def unreachable(self):
+        return Textfile(path=f"{self.folder}/nonesuch/{{service}}.prom", keep=self.keep)
 
 
 class TestPrometheus(ScrapedAdapterContract):

@@ -6,6 +6,8 @@ import contextlib
 import http.server
 import math
 import socket
+import subprocess
+import sys
 import threading
 import time
 from contextlib import contextmanager
@@ -31,6 +33,7 @@ from tests.adapters.shapes import (
 )
 from tests.adapters.test_prometheus_openmetrics import page, samples
 from tests.adapters.test_real_receivers import hostile
+from tests.support.command import environment, sampler
 from tests.support.ports import HOST, free_port
 from tests.support.waiting import wait_for
 
@@ -118,7 +121,9 @@ def test_any_snapshot_is_taken(pushgateway):
 )
 def test_any_text_may_be_a_grouping_value(pushgateway, value, label):
     """In base64 where a path needs that; an empty value is no label."""
-    adapter = Pushgateway(url=pushgateway.url, job="j", instance="i", grouping={"zone": value})
+    adapter = Pushgateway(
+        url=pushgateway.url, job="j", instance="i", grouping={"zone": value}, delete_on_stop=True
+    )
     push(adapter, snapshot((gauge("a.b"), 1)))
     (group,) = pushgateway.groups()
     assert group["labels"] == {"job": "j", "instance": "i", "zone": label}
@@ -128,7 +133,7 @@ def test_any_text_may_be_a_grouping_value(pushgateway, value, label):
 
 def test_two_processes_are_two_groups(pushgateway):
     """Neither replaces the other, and each deletes its own."""
-    one, two = Pushgateway(url=pushgateway.url), Pushgateway(url=pushgateway.url)
+    one, two = (Pushgateway(url=pushgateway.url, delete_on_stop=True) for _ in range(2))
     push(one, snapshot((gauge("a.b"), 1)))
     push(two, snapshot((gauge("a.b"), 2), identity={**IDENTITY, "instance": "1"}))
     assert sorted(pushgateway.samples().values()) == [1, 2]
@@ -136,13 +141,106 @@ def test_two_processes_are_two_groups(pushgateway):
     wait_for(lambda: list(pushgateway.samples().values()) == [2], what="the group to go")
 
 
-def test_a_clean_stop_deletes_the_group_unless_told_not_to(pushgateway):
-    """A gateway never forgets by itself; an adapter that pushed nothing deletes nothing."""
-    keeps = Pushgateway(url=pushgateway.url, delete_on_stop=False)
+@pytest.mark.parametrize("keys", [{}, {"delete_on_stop": False}])
+def test_a_clean_stop_deletes_the_group_only_if_asked_to(pushgateway, keys):
+    """What a job has pushed stays; an adapter that pushed nothing deletes nothing."""
+    keeps = Pushgateway(url=pushgateway.url, **keys)
     push(keeps, snapshot((gauge("a.b"), 1)))
     keeps.close()
-    Pushgateway(url=pushgateway.url).close()
+    Pushgateway(url=pushgateway.url, delete_on_stop=True).close()
     assert len(pushgateway.groups()) == 1
+    deletes = Pushgateway(url=pushgateway.url, delete_on_stop=True)
+    push(deletes, snapshot((gauge("a.b"), 1)))
+    deletes.close()
+    wait_for(lambda: pushgateway.groups() == [], what="the group to go")
+
+
+def test_what_a_push_by_post_does_not_report_stays(pushgateway):
+    """So a failed run does not erase the time of the last success; a put does."""
+    posts = Pushgateway(url=pushgateway.url, job="j", instance="", method="post")
+    good = (gauge("backup.last_success", "s"), 5), (gauge("backup.duration", "s"), 12)
+    push(posts, snapshot(*good))
+    push(posts, snapshot((gauge("backup.duration", "s"), 3)))
+    found = {name: value for (name, _), value in pushgateway.samples().items()}
+    assert found == {"backup_last_success_seconds": 5, "backup_duration_seconds": 3}
+    puts = Pushgateway(url=pushgateway.url, job="j", instance="")
+    push(puts, snapshot((gauge("backup.duration", "s"), 4)))
+    assert [name for name, _ in pushgateway.samples()] == ["backup_duration_seconds"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "labels"),
+    [
+        ({"job": True}, {"job": "shop"}),
+        ({"job": True, "instance": "i"}, {"job": "shop"}),
+        ({"instance": ""}, {"job": "shop"}),
+        ({"job": "j-{host}", "instance": ""}, {"job": "j-web.example"}),
+        ({"job": True, "grouping": {"zone": "eu"}}, {"job": "shop", "zone": "eu"}),
+        ({}, GROUP),
+    ],
+)
+def test_runs_of_a_job_share_one_group(pushgateway, keys, labels):
+    """Wherever they run, and whatever their number is; else there is one more for each pod."""
+    for host in ("pod-1", "web.example"):
+        adapter = Pushgateway(url=pushgateway.url, **keys)
+        push(adapter, snapshot((gauge("a.b"), 1), identity={**IDENTITY, "host": host}))
+    assert labels in [group["labels"] for group in pushgateway.groups()]
+    if "instance" not in labels and "{host}" not in str(keys):
+        assert len(pushgateway.groups()) == 1
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ("", True),
+        ("job = true", False),
+        ('instance = ""', False),
+        ('method = "post"', False),
+        ("delete_on_stop = true", False),
+        ("delete_on_stop = false", False),
+    ],
+)
+def test_a_group_that_outlives_its_service_is_said_at_the_start(pushgateway, tmp_path, keys, said):
+    """In one line with both remedies, unless the configuration shows that it is known."""
+    file = tmp_path / "sampler.toml"
+    file.write_text(f'[adapters.pushgateway]\nurl = "{pushgateway.url}"\n{keys}\n')
+    done = python("import sampler, sys\nsampler.agent.start(sys.argv[1])", str(file))
+    assert done.returncode == 0
+    assert done.stderr.count("\n") == said
+    assert ("set job = true for a batch job, or delete_on_stop = true" in done.stderr) is said
+    assert bool(pushgateway.groups()) is (keys != "delete_on_stop = true")
+    checked = sampler("check", "-c", str(file))
+    assert ("delete_on_stop" in checked.stderr) is said
+
+
+def test_a_batch_jobs_numbers_are_there_after_its_end(pushgateway, tmp_path):
+    """With three lines of configuration, whether it calls stop() or just ends, or pushes."""
+    file = tmp_path / "sampler.toml"
+    file.write_text(f'service = "nightly"\n[adapters.pushgateway]\nurl = "{pushgateway.url}"\n')
+    begin = "import sampler, sys\nrows = sampler.Instruments('backup').counter('rows')\n"
+    for number, text in enumerate(
+        (
+            "sampler.agent.start(sys.argv[1]); rows.inc(1)",
+            "sampler.agent.start(sys.argv[1]); rows.inc(2); sampler.agent.stop()",
+            "rows.inc(3); assert sampler.agent.push(sys.argv[1]).complete",
+        ),
+        1,
+    ):
+        assert python(begin + text, str(file)).returncode == 0
+        found = {name: value for (name, _), value in pushgateway.samples().items()}
+        assert found["backup_rows_total"] == number
+
+
+def python(text, *arguments):
+    """Run a program to its end."""
+    return subprocess.run(
+        [sys.executable, "-c", text, *arguments],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
 
 
 def test_a_kind_that_another_group_has_otherwise_is_rejected_with_the_reason(pushgateway):
@@ -195,7 +293,7 @@ def test_what_is_pushed_once_stays(pushgateway):
 
 def test_nothing_is_deleted_that_was_never_pushed(caplog):
     """A gateway that refuses connections has no group of ours."""
-    adapter = Pushgateway(url=f"http://{HOST}:{free_port()}")
+    adapter = Pushgateway(url=f"http://{HOST}:{free_port()}", delete_on_stop=True)
     with pytest.raises(Unavailable):
         push(adapter, snapshot((gauge("a.b"), 1)))
     adapter.close()
@@ -333,7 +431,7 @@ def test_credentials_are_sent_and_never_shown():
 def test_a_gateway_that_is_away_at_stop_is_one_line_in_the_log(caplog):
     """The group stays; nothing is raised."""
     with answering(200) as (url, _):
-        adapter = Pushgateway(url=url)
+        adapter = Pushgateway(url=url, delete_on_stop=True)
         push(adapter, snapshot((gauge("a.b"), 1)))
     adapter.close()
     assert "stays in the gateway" in caplog.text
@@ -349,9 +447,13 @@ def test_a_gateway_that_is_away_at_stop_is_one_line_in_the_log(caplog):
         ({"url": "http://me:pw@h"}, "username and password"),
         ({"url": "http://h?x=1"}, "without"),
         ({"job": ""}, "must not be empty"),
+        ({"job": False}, "job: expected a string or true, got False"),
+        ({"job": 1}, "job: expected a string or true, got 1"),
+        ({"method": "PUT"}, "method: expected one of 'put', 'post'"),
+        ({"delete_on_stop": "no"}, "delete_on_stop: expected true or false"),
         ({"job": "{nobody}"}, "unknown placeholder {nobody}"),
         ({"grouping": {"job": "x"}}, "'job' cannot be a grouping label"),
-        ({"grouping": {"a-b": "x"}}, "'a-b' cannot be a grouping label"),
+        ({"grouping": {"a-b": "x"}}, "'a-b' cannot be a label"),
         ({"grouping": {"zone": "{x}"}}, "unknown placeholder"),
         ({"username": "me"}, "go together"),
         ({"password": 7}, "expected a string"),

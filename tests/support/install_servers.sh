@@ -1,6 +1,6 @@
 #!/bin/bash
 # Install the real servers the tests read back from: carbon-cache, graphite-web, carbon-c-relay,
-# Prometheus and Pushgateway from Debian (as root), statsd from npm into .servers of this
+# Prometheus, Pushgateway and node_exporter from Debian (as root), statsd from npm into .servers of this
 # repository; Apache, uWSGI and Redis, whose processes tests/processes lives; and what the faults
 # of the network itself need. What is present is left alone.
 set -euo pipefail
@@ -13,6 +13,7 @@ command -v carbon-c-relay > /dev/null || missing+=(carbon-c-relay)
 /usr/bin/python3 -c 'import graphite, gunicorn' 2> /dev/null || missing+=(graphite-web gunicorn)
 command -v prometheus > /dev/null || missing+=(prometheus)
 command -v prometheus-pushgateway > /dev/null || missing+=(prometheus-pushgateway)
+command -v prometheus-node-exporter > /dev/null || missing+=(prometheus-node-exporter)
 command -v apache2 > /dev/null || missing+=(apache2-bin libapache2-mod-wsgi-py3)
 command -v uwsgi-core > /dev/null || missing+=(uwsgi-core uwsgi-plugin-python3)
 command -v redis-server > /dev/null || missing+=(redis-server)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.support.carbon import Carbon
 from tests.support.carbon_relay import CarbonCRelay, CarbonRelay
 from tests.support.graphite_web import GraphiteWeb
+from tests.support.node_exporter import NodeExporter
 from tests.support.process import MissingServerError, Server
 from tests.support.prometheus import Prometheus
 from tests.support.pushgateway import Pushgateway
@@ -16,6 +17,7 @@ __all__ = [
     "CarbonRelay",
     "GraphiteWeb",
     "MissingServerError",
+    "NodeExporter",
     "Prometheus",
     "Pushgateway",
     "Server",

@@ -45,6 +45,7 @@ class Option:
         optional: None means "not set".
         secret: it is never shown; ``file:/path`` stands for the first line of a file.
         private: it names a file that nobody else may read.
+        also: values of another type that may stand there, such as True beside a text.
     """
 
     default: Any
@@ -58,10 +59,11 @@ class Option:
     optional: bool = False
     secret: bool = False
     private: bool = False
+    also: tuple[Any, ...] = ()
 
     def fault(self, value: Any) -> str | None:
         """Say what is wrong with ``value``, or return None."""
-        if value is None and self.optional:
+        if (value is None and self.optional) or any(value is each for each in self.also):
             return None
         if not self._has_type(value):
             inner = value.values() if isinstance(value, dict) and self.kind is dict else ()
@@ -86,7 +88,8 @@ class Option:
         """The type in words: ``an integer``, ``a list of numbers``."""
         if self.kind is dict:
             return _TABLES[self.items]
-        return f"a list of {_LISTS[self.items]}" if self.kind is tuple else _WORDS[self.kind]
+        words = f"a list of {_LISTS[self.items]}" if self.kind is tuple else _WORDS[self.kind]
+        return " or ".join((words, *map(_toml, self.also)))
 
     @property
     def range(self) -> str:
@@ -122,6 +125,10 @@ class Option:
         return _is(value, self.kind)
 
 
+def _toml(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else repr(value)
+
+
 def _items(value: Any) -> Iterable[Any]:
     if isinstance(value, dict):
         return (*value, *value.values())
@@ -146,6 +153,7 @@ def option(
     check: Callable[[Any], str | None] | None = None,
     secret: bool = False,
     private: bool = False,
+    also: tuple[Any, ...] = (),
 ) -> Any:
     """Declare a setting as a field of an attrs class.
 
@@ -162,6 +170,7 @@ def option(
         check: returns what is wrong with a value, as a sentence, or None.
         secret: never shown in a repr, log or error.
         private: it names a file that nobody else may read, such as a key.
+        also: values of another type that may stand there, such as True beside a text.
 
     Returns:
         An attrs field. Constructing the class with a bad value raises ``ValueError``, whose
@@ -179,6 +188,7 @@ def option(
         optional=default is None,
         secret=secret,
         private=private,
+        also=also,
     )
 
     def validate(_instance: object, field: attrs.Attribute[Any], value: Any) -> None:

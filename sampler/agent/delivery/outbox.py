@@ -164,6 +164,11 @@ class Outbox(Generic[I]):
         """Tell whether nothing waits or is in flight."""
         return not self._waiting
 
+    def wait_until_empty(self, seconds: float) -> bool:
+        """Wait until nothing is queued, ``seconds`` at most; tell whether that is so."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self.ledger.balance().queued, seconds)
+
     def _ready(self) -> bool:
         return bool(self._waiting) or self._closed or self._draining
 
@@ -276,7 +281,10 @@ class NewestOnly(Outbox[Item]):
 
     def close(self) -> None:
         """See :meth:`Outbox.close`; the snapshot that waits is ``dropped{shutdown}``, too."""
-        super().close()
+        with self._changed:
+            if self._in_flight and not self._closed:  # it may arrive, so nobody sends it again
+                self._baselines.handed_over(self._waiting[0].entries)
+            super().close()
         self._worker.close()
 
     def _ready(self) -> bool:
@@ -297,6 +305,7 @@ class NewestOnly(Outbox[Item]):
                 handed_over = snapshot if whole else list(islice(entries, batch.entries))
                 if batch.samples:
                     self._append(Item(batch, handed_over))
+            self._changed.notify_all()
 
     def _halves(self, item: Item, halves: Sequence[Batch]) -> list[Item]:
         entries = iter(item.entries)

@@ -29,7 +29,7 @@ LONGEST_PAUSE = 30.0
 LONGEST_RETRY_AFTER = 300.0
 """Seconds; a longer pause that an endpoint asks for is cut to this."""
 LAST_PAUSE = 0.5
-"""Seconds; the longest pause in the final flush, unless the endpoint asks for more."""
+"""Seconds; the longest pause in a flush, unless the endpoint asks for more."""
 TRIES_AFTER_ERRORS = 5
 """Attempts at a batch when send raises an exception that the interface does not allow."""
 CLOSE_TIMEOUT = 0.2
@@ -70,6 +70,7 @@ class Sender:
         self._stopping = self._closing = self._ending = self._last_try = False
         self._draining = Event()
         self._deadline = float("inf")
+        self._hurried = float("-inf")
         self._given_up = 0  # entries, before the final flush
         self._pauses = 0
         self._errors = 0
@@ -86,6 +87,11 @@ class Sender:
     def start(self) -> None:
         """Begin to send."""
         self._service.start()
+
+    def hurry(self, until: float) -> None:
+        """End a pause now, and make no long one until the monotonic moment ``until``."""
+        self._hurried = max(self._hurried, until)
+        self._draining.set()
 
     def finish(self, deadline: float, *, close: bool = True, last_try: bool = False) -> None:
         """Begin the final flush: send what waits, trying again while there is time.
@@ -225,7 +231,7 @@ class Sender:
         self._delivery_log.failed(trouble)
         self._pauses = min(self._pauses + 1, 16)
         pause = min(FIRST_PAUSE * 2.0 ** (self._pauses - 1), LONGEST_PAUSE)
-        if self._stopping:
+        if self._stopping or self._clock.monotonic() < self._hurried:
             pause = min(pause, LAST_PAUSE)
         if pause < LONGEST_PAUSE:  # by then the senders of many processes are spread out
             pause *= random.uniform(0.5, 1.0)  # noqa: S311 - not for security

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING
 
@@ -99,4 +100,5 @@ def _shape(option: Option) -> str:
     if option.items is dict:
         words = "table of tables"
     words += f", {option.range}" if option.range else ""
+    words += "".join(f", `{json.dumps(value)}`" for value in option.also)
     return f"{words}, secret" if option.secret else words

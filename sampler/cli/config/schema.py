@@ -137,6 +137,8 @@ def _property(option: Option) -> dict[str, Any]:
         shape = _item(option, option.kind)
         if option.kind in (int, float, bool) and not option.choices:
             shape |= {"type": [shape["type"], "string"], "pattern": _VARIABLE["pattern"]}
+    if option.also:
+        shape = {"anyOf": [shape, {"enum": list(option.also)}]}
     described = {"description": option.help, **shape}
     if option.secret:
         return {**described, "writeOnly": True}

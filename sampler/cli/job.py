@@ -1,0 +1,97 @@
+"""What ``sampler job`` adds to a relay: how the command has ended, as metrics."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from sampler.cli.exits import OK, UNAVAILABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from sampler.agent import AdapterSettings, Agent, Settings
+
+METRICS: Mapping[str, Mapping[str, Any]] = {
+    "duration": {
+        "kind": "gauge",
+        "unit": "s",
+        "help": "How long the last run took.",
+        "merge": "max",
+    },
+    "exit_status": {
+        "kind": "gauge",
+        "help": "Exit status of the last run; of one that a signal has ended, 128 and its number.",
+        "merge": "max",
+    },
+    "last_success.timestamp": {
+        "kind": "gauge",
+        "unit": "s",
+        "help": "When a run ended with exit status 0, in epoch seconds; a failed run has none.",
+        "merge": "max",
+    },
+}
+
+
+class JobResult:
+    """How the command has ended, once its parent has said so.
+
+    Args:
+        life_fd: the pipe on which it says that, and at whose end everything ends.
+    """
+
+    def __init__(self, life_fd: int) -> None:
+        self._life_fd = life_fd
+        self._result: tuple[float, int, float] | None = None
+
+    @property
+    def sampler(self) -> Mapping[str, Any]:
+        """The sampler ``job``, which yields nothing before the end."""
+        return {"name": "job", "sample": self._sample, "metrics": METRICS}
+
+    def read(self) -> None:
+        """Read what the parent says at the end; nothing, if it was killed."""
+        said = b""
+        while part := os.read(self._life_fd, 4096):
+            said += part
+        words = said.split()
+        if len(words) == 3:
+            self._result = float(words[0]), int(words[1]), float(words[2])
+
+    def _sample(self) -> Iterator[tuple[str, float]]:
+        if self._result is None:
+            return
+        duration, status, ended = self._result
+        yield "duration", duration
+        yield "exit_status", status
+        if status == OK:
+            yield "last_success.timestamp", ended
+
+
+def for_job(settings: Settings, name: str) -> Settings:
+    """Return the settings of a job's relay: adapters have their defaults for jobs.
+
+    Args:
+        settings: what the file says, which stands.
+        name: the service, unless the file says one.
+    """
+    program = attrs.evolve(settings.program, service=settings.program.service or name)
+    adapters = tuple(map(_adapter_for_job, settings.adapters))
+    return attrs.evolve(settings, program=program, adapters=adapters)
+
+
+def _adapter_for_job(configured: AdapterSettings) -> AdapterSettings:
+    defaults = getattr(configured.adapter, "for_jobs", {})
+    changes = {key: value for key, value in defaults.items() if key not in configured.table}
+    if not changes or not attrs.has(type(configured.adapter)):
+        return configured
+    return attrs.evolve(configured, adapter=attrs.evolve(configured.adapter, **changes))
+
+
+def delivered(agent: Agent) -> int:
+    """Return the exit status that tells whether everything has arrived where it was sent."""
+    account = agent.account()
+    pushed = [each for each in agent.settings.adapters if hasattr(each.adapter, "send")]
+    return OK if pushed and account.complete else UNAVAILABLE
