@@ -12,8 +12,11 @@ if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
     from sampler._contract.declaration import Description
+    from sampler._contract.exemplar import Exemplar
+    from sampler._contract.instrument_samples import InstrumentSamples
     from sampler._contract.snapshot import Metric, Value
     from sampler._contract.values import RefusedSample
+    from sampler._pull.departed import Ended
     from sampler._pull.overflow import Overflow
 
     Key: TypeAlias = tuple[str, ...]
@@ -61,6 +64,15 @@ class Row(Series):
     def combine(self) -> Callable[[Any, Any], Any] | None:
         """What makes one value of several that a gauge with ``merge`` has in one pull, or None."""
         return _COMBINE.get(self.metric.merge)
+
+    @property
+    def exemplars(self) -> tuple[Exemplar, ...] | None:
+        """Single events of an instrument that keeps them; None: it keeps none."""
+        raw = self.raw
+        if type(raw) is not FixedLabels or raw.source is None:
+            return None
+        kept: tuple[Exemplar, ...] = raw.source.exemplars()
+        return kept
 
     def key(self, constant: Mapping[str, str]) -> Key:
         """Return the metric, its label names and their values: the row is found by them.
@@ -145,6 +157,8 @@ class Reading:
         moved: samples of known series that were sought, as they were not in their places.
         disordered: there were many of them.
         shape: of the samples, if instruments yielded them; None: their values are not enough.
+        departing: the samples of a group of instruments, which are told when they are kept.
+        ended: of its series, those that ended in this pull: their departures and last values.
         restarted: some rows have taken the place of those before a restart.
         folded: keys of series that went into an overflow.
         usual: by metrics as yielded: of those with new series and nothing unusual.
@@ -158,8 +172,10 @@ class Reading:
         "combined",
         "counts",
         "cut",
+        "departing",
         "described",
         "disordered",
+        "ended",
         "examples",
         "firsts",
         "folded",
@@ -202,6 +218,8 @@ class Reading:
         self.shape: tuple[Any, ...] | None = None
         self.beginning: tuple[float | None, float | None] | None = None
         self.usual: dict[str, Usual] = {}
+        self.departing: InstrumentSamples | None = None
+        self.ended: list[Ended] = []
         self.restarted = False
         self.folded: set[Key] = set()
         self.counts: dict[str, int] = {}

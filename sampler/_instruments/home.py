@@ -1,0 +1,101 @@
+"""Where an instrument belongs, and what becomes of a value that it cannot take.
+
+Recording never raises for a value: one that cannot be recorded is refused, counted by its group,
+and told once for each instrument and reason, with the line that gave it.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from sampler._contract.values import number_or_none
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import Any
+
+    from sampler._instruments.group import Instruments
+
+_OURS = "sampler._instruments"
+_AROUND = ("contextlib", "functools")
+"""Modules through which a program calls instruments: its own line is behind them."""
+
+
+class Home:
+    """The place of an instrument in its group.
+
+    Args:
+        group: the group.
+        name: the metric's name.
+
+    Attributes:
+        group: likewise.
+        name: likewise.
+        instrument: what has that name: an instrument, or one with labels.
+    """
+
+    __slots__ = ("group", "instrument", "name", "told")
+
+    def __init__(self, group: Instruments, name: str) -> None:
+        self.group: Instruments = group
+        self.name: str = name
+        self.instrument: Any = None
+        self.told: set[str] = set()
+        """Reasons of which one refusal was told."""
+
+    def __str__(self) -> str:
+        return f"{self.group.name}.{self.name}"
+
+
+def refuse(home: Home | None, reason: str, value: object, why: str) -> None:
+    """Count a recording that is refused; tell the first one of its reason.
+
+    Args:
+        home: of the instrument; None: it belongs to no group, and nobody counts.
+        reason: one word, as of refused samples.
+        value: what was given.
+        why: what is wrong with it.
+    """
+    if home is None:
+        return
+    home.group.count_refused(reason)
+    if reason in home.told:
+        return
+    home.told.add(reason)
+    from sampler._contract.declaration import short
+    from sampler._runtime.log import log
+
+    text = (
+        "%s: instrument '%s' cannot take %s: %s; it is not recorded, and neither are others "
+        "like it: sampler.samples.refused{reason=\"%s\"} counts them"
+    )
+    log.warning(text, caller(), home, short(value), why, reason)
+
+
+def number_for(home: Home | None, value: Any) -> int | float | None:
+    """Return what counts as a number as a plain one; refuse what does not, and return None."""
+    try:
+        plain = number_or_none(value)
+    except Exception:  # of a class of the program's own
+        plain = None
+    if plain is None:
+        refuse(home, "type", value, "it is not a number")
+    return plain
+
+
+def caller() -> str:
+    """Return the file and line that called an instrument."""
+    frame = calling_frame()
+    return "?" if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def calling_frame() -> FrameType | None:
+    """Return the innermost frame that is not ours, or the standard library's around us."""
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - as logging does
+    while frame is not None:
+        module = frame.f_globals.get("__name__") or ""
+        if not (str(module).startswith(_OURS) or module in _AROUND):
+            return frame
+        frame = frame.f_back
+    return None
