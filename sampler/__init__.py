@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from sampler._instruments.gauge import Gauge as Gauge
     from sampler._instruments.group import Instruments as Instruments
     from sampler._instruments.histogram import Histogram as Histogram
-    from sampler._instruments.labelled import LabelledCounter as LabelledCounter
-    from sampler._instruments.labelled import LabelledGauge as LabelledGauge
-    from sampler._instruments.labelled import LabelledHistogram as LabelledHistogram
+    from sampler._instruments.labelled_kinds import LabelledCounter as LabelledCounter
+    from sampler._instruments.labelled_kinds import LabelledGauge as LabelledGauge
+    from sampler._instruments.labelled_kinds import LabelledHistogram as LabelledHistogram
     from sampler._instruments.timers import Timer as Timer
     from sampler._pull.collector import Collector as Collector
     from sampler._pull.increments import Increments as Increments
@@ -83,9 +83,9 @@ _HOME = {
     "Increments": "_pull.increments",
     "Instruments": "_instruments.group",
     "InvalidSampler": "exceptions",
-    "LabelledCounter": "_instruments.labelled",
-    "LabelledGauge": "_instruments.labelled",
-    "LabelledHistogram": "_instruments.labelled",
+    "LabelledCounter": "_instruments.labelled_kinds",
+    "LabelledGauge": "_instruments.labelled_kinds",
+    "LabelledHistogram": "_instruments.labelled_kinds",
     "Registration": "_registry.registry",
     "Registry": "_registry.registry",
     "SamplerConflict": "exceptions",

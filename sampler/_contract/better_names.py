@@ -23,7 +23,6 @@ UNIT_WORDS = {
     "minutes": "min",
     "nanoseconds": "ns",
     "percent": "%",
-    "ratio": "1",
     "seconds": "s",
     "volts": "V",
     "watts": "W",
@@ -57,7 +56,7 @@ def better_name(metric: str, kind: str, unit: str) -> tuple[str, str] | None:
     better = metric.removesuffix("_total") if kind == "counter" else metric
     stem, _, word = better.rpartition("_")
     meant = UNIT_WORDS.get(word)
-    if stem and meant is not None and unit in {meant, ""} and not (word == "ratio" and not unit):
+    if stem and meant is not None and unit in {meant, ""}:
         return stem, meant
     return (better, unit) if better != metric else None
 

@@ -20,7 +20,7 @@ from sampler.exceptions import Fault, InvalidSampler
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
 API = 1
@@ -233,7 +233,9 @@ def _read_metrics(sampler: str, metrics: Any, faults: list[Fault]) -> dict[str, 
     read: dict[str, Description] = {}
     for metric, description in metrics.items():
         if not is_name(metric):
-            faults.append(Fault("S-03", f"metric {short(metric)} is not a name: {rule_for_names(metric)}"))
+            faults.append(
+                Fault("S-03", f"metric {short(metric)} is not a name: {rule_for_names(metric)}")
+            )
         elif len(sampler) + 1 + len(metric) > MAX_NAME:
             sentence = f"a full name has at most {MAX_NAME} characters"
             faults.append(Fault("S-04", f"metric {short(metric)}: {sentence}"))

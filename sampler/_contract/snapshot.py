@@ -72,9 +72,7 @@ class FixedLabels(Mapping[str, str]):
 
     __slots__ = ("_texts", "names", "source")
 
-    def __init__(
-        self, names: tuple[str, ...], texts: tuple[str, ...], source: Any = None
-    ) -> None:
+    def __init__(self, names: tuple[str, ...], texts: tuple[str, ...], source: Any = None) -> None:
         self.names = names
         self._texts = texts
         self.source = source

@@ -27,6 +27,7 @@ from sampler._instruments.timers import Timer
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator
+    from types import TracebackType
     from typing import Any
 
     from sampler._instruments.timers import Measured
@@ -36,7 +37,6 @@ _GENERATOR, _COROUTINE, _AWAITED, _ASYNC_GENERATOR = 0x20, 0x80, 0x100, 0x200
 _KINDS = _GENERATOR | _COROUTINE | _AWAITED | _ASYNC_GENERATOR
 _HEAP_TYPE = 1 << 9
 """``Py_TPFLAGS_HEAPTYPE``: a class of a program, unlike ``int``."""
-_INFINITE = float("inf")
 
 
 def measured(measure: Measured, function: Any) -> Any:
@@ -68,7 +68,7 @@ def measured(measure: Measured, function: Any) -> Any:
 def _wrapped(measure: Measured, function: Any) -> Any:
     """Return a function of the same kind that calls this one and measures."""
     kind = _kind(function)
-    plain = isinstance(measure, Timer) and type(measure._histogram) is Histogram  # noqa: SLF001
+    plain = isinstance(measure, Timer) and type(measure._histogram) is Histogram
     if plain and kind in _FAST and not NEEDED:
         return _FAST[kind](measure, function)
     return _ANY[kind](measure, function)
@@ -82,9 +82,9 @@ def _kind(function: Any) -> int:
             continue
         code = getattr(function, "__code__", None)
         if code is None and not isinstance(function, FunctionType):
-            code = getattr(getattr(type(function), "__call__", None), "__code__", None)
+            code = getattr(type(function).__call__, "__code__", None)
         flags = getattr(code, "co_flags", 0)
-        return flags & _KINDS  # type: ignore[no-any-return]
+        return flags & _KINDS
 
 
 def _function(measure: Measured, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -166,7 +166,7 @@ def _async_generator(
 
 def _timed_function(timer: Timer, function: Callable[..., Any]) -> Callable[..., Any]:
     histogram, clock, bisect, immediate = timer._histogram, perf_counter, bisect_left, _immediate
-    limits = histogram._limits  # noqa: SLF001 - as a Timer does
+    limits = histogram._limits
 
     @wraps(function)
     def timed(*args: Any, **kwargs: Any) -> Any:
@@ -183,12 +183,12 @@ def _timed_function(timer: Timer, function: Callable[..., Any]) -> Callable[...,
         seconds = clock() - began
         index = bisect(limits, seconds)
         try:
-            histogram._counts[index] += 1  # noqa: SLF001
-            histogram._sum += seconds  # noqa: SLF001
+            histogram._counts[index] += 1
+            histogram._sum += seconds
         except KeyError:
-            histogram._observe_first(index, seconds)  # noqa: SLF001
+            histogram._observe_first(index, seconds)
         except OverflowError:
-            histogram._sum = _INFINITE  # noqa: SLF001
+            histogram._lose_sum()
         return result
 
     return timed
@@ -196,7 +196,7 @@ def _timed_function(timer: Timer, function: Callable[..., Any]) -> Callable[...,
 
 def _timed_coroutine(timer: Timer, function: Callable[..., Any]) -> Callable[..., Any]:
     histogram, clock, bisect = timer._histogram, perf_counter, bisect_left
-    limits = histogram._limits  # noqa: SLF001 - as a Timer does
+    limits = histogram._limits
 
     @wraps(function)
     async def timed(*args: Any, **kwargs: Any) -> Any:
@@ -207,17 +207,17 @@ def _timed_coroutine(timer: Timer, function: Callable[..., Any]) -> Callable[...
             seconds = clock() - began
             index = bisect(limits, seconds)
             try:
-                histogram._counts[index] += 1  # noqa: SLF001
-                histogram._sum += seconds  # noqa: SLF001
+                histogram._counts[index] += 1
+                histogram._sum += seconds
             except KeyError:
-                histogram._observe_first(index, seconds)  # noqa: SLF001
+                histogram._observe_first(index, seconds)
             except OverflowError:
-                histogram._sum = _INFINITE  # noqa: SLF001
+                histogram._lose_sum()
 
     return timed
 
 
-_FAST = {0: _timed_function, _COROUTINE: _timed_coroutine}
+_FAST: dict[int, Any] = {0: _timed_function, _COROUTINE: _timed_coroutine}
 _ANY: dict[int, Callable[[Measured, Callable[..., Any]], Callable[..., Any]]] = {
     0: _function,
     _GENERATOR: _generator,
@@ -268,7 +268,7 @@ _FOLLOW: dict[type, Any] = {
     GeneratorType: _generator,
     AsyncGeneratorType: _async_generator,
 }
-_STEPPED = GeneratorType | AsyncGeneratorType
+_STEPPED = (GeneratorType, AsyncGeneratorType)
 
 
 def _ended(around: Measured, future: Any) -> None:
@@ -304,11 +304,16 @@ class MeasuredAwaitable:
             self._around.__exit__(type(error), error, error.__traceback__)
             raise
 
-    async def __aexit__(self, *error: Any) -> Any:
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> Any:
         try:
-            return await self.__wrapped__.__aexit__(*error)
+            return await self.__wrapped__.__aexit__(kind, error, trace)
         finally:
-            self._around.__exit__(*error)
+            self._around.__exit__(kind, error, trace)
 
     def __getattr__(self, name: str) -> Any:
         if name == "__wrapped__":
@@ -356,9 +361,12 @@ _OBJECTS = {
 class MeasuredPartial(partial):  # type: ignore[type-arg]
     """A partial with each call measured, which is still a partial."""
 
+    measure: Measured
+    __wrapped__: Any
+
     def __new__(cls, call: Callable[..., Any], measure: Measured, function: Any) -> Any:
         made = super().__new__(cls, call)
-        made.measure, made.__wrapped__ = measure, function  # type: ignore[attr-defined]
+        made.measure, made.__wrapped__ = measure, function
         return made
 
     def __reduce__(self) -> Any:

@@ -66,17 +66,15 @@ def _instrument(*reference: Any) -> Any:
     instrument, _ = roster.instruments[name]
     if texts is None:
         return instrument
-    if not isinstance(instrument, Labelled) or len(instrument.names) != len(texts):
-        if not (surplus and isinstance(instrument, Labelled)):
-            what = "it has other labels in this process"
-            raise LookupError(f"cannot copy the instrument '{roster.name}.{name}': {what}")
+    labelled = isinstance(instrument, Labelled)
+    if not (labelled and (surplus or len(instrument.names) == len(texts))):
+        what = "it has other labels in this process"
+        raise LookupError(f"cannot copy the instrument '{roster.name}.{name}': {what}")
     return instrument._overflow() if surplus else instrument.labels(*texts)
 
 
 def _group(*reference: Any) -> Any:
-    from sampler._instruments.group import Instruments
-
-    return Instruments.of(_roster(*reference))
+    return _roster(*reference).group
 
 
 def _roster(

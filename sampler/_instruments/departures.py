@@ -15,6 +15,7 @@ from sampler._contract.values import add
 from sampler._instruments.counter import Counter
 from sampler._instruments.gauge import Gauge
 from sampler._instruments.histogram import Histogram
+from sampler._instruments.labelled import Child
 from sampler._runtime.typing_stubs import Generic
 
 TYPE_CHECKING = False
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
     from sampler._contract.instrument_samples import View
     from sampler._instruments.labelled import Labelled
-
-from sampler._instruments.labelled import Child
 
 MAX_WAITING = 2_000
 """Departures of an instrument that wait for consumers; the total of another one is folded."""
@@ -47,7 +46,7 @@ class Departures(Generic[Child]):
     """
 
     def __init__(self, instrument: Labelled[Child], expire: float | None = None) -> None:
-        self._instrument = instrument
+        self._instrument: Labelled[Child] = instrument
         self.leaving: dict[tuple[str, ...], Departure] = {}
         self.expire: float | None = expire
         self._ages: dict[tuple[str, ...], tuple[object, float]] = {}
@@ -59,21 +58,22 @@ class Departures(Generic[Child]):
 
     def count(self, view: View | None, children: int) -> int:
         """Return how many of the instrument's children a consumer sees."""
-        more = self._folded[0] is not None and not self._instrument._surplus  # noqa: SLF001
+        more = self._folded[0] is not None and not self._instrument._surplus
         return children + more - (0 if view is None else sum(map(view.hides, self._waiting())))
 
     def read(self, view: View | None) -> list[tuple[Child, Any]]:
         """Return the children that a consumer sees, each with what it has to report."""
-        instrument, found = self._instrument, []
+        instrument = self._instrument
+        found: list[tuple[Child, Any]] = []
         for _ in range(_TRIES):
             folded = self._folded
             if folded[0] is not None:
-                instrument._overflow()  # noqa: SLF001 - its own
+                instrument._overflow()
             hidden = set(folded[1])
             if view is not None:
                 hidden |= {each.child.texts for each in self._waiting() if view.hides(each)}
-            children = [c for c in list(instrument._children.values()) if c.texts not in hidden]  # noqa: SLF001
-            children += instrument._surplus.values()  # noqa: SLF001
+            children = [c for c in list(instrument._children.values()) if c.texts not in hidden]
+            children += instrument._surplus.values()
             found = [(child, child.read()) for child in children]
             if self._folded is folded:
                 break
@@ -89,7 +89,7 @@ class Departures(Generic[Child]):
             if isinstance(child, Gauge):
                 self._drop([child])
                 child.restart()
-                child._function = None  # noqa: SLF001 - its own
+                child._function = None
             elif child.texts not in self.leaving:
                 departure = Departure(child, *_counted(child))
                 self.leaving[child.texts] = departure
@@ -137,7 +137,7 @@ class Departures(Generic[Child]):
 
     @property
     def _group(self) -> Any:
-        home = self._instrument._home  # noqa: SLF001 - its own
+        home = self._instrument._home
         assert home is not None  # noqa: S101 - only a group makes instruments with labels
         return home.group
 
@@ -165,7 +165,7 @@ class Departures(Generic[Child]):
     def _drop(self, children: list[Child]) -> None:
         """Take children out of the instrument; who is held elsewhere may still record to them."""
         instrument = self._instrument
-        known, by_text = instrument._children, instrument._by_text  # noqa: SLF001 - its own
+        known, by_text = instrument._children, instrument._by_text
         gone = set()
         for child in children:
             if known.get(child.texts) is child:
@@ -174,7 +174,7 @@ class Departures(Generic[Child]):
                 by_text.pop(child.texts[0], None)
             self._ages.pop(child.texts, None)
             gone.add(id(child))
-        by_values = instrument._by_values  # noqa: SLF001
+        by_values = instrument._by_values
         for values in [v for v, child in list(by_values.items()) if id(child) in gone]:
             by_values.pop(values, None)
         if len(self._held) < MAX_WAITING:
@@ -190,24 +190,24 @@ class Departures(Generic[Child]):
                 if sys.getrefcount(child) > _REFERENCES:
                     kept.append(child)
                 continue
-            known = instrument._children.setdefault(child.texts, child)  # noqa: SLF001 - its own
+            known = instrument._children.setdefault(child.texts, child)
             if known is not child:  # another one has its labels
-                if _pour(child, known):
-                    kept.append(child)
+                _pour(child, known)
+                kept.append(child)
             self._group.changed()
         self._held += kept
 
     def _look_at_ages(self, now: float) -> None:
         assert self.expire is not None  # noqa: S101 - the caller has looked
         old = []
-        for child in list(self._instrument._children.values()):  # noqa: SLF001 - its own
+        for child in list(self._instrument._children.values()):
             amount = _amount(child)
             before = self._ages.get(child.texts)
             if before is None or before[0] != amount:
                 self._ages[child.texts] = amount, now
             elif now - before[1] >= self.expire and child.texts not in self.leaving:
-                if not (isinstance(child, Gauge) and child._function is not None):  # noqa: SLF001
-                    old.append(child)
+                lives = isinstance(child, Gauge) and child._function is not None
+                old += [] if lives else [child]
         if old:
             self.remove(old)
 
@@ -219,11 +219,11 @@ _REFERENCES = 2
 def _amount(child: Any) -> Any:
     """Return what changes when a child is recorded to."""
     if isinstance(child, Histogram):
-        return sum(child._counts.values())  # noqa: SLF001 - its own
+        return sum(child._counts.values())
     if isinstance(child, Gauge):
         touched = getattr(child, "_touched", None)
-        return touched if touched is not None else child._value is not None  # noqa: SLF001
-    return child._value  # noqa: SLF001
+        return touched if touched is not None else child._value is not None
+    return child._value
 
 
 def _counted(child: Any) -> tuple[Any, float, Any]:
@@ -242,19 +242,19 @@ def _clear(departure: Departure) -> None:
     """Set a child that is gone to zero, but for what was counted in the last moment."""
     child, kept = departure.child, departure.kept
     if isinstance(child, Counter):
-        value, child._value = child._value, 0  # noqa: SLF001 - one step
-        child._value += value - kept  # noqa: SLF001
+        value, child._value = child._value, 0
+        child._value += value - kept
     else:
         child.forget(*kept)
 
 
-def _pour(child: Any, known: Any) -> bool:
-    """Record to one child what another has recorded; tell whether it is to be looked at again."""
+def _pour(child: Any, known: Any) -> None:
+    """Record to one child what another one has recorded."""
     if isinstance(child, Counter):
-        value, child._value = child._value, 0  # noqa: SLF001 - one step
+        value, child._value = child._value, 0
         known.inc(value)
     elif isinstance(child, Histogram):
         known.absorb(child)
     else:
         known.set(child.read())
-    return True
+        child.restart()

@@ -5,8 +5,15 @@ One plain mapping is registered when the group is made; metrics are declared as 
 
 from __future__ import annotations
 
-from sampler._contract.declaration import label_text, rule_for_names, short
-from sampler._contract.names import MAX_BUCKETS, OVERFLOW, is_name
+from sampler._instruments.arguments import (
+    bucket_bounds,
+    constant_labels,
+    exemplary_counter,
+    exemplary_histogram,
+    label_names,
+    positive,
+    tell_better_name,
+)
 from sampler._instruments.counter import Counter
 from sampler._instruments.gauge import Gauge
 from sampler._instruments.histogram import Histogram
@@ -14,12 +21,11 @@ from sampler._instruments.home import Home, calling_frame
 from sampler._instruments.labelled import MAX_CHILDREN, Labelled
 from sampler._instruments.labelled_kinds import LabelledCounter, LabelledGauge, LabelledHistogram
 from sampler._instruments.roster import Place, Roster, rosters
-from sampler._registry.registry import state_of
 from sampler._runtime.typing_stubs import overload
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Any, Literal, TypeAlias, TypeVar
 
     from sampler._instruments.exemplars import ExemplarCounter, ExemplarHistogram
@@ -67,25 +73,18 @@ class Instruments:
         from sampler._registry import registry as registries
 
         self.name: str = name
-        self._max_children = _count(max_children)
+        self._max_children = positive(max_children)
         home, frame = registries.default if registry is None else registry, calling_frame()
-        given = (labels or {}).items()
-        constant = {f"{key}": label_text(value) or value for key, value in given if value != ""}
-        place, known = Place(frame), None
+        constant, place, known = constant_labels(labels), Place(frame), None
         for each in rosters(name, constant):
             if each.registry is home and place.is_again(each.place):
                 known = each
         self._inherited: set[str] = set() if known is None else set(known.instruments)
         """What was made before the module was reloaded, and not asked for since."""
-        self._roster = Roster(name, home, constant, self._max_children, frame) if known is None else known
-
-    @classmethod
-    def of(cls, roster: Roster) -> Instruments:
-        """Return a group of instruments that there are."""
-        group = cls.__new__(cls)
-        group.name, group._roster, group._inherited = roster.name, roster, set()
-        group._max_children = roster.max_children
-        return group
+        if known is None:
+            known = Roster(name, home, constant, self._max_children, frame)
+        self._roster: Roster = known
+        self._roster.group = self
 
     @property
     def registration(self) -> Registration:
@@ -154,12 +153,9 @@ class Instruments:
             ValueError: ``name`` exists and was made otherwise; or ``max_children`` is not an
                 integer of at least 1; or ``expire`` is not positive, or there are no labels.
         """
-        names, most = _names(labels), self._most(max_children)
-        if exemplars is None:
-            single, make = Counter(), Counter
-        else:
-            single, make = _exemplary_counter(exemplars)
-        made = LabelledCounter(names, make, most, direct=make is Counter) if names else single
+        names, most = label_names(labels), self._most(max_children)
+        make = Counter if exemplars is None else exemplary_counter(exemplars)
+        made = LabelledCounter(names, make, most, direct=make is Counter) if names else make()
         described = {"kind": "counter", "help": help, "unit": unit, "scope": scope}
         return self._get(made, name, names, max_children, expire, exemplars, **described)
 
@@ -202,7 +198,7 @@ class Instruments:
 
         ``merge`` (``sum``, ``max``, ``min``) says how the values of several processes combine.
         """
-        names, most = _names(labels), self._most(max_children)
+        names, most = label_names(labels), self._most(max_children)
         made = LabelledGauge.aging(names, most, expire) if names else Gauge()
         described = {"kind": "gauge", "help": help, "unit": unit, "scope": scope, "merge": merge}
         return self._get(made, name, names, max_children, expire, None, **described)
@@ -274,10 +270,10 @@ class Instruments:
             InvalidSampler: as for a counter.
             ValueError: as for a counter; or bounds are not finite and rising, or are too many.
         """
-        names, most = _names(labels), self._most(max_children)
-        bounds, plain = _bounds(name, buckets), exemplars is None
-        single = Histogram((), bounds) if plain else _exemplary_histogram(exemplars, bounds)
-        alike = single._alike  # noqa: SLF001 - its own
+        names, most = label_names(labels), self._most(max_children)
+        bounds, plain = bucket_bounds(name, buckets), exemplars is None
+        single = Histogram((), bounds) if plain else exemplary_histogram(exemplars, bounds)
+        alike = single._alike
         made = LabelledHistogram(names, alike, most, direct=plain) if names else single
         described = {"kind": "histogram", "help": help, "unit": unit, "scope": scope}
         return self._get(made, name, names, max_children, expire, exemplars, bounds, **described)
@@ -297,7 +293,7 @@ class Instruments:
         from sampler._instruments.facts import Info
 
         described = {"kind": "gauge", "help": help, "merge": "max"}
-        names = _names(texts)
+        names = label_names(texts)
         made: Info = self._get(Info(names), name, names, None, None, None, **described)
         made.say(texts)
         return made
@@ -320,7 +316,7 @@ class Instruments:
         from sampler._instruments.facts import States
 
         described = {"kind": "gauge", "help": help}
-        names, made = _names((label,)), States(label, states)
+        names, made = label_names((label,)), States(label, states)
         known = self._get(made, name, names, None, None, None, made.states, **described)
         if known is made:
             known.enter(made.states[0])
@@ -331,7 +327,7 @@ class Instruments:
         self.registration.unregister()
 
     def _most(self, max_children: int | None) -> int:
-        return self._max_children if max_children is None else _count(max_children)
+        return self._max_children if max_children is None else positive(max_children)
 
     def _get(
         self,
@@ -359,9 +355,9 @@ class Instruments:
             roster.registration.declare(name, description)
             _place(made, roster, name)
             if isinstance(made, Labelled) and expire is not None:
-                made._departing(expire)  # noqa: SLF001 - its own
+                made._departing(expire)
             if "_" in name:
-                _hint(roster, name)
+                tell_better_name(roster, name)
         known_as, as_declared = roster.instruments.setdefault(name, (made, alike))
         bound = getattr(known_as, "max_children", max_children)
         if as_declared != alike or (max_children is not None and max_children != bound):
@@ -374,72 +370,7 @@ class Instruments:
         return reduced_group(self._roster)
 
 
-def _exemplary_counter(hook: Exemplars) -> tuple[Counter, Callable[..., Counter]]:
-    """Return a counter that keeps exemplars, and what makes such ones with labels."""
-    from functools import partial
-
-    from sampler._instruments.exemplars import ExemplarCounter
-
-    make = partial(ExemplarCounter, hook)
-    return make(), make
-
-
-def _exemplary_histogram(hook: Any, bounds: tuple[float, ...] | None) -> Histogram:
-    """Return a histogram that keeps exemplars."""
-    from sampler._instruments.exemplars import ExemplarHistogram
-
-    return ExemplarHistogram(hook, (), bounds)
-
-
 def _place(made: Instrument, roster: Roster, name: str) -> None:
     """Give a new instrument its home."""
-    made._home = Home(roster, name)  # noqa: SLF001 - its own
-    made._home.instrument = made  # noqa: SLF001
-
-
-def _hint(roster: Roster, name: str) -> None:
-    """Say which name would be better, if there is one."""
-    from sampler._contract.better_names import hints
-
-    metrics = state_of(roster.registration).declaration.metrics
-    for sentence in hints(roster.name, {name: metrics[name]}):
-        from sampler._runtime.log import log
-
-        log.warning("instrument %s", sentence)
-
-
-def _names(labels: Iterable[str]) -> tuple[str, ...]:
-    names = tuple(labels)
-    if isinstance(labels, str):
-        raise ValueError(f"labels must be label names in a tuple, got {short(labels)}")
-    for name in names:
-        if not is_name(name):
-            raise ValueError(f"label {short(name)} is not a name: {rule_for_names(name)}")
-    if len(set(names)) < len(names):
-        raise ValueError(f"labels must be distinct label names, got {short(labels)}")
-    if OVERFLOW in names:
-        raise ValueError(f"the label {OVERFLOW!r} is reserved for the surplus: rename yours")
-    return names
-
-
-def _bounds(name: str, buckets: Iterable[float] | None) -> tuple[float, ...] | None:
-    """Return upper bounds; infinity, which is the count, is none of them."""
-    if buckets is None:
-        return None
-    bounds = tuple(float(bound) for bound in buckets)
-    if bounds[-1:] == (_INFINITE,):
-        bounds = bounds[:-1]
-    if sorted(set(bounds)) != list(bounds) or not all(-_INFINITE < b < _INFINITE for b in bounds):
-        raise ValueError(f"histogram {name!r}: buckets must be finite and rising: {bounds}")
-    if len(bounds) > MAX_BUCKETS:
-        raise ValueError(f"histogram {name!r}: at most {MAX_BUCKETS} buckets are taken")
-    return bounds
-
-
-_INFINITE = float("inf")
-
-
-def _count(max_children: int) -> int:
-    if type(max_children) is not int or max_children < 1:
-        raise ValueError(f"max_children must be an integer of at least 1, got {max_children!r}")
-    return max_children
+    made._home = Home(roster, name)
+    made._home.instrument = made

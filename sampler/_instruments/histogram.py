@@ -93,12 +93,12 @@ class Histogram:
         except KeyError:
             self._observe_first(index, value)
         except OverflowError:  # an integer that no float can hold
-            self._sum = _INFINITE
+            self._lose_sum()
 
     def time(self) -> Timer:
         """Return a context manager, or decorator, that observes how many seconds it lasts."""
         timer = _new(Timer)  # an __init__ would cost more than both readings of the clock
-        timer._histogram = self  # noqa: SLF001 - made without its __init__
+        timer._histogram = self
         return timer
 
     def read(self) -> HistogramValue:
@@ -145,6 +145,10 @@ class Histogram:
         other._lineage = other._last = None
         self._add(counts, total)
 
+    def _lose_sum(self) -> None:
+        """Know no sum any more: it is beyond what a float can hold."""
+        self._sum = _INFINITE
+
     def _add(self, counts: dict[int, int], total: float) -> None:
         for index, n in counts.items():
             self._counts.setdefault(index, 0)
@@ -188,7 +192,7 @@ class Histogram:
         try:
             self._sum += value
         except OverflowError:  # as in `observe`
-            self._sum = _INFINITE
+            self._lose_sum()
 
 
 def _edges(counts: dict[int, int]) -> tuple[tuple[float, ...], tuple[int, ...]]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
-    from sampler._instruments.group import Instruments
+    from sampler._instruments.roster import Roster
 
 _OURS = "sampler._instruments"
 _AROUND = ("contextlib", "functools")
@@ -37,8 +37,8 @@ class Home:
 
     __slots__ = ("group", "instrument", "name", "told")
 
-    def __init__(self, group: Instruments, name: str) -> None:
-        self.group: Instruments = group
+    def __init__(self, group: Roster, name: str) -> None:
+        self.group: Roster = group
         self.name: str = name
         self.instrument: Any = None
         self.told: set[str] = set()
@@ -68,7 +68,7 @@ def refuse(home: Home | None, reason: str, value: object, why: str) -> None:
 
     text = (
         "%s: instrument '%s' cannot take %s: %s; it is not recorded, and neither are others "
-        "like it: sampler.samples.refused{reason=\"%s\"} counts them"
+        'like it: sampler.samples.refused{reason="%s"} counts them'
     )
     log.warning(text, caller(), home, short(value), why, reason)
 
@@ -92,7 +92,7 @@ def caller() -> str:
 
 def calling_frame() -> FrameType | None:
     """Return the innermost frame that is not ours, or the standard library's around us."""
-    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - as logging does
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         module = frame.f_globals.get("__name__") or ""
         if not (str(module).startswith(_OURS) or module in _AROUND):

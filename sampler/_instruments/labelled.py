@@ -199,7 +199,7 @@ class Labelled(Generic[Child]):
             return self.samples(metric)
         names = self.names
         return [
-            (metric, value, child._labels or labels_of(names, child))  # noqa: SLF001 - its own
+            (metric, value, child._labels or labels_of(names, child))
             for child, value in self._departures.read(view)
             if value is not None
         ]
@@ -212,12 +212,7 @@ class Labelled(Generic[Child]):
 
     def samples(self, metric: str) -> list[tuple[Any, ...]]:
         """Return a sample of each child that has something to report."""
-        names = self.names
-        return [
-            (metric, value, child._labels or labels_of(names, child))  # noqa: SLF001 - its own
-            for child in self.children()
-            if (value := child.read()) is not None
-        ]
+        return samples(metric, self.names, self.children())
 
     def _read_all(self) -> list[Any]:
         """Return what each child has to report, or None."""
@@ -252,7 +247,7 @@ class Labelled(Generic[Child]):
         if len(self._children) - waiting >= self.max_children:
             return self._overflow()
         made = self._make(key)
-        made._home = self._home  # noqa: SLF001 - its own child
+        made._home = self._home
         # One step: a finalizer or another thread may do the same meanwhile.
         return self._children.setdefault(key, made)
 
@@ -262,8 +257,8 @@ class Labelled(Generic[Child]):
         child = self._surplus.get(name)
         if child is None:
             made = self._make_surplus((text,))
-            made._labels = FixedLabels((name,), (text,))  # noqa: SLF001 - its own child
-            made._home = self._home  # noqa: SLF001
+            made._labels = FixedLabels((name,), (text,))
+            made._home = self._home
             child = self._surplus.setdefault(name, made)
         return child
 
@@ -297,14 +292,23 @@ def _texts(values: tuple[object, ...]) -> tuple[str, ...]:
     return texts  # type: ignore[return-value]
 
 
+def samples(metric: str, names: tuple[str, ...], children: Iterable[Any]) -> list[tuple[Any, ...]]:
+    """Return a sample of each child that has something to report."""
+    return [
+        (metric, value, child._labels or labels_of(names, child))
+        for child in children
+        if (value := child.read()) is not None
+    ]
+
+
 def labels_of(names: tuple[str, ...], child: Any) -> FixedLabels:
     """Return a child's labels, made at its first pull, so that recording does not pay for them."""
-    labels: FixedLabels | None = child._labels  # noqa: SLF001 - its own child
+    labels: FixedLabels | None = child._labels
     if labels is None:
         texts = child.texts
         if len(names) > 1 and (ordered := tuple(sorted(names))) != names:  # as a series has them
             texts = tuple(texts[names.index(name)] for name in ordered)
             names = ordered
         source = child if child.exemplified else None
-        labels = child._labels = FixedLabels(names, texts, source)  # noqa: SLF001
+        labels = child._labels = FixedLabels(names, texts, source)
     return labels

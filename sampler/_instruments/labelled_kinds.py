@@ -37,7 +37,7 @@ class LabelledCounter(Labelled[Counter]):
         if child is None:
             self._by_keywords(labels).inc(n)
         elif n is _ONE:
-            child._value += 1  # noqa: SLF001 - its own child
+            child._value += 1
         else:
             child.inc(n)
 
@@ -52,13 +52,13 @@ class LabelledCounter(Labelled[Counter]):
     def samples(self, metric: str) -> list[tuple[Any, ...]]:
         """Return a sample of each child, without a call of ``read`` for each."""
         return [
-            (metric, child._value, child._labels or labels_of(self.names, child))  # noqa: SLF001
+            (metric, child._value, child._labels or labels_of(self.names, child))
             for child in self.children()
         ]
 
     def _read_all(self) -> list[Any]:
         """Return the total of each child."""
-        return [child._value for child in self.children()]  # noqa: SLF001
+        return [child._value for child in self.children()]
 
 
 class LabelledGauge(Labelled[Gauge]):
@@ -89,7 +89,7 @@ class LabelledGauge(Labelled[Gauge]):
         if child is None:
             self._by_keywords(labels).set(value)
         elif type(value) is int or (type(value) is float and not value - value):
-            child._value = value  # noqa: SLF001 - its own child
+            child._value = value
         else:
             child.set(value)
 
@@ -103,8 +103,8 @@ class LabelledGauge(Labelled[Gauge]):
             pass
         if child is None:
             self._by_keywords(labels).inc(n)
-        elif n is _ONE and child._value is not None:  # noqa: SLF001 - its own child
-            child._value += 1  # noqa: SLF001
+        elif n is _ONE and child._value is not None:
+            child._value += 1
         else:
             child.inc(n)
 
@@ -118,8 +118,8 @@ class LabelledGauge(Labelled[Gauge]):
             pass
         if child is None:
             self._by_keywords(labels).dec(n)
-        elif n is _ONE and child._value is not None:  # noqa: SLF001 - its own child
-            child._value -= 1  # noqa: SLF001
+        elif n is _ONE and child._value is not None:
+            child._value -= 1
         else:
             child.dec(n)
 

@@ -50,7 +50,7 @@ class LateTimer(Timer):
             raise ValueError(f"expected labels {expected}; got {given}")
         self._labels.update(labels)
 
-    def __call__(self, function: F) -> F:
+    def __call__(self, function: F) -> F:  # noqa: ARG002
         """Refuse: nobody could set the labels of a call."""
         self._refuse()
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sampler._contract.instrument_samples import Departure, InstrumentSamples, View
+    from sampler._instruments.group import Instruments
     from sampler._registry.registry import Registration, Registry
 
 
@@ -42,7 +43,8 @@ class Roster:
         max_children: likewise.
         instruments: by metric: the instrument, and how it was described.
         registration: its registration.
-        module: the module that made the group.
+        place: where in the source the group is made.
+        group: the last object that stands for it.
 
     Raises:
         InvalidSampler: ``name`` is not a sampler name, or ``labels`` are no labels.
@@ -62,6 +64,7 @@ class Roster:
         self.registry = registry
         self.labels = {f"{key}": text for key, text in labels.items()}
         self.instruments: dict[str, tuple[Any, object]] = {}
+        self.group: Instruments | None = None
         self.place = Place(frame)
         self._start = time.time()
         self._numbers = count(1)
@@ -131,7 +134,7 @@ class Roster:
     def shape(self, view: View | None) -> tuple[Any, ...]:
         """Return the group and the numbers of children that a consumer sees."""
         counts = (
-            each._count(view) if isinstance(each, Labelled) else 1  # noqa: SLF001 - its own
+            each._count(view) if isinstance(each, Labelled) else 1
             for each, _ in list(self.instruments.values())
         )
         return (self, self._changes), *counts
@@ -145,7 +148,7 @@ class Roster:
         values: list[Any] = []
         for instrument, _ in list(self.instruments.values()):
             if isinstance(instrument, Labelled):
-                values += instrument._values(view)  # noqa: SLF001 - its own
+                values += instrument._values(view)
             else:
                 values.append(instrument.read())
         return values
@@ -153,9 +156,9 @@ class Roster:
     def _samples(self, view: View | None) -> Iterator[list[tuple[Any, ...]]]:
         for name, (instrument, _) in list(self.instruments.items()):
             if isinstance(instrument, Labelled):
-                yield instrument._samples(name, view)  # noqa: SLF001 - its own
+                yield instrument._samples(name, view)
             elif (value := instrument.read()) is not None:
-                labels = instrument._labels  # noqa: SLF001 - its own
+                labels = instrument._labels
                 yield [(name, value) if labels is None else (name, value, labels)]
 
     def restart(self) -> None:
@@ -166,15 +169,15 @@ class Roster:
         self.changed()
         for instrument, _ in list(self.instruments.values()):
             if isinstance(instrument, Labelled):
-                instrument._restart()  # noqa: SLF001 - its own
+                instrument._restart()
             else:
                 instrument.restart()
 
     def _departures(self) -> list[Any]:
         return [
-            instrument._departures  # noqa: SLF001 - its own
+            instrument._departures
             for instrument, _ in list(self.instruments.values())
-            if isinstance(instrument, Labelled) and instrument._departures is not None  # noqa: SLF001
+            if isinstance(instrument, Labelled) and instrument._departures is not None
         ]
 
     def _mapping(self) -> Bounded:

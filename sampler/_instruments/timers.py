@@ -42,15 +42,14 @@ if TYPE_CHECKING:
 
         def _observe_first(self, index: int, value: float) -> None: ...
 
+        def _lose_sum(self) -> None: ...
+
         def time(self) -> Timer:
             """Return another timer."""
             ...
 
         _home: Any
         texts: tuple[str, ...]
-
-
-_INFINITE = float("inf")
 
 
 class Measured:
@@ -100,7 +99,7 @@ class Measured:
         """
         from sampler._instruments.callables import measured
 
-        return measured(self, function)
+        return measured(self, function)  # type: ignore[no-any-return]
 
 
 class Timer(Measured):
@@ -130,14 +129,14 @@ class Timer(Measured):
         if NEEDED:  # `observe` locks
             histogram.observe(seconds)
             return
-        index = bisect_left(histogram._limits, seconds)  # noqa: SLF001 - see above
+        index = bisect_left(histogram._limits, seconds)
         try:
-            histogram._counts[index] += 1  # noqa: SLF001
-            histogram._sum += seconds  # noqa: SLF001
+            histogram._counts[index] += 1
+            histogram._sum += seconds
         except KeyError:
-            histogram._observe_first(index, seconds)  # noqa: SLF001
+            histogram._observe_first(index, seconds)
         except OverflowError:  # as in `observe`
-            histogram._sum = _INFINITE  # noqa: SLF001
+            histogram._lose_sum()
 
     def labels(self, **labels: object) -> None:
         """Set labels that are known only now, before the block ends; the last ones stand.
@@ -145,7 +144,7 @@ class Timer(Measured):
         Raises:
             ValueError: the histogram has no labels, or not these.
         """
-        home = self._histogram._home  # noqa: SLF001 - its own
+        home = self._histogram._home
         names = getattr(home and home.instrument, "names", ())
         known = {
             name.replace(".", "_"): text

@@ -64,7 +64,9 @@ class Departed:
                 reading.refused[reason] = reading.refused.get(reason, 0) + new
                 reading.silent -= new  # each counts as a sample
 
-    def settle(self, reading: Reading, rows: list[Row], values: list[Any], last: list[Any]) -> None:
+    def settle(
+        self, reading: Reading, rows: list[Row], values: list[Any], last: list[Any]
+    ) -> None:
         """Look which series have ended, and what has become of those that had.
 
         Args:
@@ -89,11 +91,10 @@ class Departed:
             elif state == FOLDED:
                 reading.overflow.forget(each.row.yielded, each.value)
             elif state == BACK:
-                back = (row for row in reading.new.values() if row.raw is each.row.raw)
-                if (row := next(back, None)) is None:
-                    reading.ended.append(each)
-                else:
+                back = [row for row in reading.new.values() if row.raw is each.row.raw]
+                for row in back:
                     row.offset = each.value
+                reading.ended += [] if back else [each]
 
     def keep(self, reading: Reading) -> None:
         """Take over a reading."""
