@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 _INFINITE = float("inf")
 
 
+def kinds() -> Any:
+    """Return the module of instruments with labels, which not every program has."""
+    from sampler._instruments import labelled_kinds
+
+    return labelled_kinds
+
+
 def constant_labels(given: Mapping[str, object] | None) -> dict[str, object]:
     """Return constant labels as text; what is none stays, and registering refuses it."""
     pairs = (given or {}).items()

@@ -21,16 +21,31 @@ from types import (
 
 from sampler._contract.declaration import short
 from sampler._instruments.free_threading import NEEDED
-from sampler._instruments.histogram import Histogram
-from sampler._instruments.timers import Timer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator
     from types import TracebackType
-    from typing import Any
+    from typing import Any, Protocol
 
-    from sampler._instruments.timers import Measured
+    class Measured(Protocol):
+        """What measures a call."""
+
+        observes: bool
+
+        def __enter__(self) -> Any: ...
+
+        def __exit__(
+            self,
+            kind: type[BaseException] | None,
+            error: BaseException | None,
+            trace: TracebackType | None,
+        ) -> None: ...
+
+        def for_next_call(self, before: float = 0.0) -> Measured:
+            """Return the one that surrounds the next call."""
+            ...
+
 
 _GENERATOR, _COROUTINE, _AWAITED, _ASYNC_GENERATOR = 0x20, 0x80, 0x100, 0x200
 """``inspect.CO_*``: flags of a function's code; one is that of :func:`types.coroutine`."""
@@ -65,11 +80,10 @@ def measured(measure: Measured, function: Any) -> Any:
     return _OBJECTS.get(_kind(function), MeasuredObject)(call, measure, function)
 
 
-def _wrapped(measure: Measured, function: Any) -> Any:
+def _wrapped(measure: Any, function: Any) -> Any:
     """Return a function of the same kind that calls this one and measures."""
     kind = _kind(function)
-    plain = isinstance(measure, Timer) and type(measure._histogram) is Histogram
-    if plain and kind in _FAST and not NEEDED:
+    if kind in _FAST and measure.observes and not (measure._histogram.exemplified or NEEDED):
         return _FAST[kind](measure, function)
     return _ANY[kind](measure, function)
 
@@ -103,7 +117,7 @@ def _function(measure: Measured, function: Callable[..., Any]) -> Callable[..., 
         if type(result) not in immediate:
             later = _later(measure, result, clock() - began)
             if later is not None:
-                if not isinstance(around, Timer):  # which observes once
+                if not around.observes:
                     around.__exit__(None, None, None)
                 return later
         around.__exit__(None, None, None)
@@ -164,7 +178,7 @@ def _async_generator(
     return surrounded
 
 
-def _timed_function(timer: Timer, function: Callable[..., Any]) -> Callable[..., Any]:
+def _timed_function(timer: Any, function: Callable[..., Any]) -> Callable[..., Any]:
     histogram, clock, bisect, immediate = timer._histogram, perf_counter, bisect_left, _immediate
     limits = histogram._limits
 
@@ -176,7 +190,7 @@ def _timed_function(timer: Timer, function: Callable[..., Any]) -> Callable[...,
         except BaseException:
             histogram.observe(clock() - began)
             raise
-        if type(result) not in immediate:
+        if result is not None and type(result) not in immediate:
             later = _later(timer, result, clock() - began)
             if later is not None:
                 return later
@@ -194,7 +208,7 @@ def _timed_function(timer: Timer, function: Callable[..., Any]) -> Callable[...,
     return timed
 
 
-def _timed_coroutine(timer: Timer, function: Callable[..., Any]) -> Callable[..., Any]:
+def _timed_coroutine(timer: Any, function: Callable[..., Any]) -> Callable[..., Any]:
     histogram, clock, bisect = timer._histogram, perf_counter, bisect_left
     limits = histogram._limits
 

@@ -10,7 +10,7 @@ and signal handlers may count, too.
 from __future__ import annotations
 
 from sampler._instruments import free_threading
-from sampler._instruments.home import number_for, refuse
+from sampler._instruments.home import number_for, reduced, refuse
 from sampler._instruments.timers import ExceptionCounter
 
 TYPE_CHECKING = False
@@ -57,7 +57,10 @@ class Counter:
             elif n >> 63:  # negative, or more than a snapshot can carry
                 _refuse(self._home, n)
                 return
-        self._value += n
+        try:
+            self._value += n
+        except OverflowError:  # the total is an integer that no float can hold
+            refuse(self._home, "out_of_range", n, "the total is beyond what a number can hold")
 
     def count_exceptions(
         self, kinds: type[BaseException] | tuple[type[BaseException], ...] = Exception
@@ -78,8 +81,6 @@ class Counter:
         self._value = 0
 
     def __reduce__(self) -> tuple[Any, ...]:
-        from sampler._instruments.copies import reduced
-
         return reduced(self)
 
 

@@ -15,8 +15,7 @@ from sampler._contract.values import add
 from sampler._instruments.counter import Counter
 from sampler._instruments.gauge import Gauge
 from sampler._instruments.histogram import Histogram
-from sampler._instruments.labelled import Child
-from sampler._runtime.typing_stubs import Generic
+from sampler._runtime.typing_stubs import Generic, TypeVar
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,8 +23,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sampler._contract.instrument_samples import View
-    from sampler._instruments.labelled import Labelled
-
+Child = TypeVar("Child", Counter, Gauge, Histogram)
 MAX_WAITING = 2_000
 """Departures of an instrument that wait for consumers; the total of another one is folded."""
 _TRIES = 100
@@ -45,8 +43,8 @@ class Departures(Generic[Child]):
         expire: seconds after which a child that nobody records to is removed; None: never.
     """
 
-    def __init__(self, instrument: Labelled[Child], expire: float | None = None) -> None:
-        self._instrument: Labelled[Child] = instrument
+    def __init__(self, instrument: Any, expire: float | None = None) -> None:
+        self._instrument: Any = instrument
         self.leaving: dict[tuple[str, ...], Departure] = {}
         self.expire: float | None = expire
         self._ages: dict[tuple[str, ...], tuple[object, float]] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sampler._contract.values import RefusedRecordings
 from sampler._instruments import free_threading
-from sampler._instruments.home import number_for, refuse
+from sampler._instruments.home import number_for, reduced, refuse
 from sampler._instruments.timers import InProgress
 from sampler._runtime.abandoned import is_foreign
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sampler.types import ContextDecorator
 
 _ONE = 1  # as in the counter
+_HIGH = 2**63
 
 
 class Gauge:
@@ -42,14 +43,13 @@ class Gauge:
         self._value: int | float | None = None
 
     def set(self, value: float) -> None:
-        """Set the value; what is not finite or not a number is refused and counted."""
-        if type(value) is float:
-            if value - value:  # NaN is true, which is what it gives for infinity, too
-                refuse(self._home, "not_finite", value, "it is not finite")
-                return
-        elif type(value) is not int:
+        """Set the value; what is not a number is refused and counted.
+
+        What is not finite is refused when it is read: to look here would cost a third more.
+        """
+        if type(value) is not float and type(value) is not int:
             if (number := number_for(self._home, value)) is not None:
-                self.set(number)
+                self._value = number
             return
         self._value = value
 
@@ -66,6 +66,9 @@ class Gauge:
             elif type(n) is not int:
                 if (number := number_for(self._home, n)) is not None:
                     self.inc(number)
+                return
+            elif not -_HIGH <= n < _HIGH:
+                refuse(self._home, "out_of_range", n, "it is beyond 2**63")
                 return
         if self._value is None:
             self._value = 0
@@ -102,7 +105,13 @@ class Gauge:
     def read(self) -> Any:
         """Return the value; None before it is set."""
         if self._function is None:
-            return self._value
+            value = self._value
+            if value is None or value - value == 0:
+                return value
+            refuse(self._home, "not_finite", value, "it was set to what is not finite")
+            if self._value is value:
+                self._value = None
+            return None
         try:
             return self._function()
         except BaseException as error:  # the intake refuses it and reports why
@@ -115,8 +124,6 @@ class Gauge:
         self._value = None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        from sampler._instruments.copies import reduced
-
         return reduced(self)
 
 

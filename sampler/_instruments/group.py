@@ -5,11 +5,13 @@ One plain mapping is registered when the group is made; metrics are declared as 
 
 from __future__ import annotations
 
+from sampler._instruments.all_groups import registered
 from sampler._instruments.arguments import (
     bucket_bounds,
     constant_labels,
     exemplary_counter,
     exemplary_histogram,
+    kinds,
     label_names,
     positive,
     tell_better_name,
@@ -19,8 +21,7 @@ from sampler._instruments.gauge import Gauge
 from sampler._instruments.histogram import Histogram
 from sampler._instruments.home import Home, calling_frame
 from sampler._instruments.labelled import MAX_CHILDREN, Labelled
-from sampler._instruments.labelled_kinds import LabelledCounter, LabelledGauge, LabelledHistogram
-from sampler._instruments.roster import Place, Roster, rosters
+from sampler._instruments.roster import Place, Roster
 from sampler._runtime.typing_stubs import overload
 
 TYPE_CHECKING = False
@@ -30,6 +31,11 @@ if TYPE_CHECKING:
 
     from sampler._instruments.exemplars import ExemplarCounter, ExemplarHistogram
     from sampler._instruments.facts import Info, States
+    from sampler._instruments.labelled_kinds import (
+        LabelledCounter,
+        LabelledGauge,
+        LabelledHistogram,
+    )
     from sampler._registry.registry import Registration, Registry
     from sampler.types import Exemplars, Merge, Scope
 
@@ -76,7 +82,7 @@ class Instruments:
         self._max_children = positive(max_children)
         home, frame = registries.default if registry is None else registry, calling_frame()
         constant, place, known = constant_labels(labels), Place(frame), None
-        for each in rosters(name, constant):
+        for each in registered(name, constant):
             if each.registry is home and place.is_again(each.place):
                 known = each
         self._inherited: set[str] = set() if known is None else set(known.instruments)
@@ -155,7 +161,9 @@ class Instruments:
         """
         names, most = label_names(labels), self._most(max_children)
         make = Counter if exemplars is None else exemplary_counter(exemplars)
-        made = LabelledCounter(names, make, most, direct=make is Counter) if names else make()
+        made: Counter | LabelledCounter = make()
+        if names:
+            made = kinds().LabelledCounter(names, make, most, direct=make is Counter)
         described = {"kind": "counter", "help": help, "unit": unit, "scope": scope}
         return self._get(made, name, names, max_children, expire, exemplars, **described)
 
@@ -199,7 +207,7 @@ class Instruments:
         ``merge`` (``sum``, ``max``, ``min``) says how the values of several processes combine.
         """
         names, most = label_names(labels), self._most(max_children)
-        made = LabelledGauge.aging(names, most, expire) if names else Gauge()
+        made = kinds().LabelledGauge.aging(names, most, expire) if names else Gauge()
         described = {"kind": "gauge", "help": help, "unit": unit, "scope": scope, "merge": merge}
         return self._get(made, name, names, max_children, expire, None, **described)
 
@@ -273,8 +281,9 @@ class Instruments:
         names, most = label_names(labels), self._most(max_children)
         bounds, plain = bucket_bounds(name, buckets), exemplars is None
         single = Histogram((), bounds) if plain else exemplary_histogram(exemplars, bounds)
-        alike = single._alike
-        made = LabelledHistogram(names, alike, most, direct=plain) if names else single
+        made: Histogram | LabelledHistogram = single
+        if names:
+            made = kinds().LabelledHistogram(names, single._alike, most, direct=plain)
         described = {"kind": "histogram", "help": help, "unit": unit, "scope": scope}
         return self._get(made, name, names, max_children, expire, exemplars, bounds, **described)
 
@@ -365,9 +374,7 @@ class Instruments:
         return known_as  # type: ignore[no-any-return]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        from sampler._instruments.copies import reduced_group
-
-        return reduced_group(self._roster)
+        return self._roster.reduced()
 
 
 def _place(made: Instrument, roster: Roster, name: str) -> None:

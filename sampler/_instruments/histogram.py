@@ -8,7 +8,7 @@ from itertools import accumulate, repeat
 from sampler._contract.bounds import SCALE, UPPERS
 from sampler._contract.histogram import HistogramValue, Lineage, histogram_at
 from sampler._instruments import free_threading
-from sampler._instruments.home import number_for, refuse
+from sampler._instruments.home import number_for, reduced, refuse
 from sampler._instruments.timers import Timer
 
 TYPE_CHECKING = False
@@ -157,8 +157,6 @@ class Histogram:
             self._sum += total
 
     def __reduce__(self) -> tuple[Any, ...]:
-        from sampler._instruments.copies import reduced
-
         return reduced(self)
 
     def _filled(self, counts: dict[int, int]) -> tuple[int, ...]:

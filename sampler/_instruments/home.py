@@ -13,11 +13,35 @@ from sampler._contract.values import number_or_none
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Any
+    from typing import Any, Protocol
 
-    from sampler._instruments.roster import Roster
+    class Group(Protocol):
+        """What instruments know of their group."""
+
+        @property
+        def name(self) -> str:
+            """The sampler's name."""
+            ...
+
+        def count_refused(self, reason: str) -> None:
+            """Count a recording that an instrument has refused."""
+            ...
+
+        def reduced(self, instrument: Any) -> tuple[Any, ...]:
+            """Return how a copy of an instrument is found."""
+            ...
+
+        def next_number(self) -> int:
+            """Return a number that is higher than all before."""
+            ...
+
+        def changed(self) -> None:
+            """Note that children have gone, or come back."""
+            ...
+
 
 _OURS = "sampler._instruments"
+_PULLS = ("sampler._contract", "sampler._pull")
 _AROUND = ("contextlib", "functools")
 """Modules through which a program calls instruments: its own line is behind them."""
 
@@ -37,8 +61,8 @@ class Home:
 
     __slots__ = ("group", "instrument", "name", "told")
 
-    def __init__(self, group: Roster, name: str) -> None:
-        self.group: Roster = group
+    def __init__(self, group: Group, name: str) -> None:
+        self.group: Group = group
         self.name: str = name
         self.instrument: Any = None
         self.told: set[str] = set()
@@ -46,6 +70,19 @@ class Home:
 
     def __str__(self) -> str:
         return f"{self.group.name}.{self.name}"
+
+
+def reduced(instrument: Any) -> tuple[Any, ...]:
+    """Return how a copy of an instrument is found: it is the registered one.
+
+    Raises:
+        TypeError: it belongs to no group.
+    """
+    home: Home | None = instrument._home
+    if home is None:
+        name = type(instrument).__name__
+        raise TypeError(f"cannot copy a {name} that no group has made: nobody would read the copy")
+    return home.group.reduced(instrument)
 
 
 def refuse(home: Home | None, reason: str, value: object, why: str) -> None:
@@ -85,9 +122,11 @@ def number_for(home: Home | None, value: Any) -> int | float | None:
 
 
 def caller() -> str:
-    """Return the file and line that called an instrument."""
+    """Return the file and line that called an instrument; a pull has none that says more."""
     frame = calling_frame()
-    return "?" if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}"
+    if frame is None or str(frame.f_globals.get("__name__")).startswith(_PULLS):
+        return "at a pull"
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
 def calling_frame() -> FrameType | None:

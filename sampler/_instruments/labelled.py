@@ -20,6 +20,7 @@ from sampler._instruments import free_threading
 from sampler._instruments.counter import Counter
 from sampler._instruments.gauge import Gauge
 from sampler._instruments.histogram import Histogram
+from sampler._instruments.home import reduced
 from sampler._runtime.typing_stubs import Generic, TypeVar
 
 TYPE_CHECKING = False
@@ -277,8 +278,6 @@ class Labelled(Generic[Child]):
         return ValueError(f"expected labels {expected}; got {', '.join(given) or 'none'}")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        from sampler._instruments.copies import reduced
-
         return reduced(self)
 
 

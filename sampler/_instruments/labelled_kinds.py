@@ -88,7 +88,7 @@ class LabelledGauge(Labelled[Gauge]):
             pass
         if child is None:
             self._by_keywords(labels).set(value)
-        elif type(value) is int or (type(value) is float and not value - value):
+        elif type(value) is float or type(value) is int:
             child._value = value
         else:
             child.set(value)

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, NoReturn, TypeVar
 
-    from sampler._instruments.labelled_kinds import LabelledHistogram
-
     F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -27,7 +25,7 @@ class LateTimer(Timer):
 
     __slots__ = ("_instrument", "_labels")
 
-    def __init__(self, instrument: LabelledHistogram, labels: dict[str, object]) -> None:
+    def __init__(self, instrument: Any, labels: dict[str, object]) -> None:
         self._instrument = instrument
         self._labels: dict[str, object] = dict.fromkeys(
             name.replace(".", "_") for name in instrument.names

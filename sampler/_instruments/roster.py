@@ -10,10 +10,9 @@ from _weakref import ref  # weakref, without all of weakref
 from itertools import chain, count
 
 from sampler._contract.declaration import Bounded
+from sampler._instruments.all_groups import reduced, remember
 from sampler._instruments.counter import Counter
-from sampler._instruments.free_threading import renew_lock
 from sampler._instruments.labelled import Labelled
-from sampler._runtime.fork import in_child
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sampler._contract.instrument_samples import Departure, InstrumentSamples, View
-    from sampler._instruments.group import Instruments
     from sampler._registry.registry import Registration, Registry
 
 
@@ -59,12 +57,12 @@ class Roster:
         max_children: int,
         frame: FrameType | None,
     ) -> None:
-        self.name = name
+        self.name: str = name
         self.max_children = max_children
-        self.registry = registry
-        self.labels = {f"{key}": text for key, text in labels.items()}
+        self.registry: Registry = registry
+        self.labels: dict[str, Any] = {f"{key}": text for key, text in labels.items()}
         self.instruments: dict[str, tuple[Any, object]] = {}
-        self.group: Instruments | None = None
+        self.group: Any = None
         self.place = Place(frame)
         self._start = time.time()
         self._numbers = count(1)
@@ -72,7 +70,7 @@ class Roster:
         self._views: set[ref[View]] = set()
         self._refused: dict[str, Counter] = {}
         self.registration: Registration = registry.register(self._mapping())
-        _remember(self)
+        remember(self)
 
     def register_anew(self) -> None:
         """Start over: the group has other instruments, and what they count begins at zero."""
@@ -80,6 +78,14 @@ class Roster:
         self.instruments.clear()
         self.restart()
         self.registration = self.registry.register(self._mapping())
+
+    def module(self) -> str:
+        """Return the name of the module that made the group."""
+        return self.place.module
+
+    def reduced(self, instrument: Any = None) -> tuple[Any, ...]:
+        """Return how a copy of the group, or of one of its instruments, is found."""
+        return reduced(self, instrument)
 
     def count_refused(self, reason: str) -> None:
         """Count a recording that an instrument has refused."""
@@ -219,35 +225,3 @@ class Place:
 
 def _is_file(name: str) -> bool:
     return not name.startswith("<") and "ipykernel_" not in name
-
-
-_rosters: set[ref[Roster]] = set()
-_forks_watched = False
-
-
-def rosters(name: str, labels: Mapping[str, object]) -> list[Roster]:
-    """Return the groups of that name and constant labels that are registered now."""
-    alive = [roster for each in tuple(_rosters) if (roster := each()) is not None]
-    return [
-        each
-        for each in alive
-        if each.name == name
-        and each.labels == labels
-        and any(registered is each.registration for registered in each.registry)
-    ]
-
-
-def _remember(roster: Roster) -> None:
-    """Have a forked child start the group at zero."""
-    global _forks_watched  # noqa: PLW0603
-    if not _forks_watched:
-        _forks_watched = True
-        in_child(_restart_all)
-    _rosters.add(ref(roster, _rosters.discard))
-
-
-def _restart_all() -> None:
-    renew_lock()
-    for each in tuple(_rosters):
-        if (roster := each()) is not None:
-            roster.restart()

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     class Observes(Protocol):
         """What a timer records to: a histogram."""
 
+        exemplified: bool
+
         _limits: tuple[float, ...]
         _counts: dict[int, int]
         _sum: int | float
@@ -60,6 +62,8 @@ class Measured:
     """
 
     __slots__ = ()
+    observes = False
+    """Whether it observes each call once, with all seconds that it took."""
 
     def __enter__(self) -> Self:
         raise NotImplementedError
@@ -110,6 +114,7 @@ class Timer(Measured):
     """
 
     __slots__ = ("_began", "_histogram")
+    observes = True
 
     _began: float
     _histogram: Observes

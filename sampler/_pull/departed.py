@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from sampler._contract.instrument_samples import BACK, FOLDED, WAITING
 from sampler._contract.snapshot import FixedLabels
-from sampler._pull.reading import MISSING
+from sampler._pull.reading import MISSING, Ended
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,23 +17,6 @@ if TYPE_CHECKING:
 
     from sampler._contract.instrument_samples import Departure, InstrumentSamples, View
     from sampler._pull.reading import Reading, Row
-
-
-class Ended:
-    """A series that has ended for this consumer, and may not have ended for others.
-
-    Attributes:
-        departure: of its child.
-        row: it.
-        value: its last one.
-    """
-
-    __slots__ = ("departure", "row", "value")
-
-    def __init__(self, departure: Departure, row: Row, value: Any) -> None:
-        self.departure = departure
-        self.row = row
-        self.value = value
 
 
 class Departed:

@@ -13,10 +13,9 @@ if TYPE_CHECKING:
 
     from sampler._contract.declaration import Description
     from sampler._contract.exemplar import Exemplar
-    from sampler._contract.instrument_samples import InstrumentSamples
+    from sampler._contract.instrument_samples import Departure, InstrumentSamples
     from sampler._contract.snapshot import Metric, Value
     from sampler._contract.values import RefusedSample
-    from sampler._pull.departed import Ended
     from sampler._pull.overflow import Overflow
 
     Key: TypeAlias = tuple[str, ...]
@@ -113,6 +112,23 @@ class Valueless:
 
 REFUSED = Valueless(None, None)
 """Another sampler has the series: when it comes to this one, it begins with a baseline (C-16)."""
+
+
+class Ended:
+    """A series that has ended for this consumer, and may not have ended for others.
+
+    Attributes:
+        departure: of its child.
+        row: it.
+        value: its last one.
+    """
+
+    __slots__ = ("departure", "row", "value")
+
+    def __init__(self, departure: Departure, row: Row, value: Any) -> None:
+        self.departure = departure
+        self.row = row
+        self.value = value
 
 
 class Usual:
