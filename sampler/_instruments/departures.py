@@ -26,8 +26,13 @@ if TYPE_CHECKING:
 Child = TypeVar("Child", Counter, Gauge, Histogram)
 MAX_WAITING = 2_000
 """Departures of an instrument that wait for consumers; the total of another one is folded."""
+MAX_FOLDED = 2_000
+"""Sets of label values that were folded and are remembered."""
+MAX_HELD = 2_000
+"""Children that are gone and may be recorded to, as the application holds them."""
 _TRIES = 100
 """To read children while others are folded."""
+_NEVER = float("inf")
 _NOTHING: frozenset[tuple[str, ...]] = frozenset()
 
 
@@ -47,12 +52,15 @@ class Departures(Generic[Child]):
         self._instrument: Any = instrument
         self.leaving: dict[tuple[str, ...], Departure] = {}
         self.expire: float | None = expire
+        self.folded: dict[tuple[str, ...], float] = {}
+        """Label values of what was folded, until each consumer has pulled: the surplus counts what
+        is recorded with them, for whoever saw their child would take a new one for the same."""
         self._ages: dict[tuple[str, ...], tuple[object, float]] = {}
         """By label values: what each child had counted, and since when."""
         self._held: list[Child] = []
         """Children that are gone and that the application holds."""
         self._folded: tuple[Any, frozenset[tuple[str, ...]]] = None, _NOTHING
-        """What was folded, and the child whose total came last; both replaced in one step."""
+        """What was folded, and the child that is being folded; both replaced in one step."""
 
     def count(self, view: View | None, children: int) -> int:
         """Return how many of the instrument's children a consumer sees."""
@@ -106,12 +114,16 @@ class Departures(Generic[Child]):
         if self.expire is not None:
             self._look_at_ages(time.monotonic())
 
-    def settle(self, number: float) -> None:
+    def settle(self, number: float, pulled: float) -> None:
         """Let those go that each consumer has seen end.
 
         Args:
             number: all consumers have seen departures up to this one end.
+            pulled: all consumers have pulled since this number.
         """
+        for texts, folded in list(self.folded.items()):
+            if folded <= pulled:
+                self.folded.pop(texts, None)
         ended = [each for each in self._waiting() if each.number <= number]
         for each in ended:
             if _amount(each.child) != each.amount:
@@ -128,6 +140,7 @@ class Departures(Generic[Child]):
         gone = [each.child for each in self._waiting()]
         self.leaving.clear()
         self._folded = None, _NOTHING
+        self.folded.clear()
         self._drop(gone)
         self._ages.clear()
         for child in self._held:
@@ -154,10 +167,15 @@ class Departures(Generic[Child]):
             self._take_back(departure)
         elif self.leaving.pop(child.texts, None) is departure:
             departure.state = FOLDED
+            self.folded[child.texts] = _NEVER
             before = self._folded[0]
             total = departure.total if before is None else add(before, departure.total)
             self._folded = total, frozenset((child.texts,))
             self._drop([child])
+            self._folded = total, _NOTHING
+            self.folded[child.texts] = self._group.next_number()
+            if len(self.folded) > MAX_FOLDED:
+                self.folded.pop(next(iter(self.folded)), None)
             _clear(departure)
 
     def _drop(self, children: list[Child]) -> None:
@@ -175,8 +193,7 @@ class Departures(Generic[Child]):
         by_values = instrument._by_values
         for values in [v for v, child in list(by_values.items()) if id(child) in gone]:
             by_values.pop(values, None)
-        if len(self._held) < MAX_WAITING:
-            self._held += children
+        self._held += children[: MAX_HELD - len(self._held)]
 
     def _look_at_held(self) -> None:
         """Make children again of those that were recorded to; forget those nobody holds."""
@@ -188,7 +205,10 @@ class Departures(Generic[Child]):
                 if sys.getrefcount(child) > _REFERENCES:
                     kept.append(child)
                 continue
-            known = instrument._children.setdefault(child.texts, child)
+            if child.texts in self.folded:
+                known = instrument._overflow()
+            else:
+                known = instrument._children.setdefault(child.texts, child)
             if known is not child:  # another one has its labels
                 _pour(child, known)
                 kept.append(child)

@@ -244,8 +244,10 @@ class Labelled(Generic[Child]):
         child = self._children.get(key)
         if child is not None:
             return child
-        waiting = 0 if self._departures is None else len(self._departures.leaving)
-        if len(self._children) - waiting >= self.max_children:
+        waiting, folded = 0, False
+        if self._departures is not None:
+            waiting, folded = len(self._departures.leaving), key in self._departures.folded
+        if folded or len(self._children) - waiting >= self.max_children:
             return self._overflow()
         made = self._make(key)
         made._home = self._home

@@ -130,12 +130,13 @@ class Roster:
 
     def settle(self) -> None:
         """Let children go that each consumer has seen end."""
-        departures = [each for each in self._departures() if each.leaving]
+        departures = [each for each in self._departures() if each.leaving or each.folded]
         if departures:
             views = [view for each in list(self._views) if (view := each()) is not None]
-            number = min((view.absent for view in views), default=0)
+            absent = min((view.absent for view in views), default=0)
+            final = min((view.final for view in views), default=0)
             for each in departures:
-                each.settle(number)
+                each.settle(absent, final)
 
     def shape(self, view: View | None) -> tuple[Any, ...]:
         """Return the group and the numbers of children that a consumer sees."""
@@ -143,7 +144,11 @@ class Roster:
             each._count(view) if isinstance(each, Labelled) else 1
             for each, _ in list(self.instruments.values())
         )
-        return (self, self._changes), *counts
+        hidden = 0
+        if view is not None and self._changes:
+            known = [d for each in self._departures() for d in list(each.leaving.values())]
+            hidden = sum(map(view.hides, known))
+        return (self, self._changes, hidden), *counts
 
     def samples(self, view: View | None) -> Iterator[tuple[Any, ...]]:
         """Return the samples that a consumer sees."""

@@ -7,7 +7,7 @@ consumer has counted it, so it is subtracted.
 
 from __future__ import annotations
 
-from sampler._contract.instrument_samples import BACK, FOLDED, WAITING
+from sampler._contract.instrument_samples import BACK, FOLDED, GONE
 from sampler._contract.snapshot import FixedLabels
 from sampler._pull.reading import MISSING, Ended
 
@@ -37,6 +37,8 @@ class Departed:
 
     def begin(self, samples: InstrumentSamples, reading: Reading) -> None:
         """Begin a pull, and count the recordings that the group has refused since the last one."""
+        # Before the samples are made, in which they are then.
+        reading.back = {each.departure for each in self._ended if each.departure.state == BACK}
         samples.begin(self.view)
         reading.departing = samples
         reading.shape = samples.shape
@@ -60,24 +62,27 @@ class Departed:
         """
         if reading.departing is None:
             return
+        ended: list[Ended] = []
         for row, value, before in zip(rows, values, last, strict=True):
             if value is MISSING and row.cumulative and type(row.raw) is FixedLabels:
                 departure = self._final.get(id(row.raw))
-                if departure is None or departure.state == FOLDED:
+                if departure is None or departure.state in {FOLDED, BACK}:  # back, and folded then
                     reading.overflow.forget(row.yielded, before)
                 else:
-                    reading.ended.append(Ended(departure, row, before))
+                    ended.append(Ended(departure, row, before))
+        new = {id(row.raw): row for row in reading.new.values()} if self._ended else {}
         for each in self._ended:
             state = each.departure.state
-            if state == WAITING:
-                reading.ended.append(each)
-            elif state == FOLDED:
+            if state == FOLDED:
                 reading.overflow.forget(each.row.yielded, each.value)
-            elif state == BACK:
-                back = [row for row in reading.new.values() if row.raw is each.row.raw]
-                for row in back:
+            elif each.departure in reading.back:
+                if (row := new.get(id(each.row.raw))) is not None:
                     row.offset = each.value
-                reading.ended += [] if back else [each]
+                else:  # it was removed again, and folded
+                    reading.overflow.forget(each.row.yielded, each.value)
+            elif state != GONE:
+                ended.append(each)
+        reading.ended = ended
 
     def keep(self, reading: Reading) -> None:
         """Take over a reading."""
@@ -86,7 +91,8 @@ class Departed:
         self.view = samples.view
         self._refused = samples.refused
         self._offsets = self.offsets
-        self._ended = reading.ended
+        if reading.ended is not None:
+            self._ended = reading.ended
         self._final = {
             id(labels): each
             for each in samples.final

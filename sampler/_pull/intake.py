@@ -336,7 +336,7 @@ class Intake:
             return
         if known.order is not None:
             values, restarted, taken = known.as_rows(values, restarted, taken)
-        if taken is not None:
+        if taken is not None or self._departed.offsets:
             self._departed.settle(reading, known.rows, values, self._last)
         self._admission.fold(reading, values, known)
         rows, new, firsts = known.rows, list(reading.new.values()), list(reading.firsts.values())

@@ -167,6 +167,7 @@ class Reading:
         overflow: the state of folded metrics.
         new: series that the last pull did not have, by key.
         firsts: their values, likewise.
+        back: departures of series that had ended and are there again.
         beginning: of a new series: when it was not there, and when it was zero; None: not known
             yet.
         gone: rows that are not among these rows, but were, or are new.
@@ -174,7 +175,7 @@ class Reading:
         disordered: there were many of them.
         shape: of the samples, if instruments yielded them; None: their values are not enough.
         departing: the samples of a group of instruments, which are told when they are kept.
-        ended: of its series, those that ended in this pull: their departures and last values.
+        ended: of its series, those that have ended and may come back; None: the same as before.
         restarted: some rows have taken the place of those before a restart.
         folded: keys of series that went into an overflow.
         usual: by metrics as yielded: of those with new series and nothing unusual.
@@ -184,6 +185,7 @@ class Reading:
     """
 
     __slots__ = (
+        "back",
         "beginning",
         "combined",
         "counts",
@@ -235,7 +237,8 @@ class Reading:
         self.beginning: tuple[float | None, float | None] | None = None
         self.usual: dict[str, Usual] = {}
         self.departing: InstrumentSamples | None = None
-        self.ended: list[Ended] = []
+        self.ended: list[Ended] | None = None
+        self.back: set[Departure] = set()
         self.restarted = False
         self.folded: set[Key] = set()
         self.counts: dict[str, int] = {}
