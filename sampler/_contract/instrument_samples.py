@@ -69,10 +69,8 @@ class InstrumentSamples:
 
     Args:
         roster: the group's instruments.
-        refused: reason to number of recordings that they have refused.
 
     Attributes:
-        refused: likewise.
         view: what the consumer has seen of children that were removed; None: nobody asked.
         number: of departures that are in these samples, the highest.
         final: departures whose total the consumer sees here, perhaps for the last time.
@@ -80,15 +78,20 @@ class InstrumentSamples:
             one while they are the same, in the same order.
     """
 
-    __slots__ = ("_roster", "final", "number", "refused", "shape", "view")
+    __slots__ = ("_roster", "final", "number", "shape", "view")
 
-    def __init__(self, roster: Any, refused: dict[str, int]) -> None:
+    def __init__(self, roster: Any) -> None:
         self._roster = roster
-        self.refused = refused
         self.view: View | None = None
         self.number = 0
         self.final: list[Departure] = []
         self.shape: tuple[Any, ...] = ()
+
+    @property
+    def refused(self) -> dict[str, int]:
+        """Reason to number of recordings that the group has refused."""
+        refused: dict[str, int] = self._roster.refused()
+        return refused
 
     def begin(self, view: View | None) -> None:
         """Begin a pull by a consumer.

@@ -108,7 +108,11 @@ class Roster:
 
         for each in self._departures():
             each.look()
-        return InstrumentSamples(self, {why: n.read() for why, n in self._refused.items()})  # type: ignore[misc]
+        return InstrumentSamples(self)
+
+    def refused(self) -> dict[str, int]:
+        """Return reason to number of recordings that were refused."""
+        return {reason: int(count.read()) for reason, count in list(self._refused.items())}
 
     def begin(self, view: View | None) -> tuple[int, View]:
         """Begin a pull; return its number, and what its consumer has seen."""

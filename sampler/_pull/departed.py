@@ -36,18 +36,12 @@ class Departed:
         return self._offsets or bool(self._ended)
 
     def begin(self, samples: InstrumentSamples, reading: Reading) -> None:
-        """Begin a pull, and count the recordings that the group has refused since the last one."""
+        """Begin a pull."""
         # Before the samples are made, in which they are then.
         reading.back = {each.departure for each in self._ended if each.departure.state == BACK}
         samples.begin(self.view)
         reading.departing = samples
         reading.shape = samples.shape
-        for reason, total in samples.refused.items():
-            before = self._refused.get(reason, 0)
-            new = total - before if total >= before else total
-            if new:
-                reading.refused[reason] = reading.refused.get(reason, 0) + new
-                reading.silent -= new  # each counts as a sample
 
     def settle(
         self, reading: Reading, rows: list[Row], values: list[Any], last: list[Any]
@@ -76,8 +70,8 @@ class Departed:
             if state == FOLDED:
                 reading.overflow.forget(each.row.yielded, each.value)
             elif each.departure in reading.back:
-                if (row := new.get(id(each.row.raw))) is not None:
-                    row.offset = each.value
+                if (known := new.get(id(each.row.raw))) is not None:
+                    known.offset = each.value
                 else:  # it was removed again, and folded
                     reading.overflow.forget(each.row.yielded, each.value)
             elif state != GONE:
@@ -85,11 +79,18 @@ class Departed:
         reading.ended = ended
 
     def keep(self, reading: Reading) -> None:
-        """Take over a reading."""
+        """Take over a reading; count the recordings that were refused since the last one."""
         samples = reading.departing
         assert samples is not None  # noqa: S101 - the caller has looked
         self.view = samples.view
-        self._refused = samples.refused
+        refused = samples.refused
+        for reason, total in refused.items():
+            before = self._refused.get(reason, 0)
+            new = total - before if total >= before else total
+            if new:
+                reading.refused[reason] = reading.refused.get(reason, 0) + new
+                reading.silent -= new  # each counts as a sample
+        self._refused = refused
         self._offsets = self.offsets
         if reading.ended is not None:
             self._ended = reading.ended
