@@ -9,6 +9,7 @@ Importing this package loads nothing else; each name below is resolved when it i
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sampler import agent as agent
+    from sampler._contract.exemplar import Exemplar as Exemplar
     from sampler._contract.histogram import HistogramValue as HistogramValue
     from sampler._contract.snapshot import ABSENT as ABSENT
     from sampler._contract.snapshot import Absent as Absent
@@ -17,12 +18,16 @@ if TYPE_CHECKING:
     from sampler._contract.snapshot import Series as Series
     from sampler._contract.snapshot import Snapshot as Snapshot
     from sampler._instruments.counter import Counter as Counter
+    from sampler._instruments.exemplars import ExemplarCounter as ExemplarCounter
+    from sampler._instruments.exemplars import ExemplarHistogram as ExemplarHistogram
+    from sampler._instruments.facts import Info as Info
+    from sampler._instruments.facts import States as States
     from sampler._instruments.gauge import Gauge as Gauge
     from sampler._instruments.group import Instruments as Instruments
     from sampler._instruments.histogram import Histogram as Histogram
-    from sampler._instruments.labelled import LabelledCounter as LabelledCounter
-    from sampler._instruments.labelled import LabelledGauge as LabelledGauge
-    from sampler._instruments.labelled import LabelledHistogram as LabelledHistogram
+    from sampler._instruments.labelled_kinds import LabelledCounter as LabelledCounter
+    from sampler._instruments.labelled_kinds import LabelledGauge as LabelledGauge
+    from sampler._instruments.labelled_kinds import LabelledHistogram as LabelledHistogram
     from sampler._instruments.timers import Timer as Timer
     from sampler._pull.collector import Collector as Collector
     from sampler._pull.increments import Increments as Increments
@@ -45,11 +50,15 @@ __all__ = (
     "CollectorBusy",
     "ConfigurationError",
     "Counter",
+    "Exemplar",
+    "ExemplarCounter",
+    "ExemplarHistogram",
     "Failure",
     "Gauge",
     "Histogram",
     "HistogramValue",
     "Increments",
+    "Info",
     "Instruments",
     "InvalidSampler",
     "LabelledCounter",
@@ -61,6 +70,7 @@ __all__ = (
     "SamplerError",
     "Series",
     "Snapshot",
+    "States",
     "Statistics",
     "Timer",
     "agent",
@@ -76,22 +86,27 @@ _HOME = {
     "CollectorBusy": "exceptions",
     "ConfigurationError": "exceptions",
     "Counter": "_instruments.counter",
+    "Exemplar": "_contract.exemplar",
+    "ExemplarCounter": "_instruments.exemplars",
+    "ExemplarHistogram": "_instruments.exemplars",
     "Failure": "_contract.snapshot",
     "Gauge": "_instruments.gauge",
     "Histogram": "_instruments.histogram",
     "HistogramValue": "_contract.histogram",
     "Increments": "_pull.increments",
+    "Info": "_instruments.facts",
     "Instruments": "_instruments.group",
     "InvalidSampler": "exceptions",
-    "LabelledCounter": "_instruments.labelled",
-    "LabelledGauge": "_instruments.labelled",
-    "LabelledHistogram": "_instruments.labelled",
+    "LabelledCounter": "_instruments.labelled_kinds",
+    "LabelledGauge": "_instruments.labelled_kinds",
+    "LabelledHistogram": "_instruments.labelled_kinds",
     "Registration": "_registry.registry",
     "Registry": "_registry.registry",
     "SamplerConflict": "exceptions",
     "SamplerError": "exceptions",
     "Series": "_contract.snapshot",
     "Snapshot": "_contract.snapshot",
+    "States": "_instruments.facts",
     "Statistics": "_pull.statistics",
     "Timer": "_instruments.timers",
     "register": "_registry.registry",

@@ -11,7 +11,6 @@ from types import TracebackType  # noqa: TC003 - as all else here, also for typi
 from typing import (
     Any,
     Literal,
-    ParamSpec,
     Protocol,
     SupportsFloat,
     SupportsIndex,
@@ -20,12 +19,15 @@ from typing import (
     TypeVar,
 )
 
-_P = ParamSpec("_P")
-_R = TypeVar("_R")
+_F = TypeVar("_F", bound=Callable[..., Any])
 
 Kind: TypeAlias = Literal["counter", "gauge", "histogram"]
 Scope: TypeAlias = Literal["interpreter", "process", "server", "host"]
 Merge: TypeAlias = Literal["sum", "max", "min"]
+
+Exemplars: TypeAlias = "Literal[True] | Callable[[], Mapping[str, str] | str | None]"
+"""``True``: an instrument takes exemplars; or what returns one for each recording, or None: its
+labels, or the id of the trace."""
 
 Number: TypeAlias = SupportsIndex | SupportsFloat
 """``int`` in ±2**63, finite ``float``, or an object that converts to one; a bool is 0 or 1."""
@@ -153,7 +155,7 @@ class Clock(Protocol):
 
 
 class ContextDecorator(Protocol):
-    """A context manager for a block, and a decorator for a function or a coroutine function."""
+    """A context manager for a block, also of ``async with``, and a decorator for callables."""
 
     def __enter__(self) -> object: ...
 
@@ -164,6 +166,15 @@ class ContextDecorator(Protocol):
         trace: TracebackType | None,
     ) -> None: ...
 
-    def __call__(self, function: Callable[_P, _R]) -> Callable[_P, _R]:
+    async def __aenter__(self) -> object: ...
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+    def __call__(self, function: _F) -> _F:
         """Return ``function`` with each of its calls surrounded."""
         ...

@@ -1,7 +1,8 @@
 """Metric and label names for Prometheus.
 
 Dots become ``_``. A unit is appended by OpenTelemetry's table ("Prometheus and OpenMetrics
-Compatibility", Metric Metadata), and values are never converted. Counters end in ``_total``. A
+Compatibility", Metric Metadata), and values are never converted. Counters end in ``_total``. What
+a name has of both already is not added again. A
 label that Prometheus reserves gets a trailing ``_``, which no label name of a sampler ends in.
 """
 
@@ -50,8 +51,10 @@ RESERVED_LABELS = frozenset({"le", "quantile", "job", "instance"})
 
 def base_name(name: str, kind: str, unit: str) -> str:
     """Return a family's name in OpenMetrics: a counter's without ``_total``."""
-    words = unit_name(kind, unit)
-    return "_".join(filter(None, (name.replace(".", "_"), words)))
+    words, plain = unit_name(kind, unit), name.replace(".", "_")
+    if kind == "counter":
+        plain = plain.removesuffix("_total")
+    return plain if not words or plain.endswith(f"_{words}") else f"{plain}_{words}"
 
 
 def sample_name(family: str, kind: str) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from sampler.adapterkit.kept_blocks import KeptBlocks, new_places
 from sampler.adapterkit.shared_bounds import at_shared_bounds
 from sampler.agent import ABSENT
+from sampler_prometheus._exemplars import add_exemplars, with_exemplars
 from sampler_prometheus._lines import HistogramStart, HistogramWriter, has_sum_and_count
 
 if TYPE_CHECKING:
@@ -78,12 +79,18 @@ def lines_of(
     """Yield the lines of a block by metric, some hundreds of series at once."""
     for metric, first, last in kept.spans:
         parts: list[Any]
+        exemplified = openmetrics and block.series[first].exemplars is not None
         if metric.histogram:
+            if exemplified:
+                yield metric, "".join(with_exemplars(block, kept, first, last))
+                continue
             parts = list(chain.from_iterable(kept.items[first:last]))
             del parts[1 if openmetrics else 2 :: 3]
         else:
             parts = [""] * (2 * (last - first))
             parts[0::2], parts[1::2] = kept.made[first:last], kept.items[first:last]
+            if exemplified:
+                add_exemplars(parts, block, first, last)
             for place, _ in kept.missing(block, first, last):
                 parts[2 * place] = parts[2 * place + 1] = ""
         if text := "".join(parts):

@@ -20,7 +20,7 @@ from sampler.exceptions import Fault, InvalidSampler
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
 API = 1
@@ -119,7 +119,7 @@ def _read_name(name: object, faults: list[Fault], *, reserved: bool) -> str:
     if name is None:
         faults.append(Fault("S-01", "'name' is missing: give the metric source a name"))
     elif not is_name(name):
-        faults.append(Fault("S-03", f"'name' {short(name)} is not a name: use {GRAMMAR}"))
+        faults.append(Fault("S-03", f"'name' {short(name)} is not a name: {rule_for_names(name)}"))
     elif isinstance(name, str) and is_reserved(name) and not reserved:
         sentence = f"'name' {name!r} is reserved: {RESERVED!r} is for consumers' own metrics"
         faults.append(Fault("S-05", sentence))
@@ -182,32 +182,6 @@ class Bounded(dict[str, object]):
     __slots__ = ()
 
 
-class InstrumentSamples:
-    """The samples of a group of instruments; their values are enough for who has its last ones.
-
-    Args:
-        shape: the group, and how many children each of its instruments has; equal to the last
-            one while they are the same, in the same order.
-        samples: makes the samples.
-        values: makes their values alone; None stands for a child that has nothing to report.
-    """
-
-    __slots__ = ("_samples", "shape", "values")
-
-    def __init__(
-        self,
-        shape: tuple[Any, ...],
-        samples: Callable[[], Iterable[tuple[Any, ...]]],
-        values: Callable[[], list[Any]],
-    ) -> None:
-        self.shape = shape
-        self.values = values
-        self._samples = samples
-
-    def __iter__(self) -> Iterator[tuple[Any, ...]]:
-        return iter(self._samples())
-
-
 def is_label_name(name: object) -> bool:
     """Tell whether a sampler's label may be called so (S-03)."""
     return isinstance(name, str) and is_name(name) and len(name) <= MAX_NAME and name != OVERFLOW
@@ -217,8 +191,16 @@ def not_a_label_name(name: object) -> str:
     """Return what a label may be called instead."""
     if name == OVERFLOW:
         return f"{OVERFLOW!r} is what consumers call a surplus by: choose another name"
-    rule = f"at most {MAX_NAME} characters, {GRAMMAR}"
-    return f"{short(name)} is not a label name: use {rule}"
+    rule = f"at most {MAX_NAME} characters, {rule_for_names(name)}"
+    return f"{short(name)} is not a label name: {rule}"
+
+
+def rule_for_names(name: object) -> str:
+    """Return the rule for names, and one like this that would do."""
+    from sampler._contract.better_names import name_like
+
+    like = name_like(name)
+    return f"use {GRAMMAR}" + (f", such as {like!r}" if like else "")
 
 
 def label_text(value: object) -> str | None:
@@ -251,7 +233,9 @@ def _read_metrics(sampler: str, metrics: Any, faults: list[Fault]) -> dict[str, 
     read: dict[str, Description] = {}
     for metric, description in metrics.items():
         if not is_name(metric):
-            faults.append(Fault("S-03", f"metric {short(metric)} is not a name: use {GRAMMAR}"))
+            faults.append(
+                Fault("S-03", f"metric {short(metric)} is not a name: {rule_for_names(metric)}")
+            )
         elif len(sampler) + 1 + len(metric) > MAX_NAME:
             sentence = f"a full name has at most {MAX_NAME} characters"
             faults.append(Fault("S-04", f"metric {short(metric)}: {sentence}"))

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any, TypeAlias
 
+    from sampler._contract.exemplar import Exemplar
     from sampler._contract.histogram import HistogramValue
 
     Value: TypeAlias = int | float | HistogramValue
@@ -62,16 +63,19 @@ class FixedLabels(Mapping[str, str]):
     Args:
         names: label names, in order.
         texts: their values.
+        source: the child that keeps exemplars, if it does.
 
     Attributes:
         names: label names, in order.
+        source: likewise.
     """
 
-    __slots__ = ("_texts", "names")
+    __slots__ = ("_texts", "names", "source")
 
-    def __init__(self, names: tuple[str, ...], texts: tuple[str, ...]) -> None:
+    def __init__(self, names: tuple[str, ...], texts: tuple[str, ...], source: Any = None) -> None:
         self.names = names
         self._texts = texts
+        self.source = source
 
     def __getitem__(self, name: str) -> str:
         return self.copy()[name]
@@ -224,6 +228,11 @@ class Series:
     def merge(self) -> str | None:
         """``sum``, ``max``, ``min`` or None (gauges only)."""
         return self.metric.merge
+
+    @property
+    def exemplars(self) -> tuple[Exemplar, ...] | None:
+        """Single events of a counter or a histogram; None: this process keeps none of them."""
+        return None
 
     def restarted(self, start: float | None) -> Series:
         """Return the series that follows this one after a reset at ``start``."""

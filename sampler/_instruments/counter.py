@@ -9,13 +9,16 @@ and signal handlers may count, too.
 
 from __future__ import annotations
 
-from sampler._contract.values import required_number
 from sampler._instruments import free_threading
+from sampler._instruments.home import number_for, reduced, refuse
 from sampler._instruments.timers import ExceptionCounter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from sampler._contract.snapshot import FixedLabels
+    from sampler._instruments.home import Home
     from sampler.types import ContextDecorator
 
 _INFINITE = float("inf")
@@ -29,30 +32,35 @@ class Counter:
         texts: label values, in the order of the metric's label names.
     """
 
-    __slots__ = ("_labels", "_value", "texts")
+    __slots__ = ("_home", "_labels", "_value", "texts")
+
+    exemplified = False
+    """It keeps no exemplars."""
 
     def __init__(self, texts: tuple[str, ...] = ()) -> None:
         self.texts: tuple[str, ...] = texts
         self._labels: FixedLabels | None = None
+        self._home: Home | None = None
         self._value: int | float = 0
 
     def inc(self, n: float = 1) -> None:
-        """Add ``n``, at least 0.
-
-        Raises:
-            ValueError: ``n`` is negative or not finite.
-            TypeError: ``n`` is not a number.
-        """
+        """Add ``n``; what is negative, not finite or not a number is refused and counted."""
         if n is not _ONE:  # each is compared with its own type, which takes half the time
             if type(n) is float:
                 if not n >= 0.0 or n == _INFINITE:  # NaN, too
-                    raise _refused(n)
+                    _refuse(self._home, n)
+                    return
             elif type(n) is not int:
-                self.inc(required_number(n))
+                if (number := number_for(self._home, n)) is not None:
+                    self.inc(number)
                 return
-            elif n < 0:
-                raise _refused(n)
-        self._value += n
+            elif n >> 63:  # negative, or more than a snapshot can carry
+                _refuse(self._home, n)
+                return
+        try:
+            self._value += n
+        except OverflowError:  # the total is an integer that no float can hold
+            refuse(self._home, "out_of_range", n, "the total is beyond what a number can hold")
 
     def count_exceptions(
         self, kinds: type[BaseException] | tuple[type[BaseException], ...] = Exception
@@ -72,9 +80,17 @@ class Counter:
         """Start at zero, as a forked child does."""
         self._value = 0
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return reduced(self)
 
-def _refused(n: float) -> ValueError:
-    return ValueError(f"a counter only grows: cannot add {n!r}")
+
+def _refuse(home: Home | None, n: float) -> None:
+    if n < 0:
+        refuse(home, "negative", n, "a counter only grows")
+    elif type(n) is int:
+        refuse(home, "out_of_range", n, "it is beyond 2**63")
+    else:
+        refuse(home, "not_finite", n, "it is not finite")
 
 
 if free_threading.NEEDED:

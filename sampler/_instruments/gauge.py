@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from sampler._contract.values import RefusedRecordings, required_number
+from sampler._contract.values import RefusedRecordings
 from sampler._instruments import free_threading
+from sampler._instruments.home import number_for, reduced, refuse
 from sampler._instruments.timers import InProgress
 from sampler._runtime.abandoned import is_foreign
 
@@ -13,9 +14,11 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sampler._contract.snapshot import FixedLabels
+    from sampler._instruments.home import Home
     from sampler.types import ContextDecorator
 
 _ONE = 1  # as in the counter
+_HIGH = 2**63
 
 
 class Gauge:
@@ -27,39 +30,59 @@ class Gauge:
         texts: label values, in the order of the metric's label names.
     """
 
-    __slots__ = ("_function", "_labels", "_value", "texts")
+    __slots__ = ("_function", "_home", "_labels", "_value", "texts")
+
+    exemplified = False
+    """It keeps no exemplars."""
 
     def __init__(self, texts: tuple[str, ...] = ()) -> None:
         self.texts: tuple[str, ...] = texts
         self._labels: FixedLabels | None = None
+        self._home: Home | None = None
         self._function: Callable[[], Any] | None = None
         self._value: int | float | None = None
 
     def set(self, value: float) -> None:
-        """Set the value.
+        """Set the value; what is not a number is refused and counted.
 
-        Raises:
-            TypeError: ``value`` is not a number.
+        What is not finite is refused when it is read: to look here would cost a third more.
         """
         if type(value) is not float and type(value) is not int:
-            value = required_number(value)
+            if (number := number_for(self._home, value)) is not None:
+                self._value = number
+            return
         self._value = value
 
     def inc(self, n: float = 1) -> None:
-        """Add ``n``; a gauge that was never set counts from 0.
+        """Add ``n``, which may be negative; a gauge that was never set counts from 0.
 
-        Raises:
-            TypeError: ``n`` is not a number.
+        What is not finite or not a number is refused and counted.
         """
-        if n is not _ONE and type(n) is not float and type(n) is not int:
-            n = required_number(n)
+        if n is not _ONE:
+            if type(n) is float:
+                if n - n:
+                    refuse(self._home, "not_finite", n, "it is not finite")
+                    return
+            elif type(n) is not int:
+                if (number := number_for(self._home, n)) is not None:
+                    self.inc(number)
+                return
+            elif not -_HIGH <= n < _HIGH:
+                refuse(self._home, "out_of_range", n, "it is beyond 2**63")
+                return
         if self._value is None:
             self._value = 0
-        self._value += n
+        try:
+            self._value += n
+        except OverflowError:  # an integer that no float can hold
+            refuse(self._home, "out_of_range", n, "the sum is beyond what a number can hold")
 
     def dec(self, n: float = 1) -> None:
         """Subtract ``n``; see :meth:`inc`."""
-        self.inc(-n)
+        if n is _ONE or type(n) is int or type(n) is float:
+            self.inc(-n)
+        elif (number := number_for(self._home, n)) is not None:
+            self.inc(-number)
 
     def set_to_current_time(self) -> None:
         """Set the value to the seconds since the epoch."""
@@ -82,7 +105,13 @@ class Gauge:
     def read(self) -> Any:
         """Return the value; None before it is set."""
         if self._function is None:
-            return self._value
+            value = self._value
+            if value is None or value - value == 0:
+                return value
+            refuse(self._home, "not_finite", value, "it was set to what is not finite")
+            if self._value is value:
+                self._value = None
+            return None
         try:
             return self._function()
         except BaseException as error:  # the intake refuses it and reports why
@@ -93,6 +122,9 @@ class Gauge:
     def restart(self) -> None:
         """Forget the value, as a forked child does; a function stays."""
         self._value = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return reduced(self)
 
 
 class RefusingGauge(Gauge):

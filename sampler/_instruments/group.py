@@ -5,34 +5,39 @@ One plain mapping is registered when the group is made; metrics are declared as 
 
 from __future__ import annotations
 
-import time
-from _weakref import ref  # weakref, without all of weakref
-from itertools import chain
-from math import isfinite
-
-from sampler._contract.declaration import Bounded, InstrumentSamples, short
-from sampler._contract.names import MAX_BUCKETS, OVERFLOW, is_name
+from sampler._instruments.all_groups import registered
+from sampler._instruments.arguments import (
+    bucket_bounds,
+    constant_labels,
+    exemplary_counter,
+    exemplary_histogram,
+    kinds,
+    label_names,
+    positive,
+    tell_better_name,
+)
 from sampler._instruments.counter import Counter
-from sampler._instruments.free_threading import renew_lock
 from sampler._instruments.gauge import Gauge
 from sampler._instruments.histogram import Histogram
-from sampler._instruments.labelled import (
-    MAX_CHILDREN,
-    Labelled,
-    LabelledCounter,
-    LabelledGauge,
-    LabelledHistogram,
-)
-from sampler._runtime.fork import in_child
+from sampler._instruments.home import Home, calling_frame
+from sampler._instruments.labelled import MAX_CHILDREN, Labelled
+from sampler._instruments.roster import Place, Roster
 from sampler._runtime.typing_stubs import overload
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Mapping
     from typing import Any, Literal, TypeAlias, TypeVar
 
+    from sampler._instruments.exemplars import ExemplarCounter, ExemplarHistogram
+    from sampler._instruments.facts import Info, States
+    from sampler._instruments.labelled_kinds import (
+        LabelledCounter,
+        LabelledGauge,
+        LabelledHistogram,
+    )
     from sampler._registry.registry import Registration, Registry
-    from sampler.types import Merge, Scope
+    from sampler.types import Exemplars, Merge, Scope
 
     OptionalScope: TypeAlias = Scope | Literal[""]
 
@@ -43,41 +48,75 @@ if TYPE_CHECKING:
 class Instruments:
     """A named group of instruments; it registers itself as a sampler.
 
+    A module that is reloaded, or imported a second time, gets the group that it made before, with
+    what was counted; so does a cell of a notebook that runs again.
+
     Args:
         name: the sampler's name.
         registry: where; default: the default registry.
+        labels: constant labels, which all of its series have.
         max_children: sets of label values that each of its instruments holds, unless the
             instrument sets another bound; what is recorded for others is labelled
             ``overflow="true"``; a gauge refuses and counts it.
 
     Attributes:
-        registration: its registration, by which discovery recognises a group.
+        name: the sampler's name.
 
     Raises:
-        InvalidSampler: ``name`` is not a sampler name.
-        SamplerConflict: another sampler has that name.
+        InvalidSampler: ``name`` is not a sampler name, or ``labels`` are no labels.
+        SamplerConflict: another sampler has that name and these constant labels.
         ValueError: ``max_children`` is not an integer of at least 1.
     """
 
     def __init__(
-        self, name: str, registry: Registry | None = None, *, max_children: int = MAX_CHILDREN
+        self,
+        name: str,
+        registry: Registry | None = None,
+        *,
+        labels: Mapping[str, object] | None = None,
+        max_children: int = MAX_CHILDREN,
     ) -> None:
         from sampler._registry import registry as registries
 
         self.name: str = name
-        self._max_children = _count(max_children)
-        self._start = time.time()
-        self._instruments: dict[str, tuple[Instrument, object]] = {}
-        home = registries.default if registry is None else registry
-        self.registration: Registration = home.register(
-            Bounded({"name": name, "sample": self._sample, "start": self._started})
-        )
-        _remember(self)
+        self._max_children = positive(max_children)
+        home, frame = registries.default if registry is None else registry, calling_frame()
+        constant, place, known = constant_labels(labels), Place(frame), None
+        for each in registered(name, constant):
+            if each.registry is home and place.is_again(each.place):
+                known = each
+        self._inherited: set[str] = set() if known is None else set(known.instruments)
+        """What was made before the module was reloaded, and not asked for since."""
+        if known is None:
+            known = Roster(name, home, constant, self._max_children, frame)
+        self._roster: Roster = known
+        self._roster.group = self
+
+    @property
+    def registration(self) -> Registration:
+        """Its registration, by which discovery recognises a group."""
+        return self._roster.registration
 
     @overload
     def counter(
-        self, name: str, *, help: str = "", unit: str = "", scope: OptionalScope = ""
+        self,
+        name: str,
+        *,
+        help: str = "",
+        unit: str = "",
+        scope: OptionalScope = "",
+        exemplars: None = None,
     ) -> Counter: ...
+    @overload
+    def counter(
+        self,
+        name: str,
+        *,
+        exemplars: Exemplars,
+        help: str = "",
+        unit: str = "",
+        scope: OptionalScope = "",
+    ) -> ExemplarCounter: ...
     @overload
     def counter(
         self,
@@ -88,6 +127,8 @@ class Instruments:
         unit: str = "",
         scope: OptionalScope = "",
         max_children: int | None = None,
+        expire: float | None = None,
+        exemplars: Exemplars | None = None,
     ) -> LabelledCounter: ...
     def counter(
         self,
@@ -98,6 +139,8 @@ class Instruments:
         scope: OptionalScope = "",
         labels: Iterable[str] = (),
         max_children: int | None = None,
+        expire: float | None = None,
+        exemplars: Exemplars | None = None,
     ) -> Counter | LabelledCounter:
         """Return the counter ``name``: a new one, or the one made before with the same arguments.
 
@@ -108,16 +151,21 @@ class Instruments:
             scope: ``interpreter``, ``process``, ``server`` or ``host``; default: ``process``.
             labels: label names; with them there is a counter for each set of label values.
             max_children: how many of them, at most; default: the group's bound.
+            expire: seconds after which one that nobody has recorded to is removed.
+            exemplars: ``True``, or what returns one for each recording; only OpenMetrics has them.
 
         Raises:
             InvalidSampler: ``name`` is not a metric name, or ``scope`` is not one of these.
             ValueError: ``name`` exists and was made otherwise; or ``max_children`` is not an
-                integer of at least 1.
+                integer of at least 1; or ``expire`` is not positive, or there are no labels.
         """
-        names, most = _names(labels), self._most(max_children)
-        made = LabelledCounter(names, Counter, most) if names else Counter()
+        names, most = label_names(labels), self._most(max_children)
+        make = Counter if exemplars is None else exemplary_counter(exemplars)
+        made: Counter | LabelledCounter = make()
+        if names:
+            made = kinds().LabelledCounter(names, make, most, direct=make is Counter)
         described = {"kind": "counter", "help": help, "unit": unit, "scope": scope}
-        return self._get(made, name, names, max_children, **described)
+        return self._get(made, name, names, max_children, expire, exemplars, **described)
 
     @overload
     def gauge(
@@ -140,6 +188,7 @@ class Instruments:
         scope: OptionalScope = "",
         merge: Merge | None = None,
         max_children: int | None = None,
+        expire: float | None = None,
     ) -> LabelledGauge: ...
     def gauge(
         self,
@@ -151,15 +200,16 @@ class Instruments:
         labels: Iterable[str] = (),
         merge: Merge | None = None,
         max_children: int | None = None,
+        expire: float | None = None,
     ) -> Gauge | LabelledGauge:
         """Return the gauge ``name``; see :meth:`counter`.
 
         ``merge`` (``sum``, ``max``, ``min``) says how the values of several processes combine.
         """
-        names, most = _names(labels), self._most(max_children)
-        made = LabelledGauge(names, Gauge, most) if names else Gauge()
+        names, most = label_names(labels), self._most(max_children)
+        made = kinds().LabelledGauge.aging(names, most, expire) if names else Gauge()
         described = {"kind": "gauge", "help": help, "unit": unit, "scope": scope, "merge": merge}
-        return self._get(made, name, names, max_children, **described)
+        return self._get(made, name, names, max_children, expire, None, **described)
 
     @overload
     def histogram(
@@ -170,7 +220,19 @@ class Instruments:
         unit: str = "",
         scope: OptionalScope = "",
         buckets: Iterable[float] | None = None,
+        exemplars: None = None,
     ) -> Histogram: ...
+    @overload
+    def histogram(
+        self,
+        name: str,
+        *,
+        exemplars: Exemplars,
+        help: str = "",
+        unit: str = "",
+        scope: OptionalScope = "",
+        buckets: Iterable[float] | None = None,
+    ) -> ExemplarHistogram: ...
     @overload
     def histogram(
         self,
@@ -182,6 +244,8 @@ class Instruments:
         scope: OptionalScope = "",
         buckets: Iterable[float] | None = None,
         max_children: int | None = None,
+        expire: float | None = None,
+        exemplars: Exemplars | None = None,
     ) -> LabelledHistogram: ...
     def histogram(
         self,
@@ -193,6 +257,8 @@ class Instruments:
         labels: Iterable[str] = (),
         buckets: Iterable[float] | None = None,
         max_children: int | None = None,
+        expire: float | None = None,
+        exemplars: Exemplars | None = None,
     ) -> Histogram | LabelledHistogram:
         """Return the histogram ``name``; see :meth:`counter`.
 
@@ -205,30 +271,72 @@ class Instruments:
             buckets: upper bounds; default: exponential ones, eight for each power of two, so that
                 quantiles are within 9.1 %.
             max_children: as for a counter.
+            expire: as for a counter.
+            exemplars: as for a counter; one is kept for each bucket.
 
         Raises:
             InvalidSampler: as for a counter.
             ValueError: as for a counter; or bounds are not finite and rising, or are too many.
         """
-        names, most = _names(labels), self._most(max_children)
-        bounds = None if buckets is None else tuple(float(bound) for bound in buckets)
-        if bounds is not None and (
-            sorted(set(bounds)) != list(bounds) or not all(map(isfinite, bounds))
-        ):
-            raise ValueError(f"histogram {name!r}: buckets must be finite and rising: {bounds}")
-        if bounds is not None and len(bounds) > MAX_BUCKETS:
-            raise ValueError(f"histogram {name!r}: at most {MAX_BUCKETS} buckets are taken")
-        single = Histogram((), bounds)
-        made = LabelledHistogram(names, single._alike, most) if names else single  # noqa: SLF001
+        names, most = label_names(labels), self._most(max_children)
+        bounds, plain = bucket_bounds(name, buckets), exemplars is None
+        single = Histogram((), bounds) if plain else exemplary_histogram(exemplars, bounds)
+        made: Histogram | LabelledHistogram = single
+        if names:
+            made = kinds().LabelledHistogram(names, single._alike, most, direct=plain)
         described = {"kind": "histogram", "help": help, "unit": unit, "scope": scope}
-        return self._get(made, name, names, max_children, bounds, **described)
+        return self._get(made, name, names, max_children, expire, exemplars, bounds, **described)
+
+    def info(self, name: str, texts: Mapping[str, object], *, help: str = "") -> Info:
+        """Return a gauge that is 1 and has these texts as its labels, as of a version.
+
+        Args:
+            name: the metric's name.
+            texts: by label name; :meth:`Info.say` replaces them.
+            help: one sentence.
+
+        Raises:
+            InvalidSampler: as for a counter.
+            ValueError: as for a counter.
+        """
+        from sampler._instruments.facts import Info
+
+        described = {"kind": "gauge", "help": help, "merge": "max"}
+        names = label_names(texts)
+        made: Info = self._get(Info(names), name, names, None, None, None, **described)
+        made.say(texts)
+        return made
+
+    def states(
+        self, name: str, states: Iterable[str], *, label: str = "state", help: str = ""
+    ) -> States:
+        """Return a gauge for each state, of which one is 1; :meth:`States.enter` says which.
+
+        Args:
+            name: the metric's name.
+            states: all of them; it is in the first one.
+            label: the label that tells them apart.
+            help: one sentence.
+
+        Raises:
+            InvalidSampler: as for a counter.
+            ValueError: as for a counter; or there are no states.
+        """
+        from sampler._instruments.facts import States
+
+        described = {"kind": "gauge", "help": help}
+        names, made = label_names((label,)), States(label, states)
+        known = self._get(made, name, names, None, None, None, made.states, **described)
+        if known is made:
+            known.enter(made.states[0])
+        return known
 
     def unregister(self) -> None:
         """Withdraw the group; its instruments go on counting, and nobody reads them."""
         self.registration.unregister()
 
     def _most(self, max_children: int | None) -> int:
-        return self._max_children if max_children is None else _count(max_children)
+        return self._max_children if max_children is None else positive(max_children)
 
     def _get(
         self,
@@ -236,88 +344,40 @@ class Instruments:
         name: str,
         names: tuple[str, ...],
         max_children: int | None,
+        expire: float | None,
         *more: object,
         **given: object,
     ) -> Made:
+        if expire is not None and not (names and expire > 0):
+            raise ValueError(f"expire must be seconds above 0 and needs labels, got {expire!r}")
+        roster = self._roster
         description = {key: value for key, value in given.items() if value} | {"labels": names}
-        alike = (type(made), tuple(sorted(description.items(), key=str)), *more)
-        if name not in self._instruments:
-            self.registration.declare(name, description)
-        known, as_declared = self._instruments.setdefault(name, (made, alike))
-        bound = getattr(known, "max_children", max_children)
+        alike = (type(made), tuple(sorted(description.items(), key=str)), expire, *more)
+        inherited, known = name in self._inherited, roster.instruments.get(name)
+        self._inherited.discard(name)
+        if inherited and known is not None and known[1] != alike:  # the module was edited
+            roster.register_anew()
+            known = None
+        if known is None:
+            if clash := roster.labels.keys() & names:
+                raise ValueError(f"'{self.name}' has the constant label {min(clash)!r} already")
+            roster.registration.declare(name, description)
+            _place(made, roster, name)
+            if isinstance(made, Labelled) and expire is not None:
+                made._departing(expire)
+            if "_" in name:
+                tell_better_name(roster, name)
+        known_as, as_declared = roster.instruments.setdefault(name, (made, alike))
+        bound = getattr(known_as, "max_children", max_children)
         if as_declared != alike or (max_children is not None and max_children != bound):
             raise ValueError(f"instrument '{self.name}.{name}' exists and is described otherwise")
-        return known  # type: ignore[return-value]
+        return known_as  # type: ignore[no-any-return]
 
-    def _started(self) -> float:
-        return self._start
-
-    def _sample(self) -> InstrumentSamples:
-        known = list(self._instruments.values())
-        counts = (
-            each._count() if isinstance(each, Labelled) else 1  # noqa: SLF001 - its own
-            for each, _ in known
-        )
-        return InstrumentSamples((self, *counts), self._all_samples, self._all_values)
-
-    def _all_samples(self) -> Iterable[tuple[Any, ...]]:
-        return chain.from_iterable(self._samples())
-
-    def _all_values(self) -> list[Any]:
-        values: list[Any] = []
-        for instrument, _ in list(self._instruments.values()):
-            if isinstance(instrument, Labelled):
-                values += instrument._read_all()  # noqa: SLF001 - its own
-            else:
-                values.append(instrument.read())
-        return values
-
-    def _samples(self) -> Iterator[list[tuple[Any, ...]]]:
-        for name, (instrument, _) in list(self._instruments.items()):
-            if isinstance(instrument, Labelled):
-                yield instrument.samples(name)
-            elif (value := instrument.read()) is not None:
-                yield [(name, value)]
-
-    def _restart(self) -> None:
-        self._start = time.time()
-        for instrument, _ in list(self._instruments.values()):
-            for child in (
-                instrument.children() if isinstance(instrument, Labelled) else (instrument,)
-            ):
-                child.restart()
+    def __reduce__(self) -> tuple[Any, ...]:
+        return self._roster.reduced()
 
 
-def _names(labels: Iterable[str]) -> tuple[str, ...]:
-    names = tuple(labels)
-    if isinstance(labels, str) or not all(map(is_name, names)) or len(set(names)) < len(names):
-        raise ValueError(f"labels must be distinct label names in a tuple, got {short(labels)}")
-    if OVERFLOW in names:
-        raise ValueError(f"the label {OVERFLOW!r} is reserved for the surplus: rename yours")
-    return names
-
-
-def _count(max_children: int) -> int:
-    if type(max_children) is not int or max_children < 1:
-        raise ValueError(f"max_children must be an integer of at least 1, got {max_children!r}")
-    return max_children
-
-
-_groups: set[ref[Instruments]] = set()
-_forks_watched = False
-
-
-def _remember(group: Instruments) -> None:
-    """Have a forked child start the group at zero: what was counted belongs to the parent."""
-    global _forks_watched  # noqa: PLW0603
-    if not _forks_watched:
-        _forks_watched = True
-        in_child(_restart_all)
-    _groups.add(ref(group, _groups.discard))
-
-
-def _restart_all() -> None:
-    renew_lock()
-    for each in tuple(_groups):
-        if (group := each()) is not None:
-            group._restart()  # noqa: SLF001
+def _place(made: Instrument, roster: Roster, name: str) -> None:
+    """Give a new instrument its home."""
+    made._home = Home(roster, name)
+    made._home.instrument = made

@@ -7,17 +7,21 @@ from itertools import accumulate, repeat
 
 from sampler._contract.bounds import SCALE, UPPERS
 from sampler._contract.histogram import HistogramValue, Lineage, histogram_at
-from sampler._contract.values import required_number
 from sampler._instruments import free_threading
+from sampler._instruments.home import number_for, reduced, refuse
 from sampler._instruments.timers import Timer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from sampler._contract.snapshot import FixedLabels
+    from sampler._instruments.home import Home
 
 _INFINITE = float("inf")
 _MOST = 1.7976931348623157e308  # the highest finite float
 _EXPONENTIAL = (*UPPERS, _MOST)
+_HIGH = 2**63
 _ZERO = -1  # the bucket of what is exactly 0, among exponential ones
 _TRIES = 100  # to read a histogram that is written all the time
 _new = object.__new__
@@ -33,6 +37,7 @@ class Histogram:
     __slots__ = (
         "_bounds",
         "_counts",
+        "_home",
         "_labels",
         "_last",
         "_limits",
@@ -40,6 +45,9 @@ class Histogram:
         "_sum",
         "texts",
     )
+
+    exemplified = False
+    """It keeps no exemplars."""
 
     def __init__(
         self, texts: tuple[str, ...] = (), bounds: tuple[float, ...] | None = None
@@ -52,6 +60,7 @@ class Histogram:
         """
         self.texts: tuple[str, ...] = texts
         self._labels: FixedLabels | None = None
+        self._home: Home | None = None
         self._bounds: tuple[float, ...] = bounds or ()
         # What can be observed lies between the first and the last: NaN sorts before them, infinity
         # after them, and neither has a bucket, so the check costs nothing.
@@ -70,23 +79,26 @@ class Histogram:
     def observe(self, value: float) -> None:
         """Count an observation, in the metric's unit.
 
-        Raises:
-            ValueError: ``value`` is not finite; or it is negative, and the bounds exponential.
-            TypeError: ``value`` is not a number.
+        What is not finite or not a number is refused and counted; so is what is negative, where
+        the bounds are exponential.
         """
         if type(value) is not float and type(value) is not int:
-            value = required_number(value)
+            if (number := number_for(self._home, value)) is not None:
+                self.observe(number)
+            return
         index = bisect_left(self._limits, value)
         try:
             self._counts[index] += 1
             self._sum += value
         except KeyError:
             self._observe_first(index, value)
+        except OverflowError:  # an integer that no float can hold
+            self._lose_sum()
 
     def time(self) -> Timer:
         """Return a context manager, or decorator, that observes how many seconds it lasts."""
         timer = _new(Timer)  # an __init__ would cost more than both readings of the clock
-        timer._histogram = self  # noqa: SLF001 - made without its __init__
+        timer._histogram = self
         return timer
 
     def read(self) -> HistogramValue:
@@ -94,7 +106,10 @@ class Histogram:
         last = self._last
         if last is not None and last.sum == self._sum and last.count == sum(self._counts.values()):
             return last
-        total, counts = self._consistent_copy()
+        observed, counts = self._consistent_copy()
+        total: float | None = observed
+        if not -_HIGH <= observed < _HIGH:  # an integer becomes a float; a sum can be unknown, too
+            total = float(observed) if -_MOST <= observed <= _MOST else None
         exponential = self._limits is _EXPONENTIAL
         bounds, at = _edges(counts) if exponential else (self._bounds, self._filled(counts))
         if self._lineage is None:
@@ -109,6 +124,40 @@ class Histogram:
         self._lineage = self._last = None
         self._counts = {}
         self._sum = 0
+
+    def kept(self) -> tuple[dict[int, int], int | float]:
+        """Return a copy of the counts by bucket, and the sum, as of one moment."""
+        total, counts = self._consistent_copy()
+        return counts, total
+
+    def forget(self, counts: dict[int, int], total: float) -> None:
+        """Start at zero, but for what was observed beyond these."""
+        before, self._counts = self._counts, {}
+        summed, self._sum = self._sum, 0
+        self._lineage = self._last = None
+        more = {index: n - counts.get(index, 0) for index, n in before.items()}
+        self._add({index: n for index, n in more.items() if n}, summed - total)
+
+    def absorb(self, other: Histogram) -> None:
+        """Take over the observations of another one with the same bounds, which starts over."""
+        counts, other._counts = other._counts, {}
+        total, other._sum = other._sum, 0
+        other._lineage = other._last = None
+        self._add(counts, total)
+
+    def _lose_sum(self) -> None:
+        """Know no sum any more: it is beyond what a float can hold."""
+        self._sum = _INFINITE
+
+    def _add(self, counts: dict[int, int], total: float) -> None:
+        for index, n in counts.items():
+            self._counts.setdefault(index, 0)
+            self._counts[index] += n
+        if counts:
+            self._sum += total
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return reduced(self)
 
     def _filled(self, counts: dict[int, int]) -> tuple[int, ...]:
         """Return the count up to every bound."""
@@ -129,14 +178,19 @@ class Histogram:
     def _observe_first(self, index: int, value: float) -> None:
         """Count the first observation of a bucket; refuse a value that belongs to none."""
         exponential = self._limits is _EXPONENTIAL
-        if not index and value < 0 and value > -_INFINITE and exponential:
-            raise ValueError(f"cannot observe {value!r}: negative values need 'buckets'")
-        if not -_INFINITE < value < _INFINITE:
-            raise ValueError(f"cannot observe {value!r}")
+        if not -_MOST <= value <= _MOST:
+            refuse(self._home, "not_finite", value, "it is not finite")
+            return
+        if not index and value < 0 and exponential:
+            refuse(self._home, "negative", value, "negative values need 'buckets'")
+            return
         index = index or (_ZERO if exponential else 1)
         self._counts.setdefault(index, 0)
         self._counts[index] += 1
-        self._sum += value
+        try:
+            self._sum += value
+        except OverflowError:  # as in `observe`
+            self._lose_sum()
 
 
 def _edges(counts: dict[int, int]) -> tuple[tuple[float, ...], tuple[int, ...]]:

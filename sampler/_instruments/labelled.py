@@ -10,6 +10,7 @@ are turned to text each time.
 
 from __future__ import annotations
 
+from _collections_abc import Mapping  # collections.abc, without all of collections
 from _operator import itemgetter  # operator, without its file: an import has a budget
 
 from sampler._contract.declaration import label_text, short
@@ -17,8 +18,9 @@ from sampler._contract.names import SURPLUS
 from sampler._contract.snapshot import FixedLabels
 from sampler._instruments import free_threading
 from sampler._instruments.counter import Counter
-from sampler._instruments.gauge import Gauge, RefusingGauge
+from sampler._instruments.gauge import Gauge
 from sampler._instruments.histogram import Histogram
+from sampler._instruments.home import reduced
 from sampler._runtime.typing_stubs import Generic, TypeVar
 
 TYPE_CHECKING = False
@@ -26,21 +28,26 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
 
-    from sampler._instruments.timers import Timer
+    from sampler._contract.instrument_samples import View
+    from sampler._instruments.departures import Departures
+    from sampler._instruments.home import Home
 
 Child = TypeVar("Child", Counter, Gauge, Histogram)
 MAX_CHILDREN = 2_000
 """Children of an instrument, unless it sets another bound."""
-_ONE = 1  # as in the counter
 
 
 class Labelled(Generic[Child]):
     """An instrument with labels: it has a child for each set of label values.
 
+    A label value may be anything: it becomes text. ``None`` and the empty text are the absence of
+    the label; what is longer than 1,024 characters is cut and marked.
+
     Args:
         names: label names.
         make: makes a child for label values.
         max_children: how many; what is recorded for others goes to one more child.
+        direct: recordings by keyword may write to a child past its methods.
 
     Attributes:
         names: label names.
@@ -51,6 +58,9 @@ class Labelled(Generic[Child]):
         "_by_text",
         "_by_values",
         "_children",
+        "_departures",
+        "_direct",
+        "_home",
         "_keyword",
         "_make",
         "_pick",
@@ -64,10 +74,16 @@ class Labelled(Generic[Child]):
         names: tuple[str, ...],
         make: Callable[[tuple[str, ...]], Child],
         max_children: int = MAX_CHILDREN,
+        *,
+        direct: bool = True,
     ) -> None:
         self.names: tuple[str, ...] = names
         self.max_children: int = max_children
         self._make: Callable[[tuple[str, ...]], Child] = make
+        self._direct = direct and not free_threading.NEEDED
+        self._home: Home | None = None
+        self._departures: Departures[Child] | None = None
+        """Of children that were removed; None while none ever was."""
         self._children: dict[tuple[object, ...], Child] = {}
         self._surplus: dict[str, Child] = {}
         keywords = [name.replace(".", "_") for name in names]
@@ -75,29 +91,68 @@ class Labelled(Generic[Child]):
         # The value of a single label, or the values of several, from keywords in any order.
         self._pick: Callable[[dict[str, Any]], Any] = itemgetter(*keywords)
         # Children of an instrument with one label, by its text. Recordings that find theirs here
-        # write to it at once, so it stays empty where children lock.
+        # write to it at once, so it stays empty where children lock, or note more than a number.
         self._by_text: dict[str, Child] = {}
         # By label values with an integer among them, and nothing but plain ``str`` beside it.
         self._by_values: dict[tuple[object, ...], Child] = {}
 
-    def labels(self, *values: str | int, **named: str | int) -> Child:
+    def labels(self, *values: object, **named: object) -> Child:
         """Return the child for these label values; the same one each time.
 
         Beyond ``max_children`` it is the child labelled ``overflow="true"``.
 
         Args:
-            values: label values in the order of the names, or
+            values: label values in the order of the names, or one mapping of all, or
             named: label values by name, with ``_`` for a dot in a name.
 
         Raises:
-            ValueError: the labels are not the instrument's, or a value is not a label value.
+            ValueError: the labels are not the instrument's.
         """
         if named:
             if values:
-                raise self._wrong_labels([*map(repr, values), *named])
+                raise self._wrong_labels([*map(short, values), *named])
             return self._by_keywords(named)
-        child = self._children.get(values)
-        return self._child(values) if child is None else child
+        try:
+            child = self._children.get(values)
+        except Exception:  # a value that cannot be hashed, or has a __hash__ of its own
+            child = None
+        if child is not None:
+            return child
+        if len(values) == 1 and isinstance(values[0], Mapping):
+            given: Mapping[str, object] = values[0]
+            return self._by_keywords({f"{key}".replace(".", "_"): given[key] for key in given})
+        return self._child(values)
+
+    def remove(self, *values: object, **named: object) -> None:
+        """Remove the child for these label values, given as for :meth:`labels`, if there is one.
+
+        Each consumer that knew a counter or a histogram sees its total once more. One that is
+        recorded to before that goes on; later, it begins at zero, as a new series.
+
+        Raises:
+            ValueError: the labels are not the instrument's.
+        """
+        if values[:1] and isinstance(values[0], Mapping):
+            given: Mapping[str, object] = values[0]
+            values, named = (), {**{f"{key}": given[key] for key in given}, **named}
+        if named:
+            try:
+                values = tuple(named[name.replace(".", "_")] for name in self.names)
+            except KeyError:
+                raise self._wrong_labels(named) from None
+        if len(values) != len(self.names) or (named and len(named) != len(self.names)):
+            raise self._wrong_labels(named or map(short, values))
+        child = self._children.get(_texts(values))
+        if child is not None:
+            self._departing().remove([child])
+
+    def clear(self) -> None:
+        """Remove all children, as :meth:`remove` does; what was folded stays."""
+        self._departing().remove(list(self._children.values()))
+
+    def children(self) -> list[Child]:
+        """Return the children in the order in which they were made; the surplus comes last."""
+        return list(self._children.values()) + list(self._surplus.values())
 
     def _by_keywords(self, named: dict[str, Any]) -> Child:
         """Return the child for label values by name; see :meth:`labels`."""
@@ -121,17 +176,40 @@ class Labelled(Generic[Child]):
         child = self._by_text.get(value)
         if child is None:
             child = self._child((value,))
-            if not free_threading.NEEDED and child not in self._surplus.values():
+            if self._direct and child not in self._surplus.values():
                 self._by_text[child.texts[0]] = child
         return child
 
-    def children(self) -> list[Child]:
-        """Return the children in the order in which they were made; the surplus comes last."""
-        return list(self._children.values()) + list(self._surplus.values())
+    def _departing(self, expire: float | None = None) -> Departures[Child]:
+        """Return what keeps account of the children that are removed."""
+        if self._departures is None:
+            from sampler._instruments.departures import Departures
 
-    def _count(self) -> int:
-        """Return how many children there are; none ever goes."""
-        return len(self._children) + len(self._surplus)
+            made: Departures[Child] = Departures(self, expire)
+            self._departures = self._departures or made
+        return self._departures
+
+    def _count(self, view: View | None) -> int:
+        """Return how many children a consumer sees."""
+        count = len(self._children) + len(self._surplus)
+        return count if self._departures is None else self._departures.count(view, count)
+
+    def _samples(self, metric: str, view: View | None) -> list[tuple[Any, ...]]:
+        """Return a sample of each child that has something to report to a consumer."""
+        if self._departures is None:
+            return self.samples(metric)
+        names = self.names
+        return [
+            (metric, value, child._labels or labels_of(names, child))
+            for child, value in self._departures.read(view)
+            if value is not None
+        ]
+
+    def _values(self, view: View | None) -> list[Any]:
+        """Return what each child has to report to a consumer, or None."""
+        if self._departures is None:
+            return self._read_all()
+        return [value for _, value in self._departures.read(view)]
 
     def samples(self, metric: str) -> list[tuple[Any, ...]]:
         """Return a sample of each child that has something to report."""
@@ -152,27 +230,29 @@ class Labelled(Generic[Child]):
         child = known.get(values)
         if child is None:
             child = self._child_of_texts(values)
-            if child.texts != values and child not in self._surplus.values():
-                if len(self._by_values) >= self.max_children:
-                    self._by_values.clear()
-                self._by_values[values] = child
+            # What had to be cut is sought anew each time: strangers choose how long it is.
+            if known is self._by_values and child.texts == tuple(map(str, values)):
+                if len(known) >= self.max_children:
+                    known.clear()
+                known[values] = child
         return child
 
     def _child_of_texts(self, values: tuple[object, ...]) -> Child:
         if len(values) != len(self.names):
-            raise self._wrong_labels(map(repr, values))
-        texts = tuple([label_text(value) for value in values])
-        child = self._children.get(texts)
+            raise self._wrong_labels(map(short, values))
+        key = _texts(values)
+        child = self._children.get(key)
         if child is not None:
             return child
-        for name, value, text in zip(self.names, values, texts, strict=True):
-            if text is None:
-                raise ValueError(f"label {name!r}: {short(value)} is not a label value")
-        if len(self._children) >= self.max_children:
+        waiting, folded = 0, False
+        if self._departures is not None:
+            waiting, folded = len(self._departures.leaving), key in self._departures.folded
+        if folded or len(self._children) - waiting >= self.max_children:
             return self._overflow()
-        key: tuple[str, ...] = texts  # type: ignore[assignment]
+        made = self._make(key)
+        made._home = self._home
         # One step: a finalizer or another thread may do the same meanwhile.
-        return self._children.setdefault(key, self._make(key))
+        return self._children.setdefault(key, made)
 
     def _overflow(self) -> Child:
         """Return the child for sets of label values beyond the bound."""
@@ -180,148 +260,56 @@ class Labelled(Generic[Child]):
         child = self._surplus.get(name)
         if child is None:
             made = self._make_surplus((text,))
-            made._labels = FixedLabels((name,), (text,))  # noqa: SLF001 - its own child
+            made._labels = FixedLabels((name,), (text,))
+            made._home = self._home
             child = self._surplus.setdefault(name, made)
         return child
 
     def _make_surplus(self, texts: tuple[str, ...]) -> Child:
         return self._make(texts)
 
+    def _restart(self) -> None:
+        """Start over, as a forked child does."""
+        if self._departures is not None:
+            self._departures.restart()
+        for child in self.children():
+            child.restart()
+
     def _wrong_labels(self, given: Iterable[str]) -> ValueError:
         expected = ", ".join(self.names)
         return ValueError(f"expected labels {expected}; got {', '.join(given) or 'none'}")
 
-
-# Methods that record by keyword all begin with the same lines: a call for them would take a tenth
-# of the whole. Who is found in `_by_text` is not the surplus and locks nothing.
-
-
-class LabelledCounter(Labelled[Counter]):
-    """A counter for each set of label values."""
-
-    __slots__ = ()
-
-    def inc(self, n: float = 1, **labels: str | int) -> None:
-        """Add to the child for these labels; see :meth:`Counter.inc` and :meth:`labels`."""
-        child = None
-        try:
-            if len(labels) == 1 and type(text := labels[self._keyword]) is str:
-                child = self._by_text[text]
-        except KeyError:
-            pass
-        if child is None:
-            self._by_keywords(labels).inc(n)
-        elif n is _ONE:
-            child._value += 1  # noqa: SLF001 - its own child
-        else:
-            child.inc(n)
-
-    def samples(self, metric: str) -> list[tuple[Any, ...]]:
-        """Return a sample of each child, without a call of ``read`` for each."""
-        return [
-            (metric, child._value, child._labels or _labels(self.names, child))  # noqa: SLF001
-            for child in self.children()
-        ]
-
-    def _read_all(self) -> list[Any]:
-        """Return the total of each child."""
-        return [child._value for child in self.children()]  # noqa: SLF001
+    def __reduce__(self) -> tuple[Any, ...]:
+        return reduced(self)
 
 
-class LabelledGauge(Labelled[Gauge]):
-    """A gauge for each set of label values; beyond the bound it refuses recordings."""
+def _texts(values: tuple[object, ...]) -> tuple[str, ...]:
+    """Return label values as texts."""
+    texts = tuple([label_text(value) for value in values])
+    if None in texts:
+        from sampler._instruments.label_texts import text_of
 
-    __slots__ = ()
-
-    def _make_surplus(self, texts: tuple[str, ...]) -> Gauge:
-        return RefusingGauge(texts)
-
-    def set(self, value: float, **labels: str | int) -> None:
-        """Set the child for these labels; see :meth:`Gauge.set` and :meth:`labels`."""
-        child = None
-        try:
-            if len(labels) == 1 and type(text := labels[self._keyword]) is str:
-                child = self._by_text[text]
-        except KeyError:
-            pass
-        if child is None:
-            self._by_keywords(labels).set(value)
-        elif type(value) is float or type(value) is int:
-            child._value = value  # noqa: SLF001 - its own child
-        else:
-            child.set(value)
-
-    def inc(self, n: float = 1, **labels: str | int) -> None:
-        """Add to the child for these labels; see :meth:`Gauge.inc` and :meth:`labels`."""
-        child = None
-        try:
-            if len(labels) == 1 and type(text := labels[self._keyword]) is str:
-                child = self._by_text[text]
-        except KeyError:
-            pass
-        if child is None:
-            self._by_keywords(labels).inc(n)
-        elif n is _ONE and child._value is not None:  # noqa: SLF001 - its own child
-            child._value += 1  # noqa: SLF001
-        else:
-            child.inc(n)
-
-    def dec(self, n: float = 1, **labels: str | int) -> None:
-        """Subtract from the child for these labels; see :meth:`inc`."""
-        child = None
-        try:
-            if len(labels) == 1 and type(text := labels[self._keyword]) is str:
-                child = self._by_text[text]
-        except KeyError:
-            pass
-        if child is None:
-            self._by_keywords(labels).inc(-n)
-        elif n is _ONE and child._value is not None:  # noqa: SLF001 - its own child
-            child._value -= 1  # noqa: SLF001
-        else:
-            child.inc(-n)
-
-
-class LabelledHistogram(Labelled[Histogram]):
-    """A histogram for each set of label values."""
-
-    __slots__ = ()
-
-    def observe(self, value: float, **labels: str | int) -> None:
-        """Count an observation for these labels; see :meth:`Histogram.observe`."""
-        child = None
-        try:
-            if len(labels) == 1 and type(text := labels[self._keyword]) is str:
-                child = self._by_text[text]
-        except KeyError:
-            pass
-        (self._by_keywords(labels) if child is None else child).observe(value)
-
-    def time(self, **labels: str | int) -> Timer:
-        """Return a timer for these labels; see :meth:`Histogram.time`."""
-        child = None
-        try:
-            if len(labels) == 1 and type(text := labels[self._keyword]) is str:
-                child = self._by_text[text]
-        except KeyError:
-            pass
-        return (self._by_keywords(labels) if child is None else child).time()
+        return tuple([text_of(value) for value in values])
+    return texts  # type: ignore[return-value]
 
 
 def samples(metric: str, names: tuple[str, ...], children: Iterable[Any]) -> list[tuple[Any, ...]]:
     """Return a sample of each child that has something to report."""
     return [
-        (metric, value, child._labels or _labels(names, child))  # noqa: SLF001 - its own child
+        (metric, value, child._labels or labels_of(names, child))
         for child in children
         if (value := child.read()) is not None
     ]
 
 
-def _labels(names: tuple[str, ...], child: Any) -> FixedLabels:
-    """Make a child's labels at its first pull, so that recording does not pay for them."""
-    texts = child.texts
-    if len(names) > 1 and (ordered := tuple(sorted(names))) != names:  # as a series has them
-        texts = tuple(texts[names.index(name)] for name in ordered)
-        names = ordered
-    child._labels = FixedLabels(names, texts)  # noqa: SLF001 - its own child
-    return child._labels  # type: ignore[no-any-return] # noqa: SLF001
+def labels_of(names: tuple[str, ...], child: Any) -> FixedLabels:
+    """Return a child's labels, made at its first pull, so that recording does not pay for them."""
+    labels: FixedLabels | None = child._labels
+    if labels is None:
+        texts = child.texts
+        if len(names) > 1 and (ordered := tuple(sorted(names))) != names:  # as a series has them
+            texts = tuple(texts[names.index(name)] for name in ordered)
+            names = ordered
+        source = child if child.exemplified else None
+        labels = child._labels = FixedLabels(names, texts, source)
+    return labels

@@ -1,4 +1,4 @@
-"""Measures of a block or a function: how long it takes, calls in progress, exceptions."""
+"""Measures of a block or a call: how long it takes, calls in progress, exceptions."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
-    from typing import Any, ParamSpec, Protocol, Self, TypeVar
+    from typing import Any, Protocol, Self, TypeVar
 
-    P = ParamSpec("P")
-    R = TypeVar("R")
+    F = TypeVar("F", bound=Callable[..., Any])
 
     class CountsUp(Protocol):
         """What counts exceptions: a counter."""
@@ -33,6 +32,8 @@ if TYPE_CHECKING:
     class Observes(Protocol):
         """What a timer records to: a histogram."""
 
+        exemplified: bool
+
         _limits: tuple[float, ...]
         _counts: dict[int, int]
         _sum: int | float
@@ -43,19 +44,26 @@ if TYPE_CHECKING:
 
         def _observe_first(self, index: int, value: float) -> None: ...
 
+        def _lose_sum(self) -> None: ...
+
         def time(self) -> Timer:
             """Return another timer."""
             ...
 
-
-_COROUTINE = 0x80
-"""``inspect.CO_COROUTINE``: the flag of an ``async def``."""
+        _home: Any
+        texts: tuple[str, ...]
 
 
 class Measured:
-    """A context manager for a block; a decorator for a function or a coroutine function."""
+    """A context manager for a block, also of ``async with``; a decorator for what is called.
+
+    Functions, coroutine functions, generators and async generators are measured from their first
+    step to their end, and so is what a function returns to be awaited or iterated later.
+    """
 
     __slots__ = ()
+    observes = False
+    """Whether it observes each call once, with all seconds that it took."""
 
     def __enter__(self) -> Self:
         raise NotImplementedError
@@ -68,35 +76,34 @@ class Measured:
     ) -> None:
         raise NotImplementedError
 
-    def for_next_call(self) -> Measured:
-        """Return the one that surrounds the next call; calls may overlap."""
+    async def __aenter__(self) -> Self:
+        return self.__enter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.__exit__(kind, error, trace)
+
+    def for_next_call(self, before: float = 0.0) -> Measured:
+        """Return the one that surrounds the next call; calls may overlap.
+
+        Args:
+            before: seconds that the work has taken already.
+        """
         raise NotImplementedError
 
-    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
-        """Return ``function`` with each of its calls surrounded."""
-        from functools import wraps
+    def __call__(self, function: F) -> F:
+        """Return ``function`` with each of its calls surrounded.
 
-        surrounding = self.for_next_call
-        if _is_coroutine_function(function):
+        Raises:
+            TypeError: what a call of it does cannot be measured.
+        """
+        from sampler._instruments.callables import measured
 
-            @wraps(function)
-            async def surrounded(*args: P.args, **kwargs: P.kwargs) -> Any:
-                with surrounding():
-                    return await function(*args, **kwargs)  # type: ignore[misc]
-
-            return surrounded  # type: ignore[return-value]
-
-        @wraps(function)
-        def called(*args: P.args, **kwargs: P.kwargs) -> R:
-            with surrounding():
-                return function(*args, **kwargs)
-
-        return called
-
-
-def _is_coroutine_function(function: Any) -> bool:
-    code = getattr(function, "__code__", None)
-    return code is not None and bool(code.co_flags & _COROUTINE)
+        return measured(self, function)  # type: ignore[no-any-return]
 
 
 class Timer(Measured):
@@ -107,6 +114,7 @@ class Timer(Measured):
     """
 
     __slots__ = ("_began", "_histogram")
+    observes = True
 
     _began: float
     _histogram: Observes
@@ -126,41 +134,53 @@ class Timer(Measured):
         if NEEDED:  # `observe` locks
             histogram.observe(seconds)
             return
-        index = bisect_left(histogram._limits, seconds)  # noqa: SLF001 - see above
+        index = bisect_left(histogram._limits, seconds)
         try:
-            histogram._counts[index] += 1  # noqa: SLF001
-            histogram._sum += seconds  # noqa: SLF001
+            histogram._counts[index] += 1
+            histogram._sum += seconds
         except KeyError:
-            histogram._observe_first(index, seconds)  # noqa: SLF001
+            histogram._observe_first(index, seconds)
+        except OverflowError:  # as in `observe`
+            histogram._lose_sum()
 
-    def for_next_call(self) -> Timer:
+    def labels(self, **labels: object) -> None:
+        """Set labels that are known only now, before the block ends; the last ones stand.
+
+        Raises:
+            ValueError: the histogram has no labels, or not these.
+        """
+        home = self._histogram._home
+        names = getattr(home and home.instrument, "names", ())
+        known = {
+            name.replace(".", "_"): text
+            for name, text in zip(names, self._histogram.texts, strict=False)
+        }
+        if not labels.keys() <= known.keys():
+            expected = ", ".join(names) or "none"
+            raise ValueError(f"expected labels {expected}; got {', '.join(labels)}")
+        self._histogram = home.instrument.labels(**{**known, **labels})
+
+    def for_next_call(self, before: float = 0.0) -> Timer:
         """Return another timer."""
-        return self._histogram.time()
+        timer = self._histogram.time()
+        return Resumed(timer, before) if before else timer
 
-    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
-        """Return ``function`` with each of its calls timed."""
-        if NEEDED or _is_coroutine_function(function):
-            return super().__call__(function)
-        from functools import wraps
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self._histogram).time, (self._histogram,)
 
-        histogram, clock, bisect = self._histogram, perf_counter, bisect_left
-        limits = histogram._limits  # noqa: SLF001 - see above
 
-        @wraps(function)
-        def timed(*args: P.args, **kwargs: P.kwargs) -> R:
-            began = clock()
-            try:
-                return function(*args, **kwargs)
-            finally:
-                seconds = clock() - began
-                index = bisect(limits, seconds)
-                try:
-                    histogram._counts[index] += 1  # noqa: SLF001
-                    histogram._sum += seconds  # noqa: SLF001
-                except KeyError:
-                    histogram._observe_first(index, seconds)  # noqa: SLF001
+class Resumed(Timer):
+    """Observes the seconds of a block, and those that passed before it."""
 
-        return timed
+    __slots__ = ("_before",)
+
+    def __init__(self, timer: Timer, before: float) -> None:
+        self._histogram = timer._histogram
+        self._before = before
+
+    def __enter__(self) -> Self:
+        self._began = perf_counter() - self._before
+        return self
 
 
 class InProgress(Measured):
@@ -183,7 +203,7 @@ class InProgress(Measured):
     ) -> None:
         self._gauge.dec()
 
-    def for_next_call(self) -> Self:
+    def for_next_call(self, before: float = 0.0) -> Self:  # noqa: ARG002 - as of Timer
         """Return itself: it has no state."""
         return self
 
@@ -211,6 +231,6 @@ class ExceptionCounter(Measured):
         if isinstance(error, self._kinds):
             self._counter.inc()
 
-    def for_next_call(self) -> Self:
+    def for_next_call(self, before: float = 0.0) -> Self:  # noqa: ARG002 - as of Timer
         """Return itself: it has no state."""
         return self

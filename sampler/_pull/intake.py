@@ -11,11 +11,13 @@ from __future__ import annotations
 from _operator import is_
 from itertools import compress, repeat
 
-from sampler._contract.declaration import Declaration, InstrumentSamples, short
+from sampler._contract.declaration import Declaration, short
+from sampler._contract.instrument_samples import InstrumentSamples
 from sampler._contract.names import SURPLUS
 from sampler._contract.snapshot import ABSENT, Absent, Block
 from sampler._contract.values import RefusedSample, subtract
 from sampler._pull.admission import Admission, combine
+from sampler._pull.departed import Departed
 from sampler._pull.inherited import UNKNOWN, Counted, counted, inherit
 from sampler._pull.known_rows import KnownRows, arranged, completed, find_ahead
 from sampler._pull.overflow import Overflow
@@ -77,6 +79,7 @@ class Intake:
         self._at_fork = at_fork or UNKNOWN
         self._report = report
         self._constant = declaration.labels
+        self._departed = Departed()
         self._known = KnownRows([], self._constant)
         self._last: list[Any] = []
         """The values of the known rows, as read."""
@@ -106,7 +109,7 @@ class Intake:
         turn = GiveWayTimer()
         taken: list[int] | None
         if type(samples) is InstrumentSamples:
-            reading.shape = samples.shape
+            self._departed.begin(samples, reading)
             if samples.shape == self._shape and last is self._last:
                 values = samples.values()
                 if len(values) == count:  # no child has come meanwhile
@@ -238,6 +241,7 @@ class Intake:
         self._last = last
         if reading.rows is not self._known.rows:
             regular = self._inherited_at is None and not self._admission.merges
+            regular = regular and not self._departed.offsets
             self._known = self._known.followed_by(reading, regular=regular)
             self._admission.count(reading)
         else:
@@ -246,6 +250,8 @@ class Intake:
             self._known.keep_order(reading.order)
         self._shape = reading.shape if reading.shape is not None and reading.one_to_one else None
         self._admission.keep(reading)
+        if reading.departing is not None:
+            self._departed.keep(reading)
         self._time = reading.time
         values = self._reported(reading) if self._known.offsets else reading.raw
         return Block(
@@ -257,6 +263,10 @@ class Intake:
         admission = self._admission
         whole = not (admission.valueless or admission.cut) and admission.overflow.idle
         return counted(self._known.rows, self._last, self._constant, whole=whole)
+
+    def end(self) -> None:
+        """Pull no more: no group of instruments waits for this consumer."""
+        self._departed = Departed()
 
     def absent(self, sampler: str) -> Block | None:
         """Return the block of a failed pull: every known series, no values."""
@@ -339,6 +349,8 @@ class Intake:
             return
         if known.order is not None:
             values, restarted, taken = known.as_rows(values, restarted, taken)
+        if taken is not None or self._departed.offsets:
+            self._departed.settle(reading, known.rows, values, self._last)
         self._admission.fold(reading, values, known)
         rows, added = known.rows, reading.additions()
         new, firsts = list(added.new.values()), list(added.firsts.values())

@@ -67,13 +67,19 @@ class Overflow:
             has_past: the value is a baseline: only what comes after it counts.
         """
         if not self._sums:
-            self._sums, self._folded, self._pasts = {}, {}, {}
+            self._sums, self._folded = {}, {}
         known = self._sums.get(metric)
         self._sums[metric] = value if known is None else add(known, value)
         self._folded[metric] = self._folded.get(metric, 0) + samples
         if has_past:
-            past = self._pasts.get(metric)
-            self._pasts[metric] = value if past is None else add(past, value)
+            self.forget(metric, value)
+
+    def forget(self, metric: str, value: Value) -> None:
+        """Note that this much of the surplus was counted before."""
+        if not self._pasts:
+            self._pasts = {}
+        past = self._pasts.get(metric)
+        self._pasts[metric] = value if past is None else add(past, value)
 
     def miss(self, metric: str) -> None:
         """Note that a sample without a value may belong to the surplus: its sum is too low."""

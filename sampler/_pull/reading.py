@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
     from sampler._contract.declaration import Description
+    from sampler._contract.exemplar import Exemplar
+    from sampler._contract.instrument_samples import Departure, InstrumentSamples
     from sampler._contract.snapshot import Metric, Value
     from sampler._contract.values import RefusedSample
     from sampler._pull.overflow import Overflow
@@ -64,6 +66,15 @@ class Row(Series):
         """What makes one value of several that a gauge with ``merge`` has in one pull, or None."""
         return _COMBINE.get(self.metric.merge)
 
+    @property
+    def exemplars(self) -> tuple[Exemplar, ...] | None:
+        """Single events of an instrument that keeps them; None: it keeps none."""
+        raw = self.raw
+        if type(raw) is not FixedLabels or raw.source is None:
+            return None
+        kept: tuple[Exemplar, ...] = raw.source.exemplars()
+        return kept
+
     def key(self, constant: Mapping[str, str]) -> Key:
         """Return the metric, its label names and their values: the row is found by them.
 
@@ -103,6 +114,23 @@ class Valueless:
 
 REFUSED = Valueless(None, None)
 """Another sampler has the series: when it comes to this one, it begins with a baseline (C-16)."""
+
+
+class Ended:
+    """A series that has ended for this consumer, and may not have ended for others.
+
+    Attributes:
+        departure: of its child.
+        row: it.
+        value: its last one.
+    """
+
+    __slots__ = ("departure", "row", "value")
+
+    def __init__(self, departure: Departure, row: Row, value: Any) -> None:
+        self.departure = departure
+        self.row = row
+        self.value = value
 
 
 class Usual:
@@ -186,19 +214,25 @@ class Reading:
         start: epoch seconds at which the source says its values were zero, or None.
         overflow: the state of folded metrics.
         added: what the series of the last pull do not say, or None if there is nothing.
+        back: departures of series that had ended and are there again.
         gone: rows that are not among these rows, but were, or are new.
         moved: samples of known series that were sought, as they were not in their places.
         disordered: there were many of them.
         shape: of the samples, if instruments yielded them; None: their values are not enough.
+        departing: the samples of a group of instruments, which are told when they are kept.
+        ended: of its series, those that have ended and may come back; None: the same as before.
         restarted: some rows have taken the place of those before a restart.
         report: called with each refused sample, or None.
     """
 
     __slots__ = (
         "added",
+        "back",
         "combined",
         "cut",
+        "departing",
         "disordered",
+        "ended",
         "examples",
         "gone",
         "moved",
@@ -234,6 +268,9 @@ class Reading:
         self.added: Additions | None = None
         self.gone: Sequence[Row] = ()
         self.shape: tuple[Any, ...] | None = None
+        self.departing: InstrumentSamples | None = None
+        self.ended: list[Ended] | None = None
+        self.back: frozenset[Departure] = frozenset()
         self.taken = self.silent = self.combined = self.moved = 0
         self.restarted = self.cut = self.disordered = False
         self.refused: dict[str, int] = _NONE
@@ -256,10 +293,13 @@ class Reading:
 
     def refuse(self, refused: RefusedSample, samples: int = 1) -> None:
         """Count refused samples, and keep the first message of each reason."""
-        reason = refused.reason
+        self.count_refused(refused.reason, samples)
+        self.examples.setdefault(refused.reason, refused.message)
+        if self.report is not None:
+            self.report(refused)
+
+    def count_refused(self, reason: str, samples: int) -> None:
+        """Count refused samples of which somebody else has told."""
         if not self.refused:
             self.refused, self.examples = {}, {}
         self.refused[reason] = self.refused.get(reason, 0) + samples
-        self.examples.setdefault(reason, refused.message)
-        if self.report is not None:
-            self.report(refused)

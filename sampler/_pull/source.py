@@ -6,7 +6,8 @@ from functools import partial
 from types import GeneratorType
 from typing import TYPE_CHECKING
 
-from sampler._contract.declaration import InstrumentSamples, seconds, short
+from sampler._contract.declaration import seconds, short
+from sampler._contract.instrument_samples import InstrumentSamples
 from sampler._pull.async_call import call_to_close, call_to_gather
 from sampler._pull.backoff import Health
 from sampler._pull.sampler_settings import with_own_tables
@@ -190,6 +191,7 @@ class Source:
     def close(self) -> None:
         """Close the instance, if it has a ``close``. Runs foreign code."""
         instance, self._sample = self._sample, None
+        self.intake.end()
         if self.windowed and (close := getattr(instance, "close", None)) is not None:
             closed = close()
             if is_async(closed):

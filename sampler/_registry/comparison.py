@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from sampler._contract.declaration import Declaration, Description
 
+_FUNCTION = type(lambda: 0)
 _METHODS = type((lambda self: self).__get__(0)), type("".strip)
 
 
@@ -52,6 +53,28 @@ def same_call(one: Declaration, other: Declaration) -> bool:
 def _same(one: object, other: object) -> bool:
     # Methods are made anew at each access, and compare by identity. Others run an author's code.
     return one is other or (type(one) in _METHODS and type(one) is type(other) and one == other)
+
+
+def reloaded(old: Declaration, new: Declaration) -> bool:
+    """Tell whether a module that was reloaded, or imported again, publishes its sampler again.
+
+    Both call functions of one name in one file, on the level of the module: one owner.
+    """
+    if (old.name, old.labels) != (new.name, new.labels):
+        return False
+    for one, other in ((old.sample, new.sample), (old.factory, new.factory)):
+        if one is not None or other is not None:
+            place = _place(one)
+            if one is other or place is None or place != _place(other):
+                return False
+    return True
+
+
+def _place(function: object) -> tuple[str, str] | None:
+    code = getattr(function, "__code__", None) if type(function) is _FUNCTION else None
+    if code is None or "<" in code.co_qualname or code.co_filename.startswith("<"):
+        return None  # a lambda, a function in another one, or one that is in no file
+    return code.co_filename, code.co_qualname
 
 
 def clash(old: Declaration, new: Declaration) -> str | None:

@@ -6,7 +6,7 @@ import time
 
 from sampler._contract.declaration import Bounded, Declaration, private_copy, private_description
 from sampler._registry import shared_read
-from sampler._registry.comparison import clash, equal
+from sampler._registry.comparison import clash, equal, reloaded
 from sampler._registry.shared_read import SharedRead
 from sampler._runtime import fork
 from sampler._runtime.native import RLock
@@ -192,7 +192,8 @@ class Registry:
 
         Raises:
             InvalidSampler: the mapping breaks the contract; every fault is listed.
-            SamplerConflict: it clashes with a registered sampler.
+            SamplerConflict: it clashes with a registered sampler, and is not the same one of a
+                module that was reloaded or imported a second time, which takes its place.
         """
         new = Registration(self, sampler)
         state = state_of(new)
@@ -203,12 +204,21 @@ class Registry:
                 same = old.pid == new.pid or sampler is known.given
                 if sampler is old.sampler or (same and known.equals(state)):
                     return old
+                if reloaded(known.declaration, state.declaration):
+                    continue
                 if why := clash(known.declaration, state.declaration):
                     raise SamplerConflict(sampler, old.name, why)
+            before = tuple(
+                each for each in seen if reloaded(state_of(each).declaration, state.declaration)
+            )
+            kept = tuple(each for each in seen if each not in before) if before else seen
             with _lock:
-                if self._registrations is seen:
-                    self._registrations = (*seen, new)
-                    return new
+                if self._registrations is not seen:
+                    continue
+                self._registrations = (*kept, new)
+            for each in before:
+                state_of(each).withdrawn = True
+            return new
 
     def unregister(self, name: str) -> None:
         """Withdraw every sampler of that name.

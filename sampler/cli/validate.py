@@ -145,6 +145,8 @@ def _print(reference: str, found: Examination, exercise: str | None) -> None:
     for breach in found.breaches:
         print(wrapped(f"{breach.clause}  {breach.message}", 6))
         print(wrapped(f"      do: {breach.remedy}", 6))
+    for hint in found.hints:
+        print(wrapped(f"hint: {hint}", 6))
     pulls = f"{counted(found.pulls, 'pull')} in {found.seconds:.1f} s"
     if found.conforms:
         seen = f"{found.series} series, {found.moved} of them moved"
@@ -168,4 +170,4 @@ def _print_json(found: Examination) -> None:
     verdict = "breaches" if breaches else "none" if found.unproven else "conforms"
     numbers = {key: getattr(found, key) for key in _NUMBERS}
     about = {"sampler": found.sampler, "verdict": verdict, "unproven": found.unproven}
-    print(json.dumps({**about, **numbers, "breaches": breaches}, indent=2))
+    print(json.dumps({**about, **numbers, "breaches": breaches, "hints": found.hints}, indent=2))

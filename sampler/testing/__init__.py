@@ -14,6 +14,7 @@ from sampler.testing._adapters import AdapterContract, ScrapedAdapterContract
 from sampler.testing._clock import FakeClock
 from sampler.testing._consumer_suite import Consumer
 from sampler.testing._consumers import ConsumerContract
+from sampler.testing._grown import Grown
 from sampler.testing._isolation import isolated
 from sampler.testing._loop import LoopThread
 from sampler.testing._memory import Entry, Memory
@@ -28,6 +29,7 @@ __all__ = (
     "ConsumerContract",
     "Entry",
     "FakeClock",
+    "Grown",
     "LoopThread",
     "Memory",
     "RegistryContract",

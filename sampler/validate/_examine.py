@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from sampler._contract.better_names import hints
 from sampler._contract.declaration import short
 from sampler._pull.collector import Collector
 from sampler._registry.registry import Registry
@@ -44,6 +45,7 @@ class Examination:
         cumulative: how many of the series were counters or histograms.
         grown: how many of those grew meanwhile.
         seconds: how long it took.
+        hints: what could be better, though it breaks no clause: names that say kind or unit.
     """
 
     sampler: str
@@ -54,6 +56,7 @@ class Examination:
     cumulative: int
     grown: int
     seconds: float
+    hints: tuple[str, ...] = ()
 
     @property
     def conforms(self) -> bool:
@@ -137,4 +140,5 @@ def examine(
         comparison.cumulative,
         comparison.grown,
         time.monotonic() - began,
+        tuple(hints(subject.declaration.name, subject.declaration.metrics)),
     )

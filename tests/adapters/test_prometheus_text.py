@@ -55,12 +55,16 @@ def samples(text):
         ("beam.length", "gauge", "parsec", "beam_length"),
         ("beam.speed", "gauge", "m/parsec", "beam_speed"),
         ("cpu.load", "gauge", "%", "cpu_load_percent"),
-        ("wait.seconds", "gauge", "s", "wait_seconds_seconds"),
-        ("a.total", "counter", "", "a_total_total"),
+        ("wait.seconds", "gauge", "s", "wait_seconds"),
+        ("a.total", "counter", "", "a_total"),
+        ("a.sent_bytes_total", "counter", "By", "a_sent_bytes_total"),
+        ("a.sent_total", "counter", "By", "a_sent_bytes_total"),
+        ("a.milliseconds", "gauge", "s", "a_milliseconds_seconds"),
+        ("a.total", "gauge", "", "a_total"),
     ],
 )
 def test_names_follow_the_conventions(name, kind, unit, exposed):
-    """Unit always appended, by OpenTelemetry's table; counters end in _total."""
+    """The unit is appended, by OpenTelemetry's table; counters end in _total; neither twice."""
     assert sample_name(base_name(name, kind, unit), kind) == exposed
 
 

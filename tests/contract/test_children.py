@@ -311,7 +311,7 @@ def test_a_forked_child_counts_its_surplus_from_zero(registry: Registry) -> None
     for number in range(5):
         hits.inc(a=number)
         depth.set(1, a=number)
-    group._restart()
+    group._roster.restart()
     with Collector(registry) as consumer:
         found = values(consumer.collect())
         assert found == {'g.c{a="0"}': 0, f"g.c{SURPLUS}": 0}

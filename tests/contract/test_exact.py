@@ -20,7 +20,7 @@ from sampler._instruments import free_threading
 from sampler._instruments.counter import Counter
 from sampler._instruments.gauge import Gauge
 from sampler._instruments.histogram import Histogram
-from sampler._instruments.labelled import LabelledCounter, LabelledGauge
+from sampler._instruments.labelled_kinds import LabelledCounter, LabelledGauge
 from sampler._instruments.timers import Timer
 
 ROOT = Path(__file__).parents[2]

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sampler import Collector, Instruments, Registry
-from sampler._contract.declaration import InstrumentSamples
+from sampler._contract.instrument_samples import InstrumentSamples
 
 TEXTS = st.sampled_from(["a", "b", "c"])
 NUMBERS = st.sampled_from([0, 1, 2.5, 10**6])
@@ -67,7 +67,7 @@ class Group:
             self.answers[text] = number
             self.function.labels(text).set_function(lambda: self.answers[text])
         elif what == "restart":
-            self.group._restart()
+            self.group._roster.restart()
 
 
 def seen(consumer: Collector) -> tuple[Any, ...]:

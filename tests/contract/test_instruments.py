@@ -85,20 +85,16 @@ def test_wrong_labels_say_what_is_expected(registry) -> None:
     ):
         with pytest.raises(ValueError, match=r"expected labels route, net\.peer"):
             call()
-    with pytest.raises(ValueError, match="is not a label value"):
-        orders.labels("x", 1.5)
+    assert orders.labels("x", 1.5).texts == ("x", "1.5")
     assert orders.labels("a", 80) is orders.labels(route="a", net_peer="80")
 
 
 @pytest.mark.parametrize("n", [-1, float("nan"), float("inf"), -0.5])
 def test_a_counter_refuses_what_would_not_grow_it(registry, n) -> None:
-    """Negative and not finite amounts are errors, and count nothing."""
+    """Negative and not finite amounts count nothing."""
     counter = Instruments("shop", registry).counter("orders")
-    with pytest.raises(ValueError, match="only grows"):
-        counter.inc(n)
-    for wrong in ("1", None, 1j):
-        with pytest.raises(TypeError, match="expected a number"):
-            counter.inc(wrong)
+    for wrong in (n, "1", None, 1j):
+        counter.inc(wrong)
     assert values(registry)["shop.orders"] == 0
 
 
@@ -242,18 +238,14 @@ def test_differences_and_merges_are_exact_at_every_shared_bound(observed, bounds
 
 
 def test_negative_observations_need_bounds() -> None:
-    """The error says so; nought is counted, infinity and NaN are refused."""
+    """Nought is counted; infinity, NaN and what is no number are refused."""
     plain, fixed = Histogram(), Histogram((), (-1.0, 1.0))
-    with pytest.raises(ValueError, match="need 'buckets'"):
-        plain.observe(-0.5)
+    plain.observe(-0.5)
     for histogram in (plain, fixed):
-        for wrong in (float("inf"), float("-inf"), float("nan")):
-            with pytest.raises(ValueError, match="cannot observe"):
-                histogram.observe(wrong)
+        for wrong in (float("inf"), float("-inf"), float("nan"), 10**400, "1"):
+            histogram.observe(wrong)
         histogram.observe(0)
         histogram.observe(1.7e308)
-        with pytest.raises(TypeError, match="expected a number"):
-            histogram.observe("1")
     fixed.observe(-1.7976931348623157e308)
     assert plain.read().buckets == ((0.0, 1),)
     assert fixed.read().buckets == ((-1.0, 1), (1.0, 2))
@@ -310,7 +302,8 @@ def test_every_observation_is_in_the_buckets_it_belongs_to(bounds, observed) -> 
 def test_buckets_must_rise() -> None:
     """Unsorted, repeated and infinite bounds are errors."""
     shop = Instruments("shop", Registry())
-    for buckets in ([2, 1], [1, 1], [float("inf")], [float("nan")]):
+    inf = float("inf")
+    for buckets in ([2, 1], [1, 1], [-inf, 1], [1, inf, inf], [inf, 1], [float("nan")]):
         with pytest.raises(ValueError, match="finite and rising"):
             shop.histogram("latency", buckets=buckets)
 

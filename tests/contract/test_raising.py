@@ -232,11 +232,15 @@ def test_what_is_no_number_is_refused_and_what_is_one_is_taken() -> None:
     "what", [name for name in NO_NUMBERS if name not in ("infinite", "beyond 64 bits")]
 )
 def test_an_instrument_takes_what_a_sampler_may_yield(what: str) -> None:
-    """A complex number does not count by its real part there either."""
-    group = Instruments("g", Registry())
+    """A complex number does not count by its real part there either: it is refused."""
+    registry = Registry()
+    group = Instruments("g", registry)
     for record in (group.counter("c").inc, group.gauge("d").set, group.histogram("h").observe):
-        with pytest.raises((TypeError, ValueError, OverflowError)):
-            record(NO_NUMBERS[what])  # type: ignore[arg-type]
+        record(NO_NUMBERS[what])  # type: ignore[arg-type]
+    with Collector(registry, deadline=20.0) as consumer:
+        found = values(consumer.collect())
+        assert (found.keys(), found["g.c"]) == ({"g.c", "g.h"}, 0)
+        assert sum(consumer.statistics()[0].refused.values()) == 3
 
 
 @settings(max_examples=100, deadline=None)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from decimal import Decimal
-from fractions import Fraction
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -71,26 +70,27 @@ def test_what_has_the_same_text_is_one_child(values) -> None:
     assert counts(two) == {("1", "x"): 12}
 
 
-@pytest.mark.parametrize("wrong", [1.0, Decimal(1), Fraction(1), np.int64(1), 1 + 0j, None, ["1"]])
-def test_what_equals_a_label_value_is_none_for_that(wrong) -> None:
+@pytest.mark.parametrize(
+    ("other", "text"),
+    [
+        *((1.0, "1.0"), (Decimal("1.0"), "1.0"), (1 + 0j, "(1+0j)"), (None, ""), (["1"], "['1']")),
+        *((np.float64(1), "1.0"), ({"a"}, "{'a'}"), (bytearray(b"1.0"), "1.0")),
+    ],
+)
+def test_what_equals_a_label_value_has_its_own_text(other, text) -> None:
     """However often ``1`` was recorded before."""
     one, two = made("counter", "route"), made("counter", "route", "code")
     for _ in TWICE:
         one.inc(route=1)
         one.labels(1).inc()
         two.inc(route=1, code=1)
-        for call in (
-            lambda: one.inc(route=wrong),
-            lambda: one.labels(route=wrong),
-            lambda: two.inc(route=1, code=wrong),
-            lambda: two.labels(code=wrong, route=1),
-        ):
-            with pytest.raises(ValueError, match="is not a label value"):
-                call()
-        if wrong != ["1"]:
-            with pytest.raises(ValueError, match="is not a label value"):
-                one.labels(wrong)
-    assert (counts(one), counts(two)) == ({("1",): 4}, {("1", "1"): 2})
+        one.inc(route=other)
+        one.labels(route=other).inc()
+        one.labels(other).inc()
+        two.inc(route=1, code=other)
+        two.labels(code=other, route=1).inc()
+    assert counts(one) == {("1",): 4, (text,): 6}
+    assert counts(two) == {("1", "1"): 2, ("1", text): 4}
 
 
 @pytest.mark.parametrize(("kind", "method", "given"), RECORDINGS)
@@ -123,15 +123,20 @@ def test_a_text_that_lies_about_itself_leads_nobody_else_astray(kind) -> None:
 
 @pytest.mark.parametrize(("kind", "method", "given"), RECORDINGS)
 def test_wrong_labels_are_told_by_every_method(kind, method, given) -> None:
-    """Missing, unknown and surplus ones, also once the right ones are known; in any order."""
+    """Missing, unknown and surplus ones, also once the right ones are known; in any order.
+
+    A timer takes missing ones until its block ends.
+    """
     one, two = made(kind, "net.peer"), made(kind, "route", "net.peer")
     for _ in TWICE:
         getattr(one, method)(*given, net_peer="x")
         getattr(two, method)(*given, net_peer="x", route="y")
-        for wrong in ({}, {"peer": "x"}, {"net_peer": "x", "route": "y"}, {"net.peer": "x"}):
+        unknown = [{"peer": "x"}, {"net_peer": "x", "route": "y"}, {"net.peer": "x"}]
+        for wrong in unknown if method == "time" else [{}, *unknown]:
             with pytest.raises(ValueError, match=r"^expected labels net\.peer; got "):
                 getattr(one, method)(*given, **wrong)
-        for wrong in ({}, {"net_peer": "x"}, {"a": "x", "b": "y"}, dict.fromkeys("abc", "x")):
+        unknown = [{"a": "x", "b": "y"}, dict.fromkeys("abc", "x")]
+        for wrong in unknown if method == "time" else [{}, {"net_peer": "x"}, *unknown]:
             with pytest.raises(ValueError, match=r"^expected labels route, net\.peer; got "):
                 getattr(two, method)(*given, **wrong)
     assert (texts(one), texts(two)) == ([("x",)], [("y", "x")])
@@ -185,15 +190,13 @@ def test_a_counter_refuses_by_keyword_what_it_refuses(n) -> None:
     """And counts nothing."""
     counter = made("counter", "route")
     for _ in TWICE:
-        with pytest.raises(ValueError, match="only grows"):
-            counter.inc(n, route="buy")
-        with pytest.raises(TypeError, match="expected a number"):
-            counter.inc("1", route="buy")
+        counter.inc(n, route="buy")
+        counter.inc("1", route="buy")
     assert counts(counter) == {("buy",): 0}
 
 
-def test_a_key_error_of_a_number_is_its_own() -> None:
-    """It is raised, and nothing is recorded."""
+def test_what_a_number_raises_is_not_raised() -> None:
+    """And nothing is recorded."""
 
     class Broken(np.float64):
         def __float__(self) -> float:
@@ -204,8 +207,7 @@ def test_a_key_error_of_a_number_is_its_own() -> None:
     gauge.set(1, route="buy")
     for call in (counter.inc, gauge.set, gauge.inc):
         for _ in TWICE:
-            with pytest.raises(KeyError, match="mine"):
-                call(Broken(1.0), route="buy")
+            call(Broken(1.0), route="buy")
     assert counter.labels("buy").read() == gauge.labels("buy").read() == 1
 
 

@@ -1,0 +1,27 @@
+"""Exemplars: single events that stand for what a counter or a bucket has counted."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Exemplar:
+    """One event, and where more is known about it, such as the id of its trace.
+
+    Attributes:
+        value: what was added or observed.
+        labels: what it is found by; at most 128 characters in all, as OpenMetrics allows.
+        time: epoch seconds.
+    """
+
+    __slots__ = ("labels", "time", "value")
+
+    def __init__(self, value: float, labels: Mapping[str, str], time: float) -> None:
+        self.value: float = value
+        self.labels: Mapping[str, str] = labels
+        self.time: float = time
+
+    def __repr__(self) -> str:
+        return f"<Exemplar {self.value!r} {dict(self.labels)} at {self.time}>"
