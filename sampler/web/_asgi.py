@@ -30,7 +30,6 @@ _START, _QUEUE = b"x-request-start", b"x-queue-start"
 _STAMPS = frozenset((_START, _QUEUE))
 _LARGE = 65_535
 """Bytes from which on the last block of an answer is timed, too: servers' buffers hold less."""
-_CODES = {code: str(code) for code in range(100, 600)}
 _HEADERS = [(name.lower().encode(), value.encode()) for name, value in SHED_HEADERS]
 
 
@@ -60,7 +59,7 @@ class Request:
         state: what it adds to.
         scope: its scope.
         method: its method.
-        status: the code of its answer, as text; "" before that has begun.
+        status: the code of its answer; 0 before that has begun.
         body: what has come of its body, once the application has asked for it.
         began: see :class:`sampler.web._state.Active`, as the next one.
         writing: likewise.
@@ -93,7 +92,7 @@ class Request:
     state: State
     scope: Any
     method: Any
-    status: str
+    status: int
     body: _Body | None
     began: float
     writing: float
@@ -123,10 +122,10 @@ class Request:
                     return self._write(message)
             elif kind == "http.response.start":
                 status = message["status"]
-                self.status = _CODES[status] if status in _CODES else str(status)
+                self.status = status if type(status) is int else int(status)
                 if self.web.server_timing:
                     message = self._with_timing(message)
-        except (AttributeError, KeyError, TypeError):  # no message: the server says so
+        except (AttributeError, KeyError, TypeError, ValueError):  # no message: the server says so
             pass
         return self.server_send(message)
 
@@ -192,8 +191,9 @@ class Request:
         route = scope.pop(KEY, "")
         if STARLETTE in scope:
             route = of_starlette(scope)
-        if type(self.server_send) is MethodType and not self.gone:  # only uvicorn tells
-            self.gone = getattr(self.server_send.__self__, "disconnected", False) is True
+        send = self.server_send
+        if type(send) is MethodType and not self.gone:  # only uvicorn tells
+            self.gone = getattr(send.__self__, "disconnected", False) is True
         if error is not None or self.gone:
             self._odd(error)
         body = self.body
@@ -217,7 +217,7 @@ class Request:
             else:
                 self.state.raised(error)
                 if not self.gone and not self.size:  # the client gets the server's own answer
-                    self.status = "500"
+                    self.status = 500
         elif error is not None:
             self.gone = True
         if self.gone:
@@ -257,10 +257,13 @@ class ASGI(Middleware):
         request.web = self
         request.state = state
         request.scope = scope
-        request.method = scope.get("method", "")
+        try:
+            request.method, headers = scope["method"], scope["headers"]
+        except KeyError:  # a server's own idea of a scope
+            request.method, headers = scope.get("method", ""), scope.get("headers", ())
         request.server_receive = receive
         request.server_send = send
-        request.status = ""
+        request.status = 0
         request.body = None
         request.writing = request.written = 0.0
         request.size = 0
@@ -269,12 +272,11 @@ class ASGI(Middleware):
         request.began = clock()
         active[request] = True
         count = len(active)
-        if count > state.peak:
-            state.peak = count
+        state.peak = max(state.peak, count)
         stamp = b""
-        for name, value in scope.get("headers", ()):
+        for name, value in headers:
             if name in _STAMPS:
-                stamp = _best(scope["headers"]) if stamp else value
+                stamp = _best(headers) if stamp else value
         request.age = -1.0
         if stamp:
             client = scope.get("client")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from sampler.agent.config.web import WebSettings, listen
+from sampler.web._published import state_of
 from sampler.web._stamps import Stamps
-from sampler.web._state import state_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -56,12 +56,14 @@ class Middleware:
         server_timing: bool | None = None,
     ) -> None:
         self._application = application
-        given = {
+        given: dict[str, Any] = {
             "trusted": None if trusted is None else tuple(trusted),
             "shed": shed,
             "server_timing": server_timing,
         }
-        self._given = {key: value for key, value in given.items() if value is not None}
+        self._given: dict[str, Any] = {
+            key: value for key, value in given.items() if value is not None
+        }
         WebSettings(**self._given)
         self.state = state_of(registry)
         listen(self)

@@ -56,11 +56,11 @@ class Reader:
         The clock is read first: what ends meanwhile has lasted longer, never shorter.
         """
         state = self._state
+        now, busy, active = clock(), state.busy, list(state.active)
         for _ in range(_TRIES):
-            now, busy = clock(), state.busy
-            active = list(state.active)
             if busy == state.busy:
                 break
+            now, busy, active = clock(), state.busy, list(state.active)
         ages = [max(0.0, now - each.began) for each in active]
         yield "active_requests", len(active)
         yield "active_requests.max", self._highest(len(active))
@@ -71,8 +71,9 @@ class Reader:
         reads = sum(max(0.0, now - since) for each in active if (since := each.reading))
         yield "request.read.time", self._grown("read", state.read_seconds + reads)
         writes = sum(max(0.0, now - since) for each in active if (since := each.writing))
-        yield "response.write.time", self._grown(
-            "write", state.write_seconds + state.late_writes + writes
+        yield (
+            "response.write.time",
+            self._grown("write", state.write_seconds + state.late_writes + writes),
         )
 
     def _counts(self) -> Iterator[tuple[Any, ...]]:

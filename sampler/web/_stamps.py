@@ -25,7 +25,7 @@ _DIGITS = b"0123456789."
 _LENGTH = 32
 _UNITS = 1e3, 1e6, 1e9
 _MOST_PEERS = 1_000
-_OURS = ("", "localhost", "unix")
+_OURS: tuple[str, ...] = ("", "localhost", "unix")
 """What servers call the peer of a unix socket."""
 
 
@@ -45,7 +45,7 @@ class Stamps:
         self._state = state
         self._all = "*" in each
         self._networks = [ip_network(text, strict=False) for text in each if text != "*"]
-        self._peers = dict.fromkeys(_OURS, True)
+        self._peers: dict[str, bool] = dict.fromkeys(_OURS, True)
 
     def waited(self, stamp: bytes, peer: str) -> float:
         """Return for how many seconds a request has waited, and note it.

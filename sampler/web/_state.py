@@ -2,8 +2,9 @@
 
 A request in progress is in a table; what is known of one that has ended waits in a list of its
 kind. It is counted with many others at once, every so many requests and at each pull: that takes a
-third of what counting each by itself does. Nothing that a request does is locked: where the interpreter has a
-lock of its own, ``x += n`` and ``list.append`` are exact, as in :mod:`sampler._instruments`.
+third of what counting each by itself does. Nothing that a request does is locked: where the
+interpreter has a lock of its own, ``x += n`` and ``list += numbers`` are exact, as in
+:mod:`sampler._instruments`.
 """
 
 from __future__ import annotations
@@ -11,31 +12,31 @@ from __future__ import annotations
 import sys
 import time
 from _bisect import bisect_left, bisect_right
-from weakref import WeakKeyDictionary, WeakSet
 
 from sampler._instruments import free_threading
 from sampler._instruments.histogram import Histogram
-from sampler._registry import registry as registries
-from sampler._runtime.fork import in_child
-from sampler._runtime.log import log
 from sampler._runtime.native import RLock
-from sampler.exceptions import SamplerConflict
 from sampler.web import _frameworks
-from sampler.web._metrics import METRICS, NAME
 from sampler.web._routes import OTHER, Routes
 from sampler.web._threads import Threads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
     from typing import Any, Protocol, TypeAlias
 
-    from sampler._registry.registry import Registry
     from sampler.agent.config.web import WebSettings
-    from sampler.web._reader import Reader
 
-    Kind: TypeAlias = tuple[str, str, str]
-    """Method, status and route of a request that has ended."""
+    Kind: TypeAlias = tuple[str, str | int, str]
+    """Method, status, 0 or "" where none was said, and route of a request that has ended."""
+
+    class Watches(Protocol):
+        """Who reads for a consumer.
+
+        Attributes:
+            peak: most requests at once since it read last.
+        """
+
+        peak: int
 
     class Active(Protocol):
         """A request in progress.
@@ -96,7 +97,7 @@ class State:
 
     def __init__(self) -> None:
         self.slow = self.stale = float("inf")
-        self.readers: tuple[Reader, ...] = ()
+        self.readers: tuple[Watches, ...] = ()
         self.routes = Routes()
         self.restart()
 
@@ -163,7 +164,7 @@ class State:
             seconds.sort()
             sizes.sort()
             route = self.routes.named(name)
-            route.count(method, status, len(seconds))
+            route.count(method, str(status) if status else "", len(seconds))
             route.durations._observe_sorted(seconds)  # noqa: SLF001
             self.responded._observe_sorted(sizes)  # noqa: SLF001
             self.write_seconds += sum(numbers[2::3])
@@ -176,7 +177,7 @@ class State:
     def meet(self, kind: Kind, numbers: tuple[float, float, float]) -> None:
         """Add a request that has ended where none of its kind is."""
         method, status, route = kind
-        kind = _text(method), _text(status), _text(route)
+        kind = _text(method), status if type(status) is int else _text(status), _text(route)
         self.done.setdefault(kind, []).extend(numbers)
         if len(self.done) >= self.many // KINDS:
             self.fold()
@@ -199,17 +200,6 @@ class State:
             self.unclosed += 1
             oldest.end()
 
-    def factory(self, environ: Mapping[str, Any]) -> Reader:
-        """Return what reads for one consumer (PEP: factory)."""
-        from sampler.web._reader import Reader
-
-        del environ
-        return Reader(self)
-
-    def started(self) -> float:
-        """Return :attr:`start` (PEP: start)."""
-        return self.start
-
 
 def _text(value: Any) -> str:
     return value if type(value) is str else ""
@@ -217,38 +207,3 @@ def _text(value: Any) -> str:
 
 if free_threading.NEEDED:
     free_threading.guard(State, methods=("_fold",))
-
-_states: WeakKeyDictionary[Registry, State] = WeakKeyDictionary()
-_all: WeakSet[State] = WeakSet()
-
-
-def state_of(registry: Registry | None) -> State:
-    """Return what is added to for a registry; the first call publishes it there.
-
-    Args:
-        registry: default: the default registry.
-    """
-    home = registries.default if registry is None else registry
-    state = _states.get(home)
-    if state is None:
-        state = _states.setdefault(home, State())
-        _all.add(state)
-        sampler = {
-            "name": NAME,
-            "factory": state.factory,
-            "metrics": METRICS,
-            "start": state.started,
-        }
-        try:
-            home.register(sampler)
-        except SamplerConflict as conflict:  # the application comes first
-            log.error("requests are counted, and nobody sees it: %s", conflict)
-    return state
-
-
-def _restart_all() -> None:
-    for state in list(_all):
-        state.restart()
-
-
-in_child(_restart_all)

@@ -11,6 +11,7 @@ import attrs
 from sampler.agent.config.limits import name_fault
 from sampler.agent.config.options import option
 from sampler.agent.config.relay import RelaySettings
+from sampler.agent.config.web import WebSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -184,6 +185,7 @@ class Settings:
         samplers: the ``[samplers]`` table.
         adapters: one for each ``[adapters.NAME]`` table.
         relay: the ``[relay]`` table.
+        web: the ``[web]`` table.
     """
 
     file: str = DEFAULTS
@@ -191,3 +193,4 @@ class Settings:
     samplers: SamplersSettings = attrs.field(factory=SamplersSettings)
     adapters: tuple[AdapterSettings, ...] = ()
     relay: RelaySettings = attrs.field(factory=RelaySettings)
+    web: WebSettings = attrs.field(factory=WebSettings)
