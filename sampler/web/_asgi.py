@@ -55,7 +55,6 @@ class Request:
     """The record of a request, with the ``receive`` and ``send`` that its application gets.
 
     Attributes:
-        web: the middleware.
         state: what it adds to.
         scope: its scope.
         method: its method.
@@ -83,12 +82,10 @@ class Request:
         "size",
         "state",
         "status",
-        "web",
         "writing",
         "written",
     )
 
-    web: ASGI
     state: State
     scope: Any
     method: Any
@@ -123,8 +120,6 @@ class Request:
             elif kind == "http.response.start":
                 status = message["status"]
                 self.status = status if type(status) is int else int(status)
-                if self.web.server_timing:
-                    message = self._with_timing(message)
         except (AttributeError, KeyError, TypeError, ValueError):  # no message: the server says so
             pass
         return self.server_send(message)
@@ -142,9 +137,16 @@ class Request:
             else:  # it has ended with this block
                 self.state.late_writes += seconds
 
-    def _with_timing(self, message: Message) -> Message:
-        timing = server_timing(clock() - self.began, self.age).encode()
-        return {**message, "headers": [*message.get("headers", ()), (b"server-timing", timing)]}
+    def timed_send(self, message: Message) -> Awaitable[None]:
+        """Do that with a header ``Server-Timing`` more."""
+        try:
+            if message["type"] == "http.response.start":
+                timing = server_timing(clock() - self.began, self.age).encode()
+                headers = [*message.get("headers", ()), (b"server-timing", timing)]
+                message = {**message, "headers": headers}
+        except (AttributeError, KeyError, TypeError):  # as above
+            pass
+        return self.send(message)
 
     async def receive(self) -> Message:
         """Return the server's next message; note what has come, or that the client has left."""
@@ -193,7 +195,8 @@ class Request:
             route = of_starlette(scope)
         send = self.server_send
         if type(send) is MethodType and not self.gone:  # only uvicorn tells
-            self.gone = getattr(send.__self__, "disconnected", False) is True
+            cycle: Any = send.__self__  # pyright: ignore[reportFunctionMemberAccess]
+            self.gone = getattr(cycle, "disconnected", False) is True
         if error is not None or self.gone:
             self._odd(error)
         body = self.body
@@ -254,7 +257,6 @@ class ASGI(Middleware):
         if not state.modules:
             state.begin()
         request = Request()
-        request.web = self
         request.state = state
         request.scope = scope
         try:
@@ -286,8 +288,9 @@ class ASGI(Middleware):
                 return
         if get_ident() not in state.served:
             state.threads.meet()
+        send = request.timed_send if self.server_timing else request.send
         try:
-            await self._application(scope, request.receive, request.send)
+            await self._application(scope, request.receive, send)
         except BaseException as error:
             request.end(type(error))
             raise

@@ -55,8 +55,11 @@ class Stamps:
             stamp, for one that is no time (other digits than ASCII's, an exponent, a sign, a list,
             what is far too small or large), or of a peer that is not trusted.
         """
-        peers = self._peers
-        if peers[peer] if peer in peers else self._look_at(peer):
+        try:
+            trusted = self._peers[peer]
+        except KeyError:
+            trusted = self._look_at(peer)
+        if trusted:
             digits = stamp.removeprefix(b"t=")
             if not digits.strip(_DIGITS) and len(digits) <= _LENGTH:
                 try:

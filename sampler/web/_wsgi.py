@@ -258,17 +258,21 @@ class WSGI(Middleware):
         active[request] = True
         count = len(active)
         if count > state.peak:
-            state.peak = count
-            if count > MOST_ACTIVE:
+            if count <= MOST_ACTIVE:
+                state.peak = count
+            else:
                 state.forget_oldest()
         request.age = -1.0
         stamp = environ.get(_START) or environ.get(_QUEUE)
         if stamp or _MOD_WSGI in environ:
-            if stamp:
-                age = self.waited(stamp.encode(), environ.get("REMOTE_ADDR", ""))
-            else:
-                age = self.waited(environ[_MOD_WSGI].encode(), "")  # the server's own word
-            request.age = age
+            peer = environ.get("REMOTE_ADDR", "")
+            if not stamp:
+                stamp, peer = environ[_MOD_WSGI], ""  # the server's own word
+            try:
+                text = stamp.encode()
+            except UnicodeEncodeError:  # a server that decodes with surrogates
+                text = b"?"
+            request.age = age = self.waited(text, peer)
             if age > self.shed:
                 return self._turned_away(request)
         if "CONTENT_LENGTH" in environ or "HTTP_TRANSFER_ENCODING" in environ:
@@ -292,7 +296,8 @@ class WSGI(Middleware):
                 pass
             request.writing = clock()
             return request
-        return _streamed(request, body, environ)
+        answer: Iterable[bytes] = _streamed(request, body, environ)
+        return answer
 
     def _turned_away(self, request: Request) -> Iterable[bytes]:
         """Answer a request that has waited too long."""
