@@ -52,11 +52,11 @@ def look() -> None:
 
 
 def of_flask(environ: dict[str, Any]) -> Any:
-    """Return the rule that Flask has matched, or None."""
+    """Return the rule that Flask has matched, or what was known before."""
     try:
         return environ[FLASK].url_rule.rule
     except Exception:  # another user of Werkzeug, or no rule has matched
-        return None
+        return environ.get(KEY, "")
 
 
 def of_starlette(scope: Any) -> Any:
@@ -67,7 +67,7 @@ def of_starlette(scope: Any) -> Any:
         if known is None:
             if len(_by_endpoint) >= _MOST:
                 _by_endpoint.clear()
-            known = _by_endpoint[endpoint] = tuple(_templates(router, endpoint, "", 0))
+            known = _by_endpoint[endpoint] = tuple(_templates(router.routes, endpoint, "", 0))
         if len(known) <= 1:
             return known[0][0] if known else None
         params = scope.get("path_params", {})
@@ -83,18 +83,14 @@ def of_starlette(scope: Any) -> Any:
         return None
 
 
-def _templates(router: Any, endpoint: Any, before: str, depth: int) -> Iterator[tuple[str, Any]]:
-    """Yield the templates by which a router, or what is mounted on it, leads to an endpoint."""
-    if depth > _DEEPEST:
-        return
-    for route in getattr(router, "routes", None) or ():
-        path = getattr(route, "path_format", None) or getattr(route, "path", "")
+def _templates(routes: Any, endpoint: Any, before: str, depth: int) -> Iterator[tuple[str, Any]]:
+    """Yield the templates by which routes, or what is mounted on them, lead to an endpoint."""
+    for route in routes if depth < _DEEPEST else ():
         if getattr(route, "endpoint", None) is endpoint:
+            path = getattr(route, "path_format", None) or getattr(route, "path", "")
             yield f"{before}{path}", route
-        elif getattr(route, "routes", None):
-            yield from _templates(route, endpoint, f"{before}{_mounted(route)}", depth + 1)
-
-
-def _mounted(route: Any) -> str:
-    """Return the path of what is mounted; a host has none."""
-    return str(getattr(route, "path", ""))
+        elif callable(included := getattr(route, "effective_candidates", None)):  # of FastAPI
+            yield from _templates(included(), endpoint, before, depth + 1)
+        elif mounted := getattr(route, "routes", None):
+            path = getattr(route, "path", "")  # a host has none
+            yield from _templates(mounted, endpoint, f"{before}{path}", depth + 1)

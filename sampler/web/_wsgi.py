@@ -98,6 +98,9 @@ class Request:
             finally:
                 exc_info = None
         self.status = status
+        environ = self.environ
+        if FLASK in environ:  # which forgets its request before the answer is closed
+            environ[KEY] = of_flask(environ)
         return self.write
 
     def timed_start_response(self, status: str, headers: Any, exc_info: Any = None) -> Any:
@@ -171,8 +174,6 @@ class Request:
         state.busy += seconds
         environ = self.environ
         route = environ.pop(KEY, "")
-        if FLASK in environ:
-            route = of_flask(environ)
         written = self.written
         if self.writing:
             written += now - self.writing

@@ -22,7 +22,9 @@ class Answer(NamedTuple):
     error: str = ""
 
 
-def environ(method: str = "GET", path: str = "/", body: bytes = b"", **more: Any) -> dict[str, Any]:
+def environ(
+    method: str = "GET", path: str = "/", body: bytes = b"", **more: Any
+) -> dict[str, Any]:
     """Return an environ as of a server on loopback."""
     made: dict[str, Any] = {
         "REQUEST_METHOD": method,
@@ -74,10 +76,8 @@ def served(application: Any, about: dict[str, Any], most: int | None = None) -> 
     result = None
     try:
         result = application(about, start_response)
-        taken = 0
-        for block in result:
+        for taken, block in enumerate(result, 1):
             write(block)
-            taken += 1
             if taken == most:
                 break
     except Exception as raised:
@@ -183,7 +183,7 @@ class Exchange:
         if self._parts:
             part = self._parts.pop(0)
             return {"type": "http.request", "body": part, "more_body": bool(self._parts)}
-        while not self.complete:
+        while not self.complete:  # noqa: ASYNC110 - as short as can be
             await asyncio.sleep(0)
         return {"type": "http.disconnect"}
 

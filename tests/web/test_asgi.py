@@ -12,7 +12,11 @@ import sampler
 from sampler.web import ASGI
 from tests.web.rig import Answer, Exchange, Numbers, aask, asgi, numbers, scope, stamp
 
-START = {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]}
+START = {
+    "type": "http.response.start",
+    "status": 200,
+    "headers": [(b"content-type", b"text/plain")],
+}
 HEADERS = (("content-type", "text/plain"),)
 
 
@@ -141,7 +145,9 @@ def test_a_client_that_leaves_is_counted():
     assert aask(app, leaves=1).error == "OSError: the client has left"
 
     async def cancelled():
-        task = asyncio.create_task(Exchange(scope(), (b"a", b"b")).run(ASGI(forever, registry=registry)))
+        task = asyncio.create_task(
+            Exchange(scope(), (b"a", b"b")).run(ASGI(forever, registry=registry))
+        )
         await asyncio.sleep(0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -1,4 +1,4 @@
-"""Applications and servers that break their protocol: the client gets what it would get without us.
+"""Applications that break their protocol: the client gets what it would get without us.
 
 Each application is run twice, bare and with middleware, by a strict server. Whatever it does, the
 answers are equal, and the middleware has counted one request for each.
@@ -157,7 +157,7 @@ def start(status=200, headers=((b"a", b"b"),)):
 
 
 MESSAGES = {
-    "start": lambda: start(),
+    "start": start,
     "start text": lambda: start("200"),
     "start none": lambda: start(None),
     "start huge": lambda: start(10**9),
