@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 KEY = "sampler.web"
 """Of an environ or a scope whose request is measured: the route, once it is known."""
 FLASK = "werkzeug.request"
-"""Of an environ that a Flask application has seen."""
+"""Of an environ that a Flask application has seen: its request, until that is answered."""
 STARLETTE = "endpoint"
 """Of a scope that a router of Starlette has seen."""
 _HANDLERS = "django.core.handlers.base"
@@ -49,14 +49,6 @@ def look() -> None:
         return found
 
     base.resolve_request = resolve_request
-
-
-def of_flask(environ: dict[str, Any]) -> Any:
-    """Return the rule that Flask has matched, or what was known before."""
-    try:
-        return environ[FLASK].url_rule.rule
-    except Exception:  # another user of Werkzeug, or no rule has matched
-        return environ.get(KEY, "")
 
 
 def of_starlette(scope: Any) -> Any:

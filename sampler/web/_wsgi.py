@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sampler._instruments import free_threading
 from sampler._runtime.native import get_ident
-from sampler.web._frameworks import FLASK, KEY, of_flask
+from sampler.web._frameworks import FLASK, KEY
 from sampler.web._input import Input
 from sampler.web._middleware import OVERLOADED, SHED_HEADERS, Middleware, server_timing
 from sampler.web._state import MOST_ACTIVE, clock
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _exception = sys.exception
 _START, _QUEUE, _MOD_WSGI = "HTTP_X_REQUEST_START", "HTTP_X_QUEUE_START", "mod_wsgi.request_start"
 _WRAPPER = "wsgi.file_wrapper"
+_MOST_KINDS = 100
 
 
 class Request:
@@ -100,7 +101,10 @@ class Request:
         self.status = status
         environ = self.environ
         if FLASK in environ:  # which forgets its request before the answer is closed
-            environ[KEY] = of_flask(environ)
+            try:  # noqa: SIM105 - as below
+                environ[KEY] = environ[FLASK].url_rule.rule
+            except Exception:  # noqa: S110 - another user of Werkzeug, or no rule has matched
+                pass
         return self.write
 
     def timed_start_response(self, status: str, headers: Any, exc_info: Any = None) -> Any:
@@ -232,6 +236,10 @@ if free_threading.NEEDED:
 InMemory.close = Request.end  # type: ignore[method-assign]
 
 
+_kinds: dict[type, type[Request]] = {}
+"""Kinds of bodies that are no lists, to what they get."""
+
+
 class WSGI(Middleware):
     """A WSGI application around another one, which measures what goes through.
 
@@ -297,8 +305,14 @@ class WSGI(Middleware):
                 pass
             request.writing = clock()
             return request
-        answer: Iterable[bytes] = _streamed(request, body, environ)
-        return answer
+        made = _kinds.get(kind)
+        if made is None or kind is environ.get(_WRAPPER):
+            answer: Iterable[bytes] = _other(request, body, environ)
+            return answer
+        request.__class__ = made
+        request.taken = False
+        request.failed = None
+        return request
 
     def _turned_away(self, request: Request) -> Iterable[bytes]:
         """Answer a request that has waited too long."""
@@ -321,8 +335,8 @@ def _measure_input(request: Request, environ: Environ) -> None:
         environ["wsgi.input"] = request.input = Input(environ["wsgi.input"])
 
 
-def _streamed(request: Request, body: Any, environ: Environ) -> Any:
-    """Return what the server gets of a body that is no list: the body itself where it must."""
+def _other(request: Request, body: Any, environ: Environ) -> Any:
+    """Return what the server gets of a body of a kind that was not met: itself where it must."""
     kind = type(body)
     wrapper = environ.get(_WRAPPER)
     if wrapper is not None:
@@ -338,8 +352,9 @@ def _streamed(request: Request, body: Any, environ: Environ) -> Any:
         return body
     request.taken = False
     request.failed = None
-    if hasattr(kind, "__len__"):
-        request.__class__ = Sized
+    request.__class__ = made = Sized if hasattr(kind, "__len__") else Request
+    if len(_kinds) < _MOST_KINDS and not hasattr(kind, "read"):
+        _kinds[kind] = made
     return request
 
 
