@@ -9,6 +9,7 @@ Importing this package loads nothing else; each name below is resolved when it i
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sampler import agent as agent
+    from sampler import web as web
     from sampler._contract.exemplar import Exemplar as Exemplar
     from sampler._contract.histogram import HistogramValue as HistogramValue
     from sampler._contract.snapshot import ABSENT as ABSENT
@@ -76,6 +77,7 @@ __all__ = (
     "agent",
     "register",
     "registry",
+    "web",
 )
 
 _HOME = {
@@ -116,10 +118,8 @@ if not TYPE_CHECKING:  # a checker that saw it would take every misspelt name fo
 
     def __getattr__(name: str) -> object:
         """Resolve a public name (:pep:`562`)."""
-        if name == "agent":
-            import sampler.agent
-
-            return sampler.agent
+        if name in ("agent", "web"):
+            return __import__(f"sampler.{name}", fromlist=[name])
         if name == "registry":
             from sampler._registry import registry
 

@@ -20,12 +20,14 @@ NEEDED = not getattr(sys, "_is_gil_enabled", lambda: True)()
 """True on interpreters that run threads in parallel."""
 
 _lock = RLock()
+METHODS = ("inc", "set", "observe", "read", "restart")
+"""Those of instruments."""
 
 
-def guard(*kinds: type) -> None:
-    """Make the methods that change or read a value hold the lock."""
+def guard(*kinds: type, methods: tuple[str, ...] = METHODS) -> None:
+    """Make these methods, which change or read a value, hold the lock."""
     for kind in kinds:
-        for name in ("inc", "set", "observe", "read", "restart"):
+        for name in methods:
             method = vars(kind).get(name)
             if method is not None:
                 setattr(kind, name, _one_at_a_time(method))

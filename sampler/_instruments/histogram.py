@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from _bisect import bisect_left  # bisect, without its file: an import has a budget
+from _bisect import bisect_left, bisect_right  # bisect, without its file: an import has a budget
 from itertools import accumulate, repeat
 
 from sampler._contract.bounds import SCALE, UPPERS
@@ -13,6 +13,7 @@ from sampler._instruments.timers import Timer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from sampler._contract.snapshot import FixedLabels
@@ -174,6 +175,22 @@ class Histogram:
                 break
             total, counts = self._sum, dict(self._counts)
         return total, counts
+
+    def _observe_sorted(self, values: Sequence[float]) -> None:
+        """Count many observations, for a fraction of what single ones cost; the caller locks.
+
+        Args:
+            values: finite numbers of at least 0, rising.
+        """
+        counts, limits = self._counts, self._limits
+        place, size = 0, len(values)
+        while place < size:
+            index = bisect_left(limits, values[place])
+            after = bisect_right(values, limits[index], place)
+            bucket = index or (_ZERO if limits is _EXPONENTIAL else 1)
+            counts[bucket] = counts.get(bucket, 0) + after - place
+            place = after
+        self._sum += sum(values)
 
     def _observe_first(self, index: int, value: float) -> None:
         """Count the first observation of a bucket; refuse a value that belongs to none."""

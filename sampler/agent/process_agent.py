@@ -29,6 +29,7 @@ from sampler._runtime.who_forked import children_get_no_agent, gets_no_agent
 from sampler.agent import celery_worker, uvicorn_server
 from sampler.agent.account import Account
 from sampler.agent.agent import Agent
+from sampler.agent.config import web
 from sampler.agent.config.joining import settings_of_process
 from sampler.agent.config.settings import Settings
 from sampler.agent.handover import Handover
@@ -119,6 +120,7 @@ class ProcessAgent:
     def _start(self, config: Config, registry: Registry | None, role: Role) -> Agent:
         stops = self._stops
         wanted = settings_of_process(config), registry
+        web.tell(wanted[0].web)
         if self.agent is not None:
             self._inherited = False
             if wanted == self.wanted:
@@ -200,6 +202,7 @@ class ProcessAgent:
                     raise
                 return  # a signal handler has stopped it
             self.wanted = settings, self.wanted[1] if self.wanted is not None else None
+            web.tell(settings.web)
             self._reloads = self._reloads[1:]
             if not self._reloads or self.agent is not agent:
                 return

@@ -10,6 +10,7 @@ from sampler.agent.config.options import Option, options, parameters
 from sampler.agent.config.plugins import OURS, UnusablePlugin, installed_plugins
 from sampler.agent.config.relay import RelaySettings
 from sampler.agent.config.settings import DeliverySettings, ProgramSettings, SamplersSettings
+from sampler.agent.config.web import WebSettings
 from sampler.cli.unsupported import unsupported
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ class Section:
     """One table.
 
     Attributes:
-        table: ``""`` for the top, ``samplers``, ``relay``, ``adapters.graphite``, or :data:`ANY`.
+        table: ``""`` for the top, ``samplers``, ``web``, ``relay``, ``adapters.graphite``, or
+            :data:`ANY`.
         summary: one sentence.
         keys: its own keys and their options.
         undeclared: keys of which only the name is known; None: any key is accepted.
@@ -59,6 +61,7 @@ def sections() -> list[Section]:
     return [
         _table("", ProgramSettings),
         _table("samplers", SamplersSettings),
+        _table("web", WebSettings),
         _table("relay", RelaySettings),
         *(section(plugin) for plugin in installed_plugins().values()),
         _table(ANY, DeliverySettings),

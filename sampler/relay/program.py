@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from sampler._contract.snapshot import Series
     from sampler._pull.collector import Collector
     from sampler.agent import Balance, Settings
+    from sampler.agent.config.web import WebSettings
 
 _PAUSE = 0.02
 """Seconds between two looks for processes that are left."""
@@ -227,17 +228,23 @@ def own_settings(settings: Settings, samplers: tuple[str, ...] = (SERVER, RELAY)
 
 def for_workers(settings: Settings, identity: Mapping[str, str]) -> dict[str, Any]:
     """Return the tables that processes are told: no adapter's, which may hold secrets."""
-    program, limits = settings.program, settings.samplers
-    samplers = {name: getattr(limits, name) for name in attrs.asdict(limits, recurse=False)}
+    program = settings.program
     told = {
         **{key: getattr(program, key) for key in _FOR_WORKERS},
         "service": identity["service"],
         "host": identity["host"],
-        "samplers": {key: value for key, value in samplers.items() if value is not None},
+        "samplers": _given(settings.samplers),
+        "web": _given(settings.web),
     }
     if settings.relay.fallback == DIRECT:
         told[FALLBACK] = str(Path(settings.file).absolute())
     return {key: _escaped(value) for key, value in told.items()}
+
+
+def _given(table: SamplersSettings | WebSettings) -> dict[str, Any]:
+    """Return the keys of a table that say something."""
+    given = attrs.asdict(table, recurse=False)
+    return {key: value for key, value in given.items() if value is not None}
 
 
 def _escaped(value: Any) -> Any:

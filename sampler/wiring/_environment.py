@@ -22,6 +22,8 @@ _UWSGI = {
 hang where a master has threads."""
 WRAP = "SAMPLER_WRAP"
 """Names what wraps the applications that are served."""
+_MIDDLEWARE = "sampler.web._wrap:wrap"
+"""What does, unless the variable is set already."""
 
 
 def not_wired(command: Sequence[str], environment: Mapping[str, str]) -> str:
@@ -55,6 +57,7 @@ def wired(environment: Mapping[str, str], relay: str, *, wrap: bool) -> dict[str
     left_out = {"SAMPLER_WIRED"} if wrap else {"SAMPLER_WIRED", WRAP}
     return {
         **_UWSGI,
+        **({WRAP: _MIDDLEWARE} if wrap else {}),
         **{name: value for name, value in environment.items() if name not in left_out},
         "SAMPLER_RELAY": relay,
         "PYTHONPATH": os.pathsep.join(paths),

@@ -1,4 +1,4 @@
-"""The seam where what a server serves can be wrapped; nothing is wrapped unless somebody asks.
+"""The seam where what a server serves is wrapped, by :mod:`sampler.web` unless somebody asks.
 
 ``SAMPLER_WRAP=module:callable`` names a wrapper: it is called with an application and ``"wsgi"``
 or ``"asgi"``, once for each that a server loads, and returns what is served instead. ``sampler run

@@ -24,6 +24,7 @@ from tests.bench import (
     population,
     pulls,
     side_by_side,
+    web,
     workers,
 )
 from tests.support.wings import WINGS
@@ -241,6 +242,7 @@ EFFECTS: dict[str, tuple[Callable[[str], Numbers], tuple[str, ...]]] = {
     },
     "busy": (busy, ("ours", "a hand-off each")),
     "workers": (workers.workers, ("ours", "prometheus_client")),
+    "web": (web.web, web.KINDS),
     "million": (million.million, ("ours", "prometheus_client", "bare loop")),
 }
 """Measurement to who takes part in it."""

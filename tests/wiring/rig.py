@@ -38,6 +38,7 @@ class Run:
         words: the command.
         options: of ``sampler run``.
         env: changes of its environment.
+        toml: the table ``[samplers]``, and what follows it.
         relay: run it under ``sampler run --``, with Graphite; else by itself, with StatsD.
 
     Attributes:
@@ -54,6 +55,7 @@ class Run:
         env: Mapping[str, str] | None = None,
         *,
         relay: bool = True,
+        toml: str = 'enable = ["shop", "pool"]',
     ) -> None:
         self._lines = LineSink()
         self._datagrams = DatagramSink()
@@ -67,7 +69,7 @@ class Run:
             service = "{service(folder)}"
             flush_timeout = 20
             [samplers]
-            enable = ["shop", "pool"]
+            {toml}
             {self._adapter(relay)}
         """)
         ours = [sys.executable, "-m", "sampler", "run", *options, "--"] if relay else []
@@ -102,11 +104,11 @@ class Run:
         self._datagrams.close()
         self._held.close()
 
-    def get(self) -> int:
+    def get(self, **headers: str) -> int:
         """Ask the server once; return which process has answered."""
         connection = http.client.HTTPConnection(HOST, self.port, timeout=LIMIT)
         try:
-            connection.request("GET", "/", headers={"Connection": "close"})
+            connection.request("GET", "/", headers={"Connection": "close"} | headers)
             answer = connection.getresponse()
             assert answer.status == 200, answer.status
             pid = int(answer.read())
@@ -217,9 +219,11 @@ def redis(folder: Path) -> Iterator[int]:
 
 
 @contextmanager
-def running(folder: Path, *words: str, options: Sequence[str] = (), **env: str) -> Iterator[Run]:
+def running(
+    folder: Path, *words: str, options: Sequence[str] = (), toml: str = "", **env: str
+) -> Iterator[Run]:
     """Run a command; whatever is left of it is killed when the block is left."""
-    run = Run(folder, words, options, env)
+    run = Run(folder, words, options, env, **({"toml": toml} if toml else {}))
     try:
         yield run
     finally:

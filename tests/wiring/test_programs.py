@@ -230,6 +230,7 @@ WRAPPED = {
         ("granian", "--port", "{port}", "--interface", "asginl", "web:asgi"),
         "asgi",
     ),
+    "waitress": (("waitress-serve", "--listen", PORT, "web:application"), "wsgi"),
     "hypercorn": (("hypercorn", "-b", PORT, "web:asgi"), "asgi"),
     "hypercorn wsgi": (("hypercorn", "-b", PORT, "web:application"), "wsgi"),
     "flask": (("flask", "--app", "web_flask", "run", "--port", "{port}"), "wsgi"),

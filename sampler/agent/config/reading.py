@@ -26,6 +26,7 @@ from sampler.agent.config.settings import (
     Settings,
 )
 from sampler.agent.config.toml import read_toml
+from sampler.agent.config.web import WebSettings
 from sampler.exceptions import MAX_PROBLEMS, ConfigurationError
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 DEFAULT_FILE = "sampler.toml"
 VARIABLE = "SAMPLER_CONFIG"
 """The environment variable that names the configuration file, where no argument does."""
-_TABLES = ("samplers", "relay", "adapters")
+_TABLES = ("samplers", "web", "relay", "adapters")
 _LONGEST = 1_000
 """Longest problem shown, in characters."""
 
@@ -97,6 +98,7 @@ def parse(table: Mapping[str, Any], file: str = "configuration", readable: str =
     wrong = _drop_wrong_settings(own)
     samplers = _build(SamplersSettings, own, "samplers", problems)
     problems += wrong
+    web = _build(WebSettings, _table(table, "web", problems), "web", problems)
     relay = _build(RelaySettings, _table(table, "relay", problems), "relay", problems)
     adapters = []
     plugins = installed_plugins()
@@ -111,7 +113,12 @@ def parse(table: Mapping[str, Any], file: str = "configuration", readable: str =
     if problems:
         raise ConfigurationError(file, map(_shortened, map(masked, problems)))
     return Settings(
-        file, program, samplers or SamplersSettings(), tuple(adapters), relay or RelaySettings()
+        file,
+        program,
+        samplers or SamplersSettings(),
+        tuple(adapters),
+        relay or RelaySettings(),
+        web or WebSettings(),
     )
 
 

@@ -12,6 +12,7 @@ from sampler.agent.config.limits import name_fault
 from sampler.agent.config.options import option
 from sampler.agent.config.relay import RelaySettings
 from sampler.agent.config.series import enable_fault, labels_fault, patterns_fault, rename_fault
+from sampler.agent.config.web import WebSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -234,6 +235,7 @@ class Settings:
         samplers: the ``[samplers]`` table.
         adapters: one for each ``[adapters.NAME]`` table.
         relay: the ``[relay]`` table.
+        web: the ``[web]`` table.
     """
 
     file: str = DEFAULTS
@@ -241,3 +243,4 @@ class Settings:
     samplers: SamplersSettings = attrs.field(factory=SamplersSettings)
     adapters: tuple[AdapterSettings, ...] = ()
     relay: RelaySettings = attrs.field(factory=RelaySettings)
+    web: WebSettings = attrs.field(factory=WebSettings)

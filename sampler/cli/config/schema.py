@@ -30,7 +30,7 @@ def schema() -> str:
     """Return the schema (draft 2020-12) as JSON text, with all installed adapters."""
     found = {section.table: section for section in sections()}
     top, common = found.pop(""), found.pop(ANY)
-    plain = [found.pop("samplers"), found.pop("relay")]
+    plain = [found.pop(table) for table in ("samplers", "web", "relay")]
     adapters = {each.adapter: each for each in found.values() if not each.unusable}
     known = {name: _object(each, common, adapters) for name, each in adapters.items()}
     whole = {

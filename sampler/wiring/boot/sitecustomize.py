@@ -37,6 +37,7 @@ AFTER = {
     "uvicorn.supervisors.basereload": "supervisors:uvicorn_reload",
     "uvicorn.supervisors.multiprocess": "supervisors:uvicorn_workers",
     "uwsgidecorators": "uwsgi:decorators",
+    "waitress.server": "applications:waitress",
     "werkzeug._reloader": "supervisors:werkzeug",
     "werkzeug.serving": "applications:werkzeug",
 }
