@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from sampler._contract.snapshot import Snapshot
+from sampler._registry.announcements import ONCE, announcements
 from sampler._registry.registry import Registry
 from sampler.adapterkit.threads import Lock, sleep
 from sampler.agent import Agent, SamplersSettings, log
@@ -166,19 +167,29 @@ class Merged:
 
 
 def own_settings(settings: Settings) -> Settings:
-    """Return the settings of the relay's own agent: it pulls nothing but its account."""
-    program = settings.program
+    """Return the settings of the relay's own agent: its account, and what needs no worker."""
+    program, limits = settings.program, settings.samplers
     # Not a slot: its paths must not depend on who was there first.
     program = attrs.evolve(program, instance=program.instance or OWN, fork=False)
-    return attrs.evolve(
-        settings, program=program, samplers=SamplersSettings(enable=(SERVER, RELAY))
-    )
+    once = needing_no_worker(settings)
+    told = {name: limits.settings[name] for name in once if name in limits.settings}
+    own = SamplersSettings(enable=(SERVER, RELAY, *once), deadline=limits.deadline, settings=told)
+    return attrs.evolve(settings, program=program, samplers=own)
+
+
+def needing_no_worker(settings: Settings) -> tuple[str, ...]:
+    """Return the enabled samplers that the relay pulls itself, once for all processes."""
+    there = {each.name for each in announcements(ONCE)}
+    return tuple(name for name in settings.samplers.enable or () if name in there)
 
 
 def for_workers(settings: Settings, identity: Mapping[str, str]) -> dict[str, Any]:
     """Return the tables that processes are told: no adapter's, which may hold secrets."""
     program, limits = settings.program, settings.samplers
     samplers = {name: getattr(limits, name) for name in attrs.asdict(limits, recurse=False)}
+    if limits.enable is not None:
+        once = needing_no_worker(settings)
+        samplers["enable"] = [name for name in limits.enable if name not in once]
     told = {
         **{key: getattr(program, key) for key in _FOR_WORKERS},
         "service": identity["service"],
