@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from sampler._contract.snapshot import Snapshot
+from sampler._pull.collector import change_settings
 from sampler._registry.announcements import ONCE, announcements
 from sampler._registry.registry import Registry
 from sampler.adapterkit.threads import Lock, sleep
@@ -85,6 +86,7 @@ class RelayAgent(Agent):
         if settings.relay.socket != self._told.relay.socket:
             log.warning("%s: relay.socket: takes effect at the next start", settings.file)
         self._told = settings
+        self._account.tell(self.settings.samplers.settings)
         self._members.retain = settings.relay.retain
         if self._server is not None:
             self._server.users = user_ids(settings.relay.users)
@@ -133,6 +135,10 @@ class Account:
             frames += [part.values(block, place)[0] for place, (block, part) in enumerate(pairs)]
             for kind, body in self._reader.feed(b"".join((*frames, frame(Kind.SYNC)))):
                 self._session.receive(kind, body)
+
+    def tell(self, settings: Mapping[str, Mapping[str, Any]]) -> None:
+        """Tell factories something else from the next pull on."""
+        change_settings(self._collector, settings)
 
     def close(self) -> None:
         """End."""

@@ -39,6 +39,7 @@ class Run:
         options: of ``sampler run``.
         env: changes of its environment.
         relay: run it under ``sampler run --``, with Graphite; else by itself, with StatsD.
+        samplers: the table ``[samplers]``.
 
     Attributes:
         process: ``sampler run``.
@@ -54,6 +55,7 @@ class Run:
         env: Mapping[str, str] | None = None,
         *,
         relay: bool = True,
+        samplers: str = 'enable = ["shop", "pool"]',
     ) -> None:
         self._lines = LineSink()
         self._datagrams = DatagramSink()
@@ -67,7 +69,7 @@ class Run:
             service = "{service(folder)}"
             flush_timeout = 20
             [samplers]
-            enable = ["shop", "pool"]
+            {samplers}
             {self._adapter(relay)}
         """)
         ours = [sys.executable, "-m", "sampler", "run", *options, "--"] if relay else []

@@ -31,9 +31,10 @@ def sample() -> Iterator[tuple[Any, ...]]:
     told = WORKER.told
     config = told(worker, "cfg")
     # 0 is what a class that does not count them has: they are absent, until the first.
-    yield "requests", told(worker, "nr") or None
-    most = told(worker, "max_requests")
-    yield "request.limit", None if most == sys.maxsize else most
+    if requests := told(worker, "nr"):
+        yield "requests", requests
+    if (most := told(worker, "max_requests")) != sys.maxsize:
+        yield "request.limit", most
     yield "worker.limit", told(config, "workers")
     yield "timeout", told(config, "timeout")
     age = time.monotonic() - told(worker, "tmp.last_update")()
