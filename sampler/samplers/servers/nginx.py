@@ -21,7 +21,7 @@ _PAGE = re.compile(
     r"Active connections: ([0-9]{1,18}) ?\n"
     r"server accepts handled requests\n"
     r" ([0-9]{1,18}) ([0-9]{1,18}) ([0-9]{1,18}) ?\n"
-    r"Reading: ([0-9]{1,18}) Writing: ([0-9]{1,18}) Waiting: ([0-9]{1,18}) ?\n?",
+    r"Reading: ([0-9]{1,18}) Writing: ([0-9]{1,18}) Waiting: ([0-9]{1,18}) \n",
     re.ASCII,
 )
 

@@ -2,7 +2,8 @@
 
 uWSGI keeps it in memory that its workers share, so one worker's answer stands for all. The key
 ``metrics`` of the sampler's settings names values of uWSGI's own metrics subsystem, which has no
-list: ``[samplers.settings.uwsgi]``, ``metrics = ["worker.1.core.0.requests"]``.
+list: ``[samplers.settings.uwsgi]``, ``metrics = ["socket.0.listen_queue"]``. Its function
+``listen_queue()`` is 0 in each worker (only the master measures), so ``listener`` tells the backlog.
 """
 
 from __future__ import annotations
@@ -46,10 +47,8 @@ class _Reader:
             raise ChangedError(unknown("uwsgi", f"workers() has no {error}")) from None
         yield "worker.limit", getattr(uwsgi, "numproc", None)
         yield "thread.limit", getattr(uwsgi, "numproc", 0) * getattr(uwsgi, "cores", 0) or None
-        if hasattr(uwsgi, "masterpid") and uwsgi.masterpid():  # who measures it
-            yield "backlog.length", uwsgi.listen_queue()
         for name in self._names:
-            yield "metric", uwsgi.metric_get(name), {"name": name}
+            yield "metric", uwsgi.metric_get(name), {"key": name}
 
 
 def _workers(workers: Any) -> Iterator[tuple[Any, ...]]:
@@ -108,10 +107,7 @@ SAMPLER: dict[str, str | Callable[..., Any] | dict[str, Any]] = {
         "signals": _metric("counter", "{signal}", "Signals of uWSGI handled."),
         "response.io": _metric("counter", "By", "Sent to clients."),
         "busy.time": _metric("counter", "s", "Time that requests took, all together."),
-        "backlog.length": _metric(
-            "gauge", "{connection}", "Connections that wait to be accepted, as the master sees it."
-        ),
-        "metric": _metric("gauge", "", "Values of the metrics subsystem.", "name"),
+        "metric": _metric("gauge", "", "Values of the metrics subsystem.", "key"),
     },
 }
 """The ``uwsgi`` sampler."""

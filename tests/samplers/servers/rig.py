@@ -15,21 +15,32 @@ from tests.wiring.rig import LIMIT, Run
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tests.support.doubles import LineSink
+
 HERE = Path(__file__).parent
 _REQUEST = b"GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
 
-class Served(Run):
-    """A server that runs, with the application ``held``; what it tells arrives at Graphite."""
+class Tells:
+    """What has arrived at Graphite, labels as tags.
 
-    def _adapter(self, relay: bool) -> str:
-        return f"{super()._adapter(relay)}\ntags = true"
+    Attributes:
+        lines: what it has received.
+        said: the file with what a server has said.
+        port: where the server listens.
+        counted: requests that were answered.
+    """
+
+    lines: LineSink
+    said: Path
+    port: int
+    counted: int = 0
 
     def told(self, metric: str, **labels: str) -> float | None:
         """Return what was told last of a metric; None: nothing. Labels are those that it has."""
         found = None
         wanted = {f"{key}={value}" for key, value in labels.items()}
-        for line in self._lines.lines:
+        for line in self.lines.lines:
             series, value, _ = line.decode().split()
             path, *tags = series.split(";")
             if path.endswith(f".{metric}") and wanted <= set(tags):
@@ -50,7 +61,7 @@ class Served(Run):
         try:
             wait_for(told, LIMIT, f"{metric} {labels}")
         except AssertionError as error:
-            paths = "\n".join(sorted({each.decode().split()[0] for each in self._lines.lines}))
+            paths = "\n".join(sorted({each.decode().split()[0] for each in self.lines.lines}))
             raise AssertionError(
                 f"{error}: told last {last}\n{paths}\n{self.said.read_text()}"
             ) from None
@@ -58,7 +69,7 @@ class Served(Run):
         return last
 
     @contextmanager
-    def held(self, clients: int) -> Iterator[None]:
+    def held(self, clients: int, path: str = "/hold") -> Iterator[None]:
         """Have clients wait for an answer; at the end all get one."""
         release = self.said.with_name("release")
         release.unlink(missing_ok=True)
@@ -68,7 +79,7 @@ class Served(Run):
                 for _ in range(clients)
             ]
             for each in sockets:
-                each.sendall(_REQUEST % b"/hold")
+                each.sendall(_REQUEST % path.encode())
             try:
                 yield
             finally:
@@ -76,6 +87,18 @@ class Served(Run):
             for each in sockets:
                 assert b" 200 " in each.recv(65536)
                 self.counted += 1
+
+
+class Served(Tells, Run):
+    """A server under ``sampler run --``, with the application ``held``."""
+
+    @property
+    def lines(self) -> LineSink:  # type: ignore[override]
+        """What has arrived."""
+        return self._lines
+
+    def _adapter(self, relay: bool) -> str:
+        return f"{super()._adapter(relay)}\ntags = true"
 
 
 @contextmanager
