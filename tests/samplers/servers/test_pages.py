@@ -208,7 +208,7 @@ def test_what_is_no_status_page_costs_that_sampler_only(
 
 @pytest.mark.parametrize("kind", ["nginx", "apache"])
 def test_each_beginning_of_a_page_is_refused(kind: str) -> None:
-    """A torn number would be another one. (granian's page has no end of its own.)"""
+    """A torn number would be another one; granian's page has no end of its own."""
     module, text = KINDS[kind]
     for length in range(len(text)):
         with pytest.raises((ValueError, LookupError)):
