@@ -23,9 +23,9 @@ _active = SAMPLER.gauge("task.active", unit="{task}", help="Tasks that run now."
 _reserved = SAMPLER.gauge(
     "task.reserved", unit="{task}", help="Tasks fetched that have not ended.", merge="sum"
 )
-signals = import_module("celery.signals")
-worker = import_module("celery.worker.state")
-process = import_module("billiard.process")
+_signals = import_module("celery.signals")
+_worker = import_module("celery.worker.state")
+_process = import_module("billiard.process")
 _begun: dict[str, float] = {}
 
 
@@ -42,11 +42,13 @@ def _postrun(task_id: str, task: Any, state: str | None = None, **_: Any) -> Non
 
 def _fetched() -> int | None:
     return (
-        len(worker.reserved_requests) if process.current_process().name == "MainProcess" else None
+        len(_worker.reserved_requests)
+        if _process.current_process().name == "MainProcess"
+        else None
     )
 
 
 _active.set_function(_begun.__len__)
 _reserved.set_function(_fetched)
-signals.task_prerun.connect(_prerun, dispatch_uid=__name__)
-signals.task_postrun.connect(_postrun, dispatch_uid=__name__)
+_signals.task_prerun.connect(_prerun, dispatch_uid=__name__)
+_signals.task_postrun.connect(_postrun, dispatch_uid=__name__)

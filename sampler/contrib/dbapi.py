@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 C = TypeVar("C")
 
+__all__ = ("timed",)
+
 _BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _group = sampler.Instruments("db.client.connection")
 _create_time = _group.histogram(

@@ -30,7 +30,7 @@ _open = SAMPLER.gauge(
 _lazy = SAMPLER.gauge(
     "modules.lazy", unit="{module}", help="Modules loaded since the first request.", merge="max"
 )
-request_started = import_module("django.core.signals").request_started
+_request_started = import_module("django.core.signals").request_started
 _wrappers: WeakSet[Any] = WeakSet()
 
 
@@ -50,12 +50,11 @@ def _count(alias: str) -> int:
 
 
 def _first(**_: Any) -> None:
-    request_started.disconnect(dispatch_uid=__name__)
+    _request_started.disconnect(dispatch_uid=__name__)
     before = _modules()
     _lazy.set_function(lambda: _modules() - before)
 
 
-import_module("django.db.backends.signals").connection_created.connect(
-    _connected, dispatch_uid=__name__
-)
-request_started.connect(_first, weak=False, dispatch_uid=__name__)
+_created = import_module("django.db.backends.signals").connection_created
+_created.connect(_connected, dispatch_uid=__name__)
+_request_started.connect(_first, weak=False, dispatch_uid=__name__)

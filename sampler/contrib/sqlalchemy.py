@@ -51,10 +51,10 @@ def _past(histogram: Any, record: Any) -> None:
         histogram.labels(seen[0]).observe(perf_counter() - seen[1])
 
 
-listen: Any = import_module("sqlalchemy.event").listen
+_listen: Any = import_module("sqlalchemy.event").listen
 _engine, _pool = import_module("sqlalchemy.engine").Engine, import_module("sqlalchemy.pool").Pool
-listen(_engine, "engine_connect", _used)
-listen(_engine, "do_connect", lambda dialect, record, *_: _moment(record, dialect.name))
-listen(_pool, "connect", lambda _, record: _past(_create, record), insert=True)
-listen(_pool, "checkout", lambda _, record, __: _moment(record))
-listen(_pool, "checkin", lambda _, record: _past(_use, record))
+_listen(_engine, "engine_connect", _used)
+_listen(_engine, "do_connect", lambda dialect, record, *_: _moment(record, dialect.name))
+_listen(_pool, "connect", lambda _, record: _past(_create, record), insert=True)
+_listen(_pool, "checkout", lambda _, record, __: _moment(record))
+_listen(_pool, "checkin", lambda _, record: _past(_use, record))

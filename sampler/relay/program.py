@@ -196,6 +196,7 @@ def for_workers(settings: Settings, identity: Mapping[str, str]) -> dict[str, An
     if limits.enable is not None:
         once = needing_no_worker(settings)
         samplers["enable"] = [name for name in limits.enable if name not in once]
+        samplers["settings"] = {k: v for k, v in limits.settings.items() if k not in once}
     told = {
         **{key: getattr(program, key) for key in _FOR_WORKERS},
         "service": identity["service"],

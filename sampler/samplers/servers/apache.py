@@ -15,6 +15,8 @@ from sampler.samplers.servers.mod_wsgi import STATES
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+__all__ = ("SAMPLER",)
+
 URL = "http://127.0.0.1/server-status?auto"
 
 _ASYNC = {

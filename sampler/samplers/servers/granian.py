@@ -16,6 +16,8 @@ from sampler.samplers.servers._status_page import StatusPage
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+__all__ = ("SAMPLER",)
+
 URL = "http://127.0.0.1:9090/metrics"
 
 _LINE = re.compile(r'granian_([a-z_]{1,60})(?:\{worker="([0-9]{1,9})"\})? ([0-9]{1,18})', re.ASCII)

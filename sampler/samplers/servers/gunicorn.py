@@ -17,6 +17,8 @@ from sampler.samplers.servers._objects import Server
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+__all__ = ("SAMPLER",)
+
 _OLDEST = 86_400.0
 """Seconds; an older heartbeat was written by another clock."""
 

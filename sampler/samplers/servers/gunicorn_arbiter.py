@@ -19,6 +19,8 @@ from sampler.samplers.servers.gunicorn import WORKER
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+__all__ = ("SAMPLER",)
+
 MIN_INTERVAL = 10.0
 """Seconds for which an answer stands: each worker asks."""
 TIMEOUT = 1.0

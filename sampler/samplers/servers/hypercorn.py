@@ -16,6 +16,8 @@ from sampler.samplers.servers._objects import ChangedError, frames, unknown
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+__all__ = ("SAMPLER",)
+
 _SERVES = "worker_serve"
 
 _known: tuple[int, Any, Any] = 0, (), None

@@ -17,6 +17,8 @@ from sampler.samplers._metrics import metric
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+__all__ = ("SAMPLER",)
+
 MIN_INTERVAL = 1.0
 """Seconds for which consumers share a reading: it makes a dictionary for each thread of Apache."""
 

@@ -15,6 +15,8 @@ from sampler.samplers.servers._status_page import StatusPage
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+__all__ = ("SAMPLER",)
+
 URL = "http://127.0.0.1/nginx_status"
 
 _PAGE = re.compile(

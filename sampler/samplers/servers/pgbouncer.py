@@ -17,6 +17,8 @@ from sampler.samplers._metrics import metric
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+__all__ = ("SAMPLER",)
+
 CONNINFO = "host=127.0.0.1 port=6432"
 TIMEOUT = 2
 """Seconds for a connection and for an answer."""
@@ -122,6 +124,8 @@ def factory(environ: Mapping[str, Any]) -> _Console:
     def connect() -> Any:
         connection = driver.connect(f"{conninfo} dbname={_OWN} connect_timeout={timeout}")
         connection.autocommit = True  # the console knows no transactions
+        if hasattr(connection, "prepare_threshold"):
+            connection.prepare_threshold = None  # nor prepared statements
         return connection
 
     return _Console(connect)

@@ -14,6 +14,8 @@ from sampler.samplers.servers._objects import Server
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+__all__ = ("SAMPLER",)
+
 _SERVER = Server("uvicorn", "uvicorn.server:Server")
 
 

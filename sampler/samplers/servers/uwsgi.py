@@ -2,8 +2,8 @@
 
 uWSGI keeps it in memory that its workers share, so one worker's answer stands for all. The key
 ``metrics`` of the sampler's settings names values of uWSGI's own metrics subsystem, which has no
-list: ``[samplers.settings.uwsgi]``, ``metrics = ["socket.0.listen_queue"]``. The backlog is told by
-``listener``: uWSGI's ``listen_queue()`` is 0 in each worker, as only the master measures.
+list: ``[samplers.settings.uwsgi]``, ``metrics = ["socket.0.listen_queue"]``. The backlog is told
+by ``listener``: uWSGI's ``listen_queue()`` is 0 in each worker, as only the master measures.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from sampler.samplers.servers._objects import ChangedError, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+
+__all__ = ("SAMPLER",)
 
 _NEGATIVE = 2**63
 """Its unsigned numbers from here on were below zero: without a master a worker "respawns" -1."""
