@@ -15,6 +15,10 @@ SAMPLERS = "sampler.samplers"
 """The group of samplers. Its subgroups, ``sampler.samplers.PACKAGE``, wait for that package."""
 _BUILT_IN = "sampler.built_in"
 """The group of our own samplers, which no other vendor discovers: they load only when named."""
+ONCE = "sampler.once"
+"""The group of samplers that need no worker: they, too, load only when named. Under a relay the
+relay pulls them, once for all processes."""
+_BY_NAME = (_BUILT_IN, ONCE)
 _FAMILY = "sampler."
 """How the names of all our groups begin."""
 
@@ -28,7 +32,7 @@ class Announcement:
         module: the module of the reference.
         package: what has to be imported before: the package that a subgroup names, else the one
             that the module lies in; of a module at top level, the module.
-        by_name_only: it is built in, so it waits for nothing but its name.
+        by_name_only: it waits for nothing but its name: it is built in, or needs no worker.
     """
 
     __slots__ = ("_named", "_point", "by_name_only", "module", "name", "package", "value")
@@ -39,7 +43,7 @@ class Announcement:
         self.value: str = point.value
         self.module: str = point.value.partition(":")[0].partition("[")[0].strip()
         self._named = bool(subgroup)
-        self.by_name_only: bool = point.group == _BUILT_IN
+        self.by_name_only: bool = point.group in _BY_NAME
         self.package: str = subgroup or self.module.rpartition(".")[0] or self.module
 
     def load(self) -> Any:
@@ -82,7 +86,8 @@ def announcements(group: str, *, fresh: bool = False) -> list[Announcement]:
     """Return what distributions on ``sys.path`` announce, in the order of that path.
 
     Args:
-        group: a group of entry points; with that of samplers, its subgroups and those built in.
+        group: a group of entry points; with that of samplers, its subgroups, those built in and
+            those that need no worker.
         fresh: read the installed metadata now; else it is read once for each ``sys.path``.
     """
     global _found  # noqa: PLW0603
@@ -92,14 +97,14 @@ def announcements(group: str, *, fresh: bool = False) -> list[Announcement]:
         # A list first: gevent, when it patches, may hold a tuple that a generator is filling.
         _found = found = (path, (*_entry_points(),))
     return [
-        Announcement(point, point.group[len(group) + 1 :] if point.group != _BUILT_IN else "")
+        Announcement(point, point.group[len(group) + 1 :] if point.group not in _BY_NAME else "")
         for point in found[1]
         if point.group == group or (group == SAMPLERS and _is_of_samplers(point.group))
     ]
 
 
 def _is_of_samplers(group: str) -> bool:
-    return group == _BUILT_IN or group.startswith(f"{SAMPLERS}.")
+    return group in _BY_NAME or group.startswith(f"{SAMPLERS}.")
 
 
 _found: tuple[tuple[str, ...], tuple[EntryPoint, ...]] | None = None

@@ -54,7 +54,7 @@ MAX_TEXT = 2000
 MAX_INTERIM = 8
 """Interim replies, such as ``100 Continue``, that are accepted before the final one."""
 MAX_READ = 65536
-"""Bytes of a reply after its head, the framing of its chunks included."""
+"""Bytes of a reply after its head, beside twice those of its body that are asked for."""
 
 _PIECE = 2**14
 """Bytes that are sent at once: the deadline is checked before each piece."""
@@ -77,12 +77,14 @@ class Reply:
         text: the first :data:`MAX_TEXT` bytes of its body, as one printable line.
         retry_after: seconds to wait before the next request, as the peer asks; None: it does not.
         fields: its header fields by name in lower case, decoded as Latin-1, printable.
+        body: the beginning of its body as it is, as much as was asked for.
     """
 
     status: int
     text: str = ""
     retry_after: float | None = None
     fields: Mapping[str, str] = attrs.field(factory=dict)
+    body: bytes = attrs.field(default=b"", repr=False)
 
 
 class Connection:
@@ -127,6 +129,8 @@ class Connection:
         path: str,
         fields: Mapping[str, str] | None = None,
         body: bytes | None = None,
+        *,
+        most: int = MAX_TEXT,
     ) -> Reply:
         """Send a request, and return the reply.
 
@@ -135,6 +139,7 @@ class Connection:
             path: path and query, percent-encoded; it is appended to the path of the URL.
             fields: header fields beside ``Host``, ``Connection`` and ``Content-Length``.
             body: the content; None: there is none.
+            most: bytes of the reply's body that are read; the rest is not waited for.
 
         Raises:
             TimeoutError: the deadline has passed.
@@ -158,7 +163,7 @@ class Connection:
             self._codec.send_with_data_passthrough(h11.Data(data=body))
         self._codec.send(h11.EndOfMessage())
         try:
-            return self._reply()
+            return self._reply(most)
         except BadMessage as error:
             raise BadReply(f"its reply is not HTTP: {error}") from None
         except h11.RemoteProtocolError as error:
@@ -199,7 +204,7 @@ class Connection:
         self._channel.settimeout(seconds_left(self._deadline))
         return self._channel.recv(_PIECE)
 
-    def _reply(self) -> Reply:
+    def _reply(self, most: int) -> Reply:
         """Read interim replies, the head of the final one, and the beginning of its body."""
         rest = b""
         for _ in range(MAX_INTERIM + 1):
@@ -210,14 +215,14 @@ class Connection:
                 break
         else:
             raise BadReply(f"it sends more than {MAX_INTERIM} interim replies")
-        body = self._body(rest)
+        body = self._body(rest, most)
         fields: dict[str, list[str]] = {}
         for name, value in event.headers.raw_items():
             fields.setdefault(name.decode("ascii").lower(), []).append(value.decode("latin-1"))
         joined = {name: printable(", ".join(values)) for name, values in fields.items()}
         wait = retry_after(joined.get("retry-after"), time())
-        text = printable(" ".join(body.decode("utf-8", "replace").split()))
-        return Reply(event.status_code, text, wait, joined)
+        text = printable(" ".join(body[:MAX_TEXT].decode("utf-8", "replace").split()))
+        return Reply(event.status_code, text, wait, joined, body)
 
     def _head(self, data: bytes) -> tuple[bytes, bytes]:
         """Return the next head, and the bytes that came after it."""
@@ -227,18 +232,18 @@ class Connection:
                 raise BadReply("it closed the connection without a reply")
         return whole, head.rest
 
-    def _body(self, data: bytes) -> bytes:
+    def _body(self, data: bytes, most: int) -> bytes:
         """Return the beginning of the body."""
-        text, read = b"", len(data)
+        text, read = bytearray(), len(data)
         while True:
             while isinstance(event := self._codec.next_event(), h11.Data):
                 text += event.data
-            if isinstance(event, h11.EndOfMessage) or len(text) >= MAX_TEXT:
-                return text[:MAX_TEXT]
+            if isinstance(event, h11.EndOfMessage) or len(text) >= most:
+                return bytes(text[:most])
             if not data:
                 data = self._receive()  # empty at the end; h11 raises where the body is not whole
                 read += len(data)
-            if read > MAX_READ:
+            if read > MAX_READ + 2 * most:
                 raise BadReply("the framing of its reply is longer than the reply")
             self._codec.receive_data(data[:_FRAMING])
             data = data[_FRAMING:]

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from sampler._contract.snapshot import Snapshot
+from sampler._pull.collector import change_settings
+from sampler._registry.announcements import ONCE, announcements
 from sampler._registry.registry import Registry
 from sampler.adapterkit.threads import Lock, sleep
 from sampler.agent import Agent, SamplersSettings, log
@@ -120,6 +122,7 @@ class RelayAgent(Agent):
         if settings.relay.socket != self._told.relay.socket:
             log.warning("%s: relay.socket: takes effect at the next start", settings.file)
         self._told = settings
+        self._account.tell(self.settings.samplers.settings)
         self._members.retain = settings.relay.retain
         if self._server is not None:
             self._server.users = user_ids(settings.relay.users)
@@ -174,6 +177,10 @@ class Account:
             for kind, body in self._reader.feed(b"".join((*frames, frame(Kind.SYNC)))):
                 self._session.receive(kind, body)
 
+    def tell(self, settings: Mapping[str, Mapping[str, Any]]) -> None:
+        """Tell factories something else from the next pull on."""
+        change_settings(self._collector, settings)
+
     def close(self) -> None:
         """End."""
         self._collector.close(within=0.1)
@@ -216,24 +223,41 @@ class Merged:
 
 
 def own_settings(settings: Settings, samplers: tuple[str, ...] = (SERVER, RELAY)) -> Settings:
-    """Return the settings of the relay's own agent: it pulls nothing but its own samplers."""
+    """Return the settings of the relay's own agent: its own samplers, and what needs no worker."""
     program, wanted = settings.program, settings.samplers
     # Not a slot: its paths must not depend on who was there first.
     program = attrs.evolve(program, instance=program.instance or OWN, fork=False)
+    once = needing_no_worker(settings)
     own = SamplersSettings(
-        enable=samplers, keep=wanted.keep, drop=wanted.drop, rename=wanted.rename
+        enable=(*samplers, *once),
+        deadline=wanted.deadline,
+        settings={name: wanted.settings[name] for name in once if name in wanted.settings},
+        keep=wanted.keep,
+        drop=wanted.drop,
+        rename=wanted.rename,
     )
     return attrs.evolve(settings, program=program, samplers=own)
 
 
+def needing_no_worker(settings: Settings) -> tuple[str, ...]:
+    """Return the enabled samplers that the relay pulls itself, once for all processes."""
+    there = {each.name for each in announcements(ONCE)}
+    return tuple(name for name in settings.samplers.enable or () if name in there)
+
+
 def for_workers(settings: Settings, identity: Mapping[str, str]) -> dict[str, Any]:
     """Return the tables that processes are told: no adapter's, which may hold secrets."""
-    program = settings.program
+    program, limits = settings.program, settings.samplers
+    samplers = _given(limits)
+    if limits.enable is not None:
+        once = needing_no_worker(settings)
+        samplers["enable"] = [name for name in limits.enable if name not in once]
+        samplers["settings"] = {k: v for k, v in limits.settings.items() if k not in once}
     told = {
         **{key: getattr(program, key) for key in _FOR_WORKERS},
         "service": identity["service"],
         "host": identity["host"],
-        "samplers": _given(settings.samplers),
+        "samplers": samplers,
         "web": _given(settings.web),
     }
     if settings.relay.fallback == DIRECT:

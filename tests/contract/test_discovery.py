@@ -118,9 +118,20 @@ def test_no_other_vendor_discovers_what_is_built_in() -> None:
     """It would come to our consumers by way of that vendor's registry, though nobody named it."""
     points = entry_points()
     assert {point.name for point in points.select(group="sampler.built_in")} >= {"process"}
-    groups = [group for group in points.groups if group.startswith("sampler.samplers")]
-    ours = [point.value for each in groups for point in points.select(group=each)]
-    assert not [value for value in ours if value.startswith("sampler.")]
+    assert {point.name for point in points.select(group="sampler.once")} >= {"nginx"}
+    ours = [
+        (point.name, group.removeprefix("sampler.samplers."))
+        for group in points.groups
+        if group.startswith("sampler.samplers")
+        for point in points.select(group=group)
+        if point.value.startswith("sampler.")
+    ]
+    # What tells of a server or a package waits for it, so it comes to who uses that.
+    assert ours
+    assert not [name for name, package in ours if package in {"", "sampler", "sampler.samplers"}]
+    assert {name.partition(".")[0] for name, _ in ours} <= {package for _, package in ours} | {
+        "listener"
+    }
 
 
 def test_a_registered_name_needs_no_distribution() -> None:

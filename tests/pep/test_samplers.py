@@ -15,7 +15,12 @@ from sampler._registry.announcements import SAMPLERS, announced
 from sampler._registry.registry import default
 from tests.contract.build import values
 
-BUILT_IN = sorted(announced(SAMPLERS))
+BUILT_IN = sorted(
+    name
+    for name, each in announced(SAMPLERS).items()
+    if each.value.startswith("sampler.samplers.")
+)
+"""Without those of packages, which would be imported: they have tests of their own."""
 UNITS = re.compile(r"(s|By|1|%|\{[a-z_]+\})?(/s)?")
 
 
@@ -29,7 +34,9 @@ def built_in(name):
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_a_built_in_sampler_answers_many_at_once(name):
     """Eight threads, each with all of its samples."""
-    sample = built_in(name)["sample"]
+    sample = built_in(name).get("sample")
+    if sample is None:
+        pytest.skip("each consumer has an instance of its own")
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda _: {s[0] for s in sample()}, range(80)))
     assert all(names == found[0] for names in found)

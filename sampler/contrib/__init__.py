@@ -1,0 +1,1 @@
+"""Samplers of known packages: each loads once its package is imported."""

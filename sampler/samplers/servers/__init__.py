@@ -1,0 +1,1 @@
+"""Samplers of servers: each tells what its server knows of itself."""

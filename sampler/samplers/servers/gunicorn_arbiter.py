@@ -1,0 +1,108 @@
+"""The ``gunicorn.arbiter`` sampler: what gunicorn's arbiter tells on its control socket.
+
+No agent runs in the arbiter, so a worker asks it (gunicorn 25.1 and later, unless started with
+``--no-control-socket``; as a user that may open the socket). One worker's answer stands.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import time
+from typing import TYPE_CHECKING, Any
+
+from sampler.adapterkit.sockets import Socket
+from sampler.samplers._metrics import metric
+from sampler.samplers.servers.gunicorn import WORKER
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ("SAMPLER",)
+
+MIN_INTERVAL = 10.0
+"""Seconds for which an answer stands: each worker asks."""
+TIMEOUT = 1.0
+"""Seconds for one answer."""
+MOST = 65_536
+"""Bytes of an answer."""
+
+_UNIX, _STREAM = 1, 1
+_METRICS = {
+    "worker.count": "workers_current",
+    "worker.target": "workers_target",
+    "worker.starts": "workers_spawned",
+    "worker.kills": "workers_killed",
+    "reloads": "reloads",
+    "uptime": "uptime",
+}
+
+
+def sample() -> Iterator[tuple[Any, ...]]:
+    """Yield what the arbiter of this worker tells; nothing where it has no socket."""
+    worker = WORKER.find()
+    path = getattr(WORKER.told(worker, "cfg"), "control_socket", None) if worker else None
+    if not path or worker.cfg.control_socket_disable:
+        return
+    told = _ask(os.path.abspath(path))  # noqa: PTH100 - a plain text
+    if told.get("pid") != worker.ppid:  # the default path is another arbiter's of this user
+        return
+    for name, key in _METRICS.items():
+        yield name, told.get(key)
+
+
+def _ask(path: str) -> dict[str, Any]:
+    """Return the arbiter's statistics.
+
+    Raises:
+        OSError: it cannot be reached, or does not answer in time.
+        ValueError: its answer is none.
+    """
+    until = time.monotonic() + TIMEOUT
+    request = json.dumps({"id": 1, "command": "show", "args": ["stats"]}).encode()
+    with Socket(_UNIX, _STREAM) as arbiter:
+        arbiter.settimeout(TIMEOUT)
+        arbiter.connect(path)
+        arbiter.sendall(struct.pack(">I", len(request)) + request)
+        (length,) = struct.unpack(">I", _read(arbiter, 4, until))
+        if length > MOST:
+            raise ValueError(f"{path}: an answer of {length} bytes; it may have {MOST}")
+        answer = json.loads(_read(arbiter, length, until))
+    told = answer.get("data") if isinstance(answer, dict) else None
+    if not isinstance(told, dict):
+        raise ValueError(f"{path}: its answer has no data: is it gunicorn's control socket?")  # noqa: TRY004
+    return told
+
+
+def _read(arbiter: Socket, length: int, until: float) -> bytes:
+    found = b""
+    while len(found) < length:
+        arbiter.settimeout(max(0.001, until - time.monotonic()))
+        piece = arbiter.recv(length - len(found))
+        if not piece:
+            raise ConnectionError("gunicorn's control socket was closed within an answer")
+        found += piece
+    return found
+
+
+def _described(kind: str, unit: str, text: str) -> dict[str, Any]:
+    return metric(kind, unit, text, scope="server")
+
+
+SAMPLER: dict[str, str | float | Callable[..., Any] | dict[str, Any]] = {
+    "name": "gunicorn.arbiter",
+    "sample": sample,
+    "min_interval": MIN_INTERVAL,
+    "metrics": {
+        "worker.count": _described("gauge", "{process}", "Workers there are."),
+        "worker.target": _described("gauge", "{process}", "Workers there should be."),
+        "worker.starts": _described("counter", "{process}", "Workers started."),
+        "worker.kills": _described(
+            "counter", "{process}", "Workers that the arbiter has ended by TERM or KILL."
+        ),
+        "reloads": _described("counter", "{reload}", "Reloads by HUP."),
+        "uptime": _described("gauge", "s", "Time since the arbiter started."),
+    },
+}
+"""The ``gunicorn.arbiter`` sampler."""

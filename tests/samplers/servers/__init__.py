@@ -1,0 +1,1 @@
+"""Samplers of servers, each on the real server."""

@@ -1,0 +1,69 @@
+"""Samplers that need no worker, and Celery's, which needs each of them, under a relay."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.samplers.servers.rig import Served, serving
+from tests.samplers.servers.test_pages import NGINX, Answering, page
+from tests.support.ports import HOST, free_port
+from tests.wiring.rig import need
+from tests.wiring.test_programs import ask
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.server
+
+
+def test_what_needs_no_worker_is_read_by_the_relay_once(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    """A page that is gone is one line, not one a worker; workers are not told of the sampler."""
+    need(request, "gunicorn")
+    gone = f"http://{HOST}:{free_port()}/status"
+    with Answering(page(NGINX.encode())) as url:
+        samplers = f"""
+            enable = ["gunicorn", "nginx", "apache"]
+            [samplers.settings.nginx]
+            url = "{url}"
+            [samplers.settings.apache]
+            url = "{gone}"
+        """
+        words = ("gunicorn", "-w", "2", "-b", "127.0.0.1:{port}", "held:application")
+        with serving(tmp_path, *words, samplers=samplers, workers=2) as run:
+            run.tells("nginx.connection.count", 1, state="reading")
+            run.tells("nginx.connection.active", 3)
+            run.load(5)
+            run.tells("gunicorn.requests", run.counted)
+            said = run.said.read_text()
+            assert said.count("sampler 'apache'") == 1, said
+            assert said.count(f"BadPageError: {gone}") == 1, said
+            assert "nginx" not in said, said
+
+
+@pytest.mark.parametrize("pool", [("-c", "2"), ("-P", "threads")])
+def test_celery_tells_the_tasks_of_all_its_processes(
+    request: pytest.FixtureRequest, tmp_path: Path, pool: tuple[str, ...]
+) -> None:
+    """As many as were asked for, and how long they took."""
+    need(request, "celery")
+    for name in ("q", "control", "done"):
+        (tmp_path / name).mkdir()
+    quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat", "-l", "warning")
+    words = ("celery", "-A", "tasks", "worker", *quiet, *pool)
+    run = Served(tmp_path, words, samplers='enable = ["celery"]')
+    try:
+        ask(tmp_path, "tasks.py", "30")
+        run.tells("celery.tasks", 30, task="tasks.work", state="success")
+        run.tells("celery.task.active", 0)
+        if pool == ("-P", "threads"):
+            run.tells("celery.task.reserved", 0)
+        else:
+            assert run.told("celery.task.reserved") is None
+        assert run.end() == 0
+        assert run.told("celery.tasks", task="tasks.work", state="success") == 30
+    finally:
+        run.close()
