@@ -190,15 +190,19 @@ class Merger:
             self.refused += sum(each.dead and value is not None for each, value in pairs)
         return entries
 
-    def end(self, process: Process, until: float = 0.0) -> None:
+    def end(self, process: Process, until: float = 0.0) -> list[Process]:
         """Know that a process has ended: what it has counted stays, its gauges go.
 
         Args:
             process: which one.
             until: epoch seconds until which gauges that are kept apart stay, too.
+
+        Returns:
+            Processes that declare otherwise what only this one had declared so: as after a
+            rollback. Let them say it again, and it stands.
         """
         if process not in self.processes:
-            return
+            return []
         del self.processes[process]
         for part in process.order:
             apart = part.gauges.get(APART)
@@ -208,6 +212,24 @@ class Merger:
                     self._retained.append((until, place, value))
             self._free(process, part, ())
         process.parts, process.order = {}, []
+        return self._outlived() if self._some_dead else []
+
+    def _outlived(self) -> list[Process]:
+        """Give up declarations that no process has any more; return whose were refused for them."""
+        dead: dict[str, list[Process]] = {}
+        for process in self.processes:
+            for part in process.order:
+                for place in part.places:
+                    if place.dead:
+                        dead.setdefault(place.series.name, []).append(process)
+        self._some_dead = bool(dead)
+        found: dict[Process, None] = {}
+        for name, processes in dead.items():
+            family = self._families.get(name)
+            if family is not None and not any(each.users for each in family.places.values()):
+                family.began = float("-inf")
+                found.update(dict.fromkeys(processes))
+        return list(found)
 
     def reader(self) -> Reader:
         """Return a new consumer of the merged series."""
