@@ -215,7 +215,7 @@ class Merger:
         return self._outlived() if self._some_dead else []
 
     def _outlived(self) -> list[Process]:
-        """Give up declarations that no process has any more; return whose were refused for them."""
+        """Give up declarations that no process has now; return whose were refused for them."""
         dead: dict[str, list[Process]] = {}
         for process in self.processes:
             for part in process.order:

@@ -30,6 +30,11 @@ _PATIENCE = 1.0
 """Seconds that a relay has to answer."""
 
 
+def joined() -> bool:
+    """Tell whether this process is to report to a relay, whatever its file says."""
+    return bool(os.environ.get(VARIABLE))
+
+
 def settings_of_process(config: str | Path | None) -> Settings:
     """Return the settings of a relay's process; else see :func:`find_settings`.
 
