@@ -24,8 +24,9 @@ done = 0
 agent = sampler.agent.start("own.toml", registry)
 same = sampler.agent.start("own.toml", registry)
 print(agent is same, agent.identity["role"], sorted(each.type for each in agent.settings.adapters))
-for done in range(1, 8):
+while done < 7:
     count()
+    done += 1
 if how == "stop":
     sampler.agent.stop()
 if how == "os._exit":
