@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from sampler._contract.histogram import HistogramValue
     from sampler._contract.snapshot import Block
-    from sampler.relay.merging import Reader
     from sampler.relay.messages import Hello, Row
+    from sampler.relay.places import Reader
 
 MAX_MEMBERS = 10_000
 """Processes, at most."""

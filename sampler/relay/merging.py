@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sampler._contract.snapshot import ABSENT, Block, Series
 from sampler.relay.parts import APART, SHARED, Part
-from sampler.relay.places import Place, SharedPlace
+from sampler.relay.places import Place, Reader, SharedPlace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
@@ -89,27 +89,6 @@ class _Merged:
         if self.series is None:
             self.series = tuple(place.series for place in self.places)
         return self.series
-
-
-class Reader:
-    """A consumer of the merged series: it sees the last value of each life of a series."""
-
-    def __init__(self, born: int) -> None:
-        self._born = born
-        self._seen: dict[Place, int] = {}
-
-    def unseen(self, place: Place) -> tuple[Series, Value] | None:
-        """Return the earliest life that is over and whose end it has not seen."""
-        seen = self._seen.get(place, self._born)
-        for serial, series, value in place.ended:
-            if serial > seen:
-                self._seen[place] = serial
-                return series, value
-        return None
-
-    def has_seen(self, place: Place, serial: int) -> None:
-        """Note that it has seen the end of a life."""
-        self._seen[place] = serial
 
 
 class Merger:
