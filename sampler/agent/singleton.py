@@ -70,6 +70,18 @@ def start(
     return agent
 
 
+def join(role: Role | None = None, *, signals: bool = False) -> None:
+    """Start the agent where the program has not asked for it; one that it asks for goes first.
+
+    Args:
+        role: as of :func:`start`.
+        signals: likewise.
+    """
+    _process.start(None, None, role, asked=False)
+    if signals:
+        stop_at_signals()
+
+
 def reload(config: Config = None) -> Agent:
     """Let the agent of this process go on with another configuration: :meth:`Agent.reload`.
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from sampler._contract.histogram import HistogramValue
     from sampler._contract.snapshot import Block
-    from sampler.relay.merging import Reader
     from sampler.relay.messages import Hello, Row
+    from sampler.relay.places import Reader
 
 MAX_MEMBERS = 10_000
 """Processes, at most."""
@@ -144,21 +144,24 @@ class Members:
         with self._lock:
             return [number for part in member.process.order for number in part.spoken()]
 
-    def end(self, member: Member, how: str) -> bool:
-        """Know that a process has ended; return False if that was known.
+    def end(self, member: Member, how: str) -> list[Member]:
+        """Know that a process has ended; twice is harmless.
 
         Args:
             member: which one.
             how: one of :data:`EXITS`.
+
+        Returns:
+            Processes that are to connect anew: see :meth:`Merger.end`.
         """
         with self._lock:
             if self._members.get(member.uuid) is not member:
-                return False
+                return []
             del self._members[member.uuid]
             until = self._time() + self.retain if self.retain else 0.0
-            self._merger.end(member.process, until)
+            others = self._merger.end(member.process, until)
             self.exits[how] += 1
-            return True
+            return [each for each in self._members.values() if each.process in others]
 
     def reader(self) -> Reader:
         """Return a new consumer of the merged series."""

@@ -150,6 +150,27 @@ class SharedPlace(Place):
             self._grow(value if before is None or value < before else value - before)
 
 
+class Reader:
+    """A consumer of the merged series: it sees the last value of each life of a series."""
+
+    def __init__(self, born: int) -> None:
+        self._born = born
+        self._seen: dict[Place, int] = {}
+
+    def unseen(self, place: Place) -> tuple[Series, Value] | None:
+        """Return the earliest life that is over and whose end it has not seen."""
+        seen = self._seen.get(place, self._born)
+        for serial, series, value in place.ended:
+            if serial > seen:
+                self._seen[place] = serial
+                return series, value
+        return None
+
+    def has_seen(self, place: Place, serial: int) -> None:
+        """Note that it has seen the end of a life."""
+        self._seen[place] = serial
+
+
 def _later(one: Value, other: Value) -> bool:
     """Tell whether ``one`` was read after ``other``, in one life of a series."""
     if isinstance(one, HistogramValue) and isinstance(other, HistogramValue):

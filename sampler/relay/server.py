@@ -283,7 +283,10 @@ class Server:
 
     def _end(self, member: Member, how: str) -> None:
         """Let a process end, whatever tells of it first."""
-        self._members.end(member, how)
+        for other in self._members.end(member, how):
+            if peer := self._peers.get(other):
+                log.info("relay: process %d declares anew what it says", other.pid)
+                self._forget(peer)
         self._lost.pop(member, None)
         descriptor = self._pidfds.pop(member, None)
         if descriptor is not None:

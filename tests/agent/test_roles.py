@@ -79,7 +79,11 @@ def test_a_supervisor_runs_no_agent_and_its_children_count_from_their_fork(
             orders.inc(7)
             agent = sampler.agent.start(file)
             return dict(agent.identity), agent.alive()
-        threads = [each.name for each in threading.enumerate()]
+        until = time.monotonic() + 30  # one that has loaded an adapter may be about to end
+        while time.monotonic() < until:
+            threads = [each.name for each in threading.enumerate()]
+            if "sampler-load" not in threads:
+                break
         said = fork(work)
         n += 1
         sampler.agent.stop()
@@ -188,3 +192,34 @@ def test_a_worker_that_was_forked_is_never_taken_for_its_supervisor(
         """,
     )
     assert said == "worker"
+
+
+def test_a_pool_without_processes_serves_a_page_with_a_warning(
+    tmp_path: Path, sink: LineSink
+) -> None:
+    """As Celery's solo pool: the process that was to supervise works itself."""
+    page, said = run(
+        tmp_path,
+        sink,
+        """
+        import types, socket
+        from urllib.request import urlopen
+        class Signal:
+            def connect(self, receiver, **_):
+                self.receiver = receiver
+        signals = sys.modules["celery.signals"] = types.ModuleType("celery.signals")
+        for name in ("worker_ready", "worker_process_shutdown", "worker_shutdown"):
+            setattr(signals, name, Signal())
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        configure('interval = 60', 'service = "s"',
+                  '[adapters.prometheus]', f'listen = "127.0.0.1:{port}"')
+        sampler.agent.start(file, role="supervisor")
+        signals.worker_ready.receiver(sender=types.SimpleNamespace(pool=None))
+        print(json.dumps(urlopen(f"http://127.0.0.1:{port}/metrics").read().decode()))
+        sampler.agent.stop()
+        """,
+    )
+    assert "sampler_pulls" in page
+    assert said.count("its page has the numbers of this worker only") == 1

@@ -105,7 +105,10 @@ class Relay:
         """Know that a process has ended."""
         if worker in self.sessions:
             session, _ = self.sessions.pop(worker)
-            self.members.end(session.member, how)
+            anew = self.members.end(session.member, how)
+            self.sessions = {
+                other: pair for other, pair in self.sessions.items() if pair[0].member not in anew
+            }
 
 
 class Reader:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.relay.processes import Host
+from tests.relay.processes import ROOT, Host
+from tests.support.command import environment
 from tests.support.doubles import DatagramSink
 from tests.support.waiting import wait_for
 
@@ -48,12 +52,14 @@ def test_workers_push_by_themselves_while_the_relay_is_gone(host: Host) -> None:
         worker.count(4)
     host.everything_arrives(by_anybody=True)
     assert sorted(pushed_directly(host).values()) == [7, 7]
+    workers[0].fork(2)  # its child has a path of its own
+    host.everything_arrives(by_anybody=True)
     host.start_relay()
     wait_for(lambda: host.workers_log().count("delivers again") == 2, what="the relay to be back")
     for worker in workers:
         worker.count(5)
     host.everything_arrives(by_anybody=True)
-    assert sorted(pushed_directly(host).values()) == [7, 7]
+    assert sorted(pushed_directly(host).values()) == [2, 7, 7]
     for worker in workers:
         worker.end(1)
     host.everything_arrives(by_anybody=True)
@@ -138,6 +144,40 @@ def test_a_file_that_a_worker_cannot_read_costs_a_line(host: Host) -> None:
     host.start_relay()
     host.everything_arrives()
     assert pushed_directly(host) == {}
+
+
+_DROPS = """
+import os, sys
+import sampler.agent
+from sampler.agent.config.plugins import installed_plugins
+for each in installed_plugins().values():
+    each.load()
+os.setuid(65_534)
+agent = sampler.agent.start()
+print([each.name for each in agent.settings.adapters])
+sampler.agent.stop()
+"""
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can drop its privileges")
+def test_a_file_of_roots_alone_stays_so(tmp_path: Path) -> None:
+    """A worker of another user reports, and has no adapter of it."""
+    more = 'fallback = "direct"\nusers = ["65534"]\n'
+    with Host(tmp_path, more=more) as host:
+        host.file.chmod(0o600)
+        host.start_relay()
+        done = subprocess.run(
+            [sys.executable, "-c", _DROPS],
+            env=environment(PYTHONPATH=str(ROOT), SAMPLER_RELAY=host.address),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        assert done.stdout == "['relay']\n"
+        (line,) = [each for each in done.stderr.splitlines() if str(host.file) in each]
+        assert "let user 65534 read that file" in line
+        wait_for(lambda: host.page()["server_process_starts_total"] == 1, what="its report")
 
 
 def test_without_it_workers_wait_for_the_relay(tmp_path: Path) -> None:

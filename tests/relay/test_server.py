@@ -455,3 +455,60 @@ def test_a_relay_says_why_nobody_may_report(
         assert wired or socket_ in line
     finally:
         relay.stop(0)
+
+
+def test_after_a_rollback_processes_say_again_what_they_declare(relay: Running) -> None:
+    """Their connection ends, and with the next one it stands; what they count then arrives."""
+    old, new = Worker(1.0), Worker(2.0, instance="1")
+    jobs = old.add("shop.jobs", 1, start=time.time())
+    new.add("shop.jobs", 7, "gauge", merge="sum")
+    first, second = Relay(socket=relay.address), Relay(socket=relay.address)
+    report(first, old)
+    assert relay.totals() == {"shop.jobs": 1}
+    report(second, new)
+    old.values[jobs] = 5
+    report(first, old)
+    assert relay.totals() == {"shop.jobs": 7}
+    second.close()
+    wait_for(lambda: not relay.server._peers)
+    old.values[jobs] = 9
+    with pytest.raises(Unavailable):
+        report(first, old)
+    report(first, old)
+    assert relay.totals() == {"shop.jobs": 4}
+    assert relay.members.starts == 2
+    first.close()
+
+
+def test_a_relay_that_restarts_within_a_snapshot_gets_each_part_once() -> None:
+    """What the one before has confirmed of it, the next one does not count."""
+    many, address = 70_000, f"@{os.urandom(8).hex()}"
+    worker, adapter = Worker(time.time()), Relay(socket=address)
+    series = [worker.add(f"shop.n{each}", 0.5, start=worker.began) for each in range(many)]
+
+    def batches(value: float) -> list[Batch]:
+        worker.values.update(dict.fromkeys(series, value))
+        snapshot = worker.pull(time.time())
+        return list(adapter.encode(snapshot, worker.baselines.since()))
+
+    def send(batch: Batch, first: int) -> int:
+        assert adapter.send(batch, 20.0) is DELIVERED
+        until = first + batch.entries
+        worker.baselines.handed_over([(s, worker.values[s]) for s in series[first:until]])
+        return until
+
+    with running(address=address):
+        first, second = batches(1.5)
+        assert send(second, send(first, 0)) == many
+        first, second = batches(4.5)
+        middle = send(first, 0)
+    with running(address=address) as relay:
+        with pytest.raises(Unavailable):
+            adapter.send(second, 20.0)
+        send(second, middle)
+        first, second = batches(10.5)
+        assert send(second, send(first, 0)) == many
+        totals = relay.totals()
+        assert totals["shop.n0"] == 6
+        assert totals[f"shop.n{many - 1}"] == 9
+    adapter.close()

@@ -30,6 +30,11 @@ _PATIENCE = 1.0
 """Seconds that a relay has to answer."""
 
 
+def joined() -> bool:
+    """Tell whether this process is to report to a relay, whatever its file says."""
+    return bool(os.environ.get(VARIABLE))
+
+
 def settings_of_process(config: Config) -> Settings:
     """Return the settings of a relay's process; else see :func:`settings_from`.
 
@@ -98,6 +103,6 @@ def _with_stand_ins(settings: Settings, file: str) -> Settings:
     stand_ins = (
         attrs.evolve(each, interval=interval, spool=None, stands_in_for=_ADAPTER)
         for each in found
-        if each.type != _ADAPTER and each.pushes
+        if _ADAPTER not in (each.type, each.name) and each.pushes
     )
     return attrs.evolve(settings, adapters=(*settings.adapters, *stand_ins))
