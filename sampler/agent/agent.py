@@ -23,9 +23,9 @@ from sampler.agent.consumers import Consumers
 from sampler.agent.ending import SHORT, end, safely, send_now, send_once
 from sampler.agent.identity import AgentIdentity
 from sampler.agent.interval_loop import IntervalLoop
+from sampler.agent.log_doubts import log_doubts
 from sampler.agent.pages import open_new_pages, open_pages
 from sampler.agent.reloading import Difference, channels_after
-from sampler.agent.rename_clashes import rename_clashes
 from sampler.agent.roles import STANDALONE
 from sampler.agent.schedule import Schedule
 from sampler.agent.selection import Selection
@@ -402,9 +402,4 @@ class Agent:
 
     def _load(self) -> None:
         log_failures(self.discover())
-        samplers, found = self.settings.samplers, self._selection.chosen(self.registry)
-        for clash in rename_clashes(samplers, found):
-            log.warning("%s: %s", self.settings.file, clash)
-        for unused in unused_settings(samplers, found):
-            tell = log.warning if unused.certain else log.info
-            tell("%s: %s", self.settings.file, unused.message)
+        log_doubts(self.settings, self._selection.chosen(self.registry))

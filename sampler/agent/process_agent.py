@@ -18,8 +18,6 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
 from sampler._runtime.fork import chain_uwsgi, forked_at
 from sampler._runtime.log import log
 from sampler._runtime.native import RLock, allocate_lock
@@ -33,6 +31,7 @@ from sampler.agent.config import web
 from sampler.agent.config.joining import joined, settings_of_process
 from sampler.agent.config.settings import Settings
 from sampler.agent.handover import Handover
+from sampler.agent.inherited import inherited_settings, is_inherited, warn_of_pages
 from sampler.agent.interpreters import leave_no_thread
 from sampler.agent.roles import (
     SUPERVISOR,
@@ -49,7 +48,6 @@ if TYPE_CHECKING:
     from sampler._pull.fork_baseline import ForkBaseline
     from sampler._registry.registry import Registry
     from sampler.agent.config.given import Config
-    from sampler.agent.config.settings import AdapterSettings
     from sampler.agent.delivery.ledger import Balance
     from sampler.agent.roles import Role
 
@@ -150,7 +148,7 @@ class ProcessAgent:
         elif self._begin(agent):
             self.wanted = wanted
             if not forked_at():  # else the program has forked it, and knows
-                _warn_of_pages(agent)
+                warn_of_pages(agent)
         return self.agent or agent
 
     def _new(self, wanted: tuple[Settings, Registry | None], role: Role, *, forked: bool) -> Agent:
@@ -179,7 +177,7 @@ class ProcessAgent:
                 self.agent, self._supervises = None, False
                 agent = Agent(*self.wanted, role=WORKER)
                 if self._begin(agent):
-                    _warn_of_pages(agent)
+                    warn_of_pages(agent)
 
     def reload(self, config: Config) -> Agent:
         """See :func:`reload`."""
@@ -327,7 +325,7 @@ class ProcessAgent:
         """Tell whether a forked child gets an agent like this process's, or its parent's."""
         if self.wanted is None or not self.wanted[0].program.fork:
             return False
-        return self._supervises or any(map(_pushes, self.wanted[0].adapters))
+        return self._supervises or any(map(is_inherited, self.wanted[0].adapters))
 
     def _hurry(self) -> None:
         """Let the child's agent start at once. A signal handler may be in between."""
@@ -355,7 +353,7 @@ class ProcessAgent:
                 )
                 return
             supervised = self._supervises
-            settings = _inherited_settings(self.wanted[0], pages=supervised)
+            settings = inherited_settings(self.wanted[0], pages=supervised)
             self._supervises = False
             agent = self._new((settings, self.wanted[1]), WORKER, forked=True)
             try:
@@ -363,7 +361,7 @@ class ProcessAgent:
             except RuntimeError:  # no new thread at interpreter exit (3.12)
                 return
             if supervised:
-                _warn_of_pages(agent)
+                warn_of_pages(agent)
 
     def stop_at_exit(self) -> None:
         """Stop, and flush the log; Ctrl-C meanwhile ends the wait."""
@@ -381,29 +379,3 @@ class ProcessAgent:
         """
         finalize = sys.modules["multiprocessing.util"].Finalize
         finalize(None, self.stop_at_exit, exitpriority=0)
-
-
-def _inherited_settings(parents: Settings, *, pages: bool) -> Settings:
-    """Return what a child runs: new adapters that push, and ``pages`` if the parent has none."""
-    adapters = (
-        attrs.evolve(each, adapter=each.make())
-        for each in parents.adapters
-        if each.make is not None and (pages or _pushes(each))
-    )
-    return attrs.evolve(parents, adapters=tuple(adapters))
-
-
-def _pushes(each: AdapterSettings) -> bool:
-    return each.make is not None and each.pushes
-
-
-def _warn_of_pages(agent: Agent) -> None:
-    if agent.identity["role"] != WORKER:
-        return
-    for each in agent.settings.adapters:
-        if not each.pushes:
-            log.warning(
-                "adapter %r: its page has the numbers of this worker only; the page of "
-                "'sampler run -c FILE -- COMMAND' has those of all",
-                each.name,
-            )

@@ -6,8 +6,8 @@ import argparse
 import io
 import os
 import sys
-from pathlib import Path
 
+from sampler.cli.arguments import find_modules_here, seconds
 from sampler.cli.exits import CONFIG, OK, UNAVAILABLE, USAGE
 
 TYPE_CHECKING = False
@@ -240,7 +240,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     validate.add_argument("reference", metavar="MODULE:NAME", help="or an installed sampler")
     validate.add_argument(
-        "--seconds", type=_seconds, default=2.0, metavar="N", help="for how long; default: 2"
+        "--seconds", type=seconds, default=2.0, metavar="N", help="for how long; default: 2"
     )
     validate.add_argument(
         "--exercise",
@@ -253,7 +253,7 @@ def _parser() -> argparse.ArgumentParser:
 
     demo = command("demo", "See it work: a busy program and three backends in one process.")
     demo.add_argument(
-        "--seconds", type=_seconds, default=15.0, metavar="N", help="for how long; default: 15"
+        "--seconds", type=seconds, default=15.0, metavar="N", help="for how long; default: 15"
     )
     demo.set_defaults(run=_demo)
 
@@ -269,30 +269,10 @@ class _Version(argparse.Action):
         parser.exit(_version(argparse.Namespace()))
 
 
-def _seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds") from None
-    if not 1 <= value <= 3600:
-        raise argparse.ArgumentTypeError(f"{text} is out of range: 1 to 3600 seconds")
-    return value
-
-
-def _find_modules_here() -> None:
-    """Put the working directory on the path, as gunicorn and uvicorn do: the program is there."""
-    try:
-        here = str(Path.cwd())
-    except OSError:  # somebody has removed it
-        return
-    if not sys.flags.safe_path and not {"", here} & set(sys.path):
-        sys.path.insert(0, here)
-
-
 def _run(arguments: argparse.Namespace) -> int:
     from sampler.cli.run import run
 
-    _find_modules_here()
+    find_modules_here()
     account = arguments.verbose > 0
     return run(arguments.config, once=arguments.once, test=arguments.test, account=account)
 
@@ -343,14 +323,14 @@ def _relay(arguments: argparse.Namespace) -> int:
 def _check(arguments: argparse.Namespace) -> int:
     from sampler.cli.check import check
 
-    _find_modules_here()
+    find_modules_here()
     return check(arguments.config, network=not arguments.no_network)
 
 
 def _list(arguments: argparse.Namespace) -> int:
     from sampler.cli.list import show
 
-    _find_modules_here()
+    find_modules_here()
     return show(arguments.what, as_json=arguments.json)
 
 

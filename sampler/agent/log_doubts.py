@@ -1,0 +1,24 @@
+"""What the log says of ``[samplers]`` once the samplers are there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sampler._runtime.log import log
+from sampler.agent.rename_clashes import rename_clashes
+from sampler.agent.unused_settings import unused_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from sampler.agent.config.settings import Settings
+    from sampler.types import Registered
+
+
+def log_doubts(settings: Settings, found: Collection[Registered]) -> None:
+    """Warn of names that clash once they are changed, and of settings that nobody knows."""
+    for clash in rename_clashes(settings.samplers, found):
+        log.warning("%s: %s", settings.file, clash)
+    for unused in unused_settings(settings.samplers, found):
+        tell = log.warning if unused.certain else log.info
+        tell("%s: %s", settings.file, unused.message)
