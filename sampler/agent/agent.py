@@ -20,10 +20,10 @@ from sampler.agent.account import Account
 from sampler.agent.channel import PushChannel, ScrapeChannel, channel, pushed, scraped, ticked
 from sampler.agent.config.reading import default_settings
 from sampler.agent.consumers import Consumers
+from sampler.agent.doubts import log_doubts, notes
 from sampler.agent.ending import SHORT, end, safely, send_now, send_once
 from sampler.agent.identity import AgentIdentity
 from sampler.agent.interval_loop import IntervalLoop
-from sampler.agent.log_doubts import log_doubts
 from sampler.agent.pages import open_new_pages, open_pages
 from sampler.agent.reloading import Difference, channels_after
 from sampler.agent.roles import STANDALONE
@@ -31,7 +31,6 @@ from sampler.agent.schedule import Schedule
 from sampler.agent.selection import Selection
 from sampler.agent.self_metrics import self_metrics
 from sampler.agent.stand_ins import link
-from sampler.agent.unused_settings import unused_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -320,20 +319,17 @@ class Agent:
         if self._flushing:  # the end has come nearer
             for each in self._pushed:
                 each.finish(self._until)
+        left = lambda: self._until + _OVERDUE - time.monotonic()  # noqa: E731 - it may come nearer
         mine = get_ident()
         calls = self._stopping.get(mine, 0)
         # A signal handler may interrupt that very call, and others that handler, all the time.
         if calls < _NESTED and mine != self._finisher:
             self._stopping[mine] = calls + 1
             try:
-                safely(lambda: uninterrupted(self._finish, here=True, left=self._patience))
+                safely(lambda: uninterrupted(self._finish, here=True, left=left))
             finally:
                 self._stopping[mine] = calls
         return self.balances()
-
-    def _patience(self) -> float:
-        """Return the seconds for which stop() still waits for its thread."""
-        return self._until + _OVERDUE - time.monotonic()
 
     def _finish(self) -> None:
         self._finisher = get_ident()
@@ -377,10 +373,7 @@ class Agent:
 
     def notes(self) -> list[str]:
         """Return a sentence on each part of ``[samplers]`` that concerns no sampler."""
-        found = self.registrations()
-        names = [str(each.sampler.get("name")) for each in found]
-        unused = unused_settings(self.settings.samplers, found)
-        return [*self._selection.notes(names), *(each.message for each in unused)]
+        return notes(self.settings.samplers, self._selection, self.registrations())
 
     def collector(self, name: str, interval: float, reuse: float = 0.0) -> Collector:
         """Return a new consumer of what the configuration enables."""

@@ -1,4 +1,4 @@
-"""What the log says of ``[samplers]`` once the samplers are there."""
+"""What is to be said of ``[samplers]`` once the samplers are there."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from sampler.agent.unused_settings import unused_settings
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from sampler.agent.config.settings import Settings
+    from sampler.agent.config.settings import SamplersSettings, Settings
+    from sampler.agent.selection import Selection
     from sampler.types import Registered
 
 
@@ -22,3 +23,11 @@ def log_doubts(settings: Settings, found: Collection[Registered]) -> None:
     for unused in unused_settings(settings.samplers, found):
         tell = log.warning if unused.certain else log.info
         tell("%s: %s", settings.file, unused.message)
+
+
+def notes(
+    samplers: SamplersSettings, selection: Selection, found: Collection[Registered]
+) -> list[str]:
+    """Return a sentence on each part of ``[samplers]`` that concerns no sampler."""
+    names = [str(each.sampler.get("name")) for each in found]
+    return [*selection.notes(names), *(each.message for each in unused_settings(samplers, found))]
