@@ -34,10 +34,10 @@ def finish_at_signals(finish: Callable[[], object]) -> None:
 
     def end(number: int, frame: FrameType | None) -> None:
         del frame
-        with pending.lock:
-            handle(number, SIG_DFL)
         before = _children()
         _start_no_more()
+        with pending.lock:
+            handle(number, SIG_DFL)
         try:
             finish()
         finally:
