@@ -12,7 +12,7 @@ from signal import SIG_DFL, SIGHUP, SIGTERM
 from typing import TYPE_CHECKING
 
 from sampler._runtime.log import log
-from sampler._runtime.native import original
+from sampler._runtime.native import original, sleep
 from sampler.agent.pending_signals import pending
 from sampler.agent.roles import is_multiprocessing_child
 
@@ -34,13 +34,14 @@ def finish_at_signals(finish: Callable[[], object]) -> None:
 
     def end(number: int, frame: FrameType | None) -> None:
         del frame
+        before = _children()
+        _start_no_more()
         with pending.lock:
             handle(number, SIG_DFL)
-        before = _children()
         try:
             finish()
         finally:
-            for child in _children() - before:  # a Pool replaces what the same signal has ended
+            for child in _children() - before:  # it was being started
                 with suppress(OSError):
                     os.kill(child, number)
             os.kill(os.getpid(), number)
@@ -57,6 +58,21 @@ def finish_at_signals(finish: Callable[[], object]) -> None:
             "signals=True changes nothing on this thread: handlers can be set on the "
             "main thread only, so start the agent there"
         )
+
+
+def _start_no_more() -> None:
+    """Let threads wait for the end that want to start processes of multiprocessing.
+
+    The same signal may have ended those of a Pool, and would have ended what replaces them.
+    """
+    if (process := sys.modules.get("multiprocessing.process")) is not None:
+        process.BaseProcess.start = _wait
+
+
+def _wait(process: object) -> None:
+    del process
+    while True:
+        sleep(60.0)
 
 
 def _children() -> set[int]:

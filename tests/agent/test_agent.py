@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from sampler import ConfigurationError, Registry
-from sampler.agent import Agent, Batch
+from sampler.agent import Agent, Batch, Unavailable
 from sampler.agent.config.settings import (
     AdapterSettings,
     ProgramSettings,
@@ -395,6 +395,38 @@ def test_a_batch_without_frames_counts_as_handed_over() -> None:
     agent = agent_with(Shop(), silent=Silent())
     snapshot = agent.once()
     assert agent.balances()["silent"].unconfirmed == len(snapshot)
+
+
+def test_an_adapter_may_leave_what_nobody_takes_now() -> None:
+    """At the end, after an attempt that failed: the newest values, and nobody waits longer."""
+
+    class Left:
+        stamped = False
+        idempotent = True
+
+        def __init__(self, *, room: bool) -> None:
+            self.room = room
+            self.left: list[object] = []
+
+        def encode(self, snapshot, since):
+            yield Batch((b"x",), len(snapshot), note=snapshot)
+
+        def send(self, batch, timeout):
+            raise Unavailable("it is stopped")
+
+        def leave(self, batch):
+            self.left.append(batch.note)
+            return self.room
+
+    for room in (True, False):
+        adapter = Left(room=room)
+        agent = agent_with(Shop(), flush=0.2 if not room else 60.0 + SLACK, left=adapter)
+        agent.start()
+        with within(40.0):
+            balance = agent.stop()["left"]
+        assert balance.holds
+        assert balance.unconfirmed == (len(adapter.left[-1]) if room else 0)
+        assert not room or balance.dropped["shutdown"] == 0
 
 
 def test_pauses_double_and_stay_in_their_bounds() -> None:

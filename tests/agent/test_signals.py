@@ -127,6 +127,26 @@ def test_a_child_of_multiprocessing_ends_that_waits_for_a_lock(
     assert 7 in orders(sink)
 
 
+def test_no_process_is_started_while_a_signal_ends_the_program(
+    tmp_path: Path, sink: LineSink
+) -> None:
+    """As a Pool would, in the place of one that the same signal has ended."""
+    sink.hold_eof()
+    text = """
+    import multiprocessing
+    def replace():
+        while signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+            time.sleep(0.01)
+        multiprocessing.get_context("fork").Process(target=print, args=("started",)).start()
+        print("replaced", flush=True)
+    sampler.agent.start(file, signals=True)
+    threading.Thread(target=replace, daemon=True).start()
+    work()
+    """
+    status, said, _ = ended(tmp_path, sink, text, signal.SIGTERM)
+    assert (status, said) == (-signal.SIGTERM, "")
+
+
 def test_a_second_signal_ends_it_at_once(tmp_path: Path, sink: LineSink) -> None:
     """While what it has counted waits for an endpoint that does not answer."""
     sink.hold_eof()

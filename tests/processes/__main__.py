@@ -28,7 +28,8 @@ from tests.processes.row import EVENTS
 from tests.processes.rows import ROWS
 
 WIRINGS = ("start", "run")
-_LIMIT = 240.0  # seconds for a row in one wiring
+LIMIT = 240.0
+"""Seconds for a row in one wiring."""
 
 
 def main() -> int:
@@ -37,6 +38,7 @@ def main() -> int:
     parser.add_argument("--only", default="", metavar="ROW,...", help="beginnings of names")
     parser.add_argument("--wiring", default=",".join(WIRINGS), help="start, run, bare")
     parser.add_argument("--events", default="", metavar="EVENT,...", help="these events only")
+    parser.add_argument("--limit", type=float, default=LIMIT, help="seconds for a row")
     parser.add_argument("--write", action="store_true", help="write results and page")
     parser.add_argument("--page", action="store_true", help="make the page, and run nothing")
     parser.add_argument("--log", default=os.devnull, help="where what programs say goes")
@@ -49,7 +51,10 @@ def main() -> int:
     begun = time.monotonic()
     results = []
     with Path(options.log).open("ab") as log, ThreadPoolExecutor(report.AT_ONCE) as rows_at_once:
-        for result in rows_at_once.map(lambda life: live_row(*life, options.events, log), lives):
+        lived = rows_at_once.map(
+            lambda life: live_row(*life, options.events, log, options.limit), lives
+        )
+        for result in lived:
             results.append(result)
             if options.write:
                 report.keep(result)
@@ -59,7 +64,9 @@ def main() -> int:
     return any(cell["verdict"] == "red" for result in results for cell in result["cells"])
 
 
-def live_row(name: str, wiring: str, events: str, log: Any) -> dict[str, Any]:
+def live_row(
+    name: str, wiring: str, events: str, log: Any, limit: float = LIMIT
+) -> dict[str, Any]:
     """Live a row in a process of its own, which is ended when it takes too long.
 
     Returns:
@@ -75,10 +82,10 @@ def live_row(name: str, wiring: str, events: str, log: Any) -> dict[str, Any]:
         text=True,
         start_new_session=True,
     )
-    limit = Timer(_LIMIT, process.kill)
-    limit.start()
+    end = Timer(limit, process.kill)
+    end.start()
     said, _ = process.communicate()
-    limit.cancel()
+    end.cancel()
     cells = [json.loads(line) for line in said.splitlines()]
     if process.returncode:
         _end_all(f"{process.pid}_")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -105,6 +106,24 @@ def test_a_reloader_is_no_worker(
         wait_for(lambda: run.arrived() == (run.counted, run.counted), LIMIT, "all of it")
         run.end()
         assert run.value("server.process.starts") == 1
+
+
+def test_a_reload_of_a_development_server_loses_nothing(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    """Its process answers until its very end, and is then the next one."""
+    need(request, "flask")
+    file = tmp_path / "web_here.py"
+    file.write_text((APPS / "web_flask.py").read_text())
+    with running(
+        tmp_path, "flask", "--app", "web_here", "run", "--debug", "--port", "{port}"
+    ) as run:
+        run.up(1)
+        before = run.get()
+        os.utime(file, (time.time() + 5, time.time() + 5))
+        wait_for(lambda: run.load(20) or run.get() != before, LIMIT, "the next process")
+        run.load(20)
+        wait_for(lambda: run.arrived() == (run.counted, run.counted), LIMIT, "all of it")
 
 
 def test_a_program_that_becomes_a_server_is_no_worker(

@@ -30,7 +30,7 @@ def _pool(kind: str, method: str) -> Row:
     if kind == "Pool":
         without["int"] = _CTRL_C
     if not workers:
-        without |= {"relay_late": NO_RELAY["relay_late"]}
+        without |= NO_RELAY
     return Row(
         name=f"{kind} {method}",
         command=("{python}", "pools.py", kind, method),

@@ -16,7 +16,7 @@ ROWS = [
         workers=1,
         touch="flask_app.py",
         kills=_KILLS,
-        without=_WITHOUT,
+        without=_WITHOUT | {"read_only": "its debugger has a file in /dev/shm itself"},
     ),
     Row(
         needs=("django",),
