@@ -23,7 +23,9 @@ from tests.bench import (
     population,
     pulls,
     side_by_side,
+    tick,
     workers,
+    wrapped,
 )
 from tests.support.wings import WINGS
 
@@ -238,7 +240,9 @@ EFFECTS: dict[str, tuple[Callable[[str], Numbers], tuple[str, ...]]] = {
         for state in disturbance.STATES
     },
     "busy": (busy, ("ours", "a hand-off each")),
-    "workers": (workers.workers, ("ours", "prometheus_client")),
+    "workers": (workers.workers, ("ours", "prometheus_client", "opentelemetry")),
+    "tick": (lambda _: tick.tick(), TOGETHER),
+    "run": (lambda _: wrapped.wrapped(), TOGETHER),
     "million": (million.million, ("ours", "prometheus_client", "bare loop")),
 }
 """Measurement to who takes part in it."""
