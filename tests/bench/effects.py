@@ -241,8 +241,8 @@ EFFECTS: dict[str, tuple[Callable[[str], Numbers], tuple[str, ...]]] = {
     },
     "busy": (busy, ("ours", "a hand-off each")),
     "workers": (workers.workers, ("ours", "prometheus_client", "opentelemetry")),
-    "tick": (lambda _: tick.tick(), TOGETHER),
-    "run": (lambda _: wrapped.wrapped(), TOGETHER),
+    "workers, sending": (lambda _: tick.tick(), TOGETHER),
+    "workers, started": (lambda _: wrapped.wrapped(), TOGETHER),
     "million": (million.million, ("ours", "prometheus_client", "bare loop")),
 }
 """Measurement to who takes part in it."""

@@ -8,11 +8,10 @@ _THREADS = (
     "three threads wake for a report, one of them to wait until the relay has it, and find their "
     "code and data in no cache; the least that does it takes a fifth of this"
 )
-_CELLS = (
-    "each interval brings observations in buckets that are new, and those are added up one by one"
-)
+_CELLS = "observations in buckets that are new are added up one by one"
 _TWICE = (
-    "the relay checks its file before the command starts, so its imports and the parent's add up"
+    "a bad file ends it before the command starts, so the command waits for the relay's imports: "
+    "those of `sampler run`, msgspec, and one more interpreter"
 )
 
 WORKERS = (
@@ -32,17 +31,17 @@ WORKERS = (
     ),
     Row(
         "report of a worker that sends, 1,000 series, / its pull",
-        ("tick/report",),
+        ("workers, sending/report",),
         unit="ms",
-        peers=("tick/pull",),
+        peers=("workers, sending/pull",),
         ratio=4,
         why=_THREADS,
     ),
     Row(
         "the same, / the least that does it",
-        ("tick/report",),
+        ("workers, sending/report",),
         unit="ms",
-        peers=("tick/least",),
+        peers=("workers, sending/least",),
     ),
     Row(
         "increment in a worker of many, / OpenTelemetry's",
@@ -104,17 +103,17 @@ WORKERS = (
     ),
     Row(
         "start that `sampler run --` adds, / of `sampler run`",
-        ("run/added start",),
+        ("workers, started/added start",),
         unit="ms",
-        peers=("run/own start",),
+        peers=("workers, started/own start",),
         ratio=1,
         why=_TWICE,
     ),
     Row(
         "request under `sampler run --`, / without",
-        ("run/request with us",),
+        ("workers, started/request with us",),
         unit="µs",
-        peers=("run/request",),
+        peers=("workers, started/request",),
         ratio=1 / 1.02,
         why="the agent's threads share the caches",
     ),
