@@ -61,7 +61,7 @@ def _pushes(results: dict[str, Any]) -> Iterator[str]:
     rows = {
         "begun in each tenth of the interval": [_spread(each["parts"]) for each in both],
         "seconds until the last had been taken": [f"{each['seconds']:.1f}" for each in both],
-        "late, in the middle; of a hundred one": [
+        "late by: median; 99th percentile": [
             f"{each['late p50']:.3f} s; {each['late p99']:.2f} s" for each in both
         ],
         "connections that failed, and would be tried again": [
@@ -77,10 +77,14 @@ def _pushes(results: dict[str, Any]) -> Iterator[str]:
 def _scrapes(results: dict[str, Any]) -> Iterator[str]:
     yield (
         "\n| every | scrapes a second, of those due | samples a second | CPU of Prometheus | "
-        "memory | series | targets up | of a hundred scrapes the slowest | in each tenth | |\n"
+        "memory | series | targets up | 99th percentile of a scrape | in each tenth | |\n"
         "|---|---:|---:|---:|---:|---:|---:|---:|---|---|\n"
     )
     for interval, found in results["scrapes"].items():
+        if "parts" not in found:
+            wanted = f"- of {found['wanted a second']:,.0f}"
+            yield f"| {interval} s | {wanted} | | | | | | | | does not answer any more |\n"
+            continue
         yield (
             f"| {interval} s "
             f"| {found['scrapes a second']:,.0f} of {found['wanted a second']:,.0f} "
