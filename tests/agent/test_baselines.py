@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from sampler.agent import Block, Series, Snapshot
+from sampler.agent import ABSENT, Block, Series, Snapshot
 from sampler.agent.delivery.baselines import Baselines, IntervalBaselines, step
 
 HITS = Series("db.hits", {}, "counter")
@@ -30,6 +32,27 @@ def test_gauges_have_no_baseline():
     accounted = Baselines()
     accounted.handed_over(snapshot(1000.0, 7, 3))
     assert accounted.since() == {HITS: 7, NEW: 3}
+
+
+VALUES = st.one_of(st.integers(0, 9), st.just(ABSENT))
+
+
+@given(st.lists(st.tuples(st.booleans(), VALUES, VALUES)))
+def test_values_asked_for_are_those_of_their_moment(handed_over):
+    """Whatever is handed over afterwards, whole or in parts, with values or without."""
+    accounted = Baselines()
+    accounted.offer(snapshot(1000.0, 7, 3))
+    wanted, asked = {HITS: 7}, []
+    for whole, *values in handed_over:
+        before = accounted.since()
+        asked.append((before, dict(wanted)))
+        entries = snapshot(1000.0, *values)
+        accounted.handed_over(entries if whole else list(entries))
+        pairs = zip((HITS, NEW), values, strict=True)
+        wanted |= {series: value for series, value in pairs if value is not ABSENT}
+        if whole:  # and some are asked at once
+            assert accounted.since() == wanted
+    assert [dict(since) for since, _ in asked] == [then for _, then in asked]
 
 
 def test_a_series_that_is_gone_is_forgotten():

@@ -24,8 +24,10 @@ from tests.bench import (
     population,
     pulls,
     side_by_side,
+    tick,
     web,
     workers,
+    wrapped,
 )
 from tests.support.wings import WINGS
 
@@ -241,7 +243,9 @@ EFFECTS: dict[str, tuple[Callable[[str], Numbers], tuple[str, ...]]] = {
         for state in disturbance.STATES
     },
     "busy": (busy, ("ours", "a hand-off each")),
-    "workers": (workers.workers, ("ours", "prometheus_client")),
+    "workers": (workers.workers, ("ours", "prometheus_client", "opentelemetry")),
+    "workers, sending": (lambda _: tick.tick(), TOGETHER),
+    "workers, started": (lambda _: wrapped.wrapped(), TOGETHER),
     "web": (web.web, web.KINDS),
     "million": (million.million, ("ours", "prometheus_client", "bare loop")),
 }

@@ -186,41 +186,6 @@ LIFE = (
         peers=("million/prometheus_client/B at 1000000",),
         why=_KEPT,
     ),
-    Row(
-        "increment in a worker of many",
-        ("workers/ours/inc ns",),
-        peers=("workers/prometheus_client/inc ns",),
-        ratio=5,
-    ),
-    Row(
-        "report of a worker, 1,000 series, / its pull",
-        ("workers/ours/report",),
-        unit="ms",
-        peers=("workers/ours/pull",),
-        ratio=4,
-        why="each value is written twice: for the relay, and for the next difference",
-    ),
-    Row(
-        "page of 8 workers of 1,000",
-        ("workers/ours/page of 8",),
-        unit="ms",
-        peers=("workers/prometheus_client/page of 8",),
-        ratio=4,
-    ),
-    Row(
-        "page of 200 workers of 1,000, / of 8",
-        ("workers/ours/page of 200",),
-        unit="ms",
-        peers=("workers/ours/page of 8",),
-        ratio=1 / 6,
-    ),
-    Row(
-        "relay of 200 workers of 1,000 every 10 s, of a core",
-        ("workers/ours/% of a core",),
-        unit="%",
-        limit=5,
-        scaled=False,
-    ),
     *(
         row
         for kind, times in (("wsgi", 15), ("asgi", 25))

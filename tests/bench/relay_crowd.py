@@ -65,6 +65,7 @@ class Crowd:
         self._buckets = buckets
         self._told = memoryview(mmap.mmap(-1, 8 * len(_FIELDS) * most)).cast("d")
         self._pids: list[int] = []
+        self._ended: set[int] = set()
         self.killed: set[int] = set()
         file = folder / "relay.toml"
         self._sink = subprocess.Popen(
@@ -111,6 +112,7 @@ class Crowd:
             os.kill(self._pids[number], signal.SIGKILL)
             os.waitpid(self._pids[number], 0)
             self.killed.add(number)
+            self._ended.add(number)
 
     def stop(self) -> None:
         """Let all that live end, each with its last report."""
@@ -119,14 +121,18 @@ class Crowd:
             os.kill(self._pids[number], signal.SIGTERM)
         for number in living:
             os.waitpid(self._pids[number], 0)
+            self._ended.add(number)
 
     def close(self) -> None:
-        """End the relay and what it sends to."""
+        """End what lives: processes that were not asked to end, the relay, what it sends to."""
+        for number, pid in enumerate(self._pids):
+            if number not in self._ended:
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
         self.relay.terminate()
         self.relay.wait(60)
-        assert self._sink.stdin
-        self._sink.stdin.close()
-        self._sink.wait(10)
+        self._sink.terminate()
+        self._sink.communicate(timeout=60)
 
     def said(self, field: str, numbers: set[int] | None = None) -> float:
         """Return the sum of what processes have told of a field; default: of those that ended."""
@@ -217,7 +223,7 @@ def _life(here: Crowd, processes: int, dead: int, seconds: float) -> Iterator[tu
     time.sleep(0.5)
     left = here.files() - alone - 2 * (processes - dead)
     here.grow(dead)
-    late = _sample(here, began, seconds, skip=0.7 * seconds)
+    late = _sample(here, time.monotonic(), seconds / 2, skip=seconds / 5)
     taken, lasted = here.cpu() - busy, time.monotonic() - began
     yield "% of a core", taken / lasted * 100
     yield "% of a core, steady", (before - busy) / (seconds / 2) * 100
@@ -248,6 +254,7 @@ def _sample(here: Crowd, began: float, until: float, skip: float) -> float:
         if now >= skip:
             found.append(here.resident())
         time.sleep(min(INTERVAL, max(0.0, until - now)))
+    found.append(here.resident())
     return sorted(found)[len(found) // 2]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.bench.life_targets import LIFE
 from tests.bench.more_peers import RUST
 from tests.bench.row import Row
+from tests.bench.worker_targets import WORKERS
 
 
 def _pull(operation: str, size: int, share: float, who: str = "ours") -> str:
@@ -214,6 +215,7 @@ ROWS = (
         for share, limit, why in ((0.1, 900, _PULL), (1.0, None, _GAUGES))
     ),
     *LIFE,
+    *WORKERS,
     Row("idle counter", ("memory/ours/counter",), "B", 290, ("memory/prometheus_client/counter",)),
     Row(
         "idle histogram",

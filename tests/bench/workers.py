@@ -30,7 +30,8 @@ ROUNDS = 15
 
 def workers(contender: str) -> dict[str, float]:
     """Milliseconds of CPU by what is done, and nanoseconds of an increment in a worker."""
-    return _theirs() if contender == "prometheus_client" else _ours()
+    contenders = {"prometheus_client": _theirs, "opentelemetry": _opentelemetry}
+    return contenders.get(contender, _ours)()
 
 
 class _Worker:
@@ -170,6 +171,30 @@ def _theirs() -> dict[str, float]:
             f"page of {FEW}": seconds * 1e3,
             "files": float(files),
         }
+
+
+def _opentelemetry() -> dict[str, float]:
+    """Measure a page for each worker: OpenTelemetry has no totals over processes."""
+    from opentelemetry.exporter.prometheus import PrometheusMetricReader
+    from opentelemetry.sdk.metrics import MeterProvider
+    from prometheus_client import CollectorRegistry, generate_latest
+
+    reader = PrometheusMetricReader()
+    registry = CollectorRegistry()
+    registry.register(reader._collector)
+    meter = MeterProvider([reader]).get_meter("shop")
+    orders, depth = meter.create_counter("orders"), meter.create_gauge("depth")
+    wait = meter.create_histogram("wait", "s", explicit_bucket_boundaries_advisory=BOUNDS)
+    route = {"route": "/r/1"}
+    for i in range(COUNTERS):
+        orders.add(1, {"route": f"/r/{i}"})
+    for i in range(GAUGES):
+        depth.set(i, {"queue": f"q{i}"})
+    for i in range(HISTOGRAMS):
+        wait.record(0.03, {"route": f"/r/{i}"})
+    page: Operation = (lambda: generate_latest(registry)), int
+    seconds = timed.in_turns({"": page}, ROUNDS)[""]
+    return {"inc ns": _inc(lambda: orders.add(1, route)), f"{FEW} pages": FEW * seconds * 1e3}
 
 
 def their_metrics() -> tuple[Any, Any, Any]:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sampler.agent import HistogramValue, merge
-from sampler.relay.histograms import HistogramTotal, cells_of, grown
+from sampler.relay.histograms import HistogramTotal, cells_of, counts_at, grown
 
 EDGES = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
 
@@ -44,6 +44,22 @@ def test_growth_is_the_difference_or_all_after_a_reset(old, more):
     since = grown(new, old)
     assert since.count == more.count
     assert grown(old, new) == (old if old.fell_since(new) else grown(old, new))
+
+
+@given(values(), st.sets(st.sampled_from(EDGES)))
+def test_counts_at_more_bounds_are_those_that_are_known(value, more):
+    """All of them or none; a bound that is missing leaves none."""
+    bounds = tuple(sorted(more | set(value.bounds)))
+    found = counts_at(bounds, value.bounds, value.counts, value.count)
+    known = value.resampled(bounds)
+    assert (found is None) == (known.bounds != bounds)
+    if found is not None:
+        assert tuple(found[0]) == known.counts
+        assert sorted(found[1]) == sorted(more - set(value.bounds))
+    if value.bounds:
+        assert counts_at(bounds[1:], value.bounds, value.counts, value.count) is None or (
+            bounds[0] not in value.bounds
+        )
 
 
 def test_a_total_stays_the_same_object_until_it_changes():

@@ -21,16 +21,16 @@ from typing import Any
 
 from tests.bench.mix import BOUNDS
 from tests.bench.relay_crowd import INTERVAL, Crowd
+from tests.scaling import report
 from tests.scaling.population import SERIES, lines, page
 from tests.scaling.servers import Endpoint, Ring, Store, used
 from tests.support.machine import machine
 from tests.support.waiting import wait_for
 
-RESULTS = Path(__file__).parents[2] / "docs" / "scaling" / "results.json"
 HOSTS, WORKERS = 10_000, 4
 PUSHES = 30.0
 """Seconds of the interval in which each host pushes once."""
-SCRAPES = (30, 60.0), (10, 40.0), (5, 40.0), (2, 30.0)
+SCRAPES = (30, 45.0), (10, 35.0), (5, 30.0), (2, 20.0)
 """Intervals of scrapes, and how many seconds are measured."""
 
 
@@ -95,47 +95,53 @@ def scrapes(hosts: int) -> dict[str, Any]:
         with store:
             for interval, seconds in SCRAPES:
                 store.scrape_every(interval)
-                time.sleep(min(interval + 5.0, 20.0))
-                began, before, told = time.monotonic(), used(store.pid), pages.told(interval)
-                samples = store.metrics()["prometheus_tsdb_head_samples_appended_total"]
-                served = told["cpu"]
-                time.sleep(seconds)
-                lasted, after, told = (
-                    time.monotonic() - began,
-                    used(store.pid),
-                    pages.told(interval),
-                )
-                now = store.metrics()
-                found[str(interval)] = {
-                    "wanted a second": hosts / interval,
-                    "scrapes a second": told["requests"] / lasted,
-                    "samples a second": (
-                        now["prometheus_tsdb_head_samples_appended_total"] - samples
-                    )
-                    / lasted,
-                    "parts": told["parts"],
-                    "cores": (after.cpu - before.cpu) / lasted,
-                    "cores of the pages": (told["cpu"] - served) / lasted,
-                    "MB": after.megabytes,
-                    "series": now["prometheus_tsdb_head_series"],
-                    "up": store.value("sum(up)"),
-                    "scrape p99": store.value("quantile(0.99, scrape_duration_seconds)"),
-                }
+                time.sleep(interval + 5.0)
+                try:
+                    found[str(interval)] = _scraped(store, pages, hosts, interval, seconds)
+                except OSError as error:  # it does not answer any more: that is the limit
+                    found[str(interval)] = {"wanted a second": hosts / interval}
+                    print(f"scrapes every {interval} s: {error}", file=sys.stderr)
+                    break
                 print(f"scrapes every {interval} s: {found[str(interval)]}", file=sys.stderr)
     return found
+
+
+def _scraped(
+    store: Store, pages: Endpoint, hosts: int, interval: int, seconds: float
+) -> dict[str, Any]:
+    appended = "prometheus_tsdb_head_samples_appended_total"
+    samples, before = store.metrics()[appended], used(store.pid)
+    began, served = time.monotonic(), pages.told(interval)["cpu"]
+    time.sleep(seconds)
+    lasted, after, told = time.monotonic() - began, used(store.pid), pages.told(interval)
+    now = store.metrics()
+    return {
+        "wanted a second": hosts / interval,
+        "scrapes a second": told["requests"] / lasted,
+        "samples a second": (now[appended] - samples) / lasted,
+        "parts": told["parts"],
+        "cores": (after.cpu - before.cpu) / lasted,
+        "cores of the pages": (told["cpu"] - served) / lasted,
+        "MB": after.megabytes,
+        "series": now["prometheus_tsdb_head_series"],
+        "up": store.value("sum(up)"),
+        "scrape p99": store.value("quantile(0.99, scrape_duration_seconds)"),
+    }
 
 
 def main() -> int:
     """Run."""
     parser = argparse.ArgumentParser(prog="python -m tests.scaling", description=__doc__)
-    parser.add_argument("--write", action="store_true", help=f"write {RESULTS.name}")
+    parser.add_argument("--write", action="store_true", help="write the results and the page")
+    parser.add_argument("--page", action="store_true", help="only write the page's tables anew")
     parser.add_argument("--hosts", type=int, default=HOSTS)
     parser.add_argument("--only", default="", help="host, pushes or scrapes")
     options = parser.parse_args()
+    if options.page:
+        report.write()
+        return 0
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    kept: dict[str, Any] = (
-        json.loads(RESULTS.read_text()) if options.only and RESULTS.exists() else {}
-    )
+    kept: dict[str, Any] = json.loads(report.RESULTS.read_text()) if options.only else {}
     found: dict[str, Any] = {
         **kept,
         "machine": f"CPython {platform.python_version()}, {machine()}",
@@ -152,8 +158,9 @@ def main() -> int:
             found[name] = measure()
             print(f"{name}: {json.dumps(found[name])}", file=sys.stderr)
     if options.write:
-        RESULTS.parent.mkdir(exist_ok=True)
-        RESULTS.write_text(json.dumps(_rounded(found), indent=1) + "\n")
+        report.RESULTS.parent.mkdir(exist_ok=True)
+        report.RESULTS.write_text(json.dumps(_rounded(found), indent=1) + "\n")
+        report.write()
     return 0
 
 

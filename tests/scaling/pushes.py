@@ -10,6 +10,7 @@ import asyncio
 import json
 import sys
 import time
+from collections import Counter
 from typing import Any
 
 from tests.scaling.endpoint import HOST, parts
@@ -27,10 +28,9 @@ async def _push(port: int, hosts: int, interval: float, *, apart: bool) -> dict[
     began: list[float] = []
     late: list[float] = []
     room = asyncio.Semaphore(AT_ONCE)
-    failed = 0
+    failed = Counter[str]()
 
     async def one(number: int) -> None:
-        nonlocal failed
         async with room:
             began.append(time.time())
             try:
@@ -39,8 +39,8 @@ async def _push(port: int, hosts: int, interval: float, *, apart: bool) -> dict[
                 writer.write_eof()
                 await reader.read()
                 writer.close()
-            except OSError:
-                failed += 1
+            except OSError as error:
+                failed[error.strerror or "closed"] += 1
             late.append(time.time() - whole - due[number])
 
     tasks = []
@@ -55,7 +55,8 @@ async def _push(port: int, hosts: int, interval: float, *, apart: bool) -> dict[
         "seconds": time.time() - whole,
         "late p50": late[len(late) // 2],
         "late p99": late[len(late) * 99 // 100],
-        "failed": failed,
+        "failed": failed.total(),
+        "errors": failed,
         "bytes": len(template),
         "lines": template.count(b"\n"),
     }
