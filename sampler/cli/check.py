@@ -47,6 +47,12 @@ def check(config: str | None, *, network: bool = True) -> int:
     """
     agent = prepare(config)
     print(f"{printable(agent.settings.file)}: fine")
+    if Path("sampler.py").is_file():
+        print(
+            "sampler.py in this folder hides the package from programs that are started here: "
+            "rename it",
+            file=sys.stderr,
+        )
     snapshot = _pull(agent)
     for configured in agent.settings.adapters:
         _warn(configured, snapshot)
