@@ -89,6 +89,10 @@ class Adapter(Protocol):
       reload replaces an adapter whose files have changed.
     - ``exposure = None``: a sentence that others can read what is sent, and how to prevent it; a
       warning at the start and of ``sampler check``.
+    - ``notice = None``: a sentence on what its operator has to know or decide; said where
+      ``exposure`` is.
+    - ``for_jobs = {}``: keys with the defaults that they have under ``sampler job``; for attrs
+      classes.
 
     With a batch without frames, ``send`` only finds out whether the endpoint answers.
     """
