@@ -60,6 +60,7 @@ class Members:
 
     Attributes:
         retain: seconds for which the gauges of the dead stay.
+        retain_merged: those that are merged stay, too.
         starts: processes that have begun.
         exits: processes that have ended, by how.
         entries: values received.
@@ -67,6 +68,7 @@ class Members:
 
     def __init__(self, start: float, time: Callable[[], float]) -> None:
         self.retain: float = 0.0
+        self.retain_merged: bool = False
         self.starts: int = 0
         self.exits: Counter[str] = Counter(dict.fromkeys(EXITS, 0))
         self.entries: int = 0
@@ -148,7 +150,7 @@ class Members:
                 return False
             del self._members[member.uuid]
             until = self._time() + self.retain if self.retain else 0.0
-            self._merger.end(member.process, until)
+            self._merger.end(member.process, until, merged=self.retain_merged)
             self.exits[how] += 1
             return True
 
