@@ -46,6 +46,12 @@ def check(config: str | None, *, network: bool = True) -> int:
         ConfigurationError: with every problem found.
     """
     agent = prepare(config)
+    if Path("sampler.py").is_file():
+        print(
+            "sampler.py in this folder hides the package from programs that are started here: "
+            "rename it",
+            file=sys.stderr,
+        )
     snapshot, problems = _pull(agent)
     if problems:
         raise ConfigurationError(agent.settings.file, problems)

@@ -35,6 +35,10 @@ METRICS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
+_RETAIN = 86_400.0
+"""Seconds for which gauges outlive their process: those of a job are wanted after its end."""
+
+
 class JobResult:
     """How the command has ended, once its parent has said so.
 
@@ -78,8 +82,9 @@ def for_job(settings: Settings, name: str) -> Settings:
         name: the service, unless the file says one.
     """
     program = attrs.evolve(settings.program, service=settings.program.service or name)
+    relay = attrs.evolve(settings.relay, retain=settings.relay.retain or _RETAIN)
     adapters = tuple(map(_adapter_for_job, settings.adapters))
-    return attrs.evolve(settings, program=program, adapters=adapters)
+    return attrs.evolve(settings, program=program, relay=relay, adapters=adapters)
 
 
 def _adapter_for_job(configured: AdapterSettings) -> AdapterSettings:

@@ -62,6 +62,7 @@ class Members:
     Attributes:
         number: as given.
         retain: seconds for which the gauges of the dead stay.
+        retain_merged: those that are merged stay, too.
         starts: processes that have begun.
         exits: processes that have ended, by how.
         entries: values received.
@@ -70,6 +71,7 @@ class Members:
     def __init__(self, start: float, time: Callable[[], float], number: int = 0) -> None:
         self.number: int = number
         self.retain: float = 0.0
+        self.retain_merged: bool = False
         self.starts: int = 0
         self.exits: Counter[str] = Counter(dict.fromkeys(EXITS, 0))
         self.entries: int = 0
@@ -159,7 +161,7 @@ class Members:
                 return []
             del self._members[member.uuid]
             until = self._time() + self.retain if self.retain else 0.0
-            others = self._merger.end(member.process, until)
+            others = self._merger.end(member.process, until, merged=self.retain_merged)
             self.exits[how] += 1
             return [each for each in self._members.values() if each.process in others]
 

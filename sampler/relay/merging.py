@@ -169,12 +169,13 @@ class Merger:
             self.refused += sum(each.dead and value is not None for each, value in pairs)
         return entries
 
-    def end(self, process: Process, until: float = 0.0) -> list[Process]:
+    def end(self, process: Process, until: float = 0.0, *, merged: bool = False) -> list[Process]:
         """Know that a process has ended: what it has counted stays, its gauges go.
 
         Args:
             process: which one.
             until: epoch seconds until which gauges that are kept apart stay, too.
+            merged: so do those that are merged, where no other process has them.
 
         Returns:
             Processes that declare otherwise what only this one had declared so: as after a
@@ -184,11 +185,11 @@ class Merger:
             return []
         del self.processes[process]
         for part in process.order:
-            apart = part.gauges.get(APART)
-            if until and apart is not None:
-                for place, value in zip(apart.places, apart.last, strict=True):
-                    place.users += 1
-                    self._retained.append((until, place, value))
+            for how, column in part.gauges.items() if until else ():
+                if how == APART or (merged and how in _COMBINED):
+                    for place, value in zip(column.places, column.last, strict=True):
+                        place.users += 1
+                        self._retained.append((until, place, value))
             self._free(process, part, ())
         process.parts, process.order = {}, []
         return self._outlived() if self._some_dead else []

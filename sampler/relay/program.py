@@ -64,7 +64,7 @@ class RelayAgent(Agent):
         settings: the configuration; ``[samplers]`` is for the processes.
         listener: where they connect; default: where ``[relay]`` says.
         number: of this relay among those of one command, from 1 on; 0: nobody counts them.
-        more: samplers of its own, beside those of its account.
+        more: samplers of its own, beside those of its account, for a job: whose last gauges stay.
 
     Attributes:
         sees_them_off: they end, too, so a stop waits for their last reports; it may take
@@ -85,6 +85,7 @@ class RelayAgent(Agent):
         self._until = float("inf")
         self.sees_them_off: bool = False
         self._members = Members(self._began, time.time, number)
+        self._members.retain_merged = bool(more)
         registry = Registry(reserved=True)
         own = (*samplers(self._members), *more)
         for each in own:

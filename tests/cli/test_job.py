@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 BACKUP = """
 import sys
 import sampler
-sampler.Instruments("backup").counter("rows").inc(int(sys.argv[1]))
+backup = sampler.Instruments("backup")
+backup.counter("rows").inc(int(sys.argv[1]))
+backup.gauge("size", merge="max").set(int(sys.argv[1]))
 sys.exit(int(sys.argv[2]))
 """
 GROUP = "job_duration_seconds", "job_exit_status", "job_last_success_timestamp_seconds"
@@ -54,8 +56,8 @@ def test_a_jobs_numbers_and_its_end_stay_in_the_gateway(pushgateway, tmp_path):
     good = run(tmp_path, sys.executable, "backup.py", "7", "0")
     assert (good.returncode, good.stdout, good.stderr) == (0, "", "")
     first = metrics(pushgateway)
-    assert first.keys() == {*GROUP, "backup_rows_total"}
-    assert first["backup_rows_total"] == 7
+    assert first.keys() == {*GROUP, "backup_rows_total", "backup_size"}
+    assert first["backup_rows_total"] == first["backup_size"] == 7
     assert first["job_exit_status"] == 0
     assert before <= first["job_last_success_timestamp_seconds"] <= time.time()
     assert 0 < first["job_duration_seconds"] <= time.time() - before
@@ -105,7 +107,7 @@ def test_by_put_a_failed_run_erases_the_last_success_if_that_is_asked_for(pushga
     configured(tmp_path, f'{url}method = "put"\n')
     run(tmp_path, sys.executable, "backup.py", "7", "0")
     run(tmp_path, sys.executable, "backup.py", "7", "1")
-    assert metrics(pushgateway).keys() == {*GROUP[:2], "backup_rows_total"}
+    assert metrics(pushgateway).keys() == {*GROUP[:2], "backup_rows_total", "backup_size"}
     configured(tmp_path, f"{url}delete_on_stop = true\n")
     run(tmp_path, sys.executable, "backup.py", "7", "0")
     assert pushgateway.groups() == []

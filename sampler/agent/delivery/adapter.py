@@ -93,6 +93,10 @@ class Adapter(Protocol):
       warning at the start and of ``sampler check``.
     - ``self_metrics = "all"``: how much it gets of the agent's own account where the configuration
       does not say it: ``"all"``, ``"changes"`` (what is or was not 0) or ``"none"``.
+    - ``notice = None``: a sentence on what its operator has to know or decide; said where
+      ``exposure`` is.
+    - ``for_jobs = {}``: keys with the defaults that they have under ``sampler job``; for attrs
+      classes.
 
     With a batch without frames, ``send`` only finds out whether the endpoint answers.
     """

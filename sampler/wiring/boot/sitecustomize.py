@@ -148,6 +148,13 @@ def belongs(line: list[str]) -> bool:
     return True
 
 
+def hidden(line: list[str]) -> str:
+    """Return a file of the program's that hides our package from it, or ""."""
+    folder = os.path.dirname(line[0]) if line[0].endswith(".py") else os.getcwd()
+    file = os.path.join(folder, "sampler.py")
+    return file if os.path.isfile(file) else ""
+
+
 def wire() -> None:
     """Set the hooks; where no server is going to call one of them, start the agent."""
     if sys.version_info < (3, 11):  # noqa: UP036 - it may be any interpreter
@@ -155,6 +162,10 @@ def wire() -> None:
         return
     line = program()
     if not belongs(line):
+        return
+    if file := hidden(line):  # which it may mean: what we import first would be what it gets
+        os.environ.pop("SAMPLER_RELAY", "")
+        complain(f"{file} hides the package sampler: rename it, or there is no agent")
         return
     sys.modules["sampler_boot"] = sys.modules[__name__]
     name = os.path.basename(line[0]).partition(".")[0]
