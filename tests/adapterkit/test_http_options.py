@@ -15,6 +15,7 @@ import pytest
 
 from sampler import ConfigurationError
 from sampler.adapterkit import http
+from sampler.adapterkit._http.proxies import proxy_for
 from sampler.adapterkit.http_options import HTTPOptions, url_fault
 from sampler.agent import Batch, Rejected, Unavailable, option, options
 from sampler.agent.config.reading import parse, read
@@ -389,3 +390,42 @@ def test_a_unix_socket_has_no_proxy(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("http_proxy", f"http://{HOST}:1")
     with pytest.raises(FileNotFoundError):
         http.connect(f"http://{NAME}", time.monotonic() + 5, path=str(tmp_path / "absent"))
+
+
+@pytest.mark.parametrize(
+    ("excepted", "none"),
+    [
+        ("", False),
+        ("*", True),
+        (NAME, True),
+        ("GATEWAY.example", True),
+        ("example", True),
+        (".example", True),
+        ("a.b, example:9091", True),
+        ("example:9092", False),
+        ("way.example", False),
+        ("other", False),
+        (",", False),
+    ],
+)
+def test_no_proxy_has_hosts_and_domains(monkeypatch, excepted, none) -> None:
+    """As curl and others read it."""
+    monkeypatch.setenv("http_proxy", "http://proxy.example")
+    monkeypatch.setenv("NO_PROXY", excepted)
+    assert (proxy_for("http", NAME, 9091, None) is None) == none
+
+
+def test_a_variable_in_capitals_counts_but_not_where_a_client_may_have_made_it(
+    monkeypatch,
+) -> None:
+    """In CGI a request's field ``Proxy`` becomes ``HTTP_PROXY``."""
+    monkeypatch.setenv("HTTP_PROXY", "proxy.example:3128")
+    found = proxy_for("http", NAME, 80, None)
+    assert found is not None
+    assert (found.host, found.port) == ("proxy.example", 3128)
+    monkeypatch.setenv("REQUEST_METHOD", "GET")
+    assert proxy_for("http", NAME, 80, None) is None
+    monkeypatch.setenv("all_proxy", "http://last.example")
+    found = proxy_for("https", NAME, 443, None)
+    assert found is not None
+    assert (found.host, found.port) == ("last.example", 80)
