@@ -12,7 +12,7 @@ from sampler._runtime.gil_yield import GiveWayTimer
 from sampler._runtime.threads import Lock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from typing import TypeAlias
 
     from sampler._contract.snapshot import Series, Value
@@ -44,6 +44,8 @@ class Baselines(Increments):
         super().__init__()
         self._lock = Lock()
         self._inherited: Inheritance = {}
+        self._common: Mapping[str, str] = {}
+        """The labels that an operator gives every series: other ones make no other series."""
         self._cumulative: dict[int, tuple[tuple[Series, ...], list[bool]]] = {}
         """By identity of a block's series, which these are: whether each is cumulative."""
 
@@ -78,7 +80,7 @@ class Baselines(Increments):
         """Return the values by name, for another consumer's series of the same names."""
         with self._lock:
             series = [s for block in self._known.values() for s in block.series if s.cumulative]
-            return {**self._inherited, **{_key(s): self._since.get(s) for s in series}}
+            return {**self._inherited, **{self._key(s): self._since.get(s) for s in series}}
 
     def inherit(self, values: Inheritance) -> None:
         """Start from another consumer's values instead of the first ones seen."""
@@ -92,6 +94,7 @@ class Baselines(Increments):
         loses no counts.
         """
         with self._lock:
+            self._common = snapshot.labels
             self._begin(snapshot)
 
     def _begin(self, snapshot: Snapshot) -> None:
@@ -101,7 +104,7 @@ class Baselines(Increments):
             self._inherited = {}
 
     def _begin_series(self, series: Series, value: Value, start: float) -> None:
-        key = _key(series) if self._inherited else None
+        key = self._key(series) if self._inherited else None
         if key not in self._inherited:
             super()._begin_series(series, value, start)
             return
@@ -109,16 +112,16 @@ class Baselines(Increments):
         if before is not None and not fell(value, before):  # else it has restarted meanwhile
             self._since[series] = before
 
+    def _key(self, series: Series) -> tuple[object, ...]:
+        common = self._common.items()
+        return series.name, series.kind, *(p for p in series.labels.items() if p not in common)
+
 
 def _parts(entries: Iterable[tuple[Series, Value]]) -> Iterator[list[tuple[Series, Value]]]:
     """Yield the cumulative ones of some entries, some at a time."""
     left = iter(entries)
     while part := list(islice(left, _PART)):
         yield [entry for entry in part if entry[0].cumulative]
-
-
-def _key(series: Series) -> tuple[object, ...]:
-    return series.name, series.kind, *series.labels.items()
 
 
 class IntervalBaselines:
