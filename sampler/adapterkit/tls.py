@@ -113,7 +113,11 @@ class TLSSocket:
             if not self._unsent_data:
                 part = memoryview(data)[:RECORD]
                 self._unsent_data = self._complete(lambda: self._tls.write(part))
-            self._flush()
+            try:
+                self._flush()
+            except ConnectionError:
+                self._raise_alert()
+                raise
         sent, self._unsent_data = self._unsent_data, 0
         return sent
 
@@ -205,6 +209,18 @@ class TLSSocket:
         while self._unsent:
             self._set_timeout()
             self._unsent = self._unsent[self._connection.send(self._unsent) :]
+
+    def _raise_alert(self) -> None:
+        """Raise what the peer has said before it closed, as that it wants a certificate."""
+        try:
+            self.settimeout(0)
+            self._complete(lambda: self._tls.read(1))
+        except (ssl.SSLZeroReturnError, ssl.SSLEOFError, ssl.SSLWantReadError):
+            return
+        except ssl.SSLError:
+            raise
+        except OSError:  # it has said nothing
+            return
 
     def _fill(self) -> None:
         """Receive a part of one record, or note that the peer has closed."""

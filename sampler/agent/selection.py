@@ -54,6 +54,7 @@ class Selection:
         self._disabled = disabled()
         self._discovery = Discovery(registry, self._may_load, log_failures)
         self._left_out: dict[str, bool] = {}
+        self._enabled: dict[str, None] | None = None
         self.enable(enabled)
 
     def discover(self, names: Sequence[str] | None = None) -> tuple[Failure, ...]:
@@ -82,9 +83,11 @@ class Selection:
 
     def enable(self, enabled: tuple[str, ...] | None) -> None:
         """Collect these from the next pull on."""
-        self._enabled = None if enabled is None else dict.fromkeys(enabled)
+        wanted = None if enabled is None else dict.fromkeys(enabled)
+        if wanted != self._enabled:  # else what has been said is still true
+            self._left_out = {}
+        self._enabled = wanted
         self._patterns = [name for name in enabled or () if _is_pattern(name)]
-        self._left_out = {}
 
     def notes(self, names: Sequence[str]) -> list[str]:
         """Say which patterns match none of these samplers."""

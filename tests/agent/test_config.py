@@ -163,3 +163,26 @@ def test_a_spool_that_cannot_work_is_reported_with_all_other_problems() -> None:
         "adapters.graphite.spool: must be an absolute path, got 'spool'",
         "adapters.graphite.spool_bytes: must be at least 65536, got 10",
     ]
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ({"enable": ["a"]}, "enable: unknown key: it belongs into [samplers]"),
+        ({"drop": ["a"]}, "drop: unknown key: it belongs into [samplers]"),
+        ({"self_metrics": "none"}, "it belongs into an [adapters.NAME]"),
+        (
+            {"samplers": {"service": "shop"}},
+            "samplers.service: unknown key: it belongs at the top, before the first [table]",
+        ),
+        ({"samplers": {"labels": {"a": "b"}}}, "it belongs at the top"),
+        ({"adapters": {"console": {"labels": {}}}}, "console.labels: unknown key: it belongs at"),
+        ({"adapters": {"console": {"enable": []}}}, "it belongs into [samplers]"),
+        ({"adapters": {"console": {"host": "a"}}}, "host: unknown key (known: stderr)"),
+        ({"samplers": {"enabel": []}}, "samplers.enabel: unknown key (did you mean 'enable'?)"),
+    ],
+)
+def test_a_key_in_the_wrong_table_is_sent_to_its_own(table, said) -> None:
+    """What stands behind a [table] belongs to that table, which surprises."""
+    (found,) = problems(table)
+    assert said in found

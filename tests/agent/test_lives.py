@@ -251,7 +251,7 @@ def test_a_taken_port_costs_the_page_until_it_is_free(tmp_path, sink) -> None:
         """
         with subprocess.Popen(
             [sys.executable, "-c", PROLOGUE + textwrap.dedent(text), *arguments],
-            env=environment(PYTHONPATH=str(ROOT)),
+            env=environment(PYTHONPATH=str(ROOT), SAMPLER_DISABLE="slow"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -287,7 +287,7 @@ def test_of_two_workers_the_second_takes_the_page_when_the_first_has_gone(tmp_pa
                     *(sys.executable, "-c", PROLOGUE + textwrap.dedent(text)),
                     *(str(tmp_path / "sampler.toml"), str(port(sink)), str(page)),
                 ],
-                env=environment(PYTHONPATH=str(ROOT)),
+                env=environment(PYTHONPATH=str(ROOT), SAMPLER_DISABLE="slow"),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,

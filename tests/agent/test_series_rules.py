@@ -346,3 +346,34 @@ def test_a_pattern_that_matches_nothing_is_noted(registry: Registry) -> None:
     agent = Agent(parse({"samplers": {"enable": ["shpo*", "shop"]}}), registry)
     assert not agent.discover()
     assert agent.notes() == ["samplers.enable: 'shpo*' matches no sampler that is here"]
+
+
+def test_a_reload_with_other_labels_loses_no_increase(registry: Registry) -> None:
+    """Differences go on from what was handed over, though each series has other labels now."""
+    from tests.support.doubles import DatagramSink
+
+    orders = Instruments("shop", registry=registry).counter("orders")
+    counted = 0
+    with DatagramSink() as sink:
+
+        def settings_with(env: str) -> Any:
+            statsd = {"port": sink.port, "prefix": "p", "tags": True}
+            return parse({"interval": 0.1, "labels": {"env": env}, "adapters": {"statsd": statsd}})
+
+        def received() -> int:
+            found = [line for line in sink.lines if line.startswith(b"p.shop.orders:")]
+            return sum(int(line[14:].partition(b"|")[0]) for line in found)
+
+        agent = Agent(settings_with("a"), registry)
+        agent.start()
+        for env in "bcde":
+            for _ in range(200):
+                orders.inc()
+                counted += 1
+            agent.reload(settings_with(env))
+            orders.inc()
+            counted += 1
+        agent.stop()
+        wait_for(lambda: received() >= counted)
+        assert received() == counted
+        assert any(b"#env:e" in line for line in sink.lines)

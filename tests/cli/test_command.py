@@ -155,7 +155,8 @@ def test_a_hail_of_signals_is_one_request_to_stop(tmp_path) -> None:
 def test_once_delivers_one_pull_and_exits(tmp_path) -> None:
     """``run --once`` delivers exactly one snapshot, self-metrics included."""
     with LineSink() as sink:
-        config = write(tmp_path, f"[adapters.graphite]\nport = {sink.port}\n")
+        text = f"[adapters.graphite]\nport = {sink.port}\nself_metrics = 'all'\n"
+        config = write(tmp_path, text)
         done = sampler("run", "--once", "-c", config)
         assert done.returncode == 0, done.stderr
         paths = [line.split()[0] for line in sink.lines]

@@ -77,7 +77,7 @@ def test_a_bad_file_changes_nothing_and_says_why(tmp_path) -> None:
             wait_for(lambda: len(sink.lines) > had, what="more lines")
             file.write_text("[[")
             tell(process, signal.SIGHUP, said, "not reloaded", times=2)
-            file.write_text(f'{good}[samplers]\nenable = ["nobody.here"]\n')
+            file.write_text(f'{good}[samplers]\nenable = ["nobody.here:THING"]\n')
             tell(process, signal.SIGHUP, said, "not reloaded", times=3)
             file.unlink()
             file.mkdir()

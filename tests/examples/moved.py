@@ -18,6 +18,7 @@ REWRITTEN = {
     "adapters/sampler_prometheus/_client.py": "sampler/adapterkit/http.py",
     "adapters/sampler_prometheus/_http.py": "sampler/adapterkit/http_server.py",
     "adapters/sampler_prometheus/_request.py": "sampler/adapterkit/_http/exchange.py",
+    "adapters/sampler_prometheus/_secure.py": "sampler/adapterkit/http_options.py",
     "sampler/_clock.py": "sampler/types.py",
     "sampler/_health.py": "sampler/_pull/backoff.py",
     "sampler/_kinds.py": "sampler/_instruments/counter.py",

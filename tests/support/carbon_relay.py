@@ -120,3 +120,37 @@ class CarbonCRelay(Server):
     def ready(self) -> bool:
         """Say whether its port accepts."""
         return accepts(self.line_port)
+
+
+class CarbonCRelayTLS(Server):
+    """A carbon-c-relay that takes lines over TLS, and sends them to one receiver.
+
+    Args:
+        directory: where its configuration and log live.
+        behind: the receiver's port.
+        certificate: a PEM file with its certificate.
+        key: a PEM file with its private key.
+    """
+
+    install: ClassVar[str] = CarbonCRelay.install
+
+    def __init__(self, directory: Path, behind: int, certificate: Path, key: Path) -> None:
+        self._program = self.program("carbon-c-relay")
+        super().__init__(directory, ports=1)
+        (self.port,) = self.ports
+        both = directory / "both.pem"
+        both.touch(0o600)
+        both.write_bytes(certificate.read_bytes() + key.read_bytes())
+        self._configuration = directory / "relay.conf"
+        self._configuration.write_text(
+            f"listen type linemode transport plain ssl {both} {HOST}:{self.port} proto tcp;\n"
+            f"cluster c forward {HOST}:{behind};\nmatch * send to c stop;\n"
+        )
+
+    def command(self) -> list[str]:
+        """Return the command line of carbon-c-relay in the foreground."""
+        return [self._program, "-f", str(self._configuration)]
+
+    def ready(self) -> bool:
+        """Say whether its port accepts."""
+        return accepts(self.port)

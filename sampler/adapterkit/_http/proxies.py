@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -75,11 +76,28 @@ def proxy_for(scheme: str, host: str, port: int, wanted: str | None) -> Proxy | 
         return proxy_of(wanted) if wanted else None
     if on_loopback(host):
         return None
-    # Only here: it imports much that most programs do not need.
-    from urllib.request import getproxies_environment, proxy_bypass
+    found = _variable(f"{scheme}_proxy") or _variable("all_proxy")
+    return None if not found or _is_excepted(host, port) else proxy_of(found)
 
-    proxies = getproxies_environment()
-    found = proxies.get(scheme) or proxies.get("all")
-    if not found or proxy_bypass(f"{host}:{port}", proxies):
-        return None
-    return proxy_of(found)
+
+def _variable(name: str) -> str:
+    """Return a variable, in small letters or capitals.
+
+    A web server that runs a program as CGI makes ``HTTP_PROXY`` of a client's header field.
+    """
+    found = os.environ.get(name, "")
+    if not found and not (name == "http_proxy" and "REQUEST_METHOD" in os.environ):
+        found = os.environ.get(name.upper(), "")
+    return found.strip()
+
+
+def _is_excepted(host: str, port: int) -> bool:
+    """Tell whether ``no_proxy`` has a host: itself, a domain that it is in, or ``*``."""
+    name = host.lower().rstrip(".")
+    for entry in _variable("no_proxy").lower().split(","):
+        domain = entry.strip().lstrip(".")
+        if domain == "*" or domain in (name, f"{name}:{port}"):
+            return True
+        if domain and (name.endswith(f".{domain}") or f"{name}:{port}".endswith(f".{domain}")):
+            return True
+    return False

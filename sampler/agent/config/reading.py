@@ -250,6 +250,8 @@ def _build(
     for key, value in table.items():
         if known is not None and key not in known:
             hint = did_you_mean(key, (*known, *others)) or f" (known: {', '.join(known)})"
+            if place := _place_of(key):
+                hint = f": it belongs {place}"
             problems.append(f"{prefix}{key}: unknown key{hint}")
         elif key in settings:
             if policy and (fault := policy.fault(settings[key], value)):
@@ -275,6 +277,18 @@ def _build(
     except (Exception, SystemExit) as error:  # foreign code
         problems.append(f"{where}: the adapter cannot be constructed: {described(error)}")
         return None
+
+
+def _place_of(key: str) -> str:
+    """Say where a key belongs that only one table has, or return "": TOML's order misleads."""
+    places = {
+        "at the top, before the first [table]": ProgramSettings,
+        "into [samplers]": SamplersSettings,
+        "into [relay]": RelaySettings,
+        "into an [adapters.NAME]": DeliverySettings,
+    }
+    found = [place for place, cls in places.items() if key in options(cls)]
+    return found[0] if len(found) == 1 and key != "host" else ""
 
 
 def _fault(option: Option, value: Any) -> str | None:

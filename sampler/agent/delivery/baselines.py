@@ -13,7 +13,7 @@ from sampler._runtime.gil_yield import GiveWayTimer
 from sampler._runtime.threads import Lock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from typing import TypeAlias
 
     from sampler._contract.snapshot import Series, Value
@@ -49,6 +49,8 @@ class Baselines(Increments):
         self._last: Snapshot | None = None
         """What was handed over last, while nobody has asked for its values."""
         self._shown = False  # and so is not changed any more
+        self._common: Mapping[str, str] = {}
+        """The labels that an operator gives every series: other ones make no other series."""
         self._cumulative: dict[int, tuple[tuple[Series, ...], list[bool]]] = {}
         """By identity of a block's series, which these are: whether each is cumulative."""
 
@@ -105,7 +107,7 @@ class Baselines(Increments):
         with self._lock:
             self._settle()
             series = [s for block in self._known.values() for s in block.series if s.cumulative]
-            return {**self._inherited, **{_key(s): self._since.get(s) for s in series}}
+            return {**self._inherited, **{self._key(s): self._since.get(s) for s in series}}
 
     def inherit(self, values: Inheritance) -> None:
         """Start from another consumer's values instead of the first ones seen."""
@@ -120,6 +122,7 @@ class Baselines(Increments):
         loses no counts.
         """
         with self._lock:
+            self._common = snapshot.labels
             self._begin(snapshot)
 
     def _begin(self, snapshot: Snapshot) -> None:
@@ -131,13 +134,17 @@ class Baselines(Increments):
             self._inherited = {}
 
     def _begin_series(self, series: Series, value: Value, start: float) -> None:
-        key = _key(series) if self._inherited else None
+        key = self._key(series) if self._inherited else None
         if key not in self._inherited:
             super()._begin_series(series, value, start)
             return
         before = self._inherited.pop(key)
         if before is not None and not fell(value, before):  # else it has restarted meanwhile
             self._since[series] = before
+
+    def _key(self, series: Series) -> tuple[object, ...]:
+        common = self._common.items()
+        return series.name, series.kind, *(p for p in series.labels.items() if p not in common)
 
 
 class _Values(Mapping["Series", "Value"]):
@@ -192,10 +199,6 @@ def _parts(entries: Iterable[tuple[Series, Value]]) -> Iterator[list[tuple[Serie
     left = iter(entries)
     while part := list(islice(left, _PART)):
         yield [entry for entry in part if entry[0].cumulative]
-
-
-def _key(series: Series) -> tuple[object, ...]:
-    return series.name, series.kind, *series.labels.items()
 
 
 class IntervalBaselines:

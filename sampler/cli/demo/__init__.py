@@ -79,7 +79,7 @@ def _agent(workshop: Mapping[str, Any], graphite: int, statsd: int, recorder: Re
     from sampler import Registry
     from sampler.agent import Agent
     from sampler.agent.config.reading import parse
-    from sampler.agent.config.settings import AdapterSettings
+    from sampler.agent.config.settings import ALL, AdapterSettings
     from sampler.cli.demo.verdict import PREFIX
 
     settings = parse(
@@ -88,8 +88,8 @@ def _agent(workshop: Mapping[str, Any], graphite: int, statsd: int, recorder: Re
             "service": "demo",
             "samplers": {"enable": ["workshop", "process"]},
             "adapters": {
-                "graphite": {"port": graphite, "prefix": PREFIX},
-                "statsd": {"port": statsd, "prefix": PREFIX},
+                "graphite": {"port": graphite, "prefix": PREFIX, "self_metrics": ALL},
+                "statsd": {"port": statsd, "prefix": PREFIX, "self_metrics": ALL},
                 "prometheus": {"listen": "127.0.0.1:0"},
             },
         },
