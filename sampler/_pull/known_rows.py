@@ -85,7 +85,7 @@ class KnownRows:
         """
         by_key = None if reading.restarted else self._by_key
         if by_key is not None:  # where series come and go all the time, it costs only those
-            by_key.update(reading.new)
+            by_key.update(reading.additions().new)
             for row in reading.gone:
                 by_key.pop(row.key(self._constant), None)
         return KnownRows(reading.rows, self._constant, by_key, regular=regular)
