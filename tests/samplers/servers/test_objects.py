@@ -126,6 +126,8 @@ def test_settings_of_uwsgi_that_are_none_are_said() -> None:
     """Before anything is asked."""
     with pytest.raises(ValueError, match="metrics: expected a list such as"):
         uwsgi.factory({"settings": {"metrics": "worker.1.requests"}})
+    with pytest.raises(ValueError, match="metric: no such setting; there are metrics"):
+        uwsgi.factory({"settings": {"metric": []}})
 
 
 @pytest.mark.parametrize("answer", [b"", b"\x00\x00\x00\x02[]", b"\xff\xff\xff\xff", b"\0\0\0\1x"])
