@@ -82,6 +82,7 @@ class _WorkerPage:
             snapshot.identity,
             snapshot.failures,
             snapshot.interval,
+            snapshot.labels,
         )
 
 

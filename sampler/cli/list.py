@@ -65,7 +65,9 @@ def _row(plugin: Plugin, *, unusable: str = "") -> dict[str, Any]:
 def _sampler(plugin: Plugin) -> dict[str, Any]:
     try:
         loaded = plugin.load()
-        return {"metrics": sorted(map(str, loaded.get("metrics") or ()))}
+        group = getattr(loaded, "registration", None)  # of instruments
+        mapping = loaded if group is None else group.sampler
+        return {"metrics": sorted(map(str, mapping.get("metrics") or ()))}
     except UnusablePlugin as unusable:
         return {"available": False, "reason": unusable.reason}
     except Exception as error:  # foreign code

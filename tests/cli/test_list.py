@@ -63,6 +63,15 @@ def test_malformed_samplers_cost_only_themselves(foreign) -> None:
     assert "process.cpu.time".removeprefix("process.") in listed["process"]["metrics"]
 
 
+def test_a_group_of_instruments_is_listed_as_any_sampler_is() -> None:
+    """With its metrics; one whose package is not installed says so."""
+    listed = rows("samplers")["celery"]
+    if listed["available"] is True:
+        assert "task.duration" in listed["metrics"]
+    else:
+        assert "celery" in listed["reason"]
+
+
 def test_people_get_lines_that_fit_a_terminal(foreign) -> None:
     """With the unsupported in words; a remedy stays on its line, to be copied."""
     done = sampler("list", PYTHONPATH=foreign)

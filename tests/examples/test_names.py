@@ -23,6 +23,8 @@ INSIDE = {"architecture", "decisions", "free-threading", "mutation", "performanc
 NO_NAMES = {"sampler.py", "sampler.toml", "sampler.schema.json"} | {
     "sampler.adapters",
     "sampler.built_in",
+    "sampler.once",
+    "sampler.samplers.PACKAGE",
 }
 """Files, and groups of entry points."""
 METRICS = [*OWN, *(f"relay.{name}" for name in RELAY_METRICS)]

@@ -1,8 +1,9 @@
 #!/bin/bash
 # Install the real servers the tests read back from: carbon-cache, graphite-web, carbon-c-relay,
 # Prometheus, Pushgateway and node_exporter from Debian (as root), statsd from npm into .servers of this
-# repository; Apache, uWSGI and Redis, whose processes tests/processes lives; and what the faults
-# of the network itself need. What is present is left alone.
+# repository; Apache, uWSGI and Redis, whose processes tests/processes lives; nginx, PostgreSQL,
+# PgBouncer and the newest mod_wsgi, which tests/samplers/servers read; and what the faults of the
+# network itself need. What is present is left alone.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 PATH=$PATH:/usr/sbin:/usr/bin
@@ -18,11 +19,15 @@ command -v prometheus-node-exporter > /dev/null || missing+=(prometheus-node-exp
 command -v apache2 > /dev/null || missing+=(apache2-bin libapache2-mod-wsgi-py3)
 command -v uwsgi-core > /dev/null || missing+=(uwsgi-core uwsgi-plugin-python3)
 command -v redis-server > /dev/null || missing+=(redis-server)
+command -v nginx > /dev/null || missing+=(nginx-light)
+command -v pgbouncer > /dev/null || missing+=(pgbouncer)
+compgen -G "/usr/lib/postgresql/*/bin/postgres" > /dev/null || missing+=(postgresql)
+command -v apxs > /dev/null || missing+=(apache2-dev python3-dev python3-venv)  # mod_wsgi is compiled
 command -v gcc > /dev/null || missing+=(gcc libc6-dev)  # uWSGI is compiled
 command -v iptables > /dev/null || missing+=(iptables)
 command -v ip > /dev/null || missing+=(iproute2)
 if (( ${#missing[@]} )); then
-    export DEBIAN_FRONTEND=noninteractive
+    export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1  # what is installed is not started
     apt-get update -qq
     apt-get install -y -qq --no-install-recommends "${missing[@]}"
 fi
@@ -31,6 +36,13 @@ if [[ ! -f .servers/node_modules/statsd/stats.js ]]; then
     mkdir -p .servers
     npm install --prefix .servers --omit=optional --no-package-lock --no-audit --no-fund \
         --loglevel=error statsd@0.9.0
+fi
+
+if ! compgen -G ".servers/mod_wsgi/lib/python3*/site-packages/mod_wsgi/server/*.so" > /dev/null; then
+    # For Debian's Python: Apache's user cannot read others everywhere.
+    /usr/bin/python3 -m venv .servers/mod_wsgi
+    .servers/mod_wsgi/bin/pip install -q --disable-pip-version-check 'mod_wsgi>=6'
+    chmod -R a+rX .servers/mod_wsgi
 fi
 
 printf 'servers: %s, %s, statsd %s\n' "$(command -v carbon-cache)" "$(command -v prometheus)" \

@@ -13,7 +13,7 @@ from sampler._runtime.gil_yield import GiveWayTimer
 from sampler._runtime.threads import Lock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
     from typing import TypeAlias
 
     from sampler._contract.snapshot import Series, Value

@@ -120,6 +120,7 @@ class Split:
             identity,
             snapshot.failures,
             snapshot.interval,
+            snapshot.labels,
         )
 
     def inherit(self, before: Split) -> None:

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from sampler.adapterkit import http
+from sampler.samplers.servers._settings import known
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -41,6 +42,7 @@ class StatusPage:
         default: str,
         parse: Callable[[str], Iterator[tuple[Any, ...]]],
     ) -> None:
+        known(settings, "url", "socket", "timeout")
         self._url: str = _text(settings, "url", default) or default
         self._socket = _text(settings, "socket", None)
         self._timeout = settings.get("timeout", TIMEOUT)

@@ -13,6 +13,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from sampler.samplers._metrics import metric
+from sampler.samplers.servers._settings import known
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -113,6 +114,7 @@ def factory(environ: Mapping[str, Any]) -> _Console:
         ValueError: the settings are none.
         ImportError: neither psycopg nor psycopg2 is installed.
     """
+    known(environ["settings"], "conninfo", "timeout")
     conninfo = environ["settings"].get("conninfo", CONNINFO)
     timeout = environ["settings"].get("timeout", TIMEOUT)
     if not isinstance(conninfo, str) or "://" in conninfo:

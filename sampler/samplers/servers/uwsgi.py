@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sampler.samplers._metrics import metric as described
 from sampler.samplers.servers._objects import ChangedError, unknown
+from sampler.samplers.servers._settings import known
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -81,6 +82,7 @@ def factory(environ: Mapping[str, Any]) -> Callable[[], Iterator[tuple[Any, ...]
     Raises:
         ValueError: the settings name no list of texts.
     """
+    known(environ["settings"], "metrics")
     names = environ["settings"].get("metrics", [])
     if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
         raise ValueError(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 AFTER = {
     "celery.signals": "celery:signals",
+    "django.apps.registry": "django:registry",
     "django.core.servers.basehttp": "applications:django",
     "django.utils.autoreload": "supervisors:django",
     "granian.asgi": "applications:granian_asgi",

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[3]
 MODULES = Path("/usr/lib/apache2/modules")
 _INSTALL = "tests/support/install_servers.sh"
 _APACHE = """\
-LoadModule mpm_event_module {modules}/mod_mpm_event.so
+LoadModule mpm_{mpm}_module {modules}/mod_mpm_{mpm}.so
 LoadModule authz_core_module {modules}/mod_authz_core.so
 LoadModule status_module {modules}/mod_status.so
 LoadModule wsgi_module {module}
@@ -71,11 +71,14 @@ class Apache(Tells, Server):
         directory: where www-data may read.
         module: mod_wsgi.
         home: the Python environment; None: the system's.
+        mpm: how Apache runs: ``event``, or ``prefork``.
     """
 
     install: ClassVar[str] = _INSTALL
 
-    def __init__(self, directory: Path, module: Path, home: Path | None = None) -> None:
+    def __init__(
+        self, directory: Path, module: Path, home: Path | None = None, mpm: str = "event"
+    ) -> None:
         super().__init__(directory, 1)
         self.lines = LineSink()
         self.port = self.ports[0]
@@ -102,6 +105,7 @@ class Apache(Tells, Server):
             _APACHE.format(
                 modules=MODULES,
                 module=module,
+                mpm=mpm,
                 folder=directory,
                 host=HOST,
                 port=self.port,
@@ -112,7 +116,8 @@ class Apache(Tells, Server):
     def command(self) -> list[str]:
         """See `Server`."""
         conf = str(self.directory / "apache.conf")
-        return [self.program("apache2"), "-DFOREGROUND", "-f", conf]
+        # Of a process group of its own: prefork's parent ends by a signal to all of its group.
+        return ["setsid", self.program("apache2"), "-DFOREGROUND", "-f", conf]
 
     def ready(self) -> bool:
         """See `Server`."""

@@ -102,10 +102,32 @@ def test_uwsgi_without_workers_is_said(module: Callable[..., Any]) -> None:
     assert "workers() has no 'status'" in failure_of(uwsgi.SAMPLER)
 
 
+def test_a_worker_of_uwsgi_that_was_never_started_again_counts_none(
+    module: Callable[..., Any],
+) -> None:
+    """Without a master its number is -1, unsigned."""
+    keys = dict.fromkeys(("requests", "exceptions", "signals", "tx", "running_time"), 5)
+    workers = [
+        {**keys, "status": status, "respawn_count": count}
+        for status, count in ((b"busy", 2**64 - 1), (b"sig7", 3), (b"of a later version", 0))
+    ]
+    module("uwsgi", worker_id=lambda: 1, workers=lambda: workers, numproc=3, cores=2)
+    with consumer_of(uwsgi.SAMPLER) as consumer:
+        found = read(consumer)
+    assert found["uwsgi.worker.restarts"] == 3
+    assert found["uwsgi.requests"] == 15
+    assert found["uwsgi.busy.time"] == 15e-6
+    assert found["uwsgi.thread.limit"] == 6
+    assert found['uwsgi.worker.count{state="sig"}'] == 1
+    assert found['uwsgi.worker.count{state="of a later version"}'] == 1
+
+
 def test_settings_of_uwsgi_that_are_none_are_said() -> None:
     """Before anything is asked."""
     with pytest.raises(ValueError, match="metrics: expected a list such as"):
         uwsgi.factory({"settings": {"metrics": "worker.1.requests"}})
+    with pytest.raises(ValueError, match="metric: no such setting; there are metrics"):
+        uwsgi.factory({"settings": {"metric": []}})
 
 
 @pytest.mark.parametrize("answer", [b"", b"\x00\x00\x00\x02[]", b"\xff\xff\xff\xff", b"\0\0\0\1x"])

@@ -67,3 +67,40 @@ def test_celery_tells_the_tasks_of_all_its_processes(
         assert run.told("celery.tasks", task="tasks.work", state="success") == 30
     finally:
         run.close()
+
+
+def test_how_long_django_took_to_start_is_noted_before_any_sampler_is_there(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    """With what its application took; connections and lazy imports come with requests."""
+    need(request, "django")
+    need(request, "gunicorn")
+    (tmp_path / "slow").mkdir()
+    (tmp_path / "slow" / "__init__.py").write_text("import time\ntime.sleep(0.4)\n")
+    (tmp_path / "site_of_django.py").write_text(
+        "import django, os\n"
+        "from django.conf import settings\n"
+        "settings.configure(INSTALLED_APPS=['slow'], ROOT_URLCONF='urls_of_django',\n"
+        "    ALLOWED_HOSTS=['*'], DATABASES={'default': {'ENGINE':\n"
+        "    'django.db.backends.sqlite3', 'NAME': 'db'}})\n"
+        "from django.core.wsgi import get_wsgi_application\n"
+        "application = get_wsgi_application()\n"
+    )
+    (tmp_path / "urls_of_django.py").write_text(
+        "import os\n"
+        "from django.db import connection\n"
+        "from django.http import HttpResponse\n"
+        "from django.urls import path\n"
+        "def index(request):\n"
+        "    with connection.cursor() as cursor:\n"
+        "        cursor.execute('SELECT 1')\n"
+        "    return HttpResponse(str(os.getpid()))\n"
+        "urlpatterns = [path('', index)]\n"
+    )
+    words = ("gunicorn", "--preload", "-w", "2", "-b", "127.0.0.1:{port}", "--no-control-socket")
+    with serving(tmp_path, *words, "site_of_django:application", samplers="", workers=2) as run:
+        run.load(10)
+        run.tells("django.setup.duration", lambda seconds: 0.4 <= seconds < 30)
+        # Preloaded or not, each worker imports the URLs in its first request.
+        run.tells("django.modules.lazy", lambda modules: modules >= 1)
+        run.tells("django.connections", run.counted, alias="default", vendor="sqlite")

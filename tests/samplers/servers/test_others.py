@@ -25,6 +25,37 @@ UWSGI = (
 )
 
 
+BY_THEMSELVES = {
+    "gunicorn": (
+        "gunicorn.requests",
+        ("gunicorn", "-b", "127.0.0.1:{port}", "--no-control-socket", "held:application"),
+    ),
+    "uvicorn": ("uvicorn.requests", ("uvicorn", "--port", "{port}", "held:asgi")),
+    "hypercorn": (
+        "hypercorn.connection.count",
+        ("hypercorn", "-w", "1", "-b", "127.0.0.1:{port}", "held:asgi"),
+    ),
+    "uwsgi": ("uwsgi.requests", UWSGI),
+}
+
+
+@pytest.mark.parametrize("server", BY_THEMSELVES)
+def test_where_nothing_is_named_a_server_tells_by_itself(
+    request: pytest.FixtureRequest, tmp_path: Path, server: str
+) -> None:
+    """And no other does; nothing is said of those that are not there."""
+    need(request, server)
+    metric, words = BY_THEMSELVES[server]
+    with serving(tmp_path, *words, samplers="") as run:
+        run.load(3)
+        run.tells(metric, lambda n: n >= 0)
+        run.tells("listener.backlog.limit", lambda n: n > 0, address=f"127.0.0.1:{run.port}")
+        others = [each for each, _ in BY_THEMSELVES.values() if each != metric]
+        assert [each for each in others if run.told(each) is not None] == []
+        assert run.told("memory.pss") is None
+        assert "sampler '" not in run.said.read_text()
+
+
 def test_uvicorn_tells_connections_and_requests(
     request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:

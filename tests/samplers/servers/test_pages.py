@@ -252,6 +252,7 @@ def test_a_server_that_is_gone_is_said_with_its_address() -> None:
         ({"timeout": 60}, "timeout: expected seconds above 0, 4 at most, got 60"),
         ({"timeout": True}, "timeout: expected seconds"),
         ({"socket": []}, "socket: expected a text"),
+        ({"uri": "http://127.0.0.1/"}, "uri: no such setting; there are socket, timeout, url"),
     ],
 )
 def test_settings_that_are_none_are_said(settings: dict[str, Any], said: str) -> None:
