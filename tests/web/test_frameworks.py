@@ -173,7 +173,7 @@ def test_there_are_so_many_routes_at_most(request):
     for number in range(30):
         app.add_url_rule(f"/{number}", str(number), lambda: "")
     wrapped, registry = wsgi(app)
-    wrapped.state.routes.most = 10
+    wrapped._state.routes.most = 10
     for number in range(30):
         ask(wrapped, path=f"/{number}")
     assert routes(registry) == {**{f"GET 2xx /{n}": 1 for n in range(10)}, "true": 20}
