@@ -17,7 +17,7 @@ from tests.web.rig import aask, asgi, ask, numbers, wsgi
 
 def need(request, *names):
     """Skip where a framework is missing, or with --require-servers fail."""
-    missing = [name for name in names if find_spec(name) is None]
+    missing = [name for name in names if find_spec(name.partition(".")[0]) is None]
     if missing:
         reason = f"{missing} is missing: uv sync --group servers"
         if request.config.getoption("--require-servers"):

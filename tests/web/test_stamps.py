@@ -106,6 +106,7 @@ PEERS = {
     "::ffff:127.0.0.1": True,
     "": True,
     "localhost": True,
+    "0.0.0.0": True,
     "10.1.2.3": False,
     "::ffff:10.1.2.3": False,
     "2001:db8::1": False,
