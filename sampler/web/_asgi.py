@@ -253,7 +253,7 @@ class ASGI(Middleware):
             await self._application(scope, receive, send)
             return
         scope[KEY] = ""
-        state = self.state
+        state = self._state
         if not state.modules:
             state.begin()
         request = Request()
@@ -282,13 +282,13 @@ class ASGI(Middleware):
         request.age = -1.0
         if stamp:
             client = scope.get("client")
-            request.age = age = self.waited(stamp, client[0] if client else "")
-            if age > self.shed:
+            request.age = age = self._waited(stamp, client[0] if client else "")
+            if age > self._shed:
                 await _turn_away(request)
                 return
         if get_ident() not in state.served:
             state.threads.meet()
-        send = request.timed_send if self.server_timing else request.send
+        send = request.timed_send if self._server_timing else request.send
         try:
             await self._application(scope, request.receive, send)
         except BaseException as error:

@@ -37,11 +37,6 @@ class Middleware:
         shed: likewise.
         server_timing: likewise.
 
-    Attributes:
-        state: what requests add to.
-        waited: see :meth:`sampler.web._stamps.Stamps.waited`.
-        shed: seconds of waiting after which a request is turned away.
-
     Raises:
         ValueError: a setting is not possible.
     """
@@ -65,19 +60,22 @@ class Middleware:
             key: value for key, value in given.items() if value is not None
         }
         WebSettings(**self._given)
-        self.state = state_of(registry)
-        listen(self)
+        self._state = state_of(registry)
+        listen(self._configure)
 
-    def configure(self, settings: WebSettings) -> None:
+    def _configure(self, settings: WebSettings) -> None:
         """Take the settings of the process, but for those that were given here."""
-        self.state.configure(settings)
+        self._state.configure(settings)
         settings = attrs.evolve(settings, **self._given)
-        self.shed: float = _NEVER if settings.shed is None else settings.shed
-        self.server_timing: bool = settings.server_timing
-        self.waited = Stamps(self.state, settings.trusted).waited
+        self._shed: float = _NEVER if settings.shed is None else settings.shed
+        self._server_timing: bool = settings.server_timing
+        self._waited = Stamps(self._state, settings.trusted).waited
 
     def __getattr__(self, name: str) -> Any:
-        """Return what is the application's: others may know it by the name that is ours now."""
+        """Return what is the application's: others may know it by the name that is ours now.
+
+        So no public attribute is the middleware's own.
+        """
         if name.startswith("_"):
             raise AttributeError(name)
         return getattr(self._application, name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sys import getrefcount
+import sys
 
 from sampler.web._metrics import ERROR
 from sampler.web._state import clock
@@ -113,8 +113,11 @@ class Reader:
         return self._labels.setdefault(name, {ERROR: name})
 
 
+_count = getattr(sys, "getrefcount", lambda _: sys.maxsize)  # PyPy has none
+
+
 def _references(table: Mapping[Any, bool]) -> list[tuple[Any, int]]:
-    return [(each, getrefcount(each)) for each in list(table)]
+    return [(each, _count(each)) for each in list(table)]
 
 
 _ALONE = _references({object(): True})[0][1]
@@ -124,7 +127,7 @@ _ALONE = _references({object(): True})[0][1]
 def _end_unclosed(state: State) -> None:
     """End requests that nobody can end any more: the server has dropped their answers."""
     forgotten: list[Active] = [
-        each for each, count in _references(state.active) if count <= _ALONE
+        each for each, count in _references(state.active) if count <= _ALONE < sys.maxsize
     ]
     for each in forgotten:
         if each in state.active:

@@ -25,7 +25,7 @@ _DIGITS = b"0123456789."
 _LENGTH = 32
 _UNITS = 1e3, 1e6, 1e9
 _MOST_PEERS = 1_000
-_OURS: tuple[str, ...] = ("", "localhost", "unix")
+_OURS: tuple[str, ...] = ("", "0.0.0.0", "localhost", "unix")
 """What servers call the peer of a unix socket."""
 
 

@@ -202,7 +202,10 @@ class State:
 
 
 def _text(value: Any) -> str:
-    return value if type(value) is str else ""
+    """Return what is text as plain text; "" for all else."""
+    if type(value) is str:
+        return value
+    return str.__str__(value) if isinstance(value, str) else ""
 
 
 if free_threading.NEEDED:

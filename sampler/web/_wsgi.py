@@ -251,7 +251,7 @@ class WSGI(Middleware):
         if KEY in environ:  # it is measured already, further out
             return self._application(environ, start_response)  # type: ignore[no-any-return]
         environ[KEY] = ""
-        state = self.state
+        state = self._state
         if not state.modules:
             state.begin()
         request = Request()
@@ -281,14 +281,14 @@ class WSGI(Middleware):
                 text = stamp.encode()
             except UnicodeEncodeError:  # a server that decodes with surrogates
                 text = b"?"
-            request.age = age = self.waited(text, peer)
-            if age > self.shed:
+            request.age = age = self._waited(text, peer)
+            if age > self._shed:
                 return self._turned_away(request)
         if "CONTENT_LENGTH" in environ or "HTTP_TRANSFER_ENCODING" in environ:
             _measure_input(request, environ)
         if get_ident() not in state.served:
             state.threads.meet()
-        start = request.timed_start_response if self.server_timing else request.start_response
+        start = request.timed_start_response if self._server_timing else request.start_response
         try:
             body = self._application(environ, start)
         except BaseException as error:
@@ -316,7 +316,7 @@ class WSGI(Middleware):
 
     def _turned_away(self, request: Request) -> Iterable[bytes]:
         """Answer a request that has waited too long."""
-        self.state.shed += 1
+        self._state.shed += 1
         try:
             request.start_response("503 Service Unavailable", list(SHED_HEADERS))
         except BaseException as error:

@@ -133,7 +133,7 @@ def _who(name: str) -> str:
     parts = name.split("/")
     return (
         parts[-1]
-        if name.startswith(("hot/", "turns/", "pull/", "life/"))
+        if name.startswith(("hot/", "turns/", "pull/", "life/", "web/"))
         else parts[1]
         if name
         else ""

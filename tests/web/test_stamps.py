@@ -106,6 +106,7 @@ PEERS = {
     "::ffff:127.0.0.1": True,
     "": True,
     "localhost": True,
+    "0.0.0.0": True,
     "10.1.2.3": False,
     "::ffff:10.1.2.3": False,
     "2001:db8::1": False,
@@ -143,7 +144,7 @@ def test_many_peers_cost_little():
     for number in range(5_000):
         ask(app, HTTP_X_REQUEST_START=stamp(5), REMOTE_ADDR=f"10.0.{number >> 8}.{number & 255}")
     assert numbers(registry)["stamps.refused"] == 5_000
-    kept = app.waited.__self__._peers
+    kept = app._waited.__self__._peers
     assert len(kept) <= 1_000
 
 
@@ -177,7 +178,7 @@ def test_mod_wsgis_own_keys_are_the_servers_word():
 def test_waits_that_are_too_long_are_stale():
     """The client is thought to have left before the request began."""
     app, registry = wsgi(plain)
-    app.state.stale = 5.0
+    app._state.stale = 5.0
     for seconds in (1, 4, 6, 100):
         ask(app, HTTP_X_REQUEST_START=stamp(seconds))
     assert numbers(registry)["stale_requests"] == 2
@@ -193,7 +194,7 @@ def test_the_configuration_reaches_middleware_that_is_there():
         assert ask(app, **late).status[:3] == "503"
         assert ask(own, **late).status[:3] == "200"
         assert ask(wsgi(plain)[0], **late).status[:3] == "503"
-        assert (app.state.slow, app.state.stale) == (3.0, 4.0)
+        assert (app._state.slow, app._state.stale) == (3.0, 4.0)
     finally:
         tell(WebSettings())
     assert ask(app, **late).status[:3] == "200"

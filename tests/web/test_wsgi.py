@@ -489,7 +489,7 @@ def test_a_write_in_progress_shows(application):
 def test_slow_requests_are_counted_before_they_end(monkeypatch):
     """What hangs is slow already."""
     app, registry = wsgi(generated)
-    app.state.slow = 0.01
+    app._state.slow = 0.01
     answer = app(environ(), lambda *_: None)
     consumer = Numbers(registry)
     wait_for(lambda: consumer.pull()["slow_requests"] == 1, 30, "it to be slow")

@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from weakref import WeakSet
+from weakref import WeakMethod
 
 import attrs
 
 from sampler.agent.config.options import option
 
 if TYPE_CHECKING:
-    from typing import Protocol
-
-    class Configured(Protocol):
-        """What the table is about: middleware."""
-
-        def configure(self, settings: WebSettings) -> None:
-            """Take these settings from now on."""
-            ...
-
+    from collections.abc import Callable
 
 ANYBODY = "*"
 """Stands for all peers in ``trusted``."""
@@ -77,7 +69,7 @@ class WebSettings:
     )
 
 
-_listeners: WeakSet[Configured] = WeakSet()
+_listeners: set[WeakMethod[Callable[[WebSettings], None]]] = set()
 _in_force: list[WebSettings] = [WebSettings()]
 
 
@@ -85,10 +77,11 @@ def tell(settings: WebSettings) -> None:
     """Have all middleware of this process take these settings, and what comes later, too."""
     _in_force[0] = settings
     for each in list(_listeners):
-        each.configure(settings)
+        if (configure := each()) is not None:
+            configure(settings)
 
 
-def listen(configured: Configured) -> None:
-    """Configure this now, and whenever the settings of the process change."""
-    _listeners.add(configured)
-    configured.configure(_in_force[0])
+def listen(configure: Callable[[WebSettings], None]) -> None:
+    """Call a method with the settings now, and whenever those of the process change."""
+    _listeners.add(WeakMethod(configure, _listeners.discard))
+    configure(_in_force[0])
