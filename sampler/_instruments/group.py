@@ -207,7 +207,7 @@ class Instruments:
         ``merge`` (``sum``, ``max``, ``min``) says how the values of several processes combine.
         """
         names, most = label_names(labels), self._most(max_children)
-        made = kinds().LabelledGauge.aging(names, most, expire) if names else Gauge()
+        made = kinds().LabelledGauge._aging(names, most, expire) if names else Gauge()
         described = {"kind": "gauge", "help": help, "unit": unit, "scope": scope, "merge": merge}
         return self._get(made, name, names, max_children, expire, None, **described)
 
