@@ -27,7 +27,7 @@ class LateTimer(Timer):
 
     def __init__(self, instrument: Any, labels: dict[str, object]) -> None:
         self._instrument = instrument
-        self._texts: dict[str, object] = dict.fromkeys(
+        self._texts: dict[str, Any] = dict.fromkeys(
             name.replace(".", "_") for name in instrument.names
         )
         self.labels(**labels)
