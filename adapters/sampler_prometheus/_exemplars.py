@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from sampler.adapterkit.kept_blocks import KeptBlock
     from sampler.agent import Block, Series
 
+    _Known = tuple[KeptBlock[Any, Any], list[Any], frozenset[int]]
+    """A block, its items, and the places that can have exemplars."""
+
 _QUOTED = str.maketrans({"\\": "\\\\", "\n": "\\n", '"': '\\"'})
 
 
@@ -31,8 +34,8 @@ class ExemplarItems:
     """The items of blocks in which series have exemplars, with these; kept from page to page."""
 
     def __init__(self) -> None:
-        self._known: dict[int, tuple[KeptBlock[Any, Any], list[Any]]] = {}
-        self._next: dict[int, tuple[KeptBlock[Any, Any], list[Any]]] = {}
+        self._known: dict[int, _Known] = {}
+        self._next: dict[int, _Known] = {}
 
     def update(self, block: Block, kept: KeptBlock[Any, Any], new: list[int]) -> None:
         """Take over the items of new values.
@@ -42,23 +45,25 @@ class ExemplarItems:
             kept: what was written for them.
             new: places of new ones, of all kinds.
         """
-        places: Iterable[int] = new
         known = self._known.get(id(kept))
         if known is None:
-            if not any(_can_have(block.series[first]) for _, first, _ in kept.spans):
+            spans = [span for span in kept.spans if _can_have(block.series[span[1]])]
+            if not spans:
                 return
-            known, places = (kept, list(kept.items)), range(len(kept.items))
-        items = known[1]
-        series, written, values = block.series, kept.items, block.values
-        for place in places:
-            item = written[place]
-            if (exemplars := series[place].exemplars) and values[place] is not ABSENT:
-                if type(item) is str:
-                    item += _text(exemplars[0])
-                else:
-                    item = _with_buckets(item, exemplars, block, place)
-            items[place] = item
+            having = frozenset(place for _, *span in spans for place in range(*span))
+            known, new = (kept, list(kept.items), having), list(range(len(kept.items)))
         self._next[id(kept)] = known
+        series, written, values = block.series, kept.items, block.values
+        _, items, having = known
+        for place in new:
+            items[place] = written[place]
+        for place in having.intersection(new):
+            if (exemplars := series[place].exemplars) and values[place] is not ABSENT:
+                item = written[place]
+                if type(item) is str:
+                    items[place] = item + _text(exemplars[0])
+                else:
+                    items[place] = _with_buckets(item, exemplars, block, place)
 
     def end(self) -> None:
         """End a page: forget blocks that were not in it."""
@@ -88,11 +93,14 @@ def _with_buckets(item: Any, exemplars: Iterable[Exemplar], block: Block, place:
 
 
 def _text(exemplar: Exemplar) -> str:
-    """Return an exemplar as it stands behind a value."""
+    """Return an exemplar as it stands behind a value; a histogram has many that stay."""
+    if exemplar.written:
+        return exemplar.written
     starts = []
     for name, text in exemplar.labels.items():
         if '"' in text or "\\" in text or "\n" in text:
             text = text.translate(_QUOTED)  # noqa: PLW2901
         starts.append(f'{_exposed(name)}="{text}"')
     pairs = starts[0] if len(starts) == 1 else ",".join(starts)
-    return f" # {{{pairs}}} {exemplar.value!r} {exemplar.time:.3f}"
+    exemplar.written = f" # {{{pairs}}} {exemplar.value!r} {exemplar.time:.3f}"
+    return exemplar.written
