@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from sampler.adapterkit.kept_blocks import KeptBlocks, new_places
 from sampler.adapterkit.shared_bounds import at_shared_bounds
 from sampler.agent import ABSENT
-from sampler_prometheus._exemplars import add_exemplars, with_exemplars
+from sampler_prometheus._exemplars import ExemplarItems
 from sampler_prometheus._lines import HistogramStart, HistogramWriter, has_sum_and_count
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ class Sheet:
     def __init__(self) -> None:
         self._blocks: KeptBlocks[Made, Item] = KeptBlocks("")
         self._histograms = HistogramWriter()
+        self._exemplars = ExemplarItems()
 
     def of(
         self, rendered: list[tuple[Block, list[Made | NotRendered]]], turn: GiveWayTimer
@@ -48,9 +49,11 @@ class Sheet:
         """
         found = self._blocks.of(rendered, turn)
         for block, kept in found:
+            changed: list[int] = []
             with kept.updating(block.values) as before:
                 for kind, first, last in kept.runs:
                     new = new_places(block.values, before, first, last)
+                    changed += new
                     if kind == "histogram":
                         for place in new:
                             kept.items[place] = self._histogram(block, kept, place)
@@ -61,7 +64,13 @@ class Sheet:
                         for place in new:
                             kept.items[place] = repr(block.values[place])
                     turn.give_way_if_due()
+            self._exemplars.update(block, kept, changed)
+        self._exemplars.end()
         return found
+
+    def items(self, kept: KeptBlock[Made, Item], *, openmetrics: bool) -> list[Item]:
+        """Return what was written for the values of a block, for a page of either format."""
+        return self._exemplars.of(kept) if openmetrics else kept.items
 
     def _histogram(self, block: Block, kept: KeptBlock[Made, Item], place: int) -> Item:
         value: Any = block.values[place]
@@ -74,23 +83,24 @@ class Sheet:
 
 
 def lines_of(
-    block: Block, kept: KeptBlock[Made, Item], *, openmetrics: bool
+    block: Block, kept: KeptBlock[Made, Item], items: list[Item], *, openmetrics: bool
 ) -> Iterator[tuple[Metric, str]]:
-    """Yield the lines of a block by metric, some hundreds of series at once."""
+    """Yield the lines of a block by metric, some hundreds of series at once.
+
+    Args:
+        block: its values.
+        kept: what was written for them.
+        items: of each value.
+        openmetrics: they are for such a page.
+    """
     for metric, first, last in kept.spans:
         parts: list[Any]
-        exemplified = openmetrics and block.series[first].exemplars is not None
         if metric.histogram:
-            if exemplified:
-                yield metric, "".join(with_exemplars(block, kept, first, last))
-                continue
-            parts = list(chain.from_iterable(kept.items[first:last]))
+            parts = list(chain.from_iterable(items[first:last]))
             del parts[1 if openmetrics else 2 :: 3]
         else:
             parts = [""] * (2 * (last - first))
-            parts[0::2], parts[1::2] = kept.made[first:last], kept.items[first:last]
-            if exemplified:
-                add_exemplars(parts, block, first, last)
+            parts[0::2], parts[1::2] = kept.made[first:last], items[first:last]
             for place, _ in kept.missing(block, first, last):
                 parts[2 * place] = parts[2 * place + 1] = ""
         if text := "".join(parts):

@@ -112,7 +112,8 @@ class TextRenderer:
             for place, reason in kept.refused.items():
                 if block.values[place] is not ABSENT:
                     refused[reason] = refused.get(reason, 0) + 1
-            for metric, text in lines_of(block, kept, openmetrics=openmetrics):
+            items = self._sheet.items(kept, openmetrics=openmetrics)
+            for metric, text in lines_of(block, kept, items, openmetrics=openmetrics):
                 family = self._renderer.family(metric)
                 if (lines := families.get(family.name)) is None:
                     header = family.openmetrics_header if openmetrics else family.text_header

@@ -14,14 +14,16 @@ class Exemplar:
         value: what was added or observed.
         labels: what it is found by; at most 128 characters in all, as OpenMetrics allows.
         time: epoch seconds.
+        written: what an adapter has made of it, kept by that for the next page; empty at first.
     """
 
-    __slots__ = ("labels", "time", "value")
+    __slots__ = ("labels", "time", "value", "written")
 
     def __init__(self, value: float, labels: Mapping[str, str], time: float) -> None:
         self.value: float = value
         self.labels: Mapping[str, str] = labels
         self.time: float = time
+        self.written: str = ""
 
     def __repr__(self) -> str:
         return f"<Exemplar {self.value!r} {dict(self.labels)} at {self.time}>"

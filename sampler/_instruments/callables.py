@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     class Measured(Protocol):
         """What measures a call."""
 
-        observes: bool
+        _observes: bool
 
         def __enter__(self) -> Any: ...
 
@@ -83,7 +83,7 @@ def measured(measure: Measured, function: Any) -> Any:
 def _wrapped(measure: Any, function: Any) -> Any:
     """Return a function of the same kind that calls this one and measures."""
     kind = _kind(function)
-    if kind in _FAST and measure.observes and not (measure._histogram.exemplified or NEEDED):
+    if kind in _FAST and measure._observes and not (measure._histogram._exemplified or NEEDED):
         return _FAST[kind](measure, function)
     return _ANY[kind](measure, function)
 
@@ -117,7 +117,7 @@ def _function(measure: Measured, function: Callable[..., Any]) -> Callable[..., 
         if type(result) not in immediate:
             later = _later(measure, result, clock() - began)
             if later is not None:
-                if not around.observes:
+                if not around._observes:
                     around.__exit__(None, None, None)
                 return later
         around.__exit__(None, None, None)

@@ -34,7 +34,7 @@ class Counter:
 
     __slots__ = ("_home", "_labels", "_value", "texts")
 
-    exemplified = False
+    _exemplified = False
     """It keeps no exemplars."""
 
     def __init__(self, texts: tuple[str, ...] = ()) -> None:
@@ -57,10 +57,7 @@ class Counter:
             elif n >> 63:  # negative, or more than a snapshot can carry
                 _refuse(self._home, n)
                 return
-        try:
-            self._value += n
-        except OverflowError:  # the total is an integer that no float can hold
-            refuse(self._home, "out_of_range", n, "the total is beyond what a number can hold")
+        self._value += n
 
     def count_exceptions(
         self, kinds: type[BaseException] | tuple[type[BaseException], ...] = Exception

@@ -71,6 +71,7 @@ class Departures(Generic[Child]):
         """Return the children that a consumer sees, each with what it has to report."""
         instrument = self._instrument
         found: list[tuple[Child, Any]] = []
+        folded = self._folded
         for _ in range(_TRIES):
             folded = self._folded
             if folded[0] is not None:
@@ -249,10 +250,11 @@ def _counted(child: Any) -> tuple[Any, float, Any]:
     if not isinstance(child, Histogram):
         total = child.read()
         return total, total, total
+    kept, total = child._kept(), child.read()
     for _ in range(_TRIES):
-        kept, total = child.kept(), child.read()
-        if kept[1] == child.kept()[1]:
+        if kept[1] == child._kept()[1]:
             break
+        kept, total = child._kept(), child.read()
     return total, sum(kept[0].values()), kept
 
 
@@ -263,7 +265,7 @@ def _clear(departure: Departure) -> None:
         value, child._value = child._value, 0
         child._value += value - kept
     else:
-        child.forget(*kept)
+        child._forget(*kept)
 
 
 def _pour(child: Any, known: Any) -> None:
@@ -272,7 +274,7 @@ def _pour(child: Any, known: Any) -> None:
         value, child._value = child._value, 0
         known.inc(value)
     elif isinstance(child, Histogram):
-        known.absorb(child)
+        known._absorb(child)
     else:
         known.set(child.read())
         child.restart()

@@ -34,11 +34,11 @@ class ExemplarCounter(Counter):
     """A counter that keeps an exemplar of what was added last."""
 
     __slots__ = ("_exemplar", "_hook")
-    exemplified = True
+    _exemplified = True
 
     def __init__(self, hook: Exemplars, texts: tuple[str, ...] = ()) -> None:
         super().__init__(texts)
-        self._hook = hook
+        self._hook: Exemplars = hook
         self._exemplar: Exemplar | None = None
         if not texts:
             self._labels = FixedLabels((), (), self)
@@ -69,13 +69,13 @@ class ExemplarHistogram(Histogram):
     """A histogram that keeps an exemplar for each bucket: what was observed last."""
 
     __slots__ = ("_exemplars", "_hook")
-    exemplified = True
+    _exemplified = True
 
     def __init__(
         self, hook: Exemplars, texts: tuple[str, ...] = (), bounds: tuple[float, ...] | None = None
     ) -> None:
         super().__init__(texts, bounds)
-        self._hook = hook
+        self._hook: Exemplars = hook
         self._exemplars: dict[int, Exemplar] = {}
         if not texts:
             self._labels = FixedLabels((), (), self)

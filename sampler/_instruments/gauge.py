@@ -32,7 +32,7 @@ class Gauge:
 
     __slots__ = ("_function", "_home", "_labels", "_value", "texts")
 
-    exemplified = False
+    _exemplified = False
     """It keeps no exemplars."""
 
     def __init__(self, texts: tuple[str, ...] = ()) -> None:

@@ -207,7 +207,7 @@ class Instruments:
         ``merge`` (``sum``, ``max``, ``min``) says how the values of several processes combine.
         """
         names, most = label_names(labels), self._most(max_children)
-        made = kinds().LabelledGauge.aging(names, most, expire) if names else Gauge()
+        made = kinds().LabelledGauge._aging(names, most, expire) if names else Gauge()
         described = {"kind": "gauge", "help": help, "unit": unit, "scope": scope, "merge": merge}
         return self._get(made, name, names, max_children, expire, None, **described)
 
@@ -356,12 +356,12 @@ class Instruments:
         inherited, known = name in self._inherited, roster.instruments.get(name)
         self._inherited.discard(name)
         if inherited and known is not None and known[1] != alike:  # the module was edited
-            roster.register_anew()
+            roster.without(name)
             known = None
         if known is None:
             if clash := roster.labels.keys() & names:
                 raise ValueError(f"'{self.name}' has the constant label {min(clash)!r} already")
-            roster.registration.declare(name, description)
+            roster.declare(name, description)
             _place(made, roster, name)
             if isinstance(made, Labelled) and expire is not None:
                 made._departing(expire)

@@ -47,7 +47,7 @@ class Histogram:
         "texts",
     )
 
-    exemplified = False
+    _exemplified = False
     """It keeps no exemplars."""
 
     def __init__(
@@ -126,12 +126,12 @@ class Histogram:
         self._counts = {}
         self._sum = 0
 
-    def kept(self) -> tuple[dict[int, int], int | float]:
+    def _kept(self) -> tuple[dict[int, int], int | float]:
         """Return a copy of the counts by bucket, and the sum, as of one moment."""
         total, counts = self._consistent_copy()
         return counts, total
 
-    def forget(self, counts: dict[int, int], total: float) -> None:
+    def _forget(self, counts: dict[int, int], total: float) -> None:
         """Start at zero, but for what was observed beyond these."""
         before, self._counts = self._counts, {}
         summed, self._sum = self._sum, 0
@@ -139,7 +139,7 @@ class Histogram:
         more = {index: n - counts.get(index, 0) for index, n in before.items()}
         self._add({index: n for index, n in more.items() if n}, summed - total)
 
-    def absorb(self, other: Histogram) -> None:
+    def _absorb(self, other: Histogram) -> None:
         """Take over the observations of another one with the same bounds, which starts over."""
         counts, other._counts = other._counts, {}
         total, other._sum = other._sum, 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import sys
+from typing import Any
 
 from sampler._contract.declaration import class_name
 from sampler._contract.names import MAX_LABEL_VALUE, plain_str
@@ -48,7 +49,8 @@ def _written(value: object) -> str:
     if isinstance(value, int):
         return _digits(int.__int__(value))
     if (enum := sys.modules.get("enum")) is not None and isinstance(value, enum.Enum):
-        return _written(value.value)
+        member: Any = value
+        return _written(member.value)
     return plain_str(str(value))
 
 

@@ -116,12 +116,7 @@ class Labelled(Generic[Child]):
             child = self._children.get(values)
         except Exception:  # a value that cannot be hashed, or has a __hash__ of its own
             child = None
-        if child is not None:
-            return child
-        if len(values) == 1 and isinstance(values[0], Mapping):
-            given: Mapping[str, object] = values[0]
-            return self._by_keywords({f"{key}".replace(".", "_"): given[key] for key in given})
-        return self._child(values)
+        return self._by_position(values) if child is None else child
 
     def remove(self, *values: object, **named: object) -> None:
         """Remove the child for these label values, given as for :meth:`labels`, if there is one.
@@ -153,6 +148,13 @@ class Labelled(Generic[Child]):
     def children(self) -> list[Child]:
         """Return the children in the order in which they were made; the surplus comes last."""
         return list(self._children.values()) + list(self._surplus.values())
+
+    def _by_position(self, values: tuple[Any, ...]) -> Child:
+        """Return the child for label values in their order, or for one mapping of all."""
+        if len(values) == 1 and isinstance(values[0], Mapping):
+            given: Mapping[Any, object] = values[0]
+            return self._by_keywords({f"{key}".replace(".", "_"): given[key] for key in given})
+        return self._child(values)
 
     def _by_keywords(self, named: dict[str, Any]) -> Child:
         """Return the child for label values by name; see :meth:`labels`."""
@@ -310,6 +312,6 @@ def labels_of(names: tuple[str, ...], child: Any) -> FixedLabels:
         if len(names) > 1 and (ordered := tuple(sorted(names))) != names:  # as a series has them
             texts = tuple(texts[names.index(name)] for name in ordered)
             names = ordered
-        source = child if child.exemplified else None
+        source = child if child._exemplified else None
         labels = child._labels = FixedLabels(names, texts, source)
     return labels

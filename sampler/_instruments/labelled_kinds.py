@@ -67,7 +67,7 @@ class LabelledGauge(Labelled[Gauge]):
     __slots__ = ()
 
     @classmethod
-    def aging(cls, names: tuple[str, ...], most: int, expire: float | None) -> LabelledGauge:
+    def _aging(cls, names: tuple[str, ...], most: int, expire: float | None) -> LabelledGauge:
         """Return one; if its children expire, they note that they are set."""
         if expire is None:
             return cls(names, Gauge, most)

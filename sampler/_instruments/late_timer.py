@@ -23,11 +23,11 @@ class LateTimer(Timer):
         labels: what is known so far.
     """
 
-    __slots__ = ("_instrument", "_labels")
+    __slots__ = ("_instrument", "_texts")
 
     def __init__(self, instrument: Any, labels: dict[str, object]) -> None:
         self._instrument = instrument
-        self._labels: dict[str, object] = dict.fromkeys(
+        self._texts: dict[str, Any] = dict.fromkeys(
             name.replace(".", "_") for name in instrument.names
         )
         self.labels(**labels)
@@ -39,14 +39,14 @@ class LateTimer(Timer):
         trace: TracebackType | None,
     ) -> None:
         seconds = perf_counter() - self._began
-        self._instrument.labels(**self._labels).observe(seconds)
+        self._instrument.labels(**self._texts).observe(seconds)
 
     def labels(self, **labels: object) -> None:
         """Set labels; see :meth:`Timer.labels`."""
-        if not labels.keys() <= self._labels.keys():
+        if not labels.keys() <= self._texts.keys():
             expected, given = ", ".join(self._instrument.names), ", ".join(labels)
             raise ValueError(f"expected labels {expected}; got {given}")
-        self._labels.update(labels)
+        self._texts.update(labels)
 
     def __call__(self, function: F) -> F:  # noqa: ARG002
         """Refuse: nobody could set the labels of a call."""
@@ -56,5 +56,5 @@ class LateTimer(Timer):
         self._refuse()
 
     def _refuse(self) -> NoReturn:
-        missing = ", ".join(name for name, value in self._labels.items() if value is None)
+        missing = ", ".join(name for name, value in self._texts.items() if value is None)
         raise ValueError(f"a decorator needs all labels: give {missing}, or time a block")

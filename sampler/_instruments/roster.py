@@ -69,15 +69,23 @@ class Roster:
         self._changes = 0
         self._views: set[ref[View]] = set()
         self._refused: dict[str, Counter] = {}
+        self._described: dict[str, Mapping[str, Any]] = {}
         self.registration: Registration = registry.register(self._mapping())
         remember(self)
 
-    def register_anew(self) -> None:
-        """Start over: the group has other instruments, and what they count begins at zero."""
+    def without(self, name: str) -> None:
+        """Take out an instrument that is described otherwise now; all begin at zero."""
         self.registration.unregister()
-        self.instruments.clear()
+        del self.instruments[name], self._described[name]
         self.restart()
         self.registration = self.registry.register(self._mapping())
+        for other, description in self._described.items():
+            self.registration.declare(other, description)
+
+    def declare(self, name: str, description: Mapping[str, Any]) -> None:
+        """Describe an instrument to consumers."""
+        self.registration.declare(name, description)
+        self._described[name] = description
 
     def module(self) -> str:
         """Return the name of the module that made the group."""

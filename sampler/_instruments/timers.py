@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     class Observes(Protocol):
         """What a timer records to: a histogram."""
 
-        exemplified: bool
+        _exemplified: bool
 
         _limits: tuple[float, ...]
         _counts: dict[int, int]
@@ -62,7 +62,7 @@ class Measured:
     """
 
     __slots__ = ()
-    observes = False
+    _observes = False
     """Whether it observes each call once, with all seconds that it took."""
 
     def __enter__(self) -> Self:
@@ -114,7 +114,7 @@ class Timer(Measured):
     """
 
     __slots__ = ("_began", "_histogram")
-    observes = True
+    _observes = True
 
     _began: float
     _histogram: Observes

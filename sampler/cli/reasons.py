@@ -35,9 +35,9 @@ REFUSED: Mapping[str, str] = {
     "labels": "its labels are not a mapping",
     "name": "its metric has no valid name: lower-case words, joined by dots or underscores, with "
     "the sampler's name at most 150 characters",
-    "negative": "a counter cannot be below zero",
-    "not_finite": "its value is infinite",
-    "out_of_range": "its value is an integer beyond ±2**63",
+    "negative": "a counter cannot be below zero; or an instrument was given a negative amount",
+    "not_finite": "its value is infinite; or an instrument was given infinity or NaN",
+    "out_of_range": "its value, or what an instrument was to add, is an integer beyond ±2**63",
     "overflow": "its metric has more series than samplers.max_series: the surplus is folded into "
     "one series, labelled overflow; or a gauge was set for more label sets than its max_children",
     "shape": "it is not a tuple of (name, value[, labels[, description]])",
@@ -47,7 +47,8 @@ REFUSED: Mapping[str, str] = {
     "was not read",
     "too_many_series": "its metric has more series than samplers.max_series, and is not a counter "
     "or histogram, whose surplus is folded",
-    "type": "its value is not a number, or not a histogram where one was declared",
+    "type": "its value is not a number, or not a histogram where one was declared; or an "
+    "instrument was given what is no number",
 }
 """Why ``sampler.samples.refused`` counts a sample."""
 

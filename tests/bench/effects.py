@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tests.bench import (
+    decorated,
     disturbance,
     firsts,
     grown,
@@ -216,6 +217,7 @@ TOGETHER = ("",)
 EFFECTS: dict[str, tuple[Callable[[str], Numbers], tuple[str, ...]]] = {
     "threads": (threads, ("ours", "prometheus_client")),
     "turns": (lambda _: side_by_side.side_by_side(), TOGETHER),
+    "decorated": (lambda _: decorated.decorated(), TOGETHER),
     "grown": (lambda _: grown.grown(), TOGETHER),
     "order": (lambda _: order.order(), TOGETHER),
     "first": (lambda _: firsts.first(), TOGETHER),

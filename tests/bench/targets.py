@@ -112,6 +112,21 @@ ROWS = (
         )
     ),
     Row(
+        "timer as decorator of a coroutine, / of a function",
+        ("decorated/coroutine",),
+        peers=("decorated/function",),
+        ratio=1 / 1.3,
+        why="a coroutine of ours runs around the other one",
+    ),
+    Row(
+        "OpenMetrics page with exemplars, / without",
+        ("decorated/page with exemplars",),
+        "ms",
+        peers=("decorated/page",),
+        ratio=1 / 1.2,
+        why="each new exemplar is written, and the page is longer",
+    ),
+    Row(
         "8 threads, one counter",
         ("threads/ours/ns",),
         limit=110,

@@ -150,4 +150,23 @@ def instruments() -> None:
         with wait.time():
             return await shipped(1) + placed(2)
 
-    del both, plain, labelled, timer, raised
+    async def streamed(first: int) -> AsyncIterator[int]:
+        yield first
+
+    measured = wait.time()(streamed)
+    numbers: AsyncIterator[int] = measured(3)
+    sold = shop.counter("sold", labels=("route",), expire=60, exemplars=lambda: "trace")
+    sold.inc(route=None)
+    sold.remove("buy")
+    sold.clear()
+    exemplary: sampler.ExemplarCounter = shop.counter("exemplary", exemplars=True)
+    exemplary.inc(exemplar={"trace_id": "t1"})
+    shop.info("build", {"version": "1.2"}).say({"version": "1.3"})
+    shop.states("door", ["open", "closed"]).enter("closed")
+    late = shop.histogram("late", labels=("status",))
+
+    async def entered() -> None:
+        async with late.time() as waiting:
+            waiting.labels(status=200)
+
+    del both, plain, labelled, timer, raised, numbers, entered

@@ -42,7 +42,10 @@ SHOP.gauge("age", merge="avg")  # error
 SHOP.counter("sold", scope="thread")  # error
 SHOP.counter("orders").inc("one")  # error
 SHOP.counter("orders").labels("buy")  # error
-SHOP.counter("orders", labels=("route",)).inc(route=1.5)  # error
+SHOP.counter("orders", exemplars=3)  # error
+SHOP.counter("orders", expire=60)  # error
+SHOP.counter("orders").inc(exemplar="t1")  # error
+SHOP.info("build", "1.2")  # error
 SHOP.gauge("depth").observe(1)  # error
 SHOP.gauge("depth", "Jobs that wait.")  # error
 SHOP.histogram("wait", buckets=0.5)  # error
