@@ -29,7 +29,9 @@ class Portion(Snapshot):
     __slots__ = ("turn",)
 
     def __init__(self, blocks: tuple[Block, ...], of: Snapshot, turn: int) -> None:
-        super().__init__(blocks, of.time, of.start, of.identity, of.failures, of.interval)
+        super().__init__(
+            blocks, of.time, of.start, of.identity, of.failures, of.interval, of.labels
+        )
         self.turn: int = turn
 
 
