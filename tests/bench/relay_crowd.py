@@ -266,6 +266,7 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=PROCESSES)
     parser.add_argument("--seconds", type=float, default=SECONDS)
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # its processes end with it
     dead = DEAD * options.processes // PROCESSES
     numbers: dict[str, float] = {}
     for contender, buckets in CONTENDERS.items():
