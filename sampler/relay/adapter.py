@@ -181,7 +181,7 @@ class Relay:
             self._ask(timeout)
             return DELIVERED
         if self.asks:
-            self._ask(timeout)
+            self._ask(min(timeout, _PATIENCE))
             if not self._joining:
                 self._joining = True
                 Thread(self._join, "sampler-join").start()
@@ -293,6 +293,7 @@ class Relay:
         except BadMessage as error:
             raise self._unavailable(unreadable(error)) from None
         except (OSError, Unavailable) as error:
+            self._silent = isinstance(error, TimeoutError)
             raise self._unavailable(error) from None
 
     def _disconnect(self, *, farewell: bool = False) -> None:
