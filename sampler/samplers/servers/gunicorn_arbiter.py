@@ -12,6 +12,8 @@ import struct
 import time
 from typing import TYPE_CHECKING, Any
 
+import psutil
+
 from sampler.adapterkit.sockets import Socket
 from sampler.samplers._metrics import metric
 from sampler.samplers.servers.gunicorn import WORKER
@@ -50,6 +52,18 @@ def sample() -> Iterator[tuple[Any, ...]]:
         return
     for name, key in _METRICS.items():
         yield name, told.get(key)
+
+
+def start() -> float | None:
+    """Return when the arbiter of this worker began, the same in all workers, in epoch seconds.
+
+    So totals go on where another worker begins to speak for all.
+    """
+    worker = WORKER.find()
+    try:
+        return psutil.Process(worker.ppid).create_time() if worker else None
+    except psutil.Error:
+        return None
 
 
 def _ask(path: str) -> dict[str, Any]:
@@ -93,6 +107,7 @@ def _described(kind: str, unit: str, text: str) -> dict[str, Any]:
 SAMPLER: dict[str, str | float | Callable[..., Any] | dict[str, Any]] = {
     "name": "gunicorn.arbiter",
     "sample": sample,
+    "start": start,
     "min_interval": MIN_INTERVAL,
     "metrics": {
         "worker.count": _described("gauge", "{process}", "Workers there are."),

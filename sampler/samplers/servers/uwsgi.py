@@ -92,6 +92,15 @@ def factory(environ: Mapping[str, Any]) -> Callable[[], Iterator[tuple[Any, ...]
     return _Reader(tuple(names))
 
 
+def start() -> float | None:
+    """Return when the cumulative values were zero, the same in all workers, in epoch seconds.
+
+    So they go on where another worker begins to speak for all.
+    """
+    began = getattr(sys.modules.get("uwsgi"), "started_on", None)
+    return float(began) if isinstance(began, int) else None
+
+
 def _metric(kind: str, unit: str, text: str, *labels: str) -> dict[str, Any]:
     return described(kind, unit, text, *labels, scope="server")
 
@@ -99,6 +108,7 @@ def _metric(kind: str, unit: str, text: str, *labels: str) -> dict[str, Any]:
 SAMPLER: dict[str, str | Callable[..., Any] | dict[str, Any]] = {
     "name": "uwsgi",
     "factory": factory,
+    "start": start,
     "metrics": {
         "worker.count": _metric("gauge", "{process}", "Workers by what they do.", "state"),
         "worker.limit": _metric("gauge", "{process}", "Workers configured."),
