@@ -82,21 +82,23 @@ class Admission:
         self.overflow = reading.overflow
         self._time, self.cut = reading.time, reading.cut
         self._start = self._start if reading.start is None else reading.start
-        if reading.valueless or reading.folded or self.valueless or self._surplus:
+        added = reading.added
+        if added is not None or self.valueless or self._surplus:
             self._keep_begun(reading)
-        if reading.described:
-            self._described.update(reading.described)
+        if added is not None and added.described:
+            self._described.update(added.described)
             if len(self._described) > MAX_DESCRIBED:
                 live = {*self._counts, *(key[0] for key in self.valueless)}
                 self._described = {m: d for m, d in self._described.items() if m in live}
 
     def _keep_begun(self, reading: Reading) -> None:
         """Know the series without a value, and those of the surplus; a cut ends none of them."""
-        valueless, surplus = reading.valueless, reading.folded
+        added = reading.additions()
+        valueless, surplus = added.valueless, added.folded
         if self._surplus:
             surplus = surplus | (self._surplus & valueless.keys())
         if reading.cut and len(self.valueless) < MAX_VALUELESS:
-            valued = reading.new.keys() | reading.folded
+            valued = added.new.keys() | added.folded
             known = {k: each for k, each in self.valueless.items() if k not in valued}
             valueless = {**known, **valueless}
             surplus = surplus | (self._surplus & known.keys())
@@ -105,7 +107,7 @@ class Admission:
     def count(self, reading: Reading) -> None:
         """Count the series of each metric."""
         counts = self._counts
-        for name, new in reading.counts.items():
+        for name, new in reading.additions().counts.items():
             counts[name] = counts.get(name, 0) + new
         for name, gone in groupby(reading.gone, _yielded):
             counts[name] -= len(list(gone))
@@ -124,29 +126,30 @@ class Admission:
             description: what the sample says of the metric, or None.
             reading: the pull.
         """
+        added = reading.added or reading.additions()
         plain = (type(value) is float or type(value) is int) and 0 <= value < _CERTAIN
         if (
             plain
-            and (usual := reading.usual.get(key[0])) is not None
-            and key not in reading.new
-            and not (reading.folded or reading.valueless)
-            and reading.counts[key[0]] < usual.room
+            and (usual := added.usual.get(key[0])) is not None
+            and key not in added.new
+            and not (added.folded or added.valueless)
+            and added.counts[key[0]] < usual.room
             and _as_a_series_has_them(raw, key)
         ):
-            reading.add(key, Row(key[0], raw, usual.metric, raw, usual.start), value)
+            added.add(key, Row(key[0], raw, usual.metric, raw, usual.start), value)
             return
-        if (new := reading.new.get(key)) is not None and new.metric.merge is not None:
-            both = combine(reading.firsts[key], value, new, reading)
+        if (new := added.new.get(key)) is not None and new.metric.merge is not None:
+            both = combine(added.firsts[key], value, new, reading)
             if not isinstance(both, Absent):
-                reading.firsts[key] = both
+                added.firsts[key] = both
             return
         metric = key[0]
         said = self._declaration.metrics.get(metric)
         if said is None:
             said = self._describe(metric, description, reading)
         series = self._name(key, said, raw)
-        folded = reading.folded and key in reading.folded
-        valueless = reading.valueless and key in reading.valueless
+        folded = added.folded and key in added.folded
+        valueless = added.valueless and key in added.valueless
         if new or folded or (valueless and series.merge is None):
             raise RefusedSample("S-25", "duplicate", f"{series} occurs twice in one pull")
         if self.owners is not None:
@@ -154,10 +157,10 @@ class Admission:
         before = self.valueless.get(key) if self.valueless else None
         if before is None or self.restarts(reading.start):
             before = None
-            if reading.beginning is None:
+            if added.beginning is None:
                 absent_at = self._absent_before(reading.start)
-                reading.beginning = absent_at, self._began(absent_at, reading.start)
-            absent_at, began = reading.beginning
+                added.beginning = absent_at, self._began(absent_at, reading.start)
+            absent_at, began = added.beginning
             if series.cumulative:
                 series.start = began
         else:
@@ -171,24 +174,24 @@ class Admission:
                 first = plain_value(value, series)
             except RefusedSample:
                 reading.overflow.miss(metric)
-                reading.valueless[key] = Valueless(series, absent_at)  # it has begun (C-15)
+                added.valueless[key] = Valueless(series, absent_at)  # it has begun (C-15)
                 raise
             if isinstance(first, Absent):
                 reading.overflow.miss(metric)
                 reading.silent += 1
-                reading.valueless[key] = Valueless(series, absent_at, silent=True)
+                added.valueless[key] = Valueless(series, absent_at, silent=True)
                 return
-        live = self._counts.get(metric, 0) + reading.counts.get(metric, 0)
+        live = self._counts.get(metric, 0) + added.counts.get(metric, 0)
         if live < self._max_series and not self.overflow.holds(metric):
-            reading.add(key, series, first)
+            added.add(key, series, first)
             if before is None and self._is_usual(series):
                 room = self._max_series - self._counts.get(metric, 0)
-                reading.usual[metric] = Usual(series.metric, series.start, room)
+                added.usual[metric] = Usual(series.metric, series.start, room)
         elif series.cumulative:
             past = series.start is None or series.start < self._since
             past = past and before is not None and key not in self._surplus
             reading.overflow.fold(metric, first, has_past=past)
-            reading.folded.add(key)
+            added.folded.add(key)
         else:
             limit = f"{series.name} has more than {self._max_series} series"
             raise RefusedSample("C-14", "too_many_series", limit)
@@ -200,9 +203,9 @@ class Admission:
 
     def add_surplus(self, key: Key, value: Any, reading: Reading) -> None:
         """Take the surplus that a sampler folded itself, or that a gauge refused."""
-        metric = key[0]
+        metric, folded = key[0], reading.additions().folded
         series = self._name(key, self._description(metric, reading))
-        if key in reading.folded:
+        if key in folded:
             raise RefusedSample("S-25", "duplicate", f"{series} occurs twice in one pull")
         if series.cumulative:
             total = plain_value(value, series)
@@ -210,9 +213,9 @@ class Admission:
                 reading.silent += 1
             else:
                 reading.overflow.fold(metric, total, samples=0)
-                reading.folded.add(key)
+                folded.add(key)
         elif type(value) is RefusedRecordings:
-            reading.folded.add(key)
+            folded.add(key)
             lost = reading.overflow.lose(metric, value.recordings)
             reading.silent += 1 - lost  # each lost recording counts as a sample
             if lost:
@@ -227,9 +230,10 @@ class Admission:
         try:
             self.owners.check(series, self)
         except RefusedSample:
-            reading.valueless[key] = REFUSED
-            if not any(new[0] == key[0] for new in reading.new):
-                reading.described.pop(key[0], None)  # a sample that is not taken describes nothing
+            added = reading.additions()
+            added.valueless[key] = REFUSED
+            if not any(new[0] == key[0] for new in added.new):
+                added.described.pop(key[0], None)  # a sample that is not taken describes nothing
             raise
 
     def _describe(self, metric: str, description: Any, reading: Reading) -> Description:
@@ -241,12 +245,12 @@ class Admission:
             described, faults = read_description(metric, description)
             if faults:
                 raise RefusedSample(faults[0].clause, "description", str(faults[0]))
-        reading.described[metric] = described
+        reading.additions().described[metric] = described
         return described
 
     def _description(self, metric: str, reading: Reading) -> Description | None:
         declared = self._declaration.metrics.get(metric) or self._described.get(metric)
-        return declared or reading.described.get(metric)
+        return declared or reading.additions().described.get(metric)
 
     def _name(self, key: Key, said: Description | None, raw: Any = None) -> Row:
         name, labels = key[0], raw
@@ -299,7 +303,8 @@ class Admission:
         """
         if reading.overflow.idle:
             return
-        own = {key[0] for key in reading.folded if key[1:] == SURPLUS}
+        added = reading.additions()
+        own = {key[0] for key in added.folded if key[1:] == SURPLUS}
         finished = reading.overflow.finish(own, cut=reading.cut)
         for metric in reading.overflow.without_sum():
             if (index := known.number((metric, *SURPLUS))) >= 0:
@@ -321,7 +326,7 @@ class Admission:
                 absent_at = self._absent_before(reading.start)
                 series.start = self._began(absent_at, reading.start)
                 series.raw = MISSING  # no sample is it
-                reading.add(key, series, value)
+                added.add(key, series, value)
 
 
 _yielded = attrgetter("yielded")

@@ -64,7 +64,8 @@ class Departed:
                     reading.overflow.forget(row.yielded, before)
                 else:
                     ended.append(Ended(departure, row, before))
-        new = {id(row.raw): row for row in reading.new.values()} if self._ended else {}
+        added = reading.added.new if reading.added is not None and self._ended else {}
+        new = {id(row.raw): row for row in added.values()}
         for each in self._ended:
             state = each.departure.state
             if state == FOLDED:
@@ -88,6 +89,8 @@ class Departed:
             before = self._refused.get(reason, 0)
             new = total - before if total >= before else total
             if new:
+                if not reading.refused:
+                    reading.refused, reading.examples = {}, {}
                 reading.refused[reason] = reading.refused.get(reason, 0) + new
                 reading.silent -= new  # each counts as a sample
         self._refused = refused

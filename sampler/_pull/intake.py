@@ -122,9 +122,18 @@ class Intake:
         position, highest, matches, lookups = 0, -1, _MATCHES, 0
         few = _FEW + count // 8
         look_at = 0
+        if (shuffled := known.shuffled) is not None:
+            taken = []
         while True:
             item = MISSING
-            if matches >= _MATCHES and highest < position < count:
+            if shuffled is not None and taken is not None:
+                before_now, room = len(taken), self._max_samples - reading.taken
+                item = shuffled.read(
+                    rest, rows, last, values, taken, room, reading, restarted, turn
+                )
+                reading.taken += len(taken) - before_now
+                look_at = reading.taken
+            elif matches >= _MATCHES and highest < position < count:
                 until = min(count, position + self._max_samples - reading.taken)
                 read, item = read_unchanged(
                     rest, rows, last, position, until, reading, restarted, turn
@@ -180,9 +189,10 @@ class Intake:
                             continue
                         index = known.find(key)
                         if index < 0:
-                            new, said = len(reading.new), given_description(item)
+                            added = reading.added or reading.additions()
+                            new, said = len(added.new), given_description(item)
                             self._admission.admit(key, raw, value, said, reading)
-                            if len(reading.new) > new:
+                            if len(added.new) > new:
                                 taken.append(count + new)
                             continue
                         lookups += 1
@@ -217,7 +227,7 @@ class Intake:
         """Take over a reading and return its block."""
         admission = self._admission
         if admission.owners is not None and (
-            reading.rows is not self._known.rows or reading.valueless or admission.valueless
+            reading.rows is not self._known.rows or reading.added or admission.valueless
         ):
             self._claim(reading, admission.owners)
         last = reading.raw
@@ -280,30 +290,33 @@ class Intake:
 
     def _claim(self, reading: Reading, owners: Owners) -> None:
         """Make the series of a reading this sampler's, but those that became another's in time."""
-        for key, valueless in list(reading.valueless.items()):
+        unvalued = reading.additions().valueless
+        for key, valueless in list(unvalued.items()):
             try:
                 if valueless.series is not None:
                     owners.check(valueless.series, self._admission)
             except RefusedSample as refused:
-                reading.valueless[key] = REFUSED
+                unvalued[key] = REFUSED
                 if valueless.silent:
                     reading.silent -= 1
                     reading.refuse(refused)
         kept: list[Row] = []
+        gone: list[Row] = []
         values: list[Any] = []
         for row, value in zip(reading.rows, reading.raw, strict=True):
             try:
                 owners.check(row, self._admission)
             except RefusedSample as refused:
                 reading.refuse(refused)
-                reading.valueless[row.key(self._constant)] = REFUSED
-                reading.gone.append(row)
+                unvalued[row.key(self._constant)] = REFUSED
+                gone.append(row)
             else:
                 kept.append(row)
                 values.append(value)
-        if len(kept) < len(reading.rows):
+        if gone:
             reading.rows, reading.raw, reading.order = kept, values, None
-        now = [*kept, *_owned(reading.valueless)]
+            reading.gone = [*reading.gone, *gone]
+        now = [*kept, *_owned(unvalued)]
         owners.claim(self._begun(), now, self._admission)
 
     def _reported(self, reading: Reading) -> list[Value | Absent]:
@@ -330,8 +343,8 @@ class Intake:
             taken: places as they were yielded, new ones behind the others; None: as expected.
         """
         known = self._known
-        same = taken is None and not (restarted or reading.new or known.order)
-        if same and reading.overflow.idle and not reading.folded:
+        same = taken is None and not (restarted or reading.added or known.order)
+        if same and reading.overflow.idle:
             reading.rows, reading.raw = known.rows, values
             return
         if known.order is not None:
@@ -339,10 +352,11 @@ class Intake:
         if taken is not None or self._departed.offsets:
             self._departed.settle(reading, known.rows, values, self._last)
         self._admission.fold(reading, values, known)
-        rows, new, firsts = known.rows, list(reading.new.values()), list(reading.firsts.values())
-        reading.firsts = {}
+        rows, added = known.rows, reading.additions()
+        new, firsts = list(added.new.values()), list(added.firsts.values())
+        added.firsts = {}
         if not (known.keyed or reading.cut):
-            reading.new = {}  # nobody asks for the keys, and a round may have many of them
+            added.new = {}  # nobody asks for the keys, and a round may have many of them
         if restarted:
             rows, reading.restarted = list(rows), True
             for index in restarted:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sampler._contract.snapshot import FixedLabels
 from sampler._pull.reading import MISSING
+from sampler._pull.sample_table import SampleTable
 from sampler._runtime.abandoned import is_foreign
 from sampler._runtime.gil_yield import GIVE_WAY_EVERY, GiveWayTimer
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from sampler._contract.snapshot import Series
     from sampler._pull.reading import Key, Reading, Row
 
-_PLAIN = {dict, FixedLabels}
 _AHEAD = 4
 """Where a row is sought first; further away it is looked up."""
 
@@ -35,25 +34,24 @@ class KnownRows:
         order: numbers of rows in the order in which they were yielded last; None: that of the
             rows. Only series that come or go change the order of a snapshot.
         combining: the number of the first row of a gauge with ``merge``, or -1.
-        disordered: in the last pull, many were not where they were expected.
+        disordered: in the last pull, or the one before, many were not where they were expected.
         offsets: whether a forked child subtracts what its parent counted.
-        tabled: there is a table of all samples, so that finding one is cheap.
     """
 
     __slots__ = (
         "_asked",
         "_by_key",
-        "_by_sample",
+        "_calm",
         "_constant",
         "_numbers",
         "_places",
+        "_table",
         "combining",
         "disordered",
         "offsets",
         "order",
         "rows",
         "series",
-        "tabled",
     )
 
     def __init__(
@@ -75,8 +73,8 @@ class KnownRows:
         self._by_key = by_key
         self._asked = False
         self._numbers: dict[Row, int] | None = None
-        self._by_sample: dict[Any, int] | None = None
-        self.tabled = self.disordered = False
+        self._table: SampleTable | None = None
+        self.disordered = self._calm = False
 
     def followed_by(self, reading: Reading, *, regular: bool) -> KnownRows:
         """Return the rows of the next pull, in which series came, went or restarted.
@@ -87,7 +85,7 @@ class KnownRows:
         """
         by_key = None if reading.restarted else self._by_key
         if by_key is not None:  # where series come and go all the time, it costs only those
-            by_key.update(reading.new)
+            by_key.update(reading.additions().new)
             for row in reading.gone:
                 by_key.pop(row.key(self._constant), None)
         return KnownRows(reading.rows, self._constant, by_key, regular=regular)
@@ -101,11 +99,13 @@ class KnownRows:
         if not self._asked:
             self._by_key = None
         self._asked = False
-        if disordered:
-            self._make_table()
-        else:
-            self._by_sample, self.tabled = None, False
-        self.disordered = disordered
+        again = disordered or (self.shuffled is not None and not self._calm)
+        self._calm = not disordered  # two orders in turns look calm each second time
+        if not again:
+            self._table = None
+        elif self._table is None:
+            self._table = SampleTable(self.rows)
+        self.disordered = again
 
     def expected(self, last: list[Any]) -> tuple[list[Row], list[Any]]:
         """Return the rows and their last values in the order in which they are expected."""
@@ -160,21 +160,20 @@ class KnownRows:
 
     def find_sample(self, metric: Any, labels: Any) -> int:
         """Return the place of a sample's row, or -1 if its key has to be made to find that."""
-        table = self._by_sample or self._make_table()
-        if type(metric) is not str or not (labels is None or type(labels) in _PLAIN):
-            return -1
-        try:
-            number = table.get(_as_yielded(metric, labels), -1)
-        except TypeError:  # of a label that cannot be hashed, and so is none
-            return -1
+        if self._table is None:
+            self._table = SampleTable(self.rows)
+        number = self._table.find(metric, labels)
         return number if self.order is None else self._place(number)
 
-    def _make_table(self) -> dict[Any, int]:
-        if self._by_sample is None:
-            numbered = enumerate(self.rows)
-            self.tabled = True
-            self._by_sample = {_as_yielded(r.yielded, r.raw): number for number, r in numbered}
-        return self._by_sample
+    @property
+    def shuffled(self) -> SampleTable | None:
+        """The table of samples, if they come in another order each time; None: they do not."""
+        return self._table if self.disordered and self.order is None else None
+
+    @property
+    def tabled(self) -> bool:
+        """True if there is a table of all samples, so that finding one is cheap."""
+        return self._table is not None
 
     def find_again(self, previous: int, metric: Any, labels: Any) -> int:
         """Return the place of a gauge with ``merge`` that this sample probably repeats, or -1.
@@ -244,9 +243,3 @@ def completed(taken: list[int], count: int) -> list[int] | None:
         seen = set(taken)
         taken = [*taken, *(number for number in range(count) if number not in seen)]
     return None if taken == list(range(count)) else taken
-
-
-def _as_yielded(metric: Any, labels: Any) -> Any:
-    if type(labels) is dict:
-        return metric, *labels, *labels.values()
-    return metric, id(labels) if type(labels) is FixedLabels else labels

@@ -13,8 +13,14 @@ from sampler._contract.values import add, fell, subtract
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Container
+    from typing import Any
 
     from sampler._contract.snapshot import Value
+
+
+_NONE: dict[str, Any] = {}
+_NO_METRICS: set[str] = set()
+"""What most pulls have, of all samplers; both stay empty."""
 
 
 class Overflow:
@@ -28,13 +34,13 @@ class Overflow:
         lost: dict[str, int] | None = None,
         holding: frozenset[str] = frozenset(),
     ) -> None:
-        self._before = before or {}
-        self._lost = lost or {}
+        self._before = before or _NONE
+        self._lost = lost or _NONE
         self._holding = holding
-        self._sums: dict[str, Value] = {}
-        self._folded: dict[str, int] = {}
-        self._unsure: set[str] = set()
-        self._pasts: dict[str, Value] = {}
+        self._sums: dict[str, Value] = _NONE
+        self._folded: dict[str, int] = _NONE
+        self._unsure: set[str] = _NO_METRICS
+        self._pasts: dict[str, Value] = _NONE
 
     def begin(self) -> Overflow:
         """Return the state for the next pull; this one stays as it is."""
@@ -60,6 +66,8 @@ class Overflow:
             samples: 0 if the sampler folded it itself.
             has_past: the value is a baseline: only what comes after it counts.
         """
+        if not self._sums:
+            self._sums, self._folded, self._pasts = {}, {}, {}
         known = self._sums.get(metric)
         self._sums[metric] = value if known is None else add(known, value)
         self._folded[metric] = self._folded.get(metric, 0) + samples
@@ -73,10 +81,14 @@ class Overflow:
 
     def miss(self, metric: str) -> None:
         """Note that a sample without a value may belong to the surplus: its sum is too low."""
+        if not self._unsure:
+            self._unsure = set()
         self._unsure.add(metric)
 
     def lose(self, metric: str, recordings: int) -> int:
         """Return how many recordings a gauge has refused since the last pull, and remember."""
+        if not self._lost:
+            self._lost = {}
         before, self._lost[metric] = self._lost.get(metric, 0), recordings
         return recordings if recordings < before else recordings - before
 

@@ -8,7 +8,7 @@ from sampler._contract.snapshot import FixedLabels, Series
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Container, Mapping, Sequence
     from typing import Any, TypeAlias
 
     from sampler._contract.declaration import Description
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 MISSING: Any = object()
 """Stands for the value of a series that has not been read."""
+_NONE: dict[str, Any] = {}
+"""Nothing was refused; it stays empty."""
 _COMBINE: dict[str | None, Callable[[Any, Any], Any]] = {"sum": add, "max": max, "min": min}
 
 
@@ -148,8 +150,54 @@ class Usual:
         self.room = room
 
 
+class Additions:
+    """What a pull yielded that the series of the last one do not say.
+
+    Attributes:
+        new: series that the last pull did not have, by key.
+        firsts: their values, likewise.
+        counts: how many there are of each metric, by name as yielded.
+        usual: by metrics as yielded: of those with new series and nothing unusual.
+        beginning: of a new series: when it was not there, and when it was zero; None: not known
+            yet.
+        valueless: series that have begun and never had a value.
+        described: what the first samples of metrics said of them in this pull.
+        folded: keys of series that went into an overflow.
+    """
+
+    __slots__ = (
+        "beginning",
+        "counts",
+        "described",
+        "firsts",
+        "folded",
+        "new",
+        "usual",
+        "valueless",
+    )
+
+    def __init__(self) -> None:
+        self.new: dict[Key, Row] = {}
+        self.firsts: dict[Key, Value] = {}
+        self.counts: dict[str, int] = {}
+        self.usual: dict[str, Usual] = {}
+        self.beginning: tuple[float | None, float | None] | None = None
+        self.valueless: dict[Key, Valueless] = {}
+        self.described: dict[str, Description] = {}
+        self.folded: set[Key] = set()
+
+    def add(self, key: Key, row: Row, value: Value) -> None:
+        """Add a series that the last pull did not have."""
+        self.new[key] = row
+        self.firsts[key] = value
+        self.counts[row.yielded] = self.counts.get(row.yielded, 0) + 1
+
+
 class Reading:
     """What one pull of one sampler yielded, checked.
+
+    Most pulls of most samplers yield the series of the last one and nothing else, and a round has
+    a reading of each sampler: what only other pulls need is made when they need it.
 
     Attributes:
         rows: a list, the same object as before if no series came, went or restarted.
@@ -165,11 +213,8 @@ class Reading:
         time: epoch seconds at which the reading began.
         start: epoch seconds at which the source says its values were zero, or None.
         overflow: the state of folded metrics.
-        new: series that the last pull did not have, by key.
-        firsts: their values, likewise.
+        added: what the series of the last pull do not say, or None if there is nothing.
         back: departures of series that had ended and are there again.
-        beginning: of a new series: when it was not there, and when it was zero; None: not known
-            yet.
         gone: rows that are not among these rows, but were, or are new.
         moved: samples of known series that were sought, as they were not in their places.
         disordered: there were many of them.
@@ -177,29 +222,20 @@ class Reading:
         departing: the samples of a group of instruments, which are told when they are kept.
         ended: of its series, those that have ended and may come back; None: the same as before.
         restarted: some rows have taken the place of those before a restart.
-        folded: keys of series that went into an overflow.
-        usual: by metrics as yielded: of those with new series and nothing unusual.
-        valueless: series that have begun and never had a value.
-        described: what the first samples of metrics said of them in this pull.
         report: called with each refused sample, or None.
     """
 
     __slots__ = (
+        "added",
         "back",
-        "beginning",
         "combined",
-        "counts",
         "cut",
         "departing",
-        "described",
         "disordered",
         "ended",
         "examples",
-        "firsts",
-        "folded",
         "gone",
         "moved",
-        "new",
         "order",
         "overflow",
         "raw",
@@ -212,9 +248,10 @@ class Reading:
         "start",
         "taken",
         "time",
-        "usual",
-        "valueless",
     )
+
+    rows: list[Row]
+    raw: list[Any]
 
     def __init__(
         self,
@@ -227,46 +264,39 @@ class Reading:
         self.time = time
         self.start = start
         self.overflow = overflow
-        self.rows: list[Row] = []
-        self.raw: list[Any] = []
         self.order: list[int] | None = None
-        self.new: dict[Key, Row] = {}
-        self.firsts: dict[Key, Value] = {}
-        self.gone: list[Row] = []
+        self.added: Additions | None = None
+        self.gone: Sequence[Row] = ()
         self.shape: tuple[Any, ...] | None = None
-        self.beginning: tuple[float | None, float | None] | None = None
-        self.usual: dict[str, Usual] = {}
         self.departing: InstrumentSamples | None = None
         self.ended: list[Ended] | None = None
-        self.back: set[Departure] = set()
-        self.restarted = False
-        self.folded: set[Key] = set()
-        self.counts: dict[str, int] = {}
-        self.valueless: dict[Key, Valueless] = {}
-        self.described: dict[str, Description] = {}
+        self.back: Container[Departure] = ()
         self.taken = self.silent = self.combined = self.moved = 0
-        self.cut = self.disordered = False
-        self.refused: dict[str, int] = {}
-        self.examples: dict[str, str] = {}
+        self.restarted = self.cut = self.disordered = False
+        self.refused: dict[str, int] = _NONE
+        self.examples: dict[str, str] = _NONE
 
     @property
     def one_to_one(self) -> bool:
         """True if each sample is a row, in this order, and none is part of a surplus."""
         if self.shape is not None and sum(self.shape[1:]) != len(self.rows):
             return False  # a child had nothing to report, so that it has no sample
-        irregular = self.silent or self.refused or self.folded or self.order is not None
+        folded = self.added is not None and self.added.folded
+        irregular = self.silent or self.refused or folded or self.order is not None
         return not irregular and self.overflow.idle and self.taken == len(self.rows)
+
+    def additions(self) -> Additions:
+        """Return what the series of the last pull do not say, to add to it."""
+        if self.added is None:
+            self.added = Additions()
+        return self.added
 
     def refuse(self, refused: RefusedSample, samples: int = 1) -> None:
         """Count refused samples, and keep the first message of each reason."""
         reason = refused.reason
+        if not self.refused:
+            self.refused, self.examples = {}, {}
         self.refused[reason] = self.refused.get(reason, 0) + samples
         self.examples.setdefault(reason, refused.message)
         if self.report is not None:
             self.report(refused)
-
-    def add(self, key: Key, row: Row, value: Value) -> None:
-        """Add a series that the last pull did not have."""
-        self.new[key] = row
-        self.firsts[key] = value
-        self.counts[row.yielded] = self.counts.get(row.yielded, 0) + 1

@@ -94,7 +94,7 @@ def read_unchanged(
                 ):
                     turn.give_way_if_due()  # a histogram takes as long as a hundred numbers
                     place = start + len(values)
-                    value = _taken(value, before, row, place, reading, restarted)
+                    value = taken(value, before, row, place, reading, restarted)
             values.append(value)
     return values, MISSING
 
@@ -140,14 +140,14 @@ def read_values(
                 or (row.cumulative and (last[place] is MISSING or value < last[place]))
             ):
                 turn.give_way_if_due()
-                values[place] = _taken(value, last[place], row, place, reading, restarted)
+                values[place] = taken(value, last[place], row, place, reading, restarted)
         turn.give_way_if_due()
     if reading.taken == len(values):
         return None
     return [place for place, value in enumerate(values) if value is not MISSING]
 
 
-def _taken(
+def taken(
     value: Any, before: Any, row: Row, index: int, reading: Reading, restarted: list[int]
 ) -> Any:
     """Return a value as :func:`checked` does; one that is refused keeps its series' place."""

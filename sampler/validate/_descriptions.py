@@ -48,8 +48,8 @@ class Descriptions:
             reading: what a consumer makes of it.
         """
         known = self.declaration.metrics
-        if reading.described and len(known) < MAX_DESCRIBED:
-            self.declaration.metrics = {**known, **reading.described}
+        if reading.added is not None and len(known) < MAX_DESCRIBED:
+            self.declaration.metrics = {**known, **reading.added.described}
         for metric, said in _given(items):
             with suppress(Exception):  # an author's own __eq__
                 if said == self._last.get(metric):

@@ -39,6 +39,24 @@ LIFE = (
     ),
     *(
         Row(
+            f"collect, {title}",
+            (f"order/{ours}/ns",),
+            peers=(f"order/{kept}/ns",),
+            ratio=1 / 2,
+            why="a series is looked up by its labels instead of being where it is expected",
+        )
+        for title, ours, kept in (
+            ("another order each time, / the same one", "random", "kept"),
+            ("two sources in turns, / the same order", "two in turns", "kept"),
+            (
+                "every second series missing each second time, / the last half",
+                "all, and every second",
+                "all, and the first half",
+            ),
+        )
+    ),
+    *(
+        Row(
             f"collect and text, {churn:.1%} of 10,000 rows never seen before",
             (f"life/churn {churn:.1%}/ours",),
             peers=(f"life/churn {churn:.1%}/prometheus",),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any
 
 import pytest
@@ -137,3 +138,66 @@ def test_numbers_are_those_of_their_series_in_any_order(
             if not counters and set(map(str, previous)) == set(wanted):
                 assert block.series is previous
             previous = block.series
+
+
+class Pieces:
+    """What one sampler yields, by the number of its series: labelled in several ways, and not."""
+
+    def __init__(self, count: int) -> None:
+        self._labels: list[Any] = [
+            (None, {"l": str(i)}, {"l": "x", "m": i}, {"n": str(i)}, {})[i % 5]
+            for i in range(count)
+        ]
+
+    def sample(self, number: int, value: Any) -> tuple[Any, ...]:
+        """Return a sample of one series."""
+        labels = self._labels[number]
+        name = f"plain{number}" if not labels else "counted" if number % 2 else "shown"
+        if labels is None:
+            return name, value
+        return name, value, dict(labels)
+
+
+COUNT = 80
+rounds_of_numbers = st.lists(
+    st.tuples(
+        st.none() | st.integers(0, 2**32),
+        st.lists(st.integers(0, COUNT - 1), max_size=3),
+        st.dictionaries(
+            st.integers(0, COUNT - 1),
+            st.sampled_from([None, float("nan"), "no number", 0, -1, 2**64]),
+            max_size=3,
+        ),
+        st.lists(st.integers(0, COUNT - 1), max_size=2),
+    ),
+    min_size=4,
+    max_size=7,
+)
+
+
+@given(rounds=rounds_of_numbers)
+def test_another_order_each_time_reads_as_the_same_one(
+    rounds: Any,
+) -> None:
+    """Whatever is missing, repeated, refused or starts over, in all orders that come between."""
+    pieces, state = Pieces(COUNT), dict[str, list[Any]]()
+    registry = Registry()
+    counter = {"metrics": {"counted": {"kind": "counter"}}}
+    registry.register({"name": "any", "sample": lambda: iter(state["any"]), **counter})
+    registry.register({"name": "same", "sample": lambda: iter(state["same"]), **counter})
+    with Collector(registry) as consumer:
+        for at, (seed, again, odd, missing) in enumerate(rounds):
+            numbers = [n for n in range(COUNT) if n not in missing]
+            if seed is not None:
+                Random(seed).shuffle(numbers)
+            yielded = [(n, pieces.sample(n, odd.get(n, at * 100 + n))) for n in numbers + again]
+            state["any"] = [sample for _, sample in yielded]
+            state["same"] = [sample for _, sample in sorted(yielded, key=lambda each: each[0])]
+            found: dict[str, dict[str, Any]] = {"any": {}, "same": {}}
+            for name, value in values(consumer.collect()).items():
+                sampler, _, series = name.partition(".")
+                found[sampler][series] = value
+            assert found["any"] == found["same"]
+            any_order, same_order = consumer.statistics()
+            assert any_order.yielded == same_order.yielded
+            assert any_order.refused == same_order.refused
