@@ -14,7 +14,7 @@ import uuid
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sampler import Collector, Instruments, Registry
@@ -94,6 +94,7 @@ def test_a_label_value_becomes_text(registry: Registry, what: str) -> None:
         assert consumer.statistics()[0].refused == {}
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(), max_size=20), st.text(st.characters(), max_size=20))
 def test_a_text_that_is_cut_keeps_apart_from_others(one: str, other: str) -> None:
     """What is too long, or no UTF-8, ends in a mark; what is neither stays as it is."""
