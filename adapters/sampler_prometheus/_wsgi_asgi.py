@@ -1,4 +1,7 @@
-"""The page as part of a web application: WSGI (PEP 3333) and ASGI 3."""
+"""The page as part of a web application: WSGI (PEP 3333) and ASGI 3.
+
+In a process that reports to a relay it is the page of all processes.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sampler.adapterkit.http_server import PLAIN_TEXT
 from sampler.adapterkit.threads import Thread
-from sampler.agent import Ledger, log
+from sampler.agent import Ledger, Unavailable, log, masked_line, of_all_processes
 from sampler_prometheus._exposition import Exposition, page_collector
 from sampler_prometheus._negotiate import content_type
 from sampler_prometheus._routes import vary
@@ -27,7 +30,8 @@ class _PageApp:
     """What both applications have in common: a Collector of their own, and its ledger.
 
     Args:
-        registry: whose samplers are pulled; default: the default registry.
+        registry: whose samplers are pulled, always by this process; default: the default registry,
+            and where the process reports to a relay the totals of all processes.
         interval: expected seconds between scrapes; more frequent scrapes share a pull.
         deadline: seconds that each sampler has.
     """
@@ -41,7 +45,8 @@ class _PageApp:
     ) -> None:
         self._collector = page_collector(registry, "metrics", interval, deadline)
         self._ledger = Ledger()
-        self._exposition = Exposition(self._collector.collect, self._ledger)
+        collect = of_all_processes(self._collector.collect, own=registry is not None)
+        self._exposition = Exposition(collect, self._ledger)
 
     def balance(self) -> Balance:
         """Return how many entries were collected so far, and what became of them."""
@@ -69,10 +74,10 @@ class WSGIApp(_PageApp):
             page = self._exposition.answer(
                 environ.get("HTTP_ACCEPT"), environ.get("HTTP_ACCEPT_ENCODING")
             )
-        except Exception:
-            log.exception("a scrape failed")
-            start_response(_status(500), [("Content-Type", PLAIN_TEXT)])
-            return [b"cannot collect\n"]
+        except Exception as error:
+            status, body = _failed(error)
+            start_response(_status(status), [("Content-Type", PLAIN_TEXT)])
+            return [body]
         start_response(_status(200), _headers(page))
         return _Body(page)
 
@@ -130,9 +135,9 @@ class ASGIApp(_PageApp):
                     headers.get("accept"), headers.get("accept-encoding")
                 )
             )
-        except Exception:
-            log.exception("a scrape failed")
-            await _send(send, 500, [("Content-Type", PLAIN_TEXT)], b"cannot collect\n")
+        except Exception as error:
+            status, body = _failed(error)
+            await _send(send, status, [("Content-Type", PLAIN_TEXT)], body)
             return
         taken = False
         try:
@@ -204,6 +209,14 @@ async def _in_thread(call: Callable[[], Page]) -> Page:
 
     Thread(run, "sampler-asgi").start()
     return await future
+
+
+def _failed(error: Exception) -> tuple[int, bytes]:
+    """Return the status and body of an answer without a page."""
+    if isinstance(error, Unavailable):  # the relay's own adapter logs that
+        return 503, f"{masked_line(str(error))}\n".encode("utf-8", "backslashreplace")
+    log.exception("a scrape failed: %s", error)
+    return 500, b"cannot collect\n"
 
 
 def _refused(start_response: Callable[..., Any]) -> Iterable[bytes]:

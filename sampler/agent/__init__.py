@@ -29,6 +29,7 @@ from sampler.agent.delivery.adapter import (
 from sampler.agent.delivery.baselines import step
 from sampler.agent.delivery.ledger import Balance, Ledger
 from sampler.agent.lifespan import Lifespan, astart, astop, running
+from sampler.agent.mounted import of_all_processes
 from sampler.agent.singleton import reload, start, stop
 from sampler.exceptions import Rejected, Unavailable
 from sampler.types import Log
@@ -73,6 +74,7 @@ __all__ = [
     "masked_line",
     "merge",
     "no_fork",
+    "of_all_processes",
     "option",
     "options",
     "read_plain_file",

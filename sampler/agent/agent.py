@@ -15,7 +15,7 @@ from sampler._runtime.log import log
 from sampler._runtime.native import get_ident
 from sampler._runtime.service import unhealthy
 from sampler._runtime.threads import Lock, uninterrupted
-from sampler.agent.channel import PushChannel, ScrapeChannel, channel, pushed, scraped
+from sampler.agent.channel import PushChannel, ScrapeChannel, channel, pushed, scraped, ticked
 from sampler.agent.config.reading import default_settings
 from sampler.agent.consumers import Consumers
 from sampler.agent.ending import SHORT, end, flush, safely
@@ -27,6 +27,7 @@ from sampler.agent.roles import STANDALONE
 from sampler.agent.schedule import Schedule
 from sampler.agent.selection import Selection
 from sampler.agent.self_metrics import self_metrics
+from sampler.agent.stand_ins import link
 from sampler.agent.unused_settings import unused_settings
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ class Agent:
         self._channels: list[PushChannel | ScrapeChannel] = [
             channel(each) for each in self.settings.adapters
         ]
+        link(self._channels)
         own.register(
             self_metrics(
                 lambda: self._channels,
@@ -236,6 +238,7 @@ class Agent:
             self._identity.lock(settings.program)
         self.settings = settings
         self._selection.enable(settings.samplers.enable)
+        link(channels, self._channels)
         self._channels = channels
         for page in self._scraped:
             if not difference.same_consumers:
@@ -263,7 +266,9 @@ class Agent:
     def _deliver_once(self) -> Snapshot:
         deadline = time.monotonic() + self.settings.program.flush_timeout
         interval = self.settings.program.interval
-        loop = IntervalLoop(self.collector("once", interval), Schedule(interval), self._pushed)
+        loop = IntervalLoop(
+            self.collector("once", interval), Schedule(interval), ticked(self._pushed)
+        )
         for each in self._pushed:
             each.start(self.identity)
         snapshot = loop.tick()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sampler._runtime.log import log
 from sampler._runtime.service import Service
@@ -64,8 +64,22 @@ class Channel:
             log.warning("adapter %r %s", self.name, warning)
 
 
+class Divider(Protocol):
+    """Divides snapshots between an adapter and those that stand in for it."""
+
+    def ways(self, snapshot: Snapshot, *, last: bool) -> Iterable[tuple[PushChannel, Snapshot]]:
+        """Return which channel gets what of a snapshot; ``last``: no other one will come."""
+        ...
+
+
 class PushChannel(Channel):
-    """The channel of an adapter that pushes."""
+    """The channel of an adapter that pushes.
+
+    Attributes:
+        divider: divides what it gets; None: it gets all of it.
+    """
+
+    divider: Divider | None = None
 
     def __init__(
         self, settings: AdapterSettings, adapter: Adapter, ledger: Ledger | None = None
@@ -94,6 +108,11 @@ class PushChannel(Channel):
     def trouble(self) -> str:
         """What the last attempt to send failed with; empty when it succeeded."""
         return self._sender.trouble
+
+    @property
+    def handed_over(self) -> Since:
+        """The values from which the next differences start."""
+        return self._baselines.since() if isinstance(self._baselines, Baselines) else {}
 
     def since(self, snapshot: Snapshot) -> Since:
         """Return where a stamped adapter's differences start; empty when it takes none."""
@@ -221,6 +240,11 @@ def pushed(channels: Iterable[Channel]) -> list[PushChannel]:
     return [each for each in channels if isinstance(each, PushChannel)]
 
 
+def ticked(channels: Iterable[PushChannel]) -> list[PushChannel]:
+    """Return those that get every snapshot: others get theirs from the one they stand in for."""
+    return [each for each in channels if not each.settings.stands_in_for]
+
+
 def scraped(channels: Iterable[Channel]) -> list[ScrapeChannel]:
     """Return the channels of adapters that are scraped."""
     return [each for each in channels if isinstance(each, ScrapeChannel)]
@@ -244,14 +268,24 @@ def fan_out(
         worker: runs ``encode`` of the stamped ones.
         channels: their channels.
         snapshot: what was pulled.
-        until: the monotonic moment by which encoding ends.
+        until: the monotonic moment by which encoding ends, if it is the last one.
     """
-    stamped = [each for each in channels if each.stamped]
+    last = until < float("inf")
+    ways = [way for each in channels for way in _ways(each, snapshot, last=last)]
+    stamped = [(each, part) for each, part in ways if each.stamped]
     encoded = encode_all(
-        worker, [(each.encoder, snapshot, each.since(snapshot)) for each in stamped], until
+        worker, [(each.encoder, part, each.since(part)) for each, part in stamped], until
     )
-    for each, batches in zip(stamped, encoded, strict=True):
+    for (each, _), batches in zip(stamped, encoded, strict=True):
         each.outbox.add(batches)
-    for each in channels:
+    for each, part in ways:
         if isinstance(each.outbox, NewestOnly):
-            each.outbox.put(snapshot)
+            each.outbox.put(part)
+
+
+def _ways(
+    channel: PushChannel, snapshot: Snapshot, *, last: bool
+) -> Iterable[tuple[PushChannel, Snapshot]]:
+    if channel.divider is None:
+        return ((channel, snapshot),)
+    return channel.divider.ways(snapshot, last=last)

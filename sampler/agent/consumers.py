@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from sampler._pull.collector import Collector, begin_at_fork
+from sampler.agent.channel import ticked
 from sampler.agent.ending import SHORT, safely
 from sampler.agent.interval_loop import IntervalLoop
 from sampler.agent.schedule import Schedule, phase
@@ -118,8 +119,9 @@ class Consumers:
         collectors: Mapping[float | None, Source],
     ) -> None:
         """Begin to tick, each interval with its Collector of ``collectors``, or a new one."""
-        for interval in sorted({each.settings.interval for each in channels}):
-            alike = [each for each in channels if each.settings.interval == interval]
+        every = ticked(channels)
+        for interval in sorted({each.settings.interval for each in every}):
+            alike = [each for each in every if each.settings.interval == interval]
             schedule = Schedule(interval, self._phase() * interval)
             collector = collectors.get(interval)
             if collector is None:

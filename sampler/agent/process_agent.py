@@ -28,9 +28,8 @@ from sampler._runtime.service import Service
 from sampler._runtime.who_forked import children_get_no_agent, gets_no_agent
 from sampler.agent import celery_worker, uvicorn_server
 from sampler.agent.agent import Agent
-from sampler.agent.config.joining import settings_of_process
+from sampler.agent.config.joining import joined, settings_of_process
 from sampler.agent.config.settings import Settings
-from sampler.agent.delivery.adapter import ScrapedAdapter
 from sampler.agent.interpreters import leave_no_thread
 from sampler.agent.roles import (
     SUPERVISOR,
@@ -86,7 +85,7 @@ class ProcessAgent:
         self._at_fork: ForkBaseline | None = None  # what it has inherited
         self._supervises = False  # its agent does nothing; in a child: the parent's did not
         self._lock: Any = RLock()
-        self._inherited = False  # the agent came with a fork, and nobody has asked for it
+        self._unasked = False  # the agent came with a fork, or by wiring: nobody has asked for it
         self._starting = False  # the configuration is being read: only signal handlers see this
         self._reloads: list[str | Path | None] = []  # what is being reloaded, and the next one
         self._ending: Agent | None = None  # it is being stopped: whoever stops it, too, waits
@@ -95,11 +94,18 @@ class ProcessAgent:
         self._forks: tuple[float, ...] = ()  # monotonic, of this line of processes with agents
 
     def start(
-        self, config: str | Path | None, registry: Registry | None, role: Role | None = None
+        self,
+        config: str | Path | None,
+        registry: Registry | None,
+        role: Role | None = None,
+        *,
+        asked: bool = True,
     ) -> Agent:
-        """See :func:`start`."""
+        """See :func:`start`; ``asked``: by the program."""
         with self._lock, no_fork():  # a child that an entry point or adapter forks gets no agent
-            if self.agent is not None and not self._inherited:
+            celery_worker.listen(self.serve, self.stop_at_exit)
+            uvicorn_server.listen(self.stop_at_exit)
+            if self.agent is not None and not (self._unasked and asked):
                 return self.agent
             if self._starting:
                 return Agent(Settings())
@@ -107,7 +113,7 @@ class ProcessAgent:
             try:
                 agent = self._start(config, registry, role or role_here())
             finally:
-                self._starting = False
+                self._starting, self._unasked = False, not asked
                 wished, self._reloads = self._reloads[-1:], []
             if wished and self.agent is agent:
                 try:
@@ -118,16 +124,17 @@ class ProcessAgent:
 
     def _start(self, config: str | Path | None, registry: Registry | None, role: Role) -> Agent:
         stops = self._stops
+        same = self.wanted is not None and self.wanted[1] is registry
+        if self.agent is not None and same and joined():  # the file does not matter
+            return self.agent
         wanted = settings_of_process(config), registry
         if self.agent is not None:
-            self._inherited = False
+            self._unasked = False
             if wanted == self.wanted:
                 return self.agent
             given_up, self.agent = self.agent, None
             given_up.stop()
         chain_uwsgi()
-        celery_worker.listen(self.serve, self.stop_at_exit)
-        uvicorn_server.listen(self.stop_at_exit)
         agent = self._new(wanted, role, forked=False)
         if stops != self._stops:
             agent.stop(0.0)
@@ -164,7 +171,9 @@ class ProcessAgent:
         elif self._supervises and self.wanted is not None:  # it works itself, and has no children
             with self._lock:
                 self.agent, self._supervises = None, False
-                self._begin(Agent(*self.wanted, role=WORKER))
+                agent = Agent(*self.wanted, role=WORKER)
+                if self._begin(agent):
+                    _warn_of_pages(agent)
 
     def reload(self, config: str | Path | None) -> Agent:
         """See :func:`reload`."""
@@ -259,7 +268,7 @@ class ProcessAgent:
 
     def after_fork(self) -> None:
         """Forget the parent's agent, and start one like it soon, if it had one."""
-        self._lock, self.agent, self._inherited, self.restart = RLock(), None, False, None
+        self._lock, self.agent, self._unasked, self.restart = RLock(), None, False, None
         self._start_now, self._starting, self._reloads = allocate_lock(), False, []
         self._start_now.acquire()
         self._ending = None
@@ -315,7 +324,7 @@ class ProcessAgent:
             self._supervises = False
             agent = self._new((settings, self.wanted[1]), WORKER, forked=True)
             try:
-                self._inherited = self._begin(agent)
+                self._unasked = self._begin(agent)
             except RuntimeError:  # no new thread at interpreter exit (3.12)
                 return
             if supervised:
@@ -350,14 +359,14 @@ def _inherited_settings(parents: Settings, *, pages: bool) -> Settings:
 
 
 def _pushes(each: AdapterSettings) -> bool:
-    return each.make is not None and not isinstance(each.adapter, ScrapedAdapter)
+    return each.make is not None and each.pushes
 
 
 def _warn_of_pages(agent: Agent) -> None:
     if agent.identity["role"] != WORKER:
         return
     for each in agent.settings.adapters:
-        if isinstance(each.adapter, ScrapedAdapter):
+        if not each.pushes:
             log.warning(
                 "adapter %r: its page has the numbers of this worker only; the page of "
                 "'sampler run -c FILE -- COMMAND' has those of all",

@@ -22,6 +22,11 @@ in_child(_process.after_fork)
 at_safe_point(_process.serve)
 
 
+def current() -> Agent | None:
+    """Return the agent of this process, if one runs or starts."""
+    return _process.agent
+
+
 def start(
     config: str | Path | None = None,
     registry: Registry | None = None,
@@ -62,6 +67,18 @@ def start(
     if signals:
         stop_at_signals()
     return agent
+
+
+def join(role: Role | None = None, *, signals: bool = False) -> None:
+    """Start the agent where the program has not asked for it; one that it asks for goes first.
+
+    Args:
+        role: as of :func:`start`.
+        signals: likewise.
+    """
+    _process.start(None, None, role, asked=False)
+    if signals:
+        stop_at_signals()
 
 
 def reload(config: str | Path | None = None) -> Agent:

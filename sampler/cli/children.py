@@ -90,6 +90,7 @@ class RelayProcess:
         self.pid: int = 0
         self._started = self._pause = 0.0
         self._flush = 0.0
+        self._number = 0
         self._deadline = 0.0  # of the last flush
 
     def start(self) -> int:
@@ -141,11 +142,13 @@ class RelayProcess:
             os.kill(self.pid, number)
 
     def _spawn(self, ready: int = -1) -> None:
+        self._number += 1
         kept = sorted({self._socket.fileno(), ready} - {-1})
         telling = ["--ready-fd", str(ready)] if ready >= 0 else []
         command = [
             *(sys.executable, "-P", "-m", "sampler", "relay", *self._arguments),
             *("--life-fd", "0", "--listen-fd", str(self._socket.fileno()), *telling),
+            *("--number", str(self._number)),
         ]
 
         def prepare(environment: MutableMapping[str, str]) -> None:

@@ -169,6 +169,7 @@ def _parser() -> argparse.ArgumentParser:
     relay.add_argument("--listen-fd", type=int, help=argparse.SUPPRESS)
     relay.add_argument("--ready-fd", type=int, help=argparse.SUPPRESS)
     relay.add_argument("--life-fd", type=int, help=argparse.SUPPRESS)
+    relay.add_argument("--number", type=int, default=0, help=argparse.SUPPRESS)
     relay.set_defaults(run=_relay)
 
     check = command("check", "Check a configuration, its samplers and its endpoints.")
@@ -264,6 +265,7 @@ def _relay(arguments: argparse.Namespace) -> int:
         listen_fd=arguments.listen_fd,
         ready_fd=arguments.ready_fd,
         life_fd=arguments.life_fd,
+        number=arguments.number,
     )
 
 

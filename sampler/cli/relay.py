@@ -24,6 +24,7 @@ def relay(
     listen_fd: int | None = None,
     ready_fd: int | None = None,
     life_fd: int | None = None,
+    number: int = 0,
 ) -> int:
     """Run a relay; return the exit status.
 
@@ -33,6 +34,7 @@ def relay(
         ready_fd: where a line is written once pages and socket answer: ``ready``, and the seconds
             that its end may take.
         life_fd: a pipe at whose end the relay stops, and not at a signal: the processes end, too.
+        number: of this relay among those of one command, from 1 on; 0: nobody counts them.
 
     Raises:
         ConfigurationError: with every problem.
@@ -51,7 +53,8 @@ def relay(
             settings.file,
         )
     _allow_many_files()
-    agent = RelayAgent(settings, None if listen_fd is None else _inherited(listen_fd))
+    listener = None if listen_fd is None else _inherited(listen_fd)
+    agent = RelayAgent(settings, listener, number)
     agent.sees_them_off = life_fd is not None
     longest = settings.program.flush_timeout * (2 if agent.sees_them_off else 1)
 

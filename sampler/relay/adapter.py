@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import os
-from time import monotonic
+from collections import ChainMap
+from contextlib import contextmanager
+from time import monotonic, time
 from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakSet
 
 import attrs
 
 from sampler.adapterkit.packing import Packing
-from sampler.adapterkit.threads import in_child
-from sampler.agent import DELIVERED, MAX_BATCH, Unavailable, log, option
+from sampler.adapterkit.threads import Thread, in_child
+from sampler.agent import DELIVERED, MAX_BATCH, Snapshot, Unavailable, log, option, reload
 from sampler.agent.config.relay import socket_fault, users_fault
+from sampler.exceptions import SamplerError
 from sampler.relay.address import default_address
-from sampler.relay.connection import Connection
+from sampler.relay.connection import Connection, unreadable
 from sampler.relay.frames import frame
-from sampler.relay.messages import Kind
+from sampler.relay.members import OWN
+from sampler.relay.messages import BadMessage, Kind
 from sampler.relay.tables import Slices
+from sampler.relay.told import Told, values_of
+from sampler.relay.totals import read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from sampler.agent import Batch, Outcome, Series, Since, Snapshot
+    from sampler._contract.snapshot import Value
+    from sampler.agent import Batch, Block, Outcome, Series, Since
     from sampler.relay.tables import Slice
 
 _INTERVAL = 10.0
@@ -32,19 +39,35 @@ _LAST_WORDS = 0.1
 """Seconds in which a relay that does not answer has to have room for what is left behind."""
 
 
-@attrs.frozen
-class _Note:
-    """What ``send`` needs beside the bytes.
+@attrs.define(eq=False)
+class _Pull:
+    """What the batches of one snapshot have in common.
 
     Attributes:
-        slices: the tables that the values belong to.
+        slices: the tables that their values belong to.
         since: where series begin that the relay does not know.
         hello: the fields of HELLO.
+        turn: see :meth:`Relay.withdraw`.
+        confirmed: what a relay has confirmed of it.
     """
 
     slices: tuple[Slice, ...]
     since: Since
     hello: tuple[object, ...]
+    turn: int
+    confirmed: list[tuple[Block, Slice]] = attrs.field(factory=list[Any])
+
+    def bases(self) -> Since:
+        """Return where series begin for a relay that does not know them."""
+        return ChainMap(values_of(self.confirmed), self.since) if self.confirmed else self.since  # type: ignore[arg-type]
+
+
+@attrs.frozen(eq=False)
+class _Note:
+    """What ``send`` needs beside the bytes: the pull, and which part of it this is."""
+
+    pull: _Pull
+    pairs: tuple[tuple[Block, Slice], ...]
 
 
 @attrs.define(eq=False)
@@ -71,11 +94,19 @@ class Relay:
     users: tuple[str, ...] = option(
         (), "Users whose relay is trusted besides one's own and root's.", check=users_fault
     )
+    asks: bool = attrs.field(default=False, init=False)
+    """The agent runs with built-in settings, as no relay was there: it asks before it reports."""
+    _joining: bool = attrs.field(default=False, init=False)
     _slices: Slices = attrs.field(factory=Slices, init=False)
     _numbers: dict[Series, int] = attrs.field(factory=dict[Any, int], init=False)
     _connection: Connection | None = attrs.field(default=None, init=False)
     _silent: bool = attrs.field(default=False, init=False)
     _mark: str = attrs.field(factory=lambda: os.urandom(16).hex(), init=False)
+    _stands: frozenset[int] = attrs.field(default=frozenset[int](), init=False)
+    """Numbers of the series with which this process speaks for the host or server."""
+    _before: int = attrs.field(default=0, init=False)
+    """The number of the relay that has said so."""
+    _told: Told = attrs.field(factory=Told, init=False)
 
     def __attrs_post_init__(self) -> None:
         _adapters.add(self)
@@ -102,6 +133,21 @@ class Relay:
             log.warning("%s; built-in settings are used until then", error)
             return None
 
+    def totals(self, timeout: float) -> Snapshot:
+        """Return what all processes of the relay have counted.
+
+        Args:
+            timeout: seconds.
+
+        Raises:
+            Unavailable: it does not answer.
+        """
+        now = time()
+        with self._asked(Kind.READ, monotonic() + timeout) as (connection, told):
+            blocks = read(connection.messages(monotonic() + timeout), now)
+        identity = {word: str(told.get(word, "")) for word in ("service", "host")}
+        return Snapshot(blocks, now, now, {**identity, "instance": OWN})
+
     def encode(self, snapshot: Snapshot, since: Since) -> Iterator[Batch]:
         """Yield batches of whole values, each with what ``send`` needs of this snapshot."""
         pairs = self._slices.of(snapshot.blocks)
@@ -109,14 +155,17 @@ class Relay:
         words = (identity.get(word) or "-" for word in ("service", "instance", "role"))
         uuid, interval = identity.get("uuid", self._mark), snapshot.interval or _INTERVAL
         hello = (uuid, *words, float(snapshot.start), interval, self._mark)
-        note = _Note(tuple(each for _, each in pairs), since, hello)
-        packing = Packing(MAX_BATCH)
+        turn = getattr(snapshot, "turn", 0)
+        pull = _Pull(tuple(each for _, each in pairs), since, hello, turn)
+        packing, packed = Packing(MAX_BATCH), list[Any]()
         for place, (block, part) in enumerate(pairs):
             data, entries = part.values(block, place)
             for batch in packing.add(data, entries):
-                yield attrs.evolve(batch, note=note)
+                yield attrs.evolve(batch, note=_Note(pull, tuple(packed)))
+                packed = []
+            packed.append((block, part))
         for batch in packing.rest():
-            yield attrs.evolve(batch, note=note)
+            yield attrs.evolve(batch, note=_Note(pull, tuple(packed)))
 
     def send(self, batch: Batch, timeout: float) -> Outcome:
         """Send one batch within ``timeout`` seconds, and wait until the relay has counted it.
@@ -127,18 +176,26 @@ class Relay:
         if not batch.frames:
             self._ask(timeout)
             return DELIVERED
+        if self.asks:
+            self._ask(min(timeout, _PATIENCE))
+            if not self._joining:
+                self._joining = True
+                Thread(self._join, "sampler-join").start()
+            first = "its settings come first, and then all that was counted"
+            raise Unavailable(f"relay {self.address} is there now: {first}")
         deadline = monotonic() + timeout
+        note: _Note = batch.note
         try:
-            connection = self._greeted(batch.note, deadline)
+            connection = self._greeted(note.pull, deadline)
             self._answered(connection, deadline)
-            messages = self._messages(connection, batch)
-            connection.say((*messages, frame(Kind.SYNC)), Kind.ACK, deadline)
+            self._say(connection, batch, deadline, confirm=True)
             self._answered(connection, deadline)
         except (OSError, Unavailable) as error:
-            self._silent = isinstance(error, TimeoutError)
-            if not self._silent or self._connection is None or not self._connection.owed:
+            waits = self._connection is not None and self._connection.owed
+            if not waits or not isinstance(error, TimeoutError):
                 self._disconnect()
             raise self._unavailable(error) from None
+        note.pull.confirmed += note.pairs
         return DELIVERED
 
     def leave(self, batch: Batch) -> bool:
@@ -149,42 +206,81 @@ class Relay:
         deadline = monotonic() + _LAST_WORDS
         try:
             if self._silent:
-                connection = self._greeted(batch.note, deadline)
-                connection.say(self._messages(connection, batch), None, deadline)
+                connection = self._greeted(batch.note.pull, deadline)
+                self._say(connection, batch, deadline, confirm=False)
         except (OSError, Unavailable):
             self._disconnect()
             return False
         return self._silent
 
+    def withdraw(self, turn: int) -> dict[Series, Value]:
+        """Leave to others what was collected before a turn, but for what may be there.
+
+        Args:
+            turn: of the snapshots to come.
+
+        Returns:
+            By series, what the relay may have been told.
+        """
+        return self._told.withdraw(turn)
+
     def close(self) -> None:
         """End this process' part in the relay."""
         self._disconnect(farewell=True)
 
-    def _messages(self, connection: Connection, batch: Batch) -> Iterator[bytes]:
-        yield from connection.tables.update(batch.note.slices, batch.note.since)
-        yield from batch.frames
+    def _join(self) -> None:
+        """Have the agent take the relay's settings; another adapter may take this one's place."""
+        try:
+            adapters = [each.adapter for each in reload().settings.adapters]
+            self.asks = any(getattr(each, "asks", False) for each in adapters)
+        except (RuntimeError, SamplerError):  # the agent ends, or is none that can be told
+            self.asks = False
+        finally:
+            self._joining = False
 
-    def _greeted(self, note: _Note, deadline: float) -> Connection:
+    def _say(
+        self, connection: Connection, batch: Batch, deadline: float, *, confirm: bool
+    ) -> None:
+        pull: _Pull = batch.note.pull
+        tables = connection.tables.update(pull.slices, pull.bases(), self._stands)
+        connection.say(tables, None, deadline)
+        before = self._told.tell(pull.turn, batch.note.pairs, len(pull.slices))
+        sync, owed = ((frame(Kind.SYNC),), Kind.ACK) if confirm else ((), None)
+        try:
+            connection.say((*batch.frames, *sync), owed, deadline)
+        finally:
+            if not connection.begun:
+                self._told.untell(pull.turn, before)
+
+    def _greeted(self, pull: _Pull, deadline: float) -> Connection:
         if self._connection is None:
             new = Connection(self.address, self.users, deadline, self._numbers)
             self._connection = new
-            new.greet(Kind.HELLO, note.hello, deadline)
+            new.greet(Kind.HELLO, (*pull.hello, self._before), deadline)
         return self._connection
 
     def _answered(self, connection: Connection, deadline: float) -> None:
         """Wait for what is owed; an answer that comes later is taken by the next attempt."""
-        connection.answer(min(deadline, monotonic() + _PATIENCE))
+        answer = connection.answer(min(deadline, monotonic() + _PATIENCE))
+        if getattr(answer, "stands", None) is not None:
+            self._stands, self._before = frozenset(answer.stands), answer.relay
 
     def _ask(self, timeout: float) -> dict[str, Any]:
-        deadline = monotonic() + timeout
+        with self._asked(Kind.ASK, monotonic() + timeout) as (_, told):
+            return told
+
+    @contextmanager
+    def _asked(self, kind: Kind, deadline: float) -> Iterator[tuple[Connection, dict[str, Any]]]:
+        """Ask on a connection of its own; yield that, and the settings for workers."""
         try:
             connection = Connection(self.address, self.users, deadline)
             try:
-                connection.greet(Kind.ASK, (), deadline)
-                settings: dict[str, Any] = connection.answer(deadline).settings
-                return settings
+                connection.greet(kind, (), deadline)
+                yield connection, connection.answer(deadline).settings
             finally:
                 connection.close()
+        except BadMessage as error:
+            raise self._unavailable(unreadable(error)) from None
         except (OSError, Unavailable) as error:
             raise self._unavailable(error) from None
 
@@ -194,6 +290,7 @@ class Relay:
             connection.close(farewell=farewell)
 
     def _unavailable(self, error: OSError | Unavailable) -> Unavailable:
+        self._silent = isinstance(error, TimeoutError)
         if isinstance(error, Unavailable):
             return Unavailable(f"relay {self.address}: {error}", error.retry_after)
         if isinstance(error, ConnectionRefusedError | FileNotFoundError):

@@ -14,7 +14,7 @@ from sampler.relay.messages import VERSION, BadMessage, Kind, decode_body, versi
 from sampler.relay.tables import Tables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from sampler.agent import Series
 
@@ -34,6 +34,7 @@ class Connection:
     Attributes:
         tables: what the relay has been told on it.
         owed: the answer that has to come; None where none has.
+        begun: some of what was sent last has left this process.
 
     Raises:
         OSError: nobody listens there, or not in time.
@@ -47,6 +48,7 @@ class Connection:
         deadline: float,
         numbers: dict[Series, int] | None = None,
     ) -> None:
+        self.begun: bool = False
         self.tables: Tables = Tables({} if numbers is None else numbers)
         self.owed: Kind | None = None
         self._reader = FrameReader()
@@ -70,16 +72,18 @@ class Connection:
         self.say([frame(kind, (VERSION, *fields))], Kind.WELCOME, deadline)
 
     def say(self, frames: Iterable[bytes], answer: Kind | None, deadline: float) -> None:
-        """Send messages, for which an answer is owed then.
+        """Send messages, for which an answer is owed then; see :attr:`begun`, too.
 
         Raises:
             OSError: the relay does not take them in time; they are sent in part.
         """
         self.owed = None
         data = memoryview(b"".join(frames))
+        self.begun = False
         while data:
             self._socket.settimeout(seconds_left(deadline))
             data = data[self._socket.send(data) :]
+            self.begun = True
         self.owed = answer
 
     def answer(self, deadline: float) -> Any:
@@ -95,6 +99,21 @@ class Connection:
             return body
         return None
 
+    def messages(self, deadline: float) -> Iterator[tuple[Kind, bytes]]:
+        """Yield messages as they come.
+
+        Raises:
+            OSError: the next does not come in time.
+            BadMessage: it is none.
+        """
+        data = b""
+        while True:
+            yield from self._reader.feed(data)
+            self._socket.settimeout(seconds_left(deadline))
+            data = self._socket.recv(_CHUNK)
+            if not data:
+                raise ConnectionResetError("it has closed the connection")
+
     def wait_for(self, wanted: Kind, deadline: float) -> Any:
         """Wait for a message of a kind, and return its body.
 
@@ -102,16 +121,11 @@ class Connection:
             OSError: it does not come in time.
             Unavailable: something else comes.
         """
-        while True:
-            self._socket.settimeout(seconds_left(deadline))
-            data = self._socket.recv(_CHUNK)
-            if not data:
-                raise ConnectionResetError("it has closed the connection")
-            try:
-                for kind, body in self._reader.feed(data):
-                    return _read(kind, body, wanted)
-            except BadMessage as error:
-                raise Unavailable(f"its answer cannot be read: {error}", _LATER) from None
+        try:
+            kind, body = next(self.messages(deadline))
+            return _read(kind, body, wanted)
+        except BadMessage as error:
+            raise unreadable(error) from None
 
     def close(self, *, farewell: bool = False) -> None:
         """Close it; with a farewell if the process' part in the relay ends with it."""
@@ -122,6 +136,11 @@ class Connection:
             except OSError:
                 pass
         self._socket.close()
+
+
+def unreadable(error: BadMessage) -> Unavailable:
+    """Return the error of an answer that cannot be read."""
+    return Unavailable(f"its answer cannot be read: {error}", _LATER)
 
 
 def _read(kind: Kind, body: bytes, wanted: Kind) -> Any:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from sampler._contract.histogram import HistogramValue
     from sampler._contract.snapshot import Block
-    from sampler.relay.merging import Reader
     from sampler.relay.messages import Hello, Row
+    from sampler.relay.places import Reader
 
 MAX_MEMBERS = 10_000
 """Processes, at most."""
@@ -57,15 +57,18 @@ class Members:
     Args:
         start: epoch seconds at which the relay began.
         time: returns epoch seconds.
+        number: of this relay among those of one command, from 1 on; 0: nobody counts them.
 
     Attributes:
+        number: as given.
         retain: seconds for which the gauges of the dead stay.
         starts: processes that have begun.
         exits: processes that have ended, by how.
         entries: values received.
     """
 
-    def __init__(self, start: float, time: Callable[[], float]) -> None:
+    def __init__(self, start: float, time: Callable[[], float], number: int = 0) -> None:
+        self.number: int = number
         self.retain: float = 0.0
         self.starts: int = 0
         self.exits: Counter[str] = Counter(dict.fromkeys(EXITS, 0))
@@ -117,7 +120,7 @@ class Members:
                     "agent after a fork"
                 )
             member.interval, member.adapter = hello.interval, hello.adapter
-            member.process.connects_again()
+            member.process.connects_again(claims=0 < hello.before == self.number - 1)
             return member
 
     def lay_out(
@@ -136,21 +139,29 @@ class Members:
             if member.uuid:
                 self.entries += entries
 
-    def end(self, member: Member, how: str) -> bool:
-        """Know that a process has ended; return False if that was known.
+    def spoken(self, member: Member) -> list[int]:
+        """Return the numbers of the series with which a process speaks for the host or server."""
+        with self._lock:
+            return [number for part in member.process.order for number in part.spoken()]
+
+    def end(self, member: Member, how: str) -> list[Member]:
+        """Know that a process has ended; twice is harmless.
 
         Args:
             member: which one.
             how: one of :data:`EXITS`.
+
+        Returns:
+            Processes that are to connect anew: see :meth:`Merger.end`.
         """
         with self._lock:
             if self._members.get(member.uuid) is not member:
-                return False
+                return []
             del self._members[member.uuid]
             until = self._time() + self.retain if self.retain else 0.0
-            self._merger.end(member.process, until)
+            others = self._merger.end(member.process, until)
             self.exits[how] += 1
-            return True
+            return [each for each in self._members.values() if each.process in others]
 
     def reader(self) -> Reader:
         """Return a new consumer of the merged series."""

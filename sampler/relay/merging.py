@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sampler._contract.snapshot import ABSENT, Block, Series
 from sampler.relay.parts import APART, SHARED, Part
-from sampler.relay.places import Place, SharedPlace
+from sampler.relay.places import Place, Reader, SharedPlace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
@@ -39,6 +39,7 @@ class Process:
         began: as given.
         parts: by table of its present connection.
         order: its parts, in the order of its VALUES.
+        claims: it may go on where the relay before has ended.
     """
 
     def __init__(self, label: str, began: float) -> None:
@@ -46,10 +47,11 @@ class Process:
         self.began = began
         self.parts: dict[int, Part] = {}
         self.order: list[Part] = []
+        self.claims: bool = False
 
-    def connects_again(self) -> None:
+    def connects_again(self, *, claims: bool) -> None:
         """Go on with other tables; what was counted stands."""
-        self.parts = {}
+        self.parts, self.claims = {}, claims
 
 
 class _Family:
@@ -87,27 +89,6 @@ class _Merged:
         if self.series is None:
             self.series = tuple(place.series for place in self.places)
         return self.series
-
-
-class Reader:
-    """A consumer of the merged series: it sees the last value of each life of a series."""
-
-    def __init__(self, born: int) -> None:
-        self._born = born
-        self._seen: dict[Place, int] = {}
-
-    def unseen(self, place: Place) -> tuple[Series, Value] | None:
-        """Return the earliest life that is over and whose end it has not seen."""
-        seen = self._seen.get(place, self._born)
-        for serial, series, value in place.ended:
-            if serial > seen:
-                self._seen[place] = serial
-                return series, value
-        return None
-
-    def has_seen(self, place: Place, serial: int) -> None:
-        """Note that it has seen the end of a life."""
-        self._seen[place] = serial
 
 
 class Merger:
@@ -188,15 +169,19 @@ class Merger:
             self.refused += sum(each.dead and value is not None for each, value in pairs)
         return entries
 
-    def end(self, process: Process, until: float = 0.0) -> None:
+    def end(self, process: Process, until: float = 0.0) -> list[Process]:
         """Know that a process has ended: what it has counted stays, its gauges go.
 
         Args:
             process: which one.
             until: epoch seconds until which gauges that are kept apart stay, too.
+
+        Returns:
+            Processes that declare otherwise what only this one had declared so: as after a
+            rollback. Let them say it again, and it stands.
         """
         if process not in self.processes:
-            return
+            return []
         del self.processes[process]
         for part in process.order:
             apart = part.gauges.get(APART)
@@ -206,6 +191,24 @@ class Merger:
                     self._retained.append((until, place, value))
             self._free(process, part, ())
         process.parts, process.order = {}, []
+        return self._outlived() if self._some_dead else []
+
+    def _outlived(self) -> list[Process]:
+        """Give up declarations that no process has now; return whose were refused for them."""
+        dead: dict[str, list[Process]] = {}
+        for process in self.processes:
+            for part in process.order:
+                for place in part.places:
+                    if place.dead:
+                        dead.setdefault(place.series.name, []).append(process)
+        self._some_dead = bool(dead)
+        found: dict[Process, None] = {}
+        for name, processes in dead.items():
+            family = self._families.get(name)
+            if family is not None and not any(each.users for each in family.places.values()):
+                family.began = float("-inf")
+                found.update(dict.fromkeys(processes))
+        return list(found)
 
     def reader(self) -> Reader:
         """Return a new consumer of the merged series."""

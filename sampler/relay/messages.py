@@ -5,6 +5,8 @@ a LAYOUT says which tables the process has now, and in which order; both are sen
 they change. Then each pull is one VALUES for each table of the layout, whole and cumulative, and a
 SYNC, which the relay answers with ACK once it has counted them. BYE ends a process' part.
 
+Whoever says READ instead of HELLO is told all totals as a process tells its values, and then SYNC.
+
 Bodies are arrays in MessagePack. Fields are added at the end, with a default; :data:`VERSION`
 changes when an older reader would take something for what it is not.
 """
@@ -25,7 +27,7 @@ from sampler._contract.names import MAX_BUCKETS, MAX_LABEL_VALUE, MAX_LABELS, MA
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-VERSION = 1
+VERSION = 2
 MAX_TABLES = 10_000
 """Tables of a process, at most."""
 MAX_ROWS = 5_000
@@ -48,6 +50,7 @@ class Kind(IntEnum):
     SYNC = 8
     ACK = 9
     BYE = 10
+    READ = 11
 
 
 Integer: TypeAlias = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
@@ -71,6 +74,12 @@ class Ask(_Message, frozen=True):
     version: int
 
 
+class Read(_Message, frozen=True):
+    """Somebody asks for the totals."""
+
+    version: int
+
+
 class Hello(_Message, frozen=True):
     """A process begins, or goes on, on a new connection.
 
@@ -83,6 +92,7 @@ class Hello(_Message, frozen=True):
         began: epoch seconds at which it did.
         interval: seconds between its pulls.
         adapter: which adapter of the process speaks.
+        before: the number of the relay that has confirmed something last; 0: it has none.
     """
 
     version: int
@@ -93,6 +103,7 @@ class Hello(_Message, frozen=True):
     began: Finite
     interval: Annotated[float, Meta(gt=0, le=86_400)]
     adapter: Word
+    before: Count = 0
 
 
 class Welcome(_Message, frozen=True):
@@ -157,6 +168,7 @@ class Row(_Message, frozen=True):
         number: of this series in its process: a series that starts over gets another one.
         start: epoch seconds at which its value was zero, if the source says so.
         base: the value from which it counts; None: all of it counts.
+        stands: the relay before has let this process speak for the host or server, up to ``base``.
     """
 
     number: Count
@@ -169,6 +181,7 @@ class Row(_Message, frozen=True):
     merge: Literal["sum", "max", "min"] | None
     start: Finite | None
     base: Integer | Finite | Base | None
+    stands: bool = False
 
 
 class Table(_Message, frozen=True):
@@ -199,6 +212,19 @@ class Values(_Message, frozen=True):
     shapes: Annotated[list[Shape], Meta(max_length=MAX_ROWS)]
 
 
+class Ack(_Message, frozen=True):
+    """The relay has counted what it was told.
+
+    Attributes:
+        stands: the numbers of the series with which this process speaks for the host or server;
+            None: as before.
+        relay: the relay's number among those of one command, from 1 on; 0: it has none.
+    """
+
+    stands: Annotated[list[Count], Meta(max_length=MAX_ROWS)] | None = None
+    relay: Count = 0
+
+
 _BODIES: dict[Kind, type[_Message]] = {
     Kind.HELLO: Hello,
     Kind.ASK: Ask,
@@ -207,6 +233,8 @@ _BODIES: dict[Kind, type[_Message]] = {
     Kind.TABLE: Table,
     Kind.LAYOUT: Layout,
     Kind.VALUES: Values,
+    Kind.ACK: Ack,
+    Kind.READ: Read,
 }
 _DECODERS = {kind: msgspec.msgpack.Decoder(body) for kind, body in _BODIES.items()}
 encode_body: Callable[[Any], bytes] = msgspec.msgpack.Encoder().encode
@@ -252,7 +280,7 @@ def decode_body(kind: Kind, body: bytes) -> Any:
 
 
 def version_of(body: bytes) -> int:
-    """Return the version of HELLO, ASK, WELCOME or REFUSED, whatever else it says.
+    """Return the version of HELLO, ASK, READ, WELCOME or REFUSED, whatever else it says.
 
     Raises:
         BadMessage: there is none.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from operator import itemgetter, sub
 from types import NoneType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sampler._contract.histogram import HistogramValue
 from sampler.relay.histograms import cells_between, cells_of, grown
@@ -112,6 +112,12 @@ def _less(value: Histogram, last: Histogram) -> float | None:
     return None if value.sum is None or last.sum is None else value.sum - last.sum
 
 
+class Owner(Protocol):
+    """The process of a part."""
+
+    claims: bool
+
+
 class Part:
     """What one process says of the series of one table.
 
@@ -128,7 +134,7 @@ class Part:
 
     def __init__(
         self,
-        owner: object,
+        owner: Owner,
         rows: Sequence[Row],
         places: Sequence[Place],
         known: Mapping[int, Value | None],
@@ -147,6 +153,11 @@ class Part:
         self.gauges: dict[str, Column] = columns
         begun = {row.number: base_value(row) for row in rows if row.kind != "gauge"}
         begun.update((number, known[number]) for number in begun.keys() & known.keys())
+        for row, place in zip(rows, places, strict=True) if owner.claims else ():
+            base = begun.get(row.number)
+            new = row.stands and row.number not in known
+            if new and base is not None and isinstance(place, SharedPlace):
+                place.claim(owner, row.start, base)
         self._counters.last = tuple(begun[number] or 0 for number in self._counters.numbers)
         self._shared.last = tuple(begun[number] for number in self._shared.numbers)
         self._histograms = HistogramColumn(histograms, begun)
@@ -164,6 +175,13 @@ class Part:
         for place, last in (*shared, *own):
             if isinstance(last, HistogramValue):
                 yield place, last
+
+    def spoken(self) -> Iterator[int]:
+        """Yield the numbers of the cumulative series with which this process speaks for all."""
+        column = self._shared
+        for number, place in zip(column.numbers, column.places, strict=True):
+            if place.elected(self._owner):
+                yield number
 
     def take(self, values: list[Any], shapes: Sequence[HistogramValue]) -> int:
         """Take the values of one pull, and return how many there are.

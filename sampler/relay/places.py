@@ -82,17 +82,36 @@ class SharedPlace(Place):
         reporters: the processes that report it, in the order in which they began to.
     """
 
-    __slots__ = ("_relay_start", "_standing", "reporters")
+    __slots__ = ("_begun", "_relay_start", "_standing", "reporters")
 
     def __init__(self, key: Hashable, series: Series, relay_start: float) -> None:
         super().__init__(key, series)
         self.reporters: dict[Any, None] = {}
         self._relay_start = relay_start
         self._standing: tuple[Any, float | None, Value] | None = None
+        self._begun: tuple[float, Value] | None = None
+        """The start and value at which this relay has begun, until somebody claims more."""
 
     def elected(self, process: object) -> bool:
         """Tell whether it is this process whose values stand."""
         return next(iter(self.reporters), None) is process
+
+    def claim(self, process: object, start: float | None, base: Value) -> None:
+        """Know where another relay's count has ended: with a value of this process.
+
+        What has been counted between that and the beginning of this relay's count is nobody's.
+
+        Args:
+            process: the one that spoke for all until then.
+            start: when the value was zero, if its source says so.
+            base: the value.
+        """
+        if self._standing is None:
+            self._standing = process, start, base
+        elif self._begun is not None and start == self._begun[0]:
+            first, self._begun = self._begun[1], None
+            if not _later(base, first):
+                self.add(first, base)
 
     def report(
         self, process: object, start: float | None, value: Value, old: Value | None
@@ -116,6 +135,8 @@ class SharedPlace(Place):
             before = None
         else:
             before = value
+            if stood is None and start is not None:
+                self._begun = start, value
         self._standing = process, start, value
         self.add(value, before)
 
@@ -127,6 +148,27 @@ class SharedPlace(Place):
             self.histogram.add(more.bounds, cells_of(more.counts), more.count, more.sum)
         else:
             self._grow(value if before is None or value < before else value - before)
+
+
+class Reader:
+    """A consumer of the merged series: it sees the last value of each life of a series."""
+
+    def __init__(self, born: int) -> None:
+        self._born = born
+        self._seen: dict[Place, int] = {}
+
+    def unseen(self, place: Place) -> tuple[Series, Value] | None:
+        """Return the earliest life that is over and whose end it has not seen."""
+        seen = self._seen.get(place, self._born)
+        for serial, series, value in place.ended:
+            if serial > seen:
+                self._seen[place] = serial
+                return series, value
+        return None
+
+    def has_seen(self, place: Place, serial: int) -> None:
+        """Note that it has seen the end of a life."""
+        self._seen[place] = serial
 
 
 def _later(one: Value, other: Value) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -11,6 +12,8 @@ from sampler._contract.snapshot import Snapshot
 from sampler._registry.registry import Registry
 from sampler.adapterkit.threads import Lock, sleep
 from sampler.agent import Agent, SamplersSettings, log
+from sampler.agent.config.joining import FALLBACK
+from sampler.agent.config.relay import DIRECT
 from sampler.exceptions import ConfigurationError
 from sampler.relay.account import RELAY, SERVER, samplers
 from sampler.relay.address import default_address, user_ids
@@ -35,6 +38,19 @@ _FOR_WORKERS = ("interval", "flush_timeout", "fork")
 """Keys at the top that hold for all processes."""
 
 
+_WIRED = (
+    "an interpreter without sampler-api, python -I, -E or -S, and a program that a Python program "
+    "calls as a subprocess get no agent: install sampler-api there, leave the option out, or put "
+    "'sampler run --' before that program"
+)
+_JOINED = (
+    "a process reports if SAMPLER_RELAY={} is in its environment, its interpreter has "
+    "sampler-api, it calls sampler.agent.start(), and relay.users names its user if that is "
+    "another one"
+)
+"""Why nobody reports, and what to do: under ``sampler run --``, and elsewhere."""
+
+
 class RelayAgent(Agent):
     """Runs what a configuration says, for the processes that report to it.
 
@@ -44,6 +60,7 @@ class RelayAgent(Agent):
     Args:
         settings: the configuration; ``[samplers]`` is for the processes.
         listener: where they connect; default: where ``[relay]`` says.
+        number: of this relay among those of one command, from 1 on; 0: nobody counts them.
 
     Attributes:
         sees_them_off: they end, too, so a stop waits for their last reports; it may take
@@ -53,11 +70,13 @@ class RelayAgent(Agent):
         ConfigurationError: nothing can listen there.
     """
 
-    def __init__(self, settings: Settings, listener: Listener | None = None) -> None:
+    def __init__(
+        self, settings: Settings, listener: Listener | None = None, number: int = 0
+    ) -> None:
         self._began = time.time()
         self._until = float("inf")
         self.sees_them_off: bool = False
-        self._members = Members(self._began, time.time)
+        self._members = Members(self._began, time.time, number)
         registry = Registry(reserved=True)
         for each in samplers(self._members):
             registry.register(each)
@@ -65,6 +84,7 @@ class RelayAgent(Agent):
         self._listener = listener or _listener(settings)
         self._server: Server | None = None
         self._told = settings
+        self._address = settings.relay.socket or default_address()
         interval = self.settings.program.interval
         account = self._consumers.new(self.settings.samplers, OWN, interval)
         self._account = Account(self._members, account)
@@ -75,7 +95,15 @@ class RelayAgent(Agent):
         if self._server is None:
             users, told = user_ids(self._told.relay.users), for_workers(self._told, self.identity)
             self._members.retain = self._told.relay.retain
-            self._server = Server(self._listener.socket, self._members, users, told)
+            totals = self._merged("readers", self.settings.program.interval)
+            self._server = Server(
+                self._listener.socket,
+                self._members,
+                users,
+                told,
+                lambda within: totals.collect(within=within),
+                _WIRED if self.sees_them_off else _JOINED.format(self._address),
+            )
             self._server.start()
 
     def reload(self, settings: Settings) -> None:
@@ -185,6 +213,8 @@ def for_workers(settings: Settings, identity: Mapping[str, str]) -> dict[str, An
         "host": identity["host"],
         "samplers": {key: value for key, value in samplers.items() if value is not None},
     }
+    if settings.relay.fallback == DIRECT:
+        told[FALLBACK] = str(Path(settings.file).absolute())
     return {key: _escaped(value) for key, value in told.items()}
 
 

@@ -24,12 +24,14 @@ from sampler.relay.frames import frame
 from sampler.relay.members import Refusal
 from sampler.relay.messages import VERSION, BadMessage, Kind, decode_body, version_of
 from sampler.relay.peers import PeerConnection
+from sampler.relay.readers import Readers
 from sampler.relay.session import Session
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from sampler.adapterkit.sockets import Socket
+    from sampler.agent import Snapshot
     from sampler.relay.members import Member, Members
 
 MAX_STRANGERS = 64
@@ -39,6 +41,8 @@ MAX_PER_PROCESS = 64
 MAX_CONNECTIONS = 4_000
 MISSED = 3
 """Intervals after the end of a connection for which a process without a pidfd is waited for."""
+NOBODY = 60.0
+"""Seconds after which it is said that no process has reported."""
 _SHORTEST_WAIT = 5.0
 """Seconds that are waited for one in any case."""
 _ACCEPT_PAUSE = 0.2
@@ -53,6 +57,8 @@ class Server:
     Args:
         listener: a listening unix socket; the server owns it.
         members: the processes.
+        totals: returns what they have counted, within some seconds.
+        nobody: what is said, once, if no process reports at all: why that may be, and what to do.
 
     Attributes:
         users: numbers of the users whose processes are taken.
@@ -65,11 +71,16 @@ class Server:
         members: Members,
         users: Collection[int],
         settings: Mapping[str, Any],
+        totals: Callable[[float], Snapshot],
+        nobody: str = "",
     ) -> None:
         self.users: Collection[int] = users
         self.settings: Mapping[str, Any] = settings
         self._listener = listener
         self._members = members
+        self._readers = Readers(totals)
+        self._nobody = nobody
+        self._nobody_at = monotonic() + NOBODY if nobody else float("inf")
         self._selector = Selector()
         self._wakeup = Wakeup()
         self._closing = False
@@ -181,6 +192,8 @@ class Server:
             for kind, body in peer.read():
                 if peer.session is None:
                     self._greet(peer, kind, body)
+                    if peer.closed:  # refused, or read by another thread
+                        return
                 elif answer := peer.session.receive(kind, body):
                     peer.answer(answer)
                 if peer.session is not None and peer.session.ended:
@@ -210,7 +223,7 @@ class Server:
             self._read_rest(last)
 
     def _greet(self, peer: PeerConnection, kind: Kind, body: bytes) -> None:
-        if kind not in (Kind.HELLO, Kind.ASK):
+        if kind not in (Kind.HELLO, Kind.ASK, Kind.READ):
             raise BadMessage(f"{kind.name} comes before HELLO")
         theirs = version_of(body)
         welcome = frame(Kind.WELCOME, (VERSION, self.settings))
@@ -218,6 +231,12 @@ class Server:
             if theirs != VERSION:
                 what = f"the process speaks version {theirs}, and the relay version {VERSION}"
                 raise Refusal(f"{what}: start both again with one version of sampler-api")
+            if kind is Kind.READ:
+                self._selector.unregister(peer.connection)
+                self._strangers.remove(peer)
+                peer.closed = True
+                self._readers.serve(peer.connection, welcome)
+                return
             if kind is Kind.HELLO:
                 self._welcome(peer, decode_body(kind, body))
         except Refusal as refusal:
@@ -264,7 +283,10 @@ class Server:
 
     def _end(self, member: Member, how: str) -> None:
         """Let a process end, whatever tells of it first."""
-        self._members.end(member, how)
+        for other in self._members.end(member, how):
+            if peer := self._peers.get(other):
+                log.info("relay: process %d declares anew what it says", other.pid)
+                self._forget(peer)
         self._lost.pop(member, None)
         descriptor = self._pidfds.pop(member, None)
         if descriptor is not None:
@@ -278,6 +300,10 @@ class Server:
         if self._accept_at <= now:
             self._accept_at = float("inf")
             self._selector.register(self._listener, _READ, self._listener)
+        if self._nobody_at <= now or self._members.starts:
+            if not self._members.starts:
+                log.warning("no process has reported for %g s: %s", NOBODY, self._nobody)
+            self._nobody_at = float("inf")
         for peer in [each for each in self._everybody() if each.deadline <= now]:
             self._drop(peer, "it began to say something, and did not end in time")
         for member in [member for member, until in self._lost.items() if until <= now]:
@@ -285,7 +311,8 @@ class Server:
 
     def _pause(self) -> float | None:
         moments = [each.deadline for each in self._everybody()]
-        soonest = min((*moments, *self._lost.values(), self._accept_at), default=float("inf"))
+        others = (*self._lost.values(), self._accept_at, self._nobody_at)
+        soonest = min((*moments, *others), default=float("inf"))
         return None if soonest == float("inf") else max(0.0, soonest - monotonic())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sampler.relay.frames import frame
-from sampler.relay.messages import BadMessage, Kind, Shape, decode_body
+from sampler.relay.messages import MAX_ROWS, BadMessage, Kind, Shape, decode_body
 from sampler.relay.values import check_table, shaped
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 MAX_SERIES = 200_000
 """Series of a process, at most."""
-_ACK = frame(Kind.ACK)
+_ACK = frame(Kind.ACK, ())
 
 
 class Session:
@@ -37,6 +37,7 @@ class Session:
         self._sizes: dict[int, int] = {}
         self._new: dict[int, tuple[str, list[Row]]] = {}
         self._shapes: dict[int, dict[Shape, HistogramValue]] = {}
+        self._spoken: list[int] | None = None
 
     def receive(self, kind: Kind, body: bytes) -> bytes:
         """Take a message, and return the answer.
@@ -48,7 +49,7 @@ class Session:
         if kind is Kind.VALUES:
             self._take(message)
         elif kind is Kind.SYNC:
-            return _ACK
+            return self._confirmed()
         elif kind is Kind.TABLE:
             self._add(message)
         elif kind is Kind.LAYOUT:
@@ -58,6 +59,13 @@ class Session:
         else:
             raise BadMessage(f"{kind.name} is not for a relay now")
         return b""
+
+    def _confirmed(self) -> bytes:
+        spoken = self._members.spoken(self.member)
+        if spoken == self._spoken or len(spoken) > MAX_ROWS:
+            return _ACK
+        self._spoken = spoken
+        return frame(Kind.ACK, (spoken, self._members.number))
 
     def _add(self, table: Table) -> None:
         check_table(table)

@@ -13,7 +13,7 @@ from sampler.relay.frames import frame
 from sampler.relay.messages import MAX_ROWS, MAX_TEXT, Kind, encode_body, packed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from sampler.agent import Block, Series, Since
 
@@ -96,8 +96,16 @@ class Tables:
         self._ids: dict[Slice, int] = {}
         self._next = count()
 
-    def update(self, slices: Sequence[Slice], since: Since) -> Iterator[bytes]:
-        """Yield the messages without which the relay cannot read values of these slices."""
+    def update(
+        self, slices: Sequence[Slice], since: Since, stands: Collection[int] = ()
+    ) -> Iterator[bytes]:
+        """Yield the messages without which the relay cannot read values of these slices.
+
+        Args:
+            slices: the slices.
+            since: where series begin that it does not know.
+            stands: numbers of series with which this process spoke for all to another relay.
+        """
         if self._ids.keys() == set(slices):
             ids = [self._ids[each] for each in slices]
             if ids == self._layout:
@@ -108,7 +116,7 @@ class Tables:
             table = before.get(each)
             if table is None:
                 table = next(self._next)
-                for part in _rows(each, self._numbers, since):
+                for part in _rows(each, self._numbers, since, stands):
                     yield frame(Kind.TABLE, (table, each.sampler, part))
             self._ids[each] = table
         self._layout = list(self._ids.values())
@@ -145,12 +153,15 @@ def _cut(block: Block) -> Iterator[Slice]:
     yield Slice(block.sampler, block.series, first, len(block.series), tuple(histograms))
 
 
-def _rows(part: Slice, numbers: Mapping[Series, int], since: Since) -> Iterator[list[msgspec.Raw]]:
+def _rows(
+    part: Slice, numbers: Mapping[Series, int], since: Since, stands: Collection[int]
+) -> Iterator[list[msgspec.Raw]]:
     """Yield the rows of a slice, each encoded, as many at a time as a message holds."""
     rows: list[msgspec.Raw] = []
     size = 0
     for series in part.series[part.first : part.last]:
-        row = encode_body(_row(series, numbers[series], since.get(series)))
+        number = numbers[series]
+        row = encode_body(_row(series, number, since.get(series), number in stands))
         if rows and size + len(row) > MAX_BATCH:
             yield rows
             rows, size = [], 0
@@ -159,7 +170,7 @@ def _rows(part: Slice, numbers: Mapping[Series, int], since: Since) -> Iterator[
     yield rows
 
 
-def _row(series: Series, number: int, base: Any) -> tuple[object, ...]:
+def _row(series: Series, number: int, base: Any, stands: bool) -> tuple[object, ...]:
     if isinstance(base, HistogramValue):
         shape = packed(base.bounds), base.scale, base.zero_threshold
         base = shape, (0, base.count, base.sum, base.counts)
@@ -175,4 +186,5 @@ def _row(series: Series, number: int, base: Any) -> tuple[object, ...]:
         metric.merge,
         series.start,
         base,
+        *((True,) if stands else ()),
     )

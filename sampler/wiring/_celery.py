@@ -1,7 +1,7 @@
 """Celery: each process of a prefork pool, and the only one of every other pool.
 
-A child ends by ``os._exit`` after Celery's own signal for it; where SIGTERM ends it, as when a
-task is revoked, the agent stops first.
+The agent itself listens to Celery's signals for the end; where SIGTERM ends a child, as when a
+task is revoked, it stops first.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sampler.wiring._patching import missing
-from sampler.wiring._serving import begin, end, supervise
+from sampler.wiring._serving import begin, supervise
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -22,8 +22,6 @@ def signals(module: ModuleType) -> None:
     for name, receiver in (
         ("worker_init", _worker),
         ("worker_process_init", _child_begins),
-        ("worker_process_shutdown", _ends),
-        ("worker_shutdown", _ends),  # before it becomes another one, as SIGHUP asks of it
     ):
         signal = getattr(module, name, None)
         if signal is None:
@@ -42,7 +40,3 @@ def _worker(sender: Any = None, **_: object) -> None:
 
 def _child_begins(**_: object) -> None:
     begin("celery", signals=True)
-
-
-def _ends(**_: object) -> None:
-    end("celery")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sampler.agent.roles import Role
 
-__all__ = ("abegin", "aend", "begin", "complain", "end", "supervise")
+__all__ = ("abegin", "begin", "complain", "end", "supervise")
 
 
 def begin(where: str, *, role: Role | None = "worker", signals: bool = False) -> None:
@@ -30,9 +30,9 @@ def begin(where: str, *, role: Role | None = "worker", signals: bool = False) ->
         signals: likewise.
     """
     with _Contained(where):
-        from sampler.agent import start
+        from sampler.agent.singleton import join
 
-        start(role=role, signals=signals)
+        join(role, signals=signals)
 
 
 def end(where: str) -> None:
@@ -47,18 +47,10 @@ def end(where: str) -> None:
 async def abegin(where: str) -> None:
     """Do what :func:`begin` does, on an event loop."""
     with _Contained(where):
-        from sampler.agent import astart
+        from sampler.agent.beside import beside
+        from sampler.agent.singleton import join
 
-        await astart()
-
-
-async def aend(where: str) -> None:
-    """Do what :func:`end` does, on an event loop."""
-    with _Contained(where):
-        if "sampler.agent" in sys.modules:
-            from sampler.agent import astop
-
-            await astop()
+        await beside(join)
 
 
 def supervise(where: str, *, forks: bool = False) -> None:

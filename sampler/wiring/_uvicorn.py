@@ -1,8 +1,7 @@
 """uvicorn: a process begins once its application has started, before it listens.
 
-It ends after its shutdown, before the signal that asked for it is raised again and ends the
-process without :mod:`atexit`. This holds for one process, for gunicorn's workers of that sort, and
-for the children of ``--workers`` and ``--reload``.
+This holds for one process, for gunicorn's workers of that sort, and for the children of
+``--workers`` and ``--reload``. The agent itself sees to the end.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sampler.wiring._patching import replace
-from sampler.wiring._serving import abegin, aend
+from sampler.wiring._serving import abegin
 from sampler.wiring._wrapping import wrapped
 
 if TYPE_CHECKING:
@@ -44,18 +43,3 @@ def lifespan(module: ModuleType) -> None:
 
     owner = "LifespanOn" if module.__name__.endswith("on") else "LifespanOff"
     replace(module, f"{owner}.startup", make, "its processes get no agent")
-
-
-def server(module: ModuleType) -> None:
-    """Wire :mod:`uvicorn.server`."""
-
-    def make(original: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
-        async def shutdown(*args: Any, **kwargs: Any) -> None:
-            try:
-                await original(*args, **kwargs)
-            finally:
-                await aend("uvicorn")
-
-        return shutdown
-
-    replace(module, "Server.shutdown", make, "the last interval of its processes is lost")

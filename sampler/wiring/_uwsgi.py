@@ -11,6 +11,7 @@ import sys
 from signal import SIG_IGN, SIGINT, SIGTERM
 from typing import TYPE_CHECKING, Any
 
+from sampler._runtime.fork import at_safe_point, chain_uwsgi
 from sampler._runtime.native import original
 from sampler.wiring._serving import begin, complain, end
 from sampler.wiring._wrapping import wrapped
@@ -32,8 +33,14 @@ def workers(uwsgi: Any, after: dict[str, str]) -> None:
     global _callable  # noqa: PLW0603
     import sampler.agent  # noqa: F401 - workers have it at once, and begin fast
 
-    _chain(uwsgi, "post_fork_hook", first=False, call=_forked)
-    _chain(uwsgi, "atexit", first=True, call=_ends)
+    at_safe_point(_forked)
+    theirs: Callable[[], None] = getattr(uwsgi, "atexit", None) or (lambda: None)
+
+    def both() -> None:
+        _ends()
+        theirs()
+
+    uwsgi.atexit = both
     module, _, name = uwsgi.opt.get("module", b"").decode().partition(":")
     if module:
         _callable = name or _callable
@@ -50,7 +57,7 @@ def application(module: ModuleType) -> None:
 def decorators(module: ModuleType) -> None:
     """Wire ``uwsgidecorators``, which takes the hook when it is imported."""
     del module
-    _chain(sys.modules["uwsgi"], "post_fork_hook", first=False, call=_forked)
+    chain_uwsgi()
 
 
 def _forked() -> None:
@@ -69,17 +76,3 @@ def _ends() -> None:
         pass
     finally:
         end("uWSGI")
-
-
-def _chain(uwsgi: Any, hook: str, *, first: bool, call: Callable[[], None]) -> None:
-    """Have uWSGI call this, too; ``first``, or after what it calls already."""
-    theirs: Callable[[], None] = getattr(uwsgi, hook, None) or (lambda: None)
-
-    def both() -> None:
-        if first:
-            call()
-        theirs()
-        if not first:
-            call()
-
-    setattr(uwsgi, hook, both)

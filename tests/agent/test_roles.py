@@ -188,3 +188,34 @@ def test_a_worker_that_was_forked_is_never_taken_for_its_supervisor(
         """,
     )
     assert said == "worker"
+
+
+def test_a_pool_without_processes_serves_a_page_with_a_warning(
+    tmp_path: Path, sink: LineSink
+) -> None:
+    """As Celery's solo pool: the process that was to supervise works itself."""
+    page, said = run(
+        tmp_path,
+        sink,
+        """
+        import types, socket
+        from urllib.request import urlopen
+        class Signal:
+            def connect(self, receiver, **_):
+                self.receiver = receiver
+        signals = sys.modules["celery.signals"] = types.ModuleType("celery.signals")
+        for name in ("worker_ready", "worker_process_shutdown", "worker_shutdown"):
+            setattr(signals, name, Signal())
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        configure('interval = 60', 'service = "s"',
+                  '[adapters.prometheus]', f'listen = "127.0.0.1:{port}"')
+        sampler.agent.start(file, role="supervisor")
+        signals.worker_ready.receiver(sender=types.SimpleNamespace(pool=None))
+        print(json.dumps(urlopen(f"http://127.0.0.1:{port}/metrics").read().decode()))
+        sampler.agent.stop()
+        """,
+    )
+    assert "sampler_pulls" in page
+    assert said.count("its page has the numbers of this worker only") == 1

@@ -162,23 +162,41 @@ class Host:
                 before = value
         return total
 
+    def received_from_all(self, name: str) -> float:
+        """Return how much a counter has grown, whichever process has pushed it."""
+        start, end = f"{self.service}.here.".encode(), f".{name}".encode()
+        total, before = 0.0, dict[bytes, float]()
+        for line in self.sink.lines:
+            path, text, _ = line.split()
+            if path.startswith(start) and path.endswith(end):
+                value, known = float(text), before.get(path, 0.0)
+                total += value - known if value >= known else value
+                before[path] = value
+        return total
+
     def last(self, name: str) -> float | None:
         """Return the last value of a path's end."""
         found = [line for line in self.sink.lines if line.split()[0].endswith(name.encode())]
         return float(found[-1].split()[1]) if found else None
 
-    def everything_arrives(self) -> None:
-        """Wait until the endpoint has what was counted: no more, no less."""
+    def everything_arrives(self, *, by_anybody: bool = False) -> None:
+        """Wait until the endpoint has what was counted: no more, no less.
+
+        Args:
+            by_anybody: by whichever process; else by the relay.
+        """
         names = ("shop.orders", "pool.given", "shop.seconds.count")
+        read = self.received_from_all if by_anybody else self.received
 
         def totals() -> dict[str, float]:
-            return {name: self.received(name) for name in names}
+            return {name: read(name) for name in names}
 
         wanted = dict.fromkeys(names, float(self.counted))
         try:
             wait_for(lambda: totals() == wanted, 60.0)
         except AssertionError:
-            raise AssertionError(f"{totals()}, not {wanted}: {self.log()}") from None
+            said = f"{self.log()}{self.workers_log()}"
+            raise AssertionError(f"{totals()}, not {wanted}: {said}") from None
         assert totals() == wanted
 
     def page(self) -> dict[str, float]:

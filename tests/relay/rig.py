@@ -5,11 +5,13 @@ from __future__ import annotations
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from sampler import ABSENT, Block, HistogramValue, Increments, Series, Snapshot
 from sampler.agent.delivery.baselines import Baselines
-from sampler.relay.frames import FrameReader
+from sampler.relay.frames import FrameReader, frame
 from sampler.relay.members import Members
-from sampler.relay.messages import Hello
+from sampler.relay.messages import VERSION, Hello, Kind, decode_body
 from sampler.relay.session import Session
 from sampler.relay.tables import Slices, Tables
 
@@ -26,13 +28,15 @@ class Worker:
     def __init__(self, began: float, instance: str = "0", service: str = "shop") -> None:
         self.began = began
         self.hello = Hello(
-            1, f"uuid-{next(_uuids)}", service, instance, "worker", began, 10.0, "a"
+            VERSION, f"uuid-{next(_uuids)}", service, instance, "worker", began, 10.0, "a"
         )
         self.pid = next(_pids)
         self.values: dict[Series, Any] = {}
         self.baselines = Baselines()
         self.slices = Slices()
         self.numbers: dict[Series, int] = {}
+        self.stands: frozenset[int] = frozenset()
+        self.before = 0
         self._tuple: tuple[Series, ...] = ()
 
     def add(self, name: str, value: Any, kind: str = "counter", **more: Any) -> Series:
@@ -62,15 +66,16 @@ class Worker:
 class Relay:
     """A relay, its readers, and the sessions of its processes."""
 
-    def __init__(self, began: float) -> None:
+    def __init__(self, began: float, number: int = 0) -> None:
         self.now = began
         self.began = began
-        self.members = Members(began, lambda: self.now)
+        self.members = Members(began, lambda: self.now, number)
         self.sessions: dict[Worker, tuple[Session, Tables]] = {}
 
     def connect(self, worker: Worker) -> None:
         """Let a process say HELLO on a new connection."""
-        member = self.members.welcome(worker.hello, worker.pid)
+        hello = replace(worker.hello, before=worker.before)
+        member = self.members.welcome(hello, worker.pid)
         self.sessions[worker] = Session(self.members, member), Tables(worker.numbers)
 
     def report(self, worker: Worker, now: float) -> None:
@@ -84,17 +89,26 @@ class Relay:
             self.connect(worker)
         session, tables = self.sessions[worker]
         pairs = worker.slices.of(snapshot.blocks)
-        frames = [*tables.update([each for _, each in pairs], worker.baselines.since())]
+        slices = [each for _, each in pairs]
+        frames = [*tables.update(slices, worker.baselines.since(), worker.stands)]
         frames += [part.values(block, place)[0] for place, (block, part) in enumerate(pairs)]
-        for kind, body in FrameReader().feed(b"".join(frames)):
-            session.receive(kind, body)
+        answers = b""
+        for kind, body in FrameReader().feed(b"".join((*frames, frame(Kind.SYNC)))):
+            answers += session.receive(kind, body)
+        ((_, answer),) = FrameReader().feed(answers)
+        told = decode_body(Kind.ACK, answer)
+        if told.stands is not None:
+            worker.stands, worker.before = frozenset(told.stands), told.relay
         worker.baselines.handed_over(snapshot)
 
     def end(self, worker: Worker, how: str = "exit") -> None:
         """Know that a process has ended."""
         if worker in self.sessions:
             session, _ = self.sessions.pop(worker)
-            self.members.end(session.member, how)
+            anew = self.members.end(session.member, how)
+            self.sessions = {
+                other: pair for other, pair in self.sessions.items() if pair[0].member not in anew
+            }
 
 
 class Reader:

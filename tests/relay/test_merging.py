@@ -185,6 +185,40 @@ def test_gauges_of_the_dead_stay_as_long_as_is_wished():
     assert reader.collect(12.0) == {}
 
 
+def test_after_a_rollback_what_old_processes_declare_stands_again():
+    """From then on: what they have counted meanwhile was refused, and stays so."""
+    relay = Relay(1.0)
+    reader = Reader(relay)
+    old = [Worker(1.0, instance=str(each)) for each in range(2)]
+    counters = [each.add("shop.jobs", 1, start=1.0) for each in old]
+    levels = [each.add("shop.level", 1, "gauge") for each in old]
+    new = [Worker(2.0, instance=str(each)) for each in range(2, 4)]
+    for each in new:
+        each.add("shop.jobs", 7, "gauge", merge="sum")
+        each.add("shop.level", 3, "gauge", merge="max")
+
+    def report(by: int) -> dict[str, object]:
+        for worker, counter, level in zip(old, counters, levels, strict=True):
+            worker.values[counter] += by
+            worker.values[level] += by
+            relay.report(worker, relay.now + 1.0)
+        return reader.collect(relay.now)
+
+    assert report(1)["shop.jobs"] == 4
+    for each in new:
+        relay.report(each, 5.0)
+    assert report(10) == {"shop.jobs": 14, "shop.level": 3}
+    relay.end(new[0])
+    assert report(10) == {"shop.jobs": 7, "shop.level": 3}
+    refused = relay.members.refused
+    relay.end(new[1])
+    now = report(5)
+    assert now["shop.jobs"] == 10
+    assert now['shop.level{process="0"}'] == 27
+    assert report(5)["shop.jobs"] == 20
+    assert relay.members.refused == refused
+
+
 def test_no_two_living_processes_have_one_label():
     """Processes of two services may have one instance; so may a process that follows another."""
     relay = Relay(1.0)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.relay.processes import Host
+from tests.relay.processes import INTERVAL, Host
 from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -131,3 +131,49 @@ def test_workers_may_be_there_before_the_relay(host: Host) -> None:
     host.everything_arrives()
     worker.end(1)
     host.everything_arrives()
+
+
+def test_a_worker_that_was_there_first_takes_the_settings_of_the_relay(host: Host) -> None:
+    """Its interval and its samplers, and with the first report: it has begun once."""
+    text = host.file.read_text()
+    host.file.write_text(f'{text}[samplers]\nenable = ["shop", "pool"]\n')
+    worker = host.start_worker()
+    worker.count(6)
+    host.start_relay()
+    host.everything_arrives()
+    worker.count(2)
+    host.everything_arrives()
+    page = host.page()
+    assert f'sampler_ticks_total{{consumer="{INTERVAL}s"}}' in page
+    assert not [name for name in page if name.startswith(("machine_", "process_"))]
+    assert page["server_process_starts_total"] == 1
+    worker.fork(3)
+    worker.end(1)
+    host.everything_arrives()
+
+
+def test_a_worker_that_ends_as_its_relay_comes_reports(host: Host) -> None:
+    """With built-in settings."""
+    worker = host.start_worker()
+    worker.count(6)
+    host.start_relay()
+    worker.end(1)
+    host.everything_arrives()
+
+
+def test_what_the_host_counts_while_there_is_no_relay_arrives(host: Host) -> None:
+    """With the next relay of the same command, by the process that spoke to the last one."""
+    host.start_relay("--number", "1")
+    workers = [host.start_worker() for _ in range(2)]
+    host.everything_arrives()
+    wait_for(lambda: host.last("machine.jobs") == 0, what="the beginning")
+    host.jobs.write_text("x" * 9)
+    wait_for(lambda: host.received("machine.jobs") == 9, what="what the host counts")
+    host.signal_relay(signal.SIGKILL)
+    host.jobs.write_text("x" * 12)
+    workers[1].count(1)
+    host.start_relay("--number", "2")
+    host.everything_arrives()
+    wait_for(lambda: host.received("machine.jobs") == 12, 60.0, "what came between")
+    host.jobs.write_text("x" * 13)
+    wait_for(lambda: host.received("machine.jobs") == 13, what="what comes now")

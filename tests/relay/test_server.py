@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sampler.agent import DELIVERED, Batch, Unavailable
+from sampler.agent import DELIVERED, Batch, Settings, Snapshot, Unavailable
+from sampler.agent.config.relay import RelaySettings
 from sampler.relay import peers, server
 from sampler.relay.adapter import Relay
 from sampler.relay.frames import MAX_BODY, FrameReader, frame
 from sampler.relay.listener import Listener, SocketProblem
 from sampler.relay.members import MAX_PER_PID, Members
 from sampler.relay.messages import VERSION, Kind, decode_body, packed
+from sampler.relay.program import RelayAgent
 from sampler.relay.server import Server
 from sampler.testing import AdapterContract
 from tests.relay.rig import Worker
@@ -35,12 +37,21 @@ HELLO = (VERSION, "u", "shop", "0", "worker", 1.0, 10.0, "a")
 class Running:
     """A server of this process, and its members."""
 
-    def __init__(self, address: str = "", users: frozenset[int] | None = None) -> None:
+    def __init__(
+        self, address: str = "", users: frozenset[int] | None = None, nobody: str = ""
+    ) -> None:
         self.address = address or f"@{os.urandom(8).hex()}"
         self.listener = Listener.at(self.address)
         self.members = Members(time.time(), time.time)
         allowed = frozenset({os.getuid()}) if users is None else users
-        self.server = Server(self.listener.socket, self.members, allowed, {"interval": 3.0})
+        self.server = Server(
+            self.listener.socket,
+            self.members,
+            allowed,
+            {"interval": 3.0},
+            self.snapshot,
+            nobody,
+        )
 
     def connected(self) -> socket.socket:
         """Return a peer that may send anything."""
@@ -48,6 +59,12 @@ class Running:
         peer.settimeout(20)
         peer.connect(self.address.replace("@", "\0", 1))
         return peer
+
+    def snapshot(self, within: float = 0.0) -> Snapshot:
+        """Return what readers are told."""
+        del within
+        blocks = self.members.collect(self.members.reader())
+        return Snapshot(blocks, time.time(), 1.0, {})
 
     def totals(self) -> dict[str, Any]:
         """Return what processes have counted."""
@@ -130,7 +147,7 @@ BAD = {
     "deep nesting": struct.pack("!IB", 60_000, Kind.TABLE) + b"\x91" * 60_000,
     "another message's body": frame(Kind.TABLE, ([0],)),
     "HELLO twice": frame(Kind.HELLO, HELLO),
-    "an answer": frame(Kind.ACK),
+    "an answer": frame(Kind.ACK, ()),
     "a body where none is": struct.pack("!IB", 1, Kind.SYNC) + b"\x90",
     "values before a layout": frame(Kind.VALUES, (0, [1], [])),
     "values that are too many": TABLE + LAYOUT + frame(Kind.VALUES, (0, [1, 2], [])),
@@ -335,7 +352,7 @@ def test_another_version_is_told_so(relay: Running) -> None:
         peer.sendall(frame(Kind.HELLO, (VERSION + 1, "whatever", {"comes": "then"})))
         ((kind, body),) = FrameReader().feed(peer.recv(65536))
         assert kind is Kind.REFUSED
-        assert "version 2, and the relay version 1" in decode_body(kind, body).reason
+        assert "version 3, and the relay version 2" in decode_body(kind, body).reason
         assert is_closed(peer)
 
 
@@ -397,3 +414,101 @@ class TestRelay(AdapterContract):
 
     def unreachable(self) -> Relay:
         return Relay(socket=f"@{os.urandom(8).hex()}")
+
+
+def test_that_nobody_reports_is_said_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With reasons and remedies; where somebody does, nothing is said."""
+    monkeypatch.setattr(server, "NOBODY", 0.2)
+    with running(nobody="install it there") as relay:
+        wait_for(lambda: "no process has reported for 0.2 s: install it there" in caplog.text)
+        monkeypatch.setattr(server, "NOBODY", 1e-9)
+        with relay.connected() as peer:  # the clock is looked at
+            peer.sendall(frame(Kind.HELLO, HELLO))
+            peer.recv(65536)
+        assert caplog.text.count("no process has reported") == 1
+    caplog.clear()
+    monkeypatch.setattr(server, "NOBODY", 20.0)
+    with running(nobody="install it there") as relay:
+        with relay.connected() as peer:
+            peer.sendall(frame(Kind.HELLO, HELLO))
+            peer.recv(65536)
+        wait_for(lambda: relay.server._nobody_at == float("inf"))
+    assert "no process" not in caplog.text
+
+
+@pytest.mark.parametrize(("wired", "remedy"), [(True, "sampler run --"), (False, "SAMPLER_RELAY")])
+def test_a_relay_says_why_nobody_may_report(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, wired: bool, remedy: str
+) -> None:
+    """Whoever has started it."""
+    monkeypatch.setattr(server, "NOBODY", 0.1)
+    socket_ = f"@{os.urandom(8).hex()}"
+    relay = RelayAgent(Settings(relay=RelaySettings(socket=socket_)))
+    relay.sees_them_off = wired
+    relay.start()
+    try:
+        wait_for(lambda: "no process has reported" in caplog.text)
+        (line,) = [each for each in caplog.text.splitlines() if "no process" in each]
+        assert remedy in line
+        assert wired or socket_ in line
+    finally:
+        relay.stop(0)
+
+
+def test_after_a_rollback_processes_say_again_what_they_declare(relay: Running) -> None:
+    """Their connection ends, and with the next one it stands; what they count then arrives."""
+    old, new = Worker(1.0), Worker(2.0, instance="1")
+    jobs = old.add("shop.jobs", 1, start=time.time())
+    new.add("shop.jobs", 7, "gauge", merge="sum")
+    first, second = Relay(socket=relay.address), Relay(socket=relay.address)
+    report(first, old)
+    assert relay.totals() == {"shop.jobs": 1}
+    report(second, new)
+    old.values[jobs] = 5
+    report(first, old)
+    assert relay.totals() == {"shop.jobs": 7}
+    second.close()
+    wait_for(lambda: not relay.server._peers)
+    old.values[jobs] = 9
+    with pytest.raises(Unavailable):
+        report(first, old)
+    report(first, old)
+    assert relay.totals() == {"shop.jobs": 4}
+    assert relay.members.starts == 2
+    first.close()
+
+
+def test_a_relay_that_restarts_within_a_snapshot_gets_each_part_once() -> None:
+    """What the one before has confirmed of it, the next one does not count."""
+    many, address = 70_000, f"@{os.urandom(8).hex()}"
+    worker, adapter = Worker(time.time()), Relay(socket=address)
+    series = [worker.add(f"shop.n{each}", 0.5, start=worker.began) for each in range(many)]
+
+    def batches(value: float) -> list[Batch]:
+        worker.values.update(dict.fromkeys(series, value))
+        snapshot = worker.pull(time.time())
+        return list(adapter.encode(snapshot, worker.baselines.since()))
+
+    def send(batch: Batch, first: int) -> int:
+        assert adapter.send(batch, 20.0) is DELIVERED
+        until = first + batch.entries
+        worker.baselines.handed_over([(s, worker.values[s]) for s in series[first:until]])
+        return until
+
+    with running(address=address):
+        first, second = batches(1.5)
+        assert send(second, send(first, 0)) == many
+        first, second = batches(4.5)
+        middle = send(first, 0)
+    with running(address=address) as relay:
+        with pytest.raises(Unavailable):
+            adapter.send(second, 20.0)
+        send(second, middle)
+        first, second = batches(10.5)
+        assert send(second, send(first, 0)) == many
+        totals = relay.totals()
+        assert totals["shop.n0"] == 6
+        assert totals[f"shop.n{many - 1}"] == 9
+    adapter.close()

@@ -113,14 +113,10 @@ def test_what_replaces_a_function_has_its_name():
 def test_an_agent_that_cannot_start_costs_a_line(monkeypatch, capfd):
     """Nothing is raised into the server."""
 
-    def fails(**_: object) -> None:
+    def fails(*_: object, **__: object) -> None:
         raise OSError("no more threads\nhere")
 
-    async def fails_later() -> None:
-        fails()
-
-    monkeypatch.setattr("sampler.agent.start", fails)
-    monkeypatch.setattr("sampler.agent.astart", fails_later)
+    monkeypatch.setattr("sampler.agent.singleton.join", fails)
     _serving.begin("gunicorn")
     asyncio.run(_serving.abegin("uvicorn"))
     said = capfd.readouterr().err.splitlines()
@@ -134,9 +130,9 @@ def test_an_agent_that_cannot_start_costs_a_line(monkeypatch, capfd):
 def test_ctrl_c_is_not_contained(monkeypatch):
     """It is the program's."""
 
-    def interrupted(**_: object) -> None:
+    def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("sampler.agent.start", interrupted)
+    monkeypatch.setattr("sampler.agent.singleton.join", interrupted)
     with pytest.raises(KeyboardInterrupt):
         _serving.begin("gunicorn")

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.doubles import LineSink
+from tests.support.ports import hold_ports
 from tests.support.waiting import wait_for
 from tests.wiring.rig import APPS, LIMIT, need, redis, running
 
@@ -275,3 +277,40 @@ def test_a_wrapper_that_fails_costs_a_line(request: pytest.FixtureRequest, tmp_p
         run.up(1)
         (line,) = said(run)
         assert "SAMPLER_WRAP=nonesuch:wrap: the application stays as it is" in line
+
+
+@pytest.mark.parametrize("how", ["start", "stop", "os._exit", "registry"])
+def test_a_program_that_starts_an_agent_itself_joins(tmp_path: Path, how: str) -> None:
+    """One process reports, to the relay; the adapters of its own file run nowhere."""
+    with LineSink() as own, hold_ports(1)[0] as held:
+        port = held.getsockname()[1]
+        (tmp_path / "own.toml").write_text(
+            f"[adapters.graphite]\nport = {own.port}\n"
+            f"[adapters.prometheus]\nlisten = '127.0.0.1:{port}'\n"
+        )
+        with running(tmp_path, "python", str(APPS / "own_start.py"), how) as run:
+            assert run.ended() == 0
+            assert "True standalone ['relay']" in run.said.read_text()
+            assert run.arrived() == ((0 if how == "registry" else 7), 7)
+            assert run.value("server.process.starts") == (2 if how == "registry" else 1)
+        assert own.lines == []
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("preload", [(), ("--preload",)])
+def test_an_application_of_gunicorn_that_starts_an_agent_itself_joins(
+    request: pytest.FixtureRequest, tmp_path: Path, preload: tuple[str, ...]
+) -> None:
+    """Each worker reports once, and no supervisor does."""
+    need(request, "gunicorn")
+    (tmp_path / "own.toml").write_text("[adapters.prometheus]\nlisten = '127.0.0.1:1'\n")
+    (tmp_path / "starts.py").write_text(
+        "import sampler\nsampler.agent.start('own.toml')\nfrom web import application\n"
+    )
+    command = ("gunicorn", "-w", "2", "-b", "127.0.0.1:{port}", *preload, "starts:application")
+    with running(tmp_path, *command) as run:
+        run.up(2)
+        run.load(20)
+        assert run.end() == 0
+        assert run.arrived() == (run.counted, run.counted)
+        assert run.value("server.process.starts") == 2

@@ -36,6 +36,9 @@ def users_fault(users: tuple[str, ...]) -> str | None:
     return None
 
 
+NONE, DIRECT = "none", "direct"
+
+
 @attrs.frozen
 class RelaySettings:
     """The ``[relay]`` table: what ``sampler relay`` does for the processes of this host."""
@@ -58,4 +61,10 @@ class RelaySettings:
         "Seconds for which a process' own gauges stay after its end.",
         minimum=0,
         maximum=86_400,
+    )
+    fallback: str = option(
+        NONE,
+        "What processes do while the relay is gone: 'none', they count on and report later; "
+        "'direct', they push by themselves, with the adapters of this file, if they may read it.",
+        choices=(NONE, DIRECT),
     )

@@ -158,6 +158,8 @@ class AdapterSettings:
         spool_bytes: bytes that the spool may take.
         encode_timeout: seconds that encoding a snapshot may take; None: the interval, 5 to 300.
         make: returns another adapter with the same keys, for a forked child; None: it gets none.
+        stands_in_for: the name of the adapter whose work it does while that one's endpoint is
+            gone; "": it works always.
     """
 
     name: str
@@ -172,6 +174,12 @@ class AdapterSettings:
     spool_bytes: int = 64 * 2**20
     encode_timeout: float | None = None
     make: Callable[[], Any] | None = attrs.field(default=None, eq=False, repr=False)
+    stands_in_for: str = ""
+
+    @property
+    def pushes(self) -> bool:
+        """Whether it sends by itself; others are asked."""
+        return hasattr(self.adapter, "send")
 
 
 @attrs.frozen

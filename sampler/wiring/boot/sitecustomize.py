@@ -33,7 +33,6 @@ AFTER = {
     "uvicorn.config": "uvicorn:config",
     "uvicorn.lifespan.off": "uvicorn:lifespan",
     "uvicorn.lifespan.on": "uvicorn:lifespan",
-    "uvicorn.server": "uvicorn:server",
     "uvicorn.supervisors.basereload": "supervisors:uvicorn_reload",
     "uvicorn.supervisors.multiprocess": "supervisors:uvicorn_workers",
     "uwsgidecorators": "uwsgi:decorators",
