@@ -29,6 +29,7 @@ class Cell:
         status: how the program ended.
         took: after how many seconds.
         reason: why the event does not apply.
+        apart: places that cannot add it up, as nobody merges the processes.
     """
 
     counted: int = 0
@@ -41,6 +42,7 @@ class Cell:
     status: str = ""
     took: float = 0.0
     reason: str = ""
+    apart: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> str:

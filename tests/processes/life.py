@@ -49,6 +49,7 @@ class Life:
         work: the client.
         counted: how many pieces of its work have been judged.
         totals: what had arrived of them.
+        reborn: a worker has taken the place of another one, and nobody merges them.
     """
 
     def __init__(self, row: Row, wiring: str, event: str) -> None:
@@ -61,6 +62,7 @@ class Life:
         self.work: Work = self._client()
         self.counted = 0
         self.totals: dict[Where, float] = {}
+        self.reborn = not row.workers and wiring != "run"
         self._process: subprocess.Popen[bytes] | None = None
         self._successor = 0
         self._relay: subprocess.Popen[bytes] | None = None

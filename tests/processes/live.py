@@ -29,6 +29,9 @@ BEGIN_ANEW = ("relay_kill", "relay_restart")
 """A new relay's totals begin at zero: what only shows them is compared from then on."""
 TOTALS = ("graphite last", "page")
 _KILLS = ("kill_", "timeout")
+REBORN = ("hup", "kill_idle", "kill_busy", "kill_child", "usr2", "max_requests", "timeout")
+"""Without a relay a new worker takes the path of one that has ended: Graphite's values fall."""
+_GRAPHITE = ("graphite last", "graphite reset")
 
 
 def main(name: str, wiring: str, only: str = "") -> None:
@@ -117,6 +120,11 @@ def _event(life: Life, event: str, cell: Cell) -> None:
     places = life.places()
     if event in BEGIN_ANEW:
         places = [(source, place) for source, place in places if place not in TOTALS]
+    if life.wiring != "run" and (event in REBORN or life.row.brief):
+        life.reborn = True
+    if life.reborn:
+        cell.apart = _GRAPHITE
+        places = [(source, place) for source, place in places if place not in _GRAPHITE]
     life.totals = life.settle({at: before.get(at, 0.0) for at in places}, *cell.bounds())
     judge(cell, before, life.totals, places)
 

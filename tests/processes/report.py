@@ -111,8 +111,10 @@ def _table(results: Iterable[dict[str, Any]]) -> Iterator[str]:
 def _sign(cell: dict[str, Any]) -> str:
     verdict = cell["verdict"]
     if verdict == "lost":
-        return f"-{cell['lost']:g} of {cell['losable']}"
-    return _SIGNS.get(verdict, f"**{verdict}**")
+        sign = f"-{cell['lost']:g} of {cell['losable']}"
+    else:
+        sign = _SIGNS.get(verdict, f"**{verdict}**")
+    return f"{sign} °" if cell.get("apart") else sign
 
 
 def _red(results: Iterable[dict[str, Any]]) -> Iterator[str]:
