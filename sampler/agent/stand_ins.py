@@ -70,12 +70,12 @@ class StandIns:
         """See :class:`Divider`."""
         split, trouble = self._split, self._channel.trouble
         self._missed = self._missed + 1 if trouble else 0
-        if split.second and not trouble:
+        if split.second and not (trouble and self.others):
             split.take_first()
             log.warning(
                 "adapter %r delivers again: this process stops to push", self._channel.name
             )
-        elif not split.second:
+        elif self.others and not split.second:
             trouble = self._asked() if last and not trouble else trouble
             if trouble and (last or self._missed >= MISSED):
                 self._hand_over(trouble)
@@ -112,15 +112,13 @@ def link(channels: Iterable[Any], before: Iterable[Any] = ()) -> None:
     for each in pushing:
         adapter = each.settings.adapter
         others = [other for other in pushing if other.settings.stands_in_for == each.name]
-        if not others or not hasattr(adapter, "withdraw"):
-            continue
-        old = each.divider or earlier.get(each.name)
-        if each.divider is None:
+        old, new = earlier.get(each.name), each.divider
+        if new is None and (others or old) and hasattr(adapter, "withdraw"):
             each.divider = new = StandIns(each, adapter, others)
             if isinstance(old, StandIns):
                 new.inherit(old)
-        elif isinstance(each.divider, StandIns):
-            each.divider.others = others
+        elif isinstance(new, StandIns):
+            new.others = others
 
 
 def _identity(of: Mapping[str, str]) -> Mapping[str, str]:

@@ -79,7 +79,11 @@ def test_a_supervisor_runs_no_agent_and_its_children_count_from_their_fork(
             orders.inc(7)
             agent = sampler.agent.start(file)
             return dict(agent.identity), agent.alive()
-        threads = [each.name for each in threading.enumerate()]
+        until = time.monotonic() + 30  # one that has loaded an adapter may be about to end
+        while time.monotonic() < until:
+            threads = [each.name for each in threading.enumerate()]
+            if "sampler-load" not in threads:
+                break
         said = fork(work)
         n += 1
         sampler.agent.stop()

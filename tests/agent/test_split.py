@@ -8,9 +8,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sampler import ABSENT, Block, HistogramValue, Series, Snapshot
+from sampler import ABSENT, Block, HistogramValue, Instruments, Registry, Series, Snapshot
 from sampler._contract.values import fell
+from sampler.agent import (
+    DELIVERED,
+    AdapterSettings,
+    Agent,
+    Batch,
+    Outcome,
+    ProgramSettings,
+    SamplersSettings,
+    Settings,
+    Unavailable,
+)
 from sampler.agent.delivery.split import Split
+from tests.support.waiting import wait_for
 
 BEGAN = 100.0
 STEPS = st.lists(
@@ -144,3 +156,52 @@ def test_until_the_second_way_is_taken_nothing_is_copied() -> None:
     """A snapshot is what it was."""
     snapshot = Snapshot((), BEGAN, BEGAN, {})
     assert Split().first_part(snapshot) is snapshot
+
+
+class Gone:
+    """An adapter whose endpoint is gone."""
+
+    stamped = False
+
+    def __init__(self) -> None:
+        self.there = False
+        self.sent: list[float] = []
+
+    def encode(self, snapshot: Snapshot, since: Any) -> list[Batch]:
+        del since
+        values = [value for series, value in snapshot if series.name == "shop.orders"]
+        return [Batch((b"x",), len(snapshot), note=values)]
+
+    def send(self, batch: Batch, timeout: float) -> Outcome:
+        del timeout
+        if not self.there:
+            raise Unavailable("it is gone")
+        self.sent += batch.note or ()
+        return DELIVERED
+
+    def withdraw(self, turn: int) -> dict[Series, Any]:
+        del turn
+        return {}
+
+
+def test_a_reload_without_stand_ins_leaves_no_increment_with_them() -> None:
+    """What they have got is none of the adapter's; all that comes later is."""
+    registry = Registry()
+    orders = Instruments("shop", registry=registry).counter("orders")
+    gone, other = Gone(), Gone()
+    other.there = True
+    settings = AdapterSettings("gone", "gone", gone, 0.1, 1.0)
+    beside = AdapterSettings("other", "other", other, 0.1, 1.0, stands_in_for="gone")
+    program, only = ProgramSettings(interval=0.1), SamplersSettings(enable=("shop",))
+    agent = Agent(Settings("one", program, only, (settings, beside)), registry)
+    agent.start()
+    try:
+        orders.inc(5)
+        wait_for(lambda: other.sent and other.sent[-1] == 5, what="the one that stands in")
+        agent.reload(Settings("two", program, only, (settings,)))
+        orders.inc(3)
+        gone.there = True
+        wait_for(lambda: gone.sent and gone.sent[-1] == 3, what="the one that is back")
+    finally:
+        agent.stop()
+    assert (gone.sent[-1], other.sent[-1]) == (3, 5)

@@ -110,10 +110,12 @@ class Host:
             worker.process.communicate()
         self.sink.__exit__(None, None, None)
 
-    def start_relay(self, *arguments: str, inherit: int | None = None) -> None:
-        """Start the relay, and wait until it is ready."""
+    def start_relay(self, *arguments: str, inherit: int | None = None, first: str = "") -> None:
+        """Start the relay, and wait until it is ready; ``first`` is run before it begins."""
         reading, writing = os.pipe()
-        command = [sys.executable, "-m", "sampler", "relay", "-c", self.file]
+        text = f"{first}\nimport sys; from sampler.cli import main; sys.exit(main())"
+        program = ["-c", text] if first else ["-m", "sampler"]
+        command = [sys.executable, *program, "relay", "-c", self.file]
         with (self.folder / "relay.log").open("ab") as log:
             self.relay = subprocess.Popen(
                 [*command, "--ready-fd", str(writing), *arguments],

@@ -174,3 +174,14 @@ def test_without_the_package_the_remedy_is_named(tmp_path: Path) -> None:
     _, logged = show(SAMPLER_RELAY="@x", PYTHONPATH=f"{tmp_path}{os.pathsep}{ROOT}")
     assert "pip install 'sampler-api[relay]'" in logged
     assert "Traceback" not in logged
+
+
+def test_a_relay_says_once_that_nobody_has_reported(host: Host) -> None:
+    """With the reasons and the remedy; who comes after that reports as ever."""
+    host.start_relay(first="from sampler.relay import server; server.NOBODY = 0.5")
+    wait_for(lambda: "no process has reported for 0.5 s" in host.log(), what="the line")
+    worker = host.start_worker()
+    worker.count(3)
+    host.everything_arrives()
+    (line,) = [line for line in host.log().splitlines() if "no process" in line]
+    assert f"SAMPLER_RELAY={host.address}" in line

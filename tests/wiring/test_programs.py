@@ -199,10 +199,11 @@ def test_celery_delivers(
 
 @pytest.mark.server
 @pytest.mark.parametrize(
-    ("worker", "starts"), [("Worker", 10), ("SpawnWorker", 10), ("SimpleWorker", 1)]
+    ("worker", "jobs", "starts"),
+    [("Worker", 10, 10), ("SpawnWorker", 3, 3), ("SimpleWorker", 10, 1)],
 )
 def test_rq_delivers(
-    request: pytest.FixtureRequest, tmp_path: Path, worker: str, starts: int
+    request: pytest.FixtureRequest, tmp_path: Path, worker: str, jobs: int, starts: int
 ) -> None:
     """From each work horse, which ends by ``os._exit``; the worker itself is none of them."""
     need(request, "rq")
@@ -210,9 +211,9 @@ def test_rq_delivers(
     with redis(tmp_path) as port:
         url = f"redis://127.0.0.1:{port}"
         with asked(tmp_path, "rq", "worker", "-w", f"rq.worker.{worker}", "--url", url) as run:
-            ask(tmp_path, "jobs.py", str(port), "10")
+            ask(tmp_path, "jobs.py", str(port), str(jobs))
             assert run.end() == 0
-            assert run.arrived() == (10, 10)
+            assert run.arrived() == (jobs, jobs)
             assert run.value("server.process.starts") == starts
 
 

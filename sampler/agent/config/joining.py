@@ -103,6 +103,6 @@ def _with_stand_ins(settings: Settings, file: str) -> Settings:
     stand_ins = (
         attrs.evolve(each, interval=interval, spool=None, stands_in_for=_ADAPTER)
         for each in found
-        if each.type != _ADAPTER and each.pushes
+        if _ADAPTER not in (each.type, each.name) and each.pushes
     )
     return attrs.evolve(settings, adapters=(*settings.adapters, *stand_ins))
