@@ -196,8 +196,8 @@ class Relay:
             self._unanswered = batch.note
             self._take_answer(connection, deadline)
         except (OSError, Unavailable) as error:
-            self._silent = isinstance(error, TimeoutError)
-            if not self._silent or self._connection is None or not self._connection.owed:
+            waits = self._connection is not None and self._connection.owed
+            if not waits or not isinstance(error, TimeoutError):
                 self._disconnect()
             raise self._unavailable(error) from None
         return DELIVERED
@@ -293,7 +293,6 @@ class Relay:
         except BadMessage as error:
             raise self._unavailable(unreadable(error)) from None
         except (OSError, Unavailable) as error:
-            self._silent = isinstance(error, TimeoutError)
             raise self._unavailable(error) from None
 
     def _disconnect(self, *, farewell: bool = False) -> None:
@@ -303,6 +302,7 @@ class Relay:
             connection.close(farewell=farewell)
 
     def _unavailable(self, error: OSError | Unavailable) -> Unavailable:
+        self._silent = isinstance(error, TimeoutError)
         if isinstance(error, Unavailable):
             return Unavailable(f"relay {self.address}: {error}", error.retry_after)
         if isinstance(error, ConnectionRefusedError | FileNotFoundError):

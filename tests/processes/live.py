@@ -74,7 +74,8 @@ def cells(row: Row, wiring: str, wanted: Sequence[str]) -> Iterator[tuple[str, C
 
 def _reason(event: str, wiring: str) -> str:
     if event == "older":
-        return "the wire has no version before its first"
+        refused = "an older worker is refused in one line and goes on"
+        return f"{refused}: tests/relay shows it by recorded frames"
     if event.startswith(RELAY) and wiring != "run":
         return "no relay without `sampler run --`"
     return ""
