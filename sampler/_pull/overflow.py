@@ -8,6 +8,8 @@ total never falls: only increases of the surplus are added.
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 from sampler._contract.values import add, fell, subtract
 
 TYPE_CHECKING = False
@@ -18,9 +20,9 @@ if TYPE_CHECKING:
     from sampler._contract.snapshot import Value
 
 
-_NONE: dict[str, Any] = {}
-_NO_METRICS: set[str] = set()
-"""What most pulls have, of all samplers; both stay empty."""
+_NONE: Any = MappingProxyType({})
+_NO_METRICS: Any = frozenset()
+"""What most pulls have, of all samplers."""
 
 
 class Overflow:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from operator import add
+from types import MappingProxyType
 
 from sampler._contract.snapshot import FixedLabels, Series
 
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 
 MISSING: Any = object()
 """Stands for the value of a series that has not been read."""
-_NONE: dict[str, Any] = {}
-"""Nothing was refused; it stays empty."""
+_NONE: Any = MappingProxyType({})
+"""Nothing was refused."""
 _COMBINE: dict[str | None, Callable[[Any, Any], Any]] = {"sum": add, "max": max, "min": min}
 
 

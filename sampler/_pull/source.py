@@ -178,7 +178,7 @@ class Source:
         if self._view is not None:
             block, left_out = self._view.of(block)
             if left_out:
-                reading.refused[FILTERED] = left_out
+                reading.count_refused(FILTERED, left_out)
         self._block = block
         count_pull(self.statistics, reading, seconds)
         return self._block

@@ -172,7 +172,7 @@ def test_what_a_gateway_says_is_printable_and_short_where_it_is_shown(code):
 def test_a_group_that_cannot_be_deleted_is_one_printable_line(caplog):
     """The log has a printable form of the gateway's text."""
     with ScriptedHTTP(status(202), default=WRONG["escapes"]) as server:
-        adapter = Pushgateway(url=server.url, gzip=False)
+        adapter = Pushgateway(url=server.url, gzip=False, delete_on_stop=True)
         adapter.send(Batch((b"up 1\n",), 1, note="/metrics/job/x"), 60.0)
         adapter.close()
     (record,) = caplog.records

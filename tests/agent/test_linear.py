@@ -42,7 +42,9 @@ MODULES = [
     for package in PACKAGES
     for each in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
     if not each.name.endswith("__main__")
+    and not each.name.startswith(("sampler.contrib.", "sampler.samplers.servers."))
 ]
+"""All but those that import other packages, which would publish their samplers here."""
 WAYS = ("match", "fullmatch", "search", "sub", "findall", "finditer", "split")
 UNITS = [
     *(" ", "\t", "a", "A", "0", "9", ".", "-", "_", ":", ",", ";", "=", "/", "@", "{", "}", "$"),
@@ -212,7 +214,7 @@ def test_no_pattern_takes_longer_than_its_text_is_long(name):
     for way in ways & {*WAYS}:
         use = getattr(pattern, way)
         call = {
-            "sub": lambda text, use=use: use("", text),
+            "sub": lambda text, use=use: use(text[:0], text),
             "finditer": lambda text, use=use: list(use(text)),
         }.get(way, use)
         if isinstance(pattern.pattern, bytes):
