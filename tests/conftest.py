@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import pytest
 from hypothesis import HealthCheck, settings
 
+from sampler._registry import announcements
 from sampler._runtime.log import log
 from tests.adapters.corpus import corpus
 from tests.support.installed import NotInstallableError, install
@@ -31,6 +32,7 @@ from tests.support.waiting import patience
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
+    from importlib.metadata import EntryPoint
 
     from sampler._runtime.lockfile import HeldFile
     from sampler.agent import Series
@@ -50,6 +52,24 @@ class Launch(Protocol):
     def __call__(self, kind: type[S], /, *args: Any, **options: Any) -> S:
         """Start a `kind` in a directory of its own; it ends with the fixture."""
         ...
+
+
+@pytest.fixture(autouse=True)
+def _only_what_is_meant(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no sampler appear because an earlier test has imported the package it tells of."""
+    if "servers" in request.path.parts:
+        return
+    entry_points = announcements._entry_points
+
+    def ours_by_name_only() -> Iterator[EntryPoint]:
+        for each in entry_points():
+            if not (
+                each.group.startswith("sampler.samplers.") and each.value.startswith("sampler.")
+            ):
+                yield each
+
+    monkeypatch.setattr(announcements, "_entry_points", ours_by_name_only)
+    monkeypatch.setattr(announcements, "_found", None)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -139,7 +139,8 @@ def test_the_law_holds_against_what_arrived(tmp_path, sink, files, protocol) -> 
     with tunnel(tmp_path, sink.port, files) as stunnel:
         keys = {"host": HOST, "port": stunnel.port, "tls": True, "tls_ca": str(files[2])}
         table = {**keys, "protocol": protocol, "interval": 0.1, "self_metrics": "all"}
-        agent = Agent(parse({"adapters": {"graphite": table}}))
+        enabled = {"enable": ["process"]}
+        agent = Agent(parse({"samplers": enabled, "adapters": {"graphite": table}}))
         agent.start()
         wait_for(lambda: agent.balances()["graphite"].delivered > 50)
         balance = agent.stop()["graphite"]

@@ -92,6 +92,7 @@ def test_start_takes_a_mapping_or_settings_and_starts_anew_with_them() -> None:
         tables = {
             "interval": 0.1,
             "service": "given",
+            "samplers": {"enable": ["process"]},
             "adapters": {"graphite": {"port": sink.port, "self_metrics": "all"}},
         }
         settings = parse(tables)
