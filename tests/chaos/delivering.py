@@ -133,7 +133,15 @@ class Rig:
         registry = Registry()
         registry.register(self.source.mapping())
         adapters = tuple(
-            AdapterSettings(name, name, adapter, INTERVAL, timeout=timeout, outbox=outbox)
+            AdapterSettings(
+                name,
+                name,
+                adapter,
+                INTERVAL,
+                timeout=timeout,
+                outbox=outbox,
+                self_metrics="all",
+            )
             for name, adapter in {"truth": self.truth, **adapters}.items()
         )
         program = ProgramSettings(

@@ -66,7 +66,7 @@ class Rig:
         registry.register(self.source.mapping())
         # The first tick is at once, the next by schedule a day later: none in between is ours.
         adapters = tuple(
-            AdapterSettings(name, name, adapter, 86_400, timeout=2.0)
+            AdapterSettings(name, name, adapter, 86_400, timeout=2.0, self_metrics="all")
             for name, adapter in adapters.items()
         )
         program = ProgramSettings(service="t", host="h", instance="0", flush_timeout=10.0)

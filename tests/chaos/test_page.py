@@ -155,7 +155,7 @@ HOSTILE = [
     (b"GET file:///etc/passwd HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
     (b"GET /\\..\\etc\\passwd HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
     (b"GET /METRICS HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
-    (b"GET /metrics/ HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
+    (b"GET /metrics/x HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
     *(
         (b"%s /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n" % m, 405)
         for m in (b"POST", b"PUT", b"TRACE", b"OPTIONS")

@@ -76,8 +76,10 @@ def test_every_number_arrives_exactly(carbon, statsd, prometheus_server, python,
         enable = ["process", "mypool"]
         [adapters.graphite]
         port = {carbon.line_port}
+        self_metrics = "all"
         [adapters.statsd]
         port = {statsd.port}
+        self_metrics = "all"
         [adapters.prometheus]
         listen = "{listen}"
         [adapters.recorder]

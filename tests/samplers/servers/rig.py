@@ -103,11 +103,11 @@ class Served(Tells, Run):
 
 @contextmanager
 def serving(
-    folder: Path, *words: str, samplers: str, workers: int = 1, **env: str
+    folder: Path, *words: str, toml: str, workers: int = 1, **env: str
 ) -> Iterator[Served]:
     """Run a server until it answers and reports; whatever is left of it is killed at the end."""
     shutil.copy(HERE / "held.py", folder)
-    run = Served(folder, words, env={"RELEASE": str(folder / "release"), **env}, samplers=samplers)
+    run = Served(folder, words, env={"RELEASE": str(folder / "release"), **env}, toml=toml)
     try:
         run.up(workers)
         yield run

@@ -37,7 +37,7 @@ def short() -> Iterator[Path]:
 def test_requests_wait_in_the_queue_of_a_threaded_worker(tmp_path: Path) -> None:
     """The kernel's backlog is empty meanwhile: it is no sign of a lack of threads."""
     words = ("gunicorn", "-k", "gthread", "--threads", "2", "--backlog", "77", *BIND)
-    with serving(tmp_path, *words, samplers=SAMPLERS) as run:
+    with serving(tmp_path, *words, toml=SAMPLERS) as run:
         run.tells("gunicorn.requests", run.counted)
         with run.held(5):
             run.tells("gunicorn.queue.length", 3)
@@ -57,7 +57,7 @@ def test_requests_wait_in_the_queue_of_a_threaded_worker(tmp_path: Path) -> None
 def test_requests_wait_in_the_backlog_of_a_plain_worker(tmp_path: Path) -> None:
     """Each worker sees the same socket: the relay tells its backlog once, not once a worker."""
     words = ("gunicorn", "-w", "2", "--backlog", "64", "--max-requests", "1000", *BIND)
-    with serving(tmp_path, *words, samplers=SAMPLERS, workers=2) as run:
+    with serving(tmp_path, *words, toml=SAMPLERS, workers=2) as run:
         address = {"address": f"127.0.0.1:{run.port}"}
         with run.held(7):
             run.tells("listener.backlog.length", 5, **address)
@@ -76,7 +76,7 @@ def test_requests_wait_in_the_backlog_of_a_plain_worker(tmp_path: Path) -> None:
 def test_workers_on_a_loop_are_found(tmp_path: Path, kind: str, application: str) -> None:
     """Wherever their class keeps its main loop."""
     words = ("gunicorn", "-k", kind, *BIND[:-1], application)
-    with serving(tmp_path, *words, samplers=SAMPLERS) as run:
+    with serving(tmp_path, *words, toml=SAMPLERS) as run:
         run.load(5)
         run.tells("gunicorn.requests", run.counted)
         assert run.told("gunicorn.connection.limit") == 1000
@@ -85,7 +85,7 @@ def test_workers_on_a_loop_are_found(tmp_path: Path, kind: str, application: str
 def test_preloaded_workers_tell_of_themselves(tmp_path: Path) -> None:
     """Not of what was forked."""
     with serving(
-        tmp_path, "gunicorn", "-w", "3", "--preload", *BIND, samplers=SAMPLERS, workers=3
+        tmp_path, "gunicorn", "-w", "3", "--preload", *BIND, toml=SAMPLERS, workers=3
     ) as run:
         run.load(30)
         run.tells("gunicorn.requests", run.counted)
@@ -95,7 +95,7 @@ def test_preloaded_workers_tell_of_themselves(tmp_path: Path) -> None:
 
 def test_a_worker_that_cannot_say_that_it_lives_shows(tmp_path: Path) -> None:
     """The age of its heartbeat rises while a request holds a plain worker."""
-    with serving(tmp_path, "gunicorn", *BIND, samplers=SAMPLERS) as run, run.held(1):
+    with serving(tmp_path, "gunicorn", *BIND, toml=SAMPLERS) as run, run.held(1):
         run.tells("gunicorn.heartbeat.age", lambda age: age > 1.5)
 
 
@@ -103,7 +103,7 @@ def test_the_arbiter_is_asked_by_a_worker(tmp_path: Path, short: Path) -> None:
     """How many workers there are, should be, were started and killed, and reloads."""
     path = short / "gunicorn.ctl"
     words = ("gunicorn", "-w", "2", "--control-socket", str(path), "-p", "pid", *BIND[:2])
-    with serving(tmp_path, *words, BIND[-1], samplers=SAMPLERS, workers=2) as run:
+    with serving(tmp_path, *words, BIND[-1], toml=SAMPLERS, workers=2) as run:
         run.tells("gunicorn.arbiter.worker.count", 2)
         run.tells("gunicorn.arbiter.worker.target", 2)
         os.kill(int((tmp_path / "pid").read_text()), signal.SIGTTIN)
@@ -114,7 +114,7 @@ def test_the_arbiter_is_asked_by_a_worker(tmp_path: Path, short: Path) -> None:
 
 def test_without_a_control_socket_the_arbiter_tells_nothing(tmp_path: Path) -> None:
     """And nothing is said about it."""
-    with serving(tmp_path, "gunicorn", *BIND, samplers=SAMPLERS) as run:
+    with serving(tmp_path, "gunicorn", *BIND, toml=SAMPLERS) as run:
         run.load(3)
         run.tells("gunicorn.requests", run.counted)
         assert run.told("gunicorn.arbiter.worker.count") is None

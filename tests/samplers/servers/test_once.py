@@ -33,7 +33,7 @@ def test_what_needs_no_worker_is_read_by_the_relay_once(
             url = "{gone}"
         """
         words = ("gunicorn", "-w", "2", "-b", "127.0.0.1:{port}", "held:application")
-        with serving(tmp_path, *words, samplers=samplers, workers=2) as run:
+        with serving(tmp_path, *words, toml=samplers, workers=2) as run:
             run.tells("nginx.connection.count", 1, state="reading")
             run.tells("nginx.connection.active", 3)
             run.load(5)
@@ -54,7 +54,7 @@ def test_celery_tells_the_tasks_of_all_its_processes(
         (tmp_path / name).mkdir()
     quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat", "-l", "warning")
     words = ("celery", "-A", "tasks", "worker", *quiet, *pool)
-    run = Served(tmp_path, words, samplers='enable = ["celery"]')
+    run = Served(tmp_path, words, toml='enable = ["celery"]')
     try:
         ask(tmp_path, "tasks.py", "30")
         run.tells("celery.tasks", 30, task="tasks.work", state="success")
@@ -98,7 +98,7 @@ def test_how_long_django_took_to_start_is_noted_before_any_sampler_is_there(
         "urlpatterns = [path('', index)]\n"
     )
     words = ("gunicorn", "--preload", "-w", "2", "-b", "127.0.0.1:{port}", "--no-control-socket")
-    with serving(tmp_path, *words, "site_of_django:application", samplers="", workers=2) as run:
+    with serving(tmp_path, *words, "site_of_django:application", toml="", workers=2) as run:
         run.load(10)
         run.tells("django.setup.duration", lambda seconds: 0.4 <= seconds < 30)
         # Preloaded or not, each worker imports the URLs in its first request.

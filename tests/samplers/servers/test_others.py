@@ -45,7 +45,7 @@ def test_where_nothing_is_named_a_server_tells_by_itself(
     """And no other does; nothing is said of those that are not there."""
     need(request, server)
     metric, words = BY_THEMSELVES[server]
-    with serving(tmp_path, *words, samplers="") as run:
+    with serving(tmp_path, *words, toml="") as run:
         run.load(3)
         run.tells(metric, lambda n: n >= 0)
         run.tells("listener.backlog.limit", lambda n: n > 0, address=f"127.0.0.1:{run.port}")
@@ -61,7 +61,7 @@ def test_uvicorn_tells_connections_and_requests(
     """A server by itself."""
     need(request, "uvicorn")
     words = ("uvicorn", "--port", "{port}", "--limit-concurrency", "50", "held:asgi")
-    with serving(tmp_path, *words, samplers='enable = ["uvicorn", "listener"]') as run:
+    with serving(tmp_path, *words, toml='enable = ["uvicorn", "listener"]') as run:
         run.load(5)
         run.tells("uvicorn.requests", run.counted)
         with run.held(4):
@@ -79,7 +79,7 @@ def test_workers_of_uvicorn_are_added_up(request: pytest.FixtureRequest, tmp_pat
     """What each counts; the supervisor, which serves nothing, tells nothing."""
     need(request, "uvicorn")
     words = ("uvicorn", "--workers", "2", "--port", "{port}", "held:asgi")
-    with serving(tmp_path, *words, samplers='enable = ["uvicorn"]', workers=2) as run:
+    with serving(tmp_path, *words, toml='enable = ["uvicorn"]', workers=2) as run:
         with run.held(6):
             run.tells("uvicorn.request.active", 6)
         run.tells("uvicorn.requests", run.counted)
@@ -94,7 +94,7 @@ def test_hypercorn_tells_connections(
     bind = ("-b", "127.0.0.1:{port}", "--max-requests", "1000", "held:asgi")
     words = ("hypercorn", "-w", str(workers), *bind)
     samplers = 'enable = ["hypercorn", "listener"]'
-    with serving(tmp_path, *words, samplers=samplers, workers=workers or 1) as run:
+    with serving(tmp_path, *words, toml=samplers, workers=workers or 1) as run:
         with run.held(5):
             run.tells("hypercorn.connection.count", 5)
         run.tells("hypercorn.connection.count", 0)
@@ -116,7 +116,7 @@ def test_granian_tells_its_queue_on_a_page_that_the_relay_reads(
         [samplers.settings.granian]
         url = "http://127.0.0.1:{page}/metrics"
     """
-    with serving(tmp_path, *words, *more, "held:application", samplers=samplers) as run:
+    with serving(tmp_path, *words, *more, "held:application", toml=samplers) as run:
         with run.held(5):
             run.tells("granian.queue.length", 3, worker="1")
             run.tells("granian.connection.count", 5, worker="1")
@@ -139,7 +139,7 @@ def test_uwsgi_tells_of_all_its_workers(request: pytest.FixtureRequest, tmp_path
         metrics = ["worker.0.requests"]
     """
     words = (*UWSGI, "--processes", "2", "--threads", "1", "--listen", "50", "--enable-metrics")
-    with serving(tmp_path, *words, samplers=samplers, workers=2) as run:
+    with serving(tmp_path, *words, toml=samplers, workers=2) as run:
         run.load(20)
         run.tells("uwsgi.requests", lambda n: n == run.counted)
         assert run.told("uwsgi.worker.limit") == 2
@@ -171,6 +171,6 @@ def test_uwsgi_cannot_answer_where_all_its_workers_are_held(
     need(request, "uwsgi")
     words = (*UWSGI, "--processes", "1", "--enable-threads", "--listen", "50")
     samplers = 'enable = ["uwsgi", "listener"]'
-    with serving(tmp_path, *words, samplers=samplers) as run, run.held(6):
+    with serving(tmp_path, *words, toml=samplers) as run, run.held(6):
         run.tells("listener.backlog.length", 5, address=f"127.0.0.1:{run.port}")
         assert run.told("listener.backlog.limit", address=f"127.0.0.1:{run.port}") == 50
