@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,7 +18,6 @@ from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -160,6 +160,10 @@ sampler.agent.stop()
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can drop its privileges")
+@pytest.mark.skipif(
+    not all(each.stat().st_mode & 0o001 for each in (Path(sys.prefix), *Path(sys.prefix).parents)),
+    reason="another user cannot see what is installed for this Python",
+)
 def test_a_file_of_roots_alone_stays_so(tmp_path: Path) -> None:
     """A worker of another user reports, and has no adapter of it."""
     more = 'fallback = "direct"\nusers = ["65534"]\n'
