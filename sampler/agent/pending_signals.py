@@ -75,5 +75,5 @@ class PendingSignals:
                 os.close(each)
 
 
-pending = PendingSignals()
+pending: PendingSignals = PendingSignals()
 in_child(pending.forget)

@@ -28,7 +28,7 @@ _PR_SET_CHILD_SUBREAPER = 36
 _GRACE = 5.0
 """Seconds that a relay's end may take beside its flush."""
 _FOR_EVER = 3600.0
-called = ["run"]
+called: list[str] = ["run"]
 """What the last one is has the command been called as."""
 
 
