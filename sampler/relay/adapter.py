@@ -11,6 +11,7 @@ from weakref import WeakSet
 
 import attrs
 
+from sampler._runtime.fork import forked_at
 from sampler.adapterkit.packing import Packing
 from sampler.adapterkit.threads import Thread, in_child
 from sampler.agent import DELIVERED, MAX_BATCH, Batch, Snapshot, Unavailable, log, option, reload
@@ -180,7 +181,9 @@ class Relay:
         if not batch.frames:
             self._ask(timeout)
             return DELIVERED
-        if self.asks:
+        # A reload in a forked child would begin pull-type counters anew: what it inherited is known
+        # to its first Collector only.
+        if self.asks and not forked_at():
             self._ask(min(timeout, _PATIENCE))
             if not self._joining:
                 self._joining = True
