@@ -181,8 +181,8 @@ class Relay:
         if not batch.frames:
             self._ask(timeout)
             return DELIVERED
-        # A reload in a forked child would begin pull-type counters anew: what it inherited is known
-        # to its first Collector only.
+        # A reload in a forked child would begin pull-type counters anew: what it inherited is
+        # known to its first Collector only.
         if self.asks and not forked_at():
             self._ask(min(timeout, _PATIENCE))
             if not self._joining:
