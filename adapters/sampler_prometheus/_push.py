@@ -10,10 +10,11 @@ from urllib.parse import quote
 
 import attrs
 
+from sampler.adapterkit.dotted_paths import filled_in, placeholder_fault
 from sampler.adapterkit.http_options import HTTPOptions, url_fault
 from sampler.adapterkit.tls import tls_fault
 from sampler.agent import DELIVERED, Batch, Rejected, Unavailable, log, masked_line, option
-from sampler_prometheus._group import filled, labels_fault, placeholder_fault
+from sampler_prometheus._group import labels_fault
 from sampler_prometheus._names import label_name
 from sampler_prometheus._text import TEXT, TextRenderer
 
@@ -158,8 +159,8 @@ class Pushgateway(HTTPOptions):
         if self.instance and self.job is not True:
             labels["instance"] = self.instance
         common = {label_name(label): text for label, text in snapshot.labels.items()}
-        named = {k: filled(text, snapshot.identity) for k, text in labels.items()}
-        own = {k: filled(text, snapshot.identity) for k, text in self.grouping.items()}
+        named = {k: filled_in(text, snapshot.identity) for k, text in labels.items()}
+        own = {k: filled_in(text, snapshot.identity) for k, text in self.grouping.items()}
         return {**named, **common, **own}
 
     def _request(

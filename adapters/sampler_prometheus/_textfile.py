@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 
-from sampler.adapterkit.dotted_paths import segment
+from sampler.adapterkit.dotted_paths import filled_in, placeholder_fault, segment
 from sampler.agent import DELIVERED, Batch, Unavailable, option, read_plain_file
-from sampler_prometheus._group import PLACEHOLDER, filled, labels_fault, placeholder_fault
+from sampler_prometheus._group import labels_fault
 from sampler_prometheus._text import TEXT, TextRenderer
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sampler.agent import Outcome, Since, Snapshot
 
 _NAME = re.compile(rb"^([a-zA-Z_:][\w:]*)(\{?)(.*)", re.MULTILINE)
+_PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 _HELP = re.compile(rb"^# HELP .*\n", re.MULTILINE)
 _OWN = b"# TYPE process_start_time_seconds "
 _OWN_HELP = (
@@ -87,7 +88,7 @@ class Textfile:
         if written.entries:
             text = _HELP.sub(b"", written.body).replace(_OWN, _OWN_HELP + b"\n" + _OWN)
             body = _labelled(text, self._labels(snapshot.identity))
-            path = filled(self.path, words)
+            path = filled_in(self.path, words)
             yield Batch((body,) if carried else (), carried, written.refused, path)
 
     def send(self, batch: Batch, timeout: float) -> Outcome:
@@ -98,7 +99,7 @@ class Textfile:
         """
         del timeout
         if not batch.samples:
-            folder = PLACEHOLDER.split(self.path)[0].rpartition("/")[0] or "/"
+            folder = _PLACEHOLDER.split(self.path)[0].rpartition("/")[0] or "/"
             if not os.access(folder, os.W_OK | os.X_OK):
                 raise Unavailable(f"this user cannot write into {folder}")
             return DELIVERED
@@ -113,7 +114,7 @@ class Textfile:
         return DELIVERED
 
     def _labels(self, identity: Mapping[str, str]) -> dict[str, bytes]:
-        texts = {label: filled(text, identity) for label, text in self.labels.items()}
+        texts = {label: filled_in(text, identity) for label, text in self.labels.items()}
         return {label: _quoted(label, text) for label, text in texts.items() if text}
 
 
@@ -124,12 +125,16 @@ def _quoted(label: str, text: str) -> bytes:
 
 def _labelled(body: bytes, labels: Mapping[str, bytes]) -> bytes:
     """Return a text whose series have these labels, too; a series' own stand."""
-    own = {label: re.compile(rb'(?:^|",)%s="' % label.encode()) for label in labels}
+    own = {label: b'%s="' % label.encode() for label in labels}
 
     def line(match: re.Match[bytes]) -> bytes:
         name, brace, rest = match.groups()
         here = rest if brace else b""
-        more = [text for label, text in labels.items() if not own[label].search(here)]
+        more = [
+            text
+            for label, text in labels.items()
+            if not (here.startswith(own[label]) or b'",' + own[label] in here)
+        ]
         if not more:
             return match[0]
         end = (b"," if rest[:1] != b"}" else b"") + rest if brace else b"}" + rest

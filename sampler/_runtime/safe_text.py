@@ -12,8 +12,6 @@ import base64
 import hashlib
 import re
 
-PLACEHOLDERS = ("service", "host", "instance", "pid", "role")
-"""The placeholders of a template: keys of ``Snapshot.identity``."""
 MAX_SEGMENT = 200
 """Bytes; file systems allow 255 with carbon's ``.wsp``, graphite-web's tag tables 255."""
 MARK_BITS = 128

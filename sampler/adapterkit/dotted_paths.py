@@ -10,15 +10,14 @@ import re
 from string import Formatter
 from typing import TYPE_CHECKING
 
-from sampler._runtime.printable import did_you_mean
-from sampler._runtime.safe_text import (
-    MARK_LENGTH,
-    MAX_SEGMENT,
+from sampler._runtime.placeholders import (
     PLACEHOLDERS,
-    Alphabet,
-    mark,
-    segment,
+    UNKNOWN,
+    filled_in,
+    placeholder_fault,
+    word_fault,
 )
+from sampler._runtime.safe_text import MARK_LENGTH, MAX_SEGMENT, Alphabet, mark, segment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,7 +27,9 @@ __all__ = (
     "PLACEHOLDERS",
     "Alphabet",
     "expand_template",
+    "filled_in",
     "label_segments",
+    "placeholder_fault",
     "quantile_name",
     "segment",
     "series_path",
@@ -39,7 +40,6 @@ __all__ = (
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 _LITERAL = re.compile(r"[A-Za-z0-9_.-]*")
 _LONGEST_KEY = 80
-_UNKNOWN = "unknown"
 
 
 def label_segments(labels: Mapping[str, str]) -> str:
@@ -68,15 +68,15 @@ def expand_template(template: str, identity: Mapping[str, str]) -> str:
         Safe segments joined by dots. Dots within a host name become ``_``, which no host name
         contains.
     """
-    values = {key: segment(identity.get(key) or _UNKNOWN) for key in PLACEHOLDERS}
-    values["host"] = segment((identity.get("host") or _UNKNOWN).replace(".", "_"))
+    values = {key: segment(identity.get(key) or UNKNOWN) for key in PLACEHOLDERS}
+    values["host"] = segment((identity.get("host") or UNKNOWN).replace(".", "_"))
     filled = template.format_map(values)
     return ".".join(p if len(p) <= MAX_SEGMENT else segment(p) for p in filled.split("."))
 
 
 def template_fault(template: str) -> str | None:
     """Say what is wrong with a prefix template, or return None. It may be empty: no prefix."""
-    return shape_fault(template, _placeholder_fault) if template else None
+    return shape_fault(template, word_fault) if template else None
 
 
 def shape_fault(template: str, field_fault: Callable[[str], str | None]) -> str | None:
@@ -109,13 +109,6 @@ def shape_fault(template: str, field_fault: Callable[[str], str | None]) -> str 
 def quantile_name(q: float) -> str:
     """Return the name of a quantile of a histogram, such as ``p50`` or ``p99_9``."""
     return f"p{q * 100:g}".replace(".", "_")
-
-
-def _placeholder_fault(field: str) -> str | None:
-    if field in PLACEHOLDERS:
-        return None
-    known = ", ".join(f"{{{key}}}" for key in PLACEHOLDERS)
-    return f"unknown placeholder {{{field}}}{did_you_mean(field, PLACEHOLDERS)} (known: {known})"
 
 
 def _pair(key: str, value: str) -> str:

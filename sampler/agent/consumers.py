@@ -9,8 +9,8 @@ import attrs
 
 from sampler._pull.collector import Collector, apply_rules, begin_at, begin_at_fork
 from sampler._pull.series_rules import SeriesRules
+from sampler._runtime.placeholders import filled_in
 from sampler.agent.channel import ticked
-from sampler.agent.config.series import filled_in
 from sampler.agent.ending import SHORT, safely
 from sampler.agent.interval_loop import IntervalLoop
 from sampler.agent.schedule import Schedule, phase

@@ -27,12 +27,12 @@ from sampler._runtime.printable import one_line, printable
 from sampler.adapterkit._http.exchange import Exchange
 from sampler.adapterkit._http.head import BadMessage, Head
 from sampler.adapterkit._http.hosts import answers_to, host_fault
+from sampler.adapterkit.dotted_paths import placeholder_fault
 from sampler.adapterkit.http import Connection
 from sampler.adapterkit.retry_after import retry_after
 from sampler.agent.config import secrets
 from sampler.agent.config.reading import parse
 from sampler_prometheus._adapter import listen_fault
-from sampler_prometheus._group import placeholder_fault
 from sampler_prometheus._negotiate import content_type, wants_gzip
 from sampler_prometheus._push import url_fault
 

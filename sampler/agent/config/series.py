@@ -6,8 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from sampler._contract.names import GRAMMAR, MAX_LABEL_VALUE, MAX_NAME, OVERFLOW, RESERVED, is_name
-from sampler._runtime.printable import did_you_mean
-from sampler._runtime.safe_text import PLACEHOLDERS
+from sampler._runtime.placeholders import placeholder_fault
 from sampler.agent.config.limits import name_fault
 
 if TYPE_CHECKING:
@@ -15,20 +14,13 @@ if TYPE_CHECKING:
 
 MAX_COMMON_LABELS = 16
 """Labels that an operator can give every series: a series of 64 labels gets these, too."""
-_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _GLOB = re.compile(r"[*?\[]")
 _PATTERN = re.compile(r"[a-z0-9_.*?\[\]!-]+")
-_UNKNOWN = "unknown"
 
 
 def is_pattern(text: str) -> bool:
     """Tell whether a text stands for several names."""
     return _GLOB.search(text) is not None
-
-
-def filled_in(template: str, identity: Mapping[str, str]) -> str:
-    """Return a text with its placeholders filled in; what is not known becomes ``unknown``."""
-    return _PLACEHOLDER.sub(lambda match: identity.get(match[1]) or _UNKNOWN, template)
 
 
 def labels_fault(labels: Mapping[str, str]) -> str | None:
@@ -94,11 +86,8 @@ def joined(name: str) -> str:
 def _template_fault(template: str) -> str | None:
     if not template.strip():
         return "is empty: leave the label out"
-    for word in _PLACEHOLDER.findall(template):
-        if word not in PLACEHOLDERS:
-            hint = did_you_mean(word, PLACEHOLDERS)
-            known = ", ".join(f"{{{each}}}" for each in PLACEHOLDERS)
-            return f"unknown placeholder {{{word}}}{hint} (known: {known})"
+    if fault := placeholder_fault(template):
+        return fault
     if len(template) > MAX_LABEL_VALUE:
         return f"has more than {MAX_LABEL_VALUE:,} characters"
     return name_fault(template)
