@@ -365,3 +365,24 @@ class Snapshot:
 
     def __repr__(self) -> str:
         return f"<Snapshot of {len(self)} entries, {len(self.failures)} failures>"
+
+
+def with_blocks(
+    snapshot: Snapshot, blocks: tuple[Block, ...], identity: Mapping[str, str] | None = None
+) -> Snapshot:
+    """Return a snapshot of the same pull with other blocks.
+
+    Args:
+        snapshot: of that pull.
+        blocks: what it is to have.
+        identity: who is to have measured; None: who has.
+    """
+    return Snapshot(
+        blocks,
+        snapshot.time,
+        snapshot.start,
+        snapshot.identity if identity is None else identity,
+        snapshot.failures,
+        snapshot.interval,
+        snapshot.labels,
+    )

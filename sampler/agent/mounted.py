@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from sampler._contract.snapshot import Block, Series, Snapshot
+from sampler._contract.snapshot import Block, with_blocks
 from sampler._runtime.log import log
 from sampler.agent.config.joining import VARIABLE
 from sampler.agent.config.plugins import UnusablePlugin, installed_plugins
@@ -14,6 +14,8 @@ from sampler.agent.singleton import current
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from sampler._contract.snapshot import Series, Snapshot
 
 _ADAPTER = "relay"
 _PATIENCE = 2.0
@@ -75,15 +77,7 @@ class _WorkerPage:
             now[id(block.series)] = pair
             blocks.append(Block(block.sampler, pair[1], block.values, block.time, len(block)))
         self._known = now
-        return Snapshot(
-            tuple(blocks),
-            snapshot.time,
-            snapshot.start,
-            snapshot.identity,
-            snapshot.failures,
-            snapshot.interval,
-            snapshot.labels,
-        )
+        return with_blocks(snapshot, tuple(blocks))
 
 
 def _labelled(series: Series, name: str) -> Series:

@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sampler._contract.names import is_reserved
-from sampler._contract.snapshot import ABSENT, Block, Snapshot
+from sampler._contract.snapshot import ABSENT, Block, with_blocks
 from sampler.agent.config.settings import ALL, NONE, SELF_METRICS
 
 if TYPE_CHECKING:
-    from sampler._contract.snapshot import Series
+    from sampler._contract.snapshot import Series, Snapshot
 
 
 def default_of(adapter: Any) -> str:
@@ -53,15 +53,7 @@ class OwnMetrics:
             for each in snapshot.blocks
             if self._wanted != NONE or not is_reserved(each.sampler)
         ]
-        return Snapshot(
-            tuple(blocks),
-            snapshot.time,
-            snapshot.start,
-            snapshot.identity,
-            snapshot.failures,
-            snapshot.interval,
-            snapshot.labels,
-        )
+        return with_blocks(snapshot, tuple(blocks))
 
     def _changed(self, block: Block) -> Block:
         for each, value in zip(block.series, block.values, strict=True):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from sampler._contract.snapshot import ABSENT, Block, Series, Snapshot
+from sampler._contract.snapshot import ABSENT, Block, Series, Snapshot, with_blocks
 from sampler._contract.values import add, fell, subtract
 
 if TYPE_CHECKING:
@@ -115,15 +115,7 @@ class Split:
         """Return what goes the second way: what was counted since it was taken, each time."""
         before, self._shapes = self._shapes, {}
         blocks = tuple(self._second(each, before) for each in snapshot.blocks)
-        return Snapshot(
-            tuple(each for each in blocks if each.series),
-            snapshot.time,
-            snapshot.start,
-            identity,
-            snapshot.failures,
-            snapshot.interval,
-            snapshot.labels,
-        )
+        return with_blocks(snapshot, tuple(each for each in blocks if each.series), identity)
 
     def inherit(self, before: Split) -> None:
         """Go on where the split of another Collector ended, whose series have the same names."""
