@@ -29,10 +29,15 @@ class Quiet(WSGIRequestHandler):
         pass
 
 
-@contextmanager
 def wsgi(app):
-    """Serve a WSGI application; yield its port."""
-    server = make_server(HOST, 0, validator(app), WSGIServer, Quiet)
+    """Serve a WSGI application that the standard library's validator watches; yield its port."""
+    return served(validator(app))
+
+
+@contextmanager
+def served(app):
+    """Serve a WSGI application that no validator watches; yield its port."""
+    server = make_server(HOST, 0, app, WSGIServer, Quiet)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:

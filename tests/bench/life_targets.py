@@ -14,7 +14,6 @@ _SWITCH = "letting go more often costs a switch interval each time, and a longer
 _FIFTH = "a fifth of theirs is less than the same request takes beside an idle process"
 _PASS = "each letting go costs one switch interval of 5 ms, whatever the machine"
 _COLLECTOR = "nothing can interrupt a full run of the garbage collector over all objects"
-_WEB = "what is in progress, waiting, CPU time and who left are measured, too"
 _STATES = (
     ("nothing new", "disturbance", 1.0, 0.5 * 600),
     ("all new", "disturbance, all new", 1.5, 1.0 * 880),
@@ -185,39 +184,5 @@ LIFE = (
         limit=1_200,
         peers=("million/prometheus_client/B at 1000000",),
         why=_KEPT,
-    ),
-    *(
-        row
-        for kind, times in (("wsgi", 15), ("asgi", 25))
-        for row in (
-            Row(
-                f"a request with {kind.upper()} middleware, / two readings of the clock",
-                (f"web/{kind}/ours",),
-                peers=(f"web/{kind}/floor",),
-                ratio=1 / 11,
-                why=_WEB,
-            ),
-            Row(
-                f"a request with {kind.upper()} middleware, null application",
-                (f"web/{kind}/ours",),
-                peers=(f"web/{kind}/opentelemetry",),
-                ratio=times,
-                why=_WEB,
-            ),
-        )
-    ),
-    *(
-        Row(
-            f"a request behind {framework.capitalize()}",
-            (f"web/{framework}/ours",),
-            peers=(f"web/{framework}/{exporter}",),
-            ratio=times,
-            why=_WEB,
-        )
-        for framework, exporter, times in (
-            ("flask", "prometheus-flask-exporter", 4.5),
-            ("starlette", "starlette_exporter", 6),
-            ("django", "django-prometheus", 5),
-        )
     ),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.bench.life_targets import LIFE
 from tests.bench.more_peers import RUST
 from tests.bench.row import Row
+from tests.bench.web_targets import WEB
 from tests.bench.worker_targets import WORKERS
 
 
@@ -230,6 +231,7 @@ ROWS = (
         for share, limit, why in ((0.1, 900, _PULL), (1.0, None, _GAUGES))
     ),
     *LIFE,
+    *WEB,
     *WORKERS,
     Row("idle counter", ("memory/ours/counter",), "B", 290, ("memory/prometheus_client/counter",)),
     Row(

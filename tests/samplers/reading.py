@@ -65,11 +65,11 @@ def in_child(call):
 """
 
 
-def run(script: str) -> Any:
+def run(script: str, prelude: str = PRELUDE, **env: str) -> Any:
     """Run a program in a new interpreter; return what it printed last, as JSON."""
     done = subprocess.run(
-        [sys.executable, "-c", PRELUDE + dedent(script)],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        [sys.executable, "-c", prelude + dedent(script)],
+        env={**os.environ, "PYTHONPATH": str(ROOT), **env},
         capture_output=True,
         text=True,
         timeout=90,

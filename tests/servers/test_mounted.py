@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import importlib
-import threading
 import urllib.error
 import urllib.request
-from contextlib import contextmanager
-from wsgiref.simple_server import make_server
 
 import pytest
 
 from sampler import Registry
 from sampler_prometheus import ASGIApp, Prometheus, WSGIApp
 from sampler_prometheus._text import TEXT
-from tests.adapters.test_prometheus_wsgi_asgi import Quiet, asgi, wsgi
+from tests.adapters.test_prometheus_wsgi_asgi import asgi, served, wsgi
 from tests.support.ports import HOST
 
 
@@ -97,17 +94,3 @@ def test_the_adapters_own_page_is_there_both_ways(registry):
             with OPENER.open(f"http://{HOST}:{port}{path}", timeout=10) as answer:
                 assert answer.status == 200
         adapter.close(5.0)
-
-
-@contextmanager
-def served(app):
-    """Serve a WSGI application that no validator watches; yield its port."""
-    server = make_server(HOST, 0, app, handler_class=Quiet)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        yield server.server_port
-    finally:
-        server.shutdown()
-        thread.join(10)
-        server.server_close()

@@ -6,6 +6,7 @@ It needs no worker of the application, so under a relay the relay reads it, once
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sampler.samplers._metrics import metric
@@ -75,9 +76,7 @@ def factory(environ: Mapping[str, Any]) -> StatusPage:
     return StatusPage(environ["settings"], URL, parse)
 
 
-def _metric(kind: str, unit: str, text: str, *labels: str) -> dict[str, Any]:
-    return metric(kind, unit, text, *labels, scope="host")
-
+_metric = partial(metric, scope="host")
 
 SAMPLER: dict[str, str | Callable[..., Any] | dict[str, Any]] = {
     "name": "apache",

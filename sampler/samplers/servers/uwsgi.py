@@ -9,6 +9,7 @@ by ``listener``: uWSGI's ``listen_queue()`` is 0 in each worker, as only the mas
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sampler.samplers._metrics import metric as described
@@ -101,9 +102,7 @@ def start() -> float | None:
     return float(began) if isinstance(began, int) else None
 
 
-def _metric(kind: str, unit: str, text: str, *labels: str) -> dict[str, Any]:
-    return described(kind, unit, text, *labels, scope="server")
-
+_metric = partial(described, scope="server")
 
 SAMPLER: dict[str, str | Callable[..., Any] | dict[str, Any]] = {
     "name": "uwsgi",

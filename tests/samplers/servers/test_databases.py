@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 import tempfile
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from textwrap import dedent
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from sampler import Collector, Registry
+from tests.samplers import reading
 from tests.samplers.servers.daemons import ROOT, PgBouncer, Postgres, there, tool
 from tests.support.ports import HOST, free_port
 from tests.support.process import MissingServerError
@@ -39,18 +39,7 @@ def read(consumer):
 """
 
 
-def run(script: str, **env: str) -> Any:
-    """Run a program in a new interpreter; return what it printed last, as JSON."""
-    done = subprocess.run(
-        [sys.executable, "-c", PRELUDE + dedent(script)],
-        env={**os.environ, "PYTHONPATH": str(ROOT), **env},
-        capture_output=True,
-        text=True,
-        timeout=90,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
+run = partial(reading.run, prelude=PRELUDE)
 
 
 def need(request: pytest.FixtureRequest, *packages: str) -> None:
