@@ -29,7 +29,7 @@ _GRACE = 5.0
 """Seconds that a relay's end may take beside its flush."""
 _FOR_EVER = 3600.0
 called: list[str] = ["run"]
-"""What the last one is has the command been called as."""
+"""The one word by which our own command was called."""
 
 
 class CommandProcess:
@@ -270,6 +270,6 @@ def _listening() -> tuple[socket.socket, str]:
 def say(line: str) -> None:
     """Say one line on standard error, if there is one."""
     try:
-        os.write(2, f"sampler {called[-1]}: {line}\n".encode("utf-8", "backslashreplace"))
+        os.write(2, f"sampler {called[0]}: {line}\n".encode("utf-8", "backslashreplace"))
     except OSError:
         return

@@ -62,8 +62,8 @@ def launch(
     """
     if os.getpid() == 1:  # a signal that nobody waits for yet would be lost, and ends nothing
         signal.pthread_sigmask(signal.SIG_BLOCK, _BLOCKED)
+    called[0] = "job" if job else "run"
     if job:
-        called.append("job")
         options = (*options, "--job", name_of(command))
     relay = RelayProcess([*(("-c", config) if config is not None else ()), *options])
     refused = relay.start()
