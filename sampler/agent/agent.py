@@ -262,15 +262,16 @@ class Agent:
         """
         seconds = self.settings.program.flush_timeout if timeout is None else timeout
         until = time.monotonic() + seconds
+        flushed: dict[str, Balance] = {}
         if self._running and self._pid == os.getpid():
             loops, channels = tuple(self._consumers.loops), self._pushed
             with suppress(TimeoutError):
                 uninterrupted(
-                    lambda: safely(send_now, loops, channels, until),
+                    lambda: safely(send_now, loops, channels, until, flushed),
                     here=True,
                     left=lambda: until + _FIRST_PULL - time.monotonic(),
                 )
-        return self.account()
+        return Account({**self.balances(), **flushed}, self.troubles())
 
     def once(self, timeout: float | None = None) -> Snapshot:
         """Pull exactly once, deliver, and stop; scraped adapters take no part.

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from sampler._contract.snapshot import Snapshot
     from sampler.agent.channel import Channel, PushChannel
+    from sampler.agent.delivery.ledger import Balance
     from sampler.agent.interval_loop import IntervalLoop
 
 SHORT = 0.05
@@ -46,13 +47,20 @@ def flush(
         safely(each.join)
 
 
-def send_now(loops: Iterable[IntervalLoop], channels: Sequence[PushChannel], until: float) -> None:
+def send_now(
+    loops: Iterable[IntervalLoop],
+    channels: Sequence[PushChannel],
+    until: float,
+    balances: dict[str, Balance],
+) -> None:
     """Pull, and wait until nothing is queued; everything runs on.
 
     Args:
         loops: what is pulled.
         channels: what sends.
         until: monotonic moment at which that ends.
+        balances: gets what became of each channel's entries, as of the moment at which none was
+            queued: the next tick may queue more before anyone looks.
     """
     for loop in loops:
         if (left := until - time.monotonic()) > 0:
@@ -61,7 +69,7 @@ def send_now(loops: Iterable[IntervalLoop], channels: Sequence[PushChannel], unt
     for each in channels:
         each.hurry(until)
     for each in channels:
-        each.outbox.wait_until_empty(until - time.monotonic())
+        balances[each.name] = each.outbox.wait_until_empty(until - time.monotonic())
 
 
 def send_once(

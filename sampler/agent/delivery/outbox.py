@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from sampler.agent.delivery.adapter import Batch, Since
     from sampler.agent.delivery.baselines import Baselines
     from sampler.agent.delivery.encoding import Encoder
+    from sampler.agent.delivery.ledger import Balance
 
 
 @attrs.define(eq=False)
@@ -60,6 +61,8 @@ class Outbox(Generic[I]):
         self.ledger: Ledger = ledger or Ledger()
         self._max_bytes = max_bytes
         self._changed = Condition()
+        self._emptied: Balance | None = None
+        """The ledger's numbers of the moment at which nothing was queued last."""
         self._waiting: deque[I] = deque()
         self._bytes = 0
         self._in_flight = False
@@ -88,7 +91,7 @@ class Outbox(Generic[I]):
             self._make_room()
             if self._closed:
                 self._drop_all("shutdown")
-            self._changed.notify_all()
+            self._tell()
 
     def take(self) -> Batch | None:
         """Wait for a batch and return the oldest; it stays queued while in flight.
@@ -123,13 +126,13 @@ class Outbox(Generic[I]):
                 dropped={rejected or "rejected": left} if left else None,
                 queued=-batch.samples,
             )
-            self._changed.notify_all()
+            self._tell()
 
     def put_back(self) -> None:
         """Put the batch in flight back as the next one."""
         with self._changed:
             self._in_flight = False
-            self._changed.notify_all()
+            self._tell()
 
     def split(self, halves: Iterable[Batch]) -> None:
         """Replace the batch in flight by its halves, in order."""
@@ -142,7 +145,7 @@ class Outbox(Generic[I]):
             for item in reversed(items):
                 self._waiting.appendleft(item)
                 self._bytes += item.batch.size
-            self._changed.notify_all()
+            self._tell()
 
     def close(self) -> None:
         """Count what is left: in flight as ``unconfirmed``, the rest as ``dropped{shutdown}``."""
@@ -152,22 +155,38 @@ class Outbox(Generic[I]):
                 self.ledger.count(unconfirmed=batch.samples, queued=-batch.samples)
             self._closed, self._in_flight = True, False
             self._drop_all("shutdown")
-            self._changed.notify_all()
+            self._tell()
 
     def drain(self) -> None:
         """Let :meth:`take` return at once from now on, even when nothing waits."""
         with self._changed:
             self._draining = True
-            self._changed.notify_all()
+            self._tell()
 
     def empty(self) -> bool:
         """Tell whether nothing waits or is in flight."""
         return not self._waiting
 
-    def wait_until_empty(self, seconds: float) -> bool:
-        """Wait until nothing is queued, ``seconds`` at most; tell whether that is so."""
+    def wait_until_empty(self, seconds: float) -> Balance:
+        """Wait until nothing is queued, ``seconds`` at most.
+
+        Returns:
+            The ledger's numbers of that moment: more may have been queued since.
+        """
         with self._changed:
-            return self._changed.wait_for(lambda: not self.ledger.balance().queued, seconds)
+            now, before = self.ledger.balance(), self._emptied
+            if not now.queued:
+                return now
+            self._changed.wait_for(lambda: self._emptied is not before, seconds)
+            emptied = self._emptied
+            return self.ledger.balance() if emptied is None or emptied is before else emptied
+
+    def _tell(self) -> None:
+        """Tell those who wait that something has changed."""
+        balance = self.ledger.balance()
+        if not balance.queued:
+            self._emptied = balance
+        self._changed.notify_all()
 
     def _ready(self) -> bool:
         return bool(self._waiting) or self._closed or self._draining
@@ -246,7 +265,7 @@ class NewestOnly(Outbox[Item]):
             self._next = snapshot
             if self._closed:
                 self._drop_all("shutdown")
-            self._changed.notify_all()
+            self._tell()
 
     def take(self) -> Batch | None:
         """Return the next batch; encode the newest snapshot once the one before is settled."""
@@ -305,7 +324,7 @@ class NewestOnly(Outbox[Item]):
                 handed_over = snapshot if whole else list(islice(entries, batch.entries))
                 if batch.samples:
                     self._append(Item(batch, handed_over))
-            self._changed.notify_all()
+            self._tell()
 
     def _halves(self, item: Item, halves: Sequence[Batch]) -> list[Item]:
         entries = iter(item.entries)

@@ -127,7 +127,7 @@ class SpooledOutbox(Outbox[SpooledItem]):
             self._on_disk += len(kept)
             self._waiting.extendleft(reversed([*in_flight, *kept]))
             self._make_room()
-            self._changed.notify_all()
+            self._tell()
 
     def drop_segment(self, segment: Segment) -> None:
         """Drop the batches of a segment; one in flight stays in memory."""
