@@ -22,12 +22,13 @@ class DatagramSink(Double):
     @property
     def datagrams(self) -> list[bytes]:
         """What has come so far, in order."""
+        self._catch_up()
         return list(self._datagrams)
 
     @property
     def lines(self) -> list[bytes]:
         """The lines of all datagrams, without their ends."""
-        return [line for datagram in self._datagrams for line in datagram.splitlines()]
+        return [line for datagram in self.datagrams for line in datagram.splitlines()]
 
     def _open(self) -> None:
         self._shut()
@@ -79,6 +80,7 @@ class LineSink(Double):
     @property
     def lines(self) -> list[bytes]:
         """The whole lines of all connections, without their ends, in the order read."""
+        self._catch_up()
         return list(self._lines)
 
     @property

@@ -30,6 +30,10 @@ def reset(channel: socket.socket) -> None:
     channel.close()
 
 
+_ROUNDS = 1_000
+"""Looks at what has come, where a sender never ends."""
+
+
 class Double:
     """A receiver on loopback whose port, for TCP, stays its own while it refuses.
 
@@ -48,7 +52,7 @@ class Double:
         self._alarms: list[tuple[float, int, Callable[[], None]]] = []
         self._number = itertools.count()
         self._closed = False
-        self._watch(self._ear, self._obey)
+        self._watch(self._ear, self._hear)
         self._thread = threading.Thread(target=self._run, name=type(self).__name__, daemon=True)
         self._thread.start()
         self.listen()
@@ -96,12 +100,30 @@ class Double:
         self._bell.send(b"!")
         done.result(timeout=10)
 
+    def _catch_up(self) -> None:
+        """Read what the kernel has: whoever has ended by now has sent all of it."""
+        if not self._closed:
+            self._inside(self._read_all)
+
+    def _read_all(self) -> None:
+        for _ in range(_ROUNDS):
+            if not self._look(0):
+                return
+
+    def _look(self, patience: float | None) -> bool:
+        """Handle what can be read now, and tell whether there was something."""
+        ready = self._selector.select(patience)
+        for key, _ in ready:
+            # An earlier handler of this round may have closed this one.
+            if self._selector.get_map().get(key.fd) is key:
+                key.data()
+        return bool(ready)
+
     def _run(self) -> None:
         while not self._closed:
-            for key, _ in self._selector.select(self._patience()):
-                # An earlier handler of this round may have closed this one.
-                if self._selector.get_map().get(key.fd) is key:
-                    key.data()
+            self._look(self._patience())
+            if not self._orders.empty():  # last: what is ready may be read by an order
+                self._obey()
             while self._alarms and self._patience() == 0.0:
                 heapq.heappop(self._alarms)[-1]()
 
@@ -113,8 +135,10 @@ class Double:
         due = time.monotonic() + seconds
         heapq.heappush(self._alarms, (due, next(self._number), action))
 
-    def _obey(self) -> None:
+    def _hear(self) -> None:
         self._ear.recv(4096)
+
+    def _obey(self) -> None:
         while not self._orders.empty():
             done, order = self._orders.get()
             try:
