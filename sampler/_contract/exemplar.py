@@ -7,12 +7,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+MAX_CHARACTERS = 128
+"""Characters of an exemplar's names and values (OpenMetrics 1.0, "Exemplars")."""
+
+
 class Exemplar:
     """One event, and where more is known about it, such as the id of its trace.
 
     Attributes:
         value: what was added or observed.
-        labels: what it is found by; at most 128 characters in all, as OpenMetrics allows.
+        labels: what it is found by; at most :data:`MAX_CHARACTERS` in all.
         time: epoch seconds.
         written: what an adapter has made of it, kept by that for the next page; empty at first.
     """

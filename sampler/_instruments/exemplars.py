@@ -6,7 +6,7 @@ from _bisect import bisect_left  # bisect, without its file
 from time import perf_counter, time
 
 from sampler._contract.declaration import label_text, short
-from sampler._contract.exemplar import Exemplar
+from sampler._contract.exemplar import MAX_CHARACTERS, Exemplar
 from sampler._contract.names import is_name
 from sampler._contract.snapshot import FixedLabels
 from sampler._instruments import free_threading
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from sampler._instruments.home import Home
     from sampler.types import Exemplars
 
-_MOST = 128
-"""Characters of an exemplar's names and values (OpenMetrics 1.0, "Exemplars")."""
 _NAME = "trace_id"
 """The label of what a hook returns as text."""
 
@@ -142,9 +140,10 @@ def _asked(home: Home | None, hook: Exemplars, given: Any) -> dict[str, str] | N
         pairs = {_NAME: given} if isinstance(given, str) else dict(given)
         labels = {name: label_text(value) for name, value in pairs.items()}
         written = all(map(is_name, labels)) and None not in labels.values()
-        if written and sum(len(k) + len(str(v)) for k, v in labels.items()) <= _MOST:
+        if written and sum(len(k) + len(str(v)) for k, v in labels.items()) <= MAX_CHARACTERS:
             return labels  # type: ignore[return-value]
-        why = f"{short(given)} is not a mapping of names to texts of {_MOST} characters in all"
+        expected = f"a mapping of names to texts of {MAX_CHARACTERS} characters in all"
+        why = f"{short(given)} is not {expected}"
     except Exception as error:  # a hook of the program's
         why = f"its hook raised {short(error)}"
     if home is not None and "exemplar" not in home.told:

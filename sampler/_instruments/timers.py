@@ -107,7 +107,10 @@ class Measured:
 
 
 class Timer(Measured):
-    """Observes durations in seconds; made by :meth:`Histogram.time`.
+    """Observes durations in seconds; made by :meth:`Histogram.time`, one for each block.
+
+    It remembers one beginning, so a block within a block, or beside it, takes another. Calls of
+    what it decorates may overlap.
 
     What it does with one is :meth:`Histogram.observe`, written out: the call, and the check of
     what is always a float, would take a tenth of the whole.

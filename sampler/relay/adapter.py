@@ -19,6 +19,7 @@ from sampler.agent.config.relay import socket_fault, users_fault
 from sampler.exceptions import SamplerError
 from sampler.relay.address import default_address
 from sampler.relay.connection import Connection, unreadable
+from sampler.relay.exemplars import NewExemplars
 from sampler.relay.frames import frame
 from sampler.relay.members import OWN
 from sampler.relay.messages import BadMessage, Kind
@@ -99,6 +100,7 @@ class Relay:
     """The agent runs with built-in settings, as no relay was there: it asks before it reports."""
     _joining: bool = attrs.field(default=False, init=False)
     _slices: Slices = attrs.field(factory=Slices, init=False)
+    _exemplars: NewExemplars = attrs.field(factory=NewExemplars, init=False)
     _numbers: dict[Series, int] = attrs.field(factory=dict[Any, int], init=False)
     _connection: Connection | None = attrs.field(default=None, init=False)
     _unanswered: _Note | None = attrs.field(default=None, init=False)
@@ -162,12 +164,13 @@ class Relay:
         pull = _Pull(tuple(each for _, each in pairs), since, hello, turn)
         packing, packed = Packing(MAX_BATCH), list[Any]()
         for place, (block, part) in enumerate(pairs):
-            data, entries = part.values(block, place)
+            data, entries = part.values(block, place, self._exemplars)
             for batch in packing.add(data, entries):
                 note = _Note(pull, tuple(packed))
                 yield Batch(batch.frames, batch.samples, note=note)
                 packed = []
             packed.append((block, part))
+        self._exemplars.end()
         for batch in packing.rest():
             note = _Note(pull, tuple(packed))
             yield Batch(batch.frames, batch.samples, note=note)
@@ -247,6 +250,7 @@ class Relay:
 
     def _greeted(self, pull: _Pull, deadline: float) -> Connection:
         if self._connection is None:
+            self._exemplars.forget()
             new = Connection(self.address, self.users, deadline, self._numbers)
             self._connection = new
             new.greet(Kind.HELLO, (*pull.hello, self._before), deadline)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from sampler._contract.histogram import HistogramValue
     from sampler._contract.snapshot import Block
-    from sampler.relay.messages import Hello, Row
+    from sampler.relay.messages import Hello, Row, ToldExemplar
     from sampler.relay.places import Reader
 
 MAX_MEMBERS = 10_000
@@ -133,11 +133,16 @@ class Members:
             self._merger.lay_out(member.process, tables, new, self._time())
 
     def take(
-        self, member: Member, place: int, values: list[Any], shapes: Sequence[HistogramValue]
+        self,
+        member: Member,
+        place: int,
+        values: list[Any],
+        shapes: Sequence[HistogramValue],
+        exemplars: Sequence[ToldExemplar] = (),
     ) -> None:
         """See :meth:`Merger.take`; the values are counted as received."""
         with self._lock:
-            entries = self._merger.take(member.process, place, values, shapes)
+            entries = self._merger.take(member.process, place, values, shapes, exemplars)
             if member.uuid:
                 self.entries += entries
 

@@ -10,16 +10,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sampler._contract.snapshot import ABSENT, Block, Series
+from sampler._contract.snapshot import ABSENT, Block
+from sampler.relay.exemplars import keep
 from sampler.relay.parts import APART, SHARED, Part
-from sampler.relay.places import Place, Reader, SharedPlace
+from sampler.relay.places import Place, Reader, SharedPlace, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
     from sampler._contract.histogram import HistogramValue
-    from sampler._contract.snapshot import Metric, Value
-    from sampler.relay.messages import Row
+    from sampler._contract.snapshot import Metric, Series, Value
+    from sampler.relay.messages import Row, ToldExemplar
 
 MAX_SERIES = 1_000_000
 """Merged series, at most."""
@@ -154,7 +155,12 @@ class Merger:
             self._free(process, part, staying)
 
     def take(
-        self, process: Process, place: int, values: list[Any], shapes: Sequence[HistogramValue]
+        self,
+        process: Process,
+        place: int,
+        values: list[Any],
+        shapes: Sequence[HistogramValue],
+        exemplars: Sequence[ToldExemplar] = (),
     ) -> int:
         """Take the values of a process' table, and return how many there are.
 
@@ -164,6 +170,8 @@ class Merger:
         """
         part = process.order[place]
         entries = part.take(values, shapes)
+        if exemplars:
+            keep(exemplars, [each.series for each in part.places], values, shapes)
         if self._some_dead:
             pairs = zip(part.places, values, strict=True)
             self.refused += sum(each.dead and value is not None for each, value in pairs)
@@ -307,7 +315,7 @@ class Merger:
         place = None if family is None else family.places.get(key)
         if place is None:
             start = self.start if family is None else family.start
-            place = _new(row, labels, start if row.kind != "gauge" else None, self.start)
+            place = place_of(row, labels, start if row.kind != "gauge" else None, self.start)
             if family is None or self._size >= MAX_SERIES:
                 place.dead = self._some_dead = True
                 return place
@@ -372,14 +380,6 @@ class Merger:
         self._retained = [each for each in self._retained if each[0] > now]
         for place in gone:
             self._leave(place)
-
-
-def _new(row: Row, labels: dict[str, str], start: float | None, relay_start: float) -> Place:
-    series = Series(row.name, labels, row.kind, row.unit, row.help, row.scope, row.merge, start)
-    key = tuple(labels.items())
-    if row.scope in ("server", "host"):
-        return SharedPlace(key, series, relay_start)
-    return Place(key, series)
 
 
 def _lacks(place: Place, values: Sequence[HistogramValue]) -> bool:

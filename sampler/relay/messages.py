@@ -172,6 +172,7 @@ class Row(_Message, frozen=True):
         start: epoch seconds at which its value was zero, if the source says so.
         base: the value from which it counts; None: all of it counts.
         stands: the relay before has let this process speak for the host or server, up to ``base``.
+        exemplars: it may have some.
     """
 
     number: Count
@@ -185,6 +186,7 @@ class Row(_Message, frozen=True):
     start: Finite | None
     base: Integer | Finite | Base | None
     stands: bool = False
+    exemplars: bool = False
 
 
 class Table(_Message, frozen=True):
@@ -201,6 +203,22 @@ class Layout(_Message, frozen=True):
     tables: Annotated[list[Count], Meta(max_length=MAX_TABLES)]
 
 
+class ToldExemplar(_Message, frozen=True, gc=False):
+    """A single event.
+
+    Attributes:
+        place: of its series among those of the message.
+        value: what was added or observed.
+        labels: what it is found by.
+        time: epoch seconds.
+    """
+
+    place: Count
+    value: Integer | Finite
+    labels: Annotated[tuple[tuple[Name, LabelText], ...], Meta(max_length=MAX_LABELS)]
+    time: Finite
+
+
 class Values(_Message, frozen=True):
     """The values of one table; None: it could not be read this time.
 
@@ -208,11 +226,13 @@ class Values(_Message, frozen=True):
         place: which table of the layout.
         values: one for each of its series, in their order.
         shapes: those of its histograms.
+        exemplars: those that are new.
     """
 
     place: Count
     values: Annotated[list[Integer | Finite | Histogram | None], Meta(max_length=MAX_ROWS)]
     shapes: Annotated[list[Shape], Meta(max_length=MAX_ROWS)]
+    exemplars: list[ToldExemplar] = []
 
 
 class Ack(_Message, frozen=True):

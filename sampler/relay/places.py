@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from sampler._contract.histogram import HistogramValue
 from sampler._contract.values import in_range
+from sampler.relay.exemplars import series_of
 from sampler.relay.histograms import HistogramTotal, cells_of, grown
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
 
     from sampler._contract.snapshot import Series, Value
+    from sampler.relay.messages import Row
 
 _MOST_LIVES = 8
 """Ended lives that are kept for readers that have not seen their last value."""
@@ -148,6 +150,21 @@ class SharedPlace(Place):
             self.histogram.add(more.bounds, cells_of(more.counts), more.count, more.sum)
         else:
             self._grow(value if before is None or value < before else value - before)
+
+
+def place_of(row: Row, labels: dict[str, str], start: float | None, relay_start: float) -> Place:
+    """Return a place for a series as a process declares it.
+
+    Args:
+        row: the declaration.
+        labels: sorted by name, with what tells processes apart.
+        start: epoch seconds at which its sum is 0; None for a gauge.
+        relay_start: epoch seconds at which the relay began.
+    """
+    series, key = series_of(row, labels, start), tuple(labels.items())
+    if row.scope in ("server", "host"):
+        return SharedPlace(key, series, relay_start)
+    return Place(key, series)
 
 
 class Reader:

@@ -19,6 +19,7 @@ from sampler.agent.config.relay import DIRECT
 from sampler.exceptions import ConfigurationError
 from sampler.relay.account import RELAY, SERVER, samplers
 from sampler.relay.address import default_address, user_ids
+from sampler.relay.exemplars import NewExemplars
 from sampler.relay.frames import FrameReader, frame
 from sampler.relay.listener import Listener, SocketProblem
 from sampler.relay.members import OWN, Members
@@ -163,6 +164,7 @@ class Account:
         self._collector = collector
         self._session = Session(members, members.own())
         self._slices = Slices()
+        self._exemplars = NewExemplars()
         self._numbers: dict[Series, int] = {}
         self._tables = Tables(self._numbers)
         self._reader = FrameReader()
@@ -174,7 +176,11 @@ class Account:
             self.labels = snapshot.labels
             pairs = self._slices.of(snapshot.blocks)
             frames = list(self._tables.update([each for _, each in pairs], {}))
-            frames += [part.values(block, place)[0] for place, (block, part) in enumerate(pairs)]
+            frames += [
+                part.values(block, place, self._exemplars)[0]
+                for place, (block, part) in enumerate(pairs)
+            ]
+            self._exemplars.end()
             for kind, body in self._reader.feed(b"".join((*frames, frame(Kind.SYNC)))):
                 self._session.receive(kind, body)
 

@@ -94,4 +94,4 @@ class Session:
         before = self._shapes.get(values.place, {})
         shapes = [before.get(each) or shaped(each) for each in values.shapes]
         self._shapes[values.place] = dict(zip(values.shapes, shapes, strict=True))
-        self._members.take(self.member, values.place, values.values, shapes)
+        self._members.take(self.member, values.place, values.values, shapes, values.exemplars)

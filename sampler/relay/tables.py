@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from sampler.agent import Block, Series, Since
+    from sampler.relay.exemplars import NewExemplars
 
 _NUMBER = 9
 """Bytes of a number, at most."""
@@ -35,6 +36,7 @@ class Slice:
         first: the first of these.
         last: the one after the last.
         histograms: which are histograms, counted from the first.
+        exemplified: which may have exemplars, likewise.
     """
 
     sampler: str
@@ -42,9 +44,10 @@ class Slice:
     first: int
     last: int
     histograms: tuple[int, ...]
+    exemplified: tuple[int, ...]
 
-    def values(self, block: Block, place: int) -> tuple[bytes, int]:
-        """Return the message with a block's values, and how many there are."""
+    def values(self, block: Block, place: int, new: NewExemplars) -> tuple[bytes, int]:
+        """Return the message with a block's values and new exemplars; and how many values."""
         values: list[Any] = block.values[self.first : self.last]
         shapes: dict[object, int] = {}
         shape, bounds, scale, zero = 0, None, None, None
@@ -61,7 +64,9 @@ class Slice:
         if len(block) < len(block.values):
             values = [None if value is ABSENT else value for value in values]
             present -= values.count(None)
-        return frame(Kind.VALUES, (place, values, list(shapes))), present
+        told = new.of(self.series[self.first : self.last], self.exemplified)
+        more = (told,) if told else ()
+        return frame(Kind.VALUES, (place, values, list(shapes), *more)), present
 
 
 class Slices:
@@ -134,15 +139,23 @@ class Tables:
 def _cut(block: Block) -> Iterator[Slice]:
     first = size = 0
     histograms: list[int] = []
+    exemplified: list[int] = []
+
+    def cut(last: int) -> Slice:
+        more = tuple(histograms), tuple(exemplified)
+        return Slice(block.sampler, block.series, first, last, *more)
+
     for index, series in enumerate(block.series):
         more = _HISTOGRAM if series.kind == "histogram" else _NUMBER
         if size + more > MAX_BATCH - 2**10 or index - first == MAX_ROWS:
-            yield Slice(block.sampler, block.series, first, index, tuple(histograms))
-            first, size, histograms = index, 0, []
+            yield cut(index)
+            first, size, histograms, exemplified = index, 0, [], []
         if series.kind == "histogram":
             histograms.append(index - first)
+        if series.exemplars is not None:
+            exemplified.append(index - first)
         size += more
-    yield Slice(block.sampler, block.series, first, len(block.series), tuple(histograms))
+    yield cut(len(block.series))
 
 
 def _rows(
@@ -167,6 +180,7 @@ def _row(series: Series, number: int, base: Any, stands: bool) -> tuple[object, 
         shape = packed(base.bounds), base.scale, base.zero_threshold
         base = shape, (0, base.count, base.sum, base.counts)
     metric = series.metric
+    exemplars = series.exemplars is not None
     return (
         number,
         metric.name,
@@ -178,5 +192,5 @@ def _row(series: Series, number: int, base: Any, stands: bool) -> tuple[object, 
         metric.merge,
         series.start,
         base,
-        *((True,) if stands else ()),
+        *((stands, True) if exemplars else (True,) if stands else ()),
     )

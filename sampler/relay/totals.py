@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sampler.agent import ABSENT, Block, Series
+from sampler.relay.exemplars import NewExemplars, keep, series_of
 from sampler.relay.frames import frame
 from sampler.relay.messages import BadMessage, Histogram, Kind, decode_body
 from sampler.relay.tables import Slices, Tables
@@ -20,10 +21,10 @@ if TYPE_CHECKING:
 
 def told(snapshot: Snapshot) -> Iterator[bytes]:
     """Yield the messages that tell a snapshot."""
-    pairs = Slices().of(snapshot.blocks)
+    pairs, new = Slices().of(snapshot.blocks), NewExemplars()
     yield from Tables({}).update([each for _, each in pairs], {})
     for place, (block, part) in enumerate(pairs):
-        yield part.values(block, place)[0]
+        yield part.values(block, place, new)[0]
     yield frame(Kind.SYNC)
 
 
@@ -67,8 +68,7 @@ def _add(tables: dict[int, tuple[str, list[Series]]], table: Table) -> None:
 
 
 def _series(row: Row) -> Series:
-    labels = dict(row.labels)
-    return Series(row.name, labels, row.kind, row.unit, row.help, row.scope, row.merge, row.start)
+    return series_of(row, dict(row.labels), row.start)
 
 
 def _table(
@@ -95,3 +95,4 @@ def _values(values: Values, series: list[Series]) -> Iterator[Value | Absent]:
             raise BadMessage("VALUES: a histogram without a shape")
         else:
             yield histogram(value, shapes[value.shape])
+    keep(values.exemplars, series, values.values, shapes)

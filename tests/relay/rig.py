@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from sampler import ABSENT, Block, HistogramValue, Increments, Series, Snapshot
 from sampler.agent.delivery.baselines import Baselines
+from sampler.relay.exemplars import NewExemplars
 from sampler.relay.frames import FrameReader, frame
 from sampler.relay.members import Members
 from sampler.relay.messages import VERSION, Hello, Kind, decode_body
@@ -34,6 +35,7 @@ class Worker:
         self.values: dict[Series, Any] = {}
         self.baselines = Baselines()
         self.slices = Slices()
+        self.exemplars = NewExemplars()
         self.numbers: dict[Series, int] = {}
         self.stands: frozenset[int] = frozenset()
         self.before = 0
@@ -91,7 +93,11 @@ class Relay:
         pairs = worker.slices.of(snapshot.blocks)
         slices = [each for _, each in pairs]
         frames = [*tables.update(slices, worker.baselines.since(), worker.stands)]
-        frames += [part.values(block, place)[0] for place, (block, part) in enumerate(pairs)]
+        frames += [
+            part.values(block, place, worker.exemplars)[0]
+            for place, (block, part) in enumerate(pairs)
+        ]
+        worker.exemplars.end()
         answers = b""
         for kind, body in FrameReader().feed(b"".join((*frames, frame(Kind.SYNC)))):
             answers += session.receive(kind, body)
