@@ -58,7 +58,8 @@ def _same(one: object, other: object) -> bool:
 def reloaded(old: Declaration, new: Declaration) -> bool:
     """Tell whether a module that was reloaded, or imported again, publishes its sampler again.
 
-    Both call functions of one name in one file, on the level of the module: one owner.
+    Both call functions of one name in one file, on the level of the module: one owner. So is who
+    types one again: in a cell of a notebook that is run again, or at a prompt.
     """
     if (old.name, old.labels) != (new.name, new.labels):
         return False
@@ -72,9 +73,17 @@ def reloaded(old: Declaration, new: Declaration) -> bool:
 
 def _place(function: object) -> tuple[str, str] | None:
     code = getattr(function, "__code__", None) if type(function) is _FUNCTION else None
-    if code is None or "<" in code.co_qualname or code.co_filename.startswith("<"):
-        return None  # a lambda, a function in another one, or one that is in no file
-    return code.co_filename, code.co_qualname
+    if code is None or "<" in code.co_qualname:
+        return None  # a lambda, or a function in another one
+    if is_file(code.co_filename):
+        return code.co_filename, code.co_qualname
+    module = function.__globals__.get("__name__")  # type: ignore[attr-defined]
+    return (module, code.co_qualname) if module == "__main__" else None
+
+
+def is_file(name: str) -> bool:
+    """Tell whether code is in a file; a cell of a notebook has another one each time, or none."""
+    return not name.startswith("<") and "ipykernel_" not in name
 
 
 def clash(old: Declaration, new: Declaration) -> str | None:
@@ -83,7 +92,8 @@ def clash(old: Declaration, new: Declaration) -> str | None:
         labels = f" with labels {new.labels}" if new.labels else ""
         return (
             f"sampler {new.name!r}{labels} is registered already by another owner: "
-            "choose another name, or tell them apart by constant 'labels'"
+            "choose another name, tell them apart by constant 'labels', or call "
+            f"unregister({new.name!r}) of the registry first, if that one is yours"
         )
     taken = {_flat(old.name, metric): metric for metric in old.metrics}
     for metric, described in new.metrics.items():

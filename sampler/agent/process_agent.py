@@ -28,7 +28,7 @@ from sampler.agent import celery_worker, uvicorn_server
 from sampler.agent.account import Account
 from sampler.agent.agent import Agent
 from sampler.agent.config import web
-from sampler.agent.config.joining import joined, settings_of_process
+from sampler.agent.config.joining import joined, settings_of_process, warn_of_others
 from sampler.agent.config.settings import Settings
 from sampler.agent.handover import Handover
 from sampler.agent.inherited import inherited_settings, is_inherited, warn_of_pages
@@ -108,6 +108,8 @@ class ProcessAgent:
             celery_worker.listen(self.serve, self.stop_at_exit)
             uvicorn_server.listen(self.stop_at_exit)
             if self.agent is not None and not (self._unasked and asked):
+                if asked and self.wanted is not None:
+                    warn_of_others(config, self.wanted[0])
                 return self.agent
             if self._starting:
                 return Agent(Settings())

@@ -36,6 +36,7 @@ def start(
 ) -> Agent:
     """Start the agent of this process; when one runs already, return it unchanged.
 
+    Where that one has other settings than ``config``, a line in the log says so.
     A page whose port is taken does not stop the application: the log says who has the port, and
     the agent takes it when it is free. A forked child gets an agent like its parent's, unless
     ``fork = false`` in the configuration. Calling this in the child is harmless; with another

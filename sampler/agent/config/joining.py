@@ -35,6 +35,27 @@ def joined() -> bool:
     return bool(os.environ.get(VARIABLE))
 
 
+def warn_of_others(config: Config, running: Settings) -> None:
+    """Say so where a program asks for settings while its agent runs with others.
+
+    Args:
+        config: what it asks for; None: whatever there is.
+        running: those of its agent.
+    """
+    if config is None or joined():
+        return
+    try:
+        if settings_from(config) == running:
+            return
+    except ConfigurationError as error:
+        log.error("%s\nthe agent runs on as before", error)
+        return
+    log.warning(
+        "the agent runs already, with other settings, and goes on with these: "
+        "sampler.agent.reload(...) gives it others, or stop it first"
+    )
+
+
 def settings_of_process(config: Config) -> Settings:
     """Return the settings of a relay's process; else see :func:`settings_from`.
 
