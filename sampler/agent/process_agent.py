@@ -108,8 +108,8 @@ class ProcessAgent:
             celery_worker.listen(self.serve, self.stop_at_exit)
             uvicorn_server.listen(self.stop_at_exit)
             if self.agent is not None and not (self._unasked and asked):
-                if asked and self.wanted is not None:
-                    warn_of_others(config, self.wanted[0])
+                if asked:
+                    warn_of_others(config, self.agent.settings)
                 return self.agent
             if self._starting:
                 return Agent(Settings())
@@ -245,9 +245,13 @@ class ProcessAgent:
     def push(self, config: Config, registry: Registry | None, timeout: float | None) -> Account:
         """See :func:`push`."""
         if (agent := self._serving(timeout)) is not None:
+            warn_of_others(config, agent.settings)
             return agent.flush(timeout)
         with self._lock, no_fork():
-            agent = self._new((settings_of_process(config), registry), role_here(), forked=False)
+            settings = settings_of_process(config)
+            if not any(each.pushes for each in settings.adapters):
+                log.warning("nothing is pushed: no adapter of %s pushes", settings.file)
+            agent = self._new((settings, registry), role_here(), forked=False)
             try:
                 agent.once(timeout)
             except RuntimeError as error:  # at the end of a program no thread starts, from 3.12 on

@@ -135,7 +135,8 @@ def push(
     """Pull once, deliver, and return: for programs that say when, and need no thread meanwhile.
 
     What was counted before is delivered, too; a second call delivers what has grown since. While
-    an agent runs in this process, this is :func:`flush`, whatever the configuration.
+    an agent runs in this process, this is :func:`flush`, whatever the configuration; where that
+    has other settings, a line in the log says so.
 
     Args:
         config: as of :func:`start`.

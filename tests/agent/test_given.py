@@ -121,7 +121,18 @@ def test_a_start_with_other_settings_says_that_the_agent_keeps_its_own(caplog) -
     assert sampler.agent.start({**tables, "intervall": 3}) is agent
     assert "intervall" in caplog.text
     assert "the agent runs on as before" in caplog.text
+    caplog.clear()
+    assert sampler.agent.push(tables).complete
+    assert not caplog.records
+    assert sampler.agent.push({**tables, "interval": 0.2}).complete
+    assert "with other settings" in caplog.text
     assert agent.settings.program.interval == 10
+
+
+def test_a_push_says_that_nothing_pushes(caplog) -> None:
+    """As with built-in defaults, which are a page."""
+    assert sampler.agent.push().complete
+    assert "nothing is pushed: no adapter of built-in defaults pushes" in caplog.text
 
 
 def test_settings_by_hand_are_taken_as_they_are() -> None:
