@@ -58,27 +58,33 @@ def _same(one: object, other: object) -> bool:
 def reloaded(old: Declaration, new: Declaration) -> bool:
     """Tell whether a module that was reloaded, or imported again, publishes its sampler again.
 
-    Both call functions of one name in one file, on the level of the module: one owner. So is who
-    types one again: in a cell of a notebook that is run again, or at a prompt.
+    Both call functions of one name in one file, on the level of the module, or methods of such
+    classes: one owner. So is who types one again, whatever it is: in a cell of a notebook that is
+    run again, or at a prompt.
     """
     if (old.name, old.labels) != (new.name, new.labels):
         return False
-    for one, other in ((old.sample, new.sample), (old.factory, new.factory)):
-        if one is not None or other is not None:
-            place = _place(one)
-            if one is other or place is None or place != _place(other):
-                return False
-    return True
+    pairs = (old.sample, new.sample), (old.factory, new.factory)
+    return all(one is other is None or _made_again(one, other) for one, other in pairs)
 
 
-def _place(function: object) -> tuple[str, str] | None:
-    code = getattr(function, "__code__", None) if type(function) is _FUNCTION else None
-    if code is None or "<" in code.co_qualname:
-        return None  # a lambda, or a function in another one
-    if is_file(code.co_filename):
-        return code.co_filename, code.co_qualname
-    module = function.__globals__.get("__name__")  # type: ignore[attr-defined]
-    return (module, code.co_qualname) if module == "__main__" else None
+def _made_again(one: Any, other: Any) -> bool:
+    """Tell whether one place in the source has made both, each when it was read anew."""
+    one, other = (each.__func__ if type(each) is _METHODS[0] else each for each in (one, other))
+    if not type(one) is type(other) is _FUNCTION or one.__code__ is other.__code__:
+        return False  # the same code makes several in one reading: methods of several objects
+    place = _place(one)
+    return place is not None and place == _place(other)
+
+
+def _place(function: Any) -> tuple[str, str] | None:
+    code = function.__code__
+    if not is_file(code.co_filename):
+        module = function.__globals__.get("__name__")
+        return (module, code.co_qualname) if module == "__main__" else None
+    if "<" in code.co_qualname:
+        return None  # a lambda, or a function in another one: a file has several
+    return code.co_filename, code.co_qualname
 
 
 def is_file(name: str) -> bool:

@@ -127,8 +127,18 @@ def sample():
     yield "n", {number}
 registry.register({{"name": "plain", "sample": sample}})
 """
+LAMBDA = """
+registry.register({{"name": "plain", "sample": lambda: [("n", {number})]}})
+"""
+METHOD = """
+class Pool:
+    def sample(self):
+        yield "n", {number}
+registry.register({{"name": "plain", "sample": Pool().sample}})
+"""
 
 
+@pytest.mark.parametrize("text", [PLAIN, LAMBDA, METHOD], ids=["function", "lambda", "method"])
 @pytest.mark.parametrize(
     "names",
     [
@@ -137,14 +147,25 @@ registry.register({{"name": "plain", "sample": sample}})
         ("<stdin>", "<stdin>"),
     ],
 )
-def test_a_sampler_may_be_typed_again(names) -> None:
+def test_a_sampler_may_be_typed_again(names, text) -> None:
     """In a cell of a notebook or at a prompt: what was typed last is what is pulled."""
     space = {"registry": Registry(), "__name__": "__main__"}
     with Collector(space["registry"]) as consumer:
         for number, name in enumerate(names):
-            exec(compile(PLAIN.format(number=number), name, "exec"), space)
+            exec(compile(text.format(number=number), name, "exec"), space)
             assert pull(consumer) == {"plain.n": number}
     assert len(space["registry"]) == 1
+
+
+def test_a_method_of_a_reloaded_module_takes_its_place_and_a_second_object_does_not() -> None:
+    """One class that is read twice is one owner; two of its objects are two."""
+    space = {"registry": Registry(), "__name__": "pools"}
+    for number in (1, 2):
+        exec(compile(METHOD.format(number=number), "/srv/pools.py", "exec"), space)
+    with Collector(space["registry"]) as consumer:
+        assert pull(consumer) == {"plain.n": 2}
+    with pytest.raises(SamplerConflict, match="another owner"):
+        exec('registry.register({"name": "plain", "sample": Pool().sample})', space)
 
 
 def test_what_is_in_no_file_of_a_module_is_two_owners() -> None:
