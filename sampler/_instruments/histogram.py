@@ -159,7 +159,7 @@ class Histogram:
 
     def __repr__(self) -> str:
         value = self.read()
-        return shown(self, f"{value.count} observations, sum {value.sum}")
+        return shown(self, f"count {value.count}, sum {value.sum}")
 
     def __reduce__(self) -> tuple[Any, ...]:
         return reduced(self)

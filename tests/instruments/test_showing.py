@@ -16,7 +16,7 @@ def test_an_instrument_shows_its_name_and_its_value() -> None:
     wait.observe(1.5)
     assert repr(orders) == "<Counter shop.orders: 3>"
     assert repr(depth) == "<Gauge shop.depth: not set>"
-    assert repr(wait) == "<Histogram shop.wait: 2 observations, sum 2.0>"
+    assert repr(wait) == "<Histogram shop.wait: count 2, sum 2.0>"
     depth.set(0)
     assert repr(depth) == "<Gauge shop.depth: 0>"
 
