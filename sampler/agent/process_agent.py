@@ -86,6 +86,7 @@ class ProcessAgent:
         self._at_fork: ForkBaseline | None = None  # what it has inherited
         self._supervises = False  # its agent does nothing; in a child: the parent's did not
         self._lock: Any = RLock()
+        self._given: Config = None  # the last configuration, as the program gave it
         self._unasked = False  # the agent came with a fork, or by wiring: nobody has asked for it
         self._starting = False  # the configuration is being read: only signal handlers see this
         self._reloads: list[Config] = []  # what is being reloaded, and the next one
@@ -109,11 +110,11 @@ class ProcessAgent:
             uvicorn_server.listen(self.stop_at_exit)
             if self.agent is not None and not (self._unasked and asked):
                 if asked:
-                    warn_of_others(config, self.agent.settings)
+                    warn_of_others(config, self._given)
                 return self.agent
             if self._starting:
                 return Agent(Settings())
-            self._starting = True
+            self._starting, self._given = True, config
             try:
                 agent = self._start(config, registry, role or role_here())
             finally:
@@ -212,6 +213,7 @@ class ProcessAgent:
                     raise
                 return  # a signal handler has stopped it
             self.wanted = settings, self.wanted[1] if self.wanted is not None else None
+            self._given = self._reloads[0] or self._given
             web.tell(settings.web)
             self._reloads = self._reloads[1:]
             if not self._reloads or self.agent is not agent:
@@ -245,7 +247,7 @@ class ProcessAgent:
     def push(self, config: Config, registry: Registry | None, timeout: float | None) -> Account:
         """See :func:`push`."""
         if (agent := self._serving(timeout)) is not None:
-            warn_of_others(config, agent.settings)
+            warn_of_others(config, self._given)
             return agent.flush(timeout)
         with self._lock, no_fork():
             settings = settings_of_process(config)

@@ -35,25 +35,25 @@ def joined() -> bool:
     return bool(os.environ.get(VARIABLE))
 
 
-def warn_of_others(config: Config, running: Settings) -> None:
-    """Say so where a program asks for settings while its agent runs with others.
+def warn_of_others(config: Config, given: Config) -> None:
+    """Say so where a program gives another configuration while its agent runs.
+
+    No file is read: signal handlers may ask for this all the time.
 
     Args:
-        config: what it asks for; None: whatever there is.
-        running: those of its agent.
+        config: what it gives now; None: whatever there is.
+        given: what it gave before.
     """
-    if config is None or joined():
-        return
-    try:
-        if settings_from(config) == running:
-            return
-    except ConfigurationError as error:
-        log.error("%s\nthe agent runs on as before", error)
+    if config is None or given is None or joined() or _named(config) == _named(given):
         return
     log.warning(
         "the agent runs already, with other settings, and goes on with these: "
         "sampler.agent.reload(...) gives it others, or stop it first"
     )
+
+
+def _named(config: Config) -> object:
+    return os.fspath(config) if isinstance(config, str | os.PathLike) else config
 
 
 def settings_of_process(config: Config) -> Settings:
