@@ -105,7 +105,8 @@ class Pushgateway(HTTPOptions):
             return None
         return (
             "leaves its group in the gateway when the program ends: set job = true for a batch "
-            "job, or delete_on_stop = true for a service (or false, and this is not said)"
+            "job (sampler job does), or delete_on_stop = true for a service (or false, and this "
+            "is not said)"
         )
 
     def encode(self, snapshot: Snapshot, since: Since) -> Iterator[Batch]:

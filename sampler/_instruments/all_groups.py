@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         registry: Registry
         registration: Registration
         labels: dict[str, Any]
-        instruments: dict[str, tuple[Any, object]]
+        instruments: dict[str, tuple[Any, Mapping[str, object]]]
         group: Any
 
         def restart(self) -> None:

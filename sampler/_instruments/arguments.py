@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from sampler.types import Exemplars
 
 _INFINITE = float("inf")
+MADE = "buckets, states or exemplars"
+"""In what instruments differ beside their descriptions: the key of all of it."""
+_MOST = "another max_children"
 
 
 def kinds() -> Any:
@@ -57,6 +60,18 @@ def tell_better_name(roster: Roster, name: str) -> None:
         from sampler._runtime.log import log
 
         log.warning("instrument %s", sentence)
+
+
+def differences(known: Mapping[str, object], new: Mapping[str, object]) -> str:
+    """Return what one description says, where another one says something else."""
+    keys = sorted(key for key in {**known, **new} if known.get(key) != new.get(key))
+    if keys == [MADE]:
+        return f"other {MADE}"
+    return ", ".join(_told(key, known.get(key)) for key in keys if key != MADE) or _MOST
+
+
+def _told(key: str, value: object) -> str:
+    return f"{key} {short(value)}" if value else f"no {key}"
 
 
 def label_names(labels: Iterable[str]) -> tuple[str, ...]:

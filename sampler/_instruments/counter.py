@@ -10,7 +10,7 @@ and signal handlers may count, too.
 from __future__ import annotations
 
 from sampler._instruments import free_threading
-from sampler._instruments.home import number_for, reduced, refuse
+from sampler._instruments.home import number_for, reduced, refuse, shown
 from sampler._instruments.timers import ExceptionCounter
 
 TYPE_CHECKING = False
@@ -76,6 +76,9 @@ class Counter:
     def restart(self) -> None:
         """Start at zero, as a forked child does."""
         self._value = 0
+
+    def __repr__(self) -> str:
+        return shown(self, self._value)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return reduced(self)

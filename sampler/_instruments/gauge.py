@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from sampler._contract.declaration import short
 from sampler._contract.values import RefusedRecordings
 from sampler._instruments import free_threading
-from sampler._instruments.home import number_for, reduced, refuse
+from sampler._instruments.home import number_for, reduced, refuse, shown
 from sampler._instruments.timers import InProgress
 from sampler._runtime.abandoned import is_foreign
 
@@ -122,6 +123,11 @@ class Gauge:
     def restart(self) -> None:
         """Forget the value, as a forked child does; a function stays."""
         self._value = None
+
+    def __repr__(self) -> str:
+        asked, value = self._function, self._value
+        said = f"what {short(asked)} returns" if asked else "not set" if value is None else value
+        return shown(self, said)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return reduced(self)

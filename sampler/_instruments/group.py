@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from sampler._instruments.all_groups import registered
 from sampler._instruments.arguments import (
+    MADE,
     bucket_bounds,
     constant_labels,
+    differences,
     exemplary_counter,
     exemplary_histogram,
     kinds,
@@ -352,7 +354,7 @@ class Instruments:
             raise ValueError(f"expire must be seconds above 0 and needs labels, got {expire!r}")
         roster = self._roster
         description = {key: value for key, value in given.items() if value} | {"labels": names}
-        alike = (type(made), tuple(sorted(description.items(), key=str)), expire, *more)
+        alike = {**description, "expire": expire, MADE: (type(made), *more)}
         inherited, known = name in self._inherited, roster.instruments.get(name)
         self._inherited.discard(name)
         if inherited and known is not None and known[1] != alike:  # the module was edited
@@ -370,8 +372,14 @@ class Instruments:
         known_as, as_declared = roster.instruments.setdefault(name, (made, alike))
         bound = getattr(known_as, "max_children", max_children)
         if as_declared != alike or (max_children is not None and max_children != bound):
-            raise ValueError(f"instrument '{self.name}.{name}' exists and is described otherwise")
+            raise ValueError(
+                f"instrument '{self.name}.{name}' exists and is described otherwise: there it has "
+                f"{differences(as_declared, alike)}; say the same here, or choose another name"
+            )
         return known_as  # type: ignore[no-any-return]
+
+    def __repr__(self) -> str:
+        return f"<Instruments {self.name}: {', '.join(self._roster.instruments) or 'none yet'}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return self._roster.reduced()

@@ -8,7 +8,7 @@ from itertools import accumulate, repeat
 from sampler._contract.bounds import SCALE, UPPERS
 from sampler._contract.histogram import HistogramValue, Lineage, histogram_at
 from sampler._instruments import free_threading
-from sampler._instruments.home import number_for, reduced, refuse
+from sampler._instruments.home import number_for, reduced, refuse, shown
 from sampler._instruments.timers import Timer
 
 TYPE_CHECKING = False
@@ -156,6 +156,10 @@ class Histogram:
             self._counts[index] += n
         if counts:
             self._sum += total
+
+    def __repr__(self) -> str:
+        value = self.read()
+        return shown(self, f"count {value.count}, sum {value.sum}")
 
     def __reduce__(self) -> tuple[Any, ...]:
         return reduced(self)

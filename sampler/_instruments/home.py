@@ -85,6 +85,23 @@ def reduced(instrument: Any) -> tuple[Any, ...]:
     return home.group.reduced(instrument)
 
 
+def shown(instrument: Any, value: object) -> str:
+    """Return what a prompt or a notebook shows of an instrument.
+
+    Args:
+        instrument: the instrument, or one of its children.
+        value: what it has.
+    """
+    home: Home | None = instrument._home
+    names = getattr(home and home.instrument, "names", ())
+    labels = getattr(instrument, "_labels", None) or {}
+    if not labels and (texts := getattr(instrument, "texts", ())):
+        labels = dict(zip(names, texts, strict=False))
+    said = ",".join(f'{name}="{text}"' for name, text in labels.items() if text)
+    where = f"{home or 'of no group'}{{{said}}}" if said else f"{home or 'of no group'}"
+    return f"<{type(instrument).__name__} {where}: {value}>"
+
+
 def refuse(home: Home | None, reason: str, value: object, why: str) -> None:
     """Count a recording that is refused; tell the first one of its reason.
 

@@ -20,7 +20,7 @@ from sampler._instruments import free_threading
 from sampler._instruments.counter import Counter
 from sampler._instruments.gauge import Gauge
 from sampler._instruments.histogram import Histogram
-from sampler._instruments.home import reduced
+from sampler._instruments.home import reduced, shown
 from sampler._runtime.typing_stubs import Generic, TypeVar
 
 TYPE_CHECKING = False
@@ -280,6 +280,9 @@ class Labelled(Generic[Child]):
     def _wrong_labels(self, given: Iterable[str]) -> ValueError:
         expected = ", ".join(self.names)
         return ValueError(f"expected labels {expected}; got {', '.join(given) or 'none'}")
+
+    def __repr__(self) -> str:
+        return shown(self, f"{len(self._children)} series by {', '.join(self.names)}")
 
     def __reduce__(self) -> tuple[Any, ...]:
         return reduced(self)

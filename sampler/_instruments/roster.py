@@ -13,6 +13,7 @@ from sampler._contract.declaration import Bounded
 from sampler._instruments.all_groups import reduced, remember
 from sampler._instruments.counter import Counter
 from sampler._instruments.labelled import Labelled
+from sampler._registry.comparison import is_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Roster:
         self.max_children = max_children
         self.registry: Registry = registry
         self.labels: dict[str, Any] = {f"{key}": text for key, text in labels.items()}
-        self.instruments: dict[str, tuple[Any, object]] = {}
+        self.instruments: dict[str, tuple[Any, Mapping[str, object]]] = {}
         self.group: Any = None
         self.place = Place(frame)
         self._start = time.time()
@@ -226,7 +227,7 @@ class Place:
         self._line = None if frame is None else frame.f_lineno
         self.module: str = "" if frame is None else str(frame.f_globals.get("__name__"))
         # A cell of a notebook has another file each time, which is none.
-        file = "" if code is None or not _is_file(code.co_filename) else code.co_filename
+        file = "" if code is None or not is_file(code.co_filename) else code.co_filename
         self._where = code and (file or self.module, code.co_qualname)
 
     def is_again(self, other: Place) -> bool:
@@ -238,7 +239,3 @@ class Place:
         if self._where is None or self._where != other._where:
             return False
         return self._code is not other._code or self._line == other._line
-
-
-def _is_file(name: str) -> bool:
-    return not name.startswith("<") and "ipykernel_" not in name

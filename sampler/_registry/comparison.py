@@ -58,23 +58,38 @@ def _same(one: object, other: object) -> bool:
 def reloaded(old: Declaration, new: Declaration) -> bool:
     """Tell whether a module that was reloaded, or imported again, publishes its sampler again.
 
-    Both call functions of one name in one file, on the level of the module: one owner.
+    Both call functions of one name in one file, on the level of the module, or methods of such
+    classes: one owner. So is who types one again, whatever it is: in a cell of a notebook that is
+    run again, or at a prompt.
     """
     if (old.name, old.labels) != (new.name, new.labels):
         return False
-    for one, other in ((old.sample, new.sample), (old.factory, new.factory)):
-        if one is not None or other is not None:
-            place = _place(one)
-            if one is other or place is None or place != _place(other):
-                return False
-    return True
+    pairs = (old.sample, new.sample), (old.factory, new.factory)
+    return all(one is other is None or _made_again(one, other) for one, other in pairs)
 
 
-def _place(function: object) -> tuple[str, str] | None:
-    code = getattr(function, "__code__", None) if type(function) is _FUNCTION else None
-    if code is None or "<" in code.co_qualname or code.co_filename.startswith("<"):
-        return None  # a lambda, a function in another one, or one that is in no file
+def _made_again(one: Any, other: Any) -> bool:
+    """Tell whether one place in the source has made both, each when it was read anew."""
+    one, other = (each.__func__ if type(each) is _METHODS[0] else each for each in (one, other))
+    if not type(one) is type(other) is _FUNCTION or one.__code__ is other.__code__:
+        return False  # the same code makes several in one reading: methods of several objects
+    place = _place(one)
+    return place is not None and place == _place(other)
+
+
+def _place(function: Any) -> tuple[str, str] | None:
+    code = function.__code__
+    if not is_file(code.co_filename):
+        module = function.__globals__.get("__name__")
+        return (module, code.co_qualname) if module == "__main__" else None
+    if "<" in code.co_qualname:
+        return None  # a lambda, or a function in another one: a file has several
     return code.co_filename, code.co_qualname
+
+
+def is_file(name: str) -> bool:
+    """Tell whether code is in a file; a cell of a notebook has another one each time, or none."""
+    return not name.startswith("<") and "ipykernel_" not in name
 
 
 def clash(old: Declaration, new: Declaration) -> str | None:
@@ -83,7 +98,8 @@ def clash(old: Declaration, new: Declaration) -> str | None:
         labels = f" with labels {new.labels}" if new.labels else ""
         return (
             f"sampler {new.name!r}{labels} is registered already by another owner: "
-            "choose another name, or tell them apart by constant 'labels'"
+            "choose another name, tell them apart by constant 'labels', or call "
+            f"unregister({new.name!r}) of the registry first, if that one is yours"
         )
     taken = {_flat(old.name, metric): metric for metric in old.metrics}
     for metric, described in new.metrics.items():

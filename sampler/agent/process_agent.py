@@ -28,7 +28,7 @@ from sampler.agent import celery_worker, uvicorn_server
 from sampler.agent.account import Account
 from sampler.agent.agent import Agent
 from sampler.agent.config import web
-from sampler.agent.config.joining import joined, settings_of_process
+from sampler.agent.config.joining import joined, settings_of_process, warn_of_others
 from sampler.agent.config.settings import Settings
 from sampler.agent.handover import Handover
 from sampler.agent.inherited import inherited_settings, is_inherited, warn_of_pages
@@ -86,6 +86,7 @@ class ProcessAgent:
         self._at_fork: ForkBaseline | None = None  # what it has inherited
         self._supervises = False  # its agent does nothing; in a child: the parent's did not
         self._lock: Any = RLock()
+        self._given: Config = None  # the last configuration, as the program gave it
         self._unasked = False  # the agent came with a fork, or by wiring: nobody has asked for it
         self._starting = False  # the configuration is being read: only signal handlers see this
         self._reloads: list[Config] = []  # what is being reloaded, and the next one
@@ -108,10 +109,12 @@ class ProcessAgent:
             celery_worker.listen(self.serve, self.stop_at_exit)
             uvicorn_server.listen(self.stop_at_exit)
             if self.agent is not None and not (self._unasked and asked):
+                if asked:
+                    warn_of_others(config, self._given)
                 return self.agent
             if self._starting:
                 return Agent(Settings())
-            self._starting = True
+            self._starting, self._given = True, config
             try:
                 agent = self._start(config, registry, role or role_here())
             finally:
@@ -210,6 +213,7 @@ class ProcessAgent:
                     raise
                 return  # a signal handler has stopped it
             self.wanted = settings, self.wanted[1] if self.wanted is not None else None
+            self._given = self._reloads[0] or self._given
             web.tell(settings.web)
             self._reloads = self._reloads[1:]
             if not self._reloads or self.agent is not agent:
@@ -243,9 +247,13 @@ class ProcessAgent:
     def push(self, config: Config, registry: Registry | None, timeout: float | None) -> Account:
         """See :func:`push`."""
         if (agent := self._serving(timeout)) is not None:
+            warn_of_others(config, self._given)
             return agent.flush(timeout)
         with self._lock, no_fork():
-            agent = self._new((settings_of_process(config), registry), role_here(), forked=False)
+            settings = settings_of_process(config)
+            if not any(each.pushes for each in settings.adapters):
+                log.warning("nothing is pushed: no adapter of %s pushes", settings.file)
+            agent = self._new((settings, registry), role_here(), forked=False)
             try:
                 agent.once(timeout)
             except RuntimeError as error:  # at the end of a program no thread starts, from 3.12 on

@@ -36,6 +36,7 @@ def start(
 ) -> Agent:
     """Start the agent of this process; when one runs already, return it unchanged.
 
+    Where that one has other settings than ``config``, a line in the log says so.
     A page whose port is taken does not stop the application: the log says who has the port, and
     the agent takes it when it is free. A forked child gets an agent like its parent's, unless
     ``fork = false`` in the configuration. Calling this in the child is harmless; with another
@@ -134,7 +135,8 @@ def push(
     """Pull once, deliver, and return: for programs that say when, and need no thread meanwhile.
 
     What was counted before is delivered, too; a second call delivers what has grown since. While
-    an agent runs in this process, this is :func:`flush`, whatever the configuration.
+    an agent runs in this process, this is :func:`flush`, whatever the configuration; where that
+    has other settings, a line in the log says so.
 
     Args:
         config: as of :func:`start`.

@@ -48,7 +48,7 @@ def relay(
         with EndAtOnce():
             from sampler.relay.program import RelayAgent
     except ModuleNotFoundError as missing:
-        log.error("needs %r: pip install 'sampler-api[relay]'", missing.name)
+        log.error("the relay needs %r: pip install 'sampler-api[relay]'", missing.name)
         return UNAVAILABLE
 
     def read() -> Settings:

@@ -169,7 +169,7 @@ class State:
             self.responded._observe_sorted(sizes)  # noqa: SLF001
             self.write_seconds += sum(numbers[2::3])
             self.slow_ones += len(seconds) - bisect_left(seconds, self.slow)
-        if len(sys.modules) != self.modules:
+        if self.modules and len(sys.modules) != self.modules:  # since the first request has begun
             loaded, self.modules = len(sys.modules) - self.modules, len(sys.modules)
             self.loaded += max(loaded, 0)
             _frameworks.look()

@@ -109,6 +109,32 @@ def test_start_takes_a_mapping_or_settings_and_starts_anew_with_them() -> None:
     assert settings.adapters[0] == parse(tables).adapters[0]
 
 
+def test_a_start_with_other_settings_says_that_the_agent_keeps_its_own(caplog) -> None:
+    """As where a cell of a notebook was edited and runs again; nothing where they are alike."""
+    tables = {"service": "given", "adapters": {}}
+    agent = sampler.agent.start(tables)
+    assert sampler.agent.start(dict(tables)) is sampler.agent.start() is agent
+    assert not caplog.records
+    assert sampler.agent.start({**tables, "interval": 0.2}) is agent
+    assert "with other settings, and goes on with these: sampler.agent.reload" in caplog.text
+    caplog.clear()
+    sampler.agent.reload(other := {**tables, "interval": 0.3})
+    assert sampler.agent.start(dict(other)) is agent
+    assert not caplog.records
+    sampler.agent.reload(tables)
+    assert sampler.agent.push(tables).complete
+    assert not caplog.records
+    assert sampler.agent.push({**tables, "interval": 0.2}).complete
+    assert "with other settings" in caplog.text
+    assert agent.settings.program.interval == 10
+
+
+def test_a_push_says_that_nothing_pushes(caplog) -> None:
+    """As with built-in defaults, which are a page."""
+    assert sampler.agent.push().complete
+    assert "nothing is pushed: no adapter of built-in defaults pushes" in caplog.text
+
+
 def test_settings_by_hand_are_taken_as_they_are() -> None:
     """Adapters that nobody can make again are used."""
     assert settings_from(Settings()) == Settings()

@@ -52,10 +52,18 @@ def test_the_same_instrument_is_made_once(registry) -> None:
     """The same description gives the same object, another one an error."""
     shop = Instruments("shop", registry)
     assert shop.counter("orders") is shop.counter("orders")
-    with pytest.raises(ValueError, match="exists and is described otherwise"):
+    with pytest.raises(ValueError, match="described otherwise: there it has kind 'counter'; say"):
         shop.gauge("orders")
-    with pytest.raises(ValueError, match="exists and is described otherwise"):
+    with pytest.raises(ValueError, match="described otherwise: there it has no labels; say the"):
         shop.counter("orders", labels=("route",))
+    shop.counter("labelled", labels=("a", "b"), help="Help.")
+    with pytest.raises(ValueError, match=r"has help 'Help\.', labels \('a', 'b'\), no unit; say"):
+        shop.counter("labelled", labels=("b",), unit="s")
+    with pytest.raises(ValueError, match="there it has another max_children; say"):
+        shop.counter("labelled", labels=("a", "b"), help="Help.", max_children=1)
+    shop.histogram("size", buckets=(1, 2))
+    with pytest.raises(ValueError, match="there it has other buckets, states or exemplars; say"):
+        shop.histogram("size")
 
 
 def test_names_and_owners_are_checked_at_once(registry) -> None:

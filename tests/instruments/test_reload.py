@@ -122,6 +122,63 @@ def test_a_cell_of_a_notebook_may_run_twice(names) -> None:
     assert space["cells"].read() == 2
 
 
+PLAIN = """
+def sample():
+    yield "n", {number}
+registry.register({{"name": "plain", "sample": sample}})
+"""
+LAMBDA = """
+registry.register({{"name": "plain", "sample": lambda: [("n", {number})]}})
+"""
+METHOD = """
+class Pool:
+    def sample(self):
+        yield "n", {number}
+registry.register({{"name": "plain", "sample": Pool().sample}})
+"""
+
+
+@pytest.mark.parametrize("text", [PLAIN, LAMBDA, METHOD], ids=["function", "lambda", "method"])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("<ipython-input-1-a>", "<ipython-input-2-b>"),
+        ("/tmp/ipykernel_7/1.py", "/tmp/ipykernel_7/2.py"),
+        ("<stdin>", "<stdin>"),
+    ],
+)
+def test_a_sampler_may_be_typed_again(names, text) -> None:
+    """In a cell of a notebook or at a prompt: what was typed last is what is pulled."""
+    space = {"registry": Registry(), "__name__": "__main__"}
+    with Collector(space["registry"]) as consumer:
+        for number, name in enumerate(names):
+            exec(compile(text.format(number=number), name, "exec"), space)
+            assert pull(consumer) == {"plain.n": number}
+    assert len(space["registry"]) == 1
+
+
+def test_a_method_of_a_reloaded_module_takes_its_place_and_a_second_object_does_not() -> None:
+    """One class that is read twice is one owner; two of its objects are two."""
+    space = {"registry": Registry(), "__name__": "pools"}
+    for number in (1, 2):
+        exec(compile(METHOD.format(number=number), "/srv/pools.py", "exec"), space)
+    with Collector(space["registry"]) as consumer:
+        assert pull(consumer) == {"plain.n": 2}
+    with pytest.raises(SamplerConflict, match="another owner"):
+        exec('registry.register({"name": "plain", "sample": Pool().sample})', space)
+
+
+def test_what_is_in_no_file_of_a_module_is_two_owners() -> None:
+    """As of functions that a library makes from text: it is not typed."""
+    registry = Registry()
+    space = {"registry": registry, "__name__": "made"}
+    exec(compile(PLAIN.format(number=1), "<string>", "exec"), space)
+    with pytest.raises(SamplerConflict, match=r"unregister\('plain'\) of the registry first"):
+        exec(compile(PLAIN.format(number=2), "<string>", "exec"), space)
+    registry.unregister("plain")
+    exec(compile(PLAIN.format(number=2), "<string>", "exec"), space)
+
+
 def test_two_owners_are_refused() -> None:
     """Two lines of one module, two modules, a group and a mapping."""
     registry = Registry()

@@ -35,6 +35,27 @@ def joined() -> bool:
     return bool(os.environ.get(VARIABLE))
 
 
+def warn_of_others(config: Config, given: Config) -> None:
+    """Say so where a program gives another configuration while its agent runs.
+
+    No file is read: signal handlers may ask for this all the time.
+
+    Args:
+        config: what it gives now; None: whatever there is.
+        given: what it gave before.
+    """
+    if config is None or given is None or joined() or _named(config) == _named(given):
+        return
+    log.warning(
+        "the agent runs already, with other settings, and goes on with these: "
+        "sampler.agent.reload(...) gives it others, or stop it first"
+    )
+
+
+def _named(config: Config) -> object:
+    return os.fspath(config) if isinstance(config, str | os.PathLike) else config
+
+
 def settings_of_process(config: Config) -> Settings:
     """Return the settings of a relay's process; else see :func:`settings_from`.
 

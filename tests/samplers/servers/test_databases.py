@@ -218,9 +218,11 @@ def test_django_tells_connections_and_lazy_imports(
     told, grew = run(
         """
         import django
+        import os
         from django.conf import settings
+        folder = os.environ["IN"]
         databases = {
-            alias: {"ENGINE": "django.db.backends.sqlite3", "NAME": f"{alias}.db"}
+            alias: {"ENGINE": "django.db.backends.sqlite3", "NAME": f"{folder}/{alias}.db"}
             for alias in ("default", "other")
         }
         settings.configure(ALLOWED_HOSTS=["*"], ROOT_URLCONF="urls", DATABASES=databases)
@@ -256,6 +258,7 @@ def test_django_tells_connections_and_lazy_imports(
         print(json.dumps([told, grew]))
         """,
         PYTHONPATH=f"{ROOT}:{tmp_path}",
+        IN=str(tmp_path),
     )
     opened = [
         sum(value for name, value in each.items() if name.startswith("django.connections"))
