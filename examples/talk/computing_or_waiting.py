@@ -30,6 +30,7 @@ SCENARIO = Scenario(
     name="computing_or_waiting",
     title="What computes is full at one core, however many threads are free",
     play=_play,
+    told=(WAITS, COMPUTES),
     alone=True,
     signals=(
         Signal(

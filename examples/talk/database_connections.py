@@ -42,6 +42,7 @@ SCENARIO = Scenario(
     name="database_connections",
     title="Connecting is much of what a short request does, and a pooler takes it off, if it may",
     play=_play,
+    told=(COMMITTED, DIRECT),
     programs=("nginx", "postgres", "pgbouncer"),
     packages=("psycopg",),
     signals=(

@@ -30,6 +30,7 @@ SCENARIO = Scenario(
     name="lazy_start",
     title="What is loaded lazily is loaded while a client waits, once for each worker",
     play=_play,
+    told=(EAGER, LAZY),
     packages=("sqlalchemy",),
     signals=(
         Signal("slowest", "slowest answer", SEEN, lambda w: w.waited(part=1.0), "s"),

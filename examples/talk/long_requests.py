@@ -59,7 +59,10 @@ SCENARIO = Scenario(
         Claim(
             "The median in the application is {application[4 long ones, too]}, since most "
             "requests are short.",
-            lambda f: f["waited"][BOTH] > 3 * f["application"][BOTH],
+            lambda f: (
+                f["waited"][BOTH] > 3 * f["application"][BOTH]
+                and f["application"][BOTH] < 3 * f["application"][SHORT]
+            ),
         ),
         Claim(
             "The CPU has nothing to do: {cpu[4 long ones, too]} of a core.",

@@ -31,6 +31,7 @@ SCENARIO = Scenario(
     name="slow_bodies",
     title="Slow bodies and slow readers hold threads, and nginx takes that off them, too",
     play=_play,
+    told=(BEHIND, BODIES),
     signals=(
         signals.waited(title="answer to the others, median"),
         Signal(

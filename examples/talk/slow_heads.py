@@ -52,8 +52,8 @@ SCENARIO = Scenario(
         ),
         Claim(
             "Both workers are held, and seem idle: {busy[4 slow heads]} of 2 at work. A worker "
-            "calls the application when it has the head.",
-            lambda f: f["busy"][DIRECT] < 0.5,
+            "calls the application when it has the head. The CPU idles, too.",
+            lambda f: f["busy"][DIRECT] < 0.5 and f["cpu"][DIRECT] < 0.5,
         ),
         Claim(
             "What shows is that {backlog[4 slow heads]} connections wait while workers are "

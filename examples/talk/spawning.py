@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import signal
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from examples.talk.frame import signals
@@ -25,9 +25,10 @@ def _play(stage: Stage) -> None:
                 with stage.phase(BEFORE):
                     stage.load(served.port, 4, clients)
             with stage.phase(name, whole=True):
-                for _ in range(_MORE):
-                    served.gunicorn.signal(signal.SIGTTIN)
+                asks = Thread(target=served.gunicorn.grow, args=(_MORE,))
+                asks.start()
                 stage.load(served.port, 3, clients)
+                asks.join()
 
 
 SCENARIO = Scenario(

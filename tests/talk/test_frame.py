@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -12,7 +13,16 @@ from examples.talk import __main__ as command
 from examples.talk.frame import pages, stage
 from examples.talk.frame.chart import chart
 from examples.talk.frame.load import GAVE_UP, Answer, Closed, Open, SlowSenders, drive
-from examples.talk.frame.scenario import RISES, SEEN, Claim, Scenario, Signal, judged, shown
+from examples.talk.frame.scenario import (
+    MISLEADS,
+    RISES,
+    SEEN,
+    Claim,
+    Scenario,
+    Signal,
+    judged,
+    shown,
+)
 from examples.talk.frame.timeline import Phase, Timeline, Window
 from examples.talk.frame.watch import Scrape
 from tests.support.ports import free_port, hold_ports
@@ -139,6 +149,32 @@ def test_a_page_is_filled_between_its_comments(tmp_path):
         pages.fill(page, "figures\n")
 
 
+def test_the_essay_keeps_the_lines_of_what_was_not_played_again(tmp_path, monkeypatch):
+    """In the order of the scenarios; those that are none any more go."""
+    essay = tmp_path / "README.md"
+    old = "".join(f"| [old](pages/{name}.md) | held |\n" for name in ("two", "gone", "one"))
+    essay.write_text(f"{pages.BEGIN}{old}{pages.END}")
+    monkeypatch.setattr(pages, "ESSAY", essay)
+    new = ["| [new](pages/two.md) | held |", "| [new](pages/three.md) | held |"]
+    _, _, *lines = pages.table(new, ["one", "two", "three", "four"]).splitlines()
+    assert lines == ["| [old](pages/one.md) | held |", *new]
+
+
+def test_a_line_of_the_essay_compares_two_phases():
+    """The first two, or those that the scenario names; signals by their role."""
+    one = Signal("one", "One, mean", RISES, lambda w: w.last("one"), "s")
+    two = Signal("two", "Two", MISLEADS, lambda w: w.last("two"))
+    windows = {
+        name: Window([scrape(0, one=n, two=7)], []) for n, name in enumerate("abc", start=1)
+    }
+    played = scenario(one, two)
+    named = replace(played, told=("c", "a"))
+    outcome = judged(played, windows)
+    line = "| [None](pages/none.md) | held | a → b | One 1.00 s → 2.00 s | Two 7 → 7 |"
+    assert pages.row(played, outcome) == line
+    assert "| c → a | One 3.00 s → 1.00 s |" in pages.row(named, outcome)
+
+
 def test_clients_who_find_nobody_have_given_up():
     """All kinds of them end in time, and say so."""
     heard, port = [], free_port()
@@ -203,7 +239,7 @@ def test_closed_load_never_has_more_requests_than_clients():
 def test_a_scenario_about_cpu_is_skipped_aloud_on_a_busy_host(monkeypatch, capsys):
     """The command says so, writes nothing, and its exit status tells."""
     played = scenario()
-    alone = Scenario(**{**vars(played), "name": "alone", "alone": True})
+    alone = replace(played, name="alone", alone=True)
     monkeypatch.setattr(stage, "busy", lambda: 0.9)
     monkeypatch.setattr(command, "busy", lambda: 0.9)
     monkeypatch.setattr(command, "SCENARIOS", {"alone": alone})

@@ -92,7 +92,7 @@ def of_scenario(scenario: Scenario, outcome: Outcome, when: str, busy: float) ->
 
 def row(scenario: Scenario, outcome: Outcome) -> str:
     """Return the line of a scenario in the essay's table."""
-    first, second, *_ = outcome.phases
+    first, second, *_ = scenario.told or outcome.phases
     held = "held" if outcome.held else "**did not hold**"
     cells = [f"[{scenario.title}](pages/{scenario.name}.md)", held, f"{first} → {second}"]
     cells += [_changes(scenario, outcome, role, first, second) for role in (RISES, MISLEADS)]

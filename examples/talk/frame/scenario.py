@@ -77,6 +77,7 @@ class Scenario:
         programs: what must be installed beside gunicorn.
         packages: what the application imports.
         alone: it is about CPU time, so the host must be idle.
+        told: the two phases that the essay's table compares; empty: the first two.
     """
 
     name: str
@@ -87,6 +88,7 @@ class Scenario:
     programs: tuple[str, ...] = ("nginx",)
     packages: tuple[str, ...] = ()
     alone: bool = False
+    told: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,14 @@ import os
 import signal
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from examples.talk.frame.watch import read_page
 from tests.support.ports import HOST, accepts
 from tests.support.process import Server
+from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -85,6 +87,16 @@ listen = "{HOST}:{self.page}"
     def signal(self, number: int) -> None:
         """Send a signal, which is passed on to gunicorn's arbiter."""
         os.kill(self.pid, number)
+
+    def grow(self, workers: int) -> None:
+        """Ask for more workers, one after the other: a signal that is pending comes once."""
+        before = len(self._left())
+        for more in range(1, workers + 1):
+            self.signal(signal.SIGTTIN)
+            wait_for(partial(self._has, before + more), _END, "another worker")
+
+    def _has(self, processes: int) -> bool:
+        return len(self._left()) >= processes
 
     def stop(self) -> None:
         """See `Server`; what it has started ends, too."""

@@ -119,7 +119,7 @@ def nginx(state: str, role: Role) -> Signal:
     """Return how many connections nginx had in a state, at most; one asks for its status."""
     return Signal(
         f"nginx_{state}",
-        f"nginx, {state}, most",
+        f"nginx {state}, most",
         role,
         lambda w: w.highest("nginx_connection_count", state=state),
         metric="nginx.connection.count",
