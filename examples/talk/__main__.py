@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from datetime import UTC, datetime
 
@@ -21,6 +22,8 @@ def main(arguments: list[str]) -> int:
     told = parser.parse_args(arguments)
     if unknown := [name for name in told.names if name not in SCENARIOS]:
         parser.error(f"no scenario {', '.join(unknown)}; there are {', '.join(SCENARIOS)}")
+    # What a scenario has started is ended then, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     code, rows = 0, []
     for name in told.names or SCENARIOS:
         scenario, before = SCENARIOS[name], busy()

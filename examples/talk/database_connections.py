@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from examples.talk.frame import signals
@@ -9,6 +10,7 @@ from examples.talk.frame.load import Open
 from examples.talk.frame.scenario import MISLEADS, RISES, Claim, Scenario, Signal
 from tests.samplers.servers.daemons import PgBouncer, Postgres
 from tests.support.ports import HOST
+from tests.support.process import MissingServerError
 
 if TYPE_CHECKING:
     from examples.talk.frame.stage import Stage
@@ -17,6 +19,8 @@ DIRECT, POOLED, COMMITTED = "PostgreSQL", "PgBouncer", "PgBouncer, autocommit"
 
 
 def _play(stage: Stage) -> None:
+    if os.geteuid():
+        raise MissingServerError("PostgreSQL's user can be taken by root only")
     clients = Open(40, "/connect")
     with (
         Postgres(stage.folder / "postgres") as database,

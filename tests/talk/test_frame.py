@@ -243,8 +243,40 @@ def test_a_scenario_about_cpu_is_skipped_aloud_on_a_busy_host(monkeypatch, capsy
     monkeypatch.setattr(stage, "busy", lambda: 0.9)
     monkeypatch.setattr(command, "busy", lambda: 0.9)
     monkeypatch.setattr(command, "SCENARIOS", {"alone": alone})
+    monkeypatch.setattr("signal.signal", lambda *_: None)
     assert command.main([]) == 2
     assert "SKIPPED: it is about CPU, and 90% of this host's is in use" in capsys.readouterr().out
+
+
+def test_a_run_writes_figures_charts_and_verdicts_and_leaves_the_prose(tmp_path, monkeypatch):
+    """And says by its exit status that a claim did not hold."""
+    depth = Signal("depth", "Depth", RISES, lambda w: w.last("depth"), metric="pool.depth")
+    claims = (Claim("It is {depth[a]}.", lambda f: True), Claim("It is more.", lambda f: False))
+    timeline = Timeline()
+    timeline.phases = [Phase("a", 0.0, 5.0, True), Phase("b", 5.0, 10.0, True)]
+    timeline.scrapes = [scrape(n, depth=n) for n in range(10)]
+    played = replace(scenario(depth, claims=claims), programs=())
+    outcome = judged(played, {each.name: timeline.window(each) for each in timeline.phases})
+    page, essay = tmp_path / "none.md", tmp_path / "README.md"
+    for file in (page, essay):
+        file.write_text(f"# Before\n{pages.BEGIN}old\n{pages.END}After\n")
+    monkeypatch.setattr(pages, "PAGES", tmp_path)
+    monkeypatch.setattr(pages, "ESSAY", essay)
+    monkeypatch.setattr(command, "SCENARIOS", {"none": played})
+    monkeypatch.setattr(command, "busy", lambda: 0.5)
+    monkeypatch.setattr(command, "play", lambda _: (timeline, outcome))
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    assert command.main(["--dry"]) == 1
+    assert pages.made(page) == "old\n"
+    assert command.main([]) == 1
+    assert page.read_text().startswith("# Before\n")
+    assert page.read_text().endswith("After\n")
+    said = pages.made(page)
+    assert "| rises | Depth, `pool.depth` | 5 | 9 |" in said
+    assert "* **Held.** It is 5.\n* **Did not hold.** It is more.\n" in said
+    assert "others used 50% of the host's CPU (so times" in said
+    assert "**did not hold** | a → b | Depth 5 → 9 |" in pages.made(essay)
+    assert (tmp_path / "none.svg").read_text().startswith("<svg")
 
 
 def test_a_name_that_is_none_is_told_with_those_there_are(capsys):
