@@ -23,7 +23,7 @@ def _play(stage: Stage) -> None:
         (PRELOADED, ("--preload",), {"TALK_IMPORTS": _HEAVY}),
     ):
         with stage.serve(*options, workers=2, **env) as served, stage.phase(name, whole=True):
-            stage.load(served.port, 3, clients)
+            stage.load(served.port, 3, clients, least=100)
 
 
 SCENARIO = Scenario(

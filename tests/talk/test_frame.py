@@ -183,6 +183,13 @@ def test_clients_who_find_nobody_have_given_up():
     assert {each.status for each in heard} == {GAVE_UP}
 
 
+def test_clients_go_on_until_enough_was_seen():
+    """Where a busy machine was late; not for ever."""
+    heard = []
+    drive(free_port(), 0.05, Closed(1, "/"), note=heard.append, enough=lambda: len(heard) >= 300)
+    assert len(heard) == 300
+
+
 def test_clients_leave_when_their_patience_ends_and_count_once():
     """A server that accepts and never answers has each of them until then."""
     (held,) = hold_ports(1)

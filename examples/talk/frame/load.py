@@ -20,11 +20,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     Note = Callable[["Answer"], object]
+    Going = Callable[[], bool]
 
 MOST = 10_000
 """Requests of one client, or crowd."""
 LIMIT = 25.0
 """Seconds after which the most patient client gives up."""
+LONGER = 15.0
+"""Seconds for which clients go on asking, at most, where too little was seen in time."""
 GAVE_UP = 0
 """Status of a request whose client left, or whose connection broke."""
 
@@ -61,11 +64,11 @@ class Open:
     patience: float = LIMIT
     name: str = "clients"
 
-    async def come(self, port: int, until: float, note: Note) -> None:
-        """Ask until a moment; wait for the answers."""
+    async def come(self, port: int, going: Going, note: Note) -> None:
+        """Ask for as long as it goes on; wait for the answers."""
         chance = random.Random(1)
         at, asked = time.monotonic(), []
-        while at < until and len(asked) < MOST:
+        while going() and len(asked) < MOST:
             at += chance.expovariate(self.rate)
             await asyncio.sleep(at - time.monotonic())
             one = _ask(self.name, port, _request(self.path), self.patience, note)
@@ -87,12 +90,12 @@ class Closed:
     path: str
     name: str = "clients"
 
-    async def come(self, port: int, until: float, note: Note) -> None:
-        """Ask until a moment; wait for the answers."""
+    async def come(self, port: int, going: Going, note: Note) -> None:
+        """Ask for as long as it goes on; wait for the answers."""
 
         async def client() -> None:
             for _ in range(MOST):
-                if time.monotonic() >= until:
+                if not going():
                     return
                 await _ask(self.name, port, _request(self.path), LIMIT, note)
 
@@ -113,11 +116,11 @@ class SlowSenders:
     body: bool = False
     name: str = "slow"
 
-    async def come(self, port: int, until: float, note: Note) -> None:
-        """Send byte by byte until a moment, then the rest, and wait for the answer."""
-        await asyncio.gather(*(self._send(port, until, note) for _ in range(self.clients)))
+    async def come(self, port: int, going: Going, note: Note) -> None:
+        """Send byte by byte as long as it goes on, then the rest; wait for the answer."""
+        await asyncio.gather(*(self._send(port, going, note) for _ in range(self.clients)))
 
-    async def _send(self, port: int, until: float, note: Note) -> None:
+    async def _send(self, port: int, going: Going, note: Note) -> None:
         body = b"x" * 1000
         head = f"POST /read HTTP/1.1\r\nHost: talk\r\nContent-Length: {len(body)}\r\n"
         begin, rest = head.encode(), b"X-Slow: " + body + b"\r\nConnection: close\r\n\r\n"
@@ -129,7 +132,7 @@ class SlowSenders:
         reader, writer = await asyncio.open_connection(HOST, port)
         try:
             writer.write(begin)
-            while len(rest) > 1 and time.monotonic() < until:
+            while len(rest) > 1 and going():
                 await asyncio.sleep(0.2)
                 writer.write(rest[:1])
                 rest = rest[1:]
@@ -156,11 +159,11 @@ class SlowReaders:
     path: str
     name: str = "slow"
 
-    async def come(self, port: int, until: float, note: Note) -> None:
-        """Read a little at a time until a moment, then the rest."""
-        await asyncio.gather(*(self._read(port, until, note) for _ in range(self.clients)))
+    async def come(self, port: int, going: Going, note: Note) -> None:
+        """Read a little at a time for as long as it goes on, then the rest."""
+        await asyncio.gather(*(self._read(port, going, note) for _ in range(self.clients)))
 
-    async def _read(self, port: int, until: float, note: Note) -> None:
+    async def _read(self, port: int, going: Going, note: Note) -> None:
         began = time.monotonic()
         channel = socket.socket()
         channel.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16_384)
@@ -172,7 +175,7 @@ class SlowReaders:
             writer.write(_request(self.path))
             got = await asyncio.wait_for(reader.read(4096), LIMIT)
             status = _status(got)
-            while got and time.monotonic() < until:
+            while got and going():
                 await asyncio.sleep(0.1)
                 got = await reader.read(4096)
             await asyncio.wait_for(reader.read(), LIMIT)
@@ -186,19 +189,31 @@ class SlowReaders:
 Clients = Open | Closed | SlowSenders | SlowReaders
 
 
-def drive(port: int, seconds: float, *clients: Clients, note: Note) -> None:
+def drive(
+    port: int,
+    seconds: float,
+    *clients: Clients,
+    note: Note,
+    enough: Callable[[], bool] = lambda: True,
+) -> None:
     """Have clients come to a port for so many seconds, and wait until all have their answers.
 
     Args:
         port: where they ask.
-        seconds: how long they ask.
+        seconds: how long they ask at least.
         clients: who.
         note: takes each answer.
+        enough: whether enough was seen; on a busy machine they ask until it was, or `LONGER`.
     """
 
     async def all_of_them() -> None:
         until = time.monotonic() + seconds
-        await asyncio.gather(*(each.come(port, until, note) for each in clients))
+
+        def going() -> bool:
+            now = time.monotonic()
+            return now < until or (now < until + LONGER and not enough())
+
+        await asyncio.gather(*(each.come(port, going, note) for each in clients))
 
     asyncio.run(all_of_them())
 

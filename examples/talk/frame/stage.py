@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 IDLE = 0.15
 """Part of the host's CPU that others may take while a scenario is played that is about CPU."""
+_LOOKS = 5
+"""Looks at the page that a load lasts at least."""
 _SAMPLERS = ("process", "http.server", "gunicorn", "listener")
 
 
@@ -117,9 +119,25 @@ class Stage:
         time.sleep(2 * INTERVAL if whole else 0)  # what was counted last is on the page
         self.timeline.phases.append(Phase(name, begin, time.monotonic(), whole))
 
-    def load(self, port: int, seconds: float, *clients: Clients) -> None:
-        """Have clients come to a port for so many seconds, times the pace."""
-        drive(port, seconds * self._pace, *clients, note=self.timeline.heard.append)
+    def load(self, port: int, seconds: float, *clients: Clients, least: int = 0) -> None:
+        """Have clients come to a port for so many seconds, times the pace.
+
+        Args:
+            port: where they ask.
+            seconds: how long, at least.
+            clients: who.
+            least: how many answers there have to be.
+        """
+        looks, answers = len(self.timeline.scrapes), len(self.timeline.heard)
+
+        def enough() -> bool:
+            return (
+                len(self.timeline.scrapes) >= looks + _LOOKS
+                and len(self.timeline.heard) >= answers + least
+            )
+
+        note = self.timeline.heard.append
+        drive(port, seconds * self._pace, *clients, note=note, enough=enough)
 
 
 def busy() -> float:
