@@ -34,8 +34,10 @@ def _play(stage: Stage) -> None:
             with stage.serve(
                 *("-k", "gthread", "--threads", "4"),
                 samplers=["db.client.connection"],
-                TALK_DATABASE=f"host={HOST} port={port} dbname=postgres user=shop",
-                TALK_AUTOCOMMIT=autocommit,
+                env={
+                    "TALK_DATABASE": f"host={HOST} port={port} dbname=postgres user=shop",
+                    "TALK_AUTOCOMMIT": autocommit,
+                },
             ) as served:
                 stage.load(served.port, 1, clients)  # what is imported first, and first servers
                 with stage.phase(name):

@@ -22,7 +22,7 @@ def _play(stage: Stage) -> None:
         (EAGER, (), {"TALK_IMPORTS": _HEAVY}),
         (PRELOADED, ("--preload",), {"TALK_IMPORTS": _HEAVY}),
     ):
-        with stage.serve(*options, workers=2, **env) as served, stage.phase(name, whole=True):
+        with stage.serve(*options, workers=2, env=env) as served, stage.phase(name, whole=True):
             stage.load(served.port, 3, clients, least=100)
 
 

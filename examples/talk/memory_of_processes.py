@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from examples.talk.frame.load import Closed
-from examples.talk.frame.scenario import MISLEADS, RISES, SEEN, Claim, Scenario, Signal
+from examples.talk.frame.scenario import MISLEADS, RISES, Claim, Scenario, Signal
 
 if TYPE_CHECKING:
     from examples.talk.frame.stage import Stage
@@ -27,7 +27,7 @@ def _play(stage: Stage) -> None:
                 workers=workers,
                 nginx=False,
                 samplers=["examples.talk.application:MEMORY"],
-                **_APPLICATION,
+                env=_APPLICATION,
             ) as served,
             stage.phase(name),
         ):
@@ -44,7 +44,7 @@ SCENARIO = Scenario(
         Signal(
             "pss",
             "memory of all workers (PSS)",
-            SEEN,
+            RISES,
             lambda w: w.last("memory_pss_bytes"),
             "By",
             "memory.pss",

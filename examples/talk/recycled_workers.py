@@ -23,7 +23,7 @@ def _play(stage: Stage) -> None:
         (RECYCLED, recycled, {}),
         (PRELOADED, (*recycled, "--preload"), {"TALK_IMPORTS": _HEAVY}),
     ):
-        with stage.serve(*options, workers=2, **env) as served, stage.phase(name, whole=True):
+        with stage.serve(*options, workers=2, env=env) as served, stage.phase(name, whole=True):
             stage.load(served.port, 6, clients)
 
 

@@ -20,7 +20,7 @@ _IMPORTS = {"TALK_IMPORTS": "sqlalchemy.orm,asyncio,xml.dom.minidom,http.server"
 def _play(stage: Stage) -> None:
     clients = Open(110, "/compute/0.01")
     for name, options in ((SPAWNING, ()), (FORKING, ("--preload",))):
-        with stage.serve(*options, workers=2, **_IMPORTS) as served:
+        with stage.serve(*options, workers=2, env=_IMPORTS) as served:
             if name == SPAWNING:
                 with stage.phase(BEFORE):
                     stage.load(served.port, 4, clients)

@@ -67,7 +67,8 @@ class Open:
     async def come(self, port: int, going: Going, note: Note) -> None:
         """Ask for as long as it goes on; wait for the answers."""
         chance = random.Random(1)
-        at, asked = time.monotonic(), []
+        asked: list[asyncio.Task[None]] = []
+        at = time.monotonic()
         while going() and len(asked) < MOST:
             at += chance.expovariate(self.rate)
             await asyncio.sleep(at - time.monotonic())

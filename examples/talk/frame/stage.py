@@ -18,7 +18,7 @@ from examples.talk.frame.timeline import Phase, Timeline
 from examples.talk.frame.watch import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from examples.talk.frame.load import Clients
 
@@ -69,7 +69,7 @@ class Stage:
         nginx: bool = True,
         samplers: Sequence[str] = (),
         toml: str = "",
-        **env: str,
+        env: Mapping[str, str] | None = None,
     ) -> Iterator[Served]:
         """Run gunicorn, behind nginx or alone, and watch its page, for as long as a block lasts.
 
@@ -95,7 +95,7 @@ class Stage:
                 ("-w", str(workers), *options),
                 workers,
                 f"[samplers]\nenable = {enabled}\n{settings}{toml}",
-                env,
+                env or {},
             )
             if nginx:
                 front.before(gunicorn.port)
