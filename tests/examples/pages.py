@@ -15,6 +15,7 @@ PAGES = [
     ROOT / "pep/README.md",
     *sorted(ROOT.glob("docs/*.md")),
     *sorted(ROOT.glob("examples/*/README.md")),
+    *sorted(ROOT.glob("examples/*/pages/*.md")),
 ]
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"`([^`\n]+)`")
