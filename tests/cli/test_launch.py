@@ -405,6 +405,7 @@ def test_a_shell_stops_and_continues_the_job(folder):
         wait_for(lambda: screen.shows("begun"), LIMIT, "the command to start")
         screen.types(b"\x1a")
         wait_for(lambda: screen.shows("Stopped"), LIMIT, "the job to stop")
+        wait_for(lambda: screen.shows("$ "), LIMIT, "a prompt")  # behind the job's name
         screen.types(b"fg\n")
         wait_for(lambda: screen.shows("sampler run"), LIMIT, "the job to continue")
         screen.types(b"word\n")
