@@ -73,6 +73,7 @@ def test_any_configuration_is_settings_or_problems(whole, top):
 
 
 @pytest.mark.scenario(56)
+@pytest.mark.timeout(400)  # each allocation is traced
 def test_any_bytes_are_settings_or_problems() -> None:
     """Mutations of good files, in a process that does not grow."""
     # From 3.13 on pathlib keeps each part of each path for ever, so these have to be known.
