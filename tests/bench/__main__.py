@@ -18,13 +18,14 @@ from pathlib import Path
 
 import pyperf
 
-from tests.bench import report, timed
+from tests.bench import report, timed, web_table
 from tests.bench.chart import chart
 from tests.bench.effects import EFFECTS, SELDOM, measured
 from tests.support.machine import machine
 
 DOCS = Path(__file__).parents[2] / "docs" / "bench"
 PAGE = DOCS.parent / "performance.md"
+TALK = DOCS.parent / "talk.md"
 
 
 def main() -> int:
@@ -115,10 +116,16 @@ def rewrite() -> None:
         file.with_suffix(".md").write_text(report.page(about, numbers))
         file.with_suffix(".svg").write_text(chart(numbers, about))
         runs[file.stem.removeprefix("python")] = numbers
-    begin, end = report.MISSED
-    before, _, rest = PAGE.read_text().partition(begin)
+    _fill(PAGE, report.MISSED, report.missed(runs))
+    _fill(TALK, web_table.MARKS, web_table.table(runs["3.11"]))
+
+
+def _fill(page: Path, marks: tuple[str, str], text: str) -> None:
+    """Put a text between two marks of a page."""
+    begin, end = marks
+    before, _, rest = page.read_text().partition(begin)
     _, _, after = rest.partition(end)
-    PAGE.write_text(f"{before}{begin}{report.missed(runs)}{end}{after}")
+    page.write_text(f"{before}{begin}{text}{end}{after}")
 
 
 if __name__ == "__main__":

@@ -151,6 +151,7 @@ def _wsgi() -> dict[str, Any]:
         "floor": Floor(null),
         "ours": ours(null),
         "opentelemetry": web_peers.opentelemetry_wsgi(null),
+        "gunicorn statsd": web_peers.gunicorn_statsd(null),
     }
 
 

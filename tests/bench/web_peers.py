@@ -6,6 +6,8 @@ from typing import Any
 
 import prometheus_client
 
+from tests.support.ports import HOST
+
 
 def _meter_provider() -> Any:
     from opentelemetry.sdk.metrics import MeterProvider
@@ -26,6 +28,32 @@ def opentelemetry_asgi(application: Any) -> Any:
     from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
 
     return OpenTelemetryMiddleware(application, meter_provider=_meter_provider())
+
+
+def gunicorn_statsd(application: Any) -> Any:
+    """Return an application whose requests gunicorn's logger tells to a StatsD daemon."""
+    import socket
+    from datetime import datetime
+    from types import SimpleNamespace
+
+    from gunicorn.config import Config
+    from gunicorn.instrument.statsd import Statsd
+
+    daemon = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    daemon.bind((HOST, 0))
+    config = Config()
+    config.set("statsd_host", f"{HOST}:{daemon.getsockname()[1]}")
+    logger = Statsd(config)
+    answer = SimpleNamespace(status="200 OK")
+
+    def logged(environ: Any, start_response: Any, daemon: socket.socket = daemon) -> Any:
+        began = datetime.now()  # noqa: DTZ005 - as its workers do
+        try:
+            return application(environ, start_response)
+        finally:
+            logger.access(answer, None, environ, datetime.now() - began)  # noqa: DTZ005
+
+    return logged
 
 
 def flask_application() -> Any:

@@ -30,9 +30,9 @@ NOT_SEEN = {33: "no metric and no test", 1: "no metric"}
 @cache
 def declared() -> frozenset[str]:
     """Return the names of all metrics that something of this project declares."""
-    samplers: list[Any] = []
-    for entry in entry_points(group="sampler.built_in"):
-        samplers.append((entry.name, entry.load()))
+    samplers: list[Any] = [
+        (entry.name, entry.load()) for entry in entry_points(group="sampler.built_in")
+    ]
     for name, each in announced(SAMPLERS).items():
         if each.value.startswith(("sampler.samplers.", "sampler.contrib.")):
             samplers.append((name, importlib.import_module(each.module).SAMPLER))
