@@ -12,6 +12,7 @@ from sampler._runtime.log import log
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from sampler._pull.collector import AtFork
     from sampler._pull.inherited import Counted
     from sampler.types import Registered
 
@@ -71,6 +72,30 @@ class ForkBaseline(Collector):
     def of(self, registration: Registered) -> Counted | None:
         """Return what a sampler had counted at the fork, or None if that is not known."""
         return self._counted.get(id(registration))
+
+
+class Subtracted:
+    """What the consumers of a forked child subtract: others that take their place do the same.
+
+    Args:
+        collectors: they do not pull now; of those that pull the same sampler, the first counts.
+        before: returns what a sampler had counted at the fork that none of them has pulled.
+    """
+
+    def __init__(self, collectors: Iterable[Collector], before: AtFork) -> None:
+        self._before = before
+        self._by_id: dict[int, tuple[Registered, Counted]] = {}
+        """By identity of a registration, which is kept so that no other one has it."""
+        for source in (each for one in collectors for each in one._sources):  # noqa: SLF001
+            registration = source.registration
+            if id(registration) not in self._by_id:
+                self._by_id[id(registration)] = registration, source.intake.subtracted()
+
+    def of(self, registration: Registered) -> Counted | None:
+        """Return what is subtracted from a sampler's values, or None if that is not known."""
+        if (found := self._by_id.get(id(registration))) is not None:
+            return found[1]
+        return None if self._before is None else self._before(registration)
 
 
 class _Inherited(PerRound):

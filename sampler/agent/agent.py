@@ -25,7 +25,7 @@ from sampler.agent.ending import SHORT, end, safely, send_now, send_once
 from sampler.agent.identity import AgentIdentity
 from sampler.agent.interval_loop import IntervalLoop
 from sampler.agent.pages import open_new_pages, open_pages
-from sampler.agent.reloading import Difference, channels_after
+from sampler.agent.reloading import Difference, channels_after, replace
 from sampler.agent.roles import STANDALONE
 from sampler.agent.schedule import Schedule
 from sampler.agent.selection import Selection
@@ -168,7 +168,6 @@ class Agent:
             for each in self._pushed:
                 each.start(self.identity)
             self._consumers.start_loops(self._pushed, self.settings, {})
-            self._consumers.begin_now()
         until = time.monotonic() + _FIRST_PULL
         for loop in tuple(self._consumers.loops):
             while time.monotonic() < until and not (self._stopped or loop.ticker.wait(SHORT)):
@@ -210,10 +209,7 @@ class Agent:
 
         deadline = self._reload_deadline(settings)
         paused = self._consumers.pause(deadline)
-        end(ended, deadline, last_try=True)
-        for each in pushed(new):
-            each.inherit(before.get(each.name))
-
+        replace(ended, new, deadline)
         collectors = self._change_to(settings, after, difference)
         for each in pushed(new):
             each.start(self.identity)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from sampler._pull.collector import Collector, apply_rules, begin_at, begin_at_fork
+from sampler._pull.fork_baseline import ForkBaseline, Subtracted
 from sampler._pull.series_rules import SeriesRules
 from sampler._runtime.placeholders import filled_in
 from sampler.agent.channel import ticked
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from sampler._pull.collector import AtFork
-    from sampler._pull.fork_baseline import ForkBaseline
     from sampler.agent.channel import PushChannel
     from sampler.agent.config.settings import Settings
     from sampler.agent.identity import AgentIdentity
@@ -104,10 +104,6 @@ class Consumers:
         """
         self._forked, self._at_fork = True, at_fork.of if at_fork is not None else None
 
-    def begin_now(self) -> None:
-        """Have new Collectors begin at :attr:`began`."""
-        self._forked, self._at_fork = False, None
-
     def source(self, settings: Settings, name: str, interval: float, reuse: float = 0.0) -> Source:
         """Return a new source of a loop or a page, which is not in :attr:`collectors` yet."""
         if self._sources is not None:
@@ -140,7 +136,12 @@ class Consumers:
     def pause(self, deadline: float) -> Paused:
         """Stop the loops, each with a last tick, by the monotonic ``deadline``."""
         loops, self.loops = self.loops, []
-        return Paused(loops, [loop.collector for loop in loops if not loop.stop(deadline)])
+        paused = Paused(loops, [loop.collector for loop in loops if not loop.stop(deadline)])
+        if self._forked:  # other Collectors go on from the same counts of the parent
+            all_of_them = (*paused.collectors().values(), *self.collectors)
+            mine = [each for each in all_of_them if isinstance(each, Collector)]
+            self._at_fork = Subtracted(mine, self._at_fork).of
+        return paused
 
     def close_unused(self, paused: Paused, before: Iterable[Source]) -> None:
         """Close what a reload has left over; what hangs is closed once it has ended.

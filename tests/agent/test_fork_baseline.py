@@ -196,3 +196,36 @@ def test_a_fork_waits_for_nothing_that_its_child_does_not_need(
         """,
     )
     assert said == 0
+
+
+@pytest.mark.parametrize("kind", ["sample", "factory"])
+def test_a_reload_in_a_child_begins_nothing_anew(
+    tmp_path: Path, sink: LineSink, kind: str
+) -> None:
+    """Also where the parent could not read an instance, and the first pull was the baseline."""
+    run(
+        tmp_path,
+        sink,
+        f"""
+        if {kind!r} == "factory":
+            POOL["factory"] = lambda environ: POOL_SAMPLE
+            POOL_SAMPLE = POOL.pop("sample")
+        sampler.register(POOL)
+        sampler.agent.start(file)
+        def work():
+            sampler.agent.start(file)
+            sampler.agent.flush()
+            counts["a"] += 7
+            orders.inc(7)
+            text = open(file).read().replace("interval = 60", "interval = 50")
+            open(file, "w").write(text)
+            sampler.agent.reload(file)
+            counts["a"] += 3
+            counts["b"] = 2
+            orders.inc(3)
+        fork(work)
+        """,
+    )
+    assert values(sink, "pool.checkouts.key-a") == [10, 100]
+    assert values(sink, "pool.checkouts.key-b") == [2]
+    assert values(sink, "web.orders") == [0, 10]
