@@ -296,11 +296,12 @@ class Agent:
         return send_once(loop, self._pushed, self.identity, timeout, until)
 
     def stop(self, timeout: float | None = None) -> dict[str, Balance]:
-        """Pull a last time, send what waits, and end. It never raises.
+        """Pull a last time, send what waits, and end. It raises what signal handlers raise only.
 
-        Doing it twice is harmless, and a second call may shorten the first one's time. In a forked
-        child it does nothing: the agent is the parent's. What an endpoint does not take is tried
-        again while there is time, and then ``dropped{shutdown}``: the log says how much, and why.
+        A ``SystemExit`` of theirs comes once it is done. Doing it twice is harmless, and a second
+        call may shorten the first one's time. In a forked child it does nothing: the agent is the
+        parent's. What an endpoint does not take is tried again while there is time, and then
+        ``dropped{shutdown}``: the log says how much, and why.
 
         Args:
             timeout: seconds for all of it; default: ``flush_timeout``.
@@ -323,7 +324,10 @@ class Agent:
         if calls < _NESTED and mine != self._finisher:
             self._stopping[mine] = calls + 1
             try:
-                safely(lambda: uninterrupted(self._finish, here=True, left=left))
+                end_all = lambda: safely(self._finish)  # noqa: E731
+                uninterrupted(end_all, here=True, left=left, exit_last=True)
+            except TimeoutError as late:
+                log.error("the agent's end has not come in time: %s", late)
             finally:
                 self._stopping[mine] = calls
         return self.balances()

@@ -16,6 +16,7 @@ from __future__ import annotations
 import atexit
 import sys
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from sampler._runtime.fork import chain_uwsgi, forked_at
@@ -360,7 +361,8 @@ class ProcessAgent:
     def stop_at_exit(self) -> None:
         """Stop, and flush the log; Ctrl-C meanwhile ends the wait."""
         try:
-            self.stop(None)
+            with suppress(SystemExit):  # the program ends already
+                self.stop(None)
             log.flush()
             leave_no_thread()
         except KeyboardInterrupt:
