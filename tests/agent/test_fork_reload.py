@@ -16,7 +16,6 @@ from sampler._pull.fork_baseline import ForkBaseline, Subtracted
 from sampler.agent.delivery.baselines import Baselines
 
 if TYPE_CHECKING:
-    from sampler._pull.collector import AtFork
     from sampler.agent import Snapshot
 
 KEYS = ("a", "b", "c")
@@ -41,15 +40,15 @@ class Source:
 class Child:
     """A forked process: its consumer, and what an adapter has handed over of it."""
 
-    def __init__(self, source: Source, at_fork: AtFork) -> None:
+    def __init__(self, source: Source, at_fork: ForkBaseline) -> None:
         self.grown = dict.fromkeys(KEYS, 0)
         self._source = source
-        self._at_fork = at_fork
+        self._subtracted = Subtracted(at_fork)
         self._baselines = Baselines()
         self._collector = self._begin()
 
     def _begin(self) -> Collector:
-        return begin_at_fork(Collector(self._source.registry), self._at_fork)
+        return begin_at_fork(Collector(self._source.registry), self._subtracted.of)
 
     def pull(self) -> Snapshot:
         """Pull; what has grown is handed over later."""
@@ -67,7 +66,7 @@ class Child:
 
     def reload(self) -> None:
         """Go on with another consumer."""
-        self._at_fork = Subtracted([self._collector], self._at_fork).of
+        self._subtracted.follow([self._collector])
         handed_over, self._baselines = self._baselines.inheritance(), Baselines()
         self._baselines.inherit(handed_over)
         self._collector.close()
@@ -100,7 +99,7 @@ def test_what_is_counted_since_the_fork_arrives_whenever_the_consumer_is_another
         baseline.close()
         fork = time.time()
         patch.setattr(pulling, "forked_at", lambda: fork)
-        child = Child(source, baseline.of)
+        child = Child(source, baseline)
         if not read:
             child.pull()
         wanted = dict.fromkeys(KEYS, 0)
