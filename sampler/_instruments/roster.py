@@ -14,6 +14,7 @@ from sampler._instruments.all_groups import reduced, remember
 from sampler._instruments.counter import Counter
 from sampler._instruments.labelled import Labelled
 from sampler._registry.comparison import is_file
+from sampler._registry.registry import take_place
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,12 +77,14 @@ class Roster:
 
     def without(self, name: str) -> None:
         """Take out an instrument that is described otherwise now; all begin at zero."""
-        self.registration.unregister()
+        before = self.registration
+        before.unregister()
         del self.instruments[name], self._described[name]
         self.restart()
         self.registration = self.registry.register(self._mapping())
         for other, description in self._described.items():
             self.registration.declare(other, description)
+        take_place(before, self.registration)
 
     def declare(self, name: str, description: Mapping[str, Any]) -> None:
         """Describe an instrument to consumers."""

@@ -77,6 +77,11 @@ class Admission:
         self._time: float | None = None
         self.cut = False
 
+    @property
+    def complete(self) -> bool:
+        """Whether a series that was not among the rows of the last pull was not in it."""
+        return not (self.valueless or self.cut) and self.overflow.idle
+
     def keep(self, reading: Reading) -> None:
         """Take over a reading."""
         self.overflow = reading.overflow

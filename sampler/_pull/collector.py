@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from sampler._registry.registry import SamplerState
     from sampler.types import Clock, Registered
 
-    AtFork: TypeAlias = Callable[[Registered], Counted | None] | None
+    AtFork: TypeAlias = Callable[[Registered, Mapping[str, Any]], Counted | None] | None
 
 
 class Collector:
@@ -312,7 +312,7 @@ class Collector:
 
     def _source(self, registration: Registered, *, has_past: bool) -> Source:
         state = self._state(registration)
-        environ = {
+        environ: dict[str, Any] = {
             "api": 1,
             "consumer": self.name,
             "interval": self.interval,
@@ -333,7 +333,7 @@ class Collector:
             since=self.start,
             absent_at=None if has_past else self._pulled_at,
             inherited_at=(fork or self.start) if inherited else None,
-            at_fork=None if self._at_fork is None else self._at_fork(registration),
+            at_fork=self._at_fork(registration, environ["settings"]) if self._at_fork else None,
             takes_over=takes_over(registration),
         )
         view = SeriesView(self._rules, state.declaration.name) if self._rules else None
@@ -390,7 +390,7 @@ def begin_at_fork(collector: Collector, at_fork: AtFork = None) -> Collector:
 
     Args:
         collector: a consumer that has not pulled yet.
-        at_fork: returns what the parent has read of a sampler right before the fork.
+        at_fork: returns what a sampler had counted at the fork, if its factory is told this.
     """
     collector._begin_at_fork(at_fork)  # noqa: SLF001 - for agents, not for the public
     return collector

@@ -10,7 +10,8 @@ from sampler._registry.all_registries import PerRound
 from sampler._runtime.log import log
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any
 
     from sampler._pull.inherited import Counted
     from sampler.types import Registered
@@ -71,6 +72,45 @@ class ForkBaseline(Collector):
     def of(self, registration: Registered) -> Counted | None:
         """Return what a sampler had counted at the fork, or None if that is not known."""
         return self._counted.get(id(registration))
+
+
+class Subtracted:
+    """What the consumers of a forked child subtract: others that take their place do the same.
+
+    Args:
+        at_fork: what the parent has read right before the fork, if it has.
+    """
+
+    def __init__(self, at_fork: ForkBaseline | None) -> None:
+        self._at_fork = at_fork
+        self._by_id: dict[int, tuple[Registered, Mapping[str, Any], Counted]] = {}
+        """By identity of a registration, which is kept so that no other one has it."""
+
+    def follow(self, collectors: Iterable[Collector]) -> None:
+        """Have new consumers subtract what these do; the first counts of those that pull the same.
+
+        Args:
+            collectors: they do not pull now; where they have not pulled yet, nothing changes.
+        """
+        by_id: dict[int, tuple[Registered, Mapping[str, Any], Counted]] = {}
+        for source in (each for one in collectors for each in one._sources):  # noqa: SLF001
+            registration = source.registration
+            if id(registration) not in by_id:
+                counted = source.intake.subtracted()
+                by_id[id(registration)] = registration, source.settings, counted
+        self._by_id = by_id or self._by_id
+
+    def of(self, registration: Registered, settings: Mapping[str, Any]) -> Counted | None:
+        """Return what is subtracted from a sampler's values, or None if that is not known.
+
+        Args:
+            registration: the sampler's.
+            settings: what its factory is told: one that was told otherwise may count other things.
+        """
+        found = self._by_id.get(id(registration))
+        if found is not None and found[1] == settings:
+            return found[2]
+        return None if self._at_fork is None else self._at_fork.of(registration)
 
 
 class _Inherited(PerRound):

@@ -19,14 +19,14 @@ class Counted:
     """What one sampler had counted at a moment.
 
     Attributes:
-        values: of its counters and histograms, as read.
+        values: of its counters and histograms, as read; None: zero, as it restarted since.
         whole: a series that is not among them was not there.
     """
 
     __slots__ = ("values", "whole")
 
-    def __init__(self, values: Mapping[Key, Value], *, whole: bool) -> None:
-        self.values: Mapping[Key, Value] = values
+    def __init__(self, values: Mapping[Key, Value | None], *, whole: bool) -> None:
+        self.values: Mapping[Key, Value | None] = values
         self.whole: bool = whole
 
 
@@ -44,6 +44,23 @@ def counted(
         if row.cumulative and value is not ABSENT and value is not MISSING
     }
     return Counted(counts, whole=whole)
+
+
+def subtracted(
+    rows: Iterable[Row], at_fork: Counted, constant: Mapping[str, str], *, whole: bool
+) -> Counted:
+    """Return what is subtracted from rows: another consumer begins with the same.
+
+    Args:
+        rows: those of the last pull.
+        at_fork: what they had counted at the fork.
+        constant: labels that all of them have.
+        whole: a series that is not among them was not there in the last pull.
+    """
+    offsets = {row.key(constant): row.offset for row in rows if row.cumulative}
+    if whole:
+        return Counted(offsets, whole=True)
+    return Counted({**at_fork.values, **offsets}, whole=at_fork.whole)
 
 
 def inherit(

@@ -18,7 +18,7 @@ from sampler._contract.snapshot import ABSENT, Absent, Block
 from sampler._contract.values import RefusedSample, subtract
 from sampler._pull.admission import Admission, combine
 from sampler._pull.departed import Departed
-from sampler._pull.inherited import UNKNOWN, Counted, counted, inherit
+from sampler._pull.inherited import UNKNOWN, Counted, counted, inherit, subtracted
 from sampler._pull.known_rows import KnownRows, arranged, completed, find_ahead
 from sampler._pull.overflow import Overflow
 from sampler._pull.reading import MISSING, REFUSED, Reading
@@ -260,9 +260,15 @@ class Intake:
 
     def counted(self) -> Counted:
         """Return what the last pull's counters and histograms had counted."""
-        admission = self._admission
-        whole = not (admission.valueless or admission.cut) and admission.overflow.idle
+        whole = self._admission.complete
         return counted(self._known.rows, self._last, self._constant, whole=whole)
+
+    def subtracted(self) -> Counted:
+        """Return what is subtracted from counters and histograms; see :func:`subtracted`."""
+        if self._time is None:
+            return self._at_fork
+        whole = self._admission.complete
+        return subtracted(self._known.rows, self._at_fork, self._constant, whole=whole)
 
     def end(self) -> None:
         """Pull no more: no group of instruments waits for this consumer."""

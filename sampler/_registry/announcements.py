@@ -33,9 +33,10 @@ class Announcement:
         package: what has to be imported before: the package that a subgroup names, else the one
             that the module lies in; of a module at top level, the module.
         by_name_only: it waits for nothing but its name: it is built in, or needs no worker.
+        once: it needs no worker.
     """
 
-    __slots__ = ("_named", "_point", "by_name_only", "module", "name", "package", "value")
+    __slots__ = ("_named", "_point", "by_name_only", "module", "name", "once", "package", "value")
 
     def __init__(self, point: EntryPoint, subgroup: str = "") -> None:
         self._point = point
@@ -44,6 +45,7 @@ class Announcement:
         self.module: str = point.value.partition(":")[0].partition("[")[0].strip()
         self._named = bool(subgroup)
         self.by_name_only: bool = point.group in _BY_NAME
+        self.once: bool = point.group == ONCE
         self.package: str = subgroup or self.module.rpartition(".")[0] or self.module
 
     def load(self) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from functools import partial
 from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ from sampler._runtime.worker import Job, Worker
 from sampler.exceptions import SamplerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from typing import Any, Protocol
 
     class Published(Protocol):
@@ -186,13 +187,16 @@ def _publish(registry: Publisher, name: str, job: Job, deadline: float) -> Failu
     if not job.started:
         return Failure(name, "import", "no thread can start to import it")
     try:
-        given = getattr(job.result, "registration", None)  # a group of instruments has one
+        given: Any = job.result
+        if not isinstance(given, Mapping):  # a group of instruments has a registration
+            given = getattr(given, "registration", given)
         own = next((each for each in registry if each is given), None)
-        called = own.name if own else Declaration(job.result, reserved=registry.reserved).name
+        sampler = given if isinstance(given, Mapping) else getattr(given, "sampler", given)
+        called = own.name if own else Declaration(sampler, reserved=registry.reserved).name
         if ":" not in name and called != name:
             message = f"its entry point is called {name!r} but the sampler {called!r}"
             return Failure(name, "invalid", f"{message}: they must agree")
-        registration = own or registry.register(job.result)
+        registration = own or registry.register(given)
         registration.origin = registration.origin or name
     except SamplerError as error:
         return Failure(name, "invalid", str(error))

@@ -10,7 +10,7 @@ from sampler._registry.comparison import clash, equal, reloaded
 from sampler._registry.shared_read import SharedRead
 from sampler._runtime import fork
 from sampler._runtime.native import RLock
-from sampler.exceptions import InvalidSampler, SamplerConflict
+from sampler.exceptions import InvalidSampler, SamplerConflict, SamplerError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -111,6 +111,7 @@ class Registration:
 
     __slots__ = (
         "__weakref__",
+        "_elsewhere",
         "_registry",
         "_state",
         "name",
@@ -122,6 +123,8 @@ class Registration:
 
     def __init__(self, registry: Registry, sampler: Mapping[str, Any]) -> None:
         self._registry = registry
+        self._elsewhere: tuple[Registry, ...] = ()
+        """The other registries in which it is published."""
         clock = registry._clock  # noqa: SLF001 - one module
         self._state = SamplerState(sampler, clock, reserved=registry.reserved)
         self.sampler: Mapping[str, Any] = self._state.shown()
@@ -141,7 +144,8 @@ class Registration:
 
     def unregister(self) -> None:
         """Withdraw the sampler; doing it twice is harmless."""
-        self._registry._remove(self)  # noqa: SLF001 - one module
+        for registry in (*self._elsewhere, self._registry):
+            registry._remove(self)  # noqa: SLF001 - one module
 
     def __enter__(self) -> Self:
         return self
@@ -163,6 +167,15 @@ def state_of(registration: Registration) -> SamplerState:
     return registration._state  # noqa: SLF001 - this function is the way to it
 
 
+def take_place(before: Registration, after: Registration) -> None:
+    """Publish a registration wherever one that was withdrawn had been, but where it clashes."""
+    for registry in before._elsewhere:  # noqa: SLF001 - one module
+        try:  # noqa: SIM105 - contextlib is not there yet
+            registry._take(after)  # noqa: SLF001 - one module
+        except SamplerConflict:
+            pass
+
+
 class Registry:
     """Samplers by name and constant labels; iterating gives their registrations.
 
@@ -180,12 +193,12 @@ class Registry:
         # Replaced, never changed: readers need no lock.
         self._registrations: tuple[Registration, ...] = ()
 
-    def register(self, sampler: Mapping[str, Any]) -> Registration:
+    def register(self, sampler: Mapping[str, Any] | Registration) -> Registration:
         """Publish a sampler.
 
         Args:
             sampler: a mapping as the specification describes it. It is read now; later changes
-                are not seen.
+                are not seen. Of a group that has another registry: its registration.
 
         Returns:
             Its registration; the existing one when the same mapping is registered already.
@@ -194,7 +207,10 @@ class Registry:
             InvalidSampler: the mapping breaks the contract; every fault is listed.
             SamplerConflict: it clashes with a registered sampler, and is not the same one of a
                 module that was reloaded or imported a second time, which takes its place.
+            SamplerError: the registration of a group was withdrawn.
         """
+        if isinstance(sampler, Registration):
+            return self._take(sampler)
         new = Registration(self, sampler)
         state = state_of(new)
         while True:
@@ -267,6 +283,24 @@ class Registry:
             shown: Any = registration.sampler
             shown["metrics"] = {**(shown.get("metrics") or {}), metric: description}
 
+    def _take(self, registration: Registration) -> Registration:
+        """Publish a registration of another registry here, too."""
+        state = state_of(registration)
+        if state.withdrawn:
+            raise SamplerError(f"sampler {registration.name!r} was unregistered: make it anew")
+        while True:
+            seen = self._registrations
+            if registration in seen:
+                return registration
+            for old in seen:
+                if why := clash(state_of(old).declaration, state.declaration):
+                    raise SamplerConflict(registration.sampler, old.name, why)
+            with _lock:
+                if self._registrations is seen:
+                    self._registrations = (*seen, registration)
+                    registration._elsewhere += (self,)  # noqa: SLF001 - one module
+                    return registration
+
     def _remove(self, registration: Registration) -> None:
         self._keep(lambda each: each is not registration)
 
@@ -280,7 +314,7 @@ class Registry:
                     self._registrations = kept
                     break
         for each in seen:  # which lives until here: no finalizer runs while the lock is held
-            if not wanted(each):
+            if not wanted(each) and each._registry is self:  # noqa: SLF001 - one module
                 state_of(each).withdrawn = True
         return len(kept) < len(seen)
 

@@ -60,7 +60,11 @@ class Thread(DaemonThread):
 
 
 def uninterrupted(
-    call: Callable[[], Any], *, here: bool = False, left: Callable[[], float] | None = None
+    call: Callable[[], Any],
+    *,
+    here: bool = False,
+    left: Callable[[], float] | None = None,
+    exit_last: bool = False,
 ) -> Any:
     """Run ``call`` on a new thread and return, or raise, what it does.
 
@@ -71,6 +75,8 @@ def uninterrupted(
         call: what to do.
         here: run it on this thread if no other can start, as while the interpreter ends.
         left: seconds that it may take yet, asked again while it is waited for; default: any.
+        exit_last: the first ``SystemExit`` that a signal handler raises meanwhile comes when it is
+            done; a second one comes at once.
 
     Raises:
         RuntimeError: no thread can start.
@@ -92,9 +98,18 @@ def uninterrupted(
         if here:
             return call()
         raise
-    while not thread.join(None if left is None else min(left(), _ASK_AGAIN)):
-        if left is not None and left() <= 0:
-            raise TimeoutError(f"{thread.name} has not ended")
+    ended, wish = False, list[BaseException]()
+    while not ended:
+        try:
+            ended = thread.join(None if left is None else min(left(), _ASK_AGAIN))
+        except SystemExit as error:
+            if wish or not exit_last:
+                raise
+            wish.append(error)
+        if not ended and left is not None and left() <= 0:
+            raise (wish or [TimeoutError(f"{thread.name} has not ended")]).pop()
+    if wish:
+        raise wish.pop()
     if fault:
         raise fault.pop()
     return outcome.pop()

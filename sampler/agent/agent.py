@@ -25,7 +25,7 @@ from sampler.agent.ending import SHORT, end, safely, send_now, send_once
 from sampler.agent.identity import AgentIdentity
 from sampler.agent.interval_loop import IntervalLoop
 from sampler.agent.pages import open_new_pages, open_pages
-from sampler.agent.reloading import Difference, channels_after
+from sampler.agent.reloading import Difference, channels_after, replace
 from sampler.agent.roles import STANDALONE
 from sampler.agent.schedule import Schedule
 from sampler.agent.selection import Selection
@@ -168,7 +168,6 @@ class Agent:
             for each in self._pushed:
                 each.start(self.identity)
             self._consumers.start_loops(self._pushed, self.settings, {})
-            self._consumers.begin_now()
         until = time.monotonic() + _FIRST_PULL
         for loop in tuple(self._consumers.loops):
             while time.monotonic() < until and not (self._stopped or loop.ticker.wait(SHORT)):
@@ -210,10 +209,7 @@ class Agent:
 
         deadline = self._reload_deadline(settings)
         paused = self._consumers.pause(deadline)
-        end(ended, deadline, last_try=True)
-        for each in pushed(new):
-            each.inherit(before.get(each.name))
-
+        replace(ended, new, deadline)
         collectors = self._change_to(settings, after, difference)
         for each in pushed(new):
             each.start(self.identity)
@@ -300,11 +296,12 @@ class Agent:
         return send_once(loop, self._pushed, self.identity, timeout, until)
 
     def stop(self, timeout: float | None = None) -> dict[str, Balance]:
-        """Pull a last time, send what waits, and end. It never raises.
+        """Pull a last time, send what waits, and end. It raises what signal handlers raise only.
 
-        Doing it twice is harmless, and a second call may shorten the first one's time. In a forked
-        child it does nothing: the agent is the parent's. What an endpoint does not take is tried
-        again while there is time, and then ``dropped{shutdown}``: the log says how much, and why.
+        A ``SystemExit`` of theirs comes once it is done. Doing it twice is harmless, and a second
+        call may shorten the first one's time. In a forked child it does nothing: the agent is the
+        parent's. What an endpoint does not take is tried again while there is time, and then
+        ``dropped{shutdown}``: the log says how much, and why.
 
         Args:
             timeout: seconds for all of it; default: ``flush_timeout``.
@@ -327,7 +324,10 @@ class Agent:
         if calls < _NESTED and mine != self._finisher:
             self._stopping[mine] = calls + 1
             try:
-                safely(lambda: uninterrupted(self._finish, here=True, left=left))
+                end_all = lambda: safely(self._finish)  # noqa: E731
+                uninterrupted(end_all, here=True, left=left, exit_last=True)
+            except TimeoutError as late:
+                log.error("the agent's end has not come in time: %s", late)
             finally:
                 self._stopping[mine] = calls
         return self.balances()

@@ -131,6 +131,14 @@ class PushChannel(Channel):
             return self._baselines.since(snapshot)
         return {}
 
+    def supersede(self, before: Channel | None) -> None:
+        """Let a channel of the same name end: what it cannot deliver is part of what comes here.
+
+        A stamped adapter's points would have times of their own: they are lost then.
+        """
+        if isinstance(before, PushChannel) and not (before.stamped or self.stamped):
+            before._sender.superseded = True  # noqa: SLF001 - of one class
+
     def inherit(self, before: Channel | None) -> None:
         """Start differences from the values at which an ended channel of the same name stopped."""
         if isinstance(before, PushChannel) and before.stamped == self.stamped:

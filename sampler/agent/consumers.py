@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from sampler._pull.collector import Collector, apply_rules, begin_at, begin_at_fork
+from sampler._pull.fork_baseline import Subtracted
 from sampler._pull.series_rules import SeriesRules
 from sampler._runtime.placeholders import filled_in
 from sampler.agent.channel import ticked
@@ -18,7 +19,6 @@ from sampler.agent.schedule import Schedule, phase
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from sampler._pull.collector import AtFork
     from sampler._pull.fork_baseline import ForkBaseline
     from sampler.agent.channel import PushChannel
     from sampler.agent.config.settings import Settings
@@ -69,8 +69,8 @@ class Consumers:
         self.collectors: list[Source] = []
         self.loops: list[IntervalLoop] = []
         self.began: float | None = None
-        self._forked = False
-        self._at_fork: AtFork = None
+        self._subtracted: Subtracted | None = None
+        """In a forked child: what its Collectors subtract."""
         self._selection = selection
         self._identity = identity
         self._sources = sources
@@ -92,8 +92,8 @@ class Consumers:
         templates = settings.program.labels
         labels = {k: filled_in(text, self._identity.values) for k, text in templates.items()}
         apply_rules(collector, SeriesRules(labels, limits.keep, limits.drop, limits.rename))
-        if self._forked:
-            return begin_at_fork(collector, self._at_fork)
+        if self._subtracted is not None:
+            return begin_at_fork(collector, self._subtracted.of)
         return collector if self.began is None else begin_at(collector, self.began)
 
     def begin_at_fork(self, at_fork: ForkBaseline | None) -> None:
@@ -102,11 +102,7 @@ class Consumers:
         Args:
             at_fork: what the parent has read right before it.
         """
-        self._forked, self._at_fork = True, at_fork.of if at_fork is not None else None
-
-    def begin_now(self) -> None:
-        """Have new Collectors begin at :attr:`began`."""
-        self._forked, self._at_fork = False, None
+        self._subtracted = Subtracted(at_fork)
 
     def source(self, settings: Settings, name: str, interval: float, reuse: float = 0.0) -> Source:
         """Return a new source of a loop or a page, which is not in :attr:`collectors` yet."""
@@ -140,7 +136,11 @@ class Consumers:
     def pause(self, deadline: float) -> Paused:
         """Stop the loops, each with a last tick, by the monotonic ``deadline``."""
         loops, self.loops = self.loops, []
-        return Paused(loops, [loop.collector for loop in loops if not loop.stop(deadline)])
+        paused = Paused(loops, [loop.collector for loop in loops if not loop.stop(deadline)])
+        if self._subtracted is not None:
+            all_of_them = (*paused.collectors().values(), *self.collectors)
+            self._subtracted.follow(each for each in all_of_them if isinstance(each, Collector))
+        return paused
 
     def close_unused(self, paused: Paused, before: Iterable[Source]) -> None:
         """Close what a reload has left over; what hangs is closed once it has ended.

@@ -16,13 +16,13 @@ from __future__ import annotations
 import atexit
 import sys
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from sampler._runtime.fork import chain_uwsgi, forked_at
 from sampler._runtime.log import log
-from sampler._runtime.native import RLock, allocate_lock
+from sampler._runtime.native import RLock
 from sampler._runtime.no_fork import no_fork
-from sampler._runtime.service import Service
 from sampler._runtime.who_forked import children_get_no_agent, gets_no_agent
 from sampler.agent import celery_worker, uvicorn_server
 from sampler.agent.account import Account
@@ -33,6 +33,7 @@ from sampler.agent.config.settings import Settings
 from sampler.agent.handover import Handover
 from sampler.agent.inherited import inherited_settings, is_inherited, warn_of_pages
 from sampler.agent.interpreters import leave_no_thread
+from sampler.agent.restart import Restart
 from sampler.agent.roles import (
     SUPERVISOR,
     WORKER,
@@ -43,16 +44,12 @@ from sampler.agent.roles import (
 from sampler.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
-    from _thread import LockType
-
     from sampler._pull.fork_baseline import ForkBaseline
     from sampler._registry.registry import Registry
     from sampler.agent.config.given import Config
     from sampler.agent.delivery.ledger import Balance
     from sampler.agent.roles import Role
 
-SETTLING = 0.1
-"""Seconds after a fork until the child's agent starts; sooner when the child ends before."""
 GENERATIONS = 4
 """How many times in a row an agent may be inherited within :data:`A_WHILE`. That ends the forks of
 a sampler that forks on a thread of its own, which nobody can recognise as a sampler's."""
@@ -80,7 +77,7 @@ class ProcessAgent:
     def __init__(self) -> None:
         self.agent: Agent | None = None
         self.wanted: tuple[Settings, Registry | None] | None = None
-        self.restart: Service | None = None
+        self.restart: Restart | None = None
         self._baseline: ForkBaseline | None = None  # what the children of this process inherit
         self._goes_on = False  # its agents count from the fork on, as the parent had one
         self._at_fork: ForkBaseline | None = None  # what it has inherited
@@ -92,7 +89,6 @@ class ProcessAgent:
         self._reloads: list[Config] = []  # what is being reloaded, and the next one
         self._ending: Agent | None = None  # it is being stopped: whoever stops it, too, waits
         self._stops = 0  # calls of stop(), so that start() notices one that interrupts it
-        self._start_now: LockType = allocate_lock()  # an Event's set() may not be interrupted
         self._handover = Handover()  # what earlier agents of this process have handed over
         self._forks: tuple[float, ...] = ()  # monotonic, of this line of processes with agents
 
@@ -173,7 +169,7 @@ class ProcessAgent:
     def serve(self) -> None:
         """Start the agent of a worker now: it is about to serve."""
         if self.restart is not None:
-            self._hurry()
+            self.restart.hurry()
             self.restart.join(_SERVING)
         elif self._supervises and self.wanted is not None:  # it works itself, and has no children
             with self._lock:
@@ -225,7 +221,7 @@ class ProcessAgent:
         self._stops += 1
         owned = self._lock._is_owned()  # noqa: SLF001 - the restart may wait for that lock
         if self.restart is not None and not owned:
-            self._hurry()  # a child that ends so soon delivers what it has counted, too
+            self.restart.hurry()  # a child that ends so soon delivers what it has counted, too
             self.restart.join(timeout)
         with self._lock:
             agent, self.agent, self.wanted, self.restart = self.agent, None, None, None
@@ -266,7 +262,7 @@ class ProcessAgent:
     def _serving(self, timeout: float | None) -> Agent | None:
         """Return the agent that runs; a child's that is about to start starts now."""
         if self.restart is not None and not self._lock._is_owned():  # noqa: SLF001 - as in stop
-            self._hurry()
+            self.restart.hurry()
             self.restart.join(timeout)
         return self.agent
 
@@ -289,8 +285,7 @@ class ProcessAgent:
             raise
         if self.agent is not agent:
             return False
-        atexit.unregister(self.stop_at_exit)
-        atexit.register(self.stop_at_exit)
+        self._stop_at_exit()
         if is_multiprocessing_child():
             self._stop_with_multiprocessing()
         return True
@@ -310,8 +305,7 @@ class ProcessAgent:
     def after_fork(self) -> None:
         """Forget the parent's agent, and start one like it soon, if it had one."""
         self._lock, self.agent, self._unasked, self.restart = RLock(), None, False, None
-        self._start_now, self._starting, self._reloads = allocate_lock(), False, []
-        self._start_now.acquire()
+        self._starting, self._reloads = False, []
         self._ending, self._handover = None, Handover()
         self._at_fork, self._baseline = self._baseline, None
         if gets_no_agent():
@@ -322,12 +316,13 @@ class ProcessAgent:
         if (multiprocessing := sys.modules.get("multiprocessing.util")) is not None:
             multiprocessing.register_after_fork(self, ProcessAgent._stop_with_multiprocessing)
         self._forks = (*self._forks[-GENERATIONS:], time.monotonic())
-        restart = Service(self._inherit, "sampler-restart", bare=True)
+        restart = Restart(self._inherit)
         try:
             restart.start()
         except RuntimeError:  # no thread can start: at the interpreter's end, or at a limit
             return
         self.restart = restart
+        self._stop_at_exit()  # before the agent has begun, too
 
     def _gives_agents(self) -> bool:
         """Tell whether a forked child gets an agent like this process's, or its parent's."""
@@ -335,16 +330,8 @@ class ProcessAgent:
             return False
         return self._supervises or any(map(is_inherited, self.wanted[0].adapters))
 
-    def _hurry(self) -> None:
-        """Let the child's agent start at once. A signal handler may be in between."""
-        try:
-            self._start_now.release()
-        except RuntimeError:  # it has been released
-            return
-
     def _inherit(self) -> None:
         """Start the child's agent, unless the child has started one or has ended."""
-        self._start_now.acquire(timeout=SETTLING)
         with self._lock:
             if self.agent is not None or self.wanted is None:
                 return
@@ -374,11 +361,16 @@ class ProcessAgent:
     def stop_at_exit(self) -> None:
         """Stop, and flush the log; Ctrl-C meanwhile ends the wait."""
         try:
-            self.stop(None)
+            with suppress(SystemExit):  # the program ends already
+                self.stop(None)
             log.flush()
             leave_no_thread()
         except KeyboardInterrupt:
             log.flush(0.1)
+
+    def _stop_at_exit(self) -> None:
+        atexit.unregister(self.stop_at_exit)
+        atexit.register(self.stop_at_exit)
 
     def _stop_with_multiprocessing(self) -> None:
         """Stop at the end of a multiprocessing child: it never gets to atexit, or too late.

@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from sampler.agent.channel import channel
+from sampler.agent.channel import channel, pushed
 from sampler.agent.delivery.adapter import ScrapedAdapter
+from sampler.agent.ending import end
 from sampler.agent.identity import configured
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from sampler.agent.channel import PushChannel, ScrapeChannel
+    from sampler.agent.channel import Channel, PushChannel, ScrapeChannel
     from sampler.agent.config.settings import Settings
 
 
@@ -79,6 +80,22 @@ def channels_after(
         else channel(each, ledgers.get(each.name))
         for each in settings.adapters
     ]
+
+
+def replace(before: Sequence[Channel], after: Sequence[Channel], deadline: float) -> None:
+    """End channels that are replaced or go; those of the same names go on from where they stopped.
+
+    Args:
+        before: they end.
+        after: new ones.
+        deadline: monotonic moment at which that has to be done.
+    """
+    earlier = {each.name: each for each in before}
+    for each in pushed(after):
+        each.supersede(earlier.get(each.name))
+    end(before, deadline, last_try=True)
+    for each in pushed(after):
+        each.inherit(earlier.get(each.name))
 
 
 def _limits(settings: Settings) -> tuple[object, ...]:

@@ -47,9 +47,19 @@ def role_here() -> Role:
     return WORKER if any(name in sys.modules for name in _SERVERS) else STANDALONE
 
 
+def frame_of(module: str, function: str = "") -> FrameType | None:
+    """Return the innermost frame of a module, or of one of its functions, that led here."""
+    frame: FrameType | None = sys._getframe()  # noqa: SLF001 - there is no other way up
+    while frame is not None:
+        if frame.f_globals.get("__name__") == module and function in ("", frame.f_code.co_name):
+            return frame
+        frame = frame.f_back
+    return None
+
+
 def _is_gunicorn_arbiter() -> bool:
     """Tell whether gunicorn's arbiter has led here, and not one that has forked this process."""
-    frame = _frame("gunicorn.arbiter") if "gunicorn.arbiter" in sys.modules else None
+    frame = frame_of("gunicorn.arbiter") if "gunicorn.arbiter" in sys.modules else None
     if frame is None:
         return False
     return getattr(frame.f_locals.get("self"), "pid", None) in (None, os.getpid())
@@ -75,7 +85,7 @@ def _is_flask_reloader() -> bool:
     """Tell whether this is ``flask run``, whose reloader runs the application in a child."""
     if "flask.cli" not in sys.modules or os.environ.get("WERKZEUG_RUN_MAIN") == "true":
         return False
-    command = _frame("flask.cli", "run_command")
+    command = frame_of("flask.cli", "run_command")
     if command is None:
         return False
     reload = command.f_locals.get("reload")
@@ -97,16 +107,6 @@ _SUPERVISORS: dict[str, Callable[[], bool]] = {
     "the server that Django's reloader starts": _is_django_reloader,
 }
 _SERVERS = ("gunicorn.arbiter", "uwsgi", "mod_wsgi")
-
-
-def _frame(module: str, function: str = "") -> FrameType | None:
-    """Return the innermost frame of a module, or of one of its functions, that led here."""
-    frame: FrameType | None = sys._getframe()  # noqa: SLF001 - there is no other way up
-    while frame is not None:
-        if frame.f_globals.get("__name__") == module and function in ("", frame.f_code.co_name):
-            return frame
-        frame = frame.f_back
-    return None
 
 
 def _text(word: Any) -> str:

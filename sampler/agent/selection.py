@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from sampler._registry.all_registries import AllRegistries, PerRound, expected_calls
 from sampler._registry.announcements import SAMPLERS, announcements
 from sampler._registry.discovery import Discovery, log_failures
 from sampler._runtime.log import log
-from sampler.agent.config.series import is_pattern
+from sampler.agent.config.joining import joined
+from sampler.agent.config.series import is_pattern, selects
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -60,7 +60,8 @@ class Selection:
     def discover(self, names: Sequence[str] | None = None) -> tuple[Failure, ...]:
         """Load samplers, and return a failure for each that cannot be.
 
-        A pattern loads the built-in samplers that it matches; others it only selects.
+        A pattern loads the built-in samplers that it matches; others it only selects. In a process
+        of a relay it loads none that needs no worker: the relay pulls those.
 
         Args:
             names: default: what is enabled; where nothing is named, the ``process`` sampler.
@@ -68,8 +69,13 @@ class Selection:
         if names is None:
             names = ("process",) if self._enabled is None else tuple(self._enabled)
         if patterns := [name for name in names if _is_pattern(name)]:
-            built_in = [e.name for e in announcements(SAMPLERS, fresh=True) if e.by_name_only]
-            matched = [name for name in built_in if _matches(patterns, name)]
+            elsewhere = joined()
+            built_in = [
+                each.name
+                for each in announcements(SAMPLERS, fresh=True)
+                if each.by_name_only and not (each.once and elsewhere)
+            ]
+            matched = [name for name in built_in if selects(patterns, name)]
             names = [*dict.fromkeys([n for n in names if n not in patterns] + matched)]
         failures = self._discovery.look([name for name in names if not self.forbids(name)])
         if self._everywhere and any(each.reason == "missing" for each in failures):
@@ -94,7 +100,7 @@ class Selection:
         return [
             f"samplers.enable: {pattern!r} matches no sampler that is here"
             for pattern in self._patterns
-            if not any(_matches([pattern], name) for name in names)
+            if not any(selects([pattern], name) for name in names)
         ]
 
     def of_consumer(self) -> SelectedRegistrations:
@@ -128,22 +134,18 @@ class Selection:
             return False
         if self._enabled is None or name in self._enabled or origin in self._enabled:
             return True
-        if _matches(self._patterns, name):
+        if selects(self._patterns, name):
             return True
         self._left_out.setdefault(name, False)
         return False
 
     def _may_load(self, name: str) -> bool:
-        chosen = self._enabled is None or _matches(self._patterns, name)
+        chosen = self._enabled is None or selects(self._patterns, name)
         return chosen and not self.forbids(name)
 
 
 def _is_pattern(name: str) -> bool:
     return ":" not in name and is_pattern(name)
-
-
-def _matches(patterns: Iterable[str], name: str) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 class SelectedRegistrations(PerRound):

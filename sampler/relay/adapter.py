@@ -11,7 +11,6 @@ from weakref import WeakSet
 
 import attrs
 
-from sampler._runtime.fork import forked_at
 from sampler.adapterkit.packing import Packing
 from sampler.adapterkit.threads import Thread, in_child
 from sampler.agent import DELIVERED, MAX_BATCH, Batch, Snapshot, Unavailable, log, option, reload
@@ -184,9 +183,7 @@ class Relay:
         if not batch.frames:
             self._ask(timeout)
             return DELIVERED
-        # A reload in a forked child would begin pull-type counters anew: what it inherited is
-        # known to its first Collector only.
-        if self.asks and not forked_at():
+        if self.asks:
             self._ask(min(timeout, _PATIENCE))
             if not self._joining:
                 self._joining = True

@@ -16,6 +16,7 @@ from sampler.adapterkit.threads import Lock, sleep
 from sampler.agent import Agent, SamplersSettings, log
 from sampler.agent.config.joining import FALLBACK
 from sampler.agent.config.relay import DIRECT
+from sampler.agent.config.series import selects
 from sampler.exceptions import ConfigurationError
 from sampler.relay.account import RELAY, SERVER, samplers
 from sampler.relay.address import default_address, user_ids
@@ -248,8 +249,9 @@ def own_settings(settings: Settings, samplers: tuple[str, ...] = (SERVER, RELAY)
 
 def needing_no_worker(settings: Settings) -> tuple[str, ...]:
     """Return the enabled samplers that the relay pulls itself, once for all processes."""
-    there = {each.name for each in announcements(ONCE)}
-    return tuple(name for name in settings.samplers.enable or () if name in there)
+    wanted = settings.samplers.enable or ()
+    there = dict.fromkeys(each.name for each in announcements(ONCE))
+    return tuple(name for name in there if selects(wanted, name))
 
 
 def for_workers(settings: Settings, identity: Mapping[str, str]) -> dict[str, Any]:

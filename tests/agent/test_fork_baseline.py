@@ -196,3 +196,50 @@ def test_a_fork_waits_for_nothing_that_its_child_does_not_need(
         """,
     )
     assert said == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "told", "child"),
+    [
+        ("sample", "", [10]),
+        ("factory", "", [10]),
+        ("factory", "[samplers.settings.pool]\nmore = 1000\n", [3, 7]),
+    ],
+)
+def test_a_reload_in_a_child_begins_nothing_anew(
+    tmp_path: Path, sink: LineSink, kind: str, told: str, child: list[int]
+) -> None:
+    """Not even what the parent could not read; but what is made of other settings does."""
+    run(
+        tmp_path,
+        sink,
+        f"""
+        if {kind!r} == "factory":
+            def factory(environ):
+                more = {{"a": environ["settings"].get("more", 0), "b": 0}}
+                def instance():
+                    for key, n in counts.items():
+                        yield "checkouts", n + more[key], {{"key": key}}
+                return instance
+            del POOL["sample"]
+            POOL["factory"] = factory
+        sampler.register(POOL)
+        sampler.agent.start(file)
+        def work():
+            sampler.agent.start(file)
+            sampler.agent.flush()
+            counts["a"] += 7
+            orders.inc(7)
+            text = open(file).read().replace("interval = 60", "interval = 50")
+            open(file, "w").write(text + {told!r})
+            sampler.agent.reload(file)
+            sampler.agent.flush()
+            counts["a"] += 3
+            counts["b"] = 2
+            orders.inc(3)
+        fork(work)
+        """,
+    )
+    assert values(sink, "pool.checkouts.key-a") == [*child, 100]
+    assert values(sink, "pool.checkouts.key-b") == [2]
+    assert values(sink, "web.orders") == [0, 10]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -159,6 +160,57 @@ def test_a_stopped_supervisor_gives_its_children_no_agent(tmp_path: Path, sink: 
         """,
     )
     assert not sink.lines
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="no thread starts at the end of a program")
+def test_a_worker_that_ends_before_its_agent_began_delivers(
+    tmp_path: Path, sink: LineSink
+) -> None:
+    """At exit, as gunicorn's workers end: its supervisor has nothing to do there."""
+    run(
+        tmp_path,
+        sink,
+        """
+        sampler.agent.start(file, role="supervisor")
+        faulthandler.cancel_dump_traceback_later()  # its thread is what a child would wait for
+        child = os.fork()
+        if not child:
+            n += 7
+            orders.inc(7)
+            sys.exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        """,
+    )
+    assert {value for _, value in values(sink, "pool.checkouts")} == {7}
+    assert {value for _, value in values(sink, "web.orders")} == {7}
+
+
+def test_a_worker_of_gunicorn_gets_its_agent_once_it_has_booted(
+    tmp_path: Path, sink: LineSink
+) -> None:
+    """Not while gevent replaces the locks of an import, nor with the user that it is to leave."""
+    (early, late), _ = run(
+        tmp_path,
+        sink,
+        """
+        import types
+        arbiter = sys.modules["gunicorn.arbiter"] = types.ModuleType("gunicorn.arbiter")
+        exec('def spawn_worker(worker, fork): return fork(worker)', vars(arbiter))
+        sampler.agent.start(file, role="supervisor")
+        def boot(worker):
+            def work():
+                time.sleep(0.5)  # longer than the agent waits elsewhere
+                early = os.getpid() in pulls
+                worker.booted = True
+                until = time.monotonic() + 30
+                while os.getpid() not in pulls and time.monotonic() < until:
+                    time.sleep(0.01)
+                return early, os.getpid() in pulls
+            return fork(work)
+        print(json.dumps(arbiter.spawn_worker(types.SimpleNamespace(booted=False), boot)))
+        """,
+    )
+    assert (early, late) == (False, True)
 
 
 def test_each_agent_has_a_uuid_of_its_own() -> None:

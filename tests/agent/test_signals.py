@@ -85,6 +85,42 @@ def test_a_programs_own_handler_stays(tmp_path: Path, sink: LineSink) -> None:
     assert orders(sink)[-1] == 7  # by atexit
 
 
+def test_a_handler_that_ends_the_program_during_its_last_delivery_ends_it_afterwards(
+    tmp_path: Path, sink: LineSink
+) -> None:
+    """As Celery's, whose parent tells a process to end that is about to."""
+    text = """
+    handled = threading.Event()
+    def handle(*_):
+        handled.set()
+        sys.exit(5)
+    class Slow:
+        def encode(self, snapshot, since):
+            yield Batch((b"",), len(snapshot))
+        def send(self, batch, timeout):
+            if stopping.is_set():
+                os.kill(os.getpid(), signal.SIGTERM)
+                handled.wait(30)
+                time.sleep(0.3)  # the wait would be over by now
+                print("sent", flush=True)
+            return DELIVERED
+    from sampler.agent import DELIVERED, Batch
+    stopping = threading.Event()
+    signal.signal(signal.SIGTERM, handle)
+    sampler.agent.start({"interval": 60, "adapters": {"it": {"type": "__main__:Slow"}}})
+    sampler.agent.flush()
+    stopping.set()
+    try:
+        sampler.agent.stop()
+    except SystemExit:
+        print("exits", flush=True)
+        os._exit(5)  # as Celery's billiard: nothing follows
+    """
+    with program(tmp_path, sink, text, begin=PROGRAM) as process:
+        said, errors = process.communicate(timeout=60)
+    assert (process.returncode, said, errors) == (5, "sent\nexits\n", "")
+
+
 def test_a_forked_child_delivers_before_it_ends(tmp_path: Path, sink: LineSink) -> None:
     """By the handler that it has inherited."""
     text = """

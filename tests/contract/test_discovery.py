@@ -71,6 +71,49 @@ def test_a_group_of_instruments_is_found_as_any_sampler_is(install: Callable[...
     assert "zz_shop:zz_group" in discover("zz_shop:zz_group")
 
 
+def test_a_group_of_another_registry_is_found_with_all_that_it_makes_later(
+    install: Callable[..., None],
+) -> None:
+    """As by an agent with a registry of its own; either registry may leave it out again."""
+    source = "import sampler\nzz_group = sampler.Instruments('zz_group')\n"
+    install("zz_shop", source, "zz_group = zz_shop:zz_group")
+    first, second = Registry(), Registry()
+    for each in (first, first, second):
+        assert discover("zz_group", registry=each) == {}
+    group = sys.modules["zz_shop"].zz_group
+    made = group.counter("orders")
+    made.inc(7)
+    with Collector(first) as consumer:
+        ((series, value),) = consumer.collect()
+        assert (series.name, series.kind, value) == ("zz_group.orders", "counter", 7)
+        second.unregister("zz_group")
+        assert (len(first), len(second)) == (1, 0)
+        assert len(list(consumer.collect())) == 1
+        group.unregister()
+        assert not list(consumer.collect())
+    assert len(first) == 0
+
+
+def test_a_group_that_is_reloaded_stays_where_it_was_found(
+    install: Callable[..., None], tmp_path: Path
+) -> None:
+    """With what its module describes otherwise now."""
+    source = "import sampler\nzz_group = sampler.Instruments('zz_group')\n"
+    install(
+        "zz_shop", f"{source}zz_group.counter('orders').inc()\n", "zz_group = zz_shop:zz_group"
+    )
+    found = Registry()
+    assert discover("zz_group", registry=found) == {}
+    (tmp_path / "zz_shop.py").write_text(
+        f"{source}zz_group.gauge('orders').set(5)  # was a count\n"
+    )
+    importlib.reload(sys.modules["zz_shop"])
+    with Collector(found) as consumer:
+        ((series, value),) = consumer.collect()
+    assert (series.kind, value) == ("gauge", 5)
+    sys.modules["zz_shop"].zz_group.unregister()
+
+
 @pytest.mark.clause("R-09")
 def test_nothing_is_loaded_that_nobody_has_imported(install: Callable[..., None]) -> None:
     """An installed library that the program does not use costs nothing."""

@@ -58,6 +58,12 @@ for line in sys.stdin:
             sampler.agent.stop()
             os._exit(0)
         os.waitpid(child, 0)
+    elif word == "become":
+        faulthandler.cancel_dump_traceback_later()  # a child would wait for its thread
+        if child := os.fork():
+            status = os.waitpid(child, 0)[1]
+            assert sampler.agent.stop()["relay"].holds
+            os._exit(os.waitstatus_to_exitcode(status))
     else:
         count(int(number or 0))
     if word == "end":
@@ -237,6 +243,10 @@ class Worker:
         """Let a child of it count, deliver and end."""
         self.tell(f"fork {much}")
         self.host.counted += much
+
+    def become_a_child(self) -> None:
+        """Let it fork: the child is told from now on, and the parent counts no more."""
+        self.tell("become")
 
     def tell(self, words: str) -> None:
         """Let it do something, and wait until that is done."""

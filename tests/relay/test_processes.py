@@ -152,6 +152,31 @@ def test_a_worker_that_was_there_first_takes_the_settings_of_the_relay(host: Hos
     host.everything_arrives()
 
 
+def test_a_forked_process_takes_the_settings_of_a_relay_that_comes_late(host: Host) -> None:
+    """What was counted before the fork is its parent's, what came after it its own."""
+    text = host.file.read_text()
+    host.file.write_text(f'{text}[samplers]\nenable = ["shop", "pool"]\n')
+    worker = host.start_worker()
+    worker.count(6)
+    worker.become_a_child()
+    worker.count(3)
+    host.start_relay()
+    host.everything_arrives()
+    worker.count(2)
+    host.everything_arrives()
+    page = host.page()
+    assert (page["shop_orders_total"], page["pool_given_total"]) == (11, 11)
+    assert page["shop_seconds_count"] == 11
+    assert f'sampler_ticks_total{{consumer="{INTERVAL}s"}}' in page
+    assert not [name for name in page if name.startswith(("machine_", "process_"))]
+    assert page["server_process_starts_total"] == 2
+    worker.fork(4)
+    worker.end(1)
+    host.everything_arrives()
+    assert "built-in settings are used until then" in host.workers_log()
+    assert "dropped" not in host.workers_log()
+
+
 def test_a_worker_that_ends_as_its_relay_comes_reports(host: Host) -> None:
     """With built-in settings."""
     worker = host.start_worker()

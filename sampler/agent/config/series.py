@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from sampler._contract.names import GRAMMAR, MAX_LABEL_VALUE, MAX_NAME, OVERFLOW, RESERVED, is_name
@@ -21,6 +22,11 @@ _PATTERN = re.compile(r"[a-z0-9_.*?\[\]!-]+")
 def is_pattern(text: str) -> bool:
     """Tell whether a text stands for several names."""
     return _GLOB.search(text) is not None
+
+
+def selects(wanted: Iterable[str], name: str) -> bool:
+    """Tell whether a name is among names and patterns of names."""
+    return any(fnmatchcase(name, each) for each in wanted)
 
 
 def labels_fault(labels: Mapping[str, str]) -> str | None:

@@ -147,14 +147,14 @@ class Outbox(Generic[I]):
                 self._bytes += item.batch.size
             self._tell()
 
-    def close(self) -> None:
-        """Count what is left: in flight as ``unconfirmed``, the rest as ``dropped{shutdown}``."""
+    def close(self, reason: str = "shutdown") -> None:
+        """Count what is left: in flight as ``unconfirmed``, the rest as dropped for a reason."""
         with self._changed:
             if self._in_flight and not self._closed:
                 batch = self._pop(0).batch
                 self.ledger.count(unconfirmed=batch.samples, queued=-batch.samples)
             self._closed, self._in_flight = True, False
-            self._drop_all("shutdown")
+            self._drop_all(reason)
             self._tell()
 
     def drain(self) -> None:
@@ -298,12 +298,12 @@ class NewestOnly(Outbox[Item]):
         """Tell whether nothing waits or is in flight."""
         return self._next is None and super().empty()
 
-    def close(self) -> None:
-        """See :meth:`Outbox.close`; the snapshot that waits is ``dropped{shutdown}``, too."""
+    def close(self, reason: str = "shutdown") -> None:
+        """See :meth:`Outbox.close`; the snapshot that waits is dropped, too."""
         with self._changed:
             if self._in_flight and not self._closed:  # it may arrive, so nobody sends it again
                 self._baselines.handed_over(self._waiting[0].entries)
-            super().close()
+            super().close(reason)
         self._worker.close()
 
     def _ready(self) -> bool:

@@ -49,6 +49,10 @@ class Sender:
         clock: tells the time.
         wait: waits for a number of seconds; the default returns sooner when the final flush
             begins, or has to end sooner.
+
+    Attributes:
+        superseded: another sender delivers what this one could not: nothing is lost.
+        trouble: what the last attempt failed with; empty when it succeeded.
     """
 
     def __init__(
@@ -81,8 +85,8 @@ class Sender:
         """The second half of a rejected batch, while the first half is sent."""
         self._suspect: Batch | None = None
         """A second half whose first half was delivered: it must hold the rejected entry."""
+        self.superseded: bool = False
         self.trouble: str = ""
-        """What the last attempt failed with; empty when it succeeded."""
 
     def start(self) -> None:
         """Begin to send."""
@@ -117,8 +121,9 @@ class Sender:
         while not (ended := self._service.join(min(_LOOK_AGAIN, self._left() + CLOSE_TIMEOUT))):
             if self._left() + CLOSE_TIMEOUT <= 0:
                 break
-        self._outbox.close()
-        if lost := self._at_end() - self._given_up:
+        self._outbox.close("superseded" if self.superseded else "shutdown")
+        lost = self._at_end() - self._given_up
+        if lost and not self.superseded:
             why = self.trouble or "it has not answered"
             entries = counted(lost, "entry is", "entries are")
             log.warning("adapter %r: at the end %s dropped: %s", self.name, entries, why)

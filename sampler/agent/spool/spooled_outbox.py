@@ -97,7 +97,7 @@ class SpooledOutbox(Outbox[SpooledItem]):
                 self.settle(rejected="spool")
         return batch
 
-    def close(self) -> None:
+    def close(self, reason: str = "shutdown") -> None:
         """Leave in the spool what it holds, in flight or not; count the rest as dropped."""
         self.spool.close(LAST_PATIENCE)
         with self._changed:
@@ -109,7 +109,7 @@ class SpooledOutbox(Outbox[SpooledItem]):
                 self._waiting = deque(left)
                 self._bytes = sum(item.batch.size for item in self._waiting)
                 self._on_disk = sum(isinstance(item.batch, OnDisk) for item in self._waiting)
-            super().close()
+            super().close(reason)
 
     def recover(self, found: Sequence[tuple[StoredBatch, int]]) -> None:
         """Queue what was in the spool, ahead of everything else."""

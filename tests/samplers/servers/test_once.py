@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,15 +19,18 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.server
 
 
+@pytest.mark.parametrize(
+    "enable", [["gunicorn", "nginx", "apache"], ["g*unicorn", "ngin*", "ap?che"]]
+)
 def test_what_needs_no_worker_is_read_by_the_relay_once(
-    request: pytest.FixtureRequest, tmp_path: Path
+    request: pytest.FixtureRequest, tmp_path: Path, enable: list[str]
 ) -> None:
     """A page that is gone is one line, not one a worker; workers are not told of the sampler."""
     need(request, "gunicorn")
     gone = f"http://{HOST}:{free_port()}/status"
     with Answering(page(NGINX.encode())) as url:
         samplers = f"""
-            enable = ["gunicorn", "nginx", "apache"]
+            enable = {json.dumps(enable)}
             [samplers.settings.nginx]
             url = "{url}"
             [samplers.settings.apache]
