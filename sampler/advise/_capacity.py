@@ -156,7 +156,7 @@ def _more(case: Case) -> Statement:
 
 def _doubt(case: Case) -> Doubt | None:
     """Return why no plan is made though requests wait; or None."""
-    bound, utilisation = case.cpu_bound, case.load["utilisation"]
+    load, bound, utilisation = case.load, case.cpu_bound, case.load["utilisation"]
     if bound is None:
         return Doubt(
             "the relay adds CPU up: the busiest process may use a core up, or none may",
@@ -183,6 +183,19 @@ def _doubt(case: Case) -> Doubt | None:
             "requests wait while threads are free and no process uses a core up",
             "where they wait: the backlog, the proxy's connections, bursts shorter than the "
             "window, or the proxy's clock",
+        )
+    if case.slow_clients:
+        return Doubt(
+            "clients that send or take slowly hold threads: more of them would be held, too",
+            "a proxy in front that buffers, and then the same load",
+            load.numbers("read", "written", "busy"),
+        )
+    if (load["delay"] or 0.0) >= at.WAKEUP:
+        return Doubt(
+            "threads that wake wait long, and no core is used up: they may wait for the "
+            "interpreter, as where an extension keeps it while it waits",
+            "more processes with as many threads in all, and the same load",
+            load.numbers("delay"),
         )
     pool = full_pool(case)
     return (

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sampler.advise import _thresholds as at
-from sampler.advise._load import ratio
 from sampler.advise._statement import Number, Statement, undecided
 
 if TYPE_CHECKING:
@@ -26,23 +25,17 @@ def slow_clients(case: Case) -> Statement:
         text = "clients send their heads slowly; nginx waits for them, and no worker does"
         return Statement(SLOW, "slow heads, at nginx", text, (number,))
     elapsed, busy = load["elapsed"], load["busy"]
-    read = ratio(window.rise(f"{_HTTP}.request.read.time"), elapsed)
-    wrote = ratio(window.rise(f"{_HTTP}.response.write.time"), elapsed)
-    if read is None or wrote is None or not busy or busy * (elapsed or 0.0) < 1:
+    if load["read"] is None or load["written"] is None or not busy or busy * (elapsed or 0.0) < 1:
         return undecided(
             SLOW,
             "less than a second of requests was seen",
             "more load; slow heads are seen by a proxy only: the sampler nginx",
             load.numbers("busy", "elapsed"),
         )
-    numbers = (
-        Number("requests that read a body", read, "{request}", (f"{_HTTP}.request.read.time",)),
-        Number("requests that write", wrote, "{request}", (f"{_HTTP}.response.write.time",)),
-        *load.numbers("busy", "oldest"),
-    )
+    numbers = load.numbers("read", "written", "busy", "oldest")
     if case.host is not None:
         return undecided(SLOW, case.host.text, case.host.decides, (*numbers, *case.host.numbers))
-    if read + wrote >= at.SLOW_CLIENTS * busy and case.cpu_bound is not False:
+    if case.slow_clients and case.cpu_bound is not False:
         return undecided(
             SLOW,
             "what writes may wait for the interpreter as well as for its client: a process uses "
@@ -50,7 +43,7 @@ def slow_clients(case: Case) -> Statement:
             "the same load once no process does; a label for each process under a relay",
             (*numbers, *load.numbers("busiest", "mean_cpu")),
         )
-    if read + wrote >= at.SLOW_CLIENTS * busy:
+    if case.slow_clients:
         return Statement(
             SLOW,
             "they hold threads",

@@ -70,7 +70,7 @@ def interpreter(case: Case) -> Statement:
     load, window = case.load, case.window
     if case.void is not None:
         return undecided(INTERPRETER, case.void.text, case.void.decides, case.void.numbers)
-    numbers = (*load.numbers("busiest", "mean_cpu", "threads", "processes"), *_delay(case))
+    numbers = load.numbers("busiest", "mean_cpu", "cpu", "threads", "processes", "delay")
     told = ratio(window.rise("granian.gil.wait.time"), window.rise("granian.busy.time"))
     if told is not None and case.few is None:
         sources = ("granian.gil.wait.time", "granian.busy.time")
@@ -100,20 +100,28 @@ def interpreter(case: Case) -> Statement:
         )
     if case.host is not None:
         return undecided(INTERPRETER, case.host.text, case.host.decides, case.host.numbers)
-    delay = _delay(case)
-    quiet = not delay or delay[0].value < at.WAKEUP
     known = load["busiest"] if load["busiest"] is not None else load["cpu"]
-    if known is not None and known < at.CORE_IDLE and quiet:
-        return Statement(INTERPRETER, "is no limit", "no process uses half of a core", numbers)
-    return undecided(
+    delay = load["delay"]
+    if known is None or delay is None or known >= at.CORE_IDLE:
+        return undecided(
+            INTERPRETER,
+            "no core is used up, and it is not known, or not enough to say, that threads which "
+            "wake do not wait for it",
+            "the sampler cpython (cpython.wakeup.delay), or a profile of the process",
+            numbers,
+        )
+    if delay >= at.WAKEUP:
+        return Statement(
+            INTERPRETER,
+            "is a limit",
+            "threads that wake wait long, and no process uses half of a core: something keeps it "
+            "while it waits, such as an extension",
+            numbers,
+            remedy="find it with a profile; more processes, not more threads",
+        )
+    return Statement(
         INTERPRETER,
-        "neither is a core used up, nor is it idle enough to say that threads do not wait",
-        "the sampler cpython (cpython.wakeup.delay), or a profile of the process",
+        "is no limit",
+        "no process uses half of a core, and threads wake soon",
         numbers,
     )
-
-
-def _delay(case: Case) -> tuple[Number, ...]:
-    window, name = case.window, "cpython.wakeup.delay"
-    mean = ratio(window.rise(f"{name}.sum"), window.rise(f"{name}.count"))
-    return () if mean is None else (Number("delay of a thread that wakes", mean, "s", (name,)),)

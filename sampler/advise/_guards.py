@@ -70,6 +70,14 @@ class Case:
         return False if cpu < at.CORE_FULL else None
 
     @property
+    def slow_clients(self) -> bool:
+        """Whether a good part of the time of requests goes by while clients send or take."""
+        read, written, busy = self.load["read"], self.load["written"], self.load["busy"]
+        if read is None or written is None or not busy:
+            return False
+        return read + written >= at.SLOW_CLIENTS * busy
+
+    @property
     def served(self) -> bool:
         """Whether the threads that serve use at least half of the processes' CPU time."""
         thread_cpu, cpu = self.load["thread_cpu"], self.load["cpu"]

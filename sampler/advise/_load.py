@@ -33,6 +33,9 @@ _MEANINGS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     ),
     "earlier": ("waiting in the first half", "s", (f"{_HTTP}.queue.duration",)),
     "later": ("waiting in the second half", "s", (f"{_HTTP}.queue.duration",)),
+    "read": ("requests that read a body", "{request}", (f"{_HTTP}.request.read.time",)),
+    "written": ("requests that write", "{request}", (f"{_HTTP}.response.write.time",)),
+    "delay": ("delay of a thread that wakes", "s", ("cpython.wakeup.delay",)),
     "oldest": ("age of the oldest request", "s", (f"{_HTTP}.active_requests.oldest",)),
     "threads": ("threads", "{thread}", ()),
     "utilisation": ("utilisation of the threads", "1", (f"{_HTTP}.busy.time",)),
@@ -101,7 +104,8 @@ def load_of(window: Window) -> Load:
     elapsed = window.elapsed or math.nan
     _requests(window, elapsed, known)
     count = window.last("server.process.count")
-    known("processes", float(window.clocks or 1) if count is None else count or None)
+    processes = window.clocks or 1 if count is None else round(count)
+    known("processes", float(processes) if processes else None)
     if count is None:
         known.metrics["processes"] = ("process.uptime",)
     _cpu(window, elapsed, known)
@@ -155,9 +159,13 @@ def _requests(window: Window, elapsed: float, known: _Known) -> None:
     if halves is not None:
         known("earlier", waited(halves[0]))
         known("later", waited(halves[1]))
+    known("read", ratio(window.rise(f"{_HTTP}.request.read.time"), elapsed))
+    known("written", ratio(window.rise(f"{_HTTP}.response.write.time"), elapsed))
+    wakes = window.rise("cpython.wakeup.delay.count")
+    known("delay", ratio(window.rise("cpython.wakeup.delay.sum"), wakes))
     known("oldest", window.mean(f"{_HTTP}.active_requests.oldest"))
     for name in _THREADS:
-        threads = known("threads", window.last(name))
+        threads = known("threads", window.last(name) or None)
         if threads:
             known.metrics["threads"] = (name,)
             known("utilisation", ratio(busy, threads))

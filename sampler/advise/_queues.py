@@ -70,6 +70,14 @@ def long_requests(case: Case) -> Statement:
     )
     old = oldest >= max(at.LONG, at.LONG_RATIO * service)
     long = old or service >= at.LONG or slow >= at.SLOW * (load["requests"] or 0.0)
+    if long and utilisation >= at.THREADS_FULL and case.slow_clients:
+        return Statement(
+            LONG,
+            "hold the threads",
+            "a good part of their time goes by while their clients send or take",
+            (*numbers, *load.numbers("read", "written", "busy")),
+            remedy="see slow clients",
+        )
     if long and utilisation >= at.THREADS_FULL:
         return Statement(
             LONG,

@@ -7,7 +7,7 @@ import math
 import sys
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sampler.advise import Host, Scrape, advise, as_lines, as_values, read_page
@@ -76,6 +76,9 @@ def test_any_scrapes(scrapes) -> None:
 
 
 @settings(max_examples=300)
+@example({"server.process.count": (({}, 0.5),)}, 4, "grow")
+@example({"gunicorn.thread.limit": (({}, 0.0),)}, 4, "grow")
+@example({"http.server.active_requests.oldest": (({}, 1e308), ({"a": "b"}, 1e308))}, 0, "grow")
 @given(
     st.dictionaries(st.sampled_from(NAMES), st.none() | SERIES, max_size=8),
     st.integers(0, 4),

@@ -9,6 +9,15 @@ from tests.advise.made import page, said, scrapes, served
 
 WHAT = "processes and threads"
 OVERLOAD = {"rate": 366, "busy": 7.7, "queue": 0.0885, "threads": 8}
+SLOWLY = {
+    "http_server_request_read_time_seconds_total": 2.0,
+    "http_server_response_write_time_seconds_total": 1.0,
+}
+HELD = {
+    "cpython_wakeup_delay_seconds_sum": 0.2,
+    "cpython_wakeup_delay_seconds_count": 10.0,
+}
+SOON = HELD | {"cpython_wakeup_delay_seconds_sum": 0.002}
 
 
 def test_an_overload_is_advised_on_where_nothing_stands_against_it() -> None:
@@ -43,6 +52,8 @@ def test_an_overload_is_advised_on_where_nothing_stands_against_it() -> None:
             "SQLAlchemy",
         ),
         ({"each": 0.0022, "thread_cpu": 0.1}, "not for requests"),
+        ({"more": SLOWLY}, "clients that send or take slowly"),
+        ({"more": HELD}, "as where an extension keeps it"),
         ({"more": {"system_cgroup_cpu_throttled_time_seconds_total": 0.3}}, "CPU limit"),
     ],
 )
@@ -85,6 +96,30 @@ def test_writing_that_waits_for_the_interpreter_is_no_slow_client() -> None:
     slow = {"rate": 169, "busy": 4.0, "queue": 0.02, "threads": 8, "more": more}
     assert not said(served(**slow, each=0.0056))["slow clients"].decided
     assert said(served(**slow, each=0.001))["slow clients"].verdict == "they hold threads"
+
+
+@pytest.mark.parametrize(
+    ("more", "each", "verdict"),
+    [
+        (SOON, 0.0004, "is no limit"),
+        (HELD, 0.0004, "is a limit"),
+        ({}, 0.0004, "not decided"),
+        (SOON, 0.0017, "not decided"),
+    ],
+)
+def test_the_interpreter_may_be_held_by_what_does_not_compute(more, each, verdict) -> None:
+    """Low CPU alone says nothing of it: what wakes must be seen to wake soon."""
+    found = said(served(**(OVERLOAD | {"each": each, "more": more})))
+    assert found["interpreter (GIL)"].verdict == verdict
+
+
+def test_slow_clients_are_not_called_long_requests() -> None:
+    """The long ones hold the threads, and for their sake nothing is to be rewritten."""
+    more = SLOWLY | {"http_server_slow_requests_total": 3.0}
+    gauges = {"http_server_active_requests_oldest_seconds": 1.0}
+    window = served(rate=20, busy=3.9, queue=0.3, threads=4, more=more, gauges=gauges)
+    found = said(window)["long requests"]
+    assert (found.verdict, found.remedy) == ("hold the threads", "see slow clients")
 
 
 def test_cpu_is_looked_at_before_utilisation() -> None:
