@@ -7,6 +7,7 @@ import io
 import os
 import sys
 
+from sampler.cli.advising import ADVISE, RECORD, take_advise, take_record
 from sampler.cli.arguments import find_modules_here, seconds
 from sampler.cli.exits import CONFIG, OK, UNAVAILABLE, USAGE
 
@@ -250,6 +251,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     validate.add_argument("--json", action="store_true", help="print JSON, for programs")
     validate.set_defaults(run=_validate)
+
+    advise = command("advise", "Say what limits a running server, and what to do.", ADVISE)
+    config_file(advise)
+    take_advise(advise)
+
+    record = command("record", "Write windows of a page to a file, for 'advise'.", RECORD)
+    config_file(record)
+    take_record(record)
 
     demo = command("demo", "See it work: a busy program and three backends in one process.")
     demo.add_argument(

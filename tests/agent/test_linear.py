@@ -30,6 +30,7 @@ from sampler.adapterkit._http.hosts import answers_to, host_fault
 from sampler.adapterkit.dotted_paths import placeholder_fault
 from sampler.adapterkit.http import Connection
 from sampler.adapterkit.retry_after import retry_after
+from sampler.advise import read_page, read_recording, recording_head
 from sampler.agent.config import secrets
 from sampler.agent.config.reading import parse
 from sampler_prometheus._adapter import listen_fault
@@ -286,6 +287,11 @@ def remembered(text):
     return secrets.masked(text)
 
 
+def scraped(text):
+    """Let ``sampler advise`` read a page."""
+    return read_page(f"{text}\n", at=1.0, time=1.0)
+
+
 PARSERS = {
     "request": (request, lambda text: text.encode("latin-1", "replace")),
     "reply": (reply, lambda text: text.encode("utf-8")),
@@ -303,6 +309,9 @@ PARSERS = {
     "masked_line": (secrets.masked_line, None),
     "printable": (printable, None),
     "line": (one_line, None),
+    "page's labels": (lambda text: scraped(f"process_uptime_seconds{{{text}\n"), None),
+    "page": (scraped, None),
+    "recording": (lambda text: read_recording([recording_head("x"), text]), None),
 }
 
 

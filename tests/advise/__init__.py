@@ -1,0 +1,1 @@
+"""Advice: from a window to statements."""
