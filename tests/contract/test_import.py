@@ -24,13 +24,17 @@ FORBIDDEN = {
     "weakref",
 }
 
+OF_OS = {"os.path", "posixpath", "genericpath", "stat", "_stat", "abc", "_abc", "errno"}
 IMPORT = "import sampler"
 REGISTER = "import sampler; sampler.register({'name': 'mypool', 'sample': list})"
 COUNT = "import sampler; sampler.Instruments('x').counter('y').inc()"
 
 
 def loaded_by(statement: str) -> tuple[set[str], float]:
-    """Run a statement in a bare interpreter; return the modules it loads and its milliseconds."""
+    """Run a statement in a bare interpreter; return the modules it loads and its milliseconds.
+
+    What ``os`` needs is the interpreter's, and differs by its version.
+    """
     script = (
         "import sys, time; before = set(sys.modules); began = time.perf_counter()\n"
         f"{statement}\n"
@@ -45,7 +49,7 @@ def loaded_by(statement: str) -> tuple[set[str], float]:
         timeout=30,
     )
     milliseconds, *modules = done.stdout.split()
-    return set(modules) - WINGS, float(milliseconds)
+    return set(modules) - WINGS - OF_OS, float(milliseconds)
 
 
 @pytest.mark.parametrize("wing", sorted(WINGS))
@@ -54,7 +58,7 @@ def test_the_init_of_a_wing_is_empty(wing: str) -> None:
     assert not (ROOT / wing.replace(".", "/") / "__init__.py").read_text()
 
 
-@pytest.mark.parametrize(("statement", "limit"), [(IMPORT, 25), (REGISTER, 25), (COUNT, 37)])
+@pytest.mark.parametrize(("statement", "limit"), [(IMPORT, 25), (REGISTER, 25), (COUNT, 32)])
 def test_a_library_pays_next_to_nothing(statement: str, limit: int) -> None:
     """A bounded number of modules, and none of those that cost more than all the rest."""
     loaded_by(statement)  # bytecode
