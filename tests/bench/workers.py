@@ -40,6 +40,7 @@ class _Worker:
     def __init__(self, members: Any, number: int, buckets: Any = BOUNDS) -> None:
         import sampler
         from sampler.agent.delivery.baselines import Baselines
+        from sampler.relay.exemplars import NewExemplars
         from sampler.relay.frames import FrameReader
         from sampler.relay.messages import VERSION, Hello
         from sampler.relay.session import Session
@@ -53,6 +54,7 @@ class _Worker:
         hello = Hello(VERSION, name, "shop", name, "worker", time.time(), INTERVAL, name)
         self._session = Session(members, members.welcome(hello, number + 1))
         self._baselines, self._slices, self._tables = Baselines(), Slices(), Tables({})
+        self._exemplars = NewExemplars()
         self._reader = FrameReader()
         self.snapshot: Any = None
         self._frames = b""
@@ -69,7 +71,10 @@ class _Worker:
         self._baselines.offer(self.snapshot)
         pairs = self._slices.of(self.snapshot.blocks)
         frames = list(self._tables.update([part for _, part in pairs], {}))
-        frames += [part.values(block, place)[0] for place, (block, part) in enumerate(pairs)]
+        frames += [
+            part.values(block, place, self._exemplars)[0]
+            for place, (block, part) in enumerate(pairs)
+        ]
         self._frames = b"".join((*frames, frame(Kind.SYNC)))
         self._baselines.handed_over(self.snapshot)
 
