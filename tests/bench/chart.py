@@ -90,7 +90,7 @@ def _rows(numbers: Mapping[str, float]) -> list[tuple[str, dict[str, float]]]:
     rows: dict[str, dict[str, float]] = {}
     for name, value in numbers.items():
         group, operation, *rest = name.split("/")
-        if rest[-1] not in COLOURS or (group == "pull" and rest[0] != str(_SIZE)):
+        if not rest or rest[-1] not in COLOURS or (group == "pull" and rest[0] != str(_SIZE)):
             continue
         if group == "hot":
             rows.setdefault(operation, {})[rest[-1]] = value

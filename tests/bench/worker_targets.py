@@ -110,11 +110,11 @@ WORKERS = (
         why=_TWICE,
     ),
     Row(
-        "request under `sampler run --`, / without",
+        "request under `sampler run --no-wrap --`, / without",
         ("workers, started/request with us",),
         unit="µs",
         peers=("workers, started/request",),
         ratio=1 / 1.02,
-        why="the agent's threads share the caches",
+        why="the agent's threads run beside it",
     ),
 )

@@ -2,7 +2,8 @@
 
 The start is by the clock: from ``exec`` to the first line of the command's own code, with and
 without us; beside it ``sampler run`` alone, until its page answers. A request is CPU of a server,
-uvicorn, which tells it in each answer; both servers are asked in turns.
+uvicorn, which tells it in each answer; all servers are asked in turns: one without us, one with an
+agent and the application left alone (``--no-wrap``), and one whose application is wrapped, too.
 """
 
 from __future__ import annotations
@@ -109,7 +110,11 @@ def _requests(folder: str) -> dict[str, float]:
     servers = {}
     processes = []
     try:
-        for name, before in (("plain", []), ("with us", [*run, "--"])):
+        for name, before in (
+            ("plain", []),
+            ("with us", [*run, "--no-wrap", "--"]),
+            ("wrapped", [*_configured(folder)[0], "--"]),
+        ):
             port = free_port()
             uvicorn = [
                 sys.executable,
@@ -134,7 +139,11 @@ def _requests(folder: str) -> dict[str, float]:
         for process in processes:
             process.wait(30)
     middle = {name: median(each) * 1e6 for name, each in taken.items()}
-    return {"request": middle["plain"], "request with us": middle["with us"]}
+    return {
+        "request": middle["plain"],
+        "request with us": middle["with us"],
+        "request wrapped": middle["wrapped"],
+    }
 
 
 def _asked(server: http.client.HTTPConnection) -> float:
