@@ -98,9 +98,8 @@ class Collector:
         self._begin(start, None)
         self._past_until = made
 
-    def _begin_at_fork(self, at_fork: AtFork = None) -> None:
+    def _begin_at_fork(self) -> None:
         """Become the consumer of a forked child: it begins at the fork, with nothing counted."""
-        self._at_fork = at_fork
         fork = forked_at() or self._clock.time()
         self._begin(fork, fork)
 
@@ -141,6 +140,7 @@ class Collector:
                 another thread's pull did not end ``within``.
         """
         if self._pid != os.getpid():
+            self._at_fork = None
             self._begin_at_fork()
         self._refuse_samplers("collect")
         until = float("inf") if within is None else time.monotonic() + within
@@ -385,12 +385,12 @@ def begin_at(collector: Collector, start: float) -> Collector:
     return collector
 
 
-def begin_at_fork(collector: Collector, at_fork: AtFork = None) -> Collector:
-    """Return a new consumer that begins at the fork, to take over from one of the parent.
-
-    Args:
-        collector: a consumer that has not pulled yet.
-        at_fork: returns what a sampler had counted at the fork, if its factory is told this.
-    """
-    collector._begin_at_fork(at_fork)  # noqa: SLF001 - for agents, not for the public
+def begin_at_fork(collector: Collector) -> Collector:
+    """Return a consumer that has not pulled yet, and begins at the fork like one of the parent."""
+    collector._begin_at_fork()  # noqa: SLF001 - for agents, not for the public
     return collector
+
+
+def subtract(collector: Collector, at_fork: AtFork) -> None:
+    """Tell a consumer that has not pulled yet what was counted at the fork."""
+    collector._at_fork = at_fork  # noqa: SLF001 - as begin_at_fork

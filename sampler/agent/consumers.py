@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from sampler._pull.collector import Collector, apply_rules, begin_at, begin_at_fork
+from sampler._pull.collector import Collector, apply_rules, begin_at, begin_at_fork, subtract
 from sampler._pull.fork_baseline import Subtracted
 from sampler._pull.series_rules import SeriesRules
+from sampler._runtime.fork import forked_at
 from sampler._runtime.placeholders import filled_in
 from sampler.agent.channel import ticked
 from sampler.agent.ending import SHORT, safely
@@ -69,8 +70,8 @@ class Consumers:
         self.collectors: list[Source] = []
         self.loops: list[IntervalLoop] = []
         self.began: float | None = None
-        self._subtracted: Subtracted | None = None
-        """In a forked child: what its Collectors subtract."""
+        self._from_fork = False
+        self._subtracted = Subtracted(None)
         self._selection = selection
         self._identity = identity
         self._sources = sources
@@ -92,8 +93,9 @@ class Consumers:
         templates = settings.program.labels
         labels = {k: filled_in(text, self._identity.values) for k, text in templates.items()}
         apply_rules(collector, SeriesRules(labels, limits.keep, limits.drop, limits.rename))
-        if self._subtracted is not None:
-            return begin_at_fork(collector, self._subtracted.of)
+        subtract(collector, self._subtracted.of)
+        if self._from_fork:
+            return begin_at_fork(collector)
         return collector if self.began is None else begin_at(collector, self.began)
 
     def begin_at_fork(self, at_fork: ForkBaseline | None) -> None:
@@ -102,7 +104,7 @@ class Consumers:
         Args:
             at_fork: what the parent has read right before it.
         """
-        self._subtracted = Subtracted(at_fork)
+        self._from_fork, self._subtracted = True, Subtracted(at_fork)
 
     def source(self, settings: Settings, name: str, interval: float, reuse: float = 0.0) -> Source:
         """Return a new source of a loop or a page, which is not in :attr:`collectors` yet."""
@@ -137,7 +139,7 @@ class Consumers:
         """Stop the loops, each with a last tick, by the monotonic ``deadline``."""
         loops, self.loops = self.loops, []
         paused = Paused(loops, [loop.collector for loop in loops if not loop.stop(deadline)])
-        if self._subtracted is not None:
+        if forked_at():
             all_of_them = (*paused.collectors().values(), *self.collectors)
             self._subtracted.follow(each for each in all_of_them if isinstance(each, Collector))
         return paused

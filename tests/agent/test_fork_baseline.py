@@ -199,17 +199,18 @@ def test_a_fork_waits_for_nothing_that_its_child_does_not_need(
 
 
 @pytest.mark.parametrize(
-    ("kind", "told", "child"),
+    ("parent", "kind", "told", "child"),
     [
-        ("sample", "", [10]),
-        ("factory", "", [10]),
-        ("factory", "[samplers.settings.pool]\nmore = 1000\n", [3, 7]),
+        (True, "sample", "", [10]),
+        (True, "factory", "", [10]),
+        (True, "factory", "[samplers.settings.pool]\nmore = 1000\n", [3, 7]),
+        (False, "sample", "", [10]),
     ],
 )
 def test_a_reload_in_a_child_begins_nothing_anew(
-    tmp_path: Path, sink: LineSink, kind: str, told: str, child: list[int]
+    tmp_path: Path, sink: LineSink, parent: bool, kind: str, told: str, child: list[int]
 ) -> None:
-    """Not even what the parent could not read; but what is made of other settings does."""
+    """Nor what nobody has read before the fork; but what is made of other settings does."""
     run(
         tmp_path,
         sink,
@@ -224,7 +225,8 @@ def test_a_reload_in_a_child_begins_nothing_anew(
             del POOL["sample"]
             POOL["factory"] = factory
         sampler.register(POOL)
-        sampler.agent.start(file)
+        if {parent}:
+            sampler.agent.start(file)
         def work():
             sampler.agent.start(file)
             sampler.agent.flush()
@@ -240,6 +242,6 @@ def test_a_reload_in_a_child_begins_nothing_anew(
         fork(work)
         """,
     )
-    assert values(sink, "pool.checkouts.key-a") == [*child, 100]
+    assert values(sink, "pool.checkouts.key-a") == [*child, 100][: len(child) + parent]
     assert values(sink, "pool.checkouts.key-b") == [2]
-    assert values(sink, "web.orders") == [0, 10]
+    assert values(sink, "web.orders") == [0, 10][not parent :]

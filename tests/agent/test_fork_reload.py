@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import sampler
 from sampler._pull import collector as pulling
-from sampler._pull.collector import Collector, begin_at_fork
+from sampler._pull.collector import Collector, begin_at_fork, subtract
 from sampler._pull.fork_baseline import ForkBaseline, Subtracted
 from sampler.agent.delivery.baselines import Baselines
 
@@ -48,7 +48,9 @@ class Child:
         self._collector = self._begin()
 
     def _begin(self) -> Collector:
-        return begin_at_fork(Collector(self._source.registry), self._subtracted.of)
+        collector = Collector(self._source.registry)
+        subtract(collector, self._subtracted.of)
+        return begin_at_fork(collector)
 
     def pull(self) -> Snapshot:
         """Pull; what has grown is handed over later."""
