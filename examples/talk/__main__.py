@@ -26,10 +26,10 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     code, rows = 0, []
     for name in told.names or SCENARIOS:
-        scenario, before = SCENARIOS[name], busy()
+        scenario, others = SCENARIOS[name], busy()
         print(f"{name}: {scenario.title}")
         try:
-            timeline, outcome = play(scenario)
+            timeline, outcome = play(scenario, others=others)
         except (BusyError, MissingServerError) as reason:
             print(f"  SKIPPED: {reason}")
             code = max(code, 2)
@@ -41,7 +41,7 @@ def main(arguments: list[str]) -> int:
             rows.append(pages.row(scenario, outcome))
             (pages.PAGES / f"{name}.svg").write_text(chart(scenario, timeline), "utf-8")
             today = f"{datetime.now(UTC):%Y-%m-%d}"
-            figures = pages.of_scenario(scenario, outcome, today, before)
+            figures = pages.of_scenario(scenario, outcome, today, others)
             pages.fill(pages.PAGES / f"{name}.md", figures)
     if rows:
         pages.fill(pages.ESSAY, pages.table(rows, list(SCENARIOS)))

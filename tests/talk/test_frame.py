@@ -186,7 +186,7 @@ def test_clients_who_find_nobody_have_given_up():
 def test_clients_go_on_until_enough_was_seen():
     """Where a busy machine was late; not for ever."""
     heard = []
-    drive(free_port(), 0.05, Closed(1, "/"), note=heard.append, enough=lambda: len(heard) >= 300)
+    drive(free_port(), 0.0, Closed(1, "/"), note=heard.append, enough=lambda: len(heard) >= 300)
     assert len(heard) == 300
 
 
@@ -247,12 +247,16 @@ def test_a_scenario_about_cpu_is_skipped_aloud_on_a_busy_host(monkeypatch, capsy
     """The command says so, writes nothing, and its exit status tells."""
     played = scenario()
     alone = replace(played, name="alone", alone=True)
-    monkeypatch.setattr(stage, "busy", lambda: 0.9)
+    monkeypatch.setattr(stage, "busy", lambda: 0.8)
     monkeypatch.setattr(command, "busy", lambda: 0.9)
     monkeypatch.setattr(command, "SCENARIOS", {"alone": alone})
     monkeypatch.setattr("signal.signal", lambda *_: None)
     assert command.main([]) == 2
     assert "SKIPPED: it is about CPU, and 90% of this host's is in use" in capsys.readouterr().out
+    with pytest.raises(stage.BusyError, match="80% of this"):
+        stage.play(alone)
+    with pytest.raises(stage.BusyError, match="others use 80% of this host's by now"):
+        stage.play(alone, others=0.0)
 
 
 def test_a_run_writes_figures_charts_and_verdicts_and_leaves_the_prose(tmp_path, monkeypatch):
@@ -271,7 +275,7 @@ def test_a_run_writes_figures_charts_and_verdicts_and_leaves_the_prose(tmp_path,
     monkeypatch.setattr(pages, "ESSAY", essay)
     monkeypatch.setattr(command, "SCENARIOS", {"none": played})
     monkeypatch.setattr(command, "busy", lambda: 0.5)
-    monkeypatch.setattr(command, "play", lambda _: (timeline, outcome))
+    monkeypatch.setattr(command, "play", lambda _, others: (timeline, outcome))
     monkeypatch.setattr("signal.signal", lambda *_: None)
     assert command.main(["--dry"]) == 1
     assert pages.made(page) == "old\n"
