@@ -49,6 +49,7 @@ ROWS = {
     "gunicorn gevent": Row((*GUNICORN, "-k", "gevent", "web:application")),
     "gunicorn gevent --preload": Row((*GUNICORN, "-k", "gevent", "--preload", "web:application")),
     "gunicorn asgi": Row((*GUNICORN, "-k", "asgi", "web:asgi")),
+    "gunicorn uvicorn": Row((*GUNICORN, "-k", "uvicorn.workers.UvicornWorker", "web:asgi")),
     "uvicorn": Row((*UVICORN, "web:asgi"), 1, ENDED),
     "uvicorn --workers": Row((*UVICORN, "--workers", "2", "web:asgi")),
     "uvicorn --reload": Row((*UVICORN, "--reload", "web:asgi"), 1),
