@@ -42,7 +42,7 @@ SCENARIO = Scenario(
         ),
         Signal(
             "cpu",
-            "CPU of the threads that serve, of a core",
+            "CPU of serving threads, of a core",
             RISES,
             lambda w: w.rate("http_server_thread_cpu_time_seconds_total"),
             "%",
