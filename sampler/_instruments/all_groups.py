@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 
 _groups: set[ref[Any]] = set()
+"""Looked through by way of a copy, which alone is made in one step: a garbage collection that begins
+while a tuple is made of them takes some out."""
 _forks_watched = False
 _process = b""
 """This process, and those that are forked from it."""
@@ -57,7 +59,7 @@ def remember(group: Group) -> None:
 
 def registered(name: str, labels: Mapping[str, object]) -> list[Any]:
     """Return the groups of that name and constant labels that are registered now."""
-    alive = [group for each in tuple(_groups) if (group := each()) is not None]
+    alive = [group for each in _groups.copy() if (group := each()) is not None]
     return [
         each
         for each in alive
@@ -128,6 +130,6 @@ def _found(
 
 def _restart_all() -> None:
     renew_lock()
-    for each in tuple(_groups):
+    for each in _groups.copy():
         if (group := each()) is not None:
             group.restart()

@@ -148,7 +148,7 @@ class Roster:
         """Let children go that each consumer has seen end."""
         departures = [each for each in self._departures() if each.leaving or each.folded]
         if departures:
-            views = [view for each in list(self._views) if (view := each()) is not None]
+            views = [view for each in self._views.copy() if (view := each()) is not None]
             absent = min((view.absent for view in views), default=0)
             final = min((view.final for view in views), default=0)
             for each in departures:

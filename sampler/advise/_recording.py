@@ -80,7 +80,7 @@ def read_recording(lines: Iterable[str]) -> Recording:
                 source = _source(found)
                 continue
             window, scrape = _scrape(found)
-        except (ValueError, TypeError, LookupError, RecursionError) as error:
+        except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
             faults.append(f"line {number} {_why(error)}")
             if number == 1:
                 break

@@ -87,14 +87,20 @@ READERS = ("tomllib", "json", "plugin", "point", "announcement")
 
 def unpicklers(tree):
     """Yield what a module calls or imports to read pickles, or to run what it reads."""
-    for node in ast.walk(tree):
+    nodes = list(ast.walk(tree))
+    imports = [each for each in nodes if isinstance(each, ast.Import | ast.ImportFrom)]
+    modules = {name.asname or name.name for each in imports for name in each.names}
+    called = {id(each.func) for each in nodes if isinstance(each, ast.Call)}
+    for node in nodes:
         if isinstance(node, ast.ImportFrom) and node.module in ("pickle", "marshal", "shelve"):
             yield from (each.name for each in node.names)
         elif isinstance(node, ast.Import):
             yield from (e.name for e in node.names if e.name in ("marshal", "shelve", "dill"))
         elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            if node.attr in ("loads", "load", "Unpickler") and node.value.id not in READERS:
-                yield f"{node.value.id}.{node.attr}"
+            name = node.value.id
+            reads = node.attr in ("loads", "load", "Unpickler") and name not in READERS
+            if reads and (name in modules or id(node) in called):  # else it is a mere attribute
+                yield f"{name}.{node.attr}"
         elif isinstance(node, ast.Name) and node.id in ("eval", "exec", "Unpickler"):
             yield node.id
 
@@ -111,7 +117,13 @@ def test_no_code_of_ours_reads_a_pickle():
 
 
 @pytest.mark.parametrize(
-    "code", ["import pickle\npickle.loads(b'')", "from pickle import load", "eval('1')"]
+    "code",
+    [
+        "import pickle\npickle.loads(b'')",
+        "import pickle as p\nlist(map(p.load, []))",
+        "from pickle import load",
+        "eval('1')",
+    ],
 )
 def test_what_is_looked_for_is_found(code):
     """The search can fail."""

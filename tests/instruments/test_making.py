@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from typing import Any
 
@@ -200,3 +201,22 @@ def test_states_are_a_gauge_each_of_which_one_is_1(registry) -> None:
         door.enter("shut")
     with pytest.raises(ValueError, match="described otherwise"):
         group.states("door", ["open"])
+
+
+def test_groups_may_be_collected_while_another_one_is_made() -> None:
+    """The collector runs at any allocation, also where all groups are looked through."""
+    before = gc.get_threshold()
+    try:
+        for allocations in range(1, 120):
+            gc.disable()
+            for _ in range(30):
+                cycle: list[object] = [Instruments("made", Registry())]
+                cycle.append(cycle)
+            gc.set_threshold(gc.get_count()[0] + allocations)
+            gc.enable()
+            orders = Instruments("made", Registry()).counter("orders")
+            orders.inc()
+            assert orders.read() == 1
+    finally:
+        gc.enable()
+        gc.set_threshold(*before)
