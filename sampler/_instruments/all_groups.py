@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 
 
 _groups: set[ref[Any]] = set()
-"""Looked through by way of a copy, which alone is made in one step: a garbage collection that begins
-while a tuple is made of them takes some out."""
+"""Looked through by way of a copy, which alone is made in one step: a garbage collection that
+begins while a tuple is made of them takes some out."""
 _forks_watched = False
 _process = b""
 """This process, and those that are forked from it."""

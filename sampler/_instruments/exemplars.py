@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from _bisect import bisect_left  # bisect, without its file
-from time import perf_counter, time
+from time import time
 
 from sampler._contract.declaration import label_text, short
 from sampler._contract.exemplar import MAX_CHARACTERS, Exemplar
@@ -102,6 +102,7 @@ class ExemplarHistogram(Histogram):
         """Return a timer; see :meth:`Histogram.time`."""
         timer = _ObservingTimer()
         timer._histogram = self
+        timer._began = 0.0
         return timer
 
     def exemplars(self) -> tuple[Exemplar, ...]:
@@ -126,8 +127,7 @@ class _ObservingTimer(Timer):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        seconds = perf_counter() - self._began
-        self._histogram.observe(seconds)
+        self._histogram.observe(self._ended())
 
 
 def _asked(home: Home | None, hook: Exemplars, given: Any) -> dict[str, str] | None:

@@ -100,6 +100,7 @@ class Histogram:
         """Return a context manager, or decorator, that observes how many seconds it lasts."""
         timer = _new(Timer)  # an __init__ would cost more than both readings of the clock
         timer._histogram = self
+        timer._began = 0.0
         return timer
 
     def read(self) -> HistogramValue:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from time import perf_counter
-
 from sampler._instruments.timers import Timer
 
 TYPE_CHECKING = False
@@ -27,6 +25,7 @@ class LateTimer(Timer):
 
     def __init__(self, instrument: Any, labels: dict[str, object]) -> None:
         self._instrument = instrument
+        self._began = 0.0
         self._texts: dict[str, Any] = dict.fromkeys(
             name.replace(".", "_") for name in instrument.names
         )
@@ -38,8 +37,7 @@ class LateTimer(Timer):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        seconds = perf_counter() - self._began
-        self._instrument.labels(**self._texts).observe(seconds)
+        self._instrument.labels(**self._texts).observe(self._ended())
 
     def labels(self, **labels: object) -> None:
         """Set labels; see :meth:`Timer.labels`."""

@@ -107,10 +107,10 @@ class Measured:
 
 
 class Timer(Measured):
-    """Observes durations in seconds; made by :meth:`Histogram.time`, one for each block.
+    """Observes durations in seconds; made by :meth:`Histogram.time`.
 
-    It remembers one beginning, so a block within a block, or beside it, takes another. Calls of
-    what it decorates may overlap.
+    A block may be within another one of the same timer; calls of what it decorates may overlap.
+    Blocks that overlap otherwise, in threads or tasks, are right in sum and count.
 
     What it does with one is :meth:`Histogram.observe`, written out: the call, and the check of
     what is always a float, would take a tenth of the whole.
@@ -123,7 +123,10 @@ class Timer(Measured):
     _histogram: Observes
 
     def __enter__(self) -> Self:
-        self._began = perf_counter()
+        began = perf_counter()
+        around, self._began = self._began, began  # no call: no other thread comes between
+        if around:
+            _around.setdefault(self, []).append(around)
         return self
 
     def __exit__(
@@ -133,6 +136,7 @@ class Timer(Measured):
         trace: TracebackType | None,
     ) -> None:
         seconds = perf_counter() - self._began
+        self._began = _around_of(self) if _around else 0.0
         histogram = self._histogram
         if NEEDED:  # `observe` locks
             histogram.observe(seconds)
@@ -145,6 +149,12 @@ class Timer(Measured):
             histogram._observe_first(index, seconds)
         except OverflowError:  # as in `observe`
             histogram._lose_sum()
+
+    def _ended(self) -> float:
+        """Return the seconds of a block that ends."""
+        seconds = perf_counter() - self._began
+        self._began = _around_of(self) if _around else 0.0
+        return seconds
 
     def labels(self, **labels: object) -> None:
         """Set labels that are known only now, before the block ends; the last ones stand.
@@ -172,6 +182,21 @@ class Timer(Measured):
         return type(self._histogram).time, (self._histogram,)
 
 
+_around: dict[Timer, list[float]] = {}
+"""When blocks began that have others of the same timer within them."""
+
+
+def _around_of(timer: Timer) -> float:
+    """Return when the block began around the one that ends; 0.0: there is none."""
+    began = _around.get(timer)
+    if not began:
+        return 0.0
+    last = began.pop()
+    if not began:
+        del _around[timer]
+    return last
+
+
 class Resumed(Timer):
     """Observes the seconds of a block, and those that passed before it."""
 
@@ -179,6 +204,7 @@ class Resumed(Timer):
 
     def __init__(self, timer: Timer, before: float) -> None:
         self._histogram = timer._histogram
+        self._began = 0.0
         self._before = before
 
     def __enter__(self) -> Self:

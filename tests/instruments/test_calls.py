@@ -492,3 +492,46 @@ def test_with_labels_each_way_measures_for_them() -> None:
     busy.set_to_current_time(of="y")
     assert (busy.labels("x").read(), errors.labels("x").read()) == (0, 1)
     assert busy.labels("y").read() > 1_000_000_000
+
+
+@pytest.mark.parametrize("kind", ["plain", "late", "exemplars"])
+def test_one_timer_measures_blocks_within_its_own(kind, monkeypatch) -> None:
+    """And beside one another, after which it begins anew."""
+    group = Instruments("rig", Registry())
+    names = ("way",) if kind == "late" else ()
+    given: dict[str, Any] = {"exemplars": True} if kind == "exemplars" else {}
+    wait = group.histogram("wait", unit="s", buckets=(4.0, 10.0), labels=names, **given)
+    timer = wait.time()
+    if kind == "late":
+        timer.labels(way="in")
+    clock = iter([1.0, 2.0, 3.0, 4.5, 5.0, 9.0, 20.0, 20.5])
+    monkeypatch.setattr("sampler._instruments.timers.perf_counter", lambda: next(clock))
+    with timer, timer, timer:  # 1.5, 3 and 8 s
+        pass
+    with timer:  # 0.5 s
+        pass
+    read = (wait.labels("in") if kind == "late" else wait).read()
+    assert (read.count, read.sum, read.counts) == (4, 13.0, (3, 4))
+
+
+def test_blocks_of_one_timer_that_overlap_are_right_in_sum_and_count() -> None:
+    """As those of tasks do: nobody can tell which of them ends."""
+    wait = Instruments("rig", Registry()).histogram("wait", unit="s")
+    timer = wait.time()
+
+    async def work(seconds: float) -> float:
+        began = time.perf_counter()
+        async with timer:
+            await asyncio.sleep(seconds)
+        return time.perf_counter() - began
+
+    async def overlap() -> list[float]:
+        return await asyncio.gather(*(work(each) for each in (0.05, 0.02, 0.04, 0.01)))
+
+    taken = sum(asyncio.run(overlap()))
+    read = wait.read()
+    assert read.count == 4
+    assert read.sum == pytest.approx(taken, abs=0.01)
+    with timer:
+        pass
+    assert wait.read().sum < taken + 0.01
