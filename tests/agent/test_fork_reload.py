@@ -85,7 +85,7 @@ class Child:
     read=st.booleans(),
     deeds=st.lists(st.one_of(COUNTS, OTHERS, RESTARTS), max_size=12),
 )
-def test_what_is_counted_since_the_fork_arrives_whenever_the_consumer_is_another_one(
+def test_what_is_counted_since_the_fork_arrives_whoever_consumes(
     before: list[tuple[str, str, int]], read: bool, deeds: list[tuple[str, str, int]]
 ) -> None:
     """Series begin, start over and end meanwhile; the parent may not have been read in time."""

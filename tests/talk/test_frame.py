@@ -26,6 +26,7 @@ from examples.talk.frame.scenario import (
 from examples.talk.frame.timeline import Phase, Timeline, Window
 from examples.talk.frame.watch import Scrape
 from tests.support.ports import free_port, hold_ports
+from tests.wiring.rig import need
 
 
 def scrape(second, run=1, **values):
@@ -260,8 +261,11 @@ def test_a_scenario_about_cpu_is_skipped_aloud_on_a_busy_host(monkeypatch, capsy
         stage.play(replace(alone, play=lambda _: time.sleep(0.1)), others=0.0)
 
 
-def test_a_run_writes_figures_charts_and_verdicts_and_leaves_the_prose(tmp_path, monkeypatch):
+def test_a_run_writes_figures_charts_and_verdicts_and_leaves_the_prose(
+    request, tmp_path, monkeypatch
+):
     """And says by its exit status that a claim did not hold."""
+    need(request, "gunicorn")  # whose version the page names
     depth = Signal("depth", "Depth", RISES, lambda w: w.last("depth"), metric="pool.depth")
     claims = (Claim("It is {depth[a]}.", lambda f: True), Claim("It is more.", lambda f: False))
     timeline = Timeline()
