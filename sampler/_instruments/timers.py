@@ -136,7 +136,9 @@ class Timer(Measured):
         trace: TracebackType | None,
     ) -> None:
         seconds = perf_counter() - self._began
-        self._began = _around_of(self) if _around else 0.0
+        self._began = 0.0
+        if _around:
+            _resume(self)
         histogram = self._histogram
         if NEEDED:  # `observe` locks
             histogram.observe(seconds)
@@ -153,7 +155,9 @@ class Timer(Measured):
     def _ended(self) -> float:
         """Return the seconds of a block that ends."""
         seconds = perf_counter() - self._began
-        self._began = _around_of(self) if _around else 0.0
+        self._began = 0.0
+        if _around:
+            _resume(self)
         return seconds
 
     def labels(self, **labels: object) -> None:
@@ -186,15 +190,12 @@ _around: dict[Timer, list[float]] = {}
 """When blocks began that have others of the same timer within them."""
 
 
-def _around_of(timer: Timer) -> float:
-    """Return when the block began around the one that ends; 0.0: there is none."""
-    began = _around.get(timer)
-    if not began:
-        return 0.0
-    last = began.pop()
-    if not began:
-        del _around[timer]
-    return last
+def _resume(timer: Timer) -> None:
+    """Go on with the block around the one that ends, if there is one."""
+    if began := _around.get(timer):
+        timer._began = began.pop()
+        if not began:
+            del _around[timer]
 
 
 class Resumed(Timer):
