@@ -14,9 +14,10 @@ import psutil
 
 from examples.talk.frame.load import drive
 from examples.talk.frame.scenario import Outcome, Scenario, judged
-from examples.talk.frame.servers import INTERVAL, Gunicorn, Nginx
+from examples.talk.frame.servers import INTERVAL, Gunicorn
 from examples.talk.frame.timeline import Phase, Timeline
 from examples.talk.frame.watch import Watch
+from tests.support.nginx import Nginx
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -130,45 +130,6 @@ class Apache(Tells, Server):
         self.lines.close()
 
 
-class Nginx(Server):
-    """nginx with a status page, in front of a port."""
-
-    install: ClassVar[str] = _INSTALL
-
-    def __init__(self, directory: Path, upstream: int) -> None:
-        super().__init__(directory, 1)
-        self.port = self.ports[0]
-        (directory / "nginx.conf").write_text(f"""
-            daemon off; pid {directory}/nginx.pid; error_log {directory}/error.log;
-            events {{ worker_connections 64; }}
-            http {{
-                access_log off;
-                client_body_temp_path {directory}/body; proxy_temp_path {directory}/proxy;
-                fastcgi_temp_path {directory}/f; uwsgi_temp_path {directory}/u;
-                scgi_temp_path {directory}/s;
-                server {{
-                    listen {HOST}:{self.port};
-                    location = /nginx_status {{ stub_status; }}
-                    location / {{ proxy_pass http://{HOST}:{upstream}; }}
-                }}
-            }}
-        """)
-
-    def command(self) -> list[str]:
-        """See `Server`."""
-        folder = str(self.directory)
-        return [self.program("nginx"), "-p", folder, "-c", f"{folder}/nginx.conf", "-e", "stderr"]
-
-    def ready(self) -> bool:
-        """See `Server`."""
-        return accepts(self.port)
-
-    def close(self) -> None:
-        """See `Server`: nginx ends its workers itself."""
-        self.stop()
-        super().close()
-
-
 class Postgres(Server):
     """PostgreSQL with the user ``shop`` and the database ``postgres``; PgBouncer beside it.
 

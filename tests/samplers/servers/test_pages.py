@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from sampler import Collector, Registry
 from sampler.samplers.servers import apache, granian, nginx
-from tests.samplers.servers.daemons import Nginx, there
+from tests.samplers.servers.daemons import there
+from tests.support.nginx import Nginx
 from tests.support.ports import HOST, free_port
 from tests.support.waiting import wait_for, within
 
@@ -121,7 +122,9 @@ def test_nginx_tells_what_the_test_did(
 ) -> None:
     """Half a head is ``reading``, a request that waits for the upstream ``writing``."""
     there(request, "nginx")
-    with Nginx(tmp_path / "nginx", behind.getsockname()[1]) as server:
+    front = Nginx(tmp_path / "nginx")
+    front.before(behind.getsockname()[1])
+    with front as server:
         url = f"http://{HOST}:{server.port}/nginx_status"
         address = (HOST, server.port)
         before, failures = pulled(nginx.SAMPLER, url=url)
