@@ -39,8 +39,7 @@ def sample() -> Iterator[tuple[Any, ...]]:
         yield "request.limit", most
     yield "worker.limit", told(config, "workers")
     yield "timeout", told(config, "timeout")
-    age = time.monotonic() - told(worker, "tmp.last_update")()
-    yield "heartbeat.age", age if 0 <= age < _OLDEST else None
+    yield "heartbeat.age", _age(told(worker, "tmp.last_update"))
     if hasattr(worker, "tpool"):
         yield "thread.limit", told(config, "threads")
         yield "queue.length", told(worker, "tpool._work_queue.qsize")()
@@ -49,6 +48,14 @@ def sample() -> Iterator[tuple[Any, ...]]:
         yield "thread.limit", 1
     yield "connection.count", getattr(worker, "nr_conns", None)
     yield "connection.limit", getattr(worker, "worker_connections", None)
+
+
+def _age(last_update: Callable[[], float]) -> float | None:
+    try:
+        age = time.monotonic() - last_update()
+    except (OSError, ValueError):  # its file is closed: the worker ends, and is pulled once more
+        return None
+    return age if 0 <= age < _OLDEST else None
 
 
 def _length(idle: Any) -> int | None:
