@@ -93,15 +93,6 @@ def test_preloaded_workers_tell_of_themselves(tmp_path: Path) -> None:
         run.tells("gunicorn.heartbeat.age", lambda age: 0 <= age < 20)
 
 
-def test_a_worker_tells_of_its_last_requests_when_it_ends(tmp_path: Path) -> None:
-    """Its last pull comes after gunicorn has closed the file of its heartbeat."""
-    with serving(tmp_path, "gunicorn", *BIND, toml=SAMPLERS) as run:
-        run.load(30)
-        run.end()
-        run.tells("gunicorn.requests", run.counted)
-        assert "raised" not in run.said.read_text()
-
-
 def test_a_worker_that_cannot_say_that_it_lives_shows(tmp_path: Path) -> None:
     """The age of its heartbeat rises while a request holds a plain worker."""
     with serving(tmp_path, "gunicorn", *BIND, toml=SAMPLERS) as run, run.held(1):

@@ -55,6 +55,20 @@ def test_where_nothing_is_named_a_server_tells_by_itself(
         assert "sampler '" not in run.said.read_text()
 
 
+@pytest.mark.parametrize("server", ["gunicorn", "uvicorn", "uwsgi"])
+def test_a_server_tells_of_its_last_requests_when_it_ends(
+    request: pytest.FixtureRequest, tmp_path: Path, server: str
+) -> None:
+    """The last pull comes when it has closed what it had: gunicorn the file of its heartbeat."""
+    need(request, server)
+    metric, words = BY_THEMSELVES[server]
+    with serving(tmp_path, *words, toml="") as run:
+        run.load(30)
+        run.end()
+        run.tells(metric, lambda n: run.counted <= n <= run.counted + 1)
+        assert "raised" not in run.said.read_text()
+
+
 def test_uvicorn_tells_connections_and_requests(
     request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
