@@ -37,6 +37,7 @@ from sampler.agent.restart import Restart
 from sampler.agent.roles import (
     SUPERVISOR,
     WORKER,
+    idle_threads,
     is_multiprocessing_child,
     role_here,
     supervisor_of,
@@ -138,6 +139,8 @@ class ProcessAgent:
             given_up.stop()
             self._handover.take(given_up)
         chain_uwsgi()
+        if reason := idle_threads():
+            log.warning("%s", reason)
         agent = self._new(wanted, role, forked=False)
         if stops != self._stops:
             agent.stop(0.0)

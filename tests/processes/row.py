@@ -65,6 +65,7 @@ class Row:
         kills: the events at which it ends its own processes by SIGKILL, with or without us.
         brief: its workers end by themselves, maybe within an interval: no gauge tells of them.
         needs: paths of files and names of modules without which it cannot run.
+        not_by_start: why the application cannot start an agent in it; empty where it can.
     """
 
     name: str
@@ -85,6 +86,7 @@ class Row:
     resets: tuple[str, ...] = ()
     kills: tuple[str, ...] = ()
     brief: bool = False
+    not_by_start: str = ""
 
     def closed(self) -> str:
         """Return the first place on the way to this file that is closed to the row's user."""
