@@ -42,6 +42,8 @@ def main(name: str, wiring: str, only: str = "") -> None:
         wiring: see :class:`Life`.
         only: names of events, separated by commas; default: all.
     """
+    # A shell has what it starts in the background ignore it, and so would every program here.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     row = ROWS[name]
     wanted = only.split(",") if only else list(EVENTS)
     for event, cell in cells(row, wiring, wanted):

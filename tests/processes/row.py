@@ -49,6 +49,7 @@ class Row:
     Attributes:
         name: what people call it.
         command: its words; ``{port}``, ``{folder}`` and others of :class:`.Home` are filled in.
+        written: words that stand for ``{written}`` where the application starts the agent.
         work: how it gets work: by HTTP, by its standard input, or by a queue.
         workers: how many processes do the work at a time; 0: as many as there are pieces of it.
         without: the events that do not apply, and why.
@@ -87,6 +88,7 @@ class Row:
     kills: tuple[str, ...] = ()
     brief: bool = False
     not_by_start: str = ""
+    written: tuple[str, ...] = ()
 
     def closed(self) -> str:
         """Return the first place on the way to this file that is closed to the row's user."""
