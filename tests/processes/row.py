@@ -63,7 +63,8 @@ class Row:
         slower: by how much its tasks take longer than requests.
         rest: seconds that a worker has to live before it may be killed.
         resets: the events at which it closes connections without an answer, with or without us.
-        kills: the events at which it ends its own processes by SIGKILL, with or without us.
+        kills: the events at which it ends its own processes by SIGKILL, or while they still
+            serve, with or without us.
         brief: its workers end by themselves, maybe within an interval: no gauge tells of them.
         needs: paths of files and names of modules without which it cannot run.
         not_by_start: why the application cannot start an agent in it; empty where it can.
