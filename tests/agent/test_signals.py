@@ -171,7 +171,8 @@ def test_no_process_is_started_while_a_signal_ends_the_program(
     text = """
     import multiprocessing
     def replace():
-        while signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        start = multiprocessing.Process.start
+        while multiprocessing.Process.start is start:
             time.sleep(0.01)
         multiprocessing.get_context("fork").Process(target=print, args=("started",)).start()
         print("replaced", flush=True)
@@ -187,15 +188,38 @@ def test_a_second_signal_ends_it_at_once(tmp_path: Path, sink: LineSink) -> None
     """While what it has counted waits for an endpoint that does not answer."""
     sink.hold_eof()
     text = """
-    def again():
-        while signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
-            time.sleep(0.01)
-        os.kill(os.getpid(), signal.SIGTERM)
+    with open(file, "r+") as out:
+        text = "flush_timeout = 300\\n" + out.read(); out.seek(0); out.write(text)
     sampler.agent.start(file, signals=True)
-    threading.Thread(target=again, daemon=True).start()
     work()
     """
-    assert ended(tmp_path, sink, text, signal.SIGTERM) == (-signal.SIGTERM, "", "")
+    with program(tmp_path, sink, text, begin=PROGRAM) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+
+        def asked_to_end() -> bool:
+            process.send_signal(signal.SIGTERM)
+            return process.poll() is not None
+
+        wait_for(asked_to_end, 40, "the end")
+        assert process.returncode == -signal.SIGTERM
+
+
+def test_the_same_request_may_come_many_times(tmp_path: Path, sink: LineSink) -> None:
+    """As where a service manager signals all processes, and one of them passes it on."""
+    text = """
+    def ask():
+        for _ in range(100):
+            os.kill(os.getpid(), signal.SIGTERM)
+    sampler.agent.start(file, signals=True)
+    orders.inc(7)
+    threading.Thread(target=ask, daemon=True).start()
+    time.sleep(50)
+    """
+    with program(tmp_path, sink, text, begin=PROGRAM) as process:
+        _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (-signal.SIGTERM, "")
+    assert orders(sink)[-1] == 7
 
 
 def test_another_thread_is_told_that_it_cannot_ask(tmp_path: Path, sink: LineSink) -> None:
