@@ -42,6 +42,7 @@ from sampler.agent.roles import (
     role_here,
     supervisor_of,
 )
+from sampler.agent.signals import past_ctrl_c
 from sampler.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -381,4 +382,4 @@ class ProcessAgent:
         Celery's billiard has its finalizers there, too.
         """
         finalize = sys.modules["multiprocessing.util"].Finalize
-        finalize(None, self.stop_at_exit, exitpriority=0)
+        finalize(None, lambda: past_ctrl_c(self.stop_at_exit), exitpriority=0)

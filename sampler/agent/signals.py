@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
-from signal import SIG_DFL, SIGHUP, SIGTERM
+from signal import SIG_DFL, SIGHUP, SIGINT, SIGTERM, default_int_handler
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -35,14 +35,16 @@ def finish_at_signals(finish: Callable[[], object]) -> None:
     """Where SIGTERM or SIGHUP would end the program, call ``finish`` first.
 
     The program still ends by the signal, and another one, half a second later or more, ends it at
-    once. What it handles or ignores stays as it is. Forked children inherit all this.
+    once, unless it is a child of multiprocessing. What it handles or ignores stays as it is.
+    Forked children inherit all this.
     """
     handle, handler_of = original("signal", "signal"), original("signal", "getsignal")
 
     def end(number: int, frame: FrameType | None) -> None:
         del frame
         if _asked:  # this may have interrupted any of the lines below
-            if monotonic() - _asked[0] >= _SAME_REQUEST:
+            # A pool that one of its processes has left terminates the others, whenever that is.
+            if monotonic() - _asked[0] >= _SAME_REQUEST and not is_multiprocessing_child():
                 leave(number)
             return
         _asked.append(monotonic())
@@ -74,6 +76,31 @@ def finish_at_signals(finish: Callable[[], object]) -> None:
             "signals=True changes nothing on this thread: handlers can be set on the "
             "main thread only, so start the agent there"
         )
+
+
+def past_ctrl_c(finish: Callable[[], object]) -> None:
+    """Call ``finish`` in a process that ends already: Ctrl-C reaches all those of a terminal.
+
+    Another one, half a second later or more, interrupts it.
+    """
+    handle, theirs = original("signal", "signal"), original("signal", "getsignal")(SIGINT)
+    asked: list[float] = []
+
+    def wait(number: int, frame: FrameType | None) -> None:
+        asked.append(monotonic())
+        if asked[-1] - asked[0] >= _SAME_REQUEST:
+            default_int_handler(number, frame)
+
+    if theirs is not default_int_handler:
+        finish()
+        return
+    try:
+        with suppress(ValueError):  # not on this thread
+            handle(SIGINT, wait)
+        finish()
+    finally:
+        with suppress(ValueError):
+            handle(SIGINT, theirs)
 
 
 def _start_no_more() -> None:

@@ -163,6 +163,77 @@ def test_a_child_of_multiprocessing_ends_that_waits_for_a_lock(
     assert 7 in orders(sink)
 
 
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_ctrl_c_does_not_cost_what_a_child_delivers_at_its_end(
+    tmp_path: Path, sink: LineSink, method: str
+) -> None:
+    """It reaches all processes of a terminal, those that are ending, too."""
+    text = """
+    import multiprocessing
+    from sampler.agent import DELIVERED, Batch
+    class Slow:
+        def encode(self, snapshot, since):
+            yield Batch((b"",), len(snapshot))
+        def send(self, batch, timeout):
+            if ending:
+                os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(0.3)  # the wait would be over by now
+                print("sent", flush=True)
+            return DELIVERED
+    ending = []
+    def child():
+        sampler.agent.start({"interval": 60, "adapters": {"it": {"type": __name__ + ":Slow"}}})
+        sampler.agent.flush()
+        ending.append(True)
+    if __name__ == "__main__":
+        process = multiprocessing.get_context(METHOD).Process(target=child)
+        process.start()
+        process.join(40)
+        print(process.exitcode, flush=True)
+        os._exit(0)
+    """
+    with program(tmp_path, sink, text.replace("METHOD", repr(method)), begin=PROGRAM) as process:
+        said, errors = process.communicate(timeout=60)
+    assert (said, errors) == ("sent\n0\n", "")
+
+
+def test_a_pool_that_terminates_its_processes_again_gets_what_they_have_counted(
+    tmp_path: Path, sink: LineSink
+) -> None:
+    """As an executor does with all others when one of them has ended."""
+    text = """
+    import multiprocessing
+    from sampler.agent import DELIVERED, Batch
+    class Slow:
+        def encode(self, snapshot, since):
+            yield Batch((b"",), len(snapshot))
+        def send(self, batch, timeout):
+            until = time.monotonic() + 1.0  # beyond what would be the same request elsewhere
+            while ending and time.monotonic() < until:
+                os.kill(os.getpid(), signal.SIGTERM)
+                time.sleep(0.1)
+            if ending:
+                print("sent", flush=True)
+            return DELIVERED
+    ending = []
+    def child():
+        it = {"it": {"type": "__main__:Slow"}}
+        sampler.agent.start({"interval": 60, "adapters": it}, signals=True)
+        sampler.agent.flush()
+        ending.append(True)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(50)
+    process = multiprocessing.get_context("fork").Process(target=child)
+    process.start()
+    process.join(40)
+    print(process.exitcode, flush=True)
+    os._exit(0)
+    """
+    with program(tmp_path, sink, text, begin=PROGRAM) as process:
+        said, errors = process.communicate(timeout=60)
+    assert (said, errors) == (f"sent\n{-signal.SIGTERM}\n", "")
+
+
 def test_no_process_is_started_while_a_signal_ends_the_program(
     tmp_path: Path, sink: LineSink
 ) -> None:
