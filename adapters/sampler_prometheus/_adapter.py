@@ -12,6 +12,7 @@ from sampler.adapterkit.http_server import Answer, Server, host_fault, listening
 from sampler.adapterkit.sockets import getaddrinfo
 from sampler.adapterkit.tls_files import server_context
 from sampler.agent import log, option
+from sampler.page import live_answers
 from sampler_prometheus._exposition import Exposition
 from sampler_prometheus._routes import answer_without_pull, vary
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from sampler.adapterkit.http_server import Request
     from sampler.adapterkit.sockets import Socket
-    from sampler.agent import Ledger, Snapshot
+    from sampler.agent import Agent, Ledger, Snapshot
     from sampler_prometheus._exposition import Page
 
 
@@ -82,6 +83,12 @@ class Prometheus:
         None, "Answer only clients that send this name and the password.", kind=str
     )
     password: str | None = option(None, "For basic authentication.", kind=str, secret=True)
+    live: bool = option(
+        default=False,
+        help="Serve the live page, too, at /live/: every series of the last hour, adapters, "
+        "samplers and processes, for people.",
+    )
+    _agent: Agent | None = attrs.field(default=None, init=False, repr=False)
     _server: Server | None = attrs.field(default=None, init=False, repr=False)
     _failing: bool = attrs.field(default=False, init=False, repr=False)
     _tls: ssl.SSLContext | None = attrs.field(default=None, init=False, repr=False)
@@ -166,13 +173,22 @@ class Prometheus:
         self._server = Server(
             listener,
             lambda requests: self._answers(exposition, requests),
-            lambda request: answer_without_pull(request, ready=self._ready),
+            self._quick_answer,
             hosts={name.lower() for name in (*self.hosts, named)},
             max_connections=self.max_connections,
             reply_timeout=self.reply_timeout,
             tls=self._tls,
             authorization=self._authorization,
         )
+
+    def attach(self, agent: Agent) -> None:
+        """Know the agent, whose live page it serves."""
+        self._agent = agent
+
+    def _quick_answer(self, request: Request) -> Answer | None:
+        if self.live and (answer := live_answers(self._agent, request)) is not None:
+            return answer
+        return answer_without_pull(request, ready=self._ready)
 
     @property
     def _authorization(self) -> str | None:

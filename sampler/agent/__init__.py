@@ -31,6 +31,7 @@ from sampler.agent.delivery.baselines import step
 from sampler.agent.delivery.ledger import Balance, Ledger
 from sampler.agent.lifespan import Lifespan, astart, astop, running
 from sampler.agent.mounted import of_all_processes
+from sampler.agent.overview import AdapterState, ProcessState, adapters_of, pauses
 from sampler.agent.singleton import flush, push, reload, start, stop
 from sampler.exceptions import Rejected, Unavailable
 from sampler.types import Log
@@ -47,6 +48,7 @@ __all__ = [
     "Account",
     "Adapter",
     "AdapterSettings",
+    "AdapterState",
     "Agent",
     "Balance",
     "Batch",
@@ -59,6 +61,7 @@ __all__ = [
     "Option",
     "Outcome",
     "PlainFile",
+    "ProcessState",
     "ProgramSettings",
     "Rejected",
     "SamplersSettings",
@@ -68,6 +71,7 @@ __all__ = [
     "Since",
     "Snapshot",
     "Unavailable",
+    "adapters_of",
     "astart",
     "astop",
     "difference",
@@ -80,6 +84,7 @@ __all__ = [
     "of_all_processes",
     "option",
     "options",
+    "pauses",
     "push",
     "read_plain_file",
     "reload",

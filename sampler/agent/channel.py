@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from sampler.agent.config.settings import AdapterSettings
     from sampler.agent.delivery.adapter import Adapter, Since
     from sampler.agent.delivery.baselines import Inheritance
+    from sampler.agent.delivery.past import Past
     from sampler.agent.source import Source
 
 
@@ -119,6 +120,11 @@ class PushChannel(Channel):
     def trouble(self) -> str:
         """What the last attempt to send failed with; empty when it succeeded."""
         return self._sender.trouble
+
+    @property
+    def past(self) -> Past:
+        """When attempts to send have failed and succeeded."""
+        return self._sender.past
 
     @property
     def handed_over(self) -> Since:
@@ -286,6 +292,13 @@ def ticked(channels: Iterable[PushChannel]) -> list[PushChannel]:
 def scraped(channels: Iterable[Channel]) -> list[ScrapeChannel]:
     """Return the channels of adapters that are scraped."""
     return [each for each in channels if isinstance(each, ScrapeChannel)]
+
+
+def accounted(
+    channels: Iterable[PushChannel | ScrapeChannel],
+) -> list[PushChannel | ScrapeChannel]:
+    """Return those whose adapters deliver to a backend: only these are in the account."""
+    return [each for each in channels if not each.settings.for_people]
 
 
 def exposure(adapter: Any) -> str | None:

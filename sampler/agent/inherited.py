@@ -26,7 +26,7 @@ def inherited_settings(parents: Settings, *, pages: bool) -> Settings:
 
 def is_inherited(each: AdapterSettings) -> bool:
     """Tell whether a forked child gets such an adapter: one that pushes."""
-    return each.make is not None and each.pushes
+    return each.make is not None and each.pushes and not each.for_people
 
 
 def warn_of_pages(agent: Agent) -> None:

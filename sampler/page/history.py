@@ -1,0 +1,214 @@
+"""An hour of every series, in memory: one ``array('d')`` a pull."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from sampler.adapterkit.threads import Lock
+from sampler.page.plan import Plan
+from sampler.page.quantiles import NAMES
+
+if TYPE_CHECKING:
+    from array import array
+    from collections.abc import Iterable, Sequence
+
+    from sampler.agent import Series, Snapshot
+
+SPAN = 3600.0
+"""Seconds that are kept."""
+MAX_PULLS = 3600
+"""Pulls that are kept, at most."""
+MAX_SERIES = 5000
+"""Series that are kept; those beyond are counted."""
+MAX_BYTES = 64 * 2**20
+"""Bytes that all of it may take."""
+
+
+class Row:
+    """One pull.
+
+    Args:
+        time: epoch seconds at which it began.
+        plans: of its blocks.
+        reads: for each of them, epoch seconds of its read.
+        numbers: for each of them, a number for each column.
+    """
+
+    __slots__ = ("numbers", "plans", "reads", "time")
+
+    def __init__(
+        self,
+        time: float,
+        plans: tuple[Plan, ...],
+        reads: tuple[float, ...],
+        numbers: tuple[array[float], ...],
+    ) -> None:
+        self.time = time
+        self.plans = plans
+        self.reads = reads
+        self.numbers = numbers
+
+    @property
+    def size(self) -> int:
+        """Bytes of its numbers, and of the plans that churn would make for each row."""
+        return sum(2 * each.itemsize * len(each) for each in self.numbers)
+
+
+class History:
+    """What was pulled within the last hour. Safe to use from any thread.
+
+    Attributes:
+        catalogue: rises with each change of the series.
+        omitted: series of the last pull that are not kept.
+    """
+
+    def __init__(self) -> None:
+        self.catalogue: int = 0
+        self.omitted: int = 0
+        self._lock = Lock()
+        self._rows: deque[Row] = deque()
+        self._size = 0
+        self._plans: tuple[Plan, ...] = ()
+        self._whole: tuple[tuple[Series, ...], ...] = ()
+        self._samplers: list[str] = []
+        self._ids: dict[tuple[object, ...], int] = {}
+        self._next = 1
+
+    def record(self, snapshot: Snapshot) -> None:
+        """Keep a snapshot's numbers; called by one thread at a time."""
+        blocks = snapshot.blocks
+        if len(blocks) != len(self._whole) or any(
+            block.series is not series for block, series in zip(blocks, self._whole, strict=True)
+        ):
+            self._lay_out(snapshot)
+        numbers = tuple(plan.row(block) for plan, block in zip(self._plans, blocks, strict=True))
+        reads = tuple(block.time for block in blocks)
+        row = Row(snapshot.time, self._plans, reads, numbers)
+        with self._lock:
+            self._rows.append(row)
+            self._size += row.size
+            while self._too_much(row.time):
+                self._size -= self._rows.popleft().size
+
+    def rows(self, points: int | None = None, seconds: float | None = None) -> list[Row]:
+        """Return the newest pulls, the oldest of them first.
+
+        Args:
+            points: how many, at most.
+            seconds: how old the first of them may be, counted from the last one.
+        """
+        with self._lock:
+            rows = list(self._rows)
+        if points is not None:
+            rows = rows[-points:]
+        if seconds is not None and rows:
+            since = rows[-1].time - seconds
+            rows = [row for row in rows if row.time >= since]
+        return rows
+
+    def series(self) -> list[tuple[int, Series]]:
+        """Return the series that are kept now, each with its number."""
+        return [
+            (number, each)
+            for plan in self._plans
+            for number, each in zip(plan.numbers, plan.series, strict=False)
+        ]
+
+    def described(self) -> list[tuple[int, Series, str]]:
+        """Return the series that are kept now, each with its number and its sampler."""
+        plans, samplers = self._plans, self._samplers
+        return [
+            (number, each, sampler)
+            for plan, sampler in zip(plans, samplers, strict=True)
+            for number, each in zip(plan.numbers, plan.series, strict=False)
+        ]
+
+    def _too_much(self, now: float) -> bool:
+        rows = self._rows
+        return len(rows) > 1 and (
+            len(rows) > MAX_PULLS or now - rows[0].time > SPAN or self._size > MAX_BYTES
+        )
+
+    def _lay_out(self, snapshot: Snapshot) -> None:
+        by_series = {id(plan.series): plan for plan in self._plans}
+        by_sampler = dict(zip(self._samplers, self._plans, strict=True))
+        room, plans = MAX_SERIES, []
+        for block in snapshot.blocks:
+            plan = by_series.get(id(block.series))
+            if plan is None or plan.kept > room or (plan.kept < len(block.series)):
+                plan = Plan(block.series, self._number, room, by_sampler.get(block.sampler))
+            plans.append(plan)
+            room -= plan.kept
+        self._plans = tuple(plans)
+        self._samplers = [block.sampler for block in snapshot.blocks]
+        self._whole = tuple(block.series for block in snapshot.blocks)
+        self.omitted = sum(len(plan.series) - plan.kept for plan in plans)
+        self._forget()
+        self.catalogue += 1
+
+    def _number(self, series: Series) -> int:
+        key = (series.name, *series.labels.items())
+        number = self._ids.get(key)
+        if number is None:
+            number = self._ids[key] = self._next
+            self._next += 1
+        return number
+
+    def _forget(self) -> None:
+        """Forget the numbers of series that have gone, once they are many."""
+        if len(self._ids) > 2 * MAX_SERIES:
+            there = {number for plan in self._plans for number in plan.numbers}
+            self._ids = {key: number for key, number in self._ids.items() if number in there}
+
+
+def points_of(rows: Sequence[Row], number: int, kind: str) -> Any:
+    """Return a series' points in rows: None where there is none.
+
+    Counters become rates per second between two reads; the first row of a series has none.
+
+    Args:
+        rows: as of :meth:`History.rows`; of a counter, with one before the first that is wanted.
+        number: of the series.
+        kind: of the series.
+    """
+    if kind == "histogram":
+        columns = [list(_column(rows, number, place)) for place in range(len(NAMES))]
+        return {
+            name: [_plain(value) for value, _ in column]
+            for name, column in zip(NAMES, columns, strict=True)
+        }
+    column = _column(rows, number, 0)
+    if kind == "counter":
+        return list(_rates(column))
+    return [_plain(value) for value, _ in column]
+
+
+def _column(rows: Iterable[Row], number: int, offset: int) -> Iterable[tuple[float, float]]:
+    """Yield a number of each row, and when it was read."""
+    places: dict[int, int] = {}
+    for row in rows:
+        for place, plan in enumerate(row.plans):
+            at = places.get(id(plan))
+            if at is None:
+                at = places[id(plan)] = plan.column(number)
+            if at >= 0:
+                yield row.numbers[place][at + offset], row.reads[place]
+                break
+        else:
+            yield math.nan, row.time
+
+
+def _rates(column: Iterable[tuple[float, float]]) -> Iterable[float | None]:
+    last, last_read = math.nan, 0.0
+    for value, read in column:
+        passed = read - last_read
+        risen = value - last if value >= last else value  # a reset: the new value counts whole
+        known = not (math.isnan(value) or math.isnan(last)) and passed > 0
+        yield float(f"{risen / passed:.6g}") if known else None
+        last, last_read = value, read
+
+
+def _plain(value: float) -> float | None:
+    return None if math.isnan(value) else value

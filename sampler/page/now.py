@@ -1,0 +1,78 @@
+"""What is so now: trouble, adapters, samplers, processes, the web application, advice."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+from sampler.agent import adapters_of, pauses
+from sampler.page.accounts import samplers_of
+from sampler.page.processes import processes_of
+from sampler.page.trouble import trouble_of
+
+if TYPE_CHECKING:
+    from sampler.agent import AdapterState
+    from sampler.page.recorder import Recorder
+
+VERSION = 1
+
+
+def now(recorder: Recorder) -> dict[str, Any]:
+    """Return what is so at this moment."""
+    agent, snapshot, history = recorder.agent, recorder.last, recorder.history
+    moment = time.time()
+    adapters = adapters_of(agent) if agent is not None else []
+    paused = pauses(agent) if agent is not None else {}
+    samplers = samplers_of(snapshot, recorder.failures, paused)
+    processes = processes_of(agent, snapshot)
+    identity = dict(agent.identity) if agent is not None else {}
+    start = float(identity.get("start", moment))
+    return {
+        "version": VERSION,
+        "time": moment,
+        "zone": zone(moment),
+        "identity": {
+            "service": identity.get("service", ""),
+            "host": identity.get("host", ""),
+            "instance": identity.get("instance", ""),
+            "pid": os.getpid(),
+            "start": start,
+            "role": identity.get("role", ""),
+        },
+        "interval": agent.settings.program.interval if agent is not None else None,
+        "uptime": max(0.0, moment - start),
+        "catalogue": history.catalogue,
+        "series_count": len(history.series()) + history.omitted,
+        "omitted": history.omitted,
+        "trouble": trouble_of(recorder, adapters),
+        "adapters": [_adapter(each) for each in adapters],
+        "samplers": samplers,
+        "processes": processes,
+        "web": None,
+        "advice": [],
+    }
+
+
+def zone(moment: float) -> str:
+    """Return this process's offset from UTC, as ``+01:00``."""
+    text = time.strftime("%z", time.localtime(moment))
+    return f"{text[:3]}:{text[3:5]}"
+
+
+def _adapter(state: AdapterState) -> dict[str, Any]:
+    balance = state.balance
+    return {
+        "name": state.name,
+        "kind": state.kind,
+        "endpoint": state.endpoint,
+        "collected": balance.collected,
+        "recovered": balance.recovered,
+        "delivered": balance.delivered,
+        "unconfirmed": balance.unconfirmed,
+        "dropped": {reason: n for reason, n in balance.dropped.items() if n},
+        "queued": balance.queued,
+        "last_error": state.last_error,
+        "last_error_time": state.last_error_time,
+        "last_delivery_time": state.last_delivery_time,
+    }

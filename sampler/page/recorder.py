@@ -1,0 +1,50 @@
+"""The adapter that keeps what is pulled, for people: it delivers to nobody."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+import attrs
+
+from sampler.agent import DELIVERED, Batch
+from sampler.page.failures import Failures
+from sampler.page.history import History
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from sampler.agent import Agent, Outcome, Since, Snapshot
+
+
+@attrs.define(eq=False)
+class Recorder:
+    """Keep an hour of 5,000 series in memory, for the live page and ``sampler top``."""
+
+    unsupported: ClassVar[Mapping[str, str]] = {}
+    history: History = attrs.field(factory=History, init=False, repr=False)
+    """What was pulled."""
+    failures: Failures = attrs.field(factory=Failures, init=False, repr=False)
+    """Which samplers fail."""
+    agent: Agent | None = attrs.field(default=None, init=False, repr=False)
+    """Whose snapshots these are; None: it has not been attached."""
+    last: Snapshot | None = attrs.field(default=None, init=False, repr=False)
+    """The newest snapshot; None: none has come."""
+    before: Snapshot | None = attrs.field(default=None, init=False, repr=False)
+    """The one before."""
+
+    def attach(self, agent: Agent) -> None:
+        """Belong to an agent."""
+        self.agent = agent
+
+    def encode(self, snapshot: Snapshot, since: Since) -> Iterable[Batch]:
+        """Keep a snapshot; there is nothing to send of it."""
+        del since
+        self.history.record(snapshot)
+        self.failures.note(snapshot)
+        self.before, self.last = self.last, snapshot
+        yield Batch((), len(snapshot))
+
+    def send(self, batch: Batch, timeout: float) -> Outcome:
+        """Say that it is where it belongs."""
+        del batch, timeout
+        return DELIVERED
