@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from sampler._runtime.log import log
 from sampler._runtime.service import Service
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from sampler.agent.delivery.past import Past
     from sampler.agent.source import Source
 
+
+_Any = TypeVar("_Any", bound="Channel")
 
 OPEN_AGAIN = 1.0
 """Seconds between two attempts to open a page."""
@@ -294,9 +296,7 @@ def scraped(channels: Iterable[Channel]) -> list[ScrapeChannel]:
     return [each for each in channels if isinstance(each, ScrapeChannel)]
 
 
-def accounted(
-    channels: Iterable[PushChannel | ScrapeChannel],
-) -> list[PushChannel | ScrapeChannel]:
+def accounted(channels: Iterable[_Any]) -> list[_Any]:
     """Return those whose adapters deliver to a backend: only these are in the account."""
     return [each for each in channels if not each.settings.for_people]
 
