@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, ClassVar
 import attrs
 
 from sampler.adapterkit.http_options import basic_authorization, on_loopback
-from sampler.adapterkit.http_server import Answer, Server, host_fault, listening_socket
+from sampler.adapterkit.http_server import Answer, Beside, Server, host_fault, listening_socket
 from sampler.adapterkit.sockets import getaddrinfo
 from sampler.adapterkit.tls_files import server_context
 from sampler.agent import log, option
-from sampler.page import live_answers
+from sampler.page import LivePage
 from sampler_prometheus._exposition import Exposition
+from sampler_prometheus._names import called
 from sampler_prometheus._routes import answer_without_pull, vary
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from sampler.adapterkit.http_server import Request
     from sampler.adapterkit.sockets import Socket
-    from sampler.agent import Agent, Ledger, Snapshot
+    from sampler.agent import Agent, Ledger, Series, Snapshot
     from sampler_prometheus._exposition import Page
 
 
@@ -170,25 +171,27 @@ class Prometheus:
     def _serve(self, listener: Socket, collect: Callable[[], Snapshot], ledger: Ledger) -> None:
         exposition = Exposition(collect, ledger, self.reply_timeout)
         named = self.listen.rpartition(":")[0].strip("[]")
+        page = LivePage(self._agent) if self.live and self._agent is not None else None
         self._server = Server(
             listener,
             lambda requests: self._answers(exposition, requests),
-            self._quick_answer,
+            lambda request: answer_without_pull(request, ready=self._ready),
             hosts={name.lower() for name in (*self.hosts, named)},
             max_connections=self.max_connections,
             reply_timeout=self.reply_timeout,
             tls=self._tls,
             authorization=self._authorization,
+            beside=None if page is None else Beside(page.wants, page.answers),
         )
+
+    def called(self, series: Series, identity: Mapping[str, str]) -> str:
+        """Return what the backend calls a series."""
+        del identity
+        return called(series)
 
     def attach(self, agent: Agent) -> None:
         """Know the agent, whose live page it serves."""
         self._agent = agent
-
-    def _quick_answer(self, request: Request) -> Answer | None:
-        if self.live and (answer := live_answers(self._agent, request)) is not None:
-            return answer
-        return answer_without_pull(request, ready=self._ready)
 
     @property
     def _authorization(self) -> str | None:

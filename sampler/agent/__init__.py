@@ -31,7 +31,7 @@ from sampler.agent.delivery.baselines import step
 from sampler.agent.delivery.ledger import Balance, Ledger
 from sampler.agent.lifespan import Lifespan, astart, astop, running
 from sampler.agent.mounted import of_all_processes
-from sampler.agent.overview import AdapterState, ProcessState, adapters_of, pauses
+from sampler.agent.overview import AdapterState, ProcessState, adapters_of, pauses, processes_of
 from sampler.agent.singleton import flush, push, reload, start, stop
 from sampler.exceptions import Rejected, Unavailable
 from sampler.types import Log
@@ -85,6 +85,7 @@ __all__ = [
     "option",
     "options",
     "pauses",
+    "processes_of",
     "push",
     "read_plain_file",
     "reload",

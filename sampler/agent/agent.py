@@ -18,15 +18,7 @@ from sampler._runtime.service import unhealthy
 from sampler._runtime.threads import Lock, uninterrupted
 from sampler.agent.account import Account
 from sampler.agent.attaching import attach
-from sampler.agent.channel import (
-    PushChannel,
-    ScrapeChannel,
-    accounted,
-    channel,
-    pushed,
-    scraped,
-    ticked,
-)
+from sampler.agent.channel import PushChannel, ScrapeChannel, channel, pushed, scraped, ticked
 from sampler.agent.config.reading import default_settings
 from sampler.agent.consumers import Consumers
 from sampler.agent.doubts import log_doubts, notes
@@ -95,7 +87,7 @@ class Agent:
         attach(self, self._channels)
         own.register(
             self_metrics(
-                lambda: accounted(self._channels),
+                lambda: self._channels,
                 lambda: self._consumers.collectors,
                 self._consumers.tickers,
             )
@@ -360,7 +352,7 @@ class Agent:
 
     def balances(self) -> dict[str, Balance]:
         """Return, by adapter, the numbers of its ledger."""
-        return {each.name: each.balance() for each in accounted(self._channels)}
+        return {each.name: each.balance() for each in self._channels if each.accounted}
 
     def troubles(self) -> dict[str, str]:
         """Return, by adapter, what the last attempt to send failed with."""

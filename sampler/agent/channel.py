@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sampler._runtime.log import log
 from sampler._runtime.service import Service
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from sampler.agent.source import Source
 
 
-_Any = TypeVar("_Any", bound="Channel")
-
 OPEN_AGAIN = 1.0
 """Seconds between two attempts to open a page."""
 
@@ -55,6 +53,11 @@ class Channel:
         self.ledger = ledger
         wanted = settings.self_metrics or default_of(settings.adapter)
         self._own_metrics = OwnMetrics(wanted)
+
+    @property
+    def accounted(self) -> bool:
+        """Whether it delivers to a backend: only such are in the agent's account."""
+        return not self.settings.for_people
 
     @property
     def bytes(self) -> int:
@@ -294,11 +297,6 @@ def ticked(channels: Iterable[PushChannel]) -> list[PushChannel]:
 def scraped(channels: Iterable[Channel]) -> list[ScrapeChannel]:
     """Return the channels of adapters that are scraped."""
     return [each for each in channels if isinstance(each, ScrapeChannel)]
-
-
-def accounted(channels: Iterable[_Any]) -> list[_Any]:
-    """Return those whose adapters deliver to a backend: only these are in the account."""
-    return [each for each in channels if not each.settings.for_people]
 
 
 def exposure(adapter: Any) -> str | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import os
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import attrs
 
@@ -67,10 +68,35 @@ class ProcessState:
     state: str
 
 
+@runtime_checkable
+class _ManyProcesses(Protocol):
+    """An agent of many processes, as a relay's is."""
+
+    def processes(self) -> list[ProcessState]: ...
+
+
+def processes_of(agent: Agent, last_report: float | None) -> list[ProcessState]:
+    """Return the processes whose numbers an agent has: those of a relay, else its own.
+
+    Args:
+        agent: the agent.
+        last_report: epoch seconds of its own last pull.
+    """
+    if isinstance(agent, _ManyProcesses):
+        return agent.processes()
+    identity = agent.identity
+    start = float(identity.get("start", 0.0))
+    return [
+        ProcessState(
+            identity["instance"], os.getpid(), identity["role"], start, last_report, "reports"
+        )
+    ]
+
+
 def adapters_of(agent: Agent) -> list[AdapterState]:
     """Return the adapters of an agent that deliver to a backend."""
     channels = agent._channels  # noqa: SLF001 - one room
-    return [_adapter(each) for each in channels if not each.settings.for_people]
+    return [_adapter(each) for each in channels if each.accounted]
 
 
 def pauses(agent: Agent) -> dict[str, float]:

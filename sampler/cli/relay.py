@@ -16,8 +16,8 @@ from sampler.cli.job import JobResult, delivered, for_job
 from sampler.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
+    from sampler.adapterkit._unix.listener import Listener
     from sampler.agent import Settings
-    from sampler.relay.listener import Listener
 
 
 def relay(
@@ -83,7 +83,7 @@ def relay(
 
 
 def _inherited(descriptor: int) -> Listener:
-    from sampler.relay.listener import Listener, SocketProblem
+    from sampler.adapterkit._unix.listener import Listener, SocketProblem
 
     try:
         return Listener.inherited(descriptor)

@@ -6,10 +6,12 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
-from sampler.agent import adapters_of, pauses
+import attrs
+
+from sampler.agent import adapters_of, pauses, processes_of
 from sampler.page.accounts import samplers_of
-from sampler.page.processes import processes_of
 from sampler.page.trouble import trouble_of
+from sampler.page.web import web_of
 
 if TYPE_CHECKING:
     from sampler.agent import AdapterState
@@ -20,12 +22,18 @@ VERSION = 1
 
 def now(recorder: Recorder) -> dict[str, Any]:
     """Return what is so at this moment."""
-    agent, snapshot, history = recorder.agent, recorder.last, recorder.history
+    agent, history = recorder.agent, recorder.history
+    _, snapshot, before = recorder.newest
     moment = time.time()
     adapters = adapters_of(agent) if agent is not None else []
     paused = pauses(agent) if agent is not None else {}
     samplers = samplers_of(snapshot, recorder.failures, paused)
-    processes = processes_of(agent, snapshot)
+    last_report = None if snapshot is None else snapshot.time
+    processes = processes_of(agent, last_report) if agent is not None else []
+    said, used = recorder.advice.statements()
+    web = web_of(snapshot, before)
+    if web is not None:
+        web["utilization"] = used
     identity = dict(agent.identity) if agent is not None else {}
     start = float(identity.get("start", moment))
     return {
@@ -45,12 +53,12 @@ def now(recorder: Recorder) -> dict[str, Any]:
         "catalogue": history.catalogue,
         "series_count": len(history.series()) + history.omitted,
         "omitted": history.omitted,
-        "trouble": trouble_of(recorder, adapters),
+        "trouble": trouble_of(recorder, adapters, processes),
         "adapters": [_adapter(each) for each in adapters],
         "samplers": samplers,
-        "processes": processes,
-        "web": None,
-        "advice": [],
+        "processes": [attrs.asdict(each) for each in processes],
+        "web": web,
+        "advice": said,
     }
 
 

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, ClassVar
 import attrs
 
 from sampler.agent import DELIVERED, Batch
+from sampler.agent.config.settings import CHANGES
+from sampler.agent.own_metrics import OwnMetrics
+from sampler.page.advice import Advice
 from sampler.page.failures import Failures
 from sampler.page.history import History
 
@@ -27,10 +30,13 @@ class Recorder:
     """Which samplers fail."""
     agent: Agent | None = attrs.field(default=None, init=False, repr=False)
     """Whose snapshots these are; None: it has not been attached."""
-    last: Snapshot | None = attrs.field(default=None, init=False, repr=False)
-    """The newest snapshot; None: none has come."""
-    before: Snapshot | None = attrs.field(default=None, init=False, repr=False)
-    """The one before."""
+    advice: Advice = attrs.field(factory=Advice, init=False, repr=False)
+    """What is said of the last minutes."""
+    newest: tuple[int, Snapshot | None, Snapshot | None] = attrs.field(
+        default=(0, None, None), init=False, repr=False
+    )
+    """How many snapshots have come, the newest of them, and the one before it."""
+    _shown: OwnMetrics = attrs.field(factory=lambda: OwnMetrics(CHANGES), init=False, repr=False)
 
     def attach(self, agent: Agent) -> None:
         """Belong to an agent."""
@@ -39,9 +45,11 @@ class Recorder:
     def encode(self, snapshot: Snapshot, since: Since) -> Iterable[Batch]:
         """Keep a snapshot; there is nothing to send of it."""
         del since
-        self.history.record(snapshot)
+        pulls, last, _ = self.newest
+        self.history.record(self._shown.of(snapshot))
         self.failures.note(snapshot)
-        self.before, self.last = self.last, snapshot
+        self.advice.note(snapshot)
+        self.newest = pulls + 1, snapshot, last
         yield Batch((), len(snapshot))
 
     def send(self, batch: Batch, timeout: float) -> Outcome:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from sampler.page.history import points_of
@@ -52,10 +53,12 @@ def one(recorder: Recorder, number: int, kind: str, rows: Sequence[Row]) -> dict
 def called(recorder: Recorder, series: Series) -> dict[str, str]:
     """Return what each adapter's backend calls a series, as far as adapters tell."""
     names: dict[str, str] = {}
-    for each in recorder.agent.settings.adapters if recorder.agent is not None else ():
+    agent = recorder.agent
+    for each in agent.settings.adapters if agent is not None else ():
         tell = getattr(each.adapter, "called", None)
-        if tell is not None:
-            names[each.name] = str(tell(series))
+        if agent is not None and tell is not None:
+            with suppress(Exception):  # foreign code; the page says nothing then
+                names[each.name] = str(tell(series, agent.identity))
     return names
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from sampler.adapterkit.http_server import Answer, plain_answer
+from sampler.adapterkit.threads import Lock
 from sampler.page.files import file_answer
 from sampler.page.history import points_of
 from sampler.page.now import now
+from sampler.page.passed import LONGEST, passed
 from sampler.page.recorder import Recorder
 from sampler.page.series import one, series_table
 
@@ -20,7 +23,13 @@ if TYPE_CHECKING:
     from sampler.agent import Agent
     from sampler.page.history import Row
 
+    _Make = Callable[[Recorder, Mapping[str, str]], Any]
+
 PREFIX = "/live"
+FRESH = 0.5
+"""Seconds for which an answer is given again, unless something new was pulled."""
+MOST_KEPT = 32
+"""Answers that are kept so."""
 JSON = "application/json; charset=utf-8"
 _POINTS, _MOST_POINTS = 60, 3600
 _SECONDS = 3600.0
@@ -32,37 +41,64 @@ class QueryError(ValueError):
     """A query that asks for nothing; the text says why."""
 
 
-def recorder_of(agent: Agent | None) -> Recorder | None:
-    """Return what keeps the history of an agent; None: nothing does."""
-    for each in agent.settings.adapters if agent is not None else ():
-        if isinstance(each.adapter, Recorder):
-            return each.adapter
-    return None
+class LivePage:
+    """Answers requests below ``/live/`` without a pull. Safe to use from any thread.
 
-
-def live_answers(agent: Agent | None, request: Request) -> Answer | None:
-    """Return the answer to a request below ``/live/``; None: it is for another path.
-
-    It never pulls, and takes milliseconds.
+    What several viewers ask for at once is made once.
 
     Args:
         agent: whose page it is.
-        request: the request.
     """
-    path = request.path
-    if path != PREFIX and not path.startswith(f"{PREFIX}/"):
-        return None
-    if request.method not in ("GET", "HEAD"):
-        return plain_answer(405, fields=(("Allow", "GET, HEAD"),))
-    name = path.removeprefix(f"{PREFIX}/")
-    recorder = recorder_of(agent)
-    if recorder is None:
-        return _said(404, {"error": "no history is kept here: set live = true"})
-    answer = _ANSWERS.get(name)
-    if answer is None:
-        return file_answer(path) or _said(404, {"error": "there is no such path"})
+
+    def __init__(self, agent: Agent) -> None:
+        self._agent = agent
+        self._lock = Lock()
+        self._kept: dict[tuple[str, str], tuple[object, float, Answer]] = {}
+
+    def wants(self, request: Request) -> bool:
+        """Tell whether a request is for a path below ``/live/``."""
+        return request.path == PREFIX or request.path.startswith(f"{PREFIX}/")
+
+    def answers(self, requests: Sequence[Request]) -> list[Answer]:
+        """Return an answer for each request, in milliseconds."""
+        return [self.answer(request) for request in requests]
+
+    def answer(self, request: Request) -> Answer:
+        """Return the answer to one request."""
+        if request.method not in ("GET", "HEAD"):
+            return plain_answer(405, fields=(("Allow", "GET, HEAD"),))
+        recorder = self._recorder
+        if recorder is None:
+            return _said(404, {"error": "no history is kept here: set live = true"})
+        make = _ANSWERS.get(request.path.removeprefix(f"{PREFIX}/"))
+        if make is None:
+            found = file_answer(request.path)
+            return found or _said(404, {"error": "there is no such path below /live/"})
+        return self._shared(recorder, request, make)
+
+    @property
+    def _recorder(self) -> Recorder | None:
+        """What keeps the history of the agent; None: nothing does."""
+        adapters = (each.adapter for each in self._agent.settings.adapters)
+        return next((each for each in adapters if isinstance(each, Recorder)), None)
+
+    def _shared(self, recorder: Recorder, request: Request, make: _Make) -> Answer:
+        key = request.path, request.query
+        with self._lock:
+            now, newest = monotonic(), recorder.newest
+            kept = self._kept.get(key)
+            if kept is not None and kept[0] is newest and now - kept[1] < FRESH:
+                return kept[2]
+            answer = _made(recorder, request.query, make)
+            self._kept = {k: v for k, v in self._kept.items() if now - v[1] < FRESH and k != key}
+            if len(self._kept) < MOST_KEPT:
+                self._kept[key] = newest, now, answer
+        return answer
+
+
+def _made(recorder: Recorder, query: str, make: _Make) -> Answer:
     try:
-        return _said(200, answer(recorder, dict(parse_qsl(request.query))))
+        return _said(200, make(recorder, dict(parse_qsl(query))))
     except QueryError as error:
         return _said(400, {"error": str(error)})
     except LookupError as error:
@@ -152,10 +188,21 @@ def _number(query: Mapping[str, str], key: str, default: int, most: int) -> int:
     return int(text)
 
 
-_ANSWERS: dict[str, Callable[[Recorder, Mapping[str, str]], Any]] = {
+def _passed(recorder: Recorder, query: Mapping[str, str]) -> Any:
+    pattern = query.get("glob", "*")
+    if len(pattern) > LONGEST:
+        raise QueryError(f"glob: at most {LONGEST} characters")
+    after = query.get("after", "0")
+    if not (after.isascii() and after.isdecimal() and len(after) < 18):
+        raise QueryError("after: expected the number of a pull")
+    return passed(recorder, int(after), pattern)
+
+
+_ANSWERS: dict[str, _Make] = {
     "now.json": _now,
     "series.json": _series,
     "values.json": _values,
     "history.json": _history,
     "one.json": _one,
+    "passed.json": _passed,
 }

@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
-import socket
-from pathlib import Path
+import os
 from typing import TYPE_CHECKING, ClassVar
 
 import attrs
 
-from sampler.adapterkit.http_server import Server, listening_socket, plain_answer
-from sampler.page.serving import live_answers
+from sampler.adapterkit._unix.listener import Listener, SocketProblem
+from sampler.adapterkit._unix.peer import peer_of
+from sampler.adapterkit.http_server import Server
+from sampler.page.serving import LivePage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from sampler.adapterkit.http_server import Answer, Request
+    from sampler.adapterkit.sockets import Socket
     from sampler.agent import Agent, Ledger, Snapshot
+
+MAX_CONNECTIONS = 32
+"""Viewers at once."""
+_MODE = 0o600
 
 
 @attrs.define(eq=False)
 class PageSocket:
-    """Answer ``sampler top`` and ``sampler tap``."""
+    """Answer ``sampler top`` and ``sampler tap``, of this user and of root.
+
+    Attributes:
+        path: the file of the socket.
+    """
 
     unsupported: ClassVar[Mapping[str, str]] = {}
     path: str
     _agent: Agent | None = attrs.field(default=None, init=False, repr=False)
+    _listener: Listener | None = attrs.field(default=None, init=False, repr=False)
     _server: Server | None = attrs.field(default=None, init=False, repr=False)
 
     def attach(self, agent: Agent) -> None:
@@ -35,22 +45,34 @@ class PageSocket:
         """Listen; nothing is collected and nothing counted.
 
         Raises:
-            OSError: the path cannot be bound.
+            SocketProblem: the path cannot be used.
         """
         del collect, ledger
-        listener = listening_socket(socket.AF_UNIX, self.path)
-        Path(self.path).chmod(0o600)
-        self._server = Server(listener, self._answers, self._quick, name="sampler-socket")
+        if self._agent is None:
+            raise SocketProblem("it belongs to no agent: attach() comes first")
+        page = LivePage(self._agent)
+        self._listener = Listener.at(self.path, mode=_MODE)
+        self._server = Server(
+            self._listener.socket,
+            page.answers,
+            max_connections=MAX_CONNECTIONS,
+            name="sampler-socket",
+            admits=_admits,
+        )
 
     def close(self, timeout: float) -> None:
         """Answer no more."""
         server, self._server = self._server, None
+        listener, self._listener = self._listener, None
         if server is not None:
             server.close(timeout)
-            Path(self.path).unlink(missing_ok=True)
+        if listener is not None:
+            listener.close()
 
-    def _quick(self, request: Request) -> Answer | None:
-        return live_answers(self._agent, request) or plain_answer(404)
 
-    def _answers(self, requests: list[Request]) -> list[Answer]:
-        return [plain_answer(404)] * len(requests)
+def _admits(connection: Socket) -> bool:
+    """Tell whether a viewer is this user or root, where the system says who it is."""
+    try:
+        return peer_of(connection).uid in (0, os.geteuid())
+    except OSError:
+        return True  # the file's mode decides alone

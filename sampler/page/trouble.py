@@ -9,19 +9,26 @@ from sampler.adapterkit.threads import unhealthy
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from sampler.agent import AdapterState
+    from sampler.agent import AdapterState, ProcessState
     from sampler.page.recorder import Recorder
 
+    _Row = tuple[str, str, str, float | None]
 
-def trouble_of(recorder: Recorder, adapters: Sequence[AdapterState]) -> list[dict[str, Any]]:
+
+def trouble_of(
+    recorder: Recorder, adapters: Sequence[AdapterState], processes: Sequence[ProcessState]
+) -> list[dict[str, Any]]:
     """Return a row for each trouble: what, where, what to do, since when."""
-    rows = [*_adapters(adapters), *_samplers(recorder), *_threads()]
+    rows = [*_adapters(adapters), *_samplers(recorder), *_processes(processes), *_threads()]
+    if omitted := recorder.history.omitted:
+        what = f"{omitted} series are counted here and not kept"
+        rows.append((what, "this page", "drop or keep metrics in [samplers]", None))
     return [dict(zip(("what", "where", "remedy", "since"), row, strict=True)) for row in rows]
 
 
 def _adapters(
     adapters: Sequence[AdapterState],
-) -> Iterator[tuple[str, str, str, float | None]]:
+) -> Iterator[_Row]:
     for each in adapters:
         if each.trouble:
             remedy = "see that the endpoint runs and its address is right; it is tried again"
@@ -31,13 +38,21 @@ def _adapters(
             yield f"{each.endpoint} is taken", f"adapter {each.name}", remedy, None
 
 
-def _samplers(recorder: Recorder) -> Iterator[tuple[str, str, str, float | None]]:
+def _samplers(recorder: Recorder) -> Iterator[_Row]:
     for name, each in recorder.failures.samplers.items():
         if each.now:
             remedy = f"'sampler explain {each.reason}' says what that means"
             yield each.message, f"sampler {name}", remedy, each.since
 
 
-def _threads() -> Iterator[tuple[str, str, str, float | None]]:
+def _processes(processes: Sequence[ProcessState]) -> Iterator[_Row]:
+    for each in processes:
+        if each.state != "reports":
+            what = "it has missed its last reports"
+            remedy = "see whether it hangs, or whether its agent's log says why"
+            yield what, f"process {each.instance} ({each.pid})", remedy, each.last_report
+
+
+def _threads() -> Iterator[_Row]:
     for name, why in unhealthy().items():
         yield why, f"thread {name}", "the log says why; restart the process", None
