@@ -70,8 +70,8 @@ def _start(agent: Agent) -> None:
     if agent.settings.file == DEFAULTS:
         log.info(
             "no configuration: serving http://127.0.0.1:9464/metrics, and for people "
-            "http://127.0.0.1:9464/live/; to add an adapter: sampler config sample > sampler.toml, "
-            "edit it, and run again"
+            "http://127.0.0.1:9464/live/; to add an adapter: "
+            "sampler config sample > sampler.toml, edit it, and run again"
         )
 
 
