@@ -44,8 +44,7 @@ if TYPE_CHECKING:
     from sampler.types import Registered
 
 _OVERDUE = 30.0
-"""Seconds after the end of its time for which stop() waits for a thread that a busy machine, or a
-lock of the program's own, holds up."""
+"""Seconds after its time for which stop() waits for a thread that something holds up."""
 _NESTED = 2
 """Calls of stop() on one thread that wait: one, and one of a signal handler that interrupts it."""
 _FIRST_PULL = 1.0

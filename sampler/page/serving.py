@@ -175,6 +175,8 @@ def _wanted(recorder: Recorder, query: Mapping[str, str]) -> dict[int, str]:
     if not words or not all(word.isascii() and word.isdecimal() for word in words):
         raise QueryError("ids are numbers of series.json, separated by commas")
     numbers = [int(word[:18]) for word in words]
+    if query.get("gone") == "skip":
+        numbers = [number for number in numbers if number in there]
     for number in numbers:
         if number not in there:
             raise LookupError(f"there is no series {number} now: read series.json again")

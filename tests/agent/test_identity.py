@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 HOLD = """
 import os, sys
+import sampler.agent.identity  # before another user may not read it
 from sampler._runtime import instance_lock
 instance_lock._PREFIX = sys.argv[1]
 if int(sys.argv[3]):
