@@ -31,7 +31,14 @@ from sampler.agent.delivery.baselines import step
 from sampler.agent.delivery.ledger import Balance, Ledger
 from sampler.agent.lifespan import Lifespan, astart, astop, running
 from sampler.agent.mounted import of_all_processes
-from sampler.agent.overview import AdapterState, ProcessState, adapters_of, pauses, processes_of
+from sampler.agent.overview import (
+    AdapterState,
+    ProcessState,
+    adapters_of,
+    pauses,
+    processes_of,
+    running_adapters,
+)
 from sampler.agent.singleton import flush, push, reload, start, stop
 from sampler.exceptions import Rejected, Unavailable
 from sampler.types import Log
@@ -90,6 +97,7 @@ __all__ = [
     "read_plain_file",
     "reload",
     "running",
+    "running_adapters",
     "start",
     "step",
     "stop",

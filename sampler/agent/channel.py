@@ -238,8 +238,8 @@ class ScrapeChannel(Channel):
             problem: why it cannot be opened now.
         """
         log.warning(
-            "adapter %r: %s; the program runs on without the page, and tries again every second",
-            self.name,
+            "%s: %s; the program runs on without the page, and tries again every second",
+            self._called,
             problem,
         )
         self._opener = Service(self._open_when_possible, f"sampler-listen-{self.name}")
@@ -257,6 +257,11 @@ class ScrapeChannel(Channel):
             self._opener.join(timeout)
         self._adapter.close(timeout)
 
+    @property
+    def _called(self) -> str:
+        settings = self.settings
+        return settings.key if settings.for_people else f"adapter {self.name!r}"
+
     def _collect(self) -> Snapshot:
         return self.shown(self.collector.collect())
 
@@ -270,7 +275,7 @@ class ScrapeChannel(Channel):
         if self._closed.is_set():  # close() came while open() ran
             self._adapter.close(0.0)
             return
-        log.warning("adapter %r: the page is there now", self.name)
+        log.warning("%s: the page is there now", self._called)
         self.warn()
 
 

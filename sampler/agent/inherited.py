@@ -26,7 +26,7 @@ def inherited_settings(parents: Settings, *, pages: bool) -> Settings:
 
 def is_inherited(each: AdapterSettings) -> bool:
     """Tell whether a forked child gets such an adapter: one that pushes."""
-    return each.make is not None and each.pushes and not each.for_people
+    return each.make is not None and each.pushes
 
 
 def warn_of_pages(agent: Agent) -> None:
@@ -34,7 +34,7 @@ def warn_of_pages(agent: Agent) -> None:
     if agent.identity["role"] != WORKER:
         return
     for each in agent.settings.adapters:
-        if not each.pushes:
+        if not (each.pushes or each.for_people):
             log.warning(
                 "adapter %r: its page has the numbers of this worker only; the page of "
                 "'sampler run -c FILE -- COMMAND' has those of all",

@@ -99,6 +99,11 @@ def adapters_of(agent: Agent) -> list[AdapterState]:
     return [_adapter(each) for each in channels if each.accounted]
 
 
+def running_adapters(agent: Agent) -> dict[str, Any]:
+    """Return the adapters that run, by name: a reload leaves those whose tables say the same."""
+    return {each.name: each.settings.adapter for each in agent._channels}  # noqa: SLF001 - one room
+
+
 def pauses(agent: Agent) -> dict[str, float]:
     """Return, by sampler, the seconds for which it is not called yet, after failures."""
     found: dict[str, float] = {}

@@ -56,7 +56,7 @@ def relay(
         return found if job is None else for_job(found, job)
 
     settings = read()
-    if not any(job is None or hasattr(each.adapter, "send") for each in settings.adapters):
+    if not any(each.pushes if job else not each.for_people for each in settings.adapters):
         log.warning(
             "%s: no adapter %s, nothing will be delivered: add a table such as [adapters.%s]",
             settings.file,

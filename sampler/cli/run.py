@@ -56,7 +56,7 @@ def prepare(config: str | None) -> Agent:
     with EndAtOnce():
         agent = Agent(_settings(config))
         _require_samplers(agent, agent.settings)
-    if not agent.settings.adapters:
+    if all(each.for_people for each in agent.settings.adapters):
         log.warning(
             "%s: no adapter is configured, nothing will be delivered: "
             "add a table such as [adapters.prometheus]",

@@ -22,6 +22,8 @@ MAX_PULLS = 3600
 """Pulls that are kept, at most."""
 MAX_SERIES = 5000
 """Series that are kept; those beyond are counted."""
+SPARE = 500
+"""Series that have gone, beside as many as there are, whose numbers are remembered."""
 MAX_BYTES = 64 * 2**20
 """Bytes that all of it may take."""
 
@@ -158,7 +160,7 @@ class History:
 
     def _forget(self) -> None:
         """Forget the numbers of series that have gone, once they are many."""
-        if len(self._ids) > 2 * MAX_SERIES:
+        if len(self._ids) > SPARE + 2 * sum(plan.kept for plan in self._plans):
             there = {number for plan in self._plans for number in plan.numbers}
             self._ids = {key: number for key, number in self._ids.items() if number in there}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from sampler.agent import running_adapters
 from sampler.page.history import points_of
 
 if TYPE_CHECKING:
@@ -54,11 +55,11 @@ def called(recorder: Recorder, series: Series) -> dict[str, str]:
     """Return what each adapter's backend calls a series, as far as adapters tell."""
     names: dict[str, str] = {}
     agent = recorder.agent
-    for each in agent.settings.adapters if agent is not None else ():
-        tell = getattr(each.adapter, "called", None)
+    for name, adapter in running_adapters(agent).items() if agent is not None else ():
+        tell = getattr(adapter, "called", None)
         if agent is not None and tell is not None:
             with suppress(Exception):  # foreign code; the page says nothing then
-                names[each.name] = str(tell(series, agent.identity))
+                names[name] = str(tell(series, agent.identity))
     return names
 
 

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 
 from sampler.adapterkit.http_server import Answer, plain_answer
 from sampler.adapterkit.threads import Lock
+from sampler.agent import running_adapters
 from sampler.page.files import file_answer
 from sampler.page.history import points_of
 from sampler.page.now import now
@@ -79,7 +80,7 @@ class LivePage:
     @property
     def _recorder(self) -> Recorder | None:
         """What keeps the history of the agent; None: nothing does."""
-        adapters = (each.adapter for each in self._agent.settings.adapters)
+        adapters = running_adapters(self._agent).values()
         return next((each for each in adapters if isinstance(each, Recorder)), None)
 
     def _shared(self, recorder: Recorder, request: Request, make: _Make) -> Answer:
@@ -98,7 +99,7 @@ class LivePage:
 
 def _made(recorder: Recorder, query: str, make: _Make) -> Answer:
     try:
-        return _said(200, make(recorder, dict(parse_qsl(query))))
+        return _said(200, make(recorder, dict(parse_qsl(query, keep_blank_values=True))))
     except QueryError as error:
         return _said(400, {"error": str(error)})
     except LookupError as error:

@@ -242,8 +242,13 @@ class AdapterSettings:
 
     @property
     def pushes(self) -> bool:
-        """Whether it sends by itself; others are asked."""
-        return hasattr(self.adapter, "send")
+        """Whether it sends to a backend by itself; others are asked, or serve people."""
+        return hasattr(self.adapter, "send") and not self.for_people
+
+    @property
+    def key(self) -> str:
+        """The key of the configuration that it comes from."""
+        return self.name if self.for_people else f"adapters.{self.name}"
 
 
 @attrs.frozen
