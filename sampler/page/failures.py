@@ -49,10 +49,10 @@ class Failures:
             before = self.samplers.get(each.sampler)
             lasting = before is not None and before.now
             since = before.since if before is not None and lasting else snapshot.time
-            message = each.message
-            if each.reason in ("parked", "hung") and before is not None:
-                message = before.message  # what it failed with says more than that it waits
-            found[each.sampler] = Failing(each.reason, message, since, now=True)
+            reason, message = each.reason, each.message
+            if reason in ("parked", "hung") and before is not None:
+                reason, message = before.reason, before.message  # why it waits says more
+            found[each.sampler] = Failing(reason, message, since, now=True)
         while len(found) > MAX_SAMPLERS:
             del found[next(iter(found))]
         self.samplers = found

@@ -2,7 +2,7 @@
 # Install the real servers the tests read back from: carbon-cache, graphite-web, carbon-c-relay,
 # Prometheus, Pushgateway and node_exporter from Debian (as root), statsd from npm into .servers of this
 # repository; Apache, uWSGI and Redis, whose processes tests/processes lives; nginx, PostgreSQL,
-# PgBouncer and the newest mod_wsgi, which tests/samplers/servers read; and what the faults of the
+# PgBouncer and the newest mod_wsgi, which tests/samplers/servers read; tmux, a terminal; and what the faults of the
 # network itself need. What is present is left alone.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -18,6 +18,7 @@ command -v prometheus-pushgateway > /dev/null || missing+=(prometheus-pushgatewa
 command -v prometheus-node-exporter > /dev/null || missing+=(prometheus-node-exporter)
 command -v apache2 > /dev/null || missing+=(apache2-bin libapache2-mod-wsgi-py3)
 command -v uwsgi-core > /dev/null || missing+=(uwsgi-core uwsgi-plugin-python3)
+command -v tmux > /dev/null || missing+=(tmux)
 command -v redis-server > /dev/null || missing+=(redis-server)
 command -v nginx > /dev/null || missing+=(nginx-light)
 command -v pgbouncer > /dev/null || missing+=(pgbouncer)

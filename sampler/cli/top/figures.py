@@ -132,6 +132,13 @@ def cut(text: str, width: int, *, plain: bool = False) -> str:
     return f"{head}{dots}{tail}"
 
 
+def ended(text: str, width: int, *, plain: bool = False) -> str:
+    """Return a text of at most so many cells; where it is longer, its end is left out."""
+    if cells(text) <= width:
+        return text
+    return _begin(text, width - 1) + ("~" if plain else "…")
+
+
 def fitted(text: str, width: int, *, plain: bool = False, right: bool = False) -> str:
     """Return a text of exactly so many cells."""
     short = cut(text, width, plain=plain)

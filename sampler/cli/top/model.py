@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
 POINTS = 20
 """Points of a series that are asked for."""
+_SHORT = 8
+"""Characters that all values of a label begin with, from which on they are left out."""
+_OWN = "sampler"
+_BUILT_IN = frozenset({"asyncio", "cpython", "listener", "logging", "memory", "process", "system"})
 
 
 class Model:
@@ -83,7 +87,8 @@ class Series:
     Attributes:
         number: its id.
         name: its full name, as a terminal may have it.
-        labels: likewise, those first that tell it apart from others of its name.
+        labels: likewise, in three lengths: all; those that tell it apart from others of its name;
+            of these without the beginning that all have.
         kind: its kind.
         unit: its unit.
         haystack: what is searched.
@@ -91,29 +96,53 @@ class Series:
 
     __slots__ = ("haystack", "kind", "labels", "name", "number", "unit")
 
-    def __init__(self, described: dict[str, Any], apart: set[str], *, plain: bool) -> None:
+    def __init__(
+        self, described: dict[str, Any], begins: dict[str, int], *, plain: bool = False
+    ) -> None:
         labels = described["labels"]
-        order = sorted(labels, key=lambda key: (key not in apart, key))
+        order = sorted(labels, key=lambda key: (key not in begins, key))
         pairs = [f"{key}={labels[key]}" for key in order]
+        dots = "~" if plain else "\u2026"
+        short = [
+            f"{key}={dots}{labels[key][begins[key] :]}" if begins[key] > _SHORT else pair
+            for key, pair in zip(order, pairs, strict=True)
+            if key in begins
+        ]
         self.number = int(described["id"])
         self.name = clean(described["name"], plain=plain)
-        self.labels = clean(" ".join(pairs), plain=plain)
+        apart = pairs[: len(short)] or pairs
+        self.labels = [
+            clean(" ".join(each), plain=plain) for each in (pairs, apart, short or pairs)
+        ]
         self.kind = str(described["kind"])
         self.unit = clean(described["unit"], plain=plain)
         self.haystack = f"{described['name']} {' '.join(pairs)}".lower()
 
 
-def named(described: list[dict[str, Any]], *, plain: bool) -> list[Series]:
-    """Return series, by name, the agent's own last."""
+def named(described: list[dict[str, Any]], *, plain: bool = False) -> list[Series]:
+    """Return series by name: first the program's, then built-in ones, then the agent's own."""
     values: dict[str, dict[str, set[str]]] = {}
     for each in described:
         seen = values.setdefault(each["name"], {})
         for key, text in each["labels"].items():
             seen.setdefault(key, set()).add(text)
-    apart = {
-        name: {key for key, texts in labels.items() if len(texts) > 1}
+    begins = {
+        name: {
+            key: _common(min(texts), max(texts)) for key, texts in labels.items() if len(texts) > 1
+        }
         for name, labels in values.items()
     }
-    found = [Series(each, apart[each["name"]], plain=plain) for each in described]
-    found.sort(key=lambda each: (each.name.startswith("sampler."), each.name, each.labels))
+    found = [Series(each, begins[each["name"]], plain=plain) for each in described]
+    found.sort(key=lambda each: (_rank(each.name), each.name, each.labels[0]))
     return found
+
+
+def _common(first: str, last: str) -> int:
+    """Return how many characters two texts begin with alike: of sorted ones, all in between do."""
+    pairs = enumerate(zip(first, last, strict=False))
+    return next((at for at, (a, b) in pairs if a != b), min(len(first), len(last)))
+
+
+def _rank(name: str) -> int:
+    word = name.partition(".")[0]
+    return 2 if word == _OWN else int(word in _BUILT_IN)

@@ -16,6 +16,8 @@ from sampler.cli.top.sections import BAD, CHOSEN, DIM, PLAIN, TITLE
 from sampler.cli.top.view import State, View
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sampler.cli.top.client import Client
 
 _WIDTH = 100
@@ -39,12 +41,10 @@ def top(client: Client, every: float) -> int:
         return UNAVAILABLE
     if not (sys.stdin.isatty() and sys.stdout.isatty()) or not _has_screen():
         return _print(model, plain=plain)
-    import curses
-
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _leave)
     with suppress(KeyboardInterrupt):
-        curses.wrapper(lambda screen: Screen(screen, model, every, plain=plain).run())
+        _on_screen(lambda screen: Screen(screen, model, every, plain=plain).run())
     return OK
 
 
@@ -83,6 +83,26 @@ def _print(model: Model, *, plain: bool) -> int:
     return OK
 
 
+def _on_screen(call: Callable[[Any], object]) -> None:
+    """Call with a screen, and leave the terminal as it was.
+
+    Unlike :func:`curses.wrapper`, which begins with colours whether they are wanted or not.
+    """
+    import curses
+
+    screen = curses.initscr()
+    try:
+        curses.noecho()
+        curses.cbreak()
+        screen.keypad(True)
+        call(screen)
+    finally:
+        screen.keypad(False)
+        curses.echo()
+        curses.nocbreak()
+        curses.endwin()
+
+
 def _leave(*_: object) -> None:
     raise SystemExit(0)
 
@@ -91,7 +111,7 @@ class Screen:
     """The loop of one terminal.
 
     Args:
-        screen: as :func:`curses.wrapper` gives it.
+        screen: as :func:`curses.initscr` gives it.
         model: what is shown.
         every: seconds between two looks.
         plain: ASCII only.
@@ -106,7 +126,7 @@ class Screen:
         self._every = every
         self._state = State()
         self._view = View(plain=plain)
-        self._next = 0.0
+        self._next = time.monotonic() + every
         with suppress(curses.error):
             curses.curs_set(0)
         with suppress(AttributeError):

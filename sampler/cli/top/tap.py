@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import select
 import sys
-import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -60,7 +60,15 @@ def _follow(client: Client, pattern: str, *, as_json: bool) -> int:
                 )
             after, begun = pull["pull"], True
         sys.stdout.flush()
-        time.sleep(pause)
+        if _reader_left(pause):
+            return OK
+
+
+def _reader_left(pause: float) -> bool:
+    """Wait; tell whether the reader of a pipe has left, even if there is nothing to print."""
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)
+    return bool(poll.poll(pause * 1000))
 
 
 def _lines(pull: dict[str, Any], zone: str, *, as_json: bool) -> list[str]:

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sampler.cli.top.figures import amount, bars, cells, clean, cut, fitted, joined, moment, span
+from sampler.cli.top.figures import (
+    amount,
+    bars,
+    cells,
+    clean,
+    cut,
+    ended,
+    fitted,
+    joined,
+    moment,
+    span,
+)
 from sampler.cli.top.model import POINTS
 from sampler.cli.top.sections import BAD, CHOSEN, DIM, PLAIN, TITLE, Line, Section, sections
 
@@ -61,7 +72,7 @@ class View:
         lines = lines[: height - 1]
         lines += [Line("")] * (height - 1 - len(lines))
         lines.append(self._foot(model, state, width))
-        return [Line(cut(text, width, plain=self._plain), style) for text, style in lines]
+        return [Line(ended(text, width, plain=self._plain), style) for text, style in lines]
 
     def table(self, model: Model, width: int) -> list[Line]:
         """Return everything, for a pipe."""
@@ -137,12 +148,7 @@ class View:
         sized = 26 if width >= 78 else 20
         room = max(6, min(POINTS, (width - sized - 30) // 2))
         left = max(10, width - sized - room - 3)
-        text = f"{series.name} {series.labels}".rstrip()
-        if cells(text) > left and series.labels:
-            # What tells it apart is the beginning of its labels and the end of its name.
-            named = min(cells(series.name), max(left // 2, left - cells(series.labels) - 1))
-            labels = cut(series.labels, left - named - 1, plain=self._plain)
-            text = f"{cut(series.name, named, plain=self._plain)} {labels}"
+        text = _named(series, left, plain=self._plain)
         graph = bars(drawn, room, plain=self._plain)
         return f"{fitted(text, left, plain=self._plain)}  {graph} {value}"
 
@@ -151,6 +157,18 @@ class View:
         if state.typing is not None:
             return Line(clean(f"/{state.typing}", plain=self._plain) + "_", TITLE)
         return Line(_KEYS[:width], DIM)
+
+
+def _named(series: Series, width: int, *, plain: bool) -> str:
+    """Return a series' name and, as far as there is room, the labels that tell it apart."""
+    for labels in series.labels:
+        text = f"{series.name} {labels}".rstrip()
+        if cells(text) <= width:
+            return text
+    labels = series.labels[-1]
+    named = max(width // 2, width - cells(labels) - 1) if labels else width
+    name = cut(series.name, named, plain=plain)
+    return ended(f"{name} {labels}".rstrip(), width, plain=plain)
 
 
 def _title(section: Section, *, closed: bool) -> Line:

@@ -1,0 +1,93 @@
+"""A real terminal of any size: tmux runs a command in it, and tells what it shows."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from tests.support.waiting import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+
+class Terminal:
+    """A terminal in which a command runs.
+
+    Args:
+        server: the path of tmux' socket.
+    """
+
+    def __init__(self, server: Path) -> None:
+        self._server = server
+
+    def tmux(self, *words: str) -> str:
+        """Run a command of tmux; return what it says."""
+        done = subprocess.run(
+            ["tmux", "-f", "/dev/null", "-S", str(self._server), *words],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.stdout
+
+    def press(self, *keys: str) -> None:
+        """Type keys, by tmux' names."""
+        self.tmux("send-keys", "-t", "a", *keys)
+
+    def resize(self, columns: int, lines: int) -> None:
+        """Give the terminal another size."""
+        self.tmux("resize-window", "-t", "a", "-x", str(columns), "-y", str(lines))
+
+    def lines(self) -> list[str]:
+        """Return what is shown."""
+        return self.tmux("capture-pane", "-t", "a", "-p").splitlines()
+
+    def styled(self) -> str:
+        """Return what is shown, with its escape sequences."""
+        return self.tmux("capture-pane", "-t", "a", "-p", "-e")
+
+    def shows(self, text: str) -> list[str]:
+        """Wait until a text is shown; return all lines."""
+
+        def found() -> list[str]:
+            lines = self.lines()
+            if self.state().startswith("dead"):
+                raise AssertionError("it has ended")
+            return lines if any(text in line for line in lines) else []
+
+        try:
+            return wait_for(found, limit=2, what=f"{text!r}")
+        except AssertionError:
+            raise AssertionError(f"{text!r} is not in:\n" + "\n".join(self.lines())) from None
+
+    def ended(self) -> None:
+        """Wait until the command has ended."""
+        wait_for(lambda: "dead" in self.state(), limit=20, what="the end")
+
+    def state(self) -> str:
+        """Return ``dead`` and the exit status, or what runs."""
+        wanted = "#{?pane_dead,dead #{pane_dead_status},#{pane_current_command}}"
+        return self.tmux("display-message", "-p", "-t", "a", wanted).strip()
+
+
+@contextmanager
+def terminal(
+    folder: Path, command: Sequence[str], env: Mapping[str, str], columns: int, lines: int
+) -> Iterator[Terminal]:
+    """Run a command in a terminal of its own, which ends with the block."""
+    made = Terminal(folder / "t")
+    words = ["env", "-i", *(f"{name}={text}" for name, text in env.items()), *command]
+    size = ("-x", str(columns), "-y", str(lines))
+    made.tmux("new-session", "-d", "-s", "a", *size, "sleep 600")
+    made.tmux("set-option", "-g", "remain-on-exit", "on")
+    made.tmux("set-option", "-g", "status", "off")
+    made.tmux("respawn-pane", "-k", "-t", "a", shlex.join(words))
+    made.resize(columns, lines)
+    try:
+        yield made
+    finally:
+        made.tmux("kill-server")
