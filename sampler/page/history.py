@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from itertools import chain
+from typing import TYPE_CHECKING
 
 from sampler.adapterkit.threads import Lock
 from sampler.page.plan import Plan
-from sampler.page.quantiles import NAMES
 
 if TYPE_CHECKING:
     from array import array
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Mapping
 
     from sampler.agent import Series, Snapshot
 
@@ -75,7 +74,8 @@ class History:
         self._plans: tuple[Plan, ...] = ()
         self._whole: tuple[tuple[Series, ...], ...] = ()
         self._samplers: list[str] = []
-        self._ids: dict[tuple[object, ...], int] = {}
+        self._index: Mapping[int, tuple[Series, str]] = {}
+        self._ids: dict[str, int] = {}
         self._next = 1
 
     def record(self, snapshot: Snapshot) -> None:
@@ -110,22 +110,10 @@ class History:
             rows = [row for row in rows if row.time >= since]
         return rows
 
-    def series(self) -> list[tuple[int, Series]]:
-        """Return the series that are kept now, each with its number."""
-        return [
-            (number, each)
-            for plan in self._plans
-            for number, each in zip(plan.numbers, plan.series, strict=False)
-        ]
-
-    def described(self) -> list[tuple[int, Series, str]]:
-        """Return the series that are kept now, each with its number and its sampler."""
-        plans, samplers = self._plans, self._samplers
-        return [
-            (number, each, sampler)
-            for plan, sampler in zip(plans, samplers, strict=True)
-            for number, each in zip(plan.numbers, plan.series, strict=False)
-        ]
+    @property
+    def index(self) -> Mapping[int, tuple[Series, str]]:
+        """The series that are kept now, each with its sampler, by their numbers."""
+        return self._index
 
     def _too_much(self, now: float) -> bool:
         rows = self._rows
@@ -148,10 +136,15 @@ class History:
         self._whole = tuple(block.series for block in snapshot.blocks)
         self.omitted = sum(len(plan.series) - plan.kept for plan in plans)
         self._forget()
+        self._index = {
+            number: (each, block.sampler)
+            for plan, block in zip(plans, snapshot.blocks, strict=True)
+            for number, each in zip(plan.numbers, plan.series, strict=False)
+        }
         self.catalogue += 1
 
     def _number(self, series: Series) -> int:
-        key = (series.name, *series.labels.items())
+        key = "\0".join((series.name, *chain.from_iterable(series.labels.items())))
         number = self._ids.get(key)
         if number is None:
             number = self._ids[key] = self._next
@@ -163,54 +156,3 @@ class History:
         if len(self._ids) > SPARE + 2 * sum(plan.kept for plan in self._plans):
             there = {number for plan in self._plans for number in plan.numbers}
             self._ids = {key: number for key, number in self._ids.items() if number in there}
-
-
-def points_of(rows: Sequence[Row], number: int, kind: str) -> Any:
-    """Return a series' points in rows: None where there is none.
-
-    Counters become rates per second between two reads; the first row of a series has none.
-
-    Args:
-        rows: as of :meth:`History.rows`; of a counter, with one before the first that is wanted.
-        number: of the series.
-        kind: of the series.
-    """
-    if kind == "histogram":
-        columns = [list(_column(rows, number, place)) for place in range(len(NAMES))]
-        return {
-            name: [_plain(value) for value, _ in column]
-            for name, column in zip(NAMES, columns, strict=True)
-        }
-    column = _column(rows, number, 0)
-    if kind == "counter":
-        return list(_rates(column))
-    return [_plain(value) for value, _ in column]
-
-
-def _column(rows: Iterable[Row], number: int, offset: int) -> Iterable[tuple[float, float]]:
-    """Yield a number of each row, and when it was read."""
-    places: dict[int, int] = {}
-    for row in rows:
-        for place, plan in enumerate(row.plans):
-            at = places.get(id(plan))
-            if at is None:
-                at = places[id(plan)] = plan.column(number)
-            if at >= 0:
-                yield row.numbers[place][at + offset], row.reads[place]
-                break
-        else:
-            yield math.nan, row.time
-
-
-def _rates(column: Iterable[tuple[float, float]]) -> Iterable[float | None]:
-    last, last_read = math.nan, 0.0
-    for value, read in column:
-        passed = read - last_read
-        risen = value - last if value >= last else value  # a reset: the new value counts whole
-        known = not (math.isnan(value) or math.isnan(last)) and passed > 0
-        yield float(f"{risen / passed:.6g}") if known else None
-        last, last_read = value, read
-
-
-def _plain(value: float) -> float | None:
-    return None if math.isnan(value) else value

@@ -51,7 +51,7 @@ def now(recorder: Recorder) -> dict[str, Any]:
         "interval": agent.settings.program.interval if agent is not None else None,
         "uptime": max(0.0, moment - start),
         "catalogue": history.catalogue,
-        "series_count": len(history.series()) + history.omitted,
+        "series_count": len(history.index) + history.omitted,
         "omitted": history.omitted,
         "trouble": trouble_of(recorder, adapters, processes),
         "adapters": [_adapter(each) for each in adapters],

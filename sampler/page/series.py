@@ -6,34 +6,32 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from sampler.agent import running_adapters
-from sampler.page.history import points_of
+from sampler.page.points import Points
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from sampler.agent import Series
-    from sampler.page.history import Row
     from sampler.page.recorder import Recorder
+
+LAST = 60
+"""Points that a series' own page has."""
 
 
 def series_table(recorder: Recorder) -> dict[str, Any]:
     """Return the series that are kept."""
     history = recorder.history
-    catalogue = history.catalogue
-    table = [_described(number, each, sampler) for number, each, sampler in history.described()]
+    catalogue, index = history.catalogue, history.index
+    table = [_described(number, *each) for number, each in index.items()]
     return {"catalogue": catalogue, "series": table, "omitted": history.omitted}
 
 
-def one(recorder: Recorder, number: int, kind: str, rows: Sequence[Row]) -> dict[str, Any]:
+def one(recorder: Recorder, number: int, kind: str) -> dict[str, Any]:
     """Return all that is known of one series, with its last values."""
-    found = next(each for each in recorder.history.described() if each[0] == number)
-    _, series, sampler = found
-    points = points_of(rows, number, kind)
-    if isinstance(points, dict):
-        values: list[Any] = [list(each) for each in zip(*points.values(), strict=True)]
-    else:
-        values = points
-    last = [[row.time, value] for row, value in zip(rows, values, strict=True)]
+    series, sampler = recorder.history.index[number]
+    points = Points(recorder.history.rows(points=LAST + 1))
+    values = points.of(number, kind)
+    if isinstance(values, dict):
+        values = [list(each) for each in zip(*values.values(), strict=True)]
+    last = [list(each) for each in zip(points.times, values, strict=True)]
     return {
         "series": _described(number, series, sampler),
         "declaration": {
@@ -46,7 +44,7 @@ def one(recorder: Recorder, number: int, kind: str, rows: Sequence[Row]) -> dict
             "labels": sorted(series.labels),
             "start": series.start,
         },
-        "last": last[-60:],
+        "last": last[-LAST:],
         "called": called(recorder, series),
     }
 

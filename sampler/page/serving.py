@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
@@ -11,9 +12,9 @@ from sampler.adapterkit.http_server import Answer, plain_answer
 from sampler.adapterkit.threads import Lock
 from sampler.agent import running_adapters
 from sampler.page.files import file_answer
-from sampler.page.history import points_of
 from sampler.page.now import now
 from sampler.page.passed import LONGEST, passed
+from sampler.page.points import Points
 from sampler.page.recorder import Recorder
 from sampler.page.series import one, series_table
 
@@ -28,9 +29,9 @@ if TYPE_CHECKING:
 
 PREFIX = "/live"
 FRESH = 0.5
-"""Seconds for which an answer is given again, unless something new was pulled."""
-MOST_KEPT = 32
-"""Answers that are kept so."""
+"""Seconds for which what is so now is told again; other answers are, until the next pull."""
+MAX_KEPT = 2 * 2**20
+"""Bytes of the answers that are kept so."""
 JSON = "application/json; charset=utf-8"
 _POINTS, _MOST_POINTS = 60, 3600
 _SECONDS = 3600.0
@@ -54,7 +55,9 @@ class LivePage:
     def __init__(self, agent: Agent) -> None:
         self._agent = agent
         self._lock = Lock()
-        self._kept: dict[tuple[str, str], tuple[object, float, Answer]] = {}
+        self._newest: object = None
+        self._kept: dict[tuple[str, str], tuple[float, Answer]] = {}
+        """What was answered since the newest pull, each with the moment until which it is true."""
 
     def wants(self, request: Request) -> bool:
         """Tell whether a request is for a path below ``/live/``."""
@@ -87,14 +90,18 @@ class LivePage:
         key = request.path, request.query
         with self._lock:
             now, newest = monotonic(), recorder.newest
-            kept = self._kept.get(key)
-            if kept is not None and kept[0] is newest and now - kept[1] < FRESH:
-                return kept[2]
-            answer = _made(recorder, request.query, make)
-            self._kept = {k: v for k, v in self._kept.items() if now - v[1] < FRESH and k != key}
-            if len(self._kept) < MOST_KEPT:
-                self._kept[key] = newest, now, answer
+            if newest is not self._newest:
+                self._newest, self._kept = newest, {}
+            until, answer = self._kept.get(key, (0.0, None))
+            if answer is None or until < now:
+                answer = _made(recorder, request.query, make)
+                self._keep(key, inf if make is not _now else now + FRESH, answer)
         return answer
+
+    def _keep(self, key: tuple[str, str], until: float, answer: Answer) -> None:
+        size = sum(len(each.body) for _, each in self._kept.values())
+        if size + len(answer.body) <= MAX_KEPT:
+            self._kept[key] = until, answer
 
 
 def _made(recorder: Recorder, query: str, make: _Make) -> Answer:
@@ -127,7 +134,7 @@ def _series(recorder: Recorder, query: Mapping[str, str]) -> Any:
 def _values(recorder: Recorder, query: Mapping[str, str]) -> Any:
     points = _number(query, "points", _POINTS, _MOST_POINTS)
     rows = recorder.history.rows(points=points + 1)
-    return _points(recorder, rows, _wanted(recorder, query), points)
+    return _points(recorder, rows, _wanted(recorder, query), max(0, len(rows) - points))
 
 
 def _history(recorder: Recorder, query: Mapping[str, str]) -> Any:
@@ -135,53 +142,41 @@ def _history(recorder: Recorder, query: Mapping[str, str]) -> Any:
         raise QueryError("ids: name the series, as ids=1,2")
     seconds = _number(query, "seconds", int(_SECONDS), int(_SECONDS))
     rows = recorder.history.rows(seconds=float(seconds))
-    return _points(recorder, rows, _wanted(recorder, query), len(rows))
+    return _points(recorder, rows, _wanted(recorder, query), 0)
 
 
 def _one(recorder: Recorder, query: Mapping[str, str]) -> Any:
-    found = _wanted(recorder, {"ids": query.get("id", "")})
-    ((number, kind),) = found.items()
-    rows = recorder.history.rows()
-    return one(recorder, number, kind, rows)
+    ((number, kind),) = _wanted(recorder, {"ids": query.get("id", "")}).items()
+    return one(recorder, number, kind)
 
 
-def _points(
-    recorder: Recorder, rows: Sequence[Row], wanted: Mapping[int, str], points: int
-) -> Any:
+def _points(recorder: Recorder, rows: Sequence[Row], wanted: Mapping[int, str], cut: int) -> Any:
     if len(wanted) * max(1, len(rows)) > _MOST_VALUES:
         raise QueryError("too many numbers at once: name fewer ids, or fewer points")
-    shown = rows[-points:]
-    cut = len(rows) - len(shown)
-    values = {str(n): _cut(points_of(rows, n, kind), cut) for n, kind in wanted.items()}
+    points = Points(rows, cut)
     return {
         "time": rows[-1].time if rows else 0.0,
         "catalogue": recorder.history.catalogue,
-        "times": [row.time for row in shown],
-        "values": values,
+        "times": points.times,
+        "values": {str(number): points.of(number, kind) for number, kind in wanted.items()},
     }
-
-
-def _cut(points: Any, cut: int) -> Any:
-    if isinstance(points, dict):
-        return {name: column[cut:] for name, column in points.items()}
-    return points[cut:]
 
 
 def _wanted(recorder: Recorder, query: Mapping[str, str]) -> dict[int, str]:
     """Return the series that a query names, each with its kind."""
-    there = {number: each.kind for number, each in recorder.history.series()}
+    index = recorder.history.index
     if "ids" not in query:
-        return there
+        return {number: each.kind for number, (each, _) in index.items()}
     words = [word for word in query["ids"].split(",") if word]
     if not words or not all(word.isascii() and word.isdecimal() for word in words):
         raise QueryError("ids are numbers of series.json, separated by commas")
     numbers = [int(word[:18]) for word in words]
     if query.get("gone") == "skip":
-        numbers = [number for number in numbers if number in there]
+        numbers = [number for number in numbers if number in index]
     for number in numbers:
-        if number not in there:
+        if number not in index:
             raise LookupError(f"there is no series {number} now: read series.json again")
-    return {number: there[number] for number in numbers}
+    return {number: index[number][0].kind for number in numbers}
 
 
 def _number(query: Mapping[str, str], key: str, default: int, most: int) -> int:

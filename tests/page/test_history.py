@@ -8,15 +8,15 @@ import tracemalloc
 import pytest
 
 from sampler.agent import ABSENT, HistogramValue, Series
-from sampler.page.history import MAX_BYTES, MAX_SERIES, SPAN, History, points_of
+from sampler.page.history import MAX_BYTES, MAX_SERIES, SPAN, History
+from sampler.page.points import Points
 from tests.page.pulls import BEGAN, series_of, snapshot
 
 
 def numbers(history: History, each: Series) -> object:
     """Return a series' points."""
-    found = {str(s): (number, s.kind) for number, s in history.series()}
-    number, kind = found[str(each)]
-    return points_of(history.rows(), number, kind)
+    found = {str(s): (number, s.kind) for number, (s, _) in history.index.items()}
+    return Points(history.rows()).of(*found[str(each)])
 
 
 def test_a_gauge_is_kept_as_it_is() -> None:
@@ -78,7 +78,7 @@ def test_series_beyond_the_bound_are_counted() -> None:
     history = History()
     first, second = series_of(MAX_SERIES - 10), series_of(30, sampler="later")
     history.record(snapshot(BEGAN, (first, [0] * len(first)), (second, [1] * len(second))))
-    assert (len(history.series()), history.omitted) == (MAX_SERIES, 20)
+    assert (len(history.index), history.omitted) == (MAX_SERIES, 20)
     assert numbers(history, second[9]) == [1.0]
     fewer = first[:100]
     history.record(snapshot(BEGAN + 1, (fewer, [0] * 100), (second, [2] * len(second))))
@@ -128,7 +128,7 @@ def test_a_day_takes_no_more_memory_than_two_hours() -> None:
             moment = BEGAN + pull * 10
             history.record(snapshot(moment, (stable, values), (passing[0], [pull, pull])))
             if pull % 60 == 0:
-                points_of(history.rows(), history.series()[0][0], "gauge")
+                Points(history.rows()).of(next(iter(history.index)), "gauge")
         gc.collect()
         return tracemalloc.get_traced_memory()[0]
 
@@ -149,4 +149,4 @@ def test_numbers_of_series_that_come_and_go_are_forgotten() -> None:
         alike = series_of(1000, sampler=f"shop{pull}")
         history.record(snapshot(BEGAN + pull, (alike, [0] * 1000)))
     assert len(history._ids) <= 2 * MAX_SERIES
-    assert len({number for number, _ in history.series()}) == 1000
+    assert len(history.index) == 1000

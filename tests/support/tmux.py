@@ -66,7 +66,7 @@ class Terminal:
 
     def ended(self) -> None:
         """Wait until the command has ended."""
-        wait_for(lambda: "dead" in self.state(), limit=20, what="the end")
+        wait_for(lambda: self.state()[:5] == "dead ", limit=5, what="the end")
 
     def state(self) -> str:
         """Return ``dead`` and the exit status, or what runs."""
