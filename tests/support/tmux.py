@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+_ENDED = "[exit status]"
+_SHELL = f'trap : INT; "$@"; code=$?; echo; echo "{_ENDED} $code"; exec sleep 600'
+"""tmux itself does not always know how a command has ended."""
+
+
 class Terminal:
     """A terminal in which a command runs.
 
@@ -55,7 +60,7 @@ class Terminal:
 
         def found() -> list[str]:
             lines = self.lines()
-            if self.state().startswith("dead"):
+            if text not in _ENDED and any(_ENDED in line for line in lines):
                 raise AssertionError("it has ended")
             return lines if any(text in line for line in lines) else []
 
@@ -64,14 +69,10 @@ class Terminal:
         except AssertionError:
             raise AssertionError(f"{text!r} is not in:\n" + "\n".join(self.lines())) from None
 
-    def ended(self) -> None:
-        """Wait until the command has ended."""
-        wait_for(lambda: self.state()[:5] == "dead ", limit=5, what="the end")
-
-    def state(self) -> str:
-        """Return ``dead`` and the exit status, or what runs."""
-        wanted = "#{?pane_dead,dead #{pane_dead_status},#{pane_current_command}}"
-        return self.tmux("display-message", "-p", "-t", "a", wanted).strip()
+    def ended(self) -> int:
+        """Wait until the command has ended; return its exit status."""
+        (line,) = (each for each in self.shows(_ENDED) if _ENDED in each)
+        return int(line.rpartition(_ENDED)[2].strip())
 
 
 @contextmanager
@@ -83,9 +84,9 @@ def terminal(
     words = ["env", "-i", *(f"{name}={text}" for name, text in env.items()), *command]
     size = ("-x", str(columns), "-y", str(lines))
     made.tmux("new-session", "-d", "-s", "a", *size, "sleep 600")
-    made.tmux("set-option", "-g", "remain-on-exit", "on")
     made.tmux("set-option", "-g", "status", "off")
-    made.tmux("respawn-pane", "-k", "-t", "a", shlex.join(words))
+    run = ["sh", "-c", _SHELL, "sh", *words]
+    made.tmux("respawn-pane", "-k", "-t", "a", shlex.join(run))
     made.resize(columns, lines)
     try:
         yield made
