@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +41,8 @@ def socket_path(named: str | None, config: str | None) -> str:
 
 
 def _table(file: str) -> dict[str, Any]:
+    import tomllib  # not where the socket is named
+
     try:
         with Path(file).open("rb") as opened:
             return tomllib.load(opened)
