@@ -44,7 +44,9 @@ class Advice:
             for series, value in block
             if series.metric.name in _READ
         ]
-        self._kept.append((snapshot.time, found[:MAX_SERIES]))
+        # A relay has pulled before its workers have reported: a window of that knows no rates.
+        if self._kept or any(each.metric.name.startswith(_HTTP) for each, _ in found):
+            self._kept.append((snapshot.time, found[:MAX_SERIES]))
 
     def statements(self) -> tuple[list[dict[str, Any]], float | None]:
         """Return what is said, and the utilisation of the threads that serve.

@@ -98,6 +98,21 @@ def test_advice_reads_what_it_would_read_of_the_page() -> None:
     }
 
 
+def test_what_was_pulled_before_an_application_was_there_spoils_no_advice() -> None:
+    """A relay pulls at once, and its workers report later."""
+    collector, pull = busy(100)
+    advice, other = Advice(), Advice()
+    earlier = Clock()
+    earlier.now -= 60.0
+    with collector, Collector(Registry(), interval=10.0, clock=earlier) as empty:
+        advice.note(empty.collect())
+        for snapshot in (pull(), pull()):
+            advice.note(snapshot)
+            other.note(snapshot)
+    assert list(advice._kept) == list(other._kept)
+    assert len(advice._kept) == 2
+
+
 def as_sets(series):
     """Return labels and values, whatever their order."""
     return {(tuple(sorted(labels.items())), value) for labels, value in series}
