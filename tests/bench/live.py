@@ -110,7 +110,7 @@ def _search(path: str) -> float:
 
 def _top(path: str) -> Numbers:
     """Return how long a first screen takes, how long a bare interpreter, and CPU at 1 Hz."""
-    firsts, bares = [], []
+    firsts, bares, used = [], [], list[float]()
     for _ in range(7):
         began = time.perf_counter()
         subprocess.run([sys.executable, "-c", "pass"], check=True)
@@ -119,6 +119,8 @@ def _top(path: str) -> Numbers:
         process, terminal = _started(path)
         _read_until(terminal, b"SERIES")
         firsts.append(time.perf_counter() - began)
+        times = psutil.Process(process.pid).cpu_times()
+        used.append(times.user + times.system)
         process.kill()
         process.wait()
         os.close(terminal)
@@ -128,13 +130,14 @@ def _top(path: str) -> Numbers:
     watched = psutil.Process(process.pid)
     before = sum(watched.cpu_times()[:2])
     time.sleep(SECONDS)
-    used = sum(watched.cpu_times()[:2]) - before
+    at_rest = sum(watched.cpu_times()[:2]) - before
     process.kill()
     process.wait()
     return {
         "first screen/top": min(firsts) * 1e3,
+        "first screen, CPU/top": sorted(used)[3] * 1e3,
         "first screen/python": min(bares) * 1e3,
-        "top, percent": used / SECONDS * 100,
+        "top, percent": at_rest / SECONDS * 100,
     }
 
 

@@ -16,8 +16,8 @@ LIVE = (
         )
     ),
     Row(
-        "top: first screen",
-        ("live/first screen/top",),
+        "top: CPU time of the first screen of 2,000 series",
+        ("live/first screen, CPU/top",),
         unit="ms",
         limit=250,
         scaled=False,
