@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,8 @@ from urllib.parse import parse_qsl
 
 from sampler.adapterkit.http_server import Answer, plain_answer
 from sampler.adapterkit.threads import Lock
-from sampler.agent import running_adapters
+from sampler.agent import GiveWayTimer, running_adapters
+from sampler.page.encoding import encoded
 from sampler.page.files import file_answer
 from sampler.page.now import now
 from sampler.page.passed import LONGEST, passed
@@ -32,10 +32,11 @@ FRESH = 0.5
 """Seconds for which what is so now is told again; other answers are, until the next pull."""
 MAX_KEPT = 2 * 2**20
 """Bytes of the answers that are kept so."""
+SAFE = (("X-Content-Type-Options", "nosniff"),)
 JSON = "application/json; charset=utf-8"
 _POINTS, _MOST_POINTS = 60, 3600
 _SECONDS = 3600.0
-_MOST_VALUES = 500_000
+_MOST_VALUES = 350_000
 """Numbers of one answer, at most."""
 
 
@@ -114,11 +115,7 @@ def _made(recorder: Recorder, query: str, make: _Make) -> Answer:
 
 
 def _said(status: int, value: Any) -> Answer:
-    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
-    return Answer(status, text.encode(), JSON, (("Cache-Control", "no-store"), *SAFE))
-
-
-SAFE = (("X-Content-Type-Options", "nosniff"),)
+    return Answer(status, encoded(value), JSON, (("Cache-Control", "no-store"), *SAFE))
 
 
 def _now(recorder: Recorder, query: Mapping[str, str]) -> Any:
@@ -153,12 +150,16 @@ def _one(recorder: Recorder, query: Mapping[str, str]) -> Any:
 def _points(recorder: Recorder, rows: Sequence[Row], wanted: Mapping[int, str], cut: int) -> Any:
     if len(wanted) * max(1, len(rows)) > _MOST_VALUES:
         raise QueryError("too many numbers at once: name fewer ids, or fewer points")
-    points = Points(rows, cut)
+    points, turn = Points(rows, cut), GiveWayTimer()
+    values = {}
+    for number, kind in wanted.items():
+        values[str(number)] = points.of(number, kind)
+        turn.give_way_if_due()
     return {
         "time": rows[-1].time if rows else 0.0,
         "catalogue": recorder.history.catalogue,
         "times": points.times,
-        "values": {str(number): points.of(number, kind) for number, kind in wanted.items()},
+        "values": values,
     }
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import json
 import threading
 from contextlib import ExitStack
 
 import pytest
 
 from sampler.agent.config.reading import parse
+from sampler.page.encoding import encoded
 from tests.page.rig import Viewer, agent_with, page_with, viewer_of
 from tests.support.doubles import LineSink
 from tests.support.ports import free_port
@@ -342,6 +344,28 @@ def test_hostile_labels_and_help_are_texts() -> None:
         assert found["labels"]["path"].startswith("<script>")
         assert viewer.ask("/live/series.json")[2]["X-Content-Type-Options"] == "nosniff"
         assert viewer.get(f"one.json?id={found['id']}")["series"] == found
+
+
+def test_what_is_not_finite_is_null() -> None:
+    """A rate of enormous numbers, for example: JSON has no infinity."""
+    told = encoded({"a": float("inf"), "b": {str(n): [1.0, float("nan")] for n in range(99)}})
+    assert json.loads(told)["a"] is None
+    assert json.loads(told)["b"]["98"] == [1.0, None]
+
+
+def test_all_series_are_told_at_once() -> None:
+    """As many as are kept, with an hour's beginning of each; more is refused with a reason."""
+    many = {"name": "many", "sample": lambda: [("x", n, {"n": str(n)}) for n in range(6000)]}
+    limits = {"max_samples": 10_000, "max_series": 10_000}
+    with page_with(many, samplers=limits) as viewer:
+        wait_for(lambda: viewer.get("now.json")["omitted"], what="what is not kept")
+        now = viewer.get("now.json")
+        assert now["series_count"] - now["omitted"] == 5000
+        (trouble,) = now["trouble"]
+        assert f"{now['omitted']} series" in trouble["what"]
+        assert len(viewer.get("series.json")["series"]) == 5000
+        assert len(viewer.get("values.json?points=60")["values"]) == 5000
+        pulled(viewer, 5)
 
 
 def test_the_agents_own_account_comes_last_and_only_what_moved() -> None:
