@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
-from sampler.advise import Scrape, advise
+from sampler.advise import Scrape, _next_limit, advise
 from sampler.advise._load import load_of
 from sampler.advise._names import KEYS, label_name
 from sampler.advise._window import Window
 from sampler.agent import HistogramValue
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sampler.agent import Series, Snapshot
 
 SPACING = 9.5
@@ -53,8 +56,8 @@ class Advice:
 
         Nothing is said where no application publishes its requests.
         """
-        kept = self._kept.copy()
-        if len(kept) < 2 or not any(s.metric.name.startswith(_HTTP) for s, _ in kept[-1][1]):
+        kept = _of_the_same_processes(self._kept.copy())
+        if len(kept) < 2:
             return [], None
         if kept[-1][0] != self._made[0]:
             scrapes = [_scrape(time, entries) for time, entries in kept]
@@ -65,11 +68,31 @@ class Advice:
                     "says": " ".join(filter(None, (each.text, each.remedy))),
                 }
                 for each in advise(scrapes)
-                if each.decided
+                if each.decided and (each.remedy or each.about == _next_limit.ABOUT)
             ]
             used = load_of(Window(scrapes))["utilisation"]
             self._made = kept[-1][0], said, used
         return self._made[1], self._made[2]
+
+
+def _of_the_same_processes(
+    kept: Sequence[tuple[float, list[tuple[Series, Any]]]],
+) -> list[tuple[float, list[tuple[Series, Any]]]]:
+    """Return the newest of these that tell of as many processes as the last one.
+
+    What more or fewer have counted would be taken for more or less load.
+    """
+    found = list(kept)
+    wanted = _processes(found[-1][1]) if found else None
+    alike = takewhile(lambda each: _processes(each[1]) == wanted, reversed(found))
+    return list(alike)[::-1]
+
+
+def _processes(entries: list[tuple[Series, Any]]) -> tuple[int, object]:
+    """Return how many ages of processes are told, and how many processes a relay says."""
+    ages = sum(series.metric.name == "process.uptime" for series, _ in entries)
+    count = (v for series, v in entries if series.metric.name == "server.process.count")
+    return ages, next(count, None)
 
 
 def _parts(name: str) -> str:

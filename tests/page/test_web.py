@@ -5,15 +5,18 @@ from __future__ import annotations
 import time
 from itertools import pairwise
 
-from sampler import Collector, Registry
+from sampler import Collector, Registry, Series
 from sampler.advise import read_page
-from sampler.page.advice import MOST, SPACING, Advice, _scrape
+from sampler.page.advice import MOST, SPACING, Advice, _of_the_same_processes, _scrape
 from sampler.page.web import web_of
 from sampler.samplers import process, system
 from sampler.web import WSGI
 from sampler_prometheus._negotiate import content_type
 from sampler_prometheus._text import TextRenderer
+from tests.page.pulls import BEGAN, snapshot
 from tests.web.rig import ask
+
+HTTP = Series("http.server.busy.time", {}, "counter", "s")
 
 
 class Clock:
@@ -111,6 +114,17 @@ def test_what_was_pulled_before_an_application_was_there_spoils_no_advice() -> N
             other.note(snapshot)
     assert list(advice._kept) == list(other._kept)
     assert len(advice._kept) == 2
+
+
+def test_advice_is_of_a_time_in_which_the_processes_are_the_same() -> None:
+    """What one of two has counted before the other came is no load of both."""
+    count = (Series("server.process.count", {}),)
+    advice = Advice()
+    for pull, processes in enumerate((1, 1, 2, 2, 2)):
+        told = snapshot(BEGAN + pull * 10, (count, [processes]), ((HTTP,), [pull]))
+        advice.note(told)
+    window = _of_the_same_processes(advice._kept)
+    assert [moment - BEGAN for moment, _ in window] == [20, 30, 40]
 
 
 def as_sets(series):
