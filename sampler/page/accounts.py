@@ -37,7 +37,8 @@ def samplers_of(
         row["last_failure"] = failing.message
     for name, left in paused.items():
         rows.setdefault(name, _row(name))["paused_for"] = left
-    return [rows[name] for name in sorted(rows, key=lambda name: (name == _OWN, name))]
+    order = sorted(rows, key=lambda name: (not rows[name]["paused_for"], name == _OWN, name))
+    return [rows[name] for name in order]
 
 
 def _row(name: str) -> dict[str, Any]:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from sampler.page.recorder import Recorder
 
 VERSION = 1
+MOST = 500
+"""Samplers, and processes, that are told; those in trouble first."""
 
 
 def now(recorder: Recorder) -> dict[str, Any]:
@@ -30,6 +32,7 @@ def now(recorder: Recorder) -> dict[str, Any]:
     samplers = samplers_of(snapshot, recorder.failures, paused)
     last_report = None if snapshot is None else snapshot.time
     processes = processes_of(agent, last_report) if agent is not None else []
+    processes.sort(key=lambda each: each.state == "reports")
     said, used = recorder.advice.statements()
     web = web_of(snapshot, before)
     if web is not None:
@@ -55,8 +58,10 @@ def now(recorder: Recorder) -> dict[str, Any]:
         "omitted": history.omitted,
         "trouble": trouble_of(recorder, adapters, processes),
         "adapters": [_adapter(each) for each in adapters],
-        "samplers": samplers,
-        "processes": [attrs.asdict(each) for each in processes],
+        "samplers": samplers[:MOST],
+        "samplers_count": len(samplers),
+        "processes": [attrs.asdict(each) for each in processes[:MOST]],
+        "processes_count": len(processes),
         "web": web,
         "advice": said,
     }

@@ -10,6 +10,7 @@ from sampler.agent import DELIVERED, Batch
 from sampler.agent.config.settings import CHANGES
 from sampler.agent.own_metrics import OwnMetrics
 from sampler.page.advice import Advice
+from sampler.page.drops import Drops
 from sampler.page.failures import Failures
 from sampler.page.history import History
 
@@ -30,6 +31,8 @@ class Recorder:
     """Which samplers fail."""
     agent: Agent | None = attrs.field(default=None, init=False, repr=False)
     """Whose snapshots these are; None: it has not been attached."""
+    drops: Drops = attrs.field(factory=Drops, init=False, repr=False)
+    """What adapters have given up lately."""
     advice: Advice = attrs.field(factory=Advice, init=False, repr=False)
     """What is said of the last minutes."""
     newest: tuple[int, Snapshot | None, Snapshot | None] = attrs.field(
@@ -48,6 +51,7 @@ class Recorder:
         pulls, last, _ = self.newest
         self.history.record(self._shown.of(snapshot))
         self.failures.note(snapshot)
+        self.drops.note(snapshot)
         self.advice.note(snapshot)
         self.newest = pulls + 1, snapshot, last
         yield Batch((), len(snapshot))

@@ -14,16 +14,26 @@ if TYPE_CHECKING:
 
     _Row = tuple[str, str, str, float | None]
 
+MOST = 200
+"""Rows that are told."""
+
 
 def trouble_of(
     recorder: Recorder, adapters: Sequence[AdapterState], processes: Sequence[ProcessState]
 ) -> list[dict[str, Any]]:
     """Return a row for each trouble: what, where, what to do, since when."""
-    rows = [*_adapters(adapters), *_samplers(recorder), *_processes(processes), *_threads()]
+    rows = [
+        *_adapters(adapters),
+        *_drops(recorder),
+        *_samplers(recorder),
+        *_processes(processes),
+        *_threads(),
+    ]
     if omitted := recorder.history.omitted:
         what = f"{omitted} series are counted here and not kept"
         rows.append((what, "this page", "drop or keep metrics in [samplers]", None))
-    return [dict(zip(("what", "where", "remedy", "since"), row, strict=True)) for row in rows]
+    keys = ("what", "where", "remedy", "since")
+    return [dict(zip(keys, row, strict=True)) for row in rows[:MOST]]
 
 
 def _adapters(
@@ -36,6 +46,13 @@ def _adapters(
         if each.waiting:
             remedy = "end the program that has the address, or set another listen"
             yield f"{each.endpoint} is taken", f"adapter {each.name}", remedy, None
+
+
+def _drops(recorder: Recorder) -> Iterator[_Row]:
+    for (adapter, reason), each in recorder.drops.lately.items():
+        what = f"{each.entries:.0f} entries were dropped lately: {reason}"
+        remedy = f"'sampler explain {reason}' says what to do"
+        yield what, f"adapter {adapter}", remedy, each.since
 
 
 def _samplers(recorder: Recorder) -> Iterator[_Row]:

@@ -153,7 +153,8 @@ def _samplers(now: Mapping[str, Any], width: int, *, plain: bool) -> Section:
         if paused is not None:
             why = f"paused {span(paused)}: {why}"
         rows.append(Line(f"{text}  {clean(why, plain=plain)}", _style(paused is not None)))
-    summary = joined((str(len(rows)), f"{failing} paused" if failing else ""), ", ")
+    count = now.get("samplers_count", len(rows))
+    summary = joined((str(count), f"{failing} paused" if failing else ""), ", ")
     return Section("s", "samplers", summary, rows, head, bad=failing > 0)
 
 
@@ -183,7 +184,8 @@ def _processes(now: Mapping[str, Any], width: int, *, plain: bool) -> Section:
         said = "none yet" if last is None else moment(last, now["zone"])
         state = clean(each["state"], plain=plain) if bad else ""
         rows.append(Line(f"{text}  {said} {state}".rstrip(), _style(bad)))
-    summary = joined((str(len(rows)), f"{silent} silent" if silent else ""), ", ")
+    count = now.get("processes_count", len(rows))
+    summary = joined((str(count), f"{silent} silent" if silent else ""), ", ")
     return Section("p", "processes", summary, rows, head, bad=silent > 0)
 
 
