@@ -45,7 +45,7 @@ def _follow(client: Client, pattern: str, *, as_json: bool) -> int:
     while True:
         answer = client.get(f"passed.json?after={after}&glob={quote(pattern, safe='')}")
         if answer["pulls"] < after:  # it was restarted
-            after = 0
+            after, begun = 0, False
             continue
         for pull in answer["told"][0 if begun else -1 :]:
             missed = pull["pull"] - after - 1
