@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, ClassVar
 import attrs
 
 from sampler.adapterkit.http_options import basic_authorization, on_loopback
-from sampler.adapterkit.http_server import Answer, Server, host_fault, listening_socket
+from sampler.adapterkit.http_server import Answer, Beside, Server, host_fault, listening_socket
 from sampler.adapterkit.sockets import getaddrinfo
 from sampler.adapterkit.tls_files import server_context
 from sampler.agent import log, option
+from sampler.page import LivePage
 from sampler_prometheus._exposition import Exposition
+from sampler_prometheus._names import called
 from sampler_prometheus._routes import answer_without_pull, vary
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
     from sampler.adapterkit.http_server import Request
     from sampler.adapterkit.sockets import Socket
-    from sampler.agent import Ledger, Snapshot
+    from sampler.agent import Agent, Ledger, Series, Snapshot
     from sampler_prometheus._exposition import Page
 
 
@@ -82,6 +84,12 @@ class Prometheus:
         None, "Answer only clients that send this name and the password.", kind=str
     )
     password: str | None = option(None, "For basic authentication.", kind=str, secret=True)
+    live: bool = option(
+        default=False,
+        help="Serve the live page, too, at /live/: every series of the last hour, adapters, "
+        "samplers and processes, for people.",
+    )
+    _agent: Agent | None = attrs.field(default=None, init=False, repr=False)
     _server: Server | None = attrs.field(default=None, init=False, repr=False)
     _failing: bool = attrs.field(default=False, init=False, repr=False)
     _tls: ssl.SSLContext | None = attrs.field(default=None, init=False, repr=False)
@@ -163,6 +171,7 @@ class Prometheus:
     def _serve(self, listener: Socket, collect: Callable[[], Snapshot], ledger: Ledger) -> None:
         exposition = Exposition(collect, ledger, self.reply_timeout)
         named = self.listen.rpartition(":")[0].strip("[]")
+        page = LivePage(self._agent) if self.live and self._agent is not None else None
         self._server = Server(
             listener,
             lambda requests: self._answers(exposition, requests),
@@ -172,7 +181,17 @@ class Prometheus:
             reply_timeout=self.reply_timeout,
             tls=self._tls,
             authorization=self._authorization,
+            beside=None if page is None else Beside(page.wants, page.answers),
         )
+
+    def called(self, series: Series, identity: Mapping[str, str]) -> str:
+        """Return what the backend calls a series."""
+        del identity
+        return called(series)
+
+    def attach(self, agent: Agent) -> None:
+        """Know the agent, whose live page it serves."""
+        self._agent = agent
 
     @property
     def _authorization(self) -> str | None:

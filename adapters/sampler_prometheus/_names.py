@@ -8,6 +8,11 @@ label that Prometheus reserves gets a trailing ``_``, which no label name of a s
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sampler.agent import Series
+
 UNITS = {
     "d": "days",
     "h": "hours",
@@ -60,6 +65,11 @@ def base_name(name: str, kind: str, unit: str) -> str:
 def sample_name(family: str, kind: str) -> str:
     """Return the name of a family's samples; of a histogram's, without ``_bucket`` and so on."""
     return f"{family}_total" if kind == "counter" else family
+
+
+def called(series: Series) -> str:
+    """Return what a page calls a series; of a histogram, without ``_bucket`` and so on."""
+    return sample_name(base_name(series.name, series.kind, series.unit), series.kind)
 
 
 def label_name(name: str) -> str:

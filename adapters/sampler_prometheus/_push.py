@@ -15,14 +15,14 @@ from sampler.adapterkit.http_options import HTTPOptions, url_fault
 from sampler.adapterkit.tls import tls_fault
 from sampler.agent import DELIVERED, Batch, Rejected, Unavailable, log, masked_line, option
 from sampler_prometheus._group import labels_fault
-from sampler_prometheus._names import label_name
+from sampler_prometheus._names import called, label_name
 from sampler_prometheus._text import TEXT, TextRenderer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from sampler.adapterkit import http
-    from sampler.agent import Outcome, Since, Snapshot
+    from sampler.agent import Outcome, Series, Since, Snapshot
 
 DELETE_TIMEOUT = 2.0
 """Seconds that deleting the group at a clean stop may take."""
@@ -142,6 +142,11 @@ class Pushgateway(HTTPOptions):
             b"".join(batch.frames),
         )
         return DELIVERED
+
+    def called(self, series: Series, identity: Mapping[str, str]) -> str:
+        """Return what the backend calls a series."""
+        del identity
+        return called(series)
 
     def close(self) -> None:
         """Delete the group, if that is asked for: its numbers do not outlive the program then."""

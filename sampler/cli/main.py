@@ -10,6 +10,7 @@ import sys
 from sampler.cli.advising import ADVISE, RECORD, take_advise, take_record
 from sampler.cli.arguments import find_modules_here, seconds
 from sampler.cli.exits import CONFIG, OK, UNAVAILABLE, USAGE
+from sampler.cli.looking import take_looking
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -259,6 +260,8 @@ def _parser() -> argparse.ArgumentParser:
     record = command("record", "Write windows of a page to a file, for 'advise'.", RECORD)
     config_file(record)
     take_record(record)
+
+    take_looking(command)
 
     demo = command("demo", "See it work: a busy program and three backends in one process.")
     demo.add_argument(

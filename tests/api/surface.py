@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PACKAGES = ("sampler", "sampler_graphite", "sampler_prometheus", "sampler_statsd")
-PRIVATE = ("sampler.__main__", "sampler.agent.", "sampler.cli", "sampler.relay.")
+PRIVATE = ("sampler.__main__", "sampler.agent.", "sampler.cli", "sampler.page.", "sampler.relay.")
 """What has no underscore and yet is nobody's to import: the agent's rooms, and the command."""
 _OURS = tuple(f"{name}." for name in PACKAGES)
 _FOR_PEOPLE = {"__repr__", "__str__"}

@@ -19,6 +19,7 @@ from tests.bench import (
     disturbance,
     firsts,
     grown,
+    live,
     memory,
     million,
     order,
@@ -249,6 +250,7 @@ EFFECTS: dict[str, tuple[Callable[[str], Numbers], tuple[str, ...]]] = {
     "workers, sending": (lambda _: tick.tick(), TOGETHER),
     "workers, started": (lambda _: wrapped.wrapped(), TOGETHER),
     "web": (web.web, web.KINDS),
+    "live": (lambda _: live.live(), TOGETHER),
     "million": (million.million, ("ours", "prometheus_client", "bare loop")),
 }
 """Measurement to who takes part in it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.bench.life_targets import LIFE
+from tests.bench.live_targets import LIVE
 from tests.bench.more_peers import RUST
 from tests.bench.row import Row
 from tests.bench.web_targets import WEB
@@ -233,6 +234,7 @@ ROWS = (
     *LIFE,
     *WEB,
     *WORKERS,
+    *LIVE,
     Row("idle counter", ("memory/ours/counter",), "B", 290, ("memory/prometheus_client/counter",)),
     Row(
         "idle histogram",

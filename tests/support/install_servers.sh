@@ -2,8 +2,8 @@
 # Install the real servers the tests read back from: carbon-cache, graphite-web, carbon-c-relay,
 # Prometheus, Pushgateway and node_exporter from Debian (as root), statsd from npm into .servers of this
 # repository; Apache, uWSGI and Redis, whose processes tests/processes lives; nginx, PostgreSQL,
-# PgBouncer and the newest mod_wsgi, which tests/samplers/servers read; and what the faults of the
-# network itself need. What is present is left alone.
+# PgBouncer and the newest mod_wsgi, which tests/samplers/servers read; tmux, a terminal; and what the faults of the
+# network itself need; Chromium, and axe from npm, for tests/page/browser. What is present is left alone.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 PATH=$PATH:/usr/sbin:/usr/bin
@@ -18,6 +18,7 @@ command -v prometheus-pushgateway > /dev/null || missing+=(prometheus-pushgatewa
 command -v prometheus-node-exporter > /dev/null || missing+=(prometheus-node-exporter)
 command -v apache2 > /dev/null || missing+=(apache2-bin libapache2-mod-wsgi-py3)
 command -v uwsgi-core > /dev/null || missing+=(uwsgi-core uwsgi-plugin-python3)
+command -v tmux > /dev/null || missing+=(tmux)
 command -v redis-server > /dev/null || missing+=(redis-server)
 command -v nginx > /dev/null || missing+=(nginx-light)
 command -v pgbouncer > /dev/null || missing+=(pgbouncer)
@@ -26,6 +27,8 @@ command -v apxs > /dev/null || missing+=(apache2-dev python3-dev python3-venv)  
 command -v gcc > /dev/null || missing+=(gcc libc6-dev)  # uWSGI is compiled
 command -v iptables > /dev/null || missing+=(iptables)
 command -v ip > /dev/null || missing+=(iproute2)
+command -v chromium > /dev/null || missing+=(chromium fonts-dejavu-core)  # tests/page/browser looks with it
+[[ -d /usr/share/fonts/opentype/inter ]] || missing+=(fonts-inter)  # of the pictures in docs/pictures
 if (( ${#missing[@]} )); then
     export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1  # what is installed is not started
     apt-get update -qq
@@ -36,6 +39,11 @@ if [[ ! -f .servers/node_modules/statsd/stats.js ]]; then
     mkdir -p .servers
     npm install --prefix .servers --omit=optional --no-package-lock --no-audit --no-fund \
         --loglevel=error statsd@0.9.0
+fi
+
+if [[ ! -f .servers/node_modules/axe-core/axe.min.js ]]; then
+    npm install --prefix .servers --omit=optional --no-package-lock --no-audit --no-fund \
+        --loglevel=error axe-core@4.14.1
 fi
 
 if ! compgen -G ".servers/mod_wsgi/lib/python3*/site-packages/mod_wsgi/server/*.so" > /dev/null; then
