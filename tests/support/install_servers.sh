@@ -24,6 +24,9 @@ command -v pgbouncer > /dev/null || missing+=(pgbouncer)
 compgen -G "/usr/lib/postgresql/*/bin/postgres" > /dev/null || missing+=(postgresql)
 command -v apxs > /dev/null || missing+=(apache2-dev python3-dev python3-venv)  # mod_wsgi is compiled
 command -v gcc > /dev/null || missing+=(gcc libc6-dev)  # uWSGI is compiled
+command -v promtool > /dev/null || missing+=(prometheus)
+command -v systemd-analyze > /dev/null || missing+=(systemd)
+command -v zsh > /dev/null || missing+=(zsh)
 command -v iptables > /dev/null || missing+=(iptables)
 command -v ip > /dev/null || missing+=(iproute2)
 if (( ${#missing[@]} )); then
