@@ -1,4 +1,4 @@
-"""Tells a wheel and an sdist which commit they are made of: ``sampler/commit.txt``, if git knows."""
+"""Tells wheel and sdist of which commit they are made: ``sampler/commit.txt``, if git knows."""
 
 from __future__ import annotations
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 
+import pytest
+
 from sampler.agent import HistogramValue, Series
 from sampler.agent.self_metrics import METRICS as OWN
 from sampler.cli.job import METRICS as JOB
@@ -23,6 +25,7 @@ from sampler.samplers.servers import (
 )
 from sampler.web._metrics import METRICS as WEB
 from sampler.web._metrics import NAME as WEB_NAME
+from sampler_prometheus import Pushgateway, Textfile
 from sampler_prometheus._negotiate import TEXT
 from sampler_prometheus._text import TextRenderer
 from tests.adapters.shapes import snapshot
@@ -64,3 +67,12 @@ def test_promtool_has_no_objection_to_what_we_publish(request) -> None:
         [promtool, "check", "metrics"], input=page.body, capture_output=True, timeout=60
     )
     assert (done.returncode, done.stdout.decode(), done.stderr.decode()) == (0, "", "")
+
+
+@pytest.mark.parametrize("adapter", [Pushgateway(gzip=False), Textfile()], ids=repr)
+def test_what_is_pushed_or_written_has_the_same_names(adapter) -> None:
+    """As a page: a gauge's ``_count`` is ``_current``."""
+    shot = snapshot(_entry("process.thread.count", {"kind": "gauge", "unit": "{thread}"}))
+    text = repr([batch.frames for batch in adapter.encode(shot, {})])
+    assert "process_thread_current" in text
+    assert "process_thread_count" not in text
