@@ -69,7 +69,9 @@ def test_promtool_has_no_objection_to_what_we_publish(request) -> None:
     assert (done.returncode, done.stdout.decode(), done.stderr.decode()) == (0, "", "")
 
 
-@pytest.mark.parametrize("adapter", [Pushgateway(gzip=False), Textfile()], ids=repr)
+@pytest.mark.parametrize(
+    "adapter", [Pushgateway(gzip=False), Textfile()], ids=["pushgateway", "textfile"]
+)
 def test_what_is_pushed_or_written_has_the_same_names(adapter) -> None:
     """As a page: a gauge's ``_count`` is ``_current``."""
     shot = snapshot(_entry("process.thread.count", {"kind": "gauge", "unit": "{thread}"}))

@@ -7,6 +7,7 @@ from examples.deploy.grafana.panels import (
     Panel,
     Row,
     by_label,
+    growth,
     named,
     of,
     paths,
@@ -26,7 +27,7 @@ def _increase(metric: str, *matchers: str) -> tuple[tuple[str, str], ...]:
 
 
 def _growth(target: str, name: str) -> tuple[str, ...]:
-    return (named(f"nonNegativeDerivative({target})", name),)
+    return (growth(target, name),)
 
 
 def _each(target: str, *nodes: int) -> str:

@@ -127,6 +127,14 @@ def named(target: str, name: str) -> str:
     return f"alias(sumSeries({target}),'{name}')"
 
 
+def growth(target: str, name: str) -> str:
+    """Return how many events there were, of counters, in each step of the picture.
+
+    Where a step holds several points they are added up: a mean would lose most of them.
+    """
+    return f"consolidateBy({named(f'nonNegativeDerivative({target})', name)},'sum')"
+
+
 def by_label(target: str, node: int) -> str:
     """Return sums by the label at a node of the path, called by its values."""
     return f"aliasSub(groupByNode({target},{node},'sumSeries'),'^[^-]*-','')"

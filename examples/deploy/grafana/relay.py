@@ -7,6 +7,7 @@ from examples.deploy.grafana.panels import (
     Panel,
     Row,
     by_label,
+    growth,
     named,
     of,
     paths,
@@ -44,13 +45,7 @@ RELAY = Page(
                     "What they had counted stays in the totals.",
                     "short",
                     ((f"sum(increase({_BAD_ENDS}[$__range]))", ""),),
-                    (
-                        named(
-                            "nonNegativeDerivative("
-                            f"{paths('server.process.exits.reason-{signal,lost}')})",
-                            "ended",
-                        ),
-                    ),
+                    (growth(paths("server.process.exits.reason-{signal,lost}"), "ended"),),
                     warn=1,
                     bad=10,
                     total=True,
@@ -90,8 +85,11 @@ RELAY = Page(
                         (f"sum(increase({_STARTS}[$__rate_interval]))", "start"),
                     ),
                     (
-                        by_label(f"nonNegativeDerivative({paths('server.process.exits.*')})", 6),
-                        named(f"nonNegativeDerivative({paths('server.process.starts')})", "start"),
+                        *(
+                            growth(paths(f"server.process.exits.reason-{reason}"), reason)
+                            for reason in ("exit", "signal", "lost")
+                        ),
+                        growth(paths("server.process.starts"), "start"),
                     ),
                 ),
             ),
