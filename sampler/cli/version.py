@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 _NAME = "sampler-api"
-_COMMIT = re.compile(r"([0-9a-f]{7,64})(\+?)")
+_COMMIT = re.compile(r"[0-9a-f]{7,64}\+?")
 _BUILT = Path(__file__).parents[1] / "commit.txt"
 """What the build has noted (``.ci/hatch_build.py``); a checkout does not have it."""
 _SHOWN = 12
@@ -20,24 +20,28 @@ _SHOWN = 12
 def version() -> str:
     """Return one line: name, version, and the commit that is installed, if anything tells it."""
     found = distribution(_NAME)
-    known = _COMMIT.fullmatch(_commit(found.read_text("direct_url.json")))
-    if known is None:
+    commit = _commit(found.read_text("direct_url.json"))
+    if not commit:
         return f"{_NAME} {found.version}"
-    changed = ", with changes" if known[2] else ""
-    return f"{_NAME} {found.version} (commit {known[1][:_SHOWN]}{changed})"
+    changed = ", with changes" if commit.endswith("+") else ""
+    return f"{_NAME} {found.version} (commit {commit.rstrip('+')[:_SHOWN]}{changed})"
 
 
 def _commit(direct_url: str | None) -> str:
-    """Return the commit: of an editable installation's folder, or of a build (PEP 610)."""
+    """Return the commit that is installed, with ``+`` if there were changes; else nothing.
+
+    Args:
+        direct_url: where the installer has it from (PEP 610); None: from an index.
+    """
     try:
         said: Any = json.loads(direct_url or "{}")
         if said.get("dir_info", {}).get("editable"):
-            return _head(Path(url2pathname(urlsplit(said["url"]).path)) / ".git")
-        if commit := said.get("vcs_info", {}).get("commit_id"):
-            return str(commit)
-        return _BUILT.read_text("utf-8").strip()
+            commit = _head(Path(url2pathname(urlsplit(said["url"]).path)) / ".git")
+        else:
+            commit = said.get("vcs_info", {}).get("commit_id") or _BUILT.read_text("utf-8").strip()
     except (AttributeError, KeyError, OSError, TypeError, ValueError):
         return ""
+    return commit if _COMMIT.fullmatch(str(commit)) else ""
 
 
 def _head(git: Path) -> str:

@@ -112,7 +112,7 @@ def answered(ask, store, present) -> None:
         return not any(everywhere or present() for everywhere in left.values())
 
     try:
-        wait_for(none_left, LIMIT, "an answer to each query")
+        wait_for(none_left, 2 * LIMIT, "an answer to each query")
     except AssertionError:
         raise AssertionError("\n".join(map(" -> ".join, left))) from None
 

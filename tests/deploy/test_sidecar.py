@@ -13,9 +13,11 @@ from contextlib import suppress
 
 import pytest
 
+from tests.deploy.tools import DEPLOY, package
 from tests.support.command import environment, running
-from tests.support.ports import HOST, free_port
+from tests.support.ports import HOST, free_port, free_ports
 from tests.support.waiting import wait_for
+from tests.wiring.rig import need
 
 WORKER = """
 import sys, time
@@ -24,6 +26,15 @@ orders = sampler.Instruments("shop").counter("orders", help="Orders placed.")
 sampler.agent.start()
 orders.inc(3)
 time.sleep(600)
+"""
+APPLICATION = """
+import sampler
+orders = sampler.Instruments("shop").counter("orders", help="Orders placed.")
+
+def app(environ, start_response):
+    orders.inc()
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "6")])
+    return [b"thanks"]
 """
 
 
@@ -62,6 +73,44 @@ def relay(tmp_path):
     with running("relay", "-c", "relay.toml", cwd=tmp_path):
         wait_for(lambda: answer(port, "/-/ready")[0] == 200, 30, "the relay to be ready")
         yield f"{tmp_path}/relay.sock", port
+
+
+def test_workers_report_with_the_files_of_the_manifest(request, tmp_path):
+    """The relay's file and gunicorn's, as they are there but for the addresses."""
+    need(request, "gunicorn")
+    yaml = package(request, "yaml")
+    manifest = yaml.safe_load_all((DEPLOY / "kubernetes/sidecar.yaml").read_text())
+    files = next(each["data"] for each in manifest if each["kind"] == "ConfigMap")
+    port, page = free_ports(2)
+    socket = f"{tmp_path}/relay.sock"
+    relay_file = files["relay.toml"].replace("/run/sampler/relay.sock", socket)
+    relay_file = relay_file.replace("0.0.0.0:9464", f"{HOST}:{page}").replace("= 10", "= 0.5")
+    (tmp_path / "relay.toml").write_text(relay_file)
+    (tmp_path / "gunicorn.conf.py").write_text(files["gunicorn.conf.py"])
+    (tmp_path / "shop.py").write_text(APPLICATION)
+    words = ["--config=gunicorn.conf.py", f"--bind={HOST}:{port}", "shop:app"]
+    with running("relay", "-c", "relay.toml", cwd=tmp_path):
+        server = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", *words],
+            cwd=tmp_path,
+            env=environment(SAMPLER_RELAY=socket),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            wait_for(lambda: value(page, "server_process_current") == 4, 30, "four workers")
+            for _ in range(8):
+                assert answer(port, "/") == (200, "thanks")
+            wait_for(lambda: value(page, "shop_orders_total") == 8, 30, "their orders")
+            server.terminate()  # as the pod's end does; the relay is ended later
+            assert server.wait(30) == 0
+            wait_for(lambda: value(page, "server_process_current") == 0, 30, "their end")
+            assert value(page, "shop_orders_total") == 8
+            assert value(page, 'server_process_exits_total{reason="exit"}') == 4
+        finally:
+            server.kill()
+            server.wait()
 
 
 def test_a_relay_answers_probes(relay):
