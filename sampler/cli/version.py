@@ -38,10 +38,11 @@ def _commit(direct_url: str | None) -> str:
         if said.get("dir_info", {}).get("editable"):
             commit = _head(Path(url2pathname(urlsplit(said["url"]).path)) / ".git")
         else:
-            commit = said.get("vcs_info", {}).get("commit_id") or _BUILT.read_text("utf-8").strip()
+            told = said.get("vcs_info", {}).get("commit_id") or _BUILT.read_text("utf-8").strip()
+            commit = str(told)
     except (AttributeError, KeyError, OSError, TypeError, ValueError):
         return ""
-    return commit if _COMMIT.fullmatch(str(commit)) else ""
+    return commit if _COMMIT.fullmatch(commit) else ""
 
 
 def _head(git: Path) -> str:
