@@ -8,14 +8,21 @@ from typing import TYPE_CHECKING, ClassVar
 import attrs
 
 from sampler.adapterkit.http_options import basic_authorization, on_loopback
-from sampler.adapterkit.http_server import Answer, Beside, Server, host_fault, listening_socket
+from sampler.adapterkit.http_server import (
+    Answer,
+    Beside,
+    Server,
+    host_fault,
+    listening_socket,
+    plain_answer,
+)
 from sampler.adapterkit.sockets import getaddrinfo
 from sampler.adapterkit.tls_files import server_context
 from sampler.agent import log, option
 from sampler.page import LivePage
 from sampler_prometheus._exposition import Exposition
 from sampler_prometheus._names import called
-from sampler_prometheus._routes import answer_without_pull, vary
+from sampler_prometheus._routes import answer_without_pull, asks_if_ready, vary
 
 if TYPE_CHECKING:
     import ssl
@@ -92,6 +99,7 @@ class Prometheus:
     _agent: Agent | None = attrs.field(default=None, init=False, repr=False)
     _server: Server | None = attrs.field(default=None, init=False, repr=False)
     _failing: bool = attrs.field(default=False, init=False, repr=False)
+    _has_made_one: bool = attrs.field(default=False, init=False, repr=False)
     _tls: ssl.SSLContext | None = attrs.field(default=None, init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
@@ -200,8 +208,10 @@ class Prometheus:
         return basic_authorization(self.username, self.password or "")
 
     @property
-    def _ready(self) -> bool:
-        return not self._failing and not (self._server and self._server.closing)
+    def _ready(self) -> bool | None:
+        if self._server and self._server.closing:
+            return False
+        return True if self._has_made_one and not self._failing else None
 
     def _answers(self, exposition: Exposition, requests: list[Request]) -> list[Answer]:
         wanted = [(r.fields.get("accept"), r.fields.get("accept-encoding")) for r in requests]
@@ -211,15 +221,18 @@ class Prometheus:
             if not self._failing:
                 log.exception("a scrape of %s failed", self.address)
             self._failing = True
-            return [_failed(error)] * len(requests)
-        self._failing = False
-        return [_answer(page) for page in pages]
+            return [_failed(request, error) for request in requests]
+        self._failing, self._has_made_one = False, True
+        return [_answer(*each) for each in zip(requests, pages, strict=True)]
 
 
-def _failed(error: BaseException) -> Answer:
-    return Answer(500, f"cannot collect: {type(error).__name__}\n".encode())
+def _failed(request: Request, error: BaseException) -> Answer:
+    status = 503 if asks_if_ready(request) else 500
+    return Answer(status, f"cannot collect: {type(error).__name__}\n".encode())
 
 
-def _answer(page: Page) -> Answer:
+def _answer(request: Request, page: Page) -> Answer:
+    if asks_if_ready(request):
+        return plain_answer(200)
     encoding = (("Content-Encoding", page.encoding),) if page.encoding else ()
     return Answer(200, page.parts, page.content_type, (*vary(), *encoding), page.settle)

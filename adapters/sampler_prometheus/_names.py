@@ -2,8 +2,9 @@
 
 Dots become ``_``. A unit is appended by OpenTelemetry's table ("Prometheus and OpenMetrics
 Compatibility", Metric Metadata), and values are never converted. Counters end in ``_total``. What
-a name has of both already is not added again. A
-label that Prometheus reserves gets a trailing ``_``, which no label name of a sampler ends in.
+a name has of both already is not added again. A gauge's ``_count`` is ``_current``: Prometheus
+keeps ``_count`` for histograms, and ``promtool check metrics`` objects to any other. A label that
+Prometheus reserves gets a trailing ``_``, which no label name of a sampler ends in.
 """
 
 from __future__ import annotations
@@ -59,6 +60,8 @@ def base_name(name: str, kind: str, unit: str) -> str:
     words, plain = unit_name(kind, unit), name.replace(".", "_")
     if kind == "counter":
         plain = plain.removesuffix("_total")
+    elif kind == "gauge" and not words and plain.endswith("_count"):
+        plain = f"{plain.removesuffix('count')}current"
     return plain if not words or plain.endswith(f"_{words}") else f"{plain}_{words}"
 
 

@@ -2,8 +2,9 @@
 # Install the real servers the tests read back from: carbon-cache, graphite-web, carbon-c-relay,
 # Prometheus, Pushgateway and node_exporter from Debian (as root), statsd from npm into .servers of this
 # repository; Apache, uWSGI and Redis, whose processes tests/processes lives; nginx, PostgreSQL,
-# PgBouncer and the newest mod_wsgi, which tests/samplers/servers read; tmux, a terminal; and what the faults of the
-# network itself need; Chromium, and axe from npm, for tests/page/browser. What is present is left alone.
+# PgBouncer and the newest mod_wsgi, which tests/samplers/servers read; tmux, a terminal; systemd and zsh, which
+# judge units and completions; Chromium, and axe from npm, for tests/page/browser; and what the faults of the
+# network itself need. What is present is left alone.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 PATH=$PATH:/usr/sbin:/usr/bin
@@ -25,6 +26,8 @@ command -v pgbouncer > /dev/null || missing+=(pgbouncer)
 compgen -G "/usr/lib/postgresql/*/bin/postgres" > /dev/null || missing+=(postgresql)
 command -v apxs > /dev/null || missing+=(apache2-dev python3-dev python3-venv)  # mod_wsgi is compiled
 command -v gcc > /dev/null || missing+=(gcc libc6-dev)  # uWSGI is compiled
+command -v systemd-analyze > /dev/null || missing+=(systemd)
+command -v zsh > /dev/null || missing+=(zsh)
 command -v iptables > /dev/null || missing+=(iptables)
 command -v ip > /dev/null || missing+=(iproute2)
 command -v chromium > /dev/null || missing+=(chromium fonts-dejavu-core)  # tests/page/browser looks with it

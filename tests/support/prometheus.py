@@ -29,6 +29,7 @@ class Prometheus(Server):
         directory: where its configuration and its data live.
         targets: the `host:port` of each target.
         scrape_interval: as Prometheus writes durations; also the scrape timeout.
+        rules: a file of rules, evaluated as often.
     """
 
     install: ClassVar[str] = (
@@ -37,7 +38,12 @@ class Prometheus(Server):
     )
 
     def __init__(
-        self, directory: Path, targets: Sequence[str] = (), *, scrape_interval: str = "1s"
+        self,
+        directory: Path,
+        targets: Sequence[str] = (),
+        *,
+        scrape_interval: str = "1s",
+        rules: Path | None = None,
     ) -> None:
         self._program = self.program("prometheus")
         super().__init__(directory, ports=1)
@@ -52,7 +58,9 @@ class Prometheus(Server):
                     "global": {
                         "scrape_interval": scrape_interval,
                         "scrape_timeout": scrape_interval,
+                        "evaluation_interval": scrape_interval,
                     },
+                    "rule_files": [] if rules is None else [str(rules)],
                     "scrape_configs": [
                         {"job_name": "test", "static_configs": [{"targets": list(targets)}]}
                     ],
@@ -85,6 +93,10 @@ class Prometheus(Server):
     def query(self, expression: str) -> list[dict[str, Any]]:
         """Return the results of an instant query, each a dict with `metric` and `value(s)`."""
         return self._get("query", {"query": expression})["result"]  # type: ignore[no-any-return]
+
+    def alerts(self) -> list[dict[str, Any]]:
+        """Return the alerts that are pending or firing, each with `labels` and `state`."""
+        return self._get("alerts", {})["alerts"]  # type: ignore[no-any-return]
 
     def series(self, matcher: str) -> list[dict[str, str]]:
         """Return the labels of every stored series that `matcher` selects."""
