@@ -203,10 +203,11 @@ def _parser() -> argparse.ArgumentParser:
 
     take_looking(command)
 
-    demo = command("demo", "See it work: a busy program and three backends in one process.")
+    demo = command("demo", "See it work: a web shop under load, its live page, three backends.")
     demo.add_argument(
         "--seconds", type=seconds, default=15.0, metavar="N", help="for how long; default: 15"
     )
+    demo.add_argument("--open", action="store_true", help="open its live page in a browser")
     demo.set_defaults(run=_demo)
 
     shell = command("completion", "Print completions for a shell.", help_texts.COMPLETION)
@@ -330,7 +331,7 @@ def _validate(arguments: argparse.Namespace) -> int:
 def _demo(arguments: argparse.Namespace) -> int:
     from sampler.cli.demo import demo
 
-    return demo(arguments.seconds)
+    return demo(arguments.seconds, browse=arguments.open)
 
 
 def _completion(arguments: argparse.Namespace) -> int:
