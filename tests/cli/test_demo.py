@@ -34,6 +34,7 @@ def test_the_demo_ends_with_the_law_beside_what_was_received() -> None:
         assert collected == delivered + unconfirmed > 0
     assert f"received {laws['graphite'][1]} entries" in done.stdout
     assert f"received {laws['prometheus'][1]} entries" in done.stdout
+    assert re.search(r"Its page, while this runs: http://127\.0\.0\.1:\d+/live/", done.stdout)
     assert "Every number arrived." in done.stdout
     assert done.stderr == ""
 
