@@ -356,7 +356,7 @@ def test_what_is_not_finite_is_null() -> None:
 def test_all_series_are_told_at_once() -> None:
     """As many as are kept, with an hour's beginning of each; more is refused with a reason."""
     many = {"name": "many", "sample": lambda: [("x", n, {"n": str(n)}) for n in range(6000)]}
-    limits = {"max_samples": 10_000, "max_series": 10_000}
+    limits = {"max_samples": 10_000, "max_series": 10_000, "deadline": 60.0}
     with page_with(many, samplers=limits) as viewer:
         wait_for(lambda: viewer.get("now.json")["omitted"], what="what is not kept")
         now = viewer.get("now.json")
