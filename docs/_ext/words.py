@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from clauses import ROOT, renew
 
+from sampler import Instruments, registry
 from sampler.agent.self_metrics import METRICS
 from sampler.cli.glossary import OUTCOMES, STATUSES, VARIABLES
 from sampler.cli.reasons import DROPPED, FAILED, REFUSED
-from sampler.relay.account import RELAY_METRICS
+from sampler.relay.account import RELAY_METRICS, SERVER_METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -40,8 +41,17 @@ def samplers() -> dict[str, Mapping[str, Any]]:
         if group.startswith(GROUPS):
             for name, reference in points.items():
                 module, _, value = reference.partition(":")
-                found[name] = getattr(import_module(module), value)
+                try:
+                    said = getattr(import_module(module), value)
+                except ImportError:  # it tells of a package that is not installed here
+                    continue
+                found[name] = _mapping(name) if isinstance(said, Instruments) else said
     return dict(sorted(found.items()))
+
+
+def _mapping(name: str) -> Mapping[str, Any]:
+    """Return the mapping of a group of instruments, which has registered itself."""
+    return next(each.sampler for each in registry if each.sampler["name"] == name)
 
 
 def _metrics() -> Iterator[str]:
@@ -55,9 +65,12 @@ def _metrics() -> Iterator[str]:
     yield "## sampler\n"
     yield "The account of the agent itself.\n"
     yield from _declared(METRICS)
+    yield "## server\n"
+    yield "What a relay says of the processes that report to it.\n"
+    yield from _declared(SERVER_METRICS)
     yield "## sampler.relay\n"
-    yield "The account of a relay.\n"
-    yield from _declared({f"relay.{name}": each for name, each in RELAY_METRICS.items()})
+    yield "A relay's account of itself.\n"
+    yield from _declared(RELAY_METRICS)
 
 
 def _declared(metrics: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
