@@ -31,6 +31,7 @@ extensions = [
 root_doc = "docs/index"
 include_patterns = [
     "CHANGELOG.md",
+    "README.md",
     "docs/**.md",
     "docs/made/**",
     "examples/**/*.md",

@@ -92,7 +92,9 @@ def pages() -> dict[str, str]:
                 parts += [f"* ``{name}``: :py:obj:`{target}`" for name, target in others.items()]
                 parts += [""]
         texts[f"{title}.rst"] = "\n".join(parts)
-    return texts
+    below = [f"   {title}" for title in PAGES]
+    head = ["Python API", "==========", "", "Made from docstrings.", "", ".. toctree::", ""]
+    return {"index.rst": "\n".join([*head, *below, ""]), **texts}
 
 
 def _belongs(module: str, first: str) -> bool:
@@ -138,7 +140,7 @@ def _help(_app: Any, what: str, name: str, _object: Any, _options: Any, lines: l
         module = _module(name)
         kind = getattr(sys.modules.get(module), owner.removeprefix(f"{module}."), None)
         if isinstance(kind, type) and (option := options(kind).get(field)):
-            lines.append(option.help)
+            lines.append(re.sub(r"([|*`_\\])", r"\\\1", option.help))
 
 
 def _complete(_app: Any, env: Any) -> None:

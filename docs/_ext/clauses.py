@@ -33,11 +33,8 @@ def pages() -> dict[str, str]:
             file, _, test = name.partition("::")
             by_file.setdefault(file, {}).setdefault(test, []).append(clause)
     sources = {f"{_slug(file)}.rst": _source(file, by_file[file]) for file in sorted(by_file)}
-    listed = [f"   {name.removesuffix('.rst')}" for name in sources]
-    tree = [".. toctree::", "   :maxdepth: 1", "", *listed, ""]
     return {
         "clauses.rst": _list(clauses(DRAFT.read_text("utf-8")), tests),
-        "tests.rst": _titled("Tests of clauses") + "\n" + "\n".join(tree),
         **sources,
     }
 
@@ -58,11 +55,6 @@ def _list(found: list[tuple[str, str]], tests: dict[str, list[str]]) -> str:
     parts = [
         _titled("Clauses and their tests"),
         "Made from the draft and the marks of the tests. A test's name leads to its source.",
-        "",
-        ".. toctree::",
-        "   :hidden:",
-        "",
-        "   tests",
         "",
     ]
     letter = ""

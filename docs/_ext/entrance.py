@@ -1,7 +1,11 @@
-"""The site's front door: its pages lie below ``docs/``, and ``/`` leads there."""
+"""The site's front door: ``/`` leads to ``docs/``, and every page of ``docs/`` is in the contents.
+
+A page that no list of contents has yet comes last, under *More*, until somebody gives it a place.
+"""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +23,8 @@ PAGE = """<!doctype html>
 def setup(app: Any) -> dict[str, Any]:
     """Write ``index.html`` when everything else is written."""
     app.add_lexer("haproxy", TextLexer)  # which Pygments does not know
+    app.connect("source-read", _more)
+    app.connect("doctree-read", _beside)
     app.connect("build-finished", _write)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -27,3 +33,22 @@ def _write(app: Any, error: Exception | None) -> None:
     if error is None and app.builder.format == "html":
         url = app.builder.get_target_uri(app.config.root_doc)
         Path(app.outdir, "index.html").write_text(PAGE.format(url=url), "utf-8")
+
+
+def _more(app: Any, name: str, source: list[str]) -> None:
+    if name != app.config.root_doc:
+        return
+    listed = set(re.findall(r"^[\w./-]+$", source[0], re.MULTILINE))
+    found = sorted(app.env.found_docs - {name})
+    pages = [each.removeprefix("docs/") for each in found if each.startswith("docs/")]
+    if more := [each for each in pages if each not in listed and "/" not in each]:
+        source[0] += "\n".join(
+            ["```{toctree}", ":hidden:", ":caption: More", "", *more, "```", ""]
+        )
+
+
+def _beside(app: Any, _: Any) -> None:
+    """Let pages that others lead to, and no list of contents has, be without one."""
+    name = app.env.docname
+    if name.startswith(("docs/bench/", "docs/made/clauses/", "examples/talk/pages/")):
+        app.env.metadata[name]["orphan"] = True

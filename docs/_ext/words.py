@@ -56,7 +56,7 @@ def _mapping(name: str) -> Mapping[str, Any]:
 
 def _metrics() -> Iterator[str]:
     yield "# Metrics of the built-in samplers\n"
-    yield "Made from their declarations. A metric's full name is the sampler's, a dot and its own; "
+    yield "Made from their declarations. A full name is the sampler's, a dot, the metric's own; "
     yield "[naming](../../naming.md) says what each backend makes of it.\n"
     for name, mapping in samplers().items():
         if metrics := mapping.get("metrics"):

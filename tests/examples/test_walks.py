@@ -19,6 +19,9 @@ NEEDED = {
     "applications/jobs": (),
     "applications/uvicorn": ("uvicorn",),
     "applications/uwsgi": ("uwsgi",),
+    "migrating/prometheus-client": ("prometheus_client",),
+    "migrating/statsd": ("statsd",),
+    "operators/adapters": (),
 }
 """Pages, and the programs that their readers install."""
 

@@ -31,7 +31,7 @@ FILE = re.compile(r"(?:#|;|//) ([\w./-]+\.\w+)\n")
 """The first line of a block that is a file."""
 LIMIT = 30.0
 """Seconds in which a command has to print what the page says."""
-PORTS = ("8000", "8001", "9464", "9465")
+PORTS = ("8000", "8001", "9464", "9465", "8125")
 BIN = Path(sys.executable).parent
 _NUMBER = r"[-+\d.e]+"
 
