@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,7 @@ def setup(app: Any) -> dict[str, Any]:
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
+@cache
 def listed() -> dict[str, str]:
     """Return each public name with the name under which it is described."""
     found = {}
@@ -104,6 +106,7 @@ def _belongs(module: str, first: str) -> bool:
     )
 
 
+@cache
 def _module(name: str) -> str:
     """Return the module of a dotted name, as far as files go."""
     words = name.split(".")
@@ -140,7 +143,7 @@ def _help(_app: Any, what: str, name: str, _object: Any, _options: Any, lines: l
         module = _module(name)
         kind = getattr(sys.modules.get(module), owner.removeprefix(f"{module}."), None)
         if isinstance(kind, type) and (option := options(kind).get(field)):
-            lines.append(re.sub(r"([|*`_\\])", r"\\\1", option.help))
+            lines.append(re.sub(r"([|*`_\\:])", r"\\\1", option.help))
 
 
 def _complete(_app: Any, env: Any) -> None:

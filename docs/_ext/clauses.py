@@ -72,10 +72,10 @@ def _list(found: list[tuple[str, str]], tests: dict[str, list[str]]) -> str:
 
 def _source(file: str, carried: dict[str, list[str]]) -> str:
     text = (ROOT / file).read_text("utf-8")
-    lines = text.splitlines()
+    lines, tree = text.splitlines(), ast.parse(text)
     parts = [_titled(file), "Only the tests that carry clauses of the draft.", ""]
     for test, names in sorted(carried.items(), key=lambda item: item[0]):
-        node = _found(ast.parse(text), test.split("::"))
+        node = _found(tree, test.split("::"))
         first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
         code = lines[first - 1 : node.end_lineno]
         parts += [f".. _{_label(f'{file}::{test}')}:", "", _titled(_words(test), "-")]

@@ -20,6 +20,15 @@ PAGE = """<!doctype html>
 """
 
 
+MENDED = {
+    '<p class="caption" role="heading">': '<p class="caption" role="heading" aria-level="2">',
+    '<aside class="sidebar-drawer">': '<aside class="sidebar-drawer" aria-label="Contents">',
+    '<aside class="toc-drawer': '<aside aria-label="On this page" class="toc-drawer',
+    "<pre>": '<pre tabindex="0">',
+}
+"""What the theme leaves out for those who use a keyboard or a screen reader."""
+
+
 def setup(app: Any) -> dict[str, Any]:
     """Write ``index.html`` when everything else is written."""
     app.add_lexer("haproxy", TextLexer)  # which Pygments does not know
@@ -31,6 +40,12 @@ def setup(app: Any) -> dict[str, Any]:
 
 def _write(app: Any, error: Exception | None) -> None:
     if error is None and app.builder.format == "html":
+        for page in Path(app.outdir).rglob("*.html"):
+            text = mended = page.read_text("utf-8")
+            for before, after in MENDED.items():
+                mended = mended.replace(before, after)
+            if mended != text:
+                page.write_text(mended, "utf-8")
         url = app.builder.get_target_uri(app.config.root_doc)
         Path(app.outdir, "index.html").write_text(PAGE.format(url=url), "utf-8")
 

@@ -12,7 +12,7 @@ from tests.examples.messages import ROOT, UnreadableError, _of, messages
 from tests.examples.test_names import resolve
 
 PAGE = (ROOT / "docs/messages.md").read_text("utf-8")
-EXPLAINED = re.findall(r"^\* `(.+)` \*\((\w+)\)\*\n  (?=\S)", PAGE, re.MULTILINE)
+EXPLAINED = re.findall(r"^\* `(.+)` \*\((\w+)\)\*\\\n  (?=\S)", PAGE, re.MULTILINE)
 
 
 def test_every_line_that_is_logged_is_explained():

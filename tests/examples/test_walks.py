@@ -19,6 +19,7 @@ NEEDED = {
     "applications/jobs": (),
     "applications/uvicorn": ("uvicorn",),
     "applications/uwsgi": ("uwsgi",),
+    "install": (),
     "migrating/prometheus-client": ("prometheus_client",),
     "migrating/statsd": ("statsd",),
     "operators/adapters": (),
