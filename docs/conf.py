@@ -42,7 +42,7 @@ exclude_patterns = [".*", "adapters", "build", "dist", "node_modules", "sampler"
 nitpicky = True
 nitpick_ignore_regex = [
     # Python's own and other packages' names: no inventory is fetched.
-    (r"py:.*", r"(?!sampler)[\w.~]+"),
+    (r"py:.*", r"(?!sampler)[\w.~\[\]]+"),
 ]
 
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
@@ -51,7 +51,6 @@ myst_heading_anchors = 4
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
-autodoc_preserve_defaults = True
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 

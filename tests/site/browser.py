@@ -36,7 +36,7 @@ def missing() -> list[str]:
 
 
 def faults(site: Path, pictures: Path | None = None) -> Iterator[str]:
-    """Yield what axe finds on the pages, and each page that is wider than a phone.
+    """Yield what axe finds on the pages, each that is wider than a phone; and try the search.
 
     Args:
         site: the folder that was built; pages are opened from the disk.
@@ -59,4 +59,8 @@ def faults(site: Path, pictures: Path | None = None) -> Iterator[str]:
                     yield f"{name}, {view}: wider than the window"
                 if pictures is not None:
                     page.screenshot(path=pictures / f"{name.replace('/', '-')}-{view}.png")
+        page = chromium.new_page()
+        page.goto(f"{(site / 'search.html').resolve().as_uri()}?q=outbox")
+        if not page.wait_for_selector("#search-results li a", timeout=30_000):
+            yield "search: nothing is found"
         chromium.close()
