@@ -33,6 +33,7 @@ def setup(app: Any) -> dict[str, Any]:
     """Write ``index.html`` when everything else is written."""
     app.add_lexer("haproxy", TextLexer)  # which Pygments does not know
     app.connect("source-read", _more)
+    app.connect("source-read", _folders)
     app.connect("doctree-read", _beside)
     app.connect("build-finished", _write)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
@@ -60,6 +61,17 @@ def _more(app: Any, name: str, source: list[str]) -> None:
         source[0] += "\n".join(
             ["```{toctree}", ":hidden:", ":caption: More", "", *more, "```", ""]
         )
+
+
+def _folders(app: Any, name: str, source: list[str]) -> None:
+    """Lead a link to a folder to its README; where it has none, there is nothing to show."""
+    here = Path(app.srcdir, name).parent
+
+    def led(link: re.Match[str]) -> str:
+        there = here / link[2] / "README.md"
+        return f"[{link[1]}]({link[2]}README.md)" if there.is_file() else link[1]
+
+    source[0] = re.sub(r"\[([^]\n]+)\]\(((?!\w+:)[^)#\s]+/)\)", led, source[0])
 
 
 def _beside(app: Any, _: Any) -> None:
