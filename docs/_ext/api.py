@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import sys
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,7 @@ def listed() -> dict[str, str]:
 def pages() -> dict[str, str]:
     """Return the text of each page, by file."""
     names = listed()
-    modules = sorted({_module(name) for name in names})
+    modules = sorted({_module(name) for name in names if _importable(_module(name))})
     texts = {}
     for title, own in PAGES.items():
         here = [each for first in own for each in modules if _belongs(each, first)]
@@ -97,6 +98,17 @@ def pages() -> dict[str, str]:
     below = [f"   {title}" for title in PAGES]
     head = ["Python API", "==========", "", "Made from docstrings.", "", ".. toctree::", ""]
     return {"index.rst": "\n".join([*head, *below, ""]), **texts}
+
+
+@cache
+def _importable(module: str) -> bool:
+    """Say whether a module is here: some are for packages that are not installed everywhere."""
+    try:
+        import_module(module)
+    except ImportError as error:
+        _log.info("%s has no page: %s", module, error)
+        return False
+    return True
 
 
 def _belongs(module: str, first: str) -> bool:
@@ -152,5 +164,5 @@ def _complete(_app: Any, env: Any) -> None:
     for name, target in listed().items():
         module = _module(name)
         of_module = name.rpartition(".")[0] == module in modules  # others are of a class
-        if of_module and name == target and target not in described:
+        if of_module and _importable(module) and name == target and target not in described:
             _log.warning("%s is public, and no page describes it", name)
