@@ -24,6 +24,7 @@ from tests.examples.test_walks import NEEDED
 from tests.examples.walk import FILE, commands
 from tests.support.command import environment
 from tests.support.unique import service
+from tests.wiring.rig import need
 
 WALKED = {f"docs/{page}.md" for page in NEEDED}
 RUN = {
@@ -61,6 +62,8 @@ BEFORE = {
     """,
 }
 """What the prose of a page presupposes."""
+NEEDED_HERE = {"docs/for-operators.md": "starlette"}
+"""Packages of the group of servers that a page's blocks import."""
 UNRUN = {
     "docs/web.md": ("# shop.py", "by tests/examples/test_fastapi.py"),
     "docs/jobs.md": (
@@ -113,7 +116,7 @@ def fragments(page) -> list[str]:
 
 
 @pytest.mark.parametrize("page", of("python"))
-def test_python_runs(page, tmp_path):
+def test_python_runs(page, tmp_path, request):
     """Each block, in the order of the page, in one program; or in the test that is named."""
     name = named(page)
     if name in WALKED:
@@ -121,6 +124,8 @@ def test_python_runs(page, tmp_path):
     if name in RUN:
         assert page.stem in (ROOT / RUN[name]).read_text("utf-8")
         return
+    if name in NEEDED_HERE:
+        need(request, NEEDED_HERE[name])
     before = dedent(BEFORE.get(name, ""))
     mark = service(tmp_path)
     text = f'service = "{mark}"\n[adapters.prometheus]\nlisten = "127.0.0.1:0"\n'
