@@ -61,7 +61,7 @@ class Middleware:
         }
         WebSettings(**self._given)
         self._state = state_of(registry)
-        listen(self._configure)
+        listen(self, type(self)._configure)  # noqa: SLF001 - our own
 
     def _configure(self, settings: WebSettings) -> None:
         """Take the settings of the process, but for those that were given here."""
