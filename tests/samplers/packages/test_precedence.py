@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from textwrap import dedent
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.samplers.programs import run
+from tests.samplers.programs import PRELUDE, run
 from tests.samplers.servers.daemons import ROOT
 from tests.support.distributions import Site
+from tests.support.installed import NotInstallableError, install
 from tests.wiring.rig import need
 
 if TYPE_CHECKING:
@@ -125,3 +128,41 @@ def test_it_is_said_and_listed(request: pytest.FixtureRequest, tmp_path: Path) -
     said = command("run", "--test")
     assert "sampler 'urllib3' is left out: urllib3 publishes its own, 'urllib3.pools'" in said
     assert "program has to register it" not in said
+
+
+def test_a_release_with_its_own_sampler_installed_beside_us_counts_alone(
+    pytestconfig: pytest.Config, tmp_path: Path
+) -> None:
+    """From wheels in a new environment, as pip puts them there: in the folder of urllib3."""
+    release = tmp_path / "release"
+    (release / "urllib3").mkdir(parents=True)
+    (release / "urllib3" / "zz_metrics.py").write_text(OWN % "urllib3")
+    (release / "pyproject.toml").write_text("""
+        [build-system]
+        requires = ["hatchling"]
+        build-backend = "hatchling.build"
+        [project]
+        name = "urllib3-zz-metrics"
+        version = "1.0"
+        dependencies = ["urllib3"]
+        [project.entry-points."sampler.samplers"]
+        urllib3 = "urllib3.zz_metrics:SAMPLER"
+        [tool.hatch.build.targets.wheel]
+        only-include = ["urllib3"]
+    """)
+    try:
+        python = install(tmp_path / "venv", ".", str(release))
+    except NotInstallableError as reason:
+        if pytestconfig.getoption("--require-servers"):
+            pytest.fail(str(reason), pytrace=False)
+        pytest.skip(str(reason))
+    done = subprocess.run(
+        [python, "-I", "-c", PRELUDE + dedent(PROGRAM)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == [["urllib3.pools"], False]
+    assert "sampler 'urllib3' is left out" in done.stderr
