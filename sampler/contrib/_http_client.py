@@ -61,7 +61,7 @@ class Requests:
     def ended(self, sent: Sent, error: type[BaseException] | None) -> None:
         """Record a request."""
         self.active.dec()
-        method = sent.method.upper()
+        method = str(sent.method).upper()
         self._duration.labels(
             method if method in _METHODS else "_OTHER",
             sent.host,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gc
 import os
-import threading
 from collections import Counter
 from functools import wraps
 from operator import attrgetter
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
 __all__ = ("Counted", "Noted", "around")
 
 K = TypeVar("K")
+_MOST = 1_000
+"""Objects that are noted before the first ones of them that are gone are forgotten."""
 _replaced: dict[tuple[type, str], tuple[Any, Any]] = {}
 
 
@@ -51,18 +52,12 @@ class Noted(Generic[K]):
 
     Args:
         cls: the class.
-        keep: called with each new object; what it returns is kept with it, and outlives it. It
-            must not refer to the object. What it raises is as if it had returned None.
-
-    Attributes:
-        lock: for whoever adds up what is kept; new in a forked child.
-        gone: what was kept with objects that are gone. A forked child begins with none, and
-            with no objects, which are its parent's.
+        keep: called with each new object; what it returns is kept with it, and must not refer to
+            it. An object for which it raises is not noted.
     """
 
     def __init__(self, cls: type, keep: Callable[[Any], K]) -> None:
         self._keep = keep
-        self._known: dict[int, tuple[ref[Any], K | None]] = {}
         self._begin()
         around(cls, "__init__", self._noting)
         for each in gc.get_referrers(*_family(cls)):
@@ -71,14 +66,17 @@ class Noted(Generic[K]):
         os.register_at_fork(after_in_child=self._begin)
 
     def _begin(self) -> None:
-        self.lock = threading.Lock()
-        self.gone: list[K] = []
-        self._known.clear()
+        """Begin with no objects: a forked child's are its parent's."""
+        self._noted: list[tuple[ref[Any], K]] = []
+        self._most = _MOST
+        # Whoever has popped its item may tidy. A lock would be gevent's where gevent patches.
+        self._turn = [True]
 
     def living(self) -> list[tuple[Any, K]]:
         """Return the objects there are, each with what is kept with it."""
-        found = ((each(), kept) for each, kept in self._known.copy().values())
-        return [(each, kept) for each, kept in found if each is not None and kept is not None]
+        found = ((each(), kept) for each, kept in self._noted.copy())
+        # The walk may find what was just being made, and is noted again: by id it is one.
+        return [*{id(each): (each, kept) for each, kept in found if each is not None}.values()]
 
     def _noting(self, original: Callable[..., None]) -> Callable[..., None]:
         def noting(made: Any, *args: Any, **kwargs: Any) -> None:
@@ -88,20 +86,25 @@ class Noted(Generic[K]):
         return noting
 
     def _note(self, each: Any) -> None:
-        key = id(each)
-        if key in self._known:
-            return
         try:
-            kept = self._keep(each)
-            self._known[key] = ref(each, lambda _: self._forget(key)), kept
-        except Exception:  # noqa: S110 - of another version: not known, and the program goes on
+            self._noted.append((ref(each), self._keep(each)))
+            if len(self._noted) > self._most and self._turn.pop():  # as nobody may ever read
+                try:
+                    self._tidy()
+                finally:
+                    self._turn.append(True)
+        except Exception:  # noqa: S110 - of another version, or not our turn: the program goes on
             pass
 
-    def _forget(self, key: int) -> None:
-        # At whatever moment the garbage collector chooses: no lock may be taken.
-        _, kept = self._known.pop(key, (None, None))
-        if kept is not None:
-            self.gone.append(kept)
+    def _tidy(self) -> None:
+        """Drop what is noted of objects that are gone."""
+        read = [(noted, noted[0]() is None) for noted in self._noted.copy()]
+        self._fold([kept for (_, kept), gone in read if gone])
+        self._noted[: len(read)] = [noted for noted, gone in read if not gone]
+        self._most = 2 * len(self._noted) + _MOST
+
+    def _fold(self, gone: list[K]) -> None:
+        """Take what was kept with objects that are gone."""
 
 
 class Counted(Noted[list[Any]]):
@@ -117,29 +120,49 @@ class Counted(Noted[list[Any]]):
     """
 
     def __init__(self, cls: type, name: str, counts: str) -> None:
-        self._past: dict[str, Counter[str]] = {}
         self._counts = attrgetter(counts)
         super().__init__(cls, lambda each: [*attrgetter(name, counts)(each)])
 
     def _begin(self) -> None:
         super()._begin()
-        self._past.clear()
+        self._past: dict[str, Counter[str]] = {}
+        self._last: dict[str, Counter[str]] | None = None
 
-    def totals(self) -> tuple[list[Any], dict[str, Counter[str]]]:
-        """Return the objects there are, and for each name that ever was what was counted."""
-        with self.lock:
-            living = self.living()
-            past = [self.gone.pop() for _ in tuple(self.gone)]
-            for each, kept in living:
-                if kept[1] is not (now := self._counts(each)):
-                    past.append(kept.copy())
-                    kept[1] = now
-            for name, counts in past:
-                self._past.setdefault(name, Counter()).update(dict(counts))  # at once: it changes
-            totals = {name: counts.copy() for name, counts in self._past.items()}
-            for _, (name, counts) in living:
-                totals.setdefault(name, Counter()).update(dict(counts))
-        return [each for each, _ in living], totals
+    def _fold(self, gone: list[list[Any]]) -> None:
+        for name, counts in gone:
+            self._past.setdefault(name, Counter()).update(dict(counts))  # at once: it changes
+
+    def totals(self) -> dict[str, Counter[str]]:
+        """Return what was counted, for each name that ever was.
+
+        Two threads that ask at once get the same: who comes second, the last that was read.
+        """
+        while not self._turn or not (turn := self._take()):
+            if self._last is not None:
+                return self._last
+        try:
+            self._last = self._read()
+            return self._last
+        finally:
+            self._turn.append(turn)
+
+    def _take(self) -> bool:
+        try:
+            return self._turn.pop()
+        except IndexError:
+            return False
+
+    def _read(self) -> dict[str, Counter[str]]:
+        living = self.living()  # they cannot go while they are held here
+        self._tidy()
+        for each, kept in living:
+            if kept[1] is not (now := self._counts(each)):
+                self._fold([kept])
+                kept[1] = now
+        totals = {name: counts.copy() for name, counts in self._past.items()}
+        for _, (name, counts) in living:
+            totals.setdefault(name, Counter()).update(dict(counts))
+        return totals
 
 
 def _family(cls: type) -> list[type]:

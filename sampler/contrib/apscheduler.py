@@ -13,7 +13,7 @@ SAMPLER = sampler.Instruments("apscheduler")
 _runs = SAMPLER.counter(
     "runs", unit="{run}", help="Runs that were due, by what became of them.", labels=("state",)
 )
-_lateness = SAMPLER.histogram(
+_turnaround = SAMPLER.histogram(
     "run.turnaround", unit="s", help="From when a run was due until it had ended."
 )
 _events = import_module("apscheduler.events")
@@ -30,7 +30,7 @@ def _heard(event: Any) -> None:
     _runs.labels(state).inc(len(event.scheduled_run_times) if state == "skipped" else 1)
     if state in ("finished", "failed"):
         due = event.scheduled_run_time
-        _lateness.observe((datetime.now(due.tzinfo) - due).total_seconds())
+        _turnaround.observe(max((datetime.now(due.tzinfo) - due).total_seconds(), 0.0))
 
 
 def _listen(scheduler: Any) -> bool:

@@ -23,7 +23,7 @@ def _sent(original: Callable[..., Any]) -> Callable[..., Any]:
     def handle_request(transport: Any, request: Any) -> Any:
         with _requests.sent(request.method, request.url.host) as sent:
             answer = original(transport, request)
-            sent.status = answer.status_code
+            sent.status = getattr(answer, "status_code", "")
             return answer
 
     return handle_request
@@ -33,7 +33,7 @@ def _async_sent(original: Callable[..., Awaitable[Any]]) -> Callable[..., Any]:
     async def handle_async_request(transport: Any, request: Any) -> Any:
         with _requests.sent(request.method, request.url.host) as sent:
             answer = await original(transport, request)
-            sent.status = answer.status_code
+            sent.status = getattr(answer, "status_code", "")
             return answer
 
     return handle_async_request

@@ -27,11 +27,10 @@ _pools = Counted(import_module("psycopg_pool.base").BasePool, "name", "_stats")
 
 def _sample() -> Iterator[tuple[str, float, dict[str, str]]]:
     """Yield the connections of each pool, and the totals of each name."""
-    pools, totals = _pools.totals()
-    for name, counted in totals.items():
+    for name, counted in _pools.totals().items():
         for told, (metric, _, parts, _) in _TOTALS.items():
             yield metric, counted[told] / parts if parts > 1 else counted[told], {_POOL: name}
-    for pool in pools:
+    for pool, _ in _pools.living():
         now, label = pool.get_stats(), {_POOL: pool.name}
         yield "connection.count", now["pool_available"], label | {_STATE: "idle"}
         yield (

@@ -6,7 +6,7 @@ job whose horse was killed its worker notes, which has none.
 
 from __future__ import annotations
 
-from datetime import datetime
+from contextlib import suppress
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from sampler.contrib._seams import around
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import timedelta
 
 SAMPLER = sampler.Instruments("rq")
 _jobs = SAMPLER.counter(
@@ -30,18 +31,22 @@ _wait = SAMPLER.histogram(
 
 
 def _ended(state: str, job: Any) -> None:
-    queue, started = job.origin, job.started_at
+    queue, asked, started = job.origin, job.enqueued_at, job.started_at
     _jobs.labels(queue, state).inc()
-    if started is not None:
-        ended = job.ended_at or datetime.now(started.tzinfo)
-        _duration.labels(queue).observe((ended - started).total_seconds())
-        if job.enqueued_at is not None:
-            _wait.labels(queue).observe((started - job.enqueued_at).total_seconds())
+    if started is not None and job.ended_at is not None:
+        _duration.labels(queue).observe(_seconds(job.ended_at - started))
+    if started is not None and asked is not None:
+        _wait.labels(queue).observe(_seconds(started - asked))
+
+
+def _seconds(time: timedelta) -> float:
+    return max(time.total_seconds(), 0.0)  # clocks of several hosts differ
 
 
 def _counting(original: Callable[..., Any], state: str) -> Callable[..., Any]:
     def handle(worker: Any, *args: Any, **kwargs: Any) -> Any:
-        _ended(state, args[0] if args else kwargs["job"])
+        with suppress(Exception):  # an RQ of another version: its job comes first
+            _ended(state, args[0] if args else kwargs["job"])
         return original(worker, *args, **kwargs)
 
     return handle

@@ -26,7 +26,7 @@ def _sent(original: Callable[..., Any]) -> Callable[..., Any]:
     def make_request(pool: Any, conn: Any, method: str, *args: Any, **kwargs: Any) -> Any:
         with _requests.sent(method, pool.host) as sent:
             answer = original(pool, conn, method, *args, **kwargs)
-            sent.status = answer.status
+            sent.status = getattr(answer, "status", "")
             return answer
 
     return make_request

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sampler.cli import main
 from sampler.cli.init import names
+from sampler.cli.main import main
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -57,7 +57,7 @@ def init(
         "application": ["application", interface, framework or "wsgi"],
         "adapter": ["adapter"],
     }[kind]
-    server = _SERVERS[interface].replace("mypackage", names.package)
+    server = _SERVERS[interface]
     files = rendered(templates, names, {_SERVERS["wsgi"]: server})
     try:
         write(folder, files)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,7 +34,7 @@ def rendered(templates: Iterable[str], names: Names, words: Mapping[str, str]) -
     Args:
         templates: folders of templates; a file of a later one stands.
         names: what takes the place of ``mypackage``, ``my-package`` and ``MyPackage``.
-        words: what else is replaced.
+        words: what else is replaced, before the names are.
     """
     replaced = {
         **words,
@@ -84,5 +83,6 @@ def _is_in_the_way(folder: Path, path: Path) -> bool:
 
 
 def _filled(text: str, replaced: Mapping[str, str]) -> str:
-    words = re.compile("|".join(map(re.escape, replaced)))
-    return words.sub(lambda found: replaced[found[0]], text)
+    for word, other in replaced.items():  # no name has another one of these words
+        text = text.replace(word, other)
+    return text
