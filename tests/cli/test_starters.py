@@ -161,6 +161,7 @@ def test_an_application_serves_and_its_page_has_the_numbers(
         ordered = f'{name.replace("-", "_")}_orders_total{{item="tea"}} 6\n'
         wait_for(lambda: ordered in get(page, "/metrics")[1], 30, "six orders on the page")
         assert "http_server_requests_total{" in get(page, "/metrics")[1]
+        assert get(page, "/live/")[0] == 200
     finally:
         process.terminate()
         assert process.wait(30) is not None
