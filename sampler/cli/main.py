@@ -12,6 +12,7 @@ from sampler.cli.advising import ADVISE, RECORD, take_advise, take_record
 from sampler.cli.arguments import find_modules_here, seconds
 from sampler.cli.exits import CONFIG, OK, UNAVAILABLE, USAGE
 from sampler.cli.looking import take_looking
+from sampler.cli.starting import INIT, folder_first, take_init
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if words[0] == "job" and not {"-h", "--help"}.intersection(words):
         print("sampler job: write -- before the command", file=sys.stderr)
         return USAGE
-    return _logged(parser.parse_args(words))
+    return _logged(parser.parse_args(folder_first(words) if words[0] == "init" else words))
 
 
 def _logged(arguments: argparse.Namespace) -> int:
@@ -176,6 +177,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     explain.add_argument("word", metavar="WORD", help="what to explain; see above")
     explain.set_defaults(run=_explain)
+
+    take_init(command("init", "Write a starter: a library, an application, an adapter.", INIT))
 
     validate = command(
         "validate", "Check that a sampler does what the PEP requires of it.", help_texts.VALIDATE
