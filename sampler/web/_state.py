@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import sys
 import time
-from _bisect import bisect_left, bisect_right
+from bisect import bisect_left, bisect_right
 
+from sampler._contract.names import plain_str
 from sampler._instruments import free_threading
 from sampler._instruments.histogram import Histogram
 from sampler._runtime.native import RLock
@@ -205,7 +206,7 @@ def _text(value: Any) -> str:
     """Return what is text as plain text; "" for all else."""
     if type(value) is str:
         return value
-    return str.__str__(value) if isinstance(value, str) else ""
+    return plain_str(value) if isinstance(value, str) else ""
 
 
 if free_threading.NEEDED:

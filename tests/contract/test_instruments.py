@@ -19,6 +19,7 @@ from sampler._contract.bounds import RELATIVE_ERROR
 from sampler._contract.histogram import difference, merge
 from sampler._instruments.histogram import Histogram
 from sampler.adapterkit.shared_bounds import OTHERS, SECONDS
+from tests.support.interpreter import get_threshold, set_threshold
 
 
 @pytest.fixture
@@ -333,8 +334,8 @@ def test_signal_handlers_and_finalizers_may_count(registry) -> None:
         counter.labels("signal").inc()
 
     before = signal.signal(signal.SIGALRM, handler)
-    threshold = gc.get_threshold()
-    gc.set_threshold(1)
+    threshold = get_threshold()
+    set_threshold(1)
     signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
     try:
         for _ in range(20_000):
@@ -344,7 +345,7 @@ def test_signal_handlers_and_finalizers_may_count(registry) -> None:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-        gc.set_threshold(*threshold)
+        set_threshold(*threshold)
     gc.collect()
     found = values(registry)
     assert fired > 0
