@@ -19,7 +19,7 @@ from sampler._contract.bounds import RELATIVE_ERROR
 from sampler._contract.histogram import difference, merge
 from sampler._instruments.histogram import Histogram
 from sampler.adapterkit.shared_bounds import OTHERS, SECONDS
-from tests.support.interpreter import get_threshold, set_threshold
+from tests.support.interpreter import counts_in_one_step, get_threshold, set_threshold
 
 
 @pytest.fixture
@@ -317,6 +317,7 @@ def test_buckets_must_rise() -> None:
             shop.histogram("latency", buckets=buckets)
 
 
+@counts_in_one_step
 def test_signal_handlers_and_finalizers_may_count(registry) -> None:
     """Counting from a handler or from __del__, amid counting, neither hangs nor loses."""
     counter = Instruments("shop", registry).counter("events", labels=("from",))

@@ -15,6 +15,7 @@ def _only_cpython(does: str) -> pytest.MarkDecorator:
     return pytest.mark.skipif(not CPYTHON, reason=f"only CPython {does}")
 
 
+counts_in_one_step = _only_cpython("lets no handler or finalizer run within a count")
 counts_references = _only_cpython("frees an object once nobody knows it")
 ends_threads = _only_cpython("can end a thread from outside")
 knows_objects = _only_cpython("tells a number from an equal one")
