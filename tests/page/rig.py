@@ -61,8 +61,8 @@ def agent_with(*samplers: Mapping[str, Any], **tables: Any) -> Iterator[Agent]:
     page = {"listen": "127.0.0.1:0", "live": True, **tables.pop("page", {})}
     adapters = {"prometheus": page, **tables.pop("adapters", {})}
     # On a busy machine a good sampler may take longer than so short an interval.
-    samplers = {"deadline": 30.0, **tables.pop("samplers", {})}
-    keys = {"interval": 0.2, "adapters": adapters, "samplers": samplers, **tables}
+    limits = {"deadline": 30.0, **tables.pop("samplers", {})}
+    keys = {"interval": 0.2, "adapters": adapters, "samplers": limits, **tables}
     settings = parse(keys, "test")
     registry = Registry()
     for each in samplers:
