@@ -39,6 +39,11 @@ RUN = {
 DOORS = {"docs/for-library-authors.md", "docs/for-operators.md"}
 """Pages whose files are written and used by tests/examples/test_pages.py; the rest runs here."""
 BEFORE = {
+    "docs/contrib.md": """
+        import sys, types
+        pool = types.SimpleNamespace(instances=[])
+        sys.modules |= {"yourpackage": types.SimpleNamespace(pool=pool), "yourpackage.pool": pool}
+    """,
     "docs/for-operators.md": """
         import contextlib, prometheus_client, starlette.applications
         app = starlette.applications.Starlette()
