@@ -39,6 +39,11 @@ RUN = {
 DOORS = {"docs/for-library-authors.md", "docs/for-operators.md"}
 """Pages whose files are written and used by tests/examples/test_pages.py; the rest runs here."""
 BEFORE = {
+    "docs/contrib.md": """
+        import sys, types
+        pool = types.SimpleNamespace(instances=[])
+        sys.modules |= {"yourpackage": types.SimpleNamespace(pool=pool), "yourpackage.pool": pool}
+    """,
     "docs/for-operators.md": """
         import contextlib, prometheus_client, starlette.applications
         app = starlette.applications.Starlette()
@@ -196,17 +201,15 @@ def check(page: str, words: list[str]) -> None:
     if words[:2] == ["uv", "run"]:
         words = words[4:] if words[2] == "--group" else words[2:]
     if words[0] == "sampler":
-        end = words.index("--") if "--" in words else len(words)
-        found = [word for word in words[1:end] if word not in {"&", "|"}]
-        if "|" in words[:end]:
-            found = words[1 : words.index("|")]
+        ends = [words.index(each) for each in ("--", "|", ">", "&") if each in words]
+        found = words[1 : min(ends, default=len(words))]
         try:
             _parser().parse_args(found)
         except SystemExit as end_:
             assert end_.code == 0, words
     elif words[:2] == ["python", "-m"]:
         assert find_spec(words[2]) is not None
-    elif words[0].startswith(("tests/", "examples/")):
+    elif words[0].startswith((".ci/", "tests/", "examples/")):
         assert (ROOT / words[0]).exists()
     elif page not in WALKED and words[0] not in INSTALLING:
         assert words[0] in OTHERS.get(page, ()), words
