@@ -84,7 +84,9 @@ SAMPLER: dict[str, str | Callable[..., Any] | dict[str, Any]] = {
         "context_switches": metric(
             "counter", "{context_switch}", "Context switches.", "process.context_switch.type"
         ),
-        "start_time": metric("gauge", "s", "Start of the process, in epoch seconds."),
+        "start_time": metric(
+            "gauge", "s", "Start time of the process since unix epoch in seconds."
+        ),
         "uptime": metric("gauge", "s", "Time since the process started."),
     },
 }

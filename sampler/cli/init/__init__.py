@@ -50,7 +50,9 @@ def init(
     try:
         names = checked(chosen, announced(group), what)
     except BadNameError as error:
-        return _failed(f"{error}{'' if name else ', by --name: this one is made of the folder'}")
+        return _failed(
+            f"{error}{'' if name else '; choose one by --name: this one is made of the folder'}"
+        )
     interface = "asgi" if framework in ("asgi", "fastapi") else "wsgi"
     templates = {
         "library": ["instruments" if instruments else "library"],
