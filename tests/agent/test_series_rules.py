@@ -337,7 +337,7 @@ OTHERS = {each.name for each in announcements(SAMPLERS)} - {
     ("enable", "names"),
     [
         (["*"], {"process", "cpython", "system", "logging", "asyncio", "shop"}),
-        (["c*"], {"cpython"}),
+        (["cp*"], {"cpython"}),
         (["shop"], {"shop"}),
         (["sho?", "process"], {"shop", "process"}),
     ],

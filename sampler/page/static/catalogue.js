@@ -2,8 +2,13 @@
 
 import { labelled } from "./dom.js";
 
+// What comes with this project: of Python and the host, of servers, of the relay, and the agent's own account.
+const BUILT_IN = new Set(
+  "asyncio cpython listener logging memory process system apache granian gunicorn gunicorn.arbiter hypercorn mod_wsgi nginx pgbouncer uvicorn uwsgi server sampler.relay".split(
+    " ",
+  ),
+);
 const OURS = "sampler";
-const BUILT_IN = new Set(["asyncio", "cpython", "listener", "logging", "memory", "process", "system"]);
 
 const rank = (sampler) => (sampler === OURS ? 2 : BUILT_IN.has(sampler) ? 1 : 0); // the viewer's own first
 

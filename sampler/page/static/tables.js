@@ -105,6 +105,8 @@ function adapterState(adapter, now) {
   const since = delivered === null ? "" : `, last delivery ${moment(delivered, now.time)}`;
   if (error !== null && (delivered === null || failed === null || failed >= delivered))
     return ["bad", `${error} (${moment(failed, now.time)}${since})`];
+  // Of what is scraped nobody keeps when.
+  if (delivered === null && adapter.delivered > 0) return ["fine", "delivers"];
   if (delivered === null) return ["wait", adapter.kind === "prometheus" ? "not scraped yet" : "nothing delivered yet"];
   const was = error === null ? "" : `; last error ${moment(failed, now.time)}: ${error}`;
   return [error === null ? "fine" : "was", `delivers, last at ${moment(delivered, now.time)}${was}`];
