@@ -35,7 +35,7 @@ def test_scrapes_that_wait_share_one_pull(scraped):
         for client in clients[1:]:
             client.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
         server = scraped.adapter._server
-        wait_for(lambda: len(server._answers._waiting) == 19, what="all to wait")
+        wait_for(lambda: len(server._queues[0]._waiting) == 19, what="all to wait")
         scraped.source.open.set()
         for client in clients:
             assert client.recv(100).startswith(b"HTTP/1.1 200")

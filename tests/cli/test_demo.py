@@ -20,8 +20,9 @@ from rich.console import Console
 
 from sampler import HistogramValue
 from sampler.agent import Balance, Series
-from sampler.cli.demo import shop, verdict
-from sampler.cli.demo.figures import figures
+from sampler.cli import demo
+from sampler.cli.demo import verdict
+from sampler.cli.demo.figures import CONNECTIONS, figures
 from sampler.cli.demo.receivers import GraphiteReceiver, StatsDReceiver
 from sampler.cli.demo.screen import CODE, Screen
 from tests.support.command import environment, sampler
@@ -71,8 +72,14 @@ def test_the_screen_fits_a_terminal_of(columns: int, rows: int) -> None:
 
 def test_what_the_screen_says_stands_in_the_shop() -> None:
     """Line by line, but for annotations."""
-    text = re.sub(r" -> .*:$", ":", Path(shop.__file__).read_text("utf-8"), flags=re.MULTILINE)
+    text = re.sub(
+        r" -> .*:$",
+        ":",
+        Path(demo.__file__).with_name("shop.py").read_text("utf-8"),
+        flags=re.MULTILINE,
+    )
     written = re.sub(r"\s+", "", text)
+    assert f"Pool({CONNECTIONS})" in written
     for line in filter(None, CODE.splitlines()):
         assert re.sub(r"\s+", "", line).rstrip("})") in written, line
 

@@ -165,6 +165,8 @@ def statsd_holds_what_was_collected(statsd, collected, kinds) -> None:
 def is_counter(name: str, kinds: dict[str, str]) -> bool:
     """Tell from the served TYPE lines, independent of how StatsD was encoded."""
     flat = name.replace(".", "_")
+    if flat.endswith("_count"):  # of a gauge; a histogram's is Prometheus' own
+        flat = f"{flat.removesuffix('count')}current"
     found = {kind for family, kind in kinds.items() if family == flat or _with_unit(family, flat)}
     assert len(found) == 1, (name, found)
     return found == {"counter"}

@@ -13,8 +13,6 @@ import sampler.web
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_CONNECTIONS = 3
-
 
 class Pool:
     """A library's pool of connections; it imports nothing to publish its numbers."""
@@ -33,7 +31,7 @@ class Pool:
         self._free.release()
 
 
-pool = Pool(_CONNECTIONS)
+pool = Pool(3)
 
 
 def sample() -> Iterator[tuple[Any, ...]]:
