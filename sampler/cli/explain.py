@@ -22,6 +22,7 @@ from sampler.cli.keys import ANY, sections
 from sampler.cli.layout import wrapped
 from sampler.cli.reasons import REASONS, UNSUPPORTED
 from sampler.exceptions import Fault, InvalidSampler
+from sampler.web import _metrics as web
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,6 +39,12 @@ _TABLE, _ADAPTERS = "adapters.", "adapters"
 _INDENT = 4
 _DIGITS = 4
 """More than an exit status has."""
+
+_OWN = {
+    RESERVED: ("what each consumer counts of itself, published like any other", METRICS),
+    web.NAME: ("what the middleware of sampler.web counts", web.METRICS),
+}
+"""Samplers that no entry point announces."""
 
 
 def explain(word: str) -> int:
@@ -148,7 +155,7 @@ def _tables(word: str, tables: list[Section]) -> Iterator[list[str]]:
 def _samplers_and_metrics(word: str) -> Iterator[list[str]]:
     for name, plugin in _owners(word):
         try:
-            declared = _declared(plugin)
+            declared = _declared(name, plugin)
         except (UnusablePlugin, InvalidSampler) as trouble:
             why = (
                 trouble.reason
@@ -159,7 +166,7 @@ def _samplers_and_metrics(word: str) -> Iterator[list[str]]:
             continue
         if word == name:
             yield [
-                f"sampler {name}, {_origin(plugin)}",
+                f"sampler {name}, {_origin(name, plugin)}",
                 *(f"  {name}.{metric}" for metric in declared),
             ]
         elif (metric := word.removeprefix(f"{name}.")) in declared:
@@ -168,34 +175,34 @@ def _samplers_and_metrics(word: str) -> Iterator[list[str]]:
 
 def _owners(word: str) -> Iterator[tuple[str, Plugin | None]]:
     """Yield the samplers that a word may belong to: only their code is imported."""
-    for name, plugin in {RESERVED: None, **installed_plugins(SAMPLERS)}.items():
+    for name, plugin in {**dict.fromkeys(_OWN), **installed_plugins(SAMPLERS)}.items():
         if word == name or word.startswith(f"{name}."):
             yield name, plugin
 
 
-def _declared(plugin: Plugin | None) -> dict[str, Description]:
+def _declared(name: str, plugin: Plugin | None) -> dict[str, Description]:
     """Return the metrics that a sampler declares.
 
     Args:
-        plugin: the installed sampler; None: the agent's own metrics.
+        name: the sampler's.
+        plugin: the installed sampler; None: one that registers itself.
 
     Raises:
         UnusablePlugin: it cannot be imported.
         InvalidSampler: it is not a sampler.
     """
-    own = {"name": RESERVED, "sample": tuple, "metrics": METRICS}
-    loaded = own if plugin is None else plugin.load()
+    loaded = plugin.load() if plugin else {"name": name, "sample": tuple, "metrics": _OWN[name][1]}
     try:
-        return Declaration(loaded, reserved=plugin is None).metrics
+        return Declaration(loaded, reserved=name == RESERVED).metrics
     except InvalidSampler:
         raise
     except Exception as error:  # a mapping with methods of its own
         raise InvalidSampler({}, [Fault("S-01", f"cannot be read: {short(error)}")]) from None
 
 
-def _origin(plugin: Plugin | None) -> str:
+def _origin(name: str, plugin: Plugin | None) -> str:
     if plugin is None:
-        return "what each consumer counts of itself, published like any other"
+        return _OWN[name][0]
     return f"of {plugin.distribution} {plugin.version}: {plugin.reference}"
 
 
@@ -246,7 +253,7 @@ def _explainable(word: str, tables: list[Section]) -> set[str]:
     metrics = set()
     for name, plugin in _owners(word):
         try:
-            metrics |= {f"{name}.{metric}" for metric in _declared(plugin)}
+            metrics |= {f"{name}.{metric}" for metric in _declared(name, plugin)}
         except (UnusablePlugin, InvalidSampler):
             continue
     return {

@@ -57,6 +57,7 @@ def literals(function: str, position: int, files: str = "**/*.py") -> set[str]:
         ("process.cpu.time", ["counter", "unit: s", "labels: cpu.mode", "scope: process"]),
         ("sampler.entries.dropped", ["metric sampler.entries.dropped: counter", "reason"]),
         ("sampler", ["sampler.ticks.skipped"]),
+        ("http.server.requests", ["metric http.server.requests: counter"]),
         ("duplicate", ["reason duplicate, of sampler.samples.refused: "]),
         ("hung", ["reason hung, of sampler.pulls.failed: "]),
         ("deadline", ["samplers.deadline: a number", "reason deadline, of sampler.pulls.failed"]),

@@ -89,7 +89,7 @@ export function number(value) {
   if (size >= 100) return value.toFixed(1);
   if (size >= 10) return value.toFixed(2);
   if (size >= 1) return value.toFixed(3);
-  return size < 1e-4 ? value.toExponential(2) : value.toFixed(4).replace(/0+$/, "");
+  return size < 1e-4 ? value.toExponential(2) : value.toFixed(4).replace(/\.?0+$/, "");
 }
 
 /** Return an account's count in full: `23,320`. */
