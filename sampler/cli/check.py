@@ -61,10 +61,10 @@ def check(config: str | None, *, network: bool = True) -> int:
         return OK
     adapters = agent.settings.adapters
     problems = [problem for configured in adapters if (problem := _listen(configured))]
-    if problems:
-        raise ConfigurationError(agent.settings.file, problems)
     pushed = [each for each in adapters if not (_is_scraped(each) or each.for_people)]
     answers = [_ask(each) for each in pushed]
+    if problems:  # where the program runs, its port is taken, and its endpoints matter most
+        raise ConfigurationError(agent.settings.file, problems)
     return OK if all(answers) else UNAVAILABLE
 
 

@@ -206,6 +206,19 @@ def test_a_port_in_use_exits_78(tmp_path) -> None:
             assert "Traceback" not in done.stderr
 
 
+def test_where_the_port_is_in_use_endpoints_are_asked_all_the_same(tmp_path, closed_port) -> None:
+    """As on a host where the program runs whose file is checked."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        page = f'[adapters.prometheus]\nlisten = "127.0.0.1:{taken.getsockname()[1]}"\n'
+        config = write(tmp_path, f"{page}[adapters.graphite]\nport = {closed_port}\n")
+        done = sampler("check", "-c", config)
+    assert done.returncode == 78
+    assert "adapters.prometheus.listen: the port is in use" in done.stderr
+    assert "adapter 'graphite': does not answer" in done.stderr
+
+
 def test_test_prints_two_pulls_and_sends_nothing(tmp_path) -> None:
     """``run --test`` pulls twice, one interval apart, to standard output only."""
     with LineSink() as sink:
