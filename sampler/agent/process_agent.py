@@ -362,7 +362,13 @@ class ProcessAgent:
                 warn_of_pages(agent)
 
     def stop_at_exit(self) -> None:
-        """Stop, and flush the log; Ctrl-C meanwhile ends the wait."""
+        """Stop, and flush the log; Ctrl-C meanwhile ends the wait, but see :func:`past_ctrl_c`."""
+        if is_multiprocessing_child():
+            past_ctrl_c(self._stop_and_flush)
+        else:
+            self._stop_and_flush()
+
+    def _stop_and_flush(self) -> None:
         try:
             with suppress(SystemExit):  # the program ends already
                 self.stop(None)
@@ -381,4 +387,4 @@ class ProcessAgent:
         Celery's billiard has its finalizers there, too.
         """
         finalize = sys.modules["multiprocessing.util"].Finalize
-        finalize(None, lambda: past_ctrl_c(self.stop_at_exit), exitpriority=0)
+        finalize(None, self.stop_at_exit, exitpriority=0)
