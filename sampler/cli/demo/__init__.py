@@ -52,12 +52,13 @@ def _run(seconds: float, *, browse: bool) -> int:
 
     graphite, statsd, scraper = GraphiteReceiver(), StatsDReceiver(), Scraper()
     recorder = verdict.Recorder()
+    application = shop.open_shop()
     agent = _agent(graphite.port, statsd.port, recorder)
     agent.start()
     (address,) = (
         each.adapter.address for each in agent.settings.adapters if each.type == "prometheus"
     )
-    with Traffic(shop.application), Screen(seconds, f"http://{address}/live/") as screen:
+    with Traffic(application), Screen(seconds, f"http://{address}/live/") as screen:
         if browse:
             _browse(f"http://{address}/live/")
         _watch(screen, seconds, lambda: scraper.scrape(address), recorder)
@@ -79,14 +80,11 @@ def _agent(graphite: int, statsd: int, recorder: Recorder) -> Agent:
     """Return an agent that samples the shop for three adapters and the recorder."""
     import attrs
 
-    import sampler
     from sampler.agent import Agent
     from sampler.agent.config.reading import parse
     from sampler.agent.config.settings import ALL, AdapterSettings
-    from sampler.cli.demo.shop import SAMPLER
     from sampler.cli.demo.verdict import PREFIX
 
-    sampler.register(SAMPLER)
     settings = parse(
         {
             "interval": INTERVAL,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _BARS = "▁▂▃▄▅▆▇█"
 _KEPT = 60
 CONNECTIONS = 3
-"""Of the pool of :mod:`.shop`, which registers itself when it is imported."""
+"""Of the pool in :mod:`.shop`."""
 
 
 @attrs.define(eq=False)

@@ -46,24 +46,26 @@ SAMPLER = {
     "metrics": {"connections": {"unit": "{connection}", "help": "Connections by state."}},
 }
 
-shop = sampler.Instruments("shop")
-orders = shop.counter("orders", labels=("outcome",), help="Orders by outcome.")
 
+def open_shop() -> sampler.web.WSGI:
+    """Publish the pool and the orders; return the application, measured."""
+    shop = sampler.Instruments("shop")
+    orders = shop.counter("orders", labels=("outcome",), help="Orders by outcome.")
 
-def serve(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-    """Answer a request: some read, some order, and that takes a connection for a while."""
-    if environ["PATH_INFO"] == "/order":
-        with pool:
-            _work(0.03, 0.1)
-        orders.inc(outcome="declined" if random.random() < 0.1 else "paid")  # noqa: S311
-    else:
-        _work(0.002, 0.03)
-    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "3")])
-    return [b"ok\n"]
+    def serve(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        if environ["PATH_INFO"] == "/order":
+            with pool:  # for a while
+                _work(0.03, 0.1)
+            orders.inc(outcome="declined" if random.random() < 0.1 else "paid")  # noqa: S311
+        else:
+            _work(0.002, 0.03)
+        start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "3")])
+        return [b"ok\n"]
+
+    application = sampler.web.WSGI(serve)
+    sampler.register(SAMPLER)
+    return application
 
 
 def _work(least: float, most: float) -> None:
     time.sleep(random.uniform(least, most))  # noqa: S311
-
-
-application = sampler.web.WSGI(serve)
