@@ -15,8 +15,10 @@ from sampler.contrib._seams import Noted, around
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from sampler import Instruments
+
 _requests = Requests("httpx")
-SAMPLER = _requests.group
+SAMPLER: Instruments = _requests.group
 
 
 def _sent(original: Callable[..., Any]) -> Callable[..., Any]:

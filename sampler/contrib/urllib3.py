@@ -15,8 +15,10 @@ from sampler.contrib._seams import Noted, around
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sampler import Instruments
+
 _requests = Requests("urllib3")
-SAMPLER = _requests.group
+SAMPLER: Instruments = _requests.group
 _create = SAMPLER.histogram(
     "connection.create_time", unit="s", help="Time taken to connect.", labels=("server.address",)
 )

@@ -46,10 +46,10 @@ class Row:
         reads: tuple[float, ...],
         numbers: tuple[array[float], ...],
     ) -> None:
-        self.time = time
-        self.plans = plans
-        self.reads = reads
-        self.numbers = numbers
+        self.time: float = time
+        self.plans: tuple[Plan, ...] = plans
+        self.reads: tuple[float, ...] = reads
+        self.numbers: tuple[array[float], ...] = numbers
 
     @property
     def size(self) -> int:

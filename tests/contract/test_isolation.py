@@ -296,6 +296,7 @@ def test_a_change_of_state_is_logged_once(
         for _ in range(6):
             consumer.collect()
         lines = [record.getMessage() for record in caplog.records]
+        lines = [line for line in lines if "pypy cannot end it" not in line]
         assert len(lines) == 3
         assert sum("'bad': raised: SystemExit: bad" in line for line in lines) == 1
         assert sum("'odd': samples refused: type" in line for line in lines) == 1

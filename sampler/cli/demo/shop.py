@@ -31,7 +31,7 @@ class Pool:
         self._free.release()
 
 
-pool = Pool(3)
+pool: Pool = Pool(3)
 
 
 def sample() -> Iterator[tuple[Any, ...]]:
@@ -40,7 +40,7 @@ def sample() -> Iterator[tuple[Any, ...]]:
     yield "connections", pool.size - pool.used, {"state": "idle"}
 
 
-SAMPLER = {
+SAMPLER: dict[str, Any] = {
     "name": "pool",
     "sample": sample,
     "metrics": {"connections": {"unit": "{connection}", "help": "Connections by state."}},

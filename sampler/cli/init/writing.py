@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ("WouldOverwriteError", "rendered", "write")
 
-_TEMPLATES = Path(__file__).with_name("templates")
+_TEMPLATES = Path(__file__).with_name("_templates")
 _SKIPPED = frozenset(("__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache"))
 
 

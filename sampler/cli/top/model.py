@@ -108,15 +108,15 @@ class Series:
             for key, pair in zip(order, pairs, strict=True)
             if key in begins
         ]
-        self.number = int(described["id"])
-        self.name = clean(described["name"], plain=plain)
+        self.number: int = int(described["id"])
+        self.name: str = clean(described["name"], plain=plain)
         apart = pairs[: len(short)] or pairs
-        self.labels = [
+        self.labels: list[str] = [
             clean(" ".join(each), plain=plain) for each in (pairs, apart, short or pairs)
         ]
-        self.kind = str(described["kind"])
-        self.unit = clean(described["unit"], plain=plain)
-        self.haystack = f"{described['name']} {' '.join(pairs)}".lower()
+        self.kind: str = str(described["kind"])
+        self.unit: str = clean(described["unit"], plain=plain)
+        self.haystack: str = f"{described['name']} {' '.join(pairs)}".lower()
 
 
 def named(described: list[dict[str, Any]], *, plain: bool = False) -> list[Series]:
