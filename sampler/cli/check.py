@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections import Counter
 from pathlib import Path
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from sampler.agent import Agent
     from sampler.agent.config.settings import AdapterSettings
 
+_PROCESS = re.compile(r"process (\d{1,10}) ")
 _SHOWN = 3
 """Metrics named in a warning that is about many."""
 
@@ -60,10 +62,10 @@ def check(config: str | None, *, network: bool = True) -> int:
     if not network:
         return OK
     adapters = agent.settings.adapters
-    problems = [problem for configured in adapters if (problem := _listen(configured))]
+    problems = [problem for each in adapters if (problem := _listen(each, agent.settings.file))]
     pushed = [each for each in adapters if not (_is_scraped(each) or each.for_people)]
     answers = [_ask(each) for each in pushed]
-    if problems:  # where the program runs, its port is taken, and its endpoints matter most
+    if problems:
         raise ConfigurationError(agent.settings.file, problems)
     return OK if all(answers) else UNAVAILABLE
 
@@ -143,19 +145,41 @@ def _is_scraped(configured: AdapterSettings) -> bool:
     return isinstance(configured.adapter, ScrapedAdapter)
 
 
-def _listen(configured: AdapterSettings) -> str | None:
-    """Open and close a scraped adapter; return the problem, or None, also when it is pushed."""
+def _listen(configured: AdapterSettings, file: str) -> str | None:
+    """Open and close a scraped adapter; return the problem, or None, also when it is pushed.
+
+    It is no problem that the program runs whose file this is.
+    """
     adapter = configured.adapter
     if not _is_scraped(configured):
         return None
     try:
         adapter.open(_no_snapshot, Ledger())
     except Exception as error:
-        return f"{configured.key}{cannot_open(error, configured)}"
-    adapter.close(1.0)
+        problem = f"{configured.key}{cannot_open(error, configured)}"
+        holder = _PROCESS.search(problem)
+        if holder is None or not _runs_with(int(holder[1]), Path(file)):
+            return problem
+        said = f"process {holder[1]} listens, which runs with this file"
+    else:
+        adapter.close(1.0)
+        said = "can listen"
     what = configured.key if configured.for_people else f"adapter {configured.name!r}"
-    print(f"{what}: can listen")
+    print(f"{what}: {said}")
     return None
+
+
+def _runs_with(pid: int, file: Path) -> bool:
+    """Tell whether a process was given a file, or stands beside it, as far as one may know."""
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        here, words = Path(process.cwd()), process.cmdline()
+        named = [here / word for word in words if word.endswith(file.name)]
+        return file.exists() and any(each.samefile(file) for each in named or [here / file.name])
+    except (psutil.Error, OSError):
+        return False
 
 
 def _ask(configured: AdapterSettings) -> bool:

@@ -14,6 +14,7 @@ import pytest
 from tests.support.command import running, sampler
 from tests.support.distributions import Site
 from tests.support.doubles import LineSink
+from tests.support.ports import accepts, free_port
 from tests.support.waiting import wait_for
 
 
@@ -217,6 +218,23 @@ def test_where_the_port_is_in_use_endpoints_are_asked_all_the_same(tmp_path, clo
     assert done.returncode == 78
     assert "adapters.prometheus.listen: the port is in use" in done.stderr
     assert "adapter 'graphite': does not answer" in done.stderr
+
+
+def test_the_port_of_the_program_whose_file_is_checked_is_no_problem(tmp_path) -> None:
+    """It may run: then what matters is whether its endpoints answer."""
+    port = free_port()
+    text = f'[adapters.prometheus]\nlisten = "127.0.0.1:{port}"\n'
+    config = write(tmp_path, f'socket = "{tmp_path}/s.sock"\n{text}')
+    with running("run", "-c", config) as process:
+        wait_for(lambda: accepts(port) and (tmp_path / "s.sock").exists(), 20, "the program")
+        done = sampler("check", "-c", config)
+        assert done.returncode == 0, done.stderr
+        listens = f": process {process.pid} listens, which runs with this file"
+        assert f"adapter 'prometheus'{listens}" in done.stdout
+        assert f"socket{listens}" in done.stdout
+        other = tmp_path / "other.toml"
+        other.write_text(text)
+        assert sampler("check", "-c", str(other)).returncode == 78
 
 
 def test_test_prints_two_pulls_and_sends_nothing(tmp_path) -> None:
