@@ -71,11 +71,16 @@ export class Catalogue {
 
   /** Return what is charted until the viewer chooses: the application's numbers before the process's. */
   first() {
-    const take = (name, most) => this.all.filter((series) => series.name === name).slice(0, most);
+    const routed = (series) => ("http.route" in series.labels ? 0 : 1); // those of no route are mostly paths that are not there
+    const take = (name, most) =>
+      this.all
+        .filter((series) => series.name === name)
+        .sort((a, b) => routed(a) - routed(b))
+        .slice(0, most);
     const own = this.all.filter((series) => !rank(series.sampler) && series.sampler !== "http.server");
     const busiest = [
       ...take("http.server.requests", 5),
-      ...take("http.server.request.duration", 2),
+      ...take("http.server.request.duration", 3),
       ...take("http.server.queue.duration", 1),
     ];
     const units = new Map();
