@@ -57,7 +57,9 @@ def path():
             "away": {"type": "graphite", "port": free_port()},
         }
         failing = {"name": "failing", "sample": lambda: 1 / 0}
+        enable = ["shop", "failing", "process"]  # not what other tests have imported
         more = {"socket": name, "service": "shop", "adapters": adapters}
+        more["samplers"] = {"enable": enable}
         with agent_with(shop(), failing, **more):
             yield name
 
