@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from sampler._contract.histogram import HistogramValue, difference
+from sampler.agent import HistogramValue, difference
 from sampler.cli.demo.traffic import THREADS
+from sampler.cli.top.figures import bars
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
     Value = float | HistogramValue
 
-_BARS = "▁▂▃▄▅▆▇█"
 _KEPT = 60
 CONNECTIONS = 3
 """Of the pool in :mod:`.shop`."""
@@ -47,12 +47,7 @@ class Figure:
 
     def line(self, width: int) -> str:
         """Draw the newest numbers, as many as fit; the highest has the highest bar."""
-        shown = list(self.past)[-width:]
-        top = max((number for number in shown if number), default=0.0) or 1.0
-        return "".join(
-            " " if number is None else _BARS[round((len(_BARS) - 1) * max(0.0, number) / top)]
-            for number in shown
-        )
+        return bars(list(self.past), min(width, len(self.past)), least=0.0)
 
     def take(
         self, now: Mapping[Series, Value], before: Mapping[Series, Value], passed: float

@@ -86,12 +86,19 @@ def offset(zone: str) -> float:
         return 0
 
 
-def bars(values: Sequence[float | None], width: int, *, plain: bool = False) -> str:
-    """Return the newest values as bars, between their lowest and highest."""
+def bars(
+    values: Sequence[float | None],
+    width: int,
+    *,
+    plain: bool = False,
+    least: float | None = None,
+) -> str:
+    """Return the newest values as bars, between their lowest, or ``least``, and their highest."""
     marks = PLAIN_BARS if plain else BARS
     shown = values[-width:] if width > 0 else ()
     there = [value for value in shown if value is not None]
-    low, high = min(there, default=0.0), max(there, default=0.0)
+    low = min(there, default=0.0) if least is None else least
+    high = max(there, default=0.0)
     scale = (len(marks) - 1) / (high - low) if high > low else 0.0
     flat = marks[0] if not high else marks[len(marks) // 2 - 1]
     text = "".join(
