@@ -186,7 +186,7 @@ def _ask(others: Iterable[OtherRegistry], deadline: float, until: float) -> None
     if not asked:
         return
     jobs = [Job(each.read) for each in asked]
-    with Worker("sampler-registries") as worker:
+    with Worker("sampler-registries", once=True) as worker:
         worker.run(jobs, deadline, until)
     for each, job in zip(asked, jobs, strict=True):
         each.take(job, deadline)

@@ -197,7 +197,7 @@ def _publish_all(
     failures += [Failure(name, "deadline", _STUCK) for name, each in names.items() if stuck(each)]
     loads = {name: each for name, each in names.items() if not stuck(each)}
     jobs = [Job(partial(load, each)) for each in loads.values()]
-    with Worker("sampler-import") as worker:
+    with Worker("sampler-import", once=True) as worker:
         worker.run(jobs, deadline)
     for (name, each), job in zip(loads.items(), jobs, strict=True):
         note_overrun(each, job)

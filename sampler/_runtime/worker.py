@@ -171,10 +171,15 @@ class Worker:
     """Runs rounds of jobs on one daemon thread, which is replaced if it hangs.
 
     For one caller at a time. A context manager that ends the thread.
+
+    Args:
+        name: the thread's name.
+        once: the thread ends with its first round, even where Ctrl-C comes before ``close``.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, once: bool = False) -> None:
         self._name = name
+        self._once = once
         self._tasks: SimpleQueue[JobBatch | None] | None = None
         self._members: set[int] = set()
 
@@ -280,7 +285,7 @@ class Worker:
         try:
             self._members.add(ident)
             while (batch := tasks.get()) is not None:
-                if not batch.serve():
+                if not batch.serve() or self._once:
                     return
                 batch = None  # do not keep the samplers' results alive while waiting
         except BaseException as error:  # our own: what a sampler raises is caught in the batch

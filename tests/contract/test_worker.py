@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -352,6 +353,21 @@ def test_an_interrupt_just_as_the_round_ends_leaves_no_thread(worker: Worker) ->
     with pytest.raises(KeyboardInterrupt):
         run(worker, lambda: 1)
     assert run(worker, lambda: 2)[0].result == 2
+
+
+def test_an_interrupt_as_the_only_round_is_left_leaves_no_thread() -> None:
+    """Ctrl-C may come before the first line that would end it."""
+
+    def interrupt(frame: FrameType, event: str, _: object) -> None:
+        if frame.f_code is Worker.__exit__.__code__ and event == "call":
+            raise KeyboardInterrupt
+
+    before = sys.gettrace()
+    with pytest.raises(KeyboardInterrupt), Worker("sampler-only", once=True) as worker:
+        assert run(worker, lambda: 1)[0].result == 1
+        sys.settrace(interrupt)
+    sys.settrace(before)
+    wait_for(lambda: "sampler-only" not in [each.name for each in threading.enumerate()])
 
 
 @pytest.mark.usefixtures("patient")

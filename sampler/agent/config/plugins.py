@@ -58,7 +58,7 @@ class Plugin:
         # which another thread would wait.
         if not _importing():
             job = Job(self._announcement.load)
-            with Worker("sampler-load") as worker:
+            with Worker("sampler-load", once=True) as worker:
                 worker.run([job], LOADING)
             if job.overran is not None:
                 raise TimeoutError(f"the import has not ended within {LOADING:g} s")
