@@ -75,7 +75,7 @@ class Agent:
         self.registry: Registry = registries.default if registry is None else registry
         own = Registry(reserved=True)
         self._selection = Selection(
-            self.registry, self.settings.samplers.enable, own, everywhere=registry is None
+            self.registry, self.settings.samplers, own, everywhere=registry is None
         )
         self._identity = AgentIdentity(self.settings.program, role)
         self._consumers = Consumers(self._selection, self._identity, sources)
@@ -235,7 +235,7 @@ class Agent:
             self._identity.unlock()
             self._identity.lock(settings.program)
         self.settings = settings
-        self._selection.enable(settings.samplers.enable)
+        self._selection.enable(settings.samplers)
         link(channels, self._channels)
         self._channels = channels
         for page in self._scraped:
