@@ -49,8 +49,9 @@ class SeriesRules:
         self._keep = None if keep is None else tuple(keep)
         self._drop = tuple(drop)
         self._rename = whole
+        beginnings = [old for old in rename or {} if old not in whole]
         self._beginnings = {
-            old[:-1]: new[:-1] for old, new in (rename or {}).items() if old not in whole
+            old[:-1]: (rename or {})[old][:-1] for old in sorted(beginnings, key=len, reverse=True)
         }
         self._met: set[str] = set()
         self._said: set[tuple[str, str]] = set()

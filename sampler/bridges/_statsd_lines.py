@@ -74,7 +74,7 @@ def _parts(line: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
     line = line.strip()
     if not line:
         raise BadLineError("empty")
-    if line.startswith((b"_e{", b"_sc|")):
+    if line.startswith(b"_sc|"):
         raise BadLineError("event")
     name, _, rest = line.partition(b":")
     if not rest:

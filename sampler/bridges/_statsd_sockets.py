@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from sampler.adapterkit.sockets import Socket, socketpair
-from sampler.adapterkit.threads import Selector, Service, in_child
+from sampler.adapterkit.threads import Selector, Service, in_child, sleep
 from sampler.bridges._statsd_lines import LONGEST_LINE
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ _READ = 1
 _BURST = 64
 """Reads of one socket in turn, before others have theirs and a pull may come between."""
 _LARGEST = 65_535
+_PAUSE = 0.05
 _MOST_CONNECTIONS = 256
 _QUEUE = 4 * 2**20
 """Bytes that the kernel is asked to keep for us."""
@@ -202,18 +203,21 @@ class Listener:
             self._read_datagrams(ready)
 
     def _read_datagrams(self, ready: Socket) -> None:
-        with self._table.lock:
-            for _ in range(_BURST):
-                try:
-                    data = ready.recv(_LARGEST)
-                except OSError:  # nothing more for now
-                    return
+        for _ in range(_BURST):
+            try:
+                data = ready.recv(_LARGEST)
+            except OSError:  # nothing more for now
+                return
+            with self._table.lock:
                 self._table.feed(data)
 
     def _accept(self, ready: Socket, selector: selectors.BaseSelector) -> None:
         try:
             connection, _ = ready.accept()
-        except OSError:  # it has left already, or there is no descriptor left
+        except BlockingIOError:  # it has left already
+            return
+        except OSError:  # no descriptor is left
+            sleep(_PAUSE)
             return
         if len(self._buffers) >= _MOST_CONNECTIONS or self._closing:
             connection.close()
@@ -225,22 +229,21 @@ class Listener:
         selector.register(connection, _READ)
 
     def _read_stream(self, ready: Socket, selector: selectors.BaseSelector) -> None:
-        with self._table.lock:
-            for _ in range(_BURST):
-                try:
-                    data = ready.recv(_LARGEST)
-                except BlockingIOError:
-                    return
-                except OSError:  # a reset
-                    data = b""
-                rest = self._buffers[ready]
+        for _ in range(_BURST):
+            try:
+                data = ready.recv(_LARGEST)
+            except BlockingIOError:
+                return
+            except OSError:  # a reset
+                data = b""
+            rest = self._buffers[ready]
+            with self._table.lock:
                 if not data:
-                    if rest:  # a last line without its end
-                        self._table.feed(rest)
+                    self._table.feed(rest)  # a last line without its end
                     break
                 self._buffers[ready] = self._lines(rest + data)
-            else:
-                return
+        else:
+            return
         selector.unregister(ready)
         del self._buffers[ready]
         ready.close()

@@ -170,13 +170,15 @@ class Table:
         Raises:
             BadLineError: it is no line of a type that is known, or there are too many series.
         """
+        if name.startswith(b"_e{"):
+            raise BadLineError("event")
         kind, *more = rest.strip().split(b"|")
         if (cls := _TYPES.get(kind)) is None:
             raise BadLineError("type")
         if not name or len(name) > _LONGEST_TEXT:
             raise BadLineError("name")
-        if cls is not Members:
-            number(text)
+        if cls is not Members and number(text) < 0 and cls is not Level:
+            raise BadLineError("negative")
         weight: float = 1
         labels: dict[str, str] = {}
         for part in more:

@@ -59,7 +59,7 @@ def require(package: str, distribution: str) -> None:
     Raises:
         ModuleNotFoundError: it is not.
     """
-    if package.partition(".")[0] not in sys.modules:
+    if sys.modules.get(package.partition(".")[0]) is None:
         try:
             there = find_spec(package) is not None
         except (ImportError, ValueError):

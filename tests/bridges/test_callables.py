@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import sys
 import types
-from collections import namedtuple
+from typing import NamedTuple
 
 import psutil
 
 from sampler.bridges import callables as bridge
 from tests.bridges.rig import key
 
-Io = namedtuple("Io", "read written")
+
+class Io(NamedTuple):
+    """As psutil's tuples are."""
+
+    read: int
+    written: int
 
 
 def test_numbers_of_a_mapping_are_metrics_by_their_path(pulls):

@@ -10,17 +10,14 @@ import pytest
 
 pytest.importorskip("newrelic.samplers.decorators")
 
-from newrelic.core.config import global_settings  # noqa: E402
-from newrelic.samplers.cpu_usage import cpu_usage_data_source  # noqa: E402
-from newrelic.samplers.decorators import (  # noqa: E402
-    data_source_factory,
-    data_source_generator,
-)
-from newrelic.samplers.gc_data import garbage_collector_data_source  # noqa: E402
-from newrelic.samplers.memory_usage import memory_usage_data_source  # noqa: E402
+from newrelic.core.config import global_settings
+from newrelic.samplers.cpu_usage import cpu_usage_data_source
+from newrelic.samplers.decorators import data_source_factory, data_source_generator
+from newrelic.samplers.gc_data import garbage_collector_data_source
+from newrelic.samplers.memory_usage import memory_usage_data_source
 
-from sampler.bridges import newrelic as bridge  # noqa: E402
-from tests.bridges.rig import key, shape  # noqa: E402
+from sampler.bridges import newrelic as bridge
+from tests.bridges.rig import key, shape
 
 N = "newrelic"
 

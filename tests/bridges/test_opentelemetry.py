@@ -10,10 +10,10 @@ import pytest
 
 pytest.importorskip("opentelemetry.sdk.metrics")
 
-from hypothesis import given  # noqa: E402
-from hypothesis import strategies as st  # noqa: E402
-from opentelemetry.metrics import Observation  # noqa: E402
-from opentelemetry.sdk.metrics import (  # noqa: E402
+from hypothesis import given
+from hypothesis import strategies as st
+from opentelemetry.metrics import Observation
+from opentelemetry.sdk.metrics import (
     Counter,
     Histogram,
     MeterProvider,
@@ -21,21 +21,15 @@ from opentelemetry.sdk.metrics import (  # noqa: E402
     ObservableUpDownCounter,
     UpDownCounter,
 )
-from opentelemetry.sdk.metrics.export import (  # noqa: E402
-    AggregationTemporality,
-    InMemoryMetricReader,
-)
-from opentelemetry.sdk.metrics.view import (  # noqa: E402
-    ExponentialBucketHistogramAggregation,
-    View,
-)
-from opentelemetry.sdk.resources import Resource  # noqa: E402
+from opentelemetry.sdk.metrics.export import AggregationTemporality, InMemoryMetricReader
+from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation, View
+from opentelemetry.sdk.resources import Resource
 
-import sampler  # noqa: E402
-from sampler.bridges import opentelemetry as bridge  # noqa: E402
-from sampler.bridges.opentelemetry_reader import SamplerReader  # noqa: E402
-from sampler.validate import examine  # noqa: E402
-from tests.bridges.rig import Pulls, key, shape  # noqa: E402
+import sampler
+from sampler.bridges import opentelemetry as bridge
+from sampler.bridges.opentelemetry_reader import SamplerReader
+from sampler.validate import examine
+from tests.bridges.rig import Pulls, key, shape
 
 N = "opentelemetry"
 DELTA = dict.fromkeys(

@@ -191,7 +191,9 @@ def test_native_histograms_keep_their_buckets(registry, pull):
         pytest.skip("this prometheus_client has no native histograms")
     span = samples.BucketSpan
     family = HistogramMetricFamily("h", "h")
-    value = samples.NativeHistogram(6, 9.0, 0, 0.001, 1, [span(0, 2), span(1, 1)], None, [1, 2, -2])
+    value = samples.NativeHistogram(
+        6, 9.0, 0, 0.001, 1, [span(0, 2), span(1, 1)], None, [1, 2, -2]
+    )
     family.samples.append(samples.Sample("h", {}, 0, None, None, value))
     registry.register(Collects(family))
     found = pull()[f"{N}.h"]
@@ -213,10 +215,15 @@ def metrics(draw):
     registry = prometheus.CollectorRegistry()
     kinds = "Counter", "Gauge", "Histogram", "Summary"
     for name in draw(st.lists(WORDS, unique=True, max_size=6)):
-        kind, labels = draw(st.sampled_from(kinds)), draw(st.lists(LABELS, unique=True, max_size=2))
+        kind, labels = (
+            draw(st.sampled_from(kinds)),
+            draw(st.lists(LABELS, unique=True, max_size=2)),
+        )
         unit = draw(st.sampled_from(["", "seconds", "bytes", "widgets"]))
         try:
-            made = getattr(prometheus, kind)(name, draw(TEXTS), labels, unit=unit, registry=registry)
+            made = getattr(prometheus, kind)(
+                name, draw(TEXTS), labels, unit=unit, registry=registry
+            )
         except ValueError:  # a name that is taken, or reserved
             continue
         children = [made]

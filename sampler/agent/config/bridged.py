@@ -81,7 +81,8 @@ def loops(bridges: BridgesSettings, adapters: Iterable[AdapterSettings]) -> Iter
     if table is None:
         return
     listens = table.get(_LISTENS, _STATSD_LISTENS)
-    for text in (listens,) if isinstance(listens, str) else listens:
+    listens = (listens,) if isinstance(listens, str) else listens
+    for text in listens if isinstance(listens, list | tuple) else ():
         for each in adapters:
             if isinstance(text, str) and _sends_to(each.adapter, text):
                 yield (

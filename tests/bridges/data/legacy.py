@@ -1,5 +1,5 @@
 """Wrote ``legacy.mmstats``: ``python2.7 legacy.py``, with mmstats 0.8.0; copy it before the end."""
-# ruff: noqa
+
 # mypy: ignore-errors
 import shutil
 
@@ -24,7 +24,7 @@ for _ in range(42):
     stats.requests.incr()
 stats.queue, stats.load, stats.ratio = -7, 0.75, 0.5
 stats.avg.add(2), stats.avg.add(4)
-stats.up, stats.state = True, u"r\xfcn"
+stats.up, stats.state = True, "r\xfcn"
 stats.big, stats.small, stats.byte = 2**63, -3, 5
 stats.flush()
 shutil.copy("live.mmstats", "legacy.mmstats")
