@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
 from sampler.bridges._statsd_series import BadLineError
@@ -11,35 +12,62 @@ if TYPE_CHECKING:
 
 LONGEST_LINE = 8_192
 """Bytes of a line, at most."""
+_ALIKE = bytes.maketrans(b":\n", b"||")
 PLAIN_TYPES = frozenset((b"c", b"g", b"ms", b"h", b"d"))
 """Types whose values are numbers."""
 
 
 class Parts:
-    """Values that wait: in three lists of one length, in the order in which they came."""
+    """Values by what a line has besides: of one name and type together, in their order.
 
-    __slots__ = ("names", "rests", "texts")
+    Attributes:
+        groups: by what follows a line's first bar: type, rate, tags; by its name: the values.
+        size: how many they are.
+    """
+
+    __slots__ = ("groups", "size")
 
     def __init__(self) -> None:
-        self.names: list[bytes] = []
-        self.texts: list[bytes] = []
-        self.rests: list[bytes] = []
-        """What followed the first bar: type, rate, tags."""
+        self.groups: defaultdict[bytes, defaultdict[bytes, list[bytes]]]
+        self.groups = defaultdict(lambda: defaultdict(list))
+        self.size = 0
 
-    def __len__(self) -> int:
-        return len(self.names)
+    def take(self, raw: list[bytes], refused: dict[str, int]) -> None:
+        """Take datagrams, or whole lines of a stream; what is no line is counted, by reason."""
+        if self._take_plain(b"\n".join(raw)):
+            return
+        for data in raw:
+            if not self._take_plain(data):
+                self._take_lines(data, refused)
 
-    def take(self, data: bytes, refused: dict[str, int]) -> None:
-        """Take the lines of a datagram; what is none is counted, by reason."""
-        lines = data.count(b"\n") + (data[-1:] != b"\n")
-        if data.count(b":") == data.count(b"|") == lines and len(data) <= LONGEST_LINE:
-            # As a rule each line is name:value|type. If one is not, a third word is no type.
-            words = data.rstrip(b"\n").replace(b"\n", b"|").replace(b":", b"|").split(b"|")
-            if len(words) == 3 * lines and PLAIN_TYPES.issuperset(words[2::3]):
-                self.names += words[0::3]
-                self.texts += words[1::3]
-                self.rests += words[2::3]
-                return
+    def _take_plain(self, data: bytes) -> bool:
+        """Take lines that are all ``name:value|type``, as is the rule; else none of them."""
+        if b"\n\n" in data:
+            data = data.replace(b"\n\n", b"\n")
+        data = data.strip(b"\n")
+        lines = data.count(b"\n") + 1
+        if data.count(b":") != lines or data.count(b"|") != lines:
+            return False
+        if b"|g" in data:  # of a gauge the last one counts
+            times, kinds = None, lines
+        else:
+            counts = Counter(data.split(b"\n"))
+            times, kinds = counts.values(), len(counts)
+            data = b"\n".join(counts)
+        words = data.translate(_ALIKE).split(b"|")
+        if len(words) != 3 * kinds or not PLAIN_TYPES.issuperset(words[2::3]):
+            return False  # the three are in another order somewhere
+        groups, word = self.groups, iter(words)
+        if times is None:
+            for name, text, rest in zip(word, word, word, strict=True):
+                groups[rest][name].append(text)
+        else:
+            for name, text, rest, number in zip(word, word, word, times, strict=False):
+                groups[rest][name] += [text] * number
+        self.size += lines
+        return True
+
+    def _take_lines(self, data: bytes, refused: dict[str, int]) -> None:
         for line in data.split(b"\n"):
             name, _, rest = line.partition(b":")
             text, _, more = rest.partition(b"|")
@@ -53,9 +81,8 @@ class Parts:
                     refused[bad.reason] += 1
 
     def _add(self, name: bytes, text: bytes, rest: bytes) -> None:
-        self.names.append(name)
-        self.texts.append(text)
-        self.rests.append(rest)
+        self.groups[rest][name].append(text)
+        self.size += 1
 
 
 def _is_one(more: bytes) -> bool:

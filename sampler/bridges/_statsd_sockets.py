@@ -6,13 +6,16 @@ import socket
 import stat
 from contextlib import suppress
 from errno import EADDRINUSE
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from sampler.adapterkit.sockets import Socket, socketpair
 from sampler.adapterkit.threads import Selector, Service, in_child, sleep
+from sampler.bridges._datagrams import MOST, reader
 from sampler.bridges._statsd_lines import LONGEST_LINE
 
 if TYPE_CHECKING:
@@ -25,7 +28,7 @@ _READ = 1
 _BURST = 64
 """Reads of one socket in turn, before others have theirs and a pull may come between."""
 _LARGEST = 65_535
-_PAUSE = 0.05
+_PAUSE, _SHORT = 0.05, 0.001
 _MOST_CONNECTIONS = 256
 _QUEUE = 4 * 2**20
 """Bytes that the kernel is asked to keep for us."""
@@ -101,7 +104,7 @@ class Address:
                 made.listen(128)
             else:
                 made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _QUEUE)
-            made.setblocking(False)
+            made.setblocking(not self.streams)
         except OSError as error:
             made.close()
             raise OSError(error.errno, f"{self}: {error.strerror or error}") from None
@@ -146,9 +149,14 @@ class Listener:
             for each in addresses:
                 self._sockets.append(each.open())
             self.bound: tuple[Any, ...] = tuple(each.getsockname() for each in self._sockets)
-            self._service = Service(self._serve, "sampler-statsd-listener")
             _listeners.add(self)
-            self._service.start()
+            self._services = [Service(self._serve, "sampler-statsd-streams")]
+            for each, socket_ in zip(addresses, self._sockets, strict=True):
+                if not each.streams:
+                    serve = partial(self._serve_datagrams, each, socket_)
+                    self._services.append(Service(serve, f"sampler-statsd-{each.scheme}"))
+            for service in self._services:
+                service.start()
         except BaseException:
             self._close_sockets()
             raise
@@ -168,7 +176,11 @@ class Listener:
         self._closing = True
         with suppress(OSError):
             self._wake.send(b"x")
-        self._service.join(2.0)
+        for address, each in zip(self._addresses, self._sockets, strict=True):
+            if not address.streams:
+                _wake_up(each)
+        for service in self._services:
+            service.join(2.0)
         self._close_sockets()
         for each in self._addresses:
             if each.path:
@@ -185,31 +197,43 @@ class Listener:
 
     def _serve(self) -> None:
         with Selector() as selector:
-            for each in (*self._sockets, *self._buffers, self._woken):
+            streams = [
+                each
+                for address, each in zip(self._addresses, self._sockets, strict=True)
+                if address.streams
+            ]
+            for each in (*streams, *self._buffers, self._woken):
                 selector.register(each, _READ)
             while not self._closing:
                 for key, _ in selector.select():
                     if key.fileobj is not self._woken:
                         self._read(key.fileobj, selector)
-            for each in (*self._sockets, *self._buffers):
+            for each in (*streams, *self._buffers):
                 self._read(each, selector)
 
     def _read(self, ready: Any, selector: selectors.BaseSelector) -> None:
         if ready in self._buffers:
             self._read_stream(ready, selector)
-        elif self._addresses[self._sockets.index(ready)].streams:
-            self._accept(ready, selector)
         else:
-            self._read_datagrams(ready)
+            self._accept(ready, selector)
 
-    def _read_datagrams(self, ready: Socket) -> None:
-        for _ in range(_BURST):
+    def _serve_datagrams(self, address: Address, ready: Socket) -> None:
+        """Read one socket, which blocks, until it is closed and nothing is left in it."""
+        table, read, before = self._table, reader(ready), 0.0
+        while True:
             try:
-                data = ready.recv(_LARGEST)
-            except OSError:  # nothing more for now
+                batch = read()
+            except OSError as error:
+                if self._closing or ready.fileno() < 0:
+                    return
+                raise OSError(error.errno, f"{address}: {error.strerror}") from None
+            with table.lock:
+                table.feed(*batch)
+            if self._closing and len(batch) < MOST:
                 return
-            with self._table.lock:
-                self._table.feed(data)
+            if monotonic() - before < _SHORT:  # what comes fast is read in batches
+                sleep(_SHORT)
+            before = monotonic()
 
     def _accept(self, ready: Socket, selector: selectors.BaseSelector) -> None:
         try:
@@ -257,6 +281,17 @@ class Listener:
             self._table.refuse("long")
             return b""
         return rest
+
+
+def _wake_up(ready: Socket) -> None:
+    """Send an empty datagram to a socket, so that who waits for one looks up."""
+    with suppress(OSError), Socket(ready.family, ready.type) as sender:
+        where: Any = ready.getsockname()
+        if not isinstance(where, str):
+            host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(where[0], where[0])
+            where = host, where[1]
+        sender.setblocking(False)
+        sender.sendto(b"", where)
 
 
 def _order() -> Any:

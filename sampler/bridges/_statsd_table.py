@@ -40,8 +40,8 @@ _TYPES: dict[bytes, Any] = {
 _LONGEST_TEXT = 250
 _MOST_TAGS = 32
 _MOST_LABELS = 1_000
-_PENDING = 10_000
-"""Values that wait to be looked at together."""
+_PENDING = 2**18
+"""Bytes that wait to be looked at together."""
 
 
 class _Kept:
@@ -54,17 +54,6 @@ class _Kept:
         self.name = name
         self.labels = labels
         self.described = described
-
-
-class _Entry:
-    """A series as lines name it, with the weight of a value, and the values that wait."""
-
-    __slots__ = ("of", "texts", "weight")
-
-    def __init__(self, of: Any, weight: float) -> None:
-        self.of = of
-        self.weight = weight
-        self.texts: list[bytes] = []
 
 
 class Table:
@@ -85,11 +74,11 @@ class Table:
         self._bridge = bridge
         self._most = most
         self._taken = 0
-        self._pending = Parts()
+        self._raw: list[bytes] = []
+        self._waiting = 0
         self._series: dict[tuple[str, str, tuple[tuple[str, str], ...]], _Kept] = {}
-        self._entries: dict[bytes, dict[bytes, _Entry]] = {}
-        """By what follows a line's first bar, by name."""
-        self._size = 0
+        self._entries: dict[tuple[bytes, bytes], tuple[Any, float]] = {}
+        """Series and weight, by a line's name and what follows its first bar."""
         self._words: dict[str, str] = {}
         self._names = Names()
         self._labels = Names(refused=("overflow",))
@@ -97,35 +86,44 @@ class Table:
         self._epoch = 1
         self._consumers: dict[object, int] = {}
 
-    def feed(self, data: bytes) -> None:
-        """Take the lines of a datagram, or whole lines of a stream."""
-        self._pending.take(data, self.refused)
-        if len(self._pending) > _PENDING:
+    def feed(self, *data: bytes) -> None:
+        """Take the lines of datagrams, or whole lines of a stream."""
+        self._raw += data
+        self._waiting += sum(map(len, data))
+        if self._waiting > _PENDING:
             self.drain()
 
     def drain(self) -> None:
-        """Look at the values that wait: those of one series together, in their order."""
-        pending, self._pending = self._pending, Parts()
-        entries, touched = self._entries, []
+        """Look at what waits: the values of one series together, in their order."""
+        raw, self._raw, self._waiting = self._raw, [], 0
+        if not raw:
+            return
+        parts = Parts()
         before = sum(self.refused.values())
-        for name, text, rest in zip(pending.names, pending.texts, pending.rests, strict=True):
+        parts.take(raw, self.refused)
+        unreadable = sum(self.refused.values()) - before
+        for rest, group in parts.groups.items():
+            for name, texts in group.items():
+                self._add(name, texts, rest)
+        refused = sum(self.refused.values()) - before - unreadable
+        self._taken += parts.size - refused
+        if len(self._entries) > 2 * self._most:  # one series may have many entries
+            self._entries = {}
+
+    def _add(self, name: bytes, texts: list[bytes], rest: bytes) -> None:
+        """Add the values of lines that differ in nothing else."""
+        entry = self._entries.get((name, rest))
+        for place, text in enumerate(texts if entry is None else ()):
             try:
-                entry = entries[rest][name]
-            except KeyError:
-                try:
-                    entry = self._enter(name, text, rest)
-                except BadLineError as bad:
-                    self.refused[bad.reason] += 1
-                    continue
-            if not entry.texts:
-                touched.append(entry)
-            entry.texts.append(text)
-        for entry in touched:
-            texts, entry.texts = entry.texts, []
-            entry.of.add(texts, entry.weight, self.refused)
-        self._taken += len(pending) - (sum(self.refused.values()) - before)
-        if self._size > 2 * self._most:  # one series may have many entries
-            self._entries, self._size = {}, 0
+                entry = self._enter(name, text, rest)
+            except BadLineError as bad:
+                self.refused[bad.reason] += 1
+            else:
+                texts = texts[place:]
+                break
+        if entry is not None:
+            series, weight = entry
+            series.add(texts, weight, self.refused)
 
     def refuse(self, reason: str) -> None:
         """Count what cannot be looked at."""
@@ -164,7 +162,7 @@ class Table:
         self._epoch += 1
         return self._epoch - 1
 
-    def _enter(self, name: bytes, text: bytes, rest: bytes) -> _Entry:
+    def _enter(self, name: bytes, text: bytes, rest: bytes) -> tuple[Any, float]:
         """Return the entry of a line; make its series if it is new.
 
         Raises:
@@ -186,9 +184,8 @@ class Table:
                 weight = _weight(part[1:])
             elif part[:1] == b"#":
                 labels = self._tags(part[1:])
-        entry = _Entry(self._kept(_decoded(name), cls, kind, labels).of, weight)
-        self._entries.setdefault(rest, {})[name] = entry
-        self._size += 1
+        entry = self._kept(_decoded(name), cls, kind, labels).of, weight
+        self._entries[name, rest] = entry
         return entry
 
     def _kept(self, name: str, cls: Any, kind: bytes, labels: dict[str, str]) -> _Kept:
