@@ -52,7 +52,7 @@ def reader(ready: Socket) -> Callable[[], list[bytes]]:
         return lambda: _one_by_one(ready)
     room = bytearray(MOST * _SIZE)
     begin = ctypes.addressof(ctypes.c_char.from_buffer(room))
-    buffers = (_Buffer * MOST)(*((begin + n * _SIZE, _SIZE) for n in range(MOST)))
+    buffers = (_Buffer * MOST)(*(_Buffer(begin + n * _SIZE, _SIZE) for n in range(MOST)))
     headers = (_Header * MOST)()
     for header, buffer in zip(headers, buffers, strict=True):
         header.message.buffers, header.message.number = ctypes.pointer(buffer), 1

@@ -182,10 +182,10 @@ class Listener:
         for service in self._services:
             service.join(2.0)
         self._close_sockets()
-        for each in self._addresses:
-            if each.path:
+        for address in self._addresses:
+            if address.path:
                 with suppress(OSError):
-                    Path(each.path).unlink()
+                    Path(address.path).unlink()
 
     def close_in_child(self) -> None:
         """Close what a forked child has of its parent's sockets."""

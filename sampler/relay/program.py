@@ -288,7 +288,7 @@ def for_workers(settings: Settings, identity: Mapping[str, str]) -> dict[str, An
         needing_no_worker(settings),
     )
     samplers = _given(limits)
-    del samplers["bridges"]
+    del samplers["_bridges"]
     if limits.enable is not None:
         samplers["enable"] = [name for name in limits.enable if name not in once]
         samplers["settings"] = {k: v for k, v in limits.settings.items() if k not in once}

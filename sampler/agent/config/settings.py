@@ -138,8 +138,12 @@ class SamplersSettings:
         '[samplers.settings."sqlalchemy.pool"].',
         items=dict,
     )
-    bridges: tuple[str, ...] = ()
-    """Samplers that [bridges] names, collected besides what ``enable`` says."""
+    _bridges: tuple[str, ...] = ()
+
+    @property
+    def bridges(self) -> tuple[str, ...]:
+        """Samplers that [bridges] names, collected besides what ``enable`` says."""
+        return self._bridges
 
 
 def _folder_fault(folder: str) -> str | None:
