@@ -20,14 +20,12 @@ _MOST = 100
 _said: set[tuple[object, ...]] = set()
 
 
-def say_once(text: str, *args: object) -> None:
-    """Log a warning, unless that was done before; no handler is waited for."""
-    if (text, args) in _said or len(_said) >= 10 * _MOST:
-        return
-    _said.add((text, args))
-    from sampler.agent import log
-
-    log.warning(text, *args)
+def first(*what: object) -> bool:
+    """Tell whether nobody has asked about this before, so that it is said once."""
+    if what in _said or len(_said) >= 10 * _MOST:
+        return False
+    _said.add(what)
+    return True
 
 
 class Failures:
@@ -47,12 +45,14 @@ class Failures:
         with self._lock:
             if source not in self._counts and len(self._counts) >= _MOST:
                 source = "others"
-            first = source not in self._counts
+            new = source not in self._counts
             self._counts[source] = self._counts.get(source, 0) + 1
-        if first:
+        if new and first(self._bridge, source):
             text = f"{type(error).__name__}: {error}" if isinstance(error, Exception) else error
-            say_once(
-                "bridge %r: %s failed, and only what it tells is missing: %s",
+            from sampler.agent import log
+
+            log.warning(
+                "bridge %r: %s fails, and only what it tells is missing: %s",
                 self._bridge,
                 source,
                 text,

@@ -6,7 +6,7 @@ import sys
 from importlib.util import find_spec
 from typing import Any
 
-from sampler.bridges._log import say_once
+from sampler.bridges._log import first
 
 CHECK = "sampler.check"
 """The key of a mapping for what raises ValueError or ImportError at bad settings."""
@@ -42,12 +42,12 @@ class Reference:
         for part in self._path:
             found = getattr(found, part, _MISSING)
             if found is _MISSING:
-                if not getattr(getattr(module, "__spec__", None), "_initializing", False):
-                    say_once(
-                        "%s: module %r has no %r yet: it is waited for",
-                        self.text,
-                        self._module,
-                        ".".join(self._path),
+                whole = not getattr(getattr(module, "__spec__", None), "_initializing", False)
+                if whole and first("reference", self.text):
+                    from sampler.agent import log
+
+                    log.warning(
+                        "%s: the module has no such object yet: it is waited for", self.text
                     )
                 return None
         return found

@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 from sampler.adapterkit.threads import Lock, in_child
-from sampler.bridges._log import say_once
+from sampler.bridges._log import first
 from sampler.bridges._statsd_sockets import Address, Listener
 from sampler.bridges._statsd_table import Table
 from sampler.bridges._turn import Turn
@@ -239,10 +239,11 @@ class _Configured:
             try:
                 self._shared.listener.open()
             except OSError as error:  # as of a daemon that is still there
-                say_once(
-                    "bridge 'statsd' cannot listen, and tries again at each pull: %s",
-                    error.strerror or error,
-                )
+                why = error.strerror or str(error)
+                if first(NAME, why):
+                    from sampler.agent import log
+
+                    log.warning("bridge 'statsd' cannot listen, and tries at each pull: %s", why)
                 return False
             if self._instance is None:
                 self._instance = self._shared.listener._instance()  # noqa: SLF001 - one module
