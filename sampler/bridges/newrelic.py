@@ -30,7 +30,8 @@ __all__ = ("SAMPLER", "register", "sampler_of")
 
 NAME = "newrelic"
 _GAUGE, _COUNTER, _HISTOGRAM = ({"kind": kind} for kind in ("gauge", "counter", "histogram"))
-_MOST_TOTALS = 10_000
+_MOST_PATHS = 10_000
+"""Paths of one source: each is remembered."""
 
 
 def sampler_of(
@@ -109,6 +110,8 @@ class _Instance:
         told = {str(path): value for path, value in self._made() or ()}
         for path, value in told.items():
             if (found := self._paths.get(path)) is None:
+                if len(self._paths) >= _MOST_PATHS:
+                    raise ValueError(f"has told more than {_MOST_PATHS:,} paths")
                 found = self._paths[path] = self._split(path)
             name, labels = found
             if not isinstance(value, Mapping):
@@ -130,8 +133,6 @@ class _Instance:
             self._made.stop()
 
     def _add(self, key: tuple[str, str], value: float) -> float:
-        if key not in self._totals and len(self._totals) >= _MOST_TOTALS:
-            return value
         self._totals[key] = total = self._totals.get(key, 0) + value
         return total
 

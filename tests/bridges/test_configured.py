@@ -20,6 +20,7 @@ from sampler.agent import Agent  # noqa: E402
 from sampler.agent.bridges import refused_bridges  # noqa: E402
 from sampler.agent.config.reading import parse  # noqa: E402
 from sampler.bridges._turn import Turn  # noqa: E402
+from sampler.relay.program import for_workers, needing_no_worker, own_settings  # noqa: E402
 from tests.relay.processes import ROOT, Host  # noqa: E402
 from tests.support.command import environment, sampler  # noqa: E402
 from tests.support.ports import free_port  # noqa: E402
@@ -169,6 +170,23 @@ def test_a_bridge_that_cannot_work_exits_78(tmp_path):
     assert "bridges.statsd: lissen: no such key; there are listen, max_series" in done.stderr
     assert "bridges.mmstats: files: expected" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_processes_of_a_relay_get_the_bridges_that_need_one():
+    """With the same names; what needs no worker stays with the relay."""
+    tables = {
+        "bridges": {"prometheus_client": {"registry": "shop:R"}, "statsd": {"prefix": "old"}},
+        "samplers": {"rename": {"a.b": "c.d"}, "enable": ["memory", "nginx"]},
+    }
+    settings = parse(tables)
+    identity = {"service": "shop", "host": "here"}
+    told = parse(for_workers(settings, identity)).samplers
+    assert told.bridges == ("prometheus_client",)
+    assert told.rename == {"prometheus_client.*": "*", "a.b": "c.d"}
+    assert told.settings == {"prometheus_client": {"registry": "shop:R"}}
+    assert told.enable == ("memory",)
+    assert set(needing_no_worker(settings)) == {"nginx", "statsd"}
+    assert own_settings(settings).samplers.settings == {"statsd": {}}
 
 
 def test_a_listener_beside_an_adapter_that_sends_elsewhere_is_fine():

@@ -107,6 +107,15 @@ def test_paths_that_differ_in_case_only_stay_apart(pulls):
     assert sorted(found.values()) == [1, 2]
 
 
+def test_paths_without_end_fail_and_take_bounded_memory(pulls):
+    """As one that has the time in its path."""
+    source = source_of({f"n/a{number}": 1 for number in range(10_001)})
+    pull = pulls(bridge.sampler_of(source), max_samples=20_000)
+    assert pull() == {}
+    (failure,) = pull.failures
+    assert "more than 10,000 paths" in failure.message
+
+
 def test_the_agents_own_sources_are_samplers(pulls):
     """All three of them."""
     global_settings().gc_runtime_metrics.enabled = True
