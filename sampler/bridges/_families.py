@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from sampler.bridges._guarded import Guard
 from sampler.bridges._histograms import Parts, native
+from sampler.bridges._last import Last
 from sampler.bridges._log import Failures
 from sampler.bridges._names import Names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 UNITS = {
     "seconds": "s",
@@ -55,6 +59,8 @@ class Families:
         self._source = source
         self._more = described or {}
         self._failures = Failures(bridge)
+        self._guard = Guard()
+        self._last: dict[int, tuple[Any, Last]] = {}
         self._names = Names()
         self._labels = Names(refused=("overflow",))
         self._metrics: dict[tuple[str, str, str, str], _Metric] = {}
@@ -67,14 +73,20 @@ class Families:
         source = self._source()
         if source is None:
             return
-        for family in self._collected(source):
-            try:
-                if family.type in _WHOLE:
-                    yield from self._whole(family)
-                else:
-                    yield from self._plain(family)
-            except Exception as error:  # of somebody's own class of families
-                self._failures.count(_name_of(family), error)
+        collectors = _collectors(source)
+        for collector in collectors:
+            if collector is source or _is_the_clients(collector):
+                try:
+                    yield from self._samples(collector.collect())
+                except Exception as error:
+                    self._failures.count(_name_of(collector), error)
+            else:
+                kept = self._last.setdefault(id(collector), (collector, Last()))[1]
+                fail = partial(self._failures.count, _name_of(collector))
+                yield from kept.read(self._guarded(collector), fail)
+        if len(self._last) > len(collectors):  # some are gone
+            there = {id(each) for each in collectors}
+            self._last = {key: each for key, each in self._last.items() if key in there}
         yield from self._failures.samples()
 
     def start(self) -> float | None:
@@ -83,7 +95,7 @@ class Families:
         Later children were not there then, so it is true of all of them. It never changes.
         """
         if not self._looked and (source := self._source()) is not None:
-            families = list(self._collected(source, silent=True))
+            families = list(self._known(source))
             growing = [each for each in families if getattr(each, "type", "") in _GROWING]
             created = [
                 sample.value
@@ -96,14 +108,25 @@ class Families:
             self._looked = True
         return self._start
 
-    def _collected(self, source: Any, *, silent: bool = False) -> Iterator[Any]:
-        """Yield families; a collector that raises costs its own only."""
-        for collector in _collectors(source):
+    def _guarded(self, collector: Any) -> Iterator[tuple[Any, ...]]:
+        yield from self._samples(self._guard.collect(collector))
+
+    def _samples(self, families: Iterable[Any]) -> Iterator[tuple[Any, ...]]:
+        for family in families:
             try:
-                yield from collector.collect()
-            except Exception as error:
-                if not silent:
-                    self._failures.count(_name_of(collector), error)
+                if family.type in _WHOLE:
+                    yield from self._whole(family)
+                else:
+                    yield from self._plain(family)
+            except Exception as error:  # of somebody's own class of families
+                self._failures.count(_name_of(family), error)
+
+    def _known(self, source: Any) -> Iterator[Any]:
+        """Yield the families that there are; those of collectors that fail are left out."""
+        for collector in _collectors(source):
+            own = collector is source or _is_the_clients(collector)
+            with suppress(Exception):
+                yield from collector.collect() if own else self._guard.collect(collector)
 
     def _metric(self, family: Any, name: str, kind: str) -> _Metric:
         key = name, kind, family.unit, family.documentation
@@ -172,6 +195,11 @@ def _collectors(source: Any) -> list[Any]:
         found = list(collectors)
         info = getattr(source, "_target_info", None)
     return [_TargetInfo(source), *found] if info else found
+
+
+def _is_the_clients(collector: Any) -> bool:
+    """Tell whether a collector is the client's own: such wait for nobody."""
+    return type(collector).__module__.partition(".")[0] == "prometheus_client"
 
 
 class _TargetInfo:

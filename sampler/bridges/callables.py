@@ -12,8 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from sampler.bridges._last import Last
 from sampler.bridges._log import Failures
 from sampler.bridges._names import Names
 from sampler.bridges._waiting import CHECK, Reference, known
@@ -146,14 +148,11 @@ def register(
 
 def _factory(environ: Mapping[str, Any]) -> Callable[[], Iterator[Any]]:
     sources = _wanted(environ["settings"])
-    failures = Failures(NAME)
+    failures, last = Failures(NAME), {name: Last() for name in sources}
 
     def instance() -> Iterator[Any]:
         for name, source in sources.items():
-            try:
-                yield from source.read(name)
-            except Exception as error:  # of somebody's own class
-                failures.count(name, error)
+            yield from last[name].read(source.read(name), partial(failures.count, name))
         yield from failures.samples()
 
     return instance

@@ -13,13 +13,16 @@ from __future__ import annotations
 
 import struct
 from fnmatch import fnmatchcase
+from functools import partial
 from glob import iglob
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sampler.bridges._last import Last
 from sampler.bridges._log import Failures
 from sampler.bridges._names import Names
+from sampler.bridges._since import Since
 from sampler.bridges._turn import Turn
 from sampler.bridges._waiting import CHECK, known
 
@@ -91,19 +94,23 @@ class _Files:
         self._names = Names()
         self._labels = Names(refused=("overflow",))
         self._failures = Failures(NAME)
+        self._last: dict[str, Last] = {}
 
     def __call__(self) -> Iterator[tuple[Any, ...]]:
+        last, self._last = self._last, {}
         for path in sorted(islice(iglob(self._files), _MOST_FILES)):  # noqa: PTH207
-            try:
-                with Path(path).open("rb") as file:
-                    values = list(parse(file.read(_MOST_BYTES)))
-            except FileNotFoundError:  # its program has ended meanwhile
-                continue
-            except (OSError, ValueError) as error:
-                self._failures.count(Path(path).name, error)
-                continue
-            yield from self._samples({"file": Path(path).name}, values)
+            name = Path(path).name
+            self._last[path] = kept = last.get(path) or Last()
+            yield from kept.read(self._rows(path, name), partial(self._failures.count, name))
         yield from self._failures.samples()
+
+    def _rows(self, path: str, name: str) -> Iterator[tuple[Any, ...]]:
+        try:
+            with Path(path).open("rb") as file:
+                values = list(parse(file.read(_MOST_BYTES)))
+        except FileNotFoundError:  # its program has ended meanwhile
+            return
+        yield from self._samples({"file": name}, values)
 
     def _samples(self, file: dict[str, str], values: list[Any]) -> Iterator[tuple[Any, ...]]:
         texts = {}
@@ -168,14 +175,14 @@ class _Instance:
     def __init__(self, settings: Mapping[str, Any]) -> None:
         files, counters = _wanted(settings)
         self._files = _Files(files, counters)
-        self._turn = Turn(f"mmstats {files}")
+        self._since = Since(Turn(f"mmstats {files}"))
 
     def __call__(self) -> Iterator[tuple[Any, ...]]:
-        return self._files() if self._turn.is_mine() else iter(())
+        return self._since.read(self._files())
 
     def close(self) -> None:
         """Let another process read them."""
-        self._turn.end()
+        self._since.end()
 
 
 SAMPLER: dict[str, Any] = {

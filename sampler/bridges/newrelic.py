@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from sampler.bridges._last import Last
 from sampler.bridges._log import Failures
 from sampler.bridges._names import Names
 from sampler.bridges._waiting import CHECK, Reference, known
@@ -155,21 +156,24 @@ class _Sources:
         self._wanted = _wanted(environ["settings"])
         self._consumer = str(environ["consumer"])
         self._made: dict[str, _Instance] = {}
+        self._last = {name: Last() for name in self._wanted}
         self._names = Names()
         self._failures = Failures(NAME)
 
     def __call__(self) -> Iterator[tuple[Any, ...]]:
         for name, (reference, settings) in self._wanted.items():
-            try:
-                if name not in self._made:
-                    if (source := reference.get()) is None:
-                        continue
-                    made = _Instance(source, settings, self._consumer, self._names)
-                    self._made[name] = made
-                yield from self._made[name]()
-            except Exception as error:  # somebody's source
-                self._failures.count(name, error)
+            rows = self._rows(name, reference, settings)
+            yield from self._last[name].read(rows, partial(self._failures.count, name))
         yield from self._failures.samples()
+
+    def _rows(
+        self, name: str, reference: Reference, settings: Mapping[str, Any]
+    ) -> Iterator[tuple[Any, ...]]:
+        if name not in self._made:
+            if (source := reference.get()) is None:
+                return
+            self._made[name] = _Instance(source, settings, self._consumer, self._names)
+        yield from self._made[name]()
 
     def close(self) -> None:
         """Stop all sources."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sampler.bridges._families import Families
+from sampler.bridges._since import Since
 from sampler.bridges._turn import Turn
 from sampler.bridges._waiting import CHECK, known, require
 
@@ -83,14 +84,14 @@ class _Instance:
     def __init__(self, settings: Mapping[str, Any]) -> None:
         directory = _directory(settings)
         self._families = _families(directory, NAME)
-        self._turn = Turn(f"prometheus {Path(directory).absolute()}")
+        self._since = Since(Turn(f"prometheus {Path(directory).absolute()}"))
 
     def __call__(self) -> Iterator[tuple[Any, ...]]:
-        return self._families() if self._turn.is_mine() else iter(())
+        return self._since.read(self._families())
 
     def close(self) -> None:
         """Let another process read it."""
-        self._turn.end()
+        self._since.end()
 
 
 SAMPLER: dict[str, Any] = {

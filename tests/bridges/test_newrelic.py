@@ -16,6 +16,7 @@ from newrelic.samplers.decorators import data_source_factory, data_source_genera
 from newrelic.samplers.gc_data import garbage_collector_data_source
 from newrelic.samplers.memory_usage import memory_usage_data_source
 
+from sampler import Increments
 from sampler.bridges import newrelic as bridge
 from tests.bridges.rig import key, shape
 
@@ -114,6 +115,25 @@ def test_paths_without_end_fail_and_take_bounded_memory(pulls):
     assert pull() == {}
     (failure,) = pull.failures
     assert "more than 10,000 paths" in failure.message
+
+
+def test_a_source_that_fails_once_does_not_count_twice(pulls, late_program):
+    """Its totals go on when it is back."""
+    module, arrive = late_program
+    rounds = iter([{"n": {"count": 5}}, None, {"n": {"count": 1}}])
+
+    @data_source_generator(name="test")
+    def source():
+        return next(rounds).items()
+
+    module.source = source
+    arrive()
+    pull = pulls(bridge.SAMPLER, settings={N: {"sources": {"x": "late_newrelic:source"}}})
+    increments, grown = Increments(), []
+    for _ in range(3):
+        taken = increments.take(pull.collector.collect())
+        grown.append([g for series, g, _ in taken if series.name == f"{N}.n"])
+    assert grown[1:] == [[], [1]]
 
 
 def test_the_agents_own_sources_are_samplers(pulls):

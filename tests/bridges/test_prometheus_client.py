@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -25,6 +26,7 @@ import sampler  # noqa: E402
 from sampler.bridges import prometheus_client as bridge  # noqa: E402
 from sampler.bridges import prometheus_multiprocess as multiprocess  # noqa: E402
 from tests.bridges.rig import Pulls, key, shape  # noqa: E402
+from tests.support.waiting import wait_for  # noqa: E402
 
 N = "prometheus_client"
 
@@ -138,16 +140,43 @@ def test_labels_with_capitals_are_mapped(registry, pull):
 
 
 def test_a_collector_that_raises_costs_itself_only(registry, pull):
-    """It is counted under its own name; what it has told before counts."""
-    registry.register(Collects(GaugeMetricFamily("told", "t", value=1), OSError("away")))
+    """It is counted under its own name, and what it counts goes on when it is back."""
+    collects = Collects()
+    registry.register(collects)
     prometheus.Gauge("after", "a", registry=registry).set(2)
+    failed = key(f"{N}.bridge.failures", {"bridge": N, "source": "Collects"})
+    increments, grown = sampler.Increments(), []
     pull()
-    found = pull()
-    assert found[f"{N}.told"] == 1
-    assert found[f"{N}.after"] == 2
-    failed = {"bridge": N, "source": "Collects"}
-    assert found[key(f"{N}.bridge.failures", failed)] == 2
+    for found in (1000, OSError("away"), 1001):
+        known = isinstance(found, int)
+        collects.families = [CounterMetricFamily("n", "n", value=found) if known else found]
+        snapshot = pull.collector.collect()
+        entries = {key(s.name, s.labels): (g, v) for s, g, v in increments.take(snapshot)}
+        assert entries[f"{N}.after"] == (None, 2)
+        grown.append(entries.get(f"{N}.n_total"))
+    assert grown == [(1000, 1000), None, (1, 1001)]
+    assert entries[failed][1] == 1
     assert not pull.failures
+
+
+def test_a_collector_that_hangs_costs_itself_only_and_comes_back(registry, pull):
+    """It is called no more while it hangs."""
+    release, calls = threading.Event(), []
+
+    class Hangs:
+        def collect(self):
+            calls.append(1)
+            release.wait(60)
+            return [GaugeMetricFamily("back", "b", value=1)]
+
+    registry.register(Hangs())
+    prometheus.Gauge("after", "a", registry=registry).set(2)
+    failed = key(f"{N}.bridge.failures", {"bridge": N, "source": "Hangs"})
+    assert pull() == {f"{N}.after": 2, failed: 1}
+    assert pull()[failed] == 2
+    assert len(calls) == 1
+    release.set()
+    wait_for(lambda: f"{N}.back" in pull(), 30, "the collector that was released")
 
 
 def test_a_value_that_is_none_costs_itself_only(registry, pull):
@@ -269,6 +298,41 @@ g = p.Gauge("busy", "Busy.", multiprocess_mode="livesum")
 h = p.Histogram("wait", "Wait.", buckets=(1, 5))
 c.labels("a").inc(3), g.set(2), h.observe(2)
 """
+
+
+def test_who_takes_a_directory_over_does_not_count_it_once_more(tmp_path, pulls):
+    """It tells what came since; another process had the turn before."""
+    environ = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
+
+    def count():
+        subprocess.run([sys.executable, "-c", WRITER], env=environ, check=True, timeout=60)
+
+    count()
+    holder = (
+        "import sys\nfrom sampler.bridges._turn import Turn\n"
+        f"assert Turn('prometheus {tmp_path}').is_mine()\n"
+        "print('mine', flush=True)\nsys.stdin.read()\n"
+    )
+    settings = {"prometheus_multiprocess": {"directory": str(tmp_path)}}
+    pull = pulls(multiprocess.SAMPLER, settings=settings)
+    with subprocess.Popen(
+        [sys.executable, "-c", holder], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout.readline() == "mine\n"
+        assert pull() == {}
+        other.stdin.close()
+    jobs, wait = (
+        key("prometheus_multiprocess.jobs_total", {"queue": "a"}),
+        ("prometheus_multiprocess.wait"),
+    )
+    found = pull()
+    assert found[jobs] == 0
+    assert shape(found[wait]) == (0, 0, {1: 0, 5: 0})
+    assert found["prometheus_multiprocess.busy"] == 2
+    count()
+    found = pull()
+    assert found[jobs] == 3
+    assert shape(found[wait]) == (1, 2, {1: 0, 5: 1})
 
 
 def test_the_directory_of_the_multiprocess_mode_is_a_sampler(tmp_path, pulls):
