@@ -16,6 +16,7 @@ from sampler._runtime.log import log
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+_REST = ".*"
 FILTERED = "filtered"
 """The reason under which the entries that a rule leaves out are refused."""
 
@@ -27,7 +28,8 @@ class SeriesRules:
         labels: what every series has, unless it has a label of that name itself.
         keep: patterns of full names; all others are left out; None: none is.
         drop: patterns of full names that are left out, kept or not.
-        rename: full names as they are yielded to full names as they are shown.
+        rename: full names as they are yielded to full names as they are shown; ``"shop.*"`` to
+            ``"sales.*"``, or to ``"*"``, is another beginning for all others that begin so.
 
     Attributes:
         labels: as given.
@@ -42,25 +44,41 @@ class SeriesRules:
         rename: Mapping[str, str] | None = None,
     ) -> None:
         self.labels: Mapping[str, str] = dict(sorted((labels or {}).items()))
-        self.shown: dict[str, set[str]] = {new: set() for new in (rename or {}).values()}
+        whole = {old: new for old, new in (rename or {}).items() if not old.endswith(_REST)}
+        self.shown: dict[str, set[str]] = {new: set() for new in whole.values()}
         self._keep = None if keep is None else tuple(keep)
         self._drop = tuple(drop)
-        self._rename = dict(rename or {})
+        self._rename = whole
+        beginnings = [old for old in rename or {} if old not in whole]
+        self._beginnings = {
+            old[:-1]: (rename or {})[old][:-1] for old in sorted(beginnings, key=len, reverse=True)
+        }
         self._met: set[str] = set()
         self._said: set[tuple[str, str]] = set()
 
     def __bool__(self) -> bool:
-        return bool(self.labels or self._drop or self._rename or self._keep is not None)
+        return bool(
+            self.labels or self._drop or self._rename or self._beginnings or self._keep is not None
+        )
 
     def of(self, name: str) -> str | None:
         """Return the name under which a metric is shown; None: it is left out."""
         kept = self._keep is None or self._matches(self._keep, name)
         if self._matches(self._drop, name) or not kept:
             return None
-        shown = self._rename.get(name, name)
+        shown = self._rename.get(name) or self._begun_anew(name)
         if shown in self.shown:
             self.shown[shown].add(name)
         return shown
+
+    def _begun_anew(self, name: str) -> str:
+        """Return a name with another beginning, unless that would make it the agent's own."""
+        for old, new in self._beginnings.items():
+            if name.startswith(old):
+                self._met.add(old)
+                shown = new + name[len(old) :]
+                return name if is_reserved(shown) else shown
+        return name
 
     def unmet(self) -> list[str]:
         """Return the patterns and names that no series has had so far."""

@@ -18,9 +18,12 @@ _BUILT_IN = "sampler.built_in"
 ONCE = "sampler.once"
 """The group of samplers that need no worker: they, too, load only when named. Under a relay the
 relay pulls them, once for all processes."""
-_BY_NAME = (_BUILT_IN, ONCE)
 _STAND_INS = "sampler.contrib."
 """Where our samplers of other people's packages are: a package that has its own comes first."""
+_BRIDGES, _BRIDGES_ONCE = "sampler.bridges", "sampler.bridges.once"
+"""The groups of bridges, which no pattern loads: they may listen. Those of the second need no
+worker."""
+_BY_NAME = (_BUILT_IN, ONCE, _BRIDGES, _BRIDGES_ONCE)
 _FAMILY = "sampler."
 """How the names of all our groups begin."""
 
@@ -38,11 +41,13 @@ class Announcement:
         once: it needs no worker.
         stands_in: it is ours, for a package that is not: it is left out where a module of that
             package is announced.
+        bridge: it is a bridge.
     """
 
     __slots__ = (
         "_named",
         "_point",
+        "bridge",
         "by_name_only",
         "module",
         "name",
@@ -59,7 +64,8 @@ class Announcement:
         self.module: str = point.value.partition(":")[0].partition("[")[0].strip()
         self._named = bool(subgroup)
         self.by_name_only: bool = point.group in _BY_NAME
-        self.once: bool = point.group == ONCE
+        self.once: bool = point.group in (ONCE, _BRIDGES_ONCE)
+        self.bridge: bool = point.group in (_BRIDGES, _BRIDGES_ONCE)
         self.package: str = subgroup or self.module.rpartition(".")[0] or self.module
         self.stands_in: bool = self._named and self.module.startswith(_STAND_INS)
 

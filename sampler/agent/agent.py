@@ -18,6 +18,7 @@ from sampler._runtime.service import unhealthy
 from sampler._runtime.threads import Lock, uninterrupted
 from sampler.agent.account import Account
 from sampler.agent.attaching import attach
+from sampler.agent.bridges import FIRST_PULL, begin_bridges
 from sampler.agent.channel import PushChannel, ScrapeChannel, channel, pushed, scraped, ticked
 from sampler.agent.config.reading import default_settings
 from sampler.agent.consumers import Consumers
@@ -47,8 +48,6 @@ _OVERDUE = 30.0
 """Seconds after its time for which stop() waits for a thread that something holds up."""
 _NESTED = 2
 """Calls of stop() on one thread that wait: one, and one of a signal handler that interrupts it."""
-_FIRST_PULL = 1.0
-"""Seconds that start() waits for the first pulls."""
 
 
 class Agent:
@@ -75,7 +74,7 @@ class Agent:
         self.registry: Registry = registries.default if registry is None else registry
         own = Registry(reserved=True)
         self._selection = Selection(
-            self.registry, self.settings.samplers.enable, own, everywhere=registry is None
+            self.registry, self.settings.samplers, own, everywhere=registry is None
         )
         self._identity = AgentIdentity(self.settings.program, role)
         self._consumers = Consumers(self._selection, self._identity, sources)
@@ -167,7 +166,8 @@ class Agent:
             for each in self._pushed:
                 each.start(self.identity)
             self._consumers.start_loops(self._pushed, self.settings, {})
-        until = time.monotonic() + _FIRST_PULL
+        until = time.monotonic() + FIRST_PULL
+        begin_bridges(self.settings, self._scraped)
         for loop in tuple(self._consumers.loops):
             while time.monotonic() < until and not (self._stopped or loop.ticker.wait(SHORT)):
                 pass
@@ -235,7 +235,7 @@ class Agent:
             self._identity.unlock()
             self._identity.lock(settings.program)
         self.settings = settings
-        self._selection.enable(settings.samplers.enable)
+        self._selection.enable(settings.samplers)
         link(channels, self._channels)
         self._channels = channels
         for page in self._scraped:
@@ -265,7 +265,7 @@ class Agent:
                 uninterrupted(
                     lambda: safely(send_now, loops, channels, until, flushed),
                     here=True,
-                    left=lambda: until + _FIRST_PULL - time.monotonic(),
+                    left=lambda: until + FIRST_PULL - time.monotonic(),
                 )
         return Account({**self.balances(), **flushed}, self.troubles())
 
@@ -335,7 +335,7 @@ class Agent:
     def _finish(self) -> None:
         self._finisher = get_ident()
         while not self._change.acquire(timeout=SHORT):
-            if time.monotonic() > self._until + _FIRST_PULL:  # an adapter's open() hangs
+            if time.monotonic() > self._until + FIRST_PULL:  # an adapter's open() hangs
                 log.error("the agent cannot stop: its start or reload has not ended")
                 return
         try:

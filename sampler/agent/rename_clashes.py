@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sampler._contract.declaration import Declaration
 from sampler._contract.names import is_reserved
-from sampler.agent.config.series import joined
+from sampler.agent.config.series import is_pattern, joined
 from sampler.exceptions import InvalidSampler
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ def rename_clashes(samplers: SamplersSettings, found: Iterable[Registered]) -> I
         return
     taken = {joined(name): name for name in _declared(found) if name not in samplers.rename}
     for old, new in samplers.rename.items():
+        if is_pattern(old):
+            continue
         if (owner := taken.get(joined(new))) is not None:
             yield (
                 f"samplers.rename: {old!r} would be called {new!r}, and there is a metric "

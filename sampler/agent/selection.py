@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sampler._contract.snapshot import Failure
     from sampler._registry.all_registries import Either
     from sampler._registry.registry import Registration, Registry
+    from sampler.agent.config.settings import SamplersSettings
 
 VARIABLE = "SAMPLER_DISABLE"
 """The environment variable with the samplers not to collect, separated by commas; ``*``: all."""
@@ -35,7 +36,8 @@ class Selection:
 
     Args:
         registry: where samplers are found, and published by discovery.
-        enabled: names, patterns of names, and references; None: all.
+        wanted: the configuration's ``[samplers]``: names, patterns of names and references that
+            are enabled, None: all; and bridges.
         own: where the agent's own metrics are registered.
         everywhere: samplers of other distributions' registries are collected, too.
     """
@@ -43,7 +45,7 @@ class Selection:
     def __init__(
         self,
         registry: Registry,
-        enabled: tuple[str, ...] | None,
+        wanted: SamplersSettings,
         own: Registry,
         *,
         everywhere: bool = False,
@@ -55,7 +57,7 @@ class Selection:
         self._discovery = Discovery(registry, self._may_load, log_failures)
         self._left_out: dict[str, bool] = {}
         self._enabled: dict[str, None] | None = None
-        self.enable(enabled)
+        self.enable(wanted)
 
     def discover(self, names: Sequence[str] | None = None) -> tuple[Failure, ...]:
         """Load samplers, and return a failure for each that cannot be.
@@ -67,13 +69,13 @@ class Selection:
             names: default: what is enabled; where nothing is named, the ``process`` sampler.
         """
         if names is None:
-            names = ("process",) if self._enabled is None else tuple(self._enabled)
+            names = ("process", *self._bridges) if self._enabled is None else tuple(self._enabled)
         if patterns := [name for name in names if _is_pattern(name)]:
             elsewhere = joined()
             built_in = [
                 each.name
                 for each in announcements(SAMPLERS, fresh=True)
-                if each.by_name_only and not (each.once and elsewhere)
+                if each.by_name_only and not each.bridge and not (each.once and elsewhere)
             ]
             matched = [name for name in built_in if selects(patterns, name)]
             names = [*dict.fromkeys([n for n in names if n not in patterns] + matched)]
@@ -91,13 +93,14 @@ class Selection:
         """Publish it now, before the last pull; an import may take ``deadline`` seconds."""
         self._discovery.look_last(deadline)
 
-    def enable(self, enabled: tuple[str, ...] | None) -> None:
+    def enable(self, wanted: SamplersSettings) -> None:
         """Collect these from the next pull on."""
-        wanted = None if enabled is None else dict.fromkeys(enabled)
-        if wanted != self._enabled:  # else what has been said is still true
+        names, self._bridges = wanted.enable, wanted.bridges
+        enabled = None if names is None else dict.fromkeys((*names, *self._bridges))
+        if enabled != self._enabled:  # else what has been said is still true
             self._left_out = {}
-        self._enabled = wanted
-        self._patterns = [name for name in enabled or () if _is_pattern(name)]
+        self._enabled = enabled
+        self._patterns = [name for name in names or () if _is_pattern(name)]
 
     def notes(self, names: Sequence[str]) -> list[str]:
         """Say which patterns match none of these samplers."""

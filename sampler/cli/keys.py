@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from sampler.agent.config.bridges import BridgesSettings
 from sampler.agent.config.options import Option, options, parameters
 from sampler.agent.config.plugins import OURS, UnusablePlugin, installed_plugins
 from sampler.agent.config.relay import RelaySettings
@@ -61,6 +62,7 @@ def sections() -> list[Section]:
     return [
         _table("", ProgramSettings),
         _table("samplers", SamplersSettings),
+        _table("bridges", BridgesSettings),
         _table("web", WebSettings),
         _table("relay", RelaySettings),
         *(section(plugin) for plugin in installed_plugins().values()),

@@ -10,6 +10,7 @@ from sampler._registry.discovery import log_failures
 from sampler._runtime.log import log
 from sampler._runtime.printable import counted, printable
 from sampler.agent import Agent
+from sampler.agent.bridges import refused_bridges
 from sampler.agent.config.reading import find_settings, parse
 from sampler.agent.config.settings import ALL, DEFAULTS, NONE, Settings
 from sampler.agent.console import Console
@@ -92,8 +93,8 @@ def _require_samplers(agent: Agent, wanted: Settings) -> None:
 
     A name that nobody has announced is none: the program that reads this file may register it.
     """
-    names = wanted.samplers.enable
-    required = ("process",) if names is None else names
+    names, bridges = wanted.samplers.enable, wanted.samplers.bridges
+    required = (*(("process",) if names is None else names), *bridges)
     failures = agent.discover(required)
     unusable = [f for f in failures if f.sampler in required and f.reason not in _NO_PROBLEMS]
     for failure in failures:
@@ -102,8 +103,14 @@ def _require_samplers(agent: Agent, wanted: Settings) -> None:
                 "%s: samplers.enable: %r: %s", wanted.file, failure.sampler, failure.message
             )
     log_failures(f for f in failures if f not in unusable and f.reason != "missing")
-    problems = [f"samplers.enable: {f.sampler!r}: {f.message}" for f in unusable]
+    problems = [
+        f"bridges.{f.sampler}: {f.message}"
+        if f.sampler in bridges
+        else f"samplers.enable: {f.sampler!r}: {f.message}"
+        for f in unusable
+    ]
     problems += rename_clashes(wanted.samplers, agent.registrations())
+    problems += refused_bridges(wanted.samplers, agent.registrations())
     if problems:
         raise ConfigurationError(wanted.file, problems)
 

@@ -10,11 +10,12 @@ import attrs
 
 from sampler._contract.snapshot import Snapshot
 from sampler._pull.collector import change_settings
-from sampler._registry.announcements import ONCE, announcements
+from sampler._registry.announcements import SAMPLERS, announcements
 from sampler._registry.registry import Registry
 from sampler.adapterkit._unix.listener import Listener, SocketProblem
 from sampler.adapterkit.threads import Lock, sleep
 from sampler.agent import Agent, ProcessState, SamplersSettings, log
+from sampler.agent.config.bridged import without_bridges
 from sampler.agent.config.joining import FALLBACK
 from sampler.agent.config.relay import DIRECT
 from sampler.agent.config.series import selects
@@ -270,17 +271,25 @@ def own_settings(settings: Settings, samplers: tuple[str, ...] = (SERVER, RELAY)
 
 def needing_no_worker(settings: Settings) -> tuple[str, ...]:
     """Return the enabled samplers that the relay pulls itself, once for all processes."""
-    wanted = settings.samplers.enable or ()
-    there = dict.fromkeys(each.name for each in announcements(ONCE))
-    return tuple(name for name in there if selects(wanted, name))
+    wanted = (*(settings.samplers.enable or ()), *settings.samplers.bridges)
+    there = {each.name: each for each in announcements(SAMPLERS) if each.once}
+    return tuple(
+        name
+        for name, each in there.items()
+        if (name in wanted if each.bridge else selects(wanted, name))
+    )
 
 
 def for_workers(settings: Settings, identity: Mapping[str, str]) -> dict[str, Any]:
     """Return the tables that processes are told: no adapter's, which may hold secrets."""
-    program, limits = settings.program, settings.samplers
+    program, bridges = settings.program, settings.bridges.tables()
+    limits, once = (
+        without_bridges(settings.samplers, settings.bridges),
+        needing_no_worker(settings),
+    )
     samplers = _given(limits)
+    del samplers["_bridges"]
     if limits.enable is not None:
-        once = needing_no_worker(settings)
         samplers["enable"] = [name for name in limits.enable if name not in once]
         samplers["settings"] = {k: v for k, v in limits.settings.items() if k not in once}
     told = {
@@ -288,6 +297,7 @@ def for_workers(settings: Settings, identity: Mapping[str, str]) -> dict[str, An
         "service": identity["service"],
         "host": identity["host"],
         "samplers": samplers,
+        "bridges": {name: table for name, table in bridges.items() if name not in once},
         "web": _given(settings.web),
     }
     if settings.relay.fallback == DIRECT:

@@ -237,7 +237,11 @@ def test_any_rules_leave_the_rest_as_it_was(pulls, drop, keep, labelled) -> None
         ({"samplers": {"keep": ["sampler.*"]}}, "are chosen by self_metrics"),
         ({"samplers": {"enable": ["shop *"]}}, "'shop *' matches no name"),
         ({"samplers": {"enable": [" "]}}, "' ' names no sampler"),
-        ({"samplers": {"rename": {"a.*": "b.c"}}}, "'a.*' is a pattern: write whole names"),
+        ({"samplers": {"rename": {"a*": "b.c"}}}, "'a*' is a pattern: write whole names"),
+        (
+            {"samplers": {"rename": {"a.*": "b.c"}}},
+            "'b.c' is no beginning of names: write 'shop.*' = 'sales.*'",
+        ),
         ({"samplers": {"rename": {"a.b": "Bad"}}}, "'Bad' is no full name"),
         ({"samplers": {"rename": {"a.b": "word"}}}, "'word' is no full name"),
         ({"samplers": {"rename": {"a.b": "a." + "x" * 150}}}, "at most 150 characters"),

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.bench import (
     advising,
+    bridges,
     decorated,
     disturbance,
     firsts,
@@ -253,6 +254,7 @@ EFFECTS: dict[str, tuple[Callable[[str], Numbers], tuple[str, ...]]] = {
     "web": (web.web, web.KINDS),
     "live": (lambda _: live.live(), TOGETHER),
     "advise": (lambda _: advising.advising(), TOGETHER),
+    "bridges": (lambda _: bridges.bridges(), TOGETHER),
     "million": (million.million, ("ours", "prometheus_client", "bare loop")),
 }
 """Measurement to who takes part in it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.bench.bridge_targets import BRIDGES
 from tests.bench.life_targets import LIFE
 from tests.bench.live_targets import LIVE
 from tests.bench.more_peers import RUST
@@ -233,6 +234,7 @@ ROWS = (
     ),
     *LIFE,
     *WEB,
+    *BRIDGES,
     *WORKERS,
     *LIVE,
     Row("idle counter", ("memory/ours/counter",), "B", 290, ("memory/prometheus_client/counter",)),

@@ -25,6 +25,8 @@ NO_NAMES = {"sampler.py", "sampler.toml", "sampler.schema.json", "sampler.servic
     "sampler.rules.test.yml",
     "sampler.adapters",
     "sampler.built_in",
+    "sampler.bridges.once",
+    "sampler.check",
     "sampler.once",
     "sampler.samplers.PACKAGE",
 }

@@ -22,7 +22,11 @@ _WORDS: dict[type, str] = {
     bool: "true or false",
     tuple: "a list of strings",
 }
-_TABLES: dict[type, str] = {str: "a table of strings", dict: "a table of tables"}
+_TABLES: dict[type, str] = {
+    str: "a table of strings",
+    dict: "a table of tables",
+    object: "a table",
+}
 _ENORMOUS = 10_000_000
 """From here on a range is shown as "at least ..., at most ..."."""
 _LISTS: dict[type, str] = {str: "strings", float: "numbers", int: "integers"}

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from sampler._contract.names import GRAMMAR, is_name
 from sampler._runtime.printable import did_you_mean, one_line, printable
+from sampler.agent.config.bridged import loops, with_bridges
+from sampler.agent.config.bridges import BridgesSettings
 from sampler.agent.config.files import state
 from sampler.agent.config.interpolation import converted, interpolated, plain
 from sampler.agent.config.limits import faults
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
 DEFAULT_FILE = "sampler.toml"
 VARIABLE = "SAMPLER_CONFIG"
 """The environment variable that names the configuration file, where no argument does."""
-_TABLES = ("samplers", "web", "relay", "adapters")
+_TABLES = ("samplers", "bridges", "web", "relay", "adapters")
 _LONGEST = 1_000
 """Longest problem shown, in characters."""
 
@@ -112,15 +114,20 @@ def parse(table: Mapping[str, Any], file: str = "configuration", readable: str =
         if adapter is not None:
             adapters.append(adapter)
     adapters += for_people(program, adapters, problems)
+    bridges = _build(BridgesSettings, _table(table, "bridges", problems), "bridges", problems)
+    bridges, samplers = bridges or BridgesSettings(), samplers or SamplersSettings()
+    samplers = with_bridges(samplers, bridges, problems)
+    problems += loops(bridges, adapters)
     if problems:
         raise ConfigurationError(file, map(_shortened, map(masked, problems)))
     return Settings(
         file,
         program,
-        samplers or SamplersSettings(),
+        samplers,
         tuple(adapters),
         relay or RelaySettings(),
         web or WebSettings(),
+        bridges,
     )
 
 

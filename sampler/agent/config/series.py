@@ -13,6 +13,9 @@ from sampler.agent.config.limits import name_fault
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+EVERYTHING = "*"
+_REST = f".{EVERYTHING}"
+"""How a name ends that stands for all that begin so."""
 MAX_COMMON_LABELS = 16
 """Labels that an operator can give every series: a series of 64 labels gets these, too."""
 _GLOB = re.compile(r"[*?\[]")
@@ -69,9 +72,13 @@ def rename_fault(names: Mapping[str, str]) -> str | None:
     """Say what is wrong with new names for metrics, or return None."""
     taken: dict[str, str] = {}
     for old, new in names.items():
+        if old.endswith(_REST):
+            if fault := _prefix_fault(old, new):
+                return fault
+            continue
         for name in (old, new):
             if is_pattern(name):
-                return f"{name!r} is a pattern: write whole names"
+                return f"{name!r} is a pattern: write whole names, or 'shop.*' = 'sales.*'"
             if not is_name(name) or "." not in name:
                 return f"{name!r} is no full name: write SAMPLER.METRIC, {GRAMMAR}"
             if len(name) > MAX_NAME:
@@ -81,6 +88,19 @@ def rename_fault(names: Mapping[str, str]) -> str | None:
         other = taken.setdefault(joined(new), old)
         if other != old:
             return f"{other!r} and {old!r} would both be called {new!r}"
+    return None
+
+
+def _prefix_fault(old: str, new: str) -> str | None:
+    """Say what is wrong with another beginning for all names that begin so, or return None."""
+    for name in (old, new):
+        stem = name.removesuffix(_REST)
+        if name == new == EVERYTHING:
+            continue
+        if not name.endswith(_REST) or not is_name(stem):
+            return f"{name!r} is no beginning of names: write 'shop.*' = 'sales.*', or = '*'"
+        if stem.partition(".")[0] == RESERVED:
+            return f"{name!r}: the agent's own metrics keep their names"
     return None
 
 

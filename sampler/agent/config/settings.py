@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from sampler.agent.config.bridges import BridgesSettings
 from sampler.agent.config.limits import name_fault
 from sampler.agent.config.options import option
 from sampler.agent.config.relay import RelaySettings
@@ -108,8 +109,8 @@ class SamplersSettings:
     )
     rename: dict[str, str] = option(
         {},
-        "Other names for metrics: whole full names in quotes, such as 'shop.orders' = "
-        "'sales.orders'.",
+        "Other names for metrics: full names in quotes, such as 'shop.orders' = "
+        "'sales.orders', or other beginnings, such as 'shop.*' = 'sales.*', or = '*' for none.",
         check=rename_fault,
     )
     deadline: float | None = option(
@@ -137,6 +138,12 @@ class SamplersSettings:
         '[samplers.settings."sqlalchemy.pool"].',
         items=dict,
     )
+    _bridges: tuple[str, ...] = ()
+
+    @property
+    def bridges(self) -> tuple[str, ...]:
+        """Samplers that [bridges] names, collected besides what ``enable`` says."""
+        return self._bridges
 
 
 def _folder_fault(folder: str) -> str | None:
@@ -262,6 +269,7 @@ class Settings:
         adapters: one for each ``[adapters.NAME]`` table.
         relay: the ``[relay]`` table.
         web: the ``[web]`` table.
+        bridges: the ``[bridges.NAME]`` tables; what they add to ``samplers`` is there, too.
     """
 
     file: str = DEFAULTS
@@ -270,3 +278,4 @@ class Settings:
     adapters: tuple[AdapterSettings, ...] = ()
     relay: RelaySettings = attrs.field(factory=RelaySettings)
     web: WebSettings = attrs.field(factory=WebSettings)
+    bridges: BridgesSettings = attrs.field(factory=BridgesSettings)

@@ -97,8 +97,8 @@ def _shape(option: Option) -> str:
     if option.choices:
         return ", ".join(f"`{choice}`" for choice in option.choices)
     words = _TYPES[option.kind] if option.kind in _TYPES else f"list of {_ITEMS[option.items]}"
-    if option.items is dict:
-        words = "table of tables"
+    tables: dict[type, str] = {dict: "table of tables", object: "table"}
+    words = tables.get(option.items, words)
     words += f", {option.range}" if option.range else ""
     words += "".join(f", `{json.dumps(value)}`" for value in option.also)
     return f"{words}, secret" if option.secret else words

@@ -30,7 +30,7 @@ def schema() -> str:
     """Return the schema (draft 2020-12) as JSON text, with all installed adapters."""
     found = {section.table: section for section in sections()}
     top, common = found.pop(""), found.pop(ANY)
-    plain = [found.pop(table) for table in ("samplers", "web", "relay")]
+    plain = [found.pop(table) for table in ("samplers", "bridges", "web", "relay")]
     adapters = {each.adapter: each for each in found.values() if not each.unusable}
     known = {name: _object(each, common, adapters) for name, each in adapters.items()}
     whole = {
@@ -131,7 +131,7 @@ def _property(option: Option) -> dict[str, Any]:
     if option.kind is tuple:
         shape: dict[str, Any] = {"type": "array", "items": _item(option, option.items)}
     elif option.kind is dict:
-        inner = {"type": "object" if option.items is dict else "string"}
+        inner = {str: {"type": "string"}, dict: {"type": "object"}, object: True}[option.items]
         shape = {"type": "object", "additionalProperties": inner}
     else:
         shape = _item(option, option.kind)

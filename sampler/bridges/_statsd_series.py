@@ -1,0 +1,214 @@
+"""What a StatsD listener keeps of one series, by its type. Values come many at once, as text."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from itertools import accumulate, repeat
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_LARGEST = 2.0**53
+"""Amount of one value, at most: a stranger's number must not spoil a total."""
+_RESTART = 2.0**62
+"""A total that has come so far begins anew."""
+_LONGEST = 64
+_MEMBERS = 10_000
+"""Members of a set, at most."""
+_SIGNS = b"+-"
+SCALE = 3
+EDGES = [2.0 ** (i / 2**SCALE) for i in range(-20 * 2**SCALE, 40 * 2**SCALE + 1)]
+"""Bounds of timers, eight for each power of two, as those of instruments."""
+
+
+class BadLineError(Exception):
+    """A line, or a value of one, that is not taken.
+
+    Attributes:
+        reason: why, in one word.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def number(text: bytes) -> float:
+    """Return a number as StatsD's clients write it.
+
+    Raises:
+        BadLineError: it is none, or is too large.
+    """
+    try:
+        if len(text) > _LONGEST or b"_" in text:
+            raise BadLineError("value")
+        found = float(text)
+    except ValueError:
+        raise BadLineError("value") from None
+    if not -_LARGEST < found < _LARGEST:  # NaN is not, either
+        raise BadLineError("value")
+    return found
+
+
+def _amounts(texts: list[bytes], refused: Counter[str]) -> list[float]:
+    """Return the numbers among texts that are not negative; count the others."""
+    try:
+        found = list(map(float, texts))
+    except ValueError:
+        pass
+    else:
+        if min(found) >= 0 and 0 <= sum(found) < _LARGEST:  # so there is no NaN, either
+            return found
+    found = []
+    for text in texts:
+        try:
+            amount = number(text)
+        except BadLineError as bad:
+            refused[bad.reason] += 1
+            continue
+        if amount < 0:
+            refused["negative"] += 1
+        else:
+            found.append(amount)
+    return found
+
+
+class Count:
+    """A counter: what clients have counted, by their sample rates."""
+
+    kind = "counter"
+    word = "count"
+
+    def __init__(self) -> None:
+        self.total: float = 0
+
+    def add(self, texts: list[bytes], weight: float, refused: Counter[str]) -> None:
+        """Take values in their order, of so much weight each; count those that are none."""
+        ones = texts.count(b"1")  # as a rule all of them are
+        self.total += ones * weight
+        for text, times in Counter(texts).items() if ones < len(texts) else ():
+            if text == b"1":
+                continue
+            try:
+                amount = number(text)
+            except BadLineError as bad:
+                refused[bad.reason] += times
+                continue
+            if amount < 0:
+                refused["negative"] += times
+            else:
+                self.total += amount * times * weight
+        if self.total > _RESTART:
+            self.total = 0
+
+    def value(self, _: int) -> float:
+        """Return the total."""
+        return self.total
+
+
+class Level:
+    """A gauge: the last value, or the last one and the changes since."""
+
+    kind = "gauge"
+    word = "gauge"
+
+    def __init__(self) -> None:
+        self.last: float = 0
+
+    def add(self, texts: list[bytes], _: float, refused: Counter[str]) -> None:
+        """See `Count.add`; a value with a sign is a change."""
+        if texts[-1][:1] not in _SIGNS:  # those before it do not matter, if it is a number
+            try:
+                self.last = number(texts[-1])
+                return
+            except BadLineError:
+                pass
+        for text in texts:
+            try:
+                changed = number(text) + (self.last if text[:1] in _SIGNS else 0)
+            except BadLineError as bad:
+                refused[bad.reason] += 1
+                continue
+            if -_RESTART < changed < _RESTART:
+                self.last = changed
+            else:
+                refused["value"] += 1
+
+    def value(self, _: int) -> float:
+        """Return it."""
+        return self.last
+
+
+class Timer:
+    """Observations, in exponential buckets; a sample rate gives each a weight."""
+
+    kind = "histogram"
+    word = "timer"
+
+    def __init__(self) -> None:
+        self.sum: float = 0
+        self._weights: defaultdict[int, float] = defaultdict(int)
+
+    def add(self, texts: list[bytes], weight: float, refused: Counter[str]) -> None:
+        """See `Count.add`."""
+        observed = _amounts(texts, refused)
+        weights = self._weights
+        for place in map(bisect_left, repeat(EDGES), observed):
+            weights[place] += weight
+        self.sum += sum(observed) * weight
+        if self.sum > _RESTART:
+            self.sum = 0
+            self._weights.clear()
+
+    def value(self, _: int) -> dict[str, Any]:
+        """Return the histogram: counts are whole, so the parts of a weight wait."""
+        places = sorted(self._weights)
+        totals = list(accumulate(self._weights[place] for place in places))
+        buckets: dict[float, int] = {}
+        below = 0
+        for place, total in zip(places, totals, strict=True):
+            if place == len(EDGES):
+                break
+            if place:
+                buckets.setdefault(EDGES[place - 1], below)
+            buckets[EDGES[place]] = below = int(total)
+        count = int(totals[-1]) if totals else 0
+        shape = {"scale": SCALE, "zero_threshold": EDGES[0]}
+        return {"count": count, "sum": self.sum, "buckets": buckets, **shape}
+
+
+class Members:
+    """A set: how many different members there were since the consumer's last pull.
+
+    Args:
+        epoch: returns the number of the time between two pulls that it is now.
+    """
+
+    kind = "gauge"
+    word = "set"
+
+    def __init__(self, epoch: Callable[[], int]) -> None:
+        self._epoch = epoch
+        self._seen: dict[bytes, int] = {}
+
+    def add(self, texts: list[bytes], _: float, refused: Counter[str]) -> None:
+        """See `Count.add`; a member is any text."""
+        now = self._epoch()
+        for text in texts:
+            if not text or len(text) > 4 * _LONGEST:
+                refused["value"] += 1
+            elif text not in self._seen and len(self._seen) >= _MEMBERS:
+                refused["set"] += 1
+            else:
+                self._seen[text] = now
+
+    def value(self, since: int) -> int:
+        """Return how many were seen in an epoch after ``since``."""
+        return sum(epoch > since for epoch in self._seen.values())
+
+    def forget(self, until: int) -> None:
+        """Forget members that no consumer will ask for."""
+        if any(epoch <= until for epoch in self._seen.values()):
+            self._seen = {m: epoch for m, epoch in self._seen.items() if epoch > until}

@@ -1,0 +1,210 @@
+"""Data sources of New Relic's agent as samplers: generators and factories.
+
+What a source tells as a mapping is of the time since the last call, so each consumer has an
+instance of its own, and the bridge adds it up: with a ``total`` to a histogram without buckets,
+with a ``count`` alone to a counter; ``min`` and ``max`` are gauges. Segments of a path that are
+numbers, or have a colon, become labels. In ``sampler.toml``::
+
+    [bridges.newrelic.sources]
+    cpu = "newrelic.samplers.cpu_usage:cpu_usage_data_source"
+    pool = {object = "myapp:pool_source", settings = {limit = 10}}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from sampler.bridges._last import Last
+from sampler.bridges._log import Failures
+from sampler.bridges._names import Names
+from sampler.bridges._waiting import CHECK, Reference, known
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from sampler import Registration, Registry
+    from sampler.types import Sampler
+
+__all__ = ("SAMPLER", "register", "sampler_of")
+
+NAME = "newrelic"
+_GAUGE, _COUNTER, _HISTOGRAM = ({"kind": kind} for kind in ("gauge", "counter", "histogram"))
+_MOST_PATHS = 10_000
+"""Paths of one source: each is remembered."""
+
+
+def sampler_of(
+    source: Callable[[Any], Any], *, name: str = NAME, settings: Mapping[str, Any] | None = None
+) -> Sampler:
+    """Return a sampler that tells what a data source does.
+
+    Args:
+        source: what ``data_source_generator`` or ``data_source_factory`` has made: a callable
+            that takes settings and returns properties, ``factory`` among them.
+        name: the sampler's name.
+        settings: for the source; default: those of ``[samplers.settings]``.
+    """
+
+    def factory(environ: Mapping[str, Any]) -> _Instance:
+        given = environ["settings"] if settings is None else settings
+        return _Instance(source, given, environ["consumer"], Names())
+
+    return {"name": name, "factory": factory}
+
+
+def register(
+    source: Callable[[Any], Any],
+    *,
+    name: str = NAME,
+    registry: Registry | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> Registration:
+    """Register what :func:`sampler_of` returns.
+
+    Args:
+        source: likewise.
+        name: likewise.
+        registry: where; default: the default registry.
+        settings: as of :func:`sampler_of`.
+    """
+    import sampler
+
+    made = sampler_of(source, name=name, settings=settings)
+    return (registry or sampler.registry).register(made)
+
+
+class _Instance:
+    """One consumer's instance of a source; started when it is made."""
+
+    def __init__(
+        self,
+        source: Callable[[Any], Any],
+        settings: Mapping[str, Any],
+        consumer: str,
+        names: Names,
+    ) -> None:
+        properties = source(dict(settings))
+        group = properties.get("group")
+        self._prefix = f"{group.rstrip('/')}/" if group else ""
+        self._names = names
+        self._totals: dict[tuple[Any, ...], float] = {}
+        self._paths: dict[str, tuple[str, dict[str, str]]] = {}
+        self._made = properties["factory"](
+            {
+                "consumer.name": consumer,
+                "consumer.vendor": "sampler-api",
+                "producer.name": properties.get("name"),
+                "producer.group": group,
+                "producer.guid": properties.get("guid"),
+                "producer.version": properties.get("version"),
+            }
+        )
+        if self._made is None:
+            raise ValueError(f"data source {properties.get('name')!r} has returned no instance")
+        if hasattr(self._made, "start"):
+            self._made.start()
+
+    def __call__(self) -> Iterator[tuple[Any, ...]]:
+        """Yield the samples of one pull."""
+        told = {str(path): value for path, value in self._made() or ()}
+        for path, value in told.items():
+            if (found := self._paths.get(path)) is None:
+                if len(self._paths) >= _MOST_PATHS:
+                    raise ValueError(f"has told more than {_MOST_PATHS:,} paths")
+                found = self._paths[path] = self._split(path)
+            name, labels = found
+            if not isinstance(value, Mapping):
+                yield name, value, labels, _GAUGE
+                continue
+            if "total" in value:
+                count = self._add((path, "count"), value.get("count", 0))
+                total = self._add((path, "total"), value["total"])
+                yield name, {"count": count, "sum": total}, labels, _HISTOGRAM
+            elif "count" in value:
+                yield name, self._add((path, "count"), value["count"]), labels, _COUNTER
+            for key in ("min", "max"):
+                if key in value and value.get("count", 1):
+                    yield f"{name}.{key}", value[key], labels, _GAUGE
+
+    def close(self) -> None:
+        """Stop the source."""
+        if hasattr(self._made, "stop"):
+            self._made.stop()
+
+    def _add(self, key: tuple[str, str], value: float) -> float:
+        self._totals[key] = total = self._totals.get(key, 0) + value
+        return total
+
+    def _split(self, path: str) -> tuple[str, dict[str, str]]:
+        """Return the name of a path, and its labels."""
+        words: list[str] = []
+        labels: dict[str, str] = {}
+        for segment in f"{self._prefix}{path}".split("/"):
+            if segment.isdecimal() or ":" in segment:
+                labels[f"part{len(labels) + 1}"] = segment
+            elif segment:
+                words.append(segment)
+        return self._names.of("/".join(words)), labels
+
+
+class _Sources:
+    """The sources of a configuration, for one consumer; each begins when its program has it."""
+
+    def __init__(self, environ: Mapping[str, Any]) -> None:
+        self._wanted = _wanted(environ["settings"])
+        self._consumer = str(environ["consumer"])
+        self._made: dict[str, _Instance] = {}
+        self._last = {name: Last() for name in self._wanted}
+        self._names = Names()
+        self._failures = Failures(NAME)
+
+    def __call__(self) -> Iterator[tuple[Any, ...]]:
+        for name, (reference, settings) in self._wanted.items():
+            rows = self._rows(name, reference, settings)
+            yield from self._last[name].read(rows, partial(self._failures.count, name))
+        yield from self._failures.samples()
+
+    def _rows(
+        self, name: str, reference: Reference, settings: Mapping[str, Any]
+    ) -> Iterator[tuple[Any, ...]]:
+        if name not in self._made:
+            if (source := reference.get()) is None:
+                return
+            self._made[name] = _Instance(source, settings, self._consumer, self._names)
+        yield from self._made[name]()
+
+    def close(self) -> None:
+        """Stop all sources."""
+        for name, made in self._made.items():
+            try:
+                made.close()
+            except Exception as error:
+                self._failures.count(name, error)
+
+
+def _wanted(settings: Mapping[str, Any]) -> dict[str, tuple[Reference, Mapping[str, Any]]]:
+    """Return what settings name; raise where they are wrong."""
+    known(settings, "sources")
+    table = settings.get("sources", {})
+    if not isinstance(table, Mapping):
+        raise ValueError(f"sources: expected a table of names and objects, got {table!r}")
+    return {name: _configured(name, given) for name, given in table.items()}
+
+
+def _configured(name: str, given: Any) -> tuple[Reference, Mapping[str, Any]]:
+    where = f"sources.{name}"
+    if isinstance(given, str):
+        return Reference(given, where), {}
+    if not isinstance(given, Mapping):
+        raise ValueError(f"{where}: expected 'package.module:OBJECT' or a table, got {given!r}")
+    known(given, "object", "settings")
+    settings = given.get("settings", {})
+    if not isinstance(settings, Mapping):
+        raise ValueError(f"{where}.settings: expected a table, got {settings!r}")
+    return Reference(given.get("object"), f"{where}.object"), settings
+
+
+SAMPLER: dict[str, Any] = {"name": NAME, "factory": partial(_Sources), CHECK: _wanted}
+"""The sampler ``newrelic``: what ``[bridges.newrelic]`` names."""

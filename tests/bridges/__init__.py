@@ -1,0 +1,1 @@
+"""Bridges, judged by the packages that they read."""
