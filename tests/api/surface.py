@@ -10,7 +10,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-PACKAGES = ("sampler", "sampler_graphite", "sampler_prometheus", "sampler_statsd")
+PACKAGES = (
+    "sampler",
+    "sampler_graphite",
+    "sampler_prometheus",
+    "sampler_remote_write",
+    "sampler_statsd",
+)
 PRIVATE = ("sampler.__main__", "sampler.agent.", "sampler.cli", "sampler.relay.")
 """What has no underscore and yet is nobody's to import: the agent's rooms, and the command."""
 _OURS = tuple(f"{name}." for name in PACKAGES)

@@ -29,6 +29,23 @@ ADAPTERS = {
 }
 
 
+def _remote_write(taken):
+    pytest.importorskip("cramjam")
+    pytest.importorskip("google.protobuf")
+    from sampler_remote_write import RemoteWrite
+    from tests.adapters.remote_write_schema import rows
+
+    lines = []
+    for labels, _ in (row for batch in RemoteWrite().encode(taken, {}) for row in rows(batch)):
+        pairs = ",".join(f'{name}="{labels[name]}"' for name in ("job", "instance"))
+        more = f',state="{labels["state"]}"' if "state" in labels else ""
+        lines.append(f"{labels['__name__']}{{{pairs}{more}}}")
+    return "\n".join(lines)
+
+
+BINARY = {"remote write": _remote_write}
+
+
 def snapshot():
     """Return what a pool's sampler gives the second time."""
     registry, checkouts = Registry(), iter((0, 3))
@@ -46,7 +63,7 @@ def snapshot():
 
 def test_the_table_has_a_row_for_each():
     """And for the page."""
-    assert [row[0].strip() for row in ROWS if row[0].strip()] == [*ADAPTERS, "Prometheus"]
+    assert [row[0].strip() for row in ROWS if row[0].strip()] == [*ADAPTERS, "Prometheus", *BINARY]
 
 
 @pytest.mark.parametrize("row", ROWS, ids=[row[0] for row in ROWS])
@@ -56,6 +73,8 @@ def test_a_row_is_what_is_written(row):
     taken = snapshot()
     if what == "Prometheus":
         written = TextRenderer().render(taken, TEXT).body.decode()
+    elif what in BINARY:
+        written = BINARY[what](taken)
     else:
         batches = ADAPTERS[what]().encode(taken, {})
         written = "\n".join(f.decode() for batch in batches for f in batch.frames)

@@ -16,13 +16,15 @@ from sampler.agent.console import Console
 from sampler.agent.delivery.rules import REMEDIES, RULES
 from sampler.testing import AdapterContract, Memory, ScrapedAdapterContract
 from sampler_graphite import Graphite
-from sampler_prometheus import Prometheus, Pushgateway, Textfile
+from sampler_prometheus import Prometheus as PrometheusPage
+from sampler_prometheus import Pushgateway, Textfile
 from sampler_statsd import StatsD
 from tests.kits.suite import broken
 from tests.support.command import sampler
 from tests.support.doubles import DatagramSink, LineSink
 from tests.support.installed import ROOT
 from tests.support.ports import HOST, free_port
+from tests.support.servers import Prometheus
 
 
 class Endpoint(AdapterContract):
@@ -121,6 +123,25 @@ class TestPushgateway(AdapterContract):
         return Pushgateway(url=f"http://{HOST}:{free_port()}", job="contract")
 
 
+class TestRemoteWrite(AdapterContract):
+    """On a real Prometheus, with each way to write histograms."""
+
+    @pytest.fixture(autouse=True, params=["classic", "native"])
+    def _server(self, request, launch_session):
+        pytest.importorskip("cramjam")
+        from sampler_remote_write import RemoteWrite
+
+        self.kind, self.histograms = RemoteWrite, request.param
+        server = launch_session(Prometheus, options=["--web.enable-remote-write-receiver"])
+        self.url = f"{server.url}/api/v1/write"
+
+    def adapter(self):
+        return self.kind(url=self.url, histograms=self.histograms)
+
+    def unreachable(self):
+        return self.kind(url=f"http://{HOST}:{free_port()}/api/v1/write")
+
+
 class TestTextfile(AdapterContract):
     """In a folder of its own."""
 
@@ -139,13 +160,13 @@ class TestTextfile(AdapterContract):
 
 class TestPrometheus(ScrapedAdapterContract):
     def adapter(self):
-        return Prometheus(listen=f"{HOST}:0")
+        return PrometheusPage(listen=f"{HOST}:0")
 
     def scrape(self, adapter):
         fetch(f"http://{adapter.address}/metrics")
 
     def taken(self, adapter):
-        return Prometheus(listen=adapter.address)
+        return PrometheusPage(listen=adapter.address)
 
 
 def fetch(url):

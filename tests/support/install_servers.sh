@@ -2,8 +2,8 @@
 # Install the real servers the tests read back from: carbon-cache, graphite-web, carbon-c-relay,
 # Prometheus, Pushgateway and node_exporter from Debian (as root), statsd from npm into .servers of this
 # repository; Apache, uWSGI and Redis, whose processes tests/processes lives; nginx, PostgreSQL,
-# PgBouncer and the newest mod_wsgi, which tests/samplers/servers read; and what the faults of the
-# network itself need. What is present is left alone.
+# PgBouncer and the newest mod_wsgi, which tests/samplers/servers read; newer Prometheus and
+# VictoriaMetrics, to which adapters write; and what the faults of the network itself need. What is present is left alone.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 PATH=$PATH:/usr/sbin:/usr/bin
@@ -44,6 +44,9 @@ if ! compgen -G ".servers/mod_wsgi/lib/python3*/site-packages/mod_wsgi/server/*.
     .servers/mod_wsgi/bin/pip install -q --disable-pip-version-check 'mod_wsgi>=6'
     chmod -R a+rX .servers/mod_wsgi
 fi
+
+# Prometheus 3 and a VictoriaMetrics that takes OTLP: unpacked, as nothing is to be newer than the machine.
+tests/support/debian_unstable.sh .servers/unstable prometheus victoria-metrics
 
 printf 'servers: %s, %s, statsd %s\n' "$(command -v carbon-cache)" "$(command -v prometheus)" \
     "$(node -p "require('./.servers/node_modules/statsd/package.json').version")"
