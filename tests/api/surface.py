@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 PACKAGES = (
     "sampler",
     "sampler_graphite",
+    "sampler_otlp",
     "sampler_prometheus",
     "sampler_remote_write",
     "sampler_statsd",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 OURS = (
     "sampler",
     "sampler_graphite",
+    "sampler_otlp",
     "sampler_prometheus",
     "sampler_remote_write",
     "sampler_statsd",

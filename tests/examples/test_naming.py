@@ -43,7 +43,20 @@ def _remote_write(taken):
     return "\n".join(lines)
 
 
-BINARY = {"remote write": _remote_write}
+def _otlp(taken):
+    pytest.importorskip("opentelemetry.proto")
+    from sampler_otlp import OTLP
+    from tests.adapters.otlp_rows import read, rows
+
+    lines = []
+    for batch in OTLP().encode(taken, {}):
+        for _, metric, _, labels, _ in rows(read(batch)):
+            pairs = ",".join(f'{name}="{text}"' for name, text in labels.items())
+            lines.append(metric.name + (f"{{{pairs}}}" if pairs else ""))
+    return "\n".join(lines)
+
+
+BINARY = {"OTLP": _otlp, "remote write": _remote_write}
 
 
 def snapshot():

@@ -16,6 +16,7 @@ from sampler.agent.console import Console
 from sampler.agent.delivery.rules import REMEDIES, RULES
 from sampler.testing import AdapterContract, Memory, ScrapedAdapterContract
 from sampler_graphite import Graphite
+from sampler_otlp import OTLP
 from sampler_prometheus import Prometheus as PrometheusPage
 from sampler_prometheus import Pushgateway, Textfile
 from sampler_statsd import StatsD
@@ -24,7 +25,7 @@ from tests.support.command import sampler
 from tests.support.doubles import DatagramSink, LineSink
 from tests.support.installed import ROOT
 from tests.support.ports import HOST, free_port
-from tests.support.servers import Prometheus
+from tests.support.servers import Prometheus, VictoriaMetrics
 
 
 class Endpoint(AdapterContract):
@@ -140,6 +141,44 @@ class TestRemoteWrite(AdapterContract):
 
     def unreachable(self):
         return self.kind(url=f"http://{HOST}:{free_port()}/api/v1/write")
+
+
+class TestOTLP(AdapterContract):
+    """On a real VictoriaMetrics, with each way to write histograms."""
+
+    @pytest.fixture(autouse=True, params=["exponential", "explicit"])
+    def _server(self, request, launch_session):
+        self.histograms = request.param
+        server = launch_session(VictoriaMetrics)
+        self.url = f"{server.url}/opentelemetry/v1/metrics"
+
+    def adapter(self):
+        return OTLP(url=self.url, histograms=self.histograms)
+
+    def unreachable(self):
+        return OTLP(url=f"http://{HOST}:{free_port()}/v1/metrics")
+
+
+class TestOTLPGRPC(AdapterContract):
+    """On a receiver made of the protocol's own package."""
+
+    @pytest.fixture(autouse=True)
+    def _receiver(self):
+        pytest.importorskip("grpc")
+        pytest.importorskip("opentelemetry.proto")
+        from sampler_otlp import OTLPGRPC
+        from tests.support.otlp_receiver import Receiver
+
+        self.kind = OTLPGRPC
+        with Receiver() as receiver:
+            self.url = receiver.url
+            yield
+
+    def adapter(self):
+        return self.kind(url=self.url)
+
+    def unreachable(self):
+        return self.kind(url=f"http://{HOST}:{free_port()}")
 
 
 class TestTextfile(AdapterContract):

@@ -59,6 +59,11 @@ class VictoriaMetrics(Server):
         text = self._get(f"/api/v1/export?{urlencode({'match[]': matcher})}")
         return [json.loads(line) for line in text.split("\n") if line]
 
+    def found(self, query: str, at: float) -> list[float]:
+        """Return the values that a query has at a moment, in epoch seconds."""
+        text = self._get(f"/api/v1/query?{urlencode({'query': query, 'time': f'{at:.3f}'})}")
+        return [float(each["value"][1]) for each in json.loads(text)["data"]["result"]]
+
     def _get(self, path: str) -> str:
         with _OPENER.open(f"{self.url}{path}", timeout=10) as answer:
             text: str = answer.read().decode()
