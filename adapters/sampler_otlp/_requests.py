@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _GZIP = 16 + zlib.MAX_WBITS
 _MARKERS = "markers"
+_FRAMING = 32
+"""Bytes of a request beside its resource and its metrics, at most."""
 
 
 class Requests:
@@ -31,7 +33,7 @@ class Requests:
 
     def __init__(self, resource: bytes, limit: int, markers: list[bytes], *, gzip: bool) -> None:
         self._resource = resource
-        self._limit = limit
+        self._limit = limit - len(resource) - _FRAMING
         self._gzip = gzip
         self._markers = markers
         self._metrics: list[bytes] = []
@@ -74,9 +76,10 @@ class Requests:
             yield self._full()
 
     def _full(self) -> Batch:
-        markers: list[bytes] = []
-        if self._samples:
-            markers, self._markers = self._markers, []
+        room, count = self._limit - self._size if self._samples else 0, 0
+        while count < len(self._markers) and (room := room - len(self._markers[count])) >= 0:
+            count += 1
+        markers, self._markers = self._markers[:count], self._markers[count:]
         note = {_MARKERS: len(markers)} if markers else None
         data = _request(self._resource, [*self._metrics, *markers]) if self._metrics else b""
         frames = (compressed(data) if self._gzip else data,) if data else ()
