@@ -24,6 +24,7 @@ Sending:
 - :mod:`~sampler.adapterkit.http_options`: its keys: credentials, header fields, certificates,
   proxy.
 - :mod:`~sampler.adapterkit.http_push`: posts batches, and says what replies mean.
+- :mod:`~sampler.adapterkit.line_file`: lines of a file that others rotate.
 - :mod:`~sampler.adapterkit.retry_after`: reads the header ``Retry-After``.
 - :mod:`~sampler.adapterkit.tcp`: one batch per connection, confirmed by the peer.
 - :mod:`~sampler.adapterkit.udp`: datagrams.

@@ -12,7 +12,11 @@ if TYPE_CHECKING:
 
 PACKAGES = (
     "sampler",
+    "sampler_cloudwatch",
+    "sampler_dogstatsd",
     "sampler_graphite",
+    "sampler_influx",
+    "sampler_json",
     "sampler_otlp",
     "sampler_prometheus",
     "sampler_remote_write",

@@ -15,7 +15,11 @@ from sampler.agent import DELIVERED, UNCONFIRMED, Batch, Rejected, Unavailable
 from sampler.agent.console import Console
 from sampler.agent.delivery.rules import REMEDIES, RULES
 from sampler.testing import AdapterContract, Memory, ScrapedAdapterContract
+from sampler_cloudwatch import EMF
+from sampler_dogstatsd import DogStatsD
 from sampler_graphite import Graphite
+from sampler_influx import Influx, InfluxUDP
+from sampler_json import JSONLines
 from sampler_otlp import OTLP
 from sampler_prometheus import Prometheus as PrometheusPage
 from sampler_prometheus import Pushgateway, Textfile
@@ -25,7 +29,7 @@ from tests.support.command import sampler
 from tests.support.doubles import DatagramSink, LineSink
 from tests.support.installed import ROOT
 from tests.support.ports import HOST, free_port
-from tests.support.servers import Prometheus, VictoriaMetrics
+from tests.support.servers import InfluxDB, Prometheus, VictoriaMetrics
 
 
 class Endpoint(AdapterContract):
@@ -179,6 +183,64 @@ class TestOTLPGRPC(AdapterContract):
 
     def unreachable(self):
         return self.kind(url=f"http://{HOST}:{free_port()}")
+
+
+class TestInflux(AdapterContract):
+    """On a real InfluxDB."""
+
+    @pytest.fixture(autouse=True)
+    def _server(self, launch_session):
+        self.url = launch_session(InfluxDB).url
+
+    def adapter(self):
+        return Influx(url=self.url, database="test")
+
+    def unreachable(self):
+        return Influx(url=f"http://{HOST}:{free_port()}", database="test")
+
+
+class TestInfluxUDP(Endpoint):
+    def adapter(self):
+        return InfluxUDP(port=self.datagrams.port)
+
+    def unreachable(self):
+        return InfluxUDP(port=free_port())
+
+
+class TestDogStatsD(Endpoint):
+    @pytest.fixture(autouse=True, params=["sums", "distributions"])
+    def _histograms(self, request):
+        self.histograms = request.param
+
+    def adapter(self):
+        return DogStatsD(port=self.datagrams.port, histograms=self.histograms)
+
+    def unreachable(self):
+        return DogStatsD(path=self.path + ".none")
+
+
+class TestJSONLines(AdapterContract):
+    @pytest.fixture(autouse=True)
+    def _folder(self, tmp_path):
+        self.folder = tmp_path
+
+    def adapter(self):
+        return JSONLines(path=f"{self.folder}/samples.jsonl")
+
+    def unreachable(self):
+        return JSONLines(path=f"{self.folder}/nonesuch/samples.jsonl")
+
+
+class TestEMF(AdapterContract):
+    @pytest.fixture(autouse=True)
+    def _folder(self, tmp_path):
+        self.folder = tmp_path
+
+    def adapter(self):
+        return EMF(path=f"{self.folder}/metrics.log")
+
+    def unreachable(self):
+        return EMF(path=f"{self.folder}/nonesuch/metrics.log")
 
 
 class TestTextfile(AdapterContract):

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Install the real servers the tests read back from: carbon-cache, graphite-web, carbon-c-relay,
-# Prometheus, Pushgateway and node_exporter from Debian (as root), statsd from npm into .servers of this
+# Prometheus, Pushgateway, node_exporter and InfluxDB from Debian (as root), statsd from npm into .servers of this
 # repository; Apache, uWSGI and Redis, whose processes tests/processes lives; nginx, PostgreSQL,
 # PgBouncer and the newest mod_wsgi, which tests/samplers/servers read; newer Prometheus and
 # VictoriaMetrics, to which adapters write; and what the faults of the network itself need. What is present is left alone.
@@ -15,6 +15,7 @@ command -v carbon-c-relay > /dev/null || missing+=(carbon-c-relay)
 command -v stunnel4 > /dev/null || missing+=(stunnel4)
 command -v prometheus > /dev/null || missing+=(prometheus)
 command -v prometheus-pushgateway > /dev/null || missing+=(prometheus-pushgateway)
+command -v influxd > /dev/null || missing+=(influxdb)
 command -v prometheus-node-exporter > /dev/null || missing+=(prometheus-node-exporter)
 command -v apache2 > /dev/null || missing+=(apache2-bin libapache2-mod-wsgi-py3)
 command -v uwsgi-core > /dev/null || missing+=(uwsgi-core uwsgi-plugin-python3)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.support.carbon import Carbon
 from tests.support.carbon_relay import CarbonCRelay, CarbonRelay
 from tests.support.graphite_web import GraphiteWeb
+from tests.support.influxdb import InfluxDB
 from tests.support.node_exporter import NodeExporter
 from tests.support.process import MissingServerError, Server
 from tests.support.prometheus import NewPrometheus, Prometheus
@@ -17,6 +18,7 @@ __all__ = [
     "CarbonCRelay",
     "CarbonRelay",
     "GraphiteWeb",
+    "InfluxDB",
     "MissingServerError",
     "NewPrometheus",
     "NodeExporter",
