@@ -12,7 +12,7 @@ from sampler.adapterkit.render_cache import NotRendered, RenderCache
 from sampler.adapterkit.shared_bounds import at_shared_bounds
 from sampler.agent import ABSENT, MAX_BATCH, GiveWayTimer
 from sampler_remote_write._native import ended_histogram, histogram_end, native_series
-from sampler_remote_write._requests import Requests
+from sampler_remote_write._requests import Requests, compressed
 from sampler_remote_write._series import ENDED, HistogramHead, SeriesRenderer, sample_end
 
 if TYPE_CHECKING:
@@ -80,14 +80,22 @@ class Encoder:
         yield from requests.rest()
         self._pending = requests.markers
 
-    def ends(self, time: float) -> Iterator[bytes]:
-        """Yield the marker of each series that has been encoded last.
+    def ending(self, time: float, limit: int) -> tuple[bytes, bool]:
+        """Return a request that marks all series as ended, and whether it has all of them.
 
         Args:
             time: epoch seconds at which they end.
+            limit: most bytes, before it is compressed.
         """
         made = chain.from_iterable(self._last.values())
-        yield from chain.from_iterable(self._markers(each, _milliseconds(time)) for each in made)
+        markers = chain.from_iterable(self._markers(each, _milliseconds(time)) for each in made)
+        taken: list[bytes] = []
+        for marker in markers:
+            limit -= len(marker)
+            if limit < 0:
+                return compressed(b"".join(taken)), False
+            taken.append(marker)
+        return compressed(b"".join(taken)), True
 
     def _begin(self, common: Mapping[str, str]) -> None:
         """Begin with other labels: nothing that was kept can be used."""

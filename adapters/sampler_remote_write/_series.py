@@ -34,8 +34,8 @@ _BEFORE_VALUE = tag(SAMPLES, 2) + varint(_SAMPLE) + tag(1, 1)
 STALE = 0x7FF0000000000002
 """The bits of the number that ends a series."""
 ENDED = STALE.to_bytes(8, "little")
-_LONGEST = 65_536
-"""Bytes of the labels of a series."""
+_LONGEST = 131_072
+"""Bytes of the labels of a series, at most."""
 
 
 @attrs.frozen
@@ -94,19 +94,23 @@ class SeriesRenderer:
         Raises:
             Unencodable: ``collision``: two of its labels would get one name; ``too_long``.
         """
+        family, pairs = self.named(series)
+        written = _labels(sample_name(family, series.kind), pairs)
+        if series.kind == "histogram":
+            return HistogramHead(family, pairs, written)
+        return sample_head(written)
+
+    def named(self, series: Series) -> tuple[str, tuple[tuple[str, str], ...]]:
+        """Return the name of a series' family, and its labels; raises as a call does."""
         own = series.labels
         named = {label_name(name) for name in own}
         labels = beside_own(self._common, own, label_name)
         if len(named) < len(own) or len(labels) < len(named | self._common.keys()):
             raise Unencodable("collision")
-        pairs = tuple(sorted(labels.items()))
-        family = base_name(series.name, series.kind, series.unit)
-        written = _labels(sample_name(family, series.kind), pairs)
-        if len(written) > _LONGEST:
+        if sum(len(name) + 4 * len(value) for name, value in labels.items()) > _LONGEST:
             raise Unencodable("too_long")
-        if series.kind == "histogram":
-            return HistogramHead(family, pairs, written)
-        return sample_head(written)
+        family = base_name(series.name, series.kind, series.unit)
+        return family, tuple(sorted(labels.items()))
 
     def family(self, series: Series) -> Family:
         """Return the names that a series shares with those of its metric."""

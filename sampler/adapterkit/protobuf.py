@@ -33,6 +33,7 @@ __all__ = [
     "tag",
     "text",
     "varint",
+    "varints",
     "zigzag",
 ]
 
@@ -149,6 +150,19 @@ def fields(data: bytes) -> Iterator[Field]:
         if at > len(data):
             raise ValueError("a field is longer than the message")
         yield Field(key >> 3, value, data[begin:at])
+
+
+def varints(data: bytes) -> list[int]:
+    """Return the numbers of a packed field.
+
+    Raises:
+        ValueError: the last one does not end.
+    """
+    found, at = [], 0
+    while at < len(data):
+        number, at = _read_varint(data, at)
+        found.append(number)
+    return found
 
 
 def _read_varint(data: bytes, at: int) -> tuple[int, int]:

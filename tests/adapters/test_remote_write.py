@@ -13,8 +13,8 @@ pytest.importorskip("google.protobuf")
 
 from sampler.agent import HistogramValue
 from sampler_prometheus._text import TEXT
-from sampler_remote_write import RemoteWrite
-from tests.adapters.remote_write_schema import rows
+from sampler_remote_write import RemoteWrite, _requests
+from tests.adapters.remote_write_schema import read, rows
 from tests.adapters.shapes import (
     IDENTITY,
     NOW,
@@ -178,3 +178,92 @@ def test_an_ended_native_histogram_is_marked():
     found = encoded(snapshot((gauge("c.d"), 1)), adapter)
     assert struct.pack("<d", found[1][1].sum) == struct.pack("<Q", STALE)
     assert math.isnan(found[1][1].sum)
+
+
+NEW = {"protocol": "2.0"}
+
+
+def encoded_2(shot, adapter=None):
+    """Return [(labels, sample or histogram, metadata, start)] of requests of version 2.0."""
+    found = []
+    for batch in (adapter or RemoteWrite(**NEW)).encode(shot, {}):
+        request = read(batch, "Request")
+        texts = list(request.symbols)
+        assert len(set(texts)) == len(texts)
+        assert texts[:1] == [""] or not request.timeseries
+        for series in request.timeseries:
+            refs = [texts[ref] for ref in series.labels_refs]
+            labels = dict(zip(refs[::2], refs[1::2], strict=True))
+            assert refs[::2] == sorted(labels)
+            (point,) = [*series.samples, *series.histograms]
+            about = series.metadata
+            metadata = about.type, texts[about.help_ref], texts[about.unit_ref]
+            found.append((labels, point, metadata, series.created_timestamp))
+    return found
+
+
+def said(rows_):
+    return [
+        (sorted(labels.items()), point.timestamp, struct.pack("<d", point.value))
+        for labels, point, *_ in rows_
+    ]
+
+
+@given(snapshots())
+def test_version_2_says_the_same_of_any_snapshot_and_can_be_taken_back(shot):
+    """A request of 1.0 made of one of 2.0 has the same series as one made at once."""
+    adapter = RemoteWrite(**NEW)
+    old, new = sorted(said(encoded(shot))), sorted(said(encoded_2(shot, adapter)))
+    assert old == new
+    batches = list(RemoteWrite(**NEW).encode(shot, {}))
+    assert sum(batch.entries for batch in batches) == len(shot)
+    back = [row for b in batches if b.frames for row in rows(_requests.downgraded(b))]
+    assert sorted(said(back)) == old
+
+
+def test_version_2_has_kind_help_unit_and_start():
+    """Of counters and histograms where it is known."""
+    hits, waits = counter("a.hits", "By", "Hits."), histogram("a.wait", "s")
+    hits.start = waits.start = 1_600_000_000.5
+    shot = snapshot((hits, 1), (gauge("a.size", "", "Size."), 2), (waits, HistogramValue(1, 2.0)))
+    found = {
+        labels["__name__"]: (*metadata, start) for labels, _, metadata, start in encoded_2(shot)
+    }
+    assert found == {
+        "a_hits_bytes_total": (1, "Hits.", "By", 1_600_000_000_500),
+        "a_size": (2, "Size.", "", 0),
+        "a_wait_seconds_bucket": (3, "", "s", 1_600_000_000_500),
+        "a_wait_seconds_count": (3, "", "s", 1_600_000_000_500),
+        "a_wait_seconds_sum": (3, "", "s", 1_600_000_000_500),
+    }
+
+
+def test_version_2_marks_what_ends_and_halves_entries():
+    """As version 1.0 does."""
+    adapter = RemoteWrite(**NEW)
+    value = HistogramValue(3, 1.0, ((1.0, 2), (2.0, 3)))
+    gone = (gauge("a.gone"), 1), (histogram("a.over"), value)
+    encoded_2(snapshot(*gone), adapter)
+    entries = [(gauge("pool.size", n=str(n)), n) for n in range(20)]
+    entries[7:7] = [(histogram("pool.wait", n=str(n)), value) for n in range(5)]
+    waiting = list(adapter.encode(snapshot(*entries), {}))
+    assert [_requests.markers_of(batch) for batch in waiting] == [6]
+    single = []
+    while waiting:
+        batch = waiting.pop(0)
+        if batch.samples > 1:
+            waiting[:0] = adapter.split(batch)
+        else:
+            single.append(len(read(batch, "Request").timeseries))
+    assert sorted(single) == [1] * 20 + [5] * 5
+
+
+def test_native_histograms_of_version_2_can_be_taken_back():
+    """They have the same form in both."""
+    value = HistogramValue(9, 7.5, ((0.0, 1), (2.0**0.5, 1), (2.0, 4), (4.0, 4), (2.0**2.5, 9)), 1)
+    shot = snapshot((histogram("pool.wait", "s"), value))
+    ((labels, old),) = encoded(shot, RemoteWrite(histograms="native"))
+    adapter = RemoteWrite(histograms="native", **NEW)
+    (batch,) = adapter.encode(shot, {})
+    ((back_labels, back),) = rows(_requests.downgraded(batch))
+    assert (labels, old) == (back_labels, back)

@@ -129,19 +129,21 @@ class TestPushgateway(AdapterContract):
 
 
 class TestRemoteWrite(AdapterContract):
-    """On a real Prometheus, with each way to write histograms."""
+    """On a real Prometheus, with each protocol and each way to write histograms."""
 
-    @pytest.fixture(autouse=True, params=["classic", "native"])
+    @pytest.fixture(autouse=True, params=["1.0 classic", "1.0 native", "2.0 classic"])
     def _server(self, request, launch_session):
         pytest.importorskip("cramjam")
         from sampler_remote_write import RemoteWrite
 
-        self.kind, self.histograms = RemoteWrite, request.param
+        self.kind = RemoteWrite
+        self.protocol, self.histograms = request.param.split()
         server = launch_session(Prometheus, options=["--web.enable-remote-write-receiver"])
         self.url = f"{server.url}/api/v1/write"
 
     def adapter(self):
-        return self.kind(url=self.url, histograms=self.histograms)
+        keys = {"protocol": self.protocol, "histograms": self.histograms}
+        return self.kind(url=self.url, **keys)
 
     def unreachable(self):
         return self.kind(url=f"http://{HOST}:{free_port()}/api/v1/write")

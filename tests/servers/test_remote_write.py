@@ -12,6 +12,7 @@ pytest.importorskip("cramjam")
 from sampler.agent import DELIVERED, Batch, HistogramValue, Rejected, Snapshot
 from sampler_prometheus._text import TEXT
 from sampler_remote_write import RemoteWrite
+from sampler_remote_write._encoder_2 import Encoder2
 from tests.adapters.shapes import IDENTITY, block, counter, gauge, histogram
 from tests.adapters.test_prometheus_openmetrics import page, samples
 from tests.adapters.test_real_receivers import hostile
@@ -252,3 +253,55 @@ def test_an_unknown_sum_of_a_native_histogram_is_0(newest):
     delivered(adapter_for(newest, histograms="native"), [shot(unknown)])
     (found,) = newest.query("histogram_sum(lost_native)")
     assert found["value"][1] == "0"
+
+
+def test_version_2_is_read_by_prometheus_3(launch):
+    """Hostile entries, and native histograms."""
+    server = launch(NewPrometheus, options=[RECEIVER, NATIVE])
+    snapshot = shot(*hostile())
+    adapter = adapter_for(server, protocol="2.0")
+    assert delivered(adapter, [snapshot]).delivered == len(snapshot)
+    found, expected = spelled(stored(server)), spelled(wanted(snapshot))
+    assert found.keys() == expected.keys()
+    assert all(same(found[each], value) for each, value in expected.items())
+    assert isinstance(adapter._encoder, Encoder2)
+    value = HistogramValue(10, 7.5, ((0.5, 0), (1.0, 5), (2.0, 10)), 0)
+    native = adapter_for(server, protocol="2.0", histograms="native")
+    delivered(native, [shot((histogram("two.wait", "s"), value))])
+    (result,) = server.query("histogram_sum(two_wait_seconds)")
+    assert result["value"][1] == "7.5"
+    adapter.close()
+    assert server.query('{__name__=~"pool_.*"}') == []
+
+
+def test_of_version_2_only_what_is_out_of_order_is_refused(newest):
+    """One of 100 entries; a series that ends is gone at once."""
+    now = time.time() - 30
+    entries = [(gauge("order2.size", n=str(n)), n) for n in range(100)]
+    ends = gauge("order2.ends")
+    delivered(adapter_for(newest), [shot(entries[33], at=now + 10)])
+    adapter = adapter_for(newest, protocol="2.0")
+    delivered(adapter, [shot((ends, 1), at=now - 1)])
+    balance = delivered(adapter, [shot(*entries, at=now)])
+    assert (balance.delivered, balance.dropped["rejected"]) == (99, 1)
+    assert len(newest.query("order2_size")) == 100
+    assert newest.query(f"order2_ends @ {now + 1:.3f}") == []
+
+
+@pytest.mark.parametrize("kind", [Prometheus, VictoriaMetrics])
+def test_a_server_that_does_not_read_version_2_gets_version_1(launch, caplog, kind):
+    """It answers 204 and stores nothing; that is seen, said once, and nothing is lost."""
+    server = launch(kind, **({"options": [RECEIVER]} if kind is Prometheus else {}))
+    adapter, now = adapter_for(server, protocol="2.0"), time.time() - 10
+    entries = [(gauge("old.size", n=str(n)), n + 1) for n in range(9)]
+    snapshots = [shot(*entries, at=now + second) for second in range(3)]
+    assert delivered(adapter, snapshots).delivered == 27
+    assert caplog.text.count("does not read protocol 2.0") == 1
+    if kind is Prometheus:
+        found = server.query("count_over_time(old_size[1m])")
+        assert [item["value"][1] for item in found] == ["3"] * 9
+    else:
+        wait_for(lambda: len(server.exported()) == 9, what="what was written")
+        assert [row["values"] for row in server.exported()] == [
+            [int(row["metric"]["n"]) + 1] * 3 for row in server.exported()
+        ]
