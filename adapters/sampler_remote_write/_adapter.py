@@ -170,7 +170,8 @@ class RemoteWrite(HTTPPush):
         except _UnknownType:
             if new:
                 return None
-            raise Rejected(message=f"{self.where} refuses its content type") from None
+            text = f"{self.where} does not know the type of a request"
+            raise Rejected("rejected", message=text) from None
         self._clock.heard(reply.fields.get("date"))
         return reply
 

@@ -147,7 +147,7 @@ class Encoder2:
         shared = at_shared_bounds(value, series)
         name.bounds[:] = [shared.bounds]
         parts = _parts(shared.bounds)
-        numbers = [*shared.counts, value.count, value.count]
+        numbers: list[float] = [*shared.counts, value.count, value.count]
         if value.sum is not None:
             numbers.append(value.sum)
         for (suffix, more), number in zip(parts, numbers, strict=False):
