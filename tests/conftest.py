@@ -216,8 +216,8 @@ def _instances(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     Programs that a test starts see the whole host, unless they call `tests.support.scope.apart`.
     """
     claimed: dict[str, HeldFile] = {}
-    monkeypatch.setattr("sampler.agent.instance_lock._PREFIX", scope())
-    monkeypatch.setattr("sampler.agent.instance_lock._locks", claimed)
+    monkeypatch.setattr("sampler._runtime.instance_lock._PREFIX", scope())
+    monkeypatch.setattr("sampler._runtime.instance_lock._locks", claimed)
     yield
     for held in claimed.values():
         held.close()

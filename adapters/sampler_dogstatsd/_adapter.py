@@ -17,7 +17,7 @@ from sampler_dogstatsd._texts import DISTRIBUTIONS, SUMS, Named, lines, named, t
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from sampler.agent import Batch, Outcome, Since, Snapshot
+    from sampler.agent import Batch, Outcome, Series, Since, Snapshot
 
 _UDP, _UNIX = 1432, 8192
 """Bytes of a datagram that Datadog's agent reads, by transport."""
@@ -113,6 +113,11 @@ class DogStatsD:
             Rejected: a datagram is longer than the network allows (``too_long``).
         """
         return self._datagrams.send(batch, timeout)
+
+    def called(self, series: Series, identity: Mapping[str, str]) -> str:
+        """Return what the backend calls a series."""
+        del identity
+        return series.name
 
     def close(self) -> None:
         """Close the socket."""

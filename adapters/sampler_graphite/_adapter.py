@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from sampler.adapterkit.sockets import Socket
-    from sampler.agent import Batch, Outcome, Since, Snapshot
+    from sampler.agent import Batch, Outcome, Series, Since, Snapshot
 
 _PORTS = {"plaintext": 2003, "pickle": 2004, "udp": 2003}
 _RESENDS = 2
@@ -155,6 +155,10 @@ class Graphite:
     def encode(self, snapshot: Snapshot, since: Since) -> Iterator[Batch]:
         """Yield batches: of at most 512 KiB over TCP, of one datagram over UDP."""
         return self._points.batches(snapshot, since)
+
+    def called(self, series: Series, identity: Mapping[str, str]) -> str:
+        """Return the path of a series; of a histogram, a pattern of its paths."""
+        return self._points.called(series, identity)
 
     def send(self, batch: Batch, timeout: float) -> Outcome:
         """Deliver one batch within ``timeout`` seconds.

@@ -105,6 +105,14 @@ class PointEncoder:
         yield from self._form.pack(packing, runs, prefix)
         yield from packing.rest()
 
+    def called(self, series: Series, identity: Mapping[str, str]) -> str:
+        """Return the path of a series; of a histogram, a pattern of its paths."""
+        word = f"{{{','.join(self._words)}}}" if series.kind == "histogram" else ""
+        prefix = expand_template(self._template, identity)
+        return ".".join(
+            filter(None, (prefix, self._layout.path(series.name, series.labels, word)))
+        )
+
     def _begin(self, prefix: str) -> None:
         """Begin with another prefix: nothing that was kept can be used."""
         self._prefix = prefix

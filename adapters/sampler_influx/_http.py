@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from sampler.adapterkit import http
-    from sampler.agent import Batch, Outcome, Since, Snapshot
+    from sampler.agent import Batch, Outcome, Series, Since, Snapshot
 
 UNSUPPORTED: Mapping[str, str] = {
     "unit": "left out: a line has no place for it",
@@ -100,6 +100,11 @@ class Influx(HTTPPush):
         else:
             self.request("GET", "/ping", timeout)
         return DELIVERED
+
+    def called(self, series: Series, identity: Mapping[str, str]) -> str:
+        """Return what the backend calls a series."""
+        del identity
+        return series.name
 
     def split(self, batch: Batch) -> tuple[Batch, Batch]:
         """Return the halves of a rejected batch."""

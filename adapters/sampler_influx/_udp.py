@@ -16,7 +16,7 @@ from sampler_influx._lines import LineEncoder
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from sampler.agent import Batch, Outcome, Since, Snapshot
+    from sampler.agent import Batch, Outcome, Series, Since, Snapshot
 
 
 @attrs.define(eq=False)
@@ -55,6 +55,11 @@ class InfluxUDP:
             Rejected: a datagram is longer than the network allows (``too_long``).
         """
         return self._datagrams.send(batch, timeout)
+
+    def called(self, series: Series, identity: Mapping[str, str]) -> str:
+        """Return what the backend calls a series."""
+        del identity
+        return series.name
 
     def close(self) -> None:
         """Close the socket."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from sampler.adapterkit import http
-    from sampler.agent import Batch, Outcome, Since, Snapshot
+    from sampler.agent import Batch, Outcome, Series, Since, Snapshot
 
 UNSUPPORTED: Mapping[str, str] = {
     "histograms": "one that is not exponential, or has values below zero, is written with its own "
@@ -117,6 +117,11 @@ class OTLP(HTTPPush):
             plain = without_markers(batch, gzip=self._compresses)
             self._export(b"".join(plain.frames), left)
         return DELIVERED
+
+    def called(self, series: Series, identity: Mapping[str, str]) -> str:
+        """Return what the backend calls a series."""
+        del identity
+        return series.name
 
     def split(self, batch: Batch) -> tuple[Batch, Batch]:
         """Return the halves of a rejected batch."""

@@ -8,12 +8,21 @@ from typing import TYPE_CHECKING, ClassVar
 import attrs
 
 from sampler.adapterkit.http_options import basic_authorization, on_loopback
-from sampler.adapterkit.http_server import Answer, Server, host_fault, listening_socket
+from sampler.adapterkit.http_server import (
+    Answer,
+    Beside,
+    Server,
+    host_fault,
+    listening_socket,
+    plain_answer,
+)
+from sampler.adapterkit.prometheus_names import called
 from sampler.adapterkit.sockets import getaddrinfo
 from sampler.adapterkit.tls_files import server_context
 from sampler.agent import log, option
+from sampler.page import LivePage
 from sampler_prometheus._exposition import Exposition
-from sampler_prometheus._routes import answer_without_pull, vary
+from sampler_prometheus._routes import answer_without_pull, asks_if_ready, vary
 
 if TYPE_CHECKING:
     import ssl
@@ -21,7 +30,7 @@ if TYPE_CHECKING:
 
     from sampler.adapterkit.http_server import Request
     from sampler.adapterkit.sockets import Socket
-    from sampler.agent import Ledger, Snapshot
+    from sampler.agent import Agent, Ledger, Series, Snapshot
     from sampler_prometheus._exposition import Page
 
 
@@ -82,8 +91,15 @@ class Prometheus:
         None, "Answer only clients that send this name and the password.", kind=str
     )
     password: str | None = option(None, "For basic authentication.", kind=str, secret=True)
+    live: bool = option(
+        default=False,
+        help="Serve the live page, too, at /live/: every series of the last hour, adapters, "
+        "samplers and processes, for people.",
+    )
+    _agent: Agent | None = attrs.field(default=None, init=False, repr=False)
     _server: Server | None = attrs.field(default=None, init=False, repr=False)
     _failing: bool = attrs.field(default=False, init=False, repr=False)
+    _has_made_one: bool = attrs.field(default=False, init=False, repr=False)
     _tls: ssl.SSLContext | None = attrs.field(default=None, init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
@@ -163,6 +179,7 @@ class Prometheus:
     def _serve(self, listener: Socket, collect: Callable[[], Snapshot], ledger: Ledger) -> None:
         exposition = Exposition(collect, ledger, self.reply_timeout)
         named = self.listen.rpartition(":")[0].strip("[]")
+        page = LivePage(self._agent) if self.live and self._agent is not None else None
         self._server = Server(
             listener,
             lambda requests: self._answers(exposition, requests),
@@ -172,7 +189,17 @@ class Prometheus:
             reply_timeout=self.reply_timeout,
             tls=self._tls,
             authorization=self._authorization,
+            beside=None if page is None else Beside(page.wants, page.answers),
         )
+
+    def called(self, series: Series, identity: Mapping[str, str]) -> str:
+        """Return what the backend calls a series."""
+        del identity
+        return called(series)
+
+    def attach(self, agent: Agent) -> None:
+        """Know the agent, whose live page it serves."""
+        self._agent = agent
 
     @property
     def _authorization(self) -> str | None:
@@ -181,8 +208,10 @@ class Prometheus:
         return basic_authorization(self.username, self.password or "")
 
     @property
-    def _ready(self) -> bool:
-        return not self._failing and not (self._server and self._server.closing)
+    def _ready(self) -> bool | None:
+        if self._server and self._server.closing:
+            return False
+        return True if self._has_made_one and not self._failing else None
 
     def _answers(self, exposition: Exposition, requests: list[Request]) -> list[Answer]:
         wanted = [(r.fields.get("accept"), r.fields.get("accept-encoding")) for r in requests]
@@ -192,15 +221,18 @@ class Prometheus:
             if not self._failing:
                 log.exception("a scrape of %s failed", self.address)
             self._failing = True
-            return [_failed(error)] * len(requests)
-        self._failing = False
-        return [_answer(page) for page in pages]
+            return [_failed(request, error) for request in requests]
+        self._failing, self._has_made_one = False, True
+        return [_answer(*each) for each in zip(requests, pages, strict=True)]
 
 
-def _failed(error: BaseException) -> Answer:
-    return Answer(500, f"cannot collect: {type(error).__name__}\n".encode())
+def _failed(request: Request, error: BaseException) -> Answer:
+    status = 503 if asks_if_ready(request) else 500
+    return Answer(status, f"cannot collect: {type(error).__name__}\n".encode())
 
 
-def _answer(page: Page) -> Answer:
+def _answer(request: Request, page: Page) -> Answer:
+    if asks_if_ready(request):
+        return plain_answer(200)
     encoding = (("Content-Encoding", page.encoding),) if page.encoding else ()
     return Answer(200, page.parts, page.content_type, (*vary(), *encoding), page.settle)

@@ -13,7 +13,7 @@ from sampler.adapterkit.dotted_paths import filled_in, placeholder_fault
 from sampler.adapterkit.http_options import url_fault
 from sampler.adapterkit.http_push import HTTPPush
 from sampler.adapterkit.identity_labels import labels_fault
-from sampler.adapterkit.prometheus_names import label_name
+from sampler.adapterkit.prometheus_names import called, label_name
 from sampler.agent import DELIVERED, Batch, Rejected, Unavailable, log, masked_line, option
 from sampler_prometheus._text import TEXT, TextRenderer
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from sampler.adapterkit import http
-    from sampler.agent import Outcome, Since, Snapshot
+    from sampler.agent import Outcome, Series, Since, Snapshot
 
 DELETE_TIMEOUT = 2.0
 """Seconds that deleting the group at a clean stop may take."""
@@ -147,6 +147,11 @@ class Pushgateway(HTTPPush):
         connection = super().connect(deadline)
         self._group_exists = self._group_exists or bool(self._group)
         return connection
+
+    def called(self, series: Series, identity: Mapping[str, str]) -> str:
+        """Return what the backend calls a series."""
+        del identity
+        return called(series)
 
     def close(self) -> None:
         """Delete the group, if that is asked for: its numbers do not outlive the program then."""

@@ -1,4 +1,4 @@
-"""The paths of the page's server, and every answer but that of ``GET /metrics``."""
+"""The paths of the page's server, and every answer that needs no pull."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ _INDEX = b"""<!doctype html>
 <title>sampler</title>
 <p>Metrics are at <a href="/metrics">/metrics</a>.</p>
 """
-_PATHS = ("/", "/metrics", "/-/healthy", "/-/ready")
+READY = "/-/ready"
+_PATHS = ("/", "/metrics", "/-/healthy", READY)
 
 
 def vary() -> tuple[tuple[str, str], ...]:
@@ -24,15 +25,15 @@ def vary() -> tuple[tuple[str, str], ...]:
     return (("Vary", "Accept, Accept-Encoding"),)
 
 
-def answer_without_pull(request: Request, *, ready: bool) -> Answer | None:
-    """Return the answer to a request, or None if it is for the metrics.
+def answer_without_pull(request: Request, *, ready: bool | None) -> Answer | None:
+    """Return the answer to a request, or None if it takes a pull.
 
     Only the four known paths are answered, with a slash at their end or without; no path is ever
     looked up in the file system.
 
     Args:
         request: the request.
-        ready: whether ``/-/ready`` answers 200, else 503.
+        ready: whether ``/-/ready`` answers 200, else 503; None: a pull has to tell.
     """
     path = request.path.removesuffix("/") or "/"
     if path not in _PATHS:
@@ -43,11 +44,16 @@ def answer_without_pull(request: Request, *, ready: bool) -> Answer | None:
         return Answer(200, _INDEX, "text/html; charset=utf-8")
     if path == "/-/healthy":
         return _healthy()
-    if path == "/-/ready":
-        return plain_answer(200 if ready else 503)
+    if path == READY:
+        return None if ready is None else plain_answer(200 if ready else 503)
     if request.method == "HEAD":
         return Answer(200, b"", content_type(request.fields.get("accept")), vary())
     return None
+
+
+def asks_if_ready(request: Request) -> bool:
+    """Tell whether a request that takes a pull wants to know no more than whether it succeeds."""
+    return request.path.removesuffix("/") == READY
 
 
 def _healthy() -> Answer:

@@ -10,6 +10,7 @@ import attrs
 from sampler.adapterkit.http_options import url_fault
 from sampler.adapterkit.http_push import HTTPPush
 from sampler.adapterkit.identity_labels import labels_fault
+from sampler.adapterkit.prometheus_names import called
 from sampler.agent import DELIVERED, Rejected, Unavailable, log, masked_line, option
 from sampler_remote_write._encoder import Encoder
 from sampler_remote_write._encoder_2 import Encoder2
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from sampler.adapterkit import http
-    from sampler.agent import Batch, Outcome, Since, Snapshot
+    from sampler.agent import Batch, Outcome, Series, Since, Snapshot
 
 STOP_TIMEOUT = 2.0
 """Seconds that telling of the end may take, at a clean stop."""
@@ -125,6 +126,11 @@ class RemoteWrite(HTTPPush):
             self._deliver(without_markers(batch), deadline)
         self._written = True
         return DELIVERED
+
+    def called(self, series: Series, identity: Mapping[str, str]) -> str:
+        """Return what the backend calls a series."""
+        del identity
+        return called(series)
 
     def split(self, batch: Batch) -> tuple[Batch, Batch]:
         """Return the halves of a rejected batch."""

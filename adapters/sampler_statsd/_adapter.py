@@ -18,7 +18,7 @@ from sampler_statsd._texts import BUCKETS, QUANTILES, SUMS, TextEncoder
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from sampler.agent import Batch, Outcome, Since, Snapshot
+    from sampler.agent import Batch, Outcome, Series, Since, Snapshot
 
 _STREAMS = ("tcp", "unix")
 _UNIX = ("unix", "unixgram")
@@ -100,6 +100,10 @@ class StatsD:
     def encode(self, snapshot: Snapshot, since: Since) -> Iterator[Batch]:
         """Yield batches: of one datagram each, or of at most 512 KiB on a stream."""
         return self._texts.batches(snapshot, since)
+
+    def called(self, series: Series, identity: Mapping[str, str]) -> str:
+        """Return the name of a series; of a histogram, a pattern of its names."""
+        return self._texts.called(series, identity)
 
     def send(self, batch: Batch, timeout: float) -> Outcome:
         """Send one batch within ``timeout`` seconds.

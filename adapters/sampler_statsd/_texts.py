@@ -138,6 +138,14 @@ class TextEncoder:
                     yield from packing.add(text.encode(), len(run), missing, sizes, lines=lines)
         yield from packing.rest()
 
+    def called(self, series: Series, identity: Mapping[str, str]) -> str:
+        """Return the name of a series; of a histogram, a pattern of its names."""
+        prefix = expand_template(self._template, identity)
+        namer = Namer(prefix, tags=self._tags, buckets=False)
+        word = f"{{{','.join(self._words)}}}" if series.kind == "histogram" else ""
+        name = namer.name(series.name, series.labels, word)
+        return name.path + name.tags
+
     def _begin(self, prefix: str) -> None:
         """Begin with another prefix: nothing that was kept can be used."""
         self._prefix = prefix

@@ -52,7 +52,7 @@ SCENARIO = Scenario(
             "workers",
             "workers there are",
             MISLEADS,
-            lambda w: w.last("server_process_count"),
+            lambda w: w.last("server_process_current"),
             metric="server.process.count",
         ),
     ),

@@ -16,6 +16,8 @@ import time
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
+import attrs
+
 from sampler.adapterkit._http.access import Access
 from sampler.adapterkit._http.answer_queue import AnswerQueue
 from sampler.adapterkit._http.client_connection import ClientConnection, client_to_evict
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = [
     "PLAIN_TEXT",
     "Answer",
+    "Beside",
     "Request",
     "Server",
     "host_fault",
@@ -58,6 +61,23 @@ _FATAL = (errno.EBADF, errno.ENOTSOCK, errno.EINVAL, errno.EOPNOTSUPP)
 _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
 
+@attrs.frozen
+class Beside:
+    """Requests whose answers are made beside all others.
+
+    Attributes:
+        wanted: tells, on the serving thread, whether a request is one of these.
+        make_answers: returns an answer for each, as that of :class:`Server`.
+    """
+
+    wanted: Callable[[Request], bool]
+    make_answers: Callable[[list[Request]], list[Answer]]
+
+
+def _never(_: Request) -> bool:
+    return False
+
+
 class Server:
     """Answers requests, one per connection.
 
@@ -76,6 +96,9 @@ class Server:
         reply_timeout: seconds that a client has to read its answer and to close.
         tls: the context that secures every connection; None: plain HTTP.
         name: of the serving thread; the one that makes answers is called ``<name>-page``.
+        beside: requests whose answers another thread makes, ``<name>-live``, so that none waits
+            for one of ``make_answers``; they have half of the places at most.
+        admits: tells whether a new connection is served; None: each one is.
 
     Attributes:
         address: where it listens: host and port, or the path of a unix socket and 0.
@@ -93,11 +116,14 @@ class Server:
         reply_timeout: float = 10.0,
         tls: ssl.SSLContext | None = None,
         name: str = "sampler-http",
+        beside: Beside | None = None,
+        admits: Callable[[Socket], bool] | None = None,
     ) -> None:
         self._listener = listener
         self._quick_answer = quick_answer
         self._access = Access(hosts, authorization, name)
         self._max_connections = max_connections
+        self._most_beside = max(1, max_connections // 2)
         self._reply_timeout = reply_timeout
         self._tls = tls
         self._name = name
@@ -113,10 +139,15 @@ class Server:
             self._connections.close_sockets()
             close_quietly(listener)
             raise
-        self._answers = AnswerQueue(
-            make_answers, self._wakeup.wake, self._log_unmade_answer, f"{name}-page"
-        )
-        self._services = [self._answers.service, Service(self._serve, name)]
+        self._admits = admits
+        self._is_beside = beside.wanted if beside is not None else _never
+        makers = [make_answers] if beside is None else [make_answers, beside.make_answers]
+        self._queues = [
+            AnswerQueue(make, self._wakeup.wake, self._log_unmade_answer, f"{name}-{word}")
+            for make, word in zip(makers, ("page", "live"), strict=False)
+        ]
+        self._services = [each.service for each in self._queues]
+        self._services.append(Service(self._serve, name))
         try:
             where = listener.getsockname()
             self.address: tuple[str, int] = (
@@ -127,7 +158,8 @@ class Server:
             for service in self._services:
                 service.start()
         except BaseException:  # such as when no thread can start
-            self._answers.close()
+            for queue in self._queues:
+                queue.close()
             self._close_sockets()
             raise
 
@@ -155,7 +187,8 @@ class Server:
 
     def close_in_child(self) -> None:
         """Close every socket in a forked child, without sending anything: its parent serves on."""
-        self._answers.close_in_child()
+        for queue in self._queues:
+            queue.close_in_child()
         self._wakeup.close_in_child()
         self._services = []
         self._close_sockets()
@@ -177,14 +210,15 @@ class Server:
         """Make a new selector, and register everything that is open."""
         self._connections.renew_selector()
         self._selector.register(self._wakeup.receiver, _READ)
-        self._connections.register_all(self._answers.clients())
+        self._connections.register_all({c for each in self._queues for c in each.clients()})
         self._accept_again = math.inf
         if not self.closing:
             self._selector.register(self._listener, _READ)
 
     def _round(self) -> None:
-        for client, answer in self._answers.take_finished():
-            self._answer(client, answer)
+        for queue in self._queues:
+            for client, answer in queue.take_finished():
+                self._answer(client, answer)
         for key, events in self._selector.select(self._pause()):
             if key.fileobj is self._listener:
                 self._accept()
@@ -239,6 +273,9 @@ class Server:
             self._has_place(len(self._clients))  # evicting a client frees a descriptor
             self._pause_accepting(_ACCEPT_PAUSE)
             return
+        if self._admits is not None and not self._admits(connection):
+            connection.close()
+            return
         client = self._connections.add(connection, self._tls)
         if client is not None and not room:
             self._answer(client, plain_answer(503))
@@ -271,10 +308,17 @@ class Server:
         if request is None:
             return
         answer = self._access.refusal(request)
+        if answer is None and self._is_beside(request):
+            client.beside = True
+            if sum(each.beside for each in self._clients.values()) > self._most_beside:
+                answer = plain_answer(503, "too many viewers")
+            else:
+                self._queues[-1].add(client, request)
+                return
         if answer is None and self._quick_answer is not None:
             answer = self._quick_answer(request)
         if answer is None:
-            self._answers.add(client, request)
+            self._queues[0].add(client, request)
         else:
             client.answer(answer, self._reply_timeout)
 
@@ -289,7 +333,8 @@ class Server:
     def _end(self) -> None:
         """Close everything; harmless a second time."""
         self._connections.drop_all()
-        self._answers.close()
+        for queue in self._queues:
+            queue.close()
         self._closed = True
         for each in (self._wakeup, self._listener, self._selector):
             close_quietly(each)

@@ -2,19 +2,25 @@
 
 Dots become ``_``. A unit is appended by OpenTelemetry's table ("Prometheus and OpenMetrics
 Compatibility", Metric Metadata), and values are never converted. Counters end in ``_total``. What
-a name has of both already is not added again. A
-label that Prometheus reserves gets a trailing ``_``, which no label name of a sampler ends in.
+a name has of both already is not added again. A gauge's ``_count`` is ``_current``: Prometheus
+keeps ``_count`` for histograms, and ``promtool check metrics`` objects to any other. A label that
+Prometheus reserves gets a trailing ``_``, which no label name of a sampler ends in.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sampler.agent import Series
 
 __all__ = [
     "PER",
     "RESERVED_LABELS",
     "UNITS",
     "base_name",
+    "called",
     "claimed_names",
     "format_bound",
     "label_name",
@@ -77,6 +83,8 @@ def base_name(name: str, kind: str, unit: str) -> str:
     words, plain = unit_name(kind, unit), name.replace(".", "_")
     if kind == "counter":
         plain = plain.removesuffix("_total")
+    elif kind == "gauge" and not words and plain.endswith("_count"):
+        plain = f"{plain.removesuffix('count')}current"
     return plain if not words or plain.endswith(f"_{words}") else f"{plain}_{words}"
 
 
@@ -105,6 +113,11 @@ def format_bound(upper: float) -> str:
         mantissa = f"{digits[0]}.{digits[1:]}".rstrip(".")
         return f"{mantissa}e+{len(whole) - 1:02d}"
     return text
+
+
+def called(series: Series) -> str:
+    """Return what a page calls a series; of a histogram, without ``_bucket`` and so on."""
+    return sample_name(base_name(series.name, series.kind, series.unit), series.kind)
 
 
 def label_name(name: str) -> str:

@@ -31,6 +31,14 @@ from sampler.agent.delivery.baselines import step
 from sampler.agent.delivery.ledger import Balance, Ledger
 from sampler.agent.lifespan import Lifespan, astart, astop, running
 from sampler.agent.mounted import of_all_processes
+from sampler.agent.overview import (
+    AdapterState,
+    ProcessState,
+    adapters_of,
+    pauses,
+    processes_of,
+    running_adapters,
+)
 from sampler.agent.singleton import flush, push, reload, start, stop
 from sampler.exceptions import Rejected, Unavailable
 from sampler.types import Log
@@ -47,6 +55,7 @@ __all__ = [
     "Account",
     "Adapter",
     "AdapterSettings",
+    "AdapterState",
     "Agent",
     "Balance",
     "Batch",
@@ -59,6 +68,7 @@ __all__ = [
     "Option",
     "Outcome",
     "PlainFile",
+    "ProcessState",
     "ProgramSettings",
     "Rejected",
     "SamplersSettings",
@@ -68,6 +78,7 @@ __all__ = [
     "Since",
     "Snapshot",
     "Unavailable",
+    "adapters_of",
     "astart",
     "astop",
     "difference",
@@ -80,10 +91,13 @@ __all__ = [
     "of_all_processes",
     "option",
     "options",
+    "pauses",
+    "processes_of",
     "push",
     "read_plain_file",
     "reload",
     "running",
+    "running_adapters",
     "start",
     "step",
     "stop",

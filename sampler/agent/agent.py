@@ -17,6 +17,7 @@ from sampler._runtime.native import get_ident
 from sampler._runtime.service import unhealthy
 from sampler._runtime.threads import Lock, uninterrupted
 from sampler.agent.account import Account
+from sampler.agent.attaching import attach
 from sampler.agent.channel import PushChannel, ScrapeChannel, channel, pushed, scraped, ticked
 from sampler.agent.config.reading import default_settings
 from sampler.agent.consumers import Consumers
@@ -43,8 +44,7 @@ if TYPE_CHECKING:
     from sampler.types import Registered
 
 _OVERDUE = 30.0
-"""Seconds after the end of its time for which stop() waits for a thread that a busy machine, or a
-lock of the program's own, holds up."""
+"""Seconds after its time for which stop() waits for a thread that something holds up."""
 _NESTED = 2
 """Calls of stop() on one thread that wait: one, and one of a signal handler that interrupts it."""
 _FIRST_PULL = 1.0
@@ -83,6 +83,7 @@ class Agent:
             channel(each) for each in self.settings.adapters
         ]
         link(self._channels)
+        attach(self, self._channels)
         own.register(
             self_metrics(
                 lambda: self._channels,
@@ -92,10 +93,8 @@ class Agent:
         )
         self._running = self._stopped = self._flushing = False
         self._until = float("inf")
-        self._stopping: dict[int, int] = {}
-        """By thread that waits for the end: how many calls of it do."""
-        self._finisher = 0
-        """The thread that makes it."""
+        self._stopping: dict[int, int] = {}  # by thread that waits for the end: its calls that do
+        self._finisher = 0  # the thread that makes it
         self._change = Lock()
         """Held during start, reload and end; never by a thread that signals interrupt."""
         self._pid = os.getpid()
@@ -203,6 +202,7 @@ class Agent:
         after = channels_after(settings, difference, before)
         new = [each for each in after if each.name in (*difference.new, *difference.replaced)]
         ended = [before[name] for name in (*difference.replaced, *difference.gone)]
+        attach(self, new)
         for page in scraped(new):
             page.collector = self._page_collector(page, settings)
         open_new_pages(scraped(new), before, settings.file)  # raises while nothing has changed
@@ -351,7 +351,7 @@ class Agent:
 
     def balances(self) -> dict[str, Balance]:
         """Return, by adapter, the numbers of its ledger."""
-        return {each.name: each.balance() for each in self._channels}
+        return {each.name: each.balance() for each in self._channels if each.accounted}
 
     def troubles(self) -> dict[str, str]:
         """Return, by adapter, what the last attempt to send failed with."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from sampler.agent.config.settings import AdapterSettings
     from sampler.agent.delivery.adapter import Adapter, Since
     from sampler.agent.delivery.baselines import Inheritance
+    from sampler.agent.delivery.past import Past
     from sampler.agent.source import Source
 
 
@@ -52,6 +53,11 @@ class Channel:
         self.ledger = ledger
         wanted = settings.self_metrics or default_of(settings.adapter)
         self._own_metrics = OwnMetrics(wanted)
+
+    @property
+    def accounted(self) -> bool:
+        """Whether it delivers to a backend: only such are in the agent's account."""
+        return not self.settings.for_people
 
     @property
     def bytes(self) -> int:
@@ -119,6 +125,11 @@ class PushChannel(Channel):
     def trouble(self) -> str:
         """What the last attempt to send failed with; empty when it succeeded."""
         return self._sender.trouble
+
+    @property
+    def past(self) -> Past:
+        """When attempts to send have failed and succeeded."""
+        return self._sender.past
 
     @property
     def handed_over(self) -> Since:
@@ -227,8 +238,8 @@ class ScrapeChannel(Channel):
             problem: why it cannot be opened now.
         """
         log.warning(
-            "adapter %r: %s; the program runs on without the page, and tries again every second",
-            self.name,
+            "%s: %s; the program runs on without the page, and tries again every second",
+            self._called,
             problem,
         )
         self._opener = Service(self._open_when_possible, f"sampler-listen-{self.name}")
@@ -246,6 +257,11 @@ class ScrapeChannel(Channel):
             self._opener.join(timeout)
         self._adapter.close(timeout)
 
+    @property
+    def _called(self) -> str:
+        settings = self.settings
+        return settings.key if settings.for_people else f"adapter {self.name!r}"
+
     def _collect(self) -> Snapshot:
         return self.shown(self.collector.collect())
 
@@ -259,7 +275,7 @@ class ScrapeChannel(Channel):
         if self._closed.is_set():  # close() came while open() ran
             self._adapter.close(0.0)
             return
-        log.warning("adapter %r: the page is there now", self.name)
+        log.warning("%s: the page is there now", self._called)
         self.warn()
 
 

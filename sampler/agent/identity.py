@@ -1,6 +1,6 @@
 """The identity that travels beside every snapshot: which process of which service measures.
 
-No two agents of a host have one identity at a time: :mod:`sampler.agent.instance_lock`. Where
+No two agents of a host have one identity at a time: :mod:`sampler._runtime.instance_lock`. Where
 another agent has the configured instance, or where nobody can tell, this process gets another
 instance, and the log says so once.
 """
@@ -14,10 +14,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sampler._runtime.instance_lock import lock, unlock
 from sampler._runtime.log import log
 from sampler._runtime.safe_text import segment
 from sampler._runtime.threads import Event
-from sampler.agent.instance_lock import lock, unlock
 from sampler.agent.roles import STANDALONE
 
 if TYPE_CHECKING:

@@ -34,7 +34,7 @@ def warn_of_pages(agent: Agent) -> None:
     if agent.identity["role"] != WORKER:
         return
     for each in agent.settings.adapters:
-        if not each.pushes:
+        if not (each.pushes or each.for_people):
             log.warning(
                 "adapter %r: its page has the numbers of this worker only; the page of "
                 "'sampler run -c FILE -- COMMAND' has those of all",

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from sampler.agent.channel import Channel, ScrapeChannel
-    from sampler.agent.delivery.adapter import ScrapedAdapter
+    from sampler.agent.config.settings import AdapterSettings
 
 
 def open_pages(
@@ -36,8 +36,8 @@ def open_pages(
         try:
             each.open(before.get(each.name))
         except Exception as error:
-            problem = cannot_open(error, each.settings.adapter)
-            problems.append(f"adapters.{each.name}{problem}")
+            problem = cannot_open(error, each.settings)
+            problems.append(f"{each.settings.key}{problem}")
             if not insist:
                 each.open_later(problem.partition(": ")[2])
         else:
@@ -62,8 +62,10 @@ def open_new_pages(
     open_pages([each for each in new if each.name in waiting], before, file, insist=False)
 
 
-def cannot_open(error: Exception, adapter: ScrapedAdapter) -> str:
+def cannot_open(error: Exception, configured: AdapterSettings) -> str:
     """Say why an adapter cannot be opened, and what to do; the text follows the adapter's key."""
     if isinstance(error, OSError):
-        return f".listen: {bind_problem(error, getattr(adapter, 'listen', ''))}"
+        return f".listen: {bind_problem(error, getattr(configured.adapter, 'listen', ''))}"
+    if configured.for_people:
+        return f": {error}"
     return f": cannot be opened: {described(error)}"  # foreign code

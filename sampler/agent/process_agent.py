@@ -37,10 +37,12 @@ from sampler.agent.restart import Restart
 from sampler.agent.roles import (
     SUPERVISOR,
     WORKER,
+    idle_threads,
     is_multiprocessing_child,
     role_here,
     supervisor_of,
 )
+from sampler.agent.signals import past_ctrl_c
 from sampler.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -138,6 +140,8 @@ class ProcessAgent:
             given_up.stop()
             self._handover.take(given_up)
         chain_uwsgi()
+        if reason := idle_threads():
+            log.warning("%s", reason)
         agent = self._new(wanted, role, forked=False)
         if stops != self._stops:
             agent.stop(0.0)
@@ -378,4 +382,4 @@ class ProcessAgent:
         Celery's billiard has its finalizers there, too.
         """
         finalize = sys.modules["multiprocessing.util"].Finalize
-        finalize(None, self.stop_at_exit, exitpriority=0)
+        finalize(None, lambda: past_ctrl_c(self.stop_at_exit), exitpriority=0)

@@ -73,6 +73,16 @@ def _is_uwsgi_master() -> bool:
     return not {"lazy", "lazy-apps"} & {_text(key) for key in uwsgi.opt}
 
 
+def idle_threads() -> str:
+    """Return why this process' threads run only now and then, and the remedy; or nothing."""
+    if getattr(sys.modules.get("uwsgi"), "has_threads", 1):
+        return ""
+    return (
+        "uWSGI lets threads run only while it answers a request, so numbers arrive late, and the "
+        "last ones not at all: give it the option enable-threads"
+    )
+
+
 def _is_celery_parent() -> bool:
     """Tell whether this is ``celery worker``, whose pool does the work."""
     if "celery.bin.celery" not in sys.modules or "worker" not in sys.argv[1:]:

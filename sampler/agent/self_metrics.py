@@ -79,7 +79,7 @@ def self_metrics(
     """Return the sampler of an agent's own metrics."""
 
     def sample() -> Iterator[tuple[Any, ...]]:
-        for channel in channels():
+        for channel in filter(lambda each: each.accounted, channels()):
             yield from _ledger(channel)
         for collector in collectors():
             yield from _pulls(collector)

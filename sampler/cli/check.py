@@ -63,7 +63,8 @@ def check(config: str | None, *, network: bool = True) -> int:
     problems = [problem for configured in adapters if (problem := _listen(configured))]
     if problems:
         raise ConfigurationError(agent.settings.file, problems)
-    answers = [_ask(pushed) for pushed in adapters if not _is_scraped(pushed)]
+    pushed = [each for each in adapters if not (_is_scraped(each) or each.for_people)]
+    answers = [_ask(each) for each in pushed]
     return OK if all(answers) else UNAVAILABLE
 
 
@@ -150,9 +151,10 @@ def _listen(configured: AdapterSettings) -> str | None:
     try:
         adapter.open(_no_snapshot, Ledger())
     except Exception as error:
-        return f"adapters.{configured.name}{cannot_open(error, adapter)}"
+        return f"{configured.key}{cannot_open(error, configured)}"
     adapter.close(1.0)
-    print(f"adapter {configured.name!r}: can listen")
+    what = configured.key if configured.for_people else f"adapter {configured.name!r}"
+    print(f"{what}: can listen")
     return None
 
 

@@ -50,7 +50,10 @@ def serve(
     start()
     log.info("running with %s", agent.settings.file)
     for configured in agent.settings.adapters:
-        log.info("adapter %r: %s", configured.name, _described(configured))
+        if not configured.for_people:
+            log.info("adapter %r: %s", configured.name, _described(configured))
+    if path := agent.settings.program.socket:
+        log.info("'sampler top' and 'sampler tap' find this process at %s", path)
     notify("READY=1", f"STATUS=running with {agent.settings.file}")
     while _wait(signals, agent, life_fd) == signal.SIGHUP:
         _reload(agent, read)
@@ -83,7 +86,7 @@ def _reload(agent: Agent, read: Callable[[], Settings]) -> None:
     else:
         log.info("reloaded %s", agent.settings.file)
         for configured in agent.settings.adapters:
-            if before.pop(configured.name, None) != configured:
+            if before.pop(configured.name, None) != configured and not configured.for_people:
                 log.info("adapter %r: %s", configured.name, _described(configured))
         for name in before:
             log.info("adapter %r: removed", name)

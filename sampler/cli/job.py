@@ -98,5 +98,5 @@ def _adapter_for_job(configured: AdapterSettings) -> AdapterSettings:
 def delivered(agent: Agent) -> int:
     """Return the exit status that tells whether everything has arrived where it was sent."""
     account = agent.account()
-    pushed = [each for each in agent.settings.adapters if hasattr(each.adapter, "send")]
+    pushed = [each for each in agent.settings.adapters if each.pushes]
     return OK if pushed and account.complete else UNAVAILABLE

@@ -7,82 +7,17 @@ import io
 import os
 import sys
 
+from sampler.cli import help_texts
 from sampler.cli.advising import ADVISE, RECORD, take_advise, take_record
 from sampler.cli.arguments import find_modules_here, seconds
 from sampler.cli.exits import CONFIG, OK, UNAVAILABLE, USAGE
+from sampler.cli.looking import take_looking
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _FORMATS = ("text", "json")
-_EPILOG = """\
-exit status: 0 success; 2 wrong arguments; 69 an endpoint does not answer, or a
-package is not installed; 78 the configuration has problems. 'sampler validate'
-and 'sampler demo' end with 1 when they find a fault; 'sampler validate' ends
-with 3 when it saw too little for a verdict.
-
-'sampler COMMAND -h' describes a command. Without a configuration, 'sampler run'
-serves the numbers of its own process on http://127.0.0.1:9464/metrics.
-"""
-
-_RUN = """
-With -- COMMAND, run a relay and beside it the command: each process of it that
-serves reports to the relay, which collects and delivers for all of them.
-
-  sampler run -c sampler.toml -- gunicorn -w 4 app:app
-"""
-
-_JOB = """
-It is run as by 'sampler run --', and its exit status is the command's. What it
-counts arrives at its end, and with it, as metrics of the sampler job:
-
-  job.duration                 seconds that it took
-  job.exit_status              128 and the number, if a signal has ended it
-  job.last_success.timestamp   when it ended with 0; a failed run leaves it alone
-
-  sampler job -c sampler.toml -- python backup.py --all
-
-The service is what the file says, else the command's name. In a Pushgateway all
-runs of a service share one group. The command runs also where the configuration
-has problems: they are printed, and --fail-undelivered makes them its status.
-"""
-
-_CONFIG = """
-  sampler config sample    a commented sampler.toml to begin with
-  sampler config schema    a JSON Schema of sampler.toml, for editors
-  sampler config markdown  every key, as a page of documentation
-
-They hold every key of every installed adapter; the page, of ours only.
-"""
-
-_EXPLAIN = """
-  sampler explain interval              a key, in every table that has it
-  sampler explain adapters.eu.prefix    a key of one table; also graphite.prefix
-  sampler explain graphite              an adapter, or a sampler
-  sampler explain process.cpu.time      a metric, by its full name
-  sampler explain oldest                why entries were dropped, samples
-                                        refused, or pulls failed
-  sampler explain unconfirmed           an outcome of entries
-  sampler explain SAMPLER_CONFIG        a variable of the environment
-  sampler explain 78                    an exit status
-  sampler explain C-11                  a clause of the PEP draft
-  sampler explain A-05                  a rule for adapters
-"""
-
-_VALIDATE = """
-Two consumers pull the sampler, in turns and at once. Each breach is printed
-with its clause and a remedy. A longer run, and a busier source, show more.
-
-  sampler validate mypool.metrics:SAMPLER    a mapping in a module
-  sampler validate process                   an installed sampler
-  sampler validate mypool.metrics:SAMPLER --exercise tests.load:use_pool
-                                             with something to count
-
-exit status: 0 it conforms; 1 it breaks a clause; 2 it cannot be imported, or
-the exercise raised; 3 no verdict: it yielded nothing, or nothing that counts
-has grown.
-"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -148,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="sampler",
         description="Collect what this host's Python code publishes and deliver it.",
-        epilog=_EPILOG,
+        epilog=help_texts.EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", nargs=0, action=_Version, help="print the version, and exit")
@@ -171,7 +106,9 @@ def _parser() -> argparse.ArgumentParser:
             help="configuration; default: $SAMPLER_CONFIG, else ./sampler.toml",
         )
 
-    run = command("run", "Collect and deliver until told to stop (SIGTERM or Ctrl-C).", _RUN)
+    run = command(
+        "run", "Collect and deliver until told to stop (SIGTERM or Ctrl-C).", help_texts.RUN
+    )
     run.usage = "sampler run [options] [-- COMMAND ...]"
     config_file(run)
     how = run.add_mutually_exclusive_group()
@@ -189,7 +126,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.set_defaults(run=_run)
 
-    job = command("job", "Run a batch job, and deliver what it counts and how it ends.", _JOB)
+    job = command(
+        "job", "Run a batch job, and deliver what it counts and how it ends.", help_texts.JOB
+    )
     job.usage = "sampler job [options] -- COMMAND ..."
     config_file(job)
     job.add_argument(
@@ -221,7 +160,9 @@ def _parser() -> argparse.ArgumentParser:
     show.set_defaults(run=_list)
 
     config = command(
-        "config", "Print a configuration to begin with, its schema, or its page.", _CONFIG
+        "config",
+        "Print a configuration to begin with, its schema, or its page.",
+        help_texts.CONFIG,
     )
     config.add_argument(
         "what", nargs="?", choices=("sample", "schema", "markdown"), help="see above"
@@ -231,13 +172,13 @@ def _parser() -> argparse.ArgumentParser:
     explain = command(
         "explain",
         "Explain a key, an adapter, a sampler, a metric, a reason or a clause.",
-        _EXPLAIN,
+        help_texts.EXPLAIN,
     )
     explain.add_argument("word", metavar="WORD", help="what to explain; see above")
     explain.set_defaults(run=_explain)
 
     validate = command(
-        "validate", "Check that a sampler does what the PEP requires of it.", _VALIDATE
+        "validate", "Check that a sampler does what the PEP requires of it.", help_texts.VALIDATE
     )
     validate.add_argument("reference", metavar="MODULE:NAME", help="or an installed sampler")
     validate.add_argument(
@@ -260,11 +201,17 @@ def _parser() -> argparse.ArgumentParser:
     config_file(record)
     take_record(record)
 
+    take_looking(command)
+
     demo = command("demo", "See it work: a busy program and three backends in one process.")
     demo.add_argument(
         "--seconds", type=seconds, default=15.0, metavar="N", help="for how long; default: 15"
     )
     demo.set_defaults(run=_demo)
+
+    shell = command("completion", "Print completions for a shell.", help_texts.COMPLETION)
+    shell.add_argument("shell", choices=("bash", "zsh"), help="for which one")
+    shell.set_defaults(run=_completion)
 
     version = command("version", "Print the version.")
     version.set_defaults(run=_version)
@@ -384,6 +331,18 @@ def _demo(arguments: argparse.Namespace) -> int:
     from sampler.cli.demo import demo
 
     return demo(arguments.seconds)
+
+
+def _completion(arguments: argparse.Namespace) -> int:
+    from sampler.cli.completion import completion
+
+    try:
+        print(completion(_parser(), arguments.shell), end="")
+    except ModuleNotFoundError as missing:
+        extra = "pip install 'sampler-api[completion]'"
+        print(f"sampler completion: needs {missing.name}: {extra}", file=sys.stderr)
+        return UNAVAILABLE
+    return OK
 
 
 def _version(arguments: argparse.Namespace) -> int:

@@ -16,8 +16,8 @@ from sampler.cli.job import JobResult, delivered, for_job
 from sampler.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
+    from sampler.adapterkit._unix.listener import Listener
     from sampler.agent import Settings
-    from sampler.relay.listener import Listener
 
 
 def relay(
@@ -56,7 +56,7 @@ def relay(
         return found if job is None else for_job(found, job)
 
     settings = read()
-    if not any(job is None or hasattr(each.adapter, "send") for each in settings.adapters):
+    if not any(each.pushes if job else not each.for_people for each in settings.adapters):
         log.warning(
             "%s: no adapter %s, nothing will be delivered: add a table such as [adapters.%s]",
             settings.file,
@@ -83,7 +83,7 @@ def relay(
 
 
 def _inherited(descriptor: int) -> Listener:
-    from sampler.relay.listener import Listener, SocketProblem
+    from sampler.adapterkit._unix.listener import Listener, SocketProblem
 
     try:
         return Listener.inherited(descriptor)

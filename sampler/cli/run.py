@@ -10,7 +10,7 @@ from sampler._registry.discovery import log_failures
 from sampler._runtime.log import log
 from sampler._runtime.printable import counted, printable
 from sampler.agent import Agent
-from sampler.agent.config.reading import find_settings
+from sampler.agent.config.reading import find_settings, parse
 from sampler.agent.config.settings import ALL, DEFAULTS, NONE, Settings
 from sampler.agent.console import Console
 from sampler.agent.own_metrics import OwnMetrics
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sampler._contract.snapshot import Snapshot
 
 
+WITHOUT_FILE = {"adapters": {"prometheus": {"live": True}}}
 _NO_PROBLEMS = ("duplicate", "missing")
 """Why a sampler is not loaded that do not make a configuration wrong."""
 
@@ -53,9 +54,9 @@ def run(
 def prepare(config: str | None) -> Agent:
     """Return an agent whose configuration and named samplers are known to be good."""
     with EndAtOnce():
-        agent = Agent(find_settings(config))
+        agent = Agent(_settings(config))
         _require_samplers(agent, agent.settings)
-    if not agent.settings.adapters:
+    if all(each.for_people for each in agent.settings.adapters):
         log.warning(
             "%s: no adapter is configured, nothing will be delivered: "
             "add a table such as [adapters.prometheus]",
@@ -68,13 +69,20 @@ def _start(agent: Agent) -> None:
     agent.start()
     if agent.settings.file == DEFAULTS:
         log.info(
-            "no configuration: serving http://127.0.0.1:9464/metrics; to add an adapter: "
+            "no configuration: serving http://127.0.0.1:9464/metrics, and for people "
+            "http://127.0.0.1:9464/live/; to add an adapter: "
             "sampler config sample > sampler.toml, edit it, and run again"
         )
 
 
+def _settings(config: str | None) -> Settings:
+    """Return the settings; where there is no file, the built-in ones with the live page."""
+    found = find_settings(config)
+    return parse(WITHOUT_FILE, DEFAULTS) if found.file == DEFAULTS else found
+
+
 def _read(agent: Agent, config: str | None) -> Settings:
-    wanted = find_settings(config)
+    wanted = _settings(config)
     _require_samplers(agent, wanted)
     return wanted
 

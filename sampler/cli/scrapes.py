@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -14,6 +15,7 @@ from sampler.adapterkit import http
 from sampler.adapterkit.http_options import basic_authorization, on_loopback, url_fault
 from sampler.adapterkit.tls_files import client_context
 from sampler.advise import Host, PageError, Scrape, read_page
+from sampler.advise._names import METRICS, page_name
 from sampler.agent.config.reading import find_settings
 
 if TYPE_CHECKING:
@@ -25,6 +27,11 @@ MOST = 16 * 2**20
 """Bytes of a page; a longer one is not read."""
 QUARTERS = 4
 """Parts of a window: a scrape is made at the end of each, and one at the beginning."""
+
+_COUNTS = [
+    name.removesuffix("count") for name in map(page_name, METRICS) if name.endswith("_count")
+]
+_CURRENT = re.compile(rf"^({'|'.join(_COUNTS)})current(?=[{{ ])", re.MULTILINE)
 
 
 class NoPageError(Exception):
@@ -69,7 +76,7 @@ class Source:
         at = (began + time.monotonic()) / 2
         try:
             return read_page(
-                reply.body.decode("utf-8", "replace"),
+                as_advise_reads(reply.body.decode("utf-8", "replace")),
                 at=at,
                 time=time.time(),
                 host=_host() if on_loopback(parts.hostname or "") else None,
@@ -90,6 +97,17 @@ class Source:
         for quarter in range(QUARTERS + 1):
             time.sleep(max(0.0, began + seconds * quarter / QUARTERS - time.monotonic()))
             yield self.scrape()
+
+
+def as_advise_reads(page: str) -> str:
+    """Return a page with its gauges' ``_current`` as ``_count``, as ``read_page`` knows them.
+
+    Its overloads were played with these names, and a change of ``sampler/advise`` would void them.
+
+    Args:
+        page: in Prometheus' text format 0.0.4; one with ``_count`` stays as it is.
+    """
+    return _CURRENT.sub(r"\1count", page)
 
 
 def _host() -> Host | None:

@@ -11,24 +11,35 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 _NAME = "sampler-api"
-_COMMIT = re.compile(r"[0-9a-f]{7,64}")
+_COMMIT = re.compile(r"[0-9a-f]{7,64}\+?")
+_BUILT = Path(__file__).parents[1] / "commit.txt"
+"""What the build has noted (``.ci/hatch_build.py``); a checkout does not have it."""
 _SHOWN = 12
 
 
 def version() -> str:
-    """Return one line: name, version, and the commit of an installation from a repository."""
+    """Return one line: name, version, and the commit that is installed, if anything tells it."""
     found = distribution(_NAME)
     commit = _commit(found.read_text("direct_url.json"))
-    return f"{_NAME} {found.version}{f' (commit {commit[:_SHOWN]})' if commit else ''}"
+    if not commit:
+        return f"{_NAME} {found.version}"
+    changed = ", with changes" if commit.endswith("+") else ""
+    return f"{_NAME} {found.version} (commit {commit.rstrip('+')[:_SHOWN]}{changed})"
 
 
 def _commit(direct_url: str | None) -> str:
-    """Return the commit that an installation is of, as far as its metadata say (PEP 610)."""
+    """Return the commit that is installed, with ``+`` if there were changes; else nothing.
+
+    Args:
+        direct_url: where the installer has it from (PEP 610); None: from an index.
+    """
     try:
         said: Any = json.loads(direct_url or "{}")
-        commit = str(said.get("vcs_info", {}).get("commit_id", ""))
-        if not commit and said.get("dir_info", {}).get("editable"):
+        if said.get("dir_info", {}).get("editable"):
             commit = _head(Path(url2pathname(urlsplit(said["url"]).path)) / ".git")
+        else:
+            told = said.get("vcs_info", {}).get("commit_id") or _BUILT.read_text("utf-8").strip()
+            commit = str(told)
     except (AttributeError, KeyError, OSError, TypeError, ValueError):
         return ""
     return commit if _COMMIT.fullmatch(commit) else ""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from socket import AF_UNIX, SOCK_STREAM
 from typing import TYPE_CHECKING, Any
 
+from sampler.adapterkit._unix.peer import bound_address, peer_of
 from sampler.adapterkit.deadline import seconds_left
 from sampler.adapterkit.sockets import Socket
 from sampler.agent import Unavailable
-from sampler.relay.address import bound_address, peer_of, user_ids
+from sampler.relay.address import user_ids
 from sampler.relay.frames import FrameReader, frame
 from sampler.relay.messages import VERSION, BadMessage, Kind, decode_body, version_of
 from sampler.relay.tables import Tables

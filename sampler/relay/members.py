@@ -42,6 +42,8 @@ class Member:
         interval: seconds between its reports.
         adapter: which of its adapters speaks.
         process: its part of the merged series.
+        role: what it is to its server.
+        reported: epoch seconds at which its numbers came last; None: not yet.
     """
 
     uuid: str
@@ -49,6 +51,8 @@ class Member:
     interval: float
     adapter: str
     process: Process
+    role: str = ""
+    reported: float | None = None
 
 
 class Members:
@@ -95,6 +99,11 @@ class Members:
             self._merger.begin(member.process)
             return member
 
+    def all(self) -> list[Member]:
+        """Return the processes that have not ended."""
+        with self._lock:
+            return list(self._members.values())
+
     def known(self, uuid: str) -> Member | None:
         """Return a process that has not ended."""
         return self._members.get(uuid)
@@ -122,6 +131,7 @@ class Members:
                     "agent after a fork"
                 )
             member.interval, member.adapter = hello.interval, hello.adapter
+            member.role = hello.role
             member.process.connects_again(claims=0 < hello.before == self.number - 1)
             return member
 
@@ -143,6 +153,7 @@ class Members:
         """See :meth:`Merger.take`; the values are counted as received."""
         with self._lock:
             entries = self._merger.take(member.process, place, values, shapes, exemplars)
+            member.reported = self._time()
             if member.uuid:
                 self.entries += entries
 

@@ -14,8 +14,8 @@ from sampler.relay.messages import BadMessage
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from sampler.adapterkit._unix.peer import Peer
     from sampler.adapterkit.sockets import Socket
-    from sampler.relay.address import Peer
     from sampler.relay.messages import Kind
     from sampler.relay.session import Session
 

@@ -12,8 +12,9 @@ from sampler._contract.snapshot import Snapshot
 from sampler._pull.collector import change_settings
 from sampler._registry.announcements import ONCE, announcements
 from sampler._registry.registry import Registry
+from sampler.adapterkit._unix.listener import Listener, SocketProblem
 from sampler.adapterkit.threads import Lock, sleep
-from sampler.agent import Agent, SamplersSettings, log
+from sampler.agent import Agent, ProcessState, SamplersSettings, log
 from sampler.agent.config.joining import FALLBACK
 from sampler.agent.config.relay import DIRECT
 from sampler.agent.config.series import selects
@@ -22,10 +23,9 @@ from sampler.relay.account import RELAY, SERVER, samplers
 from sampler.relay.address import default_address, user_ids
 from sampler.relay.exemplars import NewExemplars
 from sampler.relay.frames import FrameReader, frame
-from sampler.relay.listener import Listener, SocketProblem
-from sampler.relay.members import OWN, Members
+from sampler.relay.members import OWN, Member, Members
 from sampler.relay.messages import Kind
-from sampler.relay.server import Server
+from sampler.relay.server import MISSED, Server
 from sampler.relay.session import Session
 from sampler.relay.tables import Slices, Tables
 
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 _PAUSE = 0.02
 """Seconds between two looks for processes that are left."""
+_SHORTEST = 1.0
+"""Seconds: a report that comes later than that is late, however short the interval is."""
 _FOR_WORKERS = ("interval", "flush_timeout", "fork", "labels")
 """Keys at the top that hold for all processes."""
 
@@ -144,8 +146,27 @@ class RelayAgent(Agent):
         self._listener.close()
         return balances
 
+    def processes(self) -> list[ProcessState]:
+        """Return the processes that report."""
+        now = time.time()
+        return [_state(each, now) for each in self._members.all()]
+
     def _merged(self, name: str, interval: float) -> Merged:
         return Merged(self, name, interval)
+
+
+def _state(member: Member, now: float) -> ProcessState:
+    process = member.process
+    last = process.began if member.reported is None else member.reported
+    silent = now - last > MISSED * max(member.interval, _SHORTEST)
+    return ProcessState(
+        process.label,
+        member.pid or None,
+        member.role,
+        process.began,
+        member.reported,
+        "silent" if silent else "reports",
+    )
 
 
 class Account:

@@ -16,9 +16,9 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from sampler.adapterkit._http.wakeup import Wakeup, close_quietly
+from sampler.adapterkit._unix.peer import peer_of
 from sampler.adapterkit.threads import Selector, Service
 from sampler.agent import log
-from sampler.relay.address import peer_of
 from sampler.relay.complaints import Complaints
 from sampler.relay.frames import frame
 from sampler.relay.members import Refusal

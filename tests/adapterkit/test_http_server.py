@@ -379,7 +379,7 @@ def test_an_answer_whose_client_has_gone_was_not_taken():
     with serving(pages) as server:
         client = at(server)
         client.sendall(WHOLE)
-        wait_for(server._answers.clients, what="the request to be read")
+        wait_for(server._queues[0].clients, what="the request to be read")
         reset(client)
         wait_for(lambda: not server._clients, what="the client to be gone")
         pages.may.set()

@@ -33,7 +33,7 @@ _SCHEMA = {
 
 
 @cache
-def _message(name):
+def message_of(name):
     file = descriptor_pb2.FileDescriptorProto(name="rw.proto", package="rw", syntax="proto3")
     for each, fields in _SCHEMA.items():
         message = file.message_type.add(name=each)
@@ -53,7 +53,7 @@ def _message(name):
 def read(batch, message="WriteRequest"):
     """Return the request of a batch, whose bytes are all known fields."""
     data = bytes(snappy.decompress_raw(b"".join(batch.frames))) if batch.frames else b""
-    found = _message(message).FromString(data)
+    found = message_of(message).FromString(data)
     known = found.SerializeToString()
     found.DiscardUnknownFields()
     assert found.SerializeToString() == known

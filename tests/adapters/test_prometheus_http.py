@@ -158,8 +158,19 @@ def test_clients_that_want_different_formats_share_one_pull(scraped):
     assert scraped.source.calls == 2
 
 
-def test_ready_means_that_pages_can_be_made(scraped):
-    """A failed pull makes it 503 until one succeeds; ``/-/healthy`` stays 200."""
+def test_ready_means_that_a_page_has_been_made(scraped):
+    """Who asks first makes one, which nobody is charged for; later ones need none."""
+    good, scraped.source.shot = scraped.source.shot, None
+    assert scraped.get("/-/ready")[0] == 503
+    scraped.source.shot = good
+    assert scraped.get("/-/ready", "HEAD")[::2] == (200, b"")
+    assert scraped.get("/-/ready/")[::2] == (200, b"200 OK\n")
+    assert scraped.source.calls == 2
+    assert scraped.ledger.balance().collected == 0
+
+
+def test_a_page_that_fails_is_not_ready_until_one_succeeds(scraped):
+    """Each probe tries; ``/-/healthy`` stays 200."""
     assert scraped.get("/-/ready")[0] == 200
     good, scraped.source.shot = scraped.source.shot, None
     assert scraped.get()[0] == 500

@@ -61,10 +61,19 @@ def samples(text):
         ("a.sent_total", "counter", "By", "a_sent_bytes_total"),
         ("a.milliseconds", "gauge", "s", "a_milliseconds_seconds"),
         ("a.total", "gauge", "", "a_total"),
+        ("process.thread.count", "gauge", "{thread}", "process_thread_current"),
+        ("process.thread_count", "gauge", "", "process_thread_current"),
+        ("packet.count", "counter", "{packet}", "packet_count_total"),
+        ("sent.count", "gauge", "By", "sent_count_bytes"),
+        ("lap.count", "histogram", "", "lap_count"),
+        ("account", "gauge", "", "account"),
     ],
 )
 def test_names_follow_the_conventions(name, kind, unit, exposed):
-    """The unit is appended, by OpenTelemetry's table; counters end in _total; neither twice."""
+    """The unit is appended, by OpenTelemetry's table; counters end in _total; neither twice.
+
+    A gauge's _count is _current.
+    """
     assert sample_name(base_name(name, kind, unit), kind) == exposed
 
 
@@ -143,7 +152,8 @@ def test_a_family_of_two_samplers_is_contiguous():
     [
         (gauge("a.b_c"), gauge("a_b.c")),
         (counter("a.b"), gauge("a.b.total", x="1")),
-        (histogram("a.b"), gauge("a.b.count", x="1")),
+        (histogram("a.b"), gauge("a.b.bucket", x="1")),
+        (gauge("a.b.count"), gauge("a.b.current")),
         (gauge("a.b.sum", x="1"), histogram("a.b")),
         (gauge("a.b", "s"), gauge("a.b.seconds")),
         (gauge("a.b", **{"x.y": "1"}), gauge("a.b", x_y="1")),

@@ -22,6 +22,7 @@ from sampler.advise import (
     recording_line,
 )
 from sampler.advise._names import KEYS, METRICS, OWN_LABELS, READ, label_name, page_name
+from sampler.cli.scrapes import as_advise_reads
 from sampler.contrib.dbapi import timed
 from sampler.samplers import cpython, listener, memory, process, system
 from sampler.samplers.servers import apache, granian, gunicorn, mod_wsgi, nginx, pgbouncer, uwsgi
@@ -54,11 +55,22 @@ def test_every_metric_that_is_read_is_one_of_ours() -> None:
 
 
 def test_names_are_those_of_the_page() -> None:
-    """By the adapter's own rules."""
+    """By the adapter's own rules; what the command reads has ``_count`` for ``_current``."""
     for name, (kind, unit) in METRICS.items():
-        assert page_name(name) == sample_name(base_name(name, kind, unit), kind)
+        shown = sample_name(base_name(name, kind, unit), kind)
+        assert as_advise_reads(f"{shown} 1\n") == f"{page_name(name)} 1\n"
     for label in ("cpu.mode", "state", "http.route"):
         assert label_name(label) == shown_label(label)
+
+
+def test_only_the_gauges_that_are_read_are_spelt_for_it() -> None:
+    """With labels and without; no other name, no comment, and no label's value."""
+    page = 'server_process_current 2\nnginx_connection_current{state="x_current "} 3\n'
+    spelt = 'server_process_count 2\nnginx_connection_count{state="x_current "} 3\n'
+    assert as_advise_reads(page) == spelt
+    assert as_advise_reads(spelt) == spelt
+    others = "# TYPE server_process_current gauge\nshop_current 1\nserver_process_currents 1\n"
+    assert as_advise_reads(others) == others
 
 
 LABELS = st.dictionaries(

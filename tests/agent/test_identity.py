@@ -18,7 +18,8 @@ from hypothesis import settings as settings_of_hypothesis
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from sampler.agent import Agent, instance_lock
+from sampler._runtime import instance_lock
+from sampler.agent import Agent
 from sampler.agent.config.reading import parse
 from sampler.agent.config.settings import ProgramSettings, Settings
 from sampler.agent.identity import identity, release
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
 
 HOLD = """
 import os, sys
-from sampler.agent import instance_lock
+import sampler.agent.identity  # before another user may not read it
+from sampler._runtime import instance_lock
 instance_lock._PREFIX = sys.argv[1]
 if int(sys.argv[3]):
     os.setgid(int(sys.argv[3]))
@@ -101,7 +103,7 @@ def test_other_users_see_it() -> None:
 def test_a_network_namespace_has_names_of_its_own() -> None:
     """A container counts from 0: there the host's name differs."""
     mine = identity("svc")
-    code = "from sampler.agent import instance_lock\n"
+    code = "from sampler._runtime import instance_lock\n"
     code += f"instance_lock._PREFIX = {instance_lock._PREFIX!r}\n"
     code += "from sampler.agent.identity import identity; print(identity('svc')['instance'])"
     inside = ["unshare", "-n", sys.executable, "-c", code]
@@ -390,7 +392,7 @@ import sys, threading
 import _xxsubinterpreters as interpreters
 code = '''
 import os, sys
-from sampler.agent import instance_lock
+from sampler._runtime import instance_lock
 instance_lock._PREFIX = {prefix!r}
 from sampler.agent.identity import identity
 os.write({pipe}, identity("svc")["instance"].encode())
@@ -401,7 +403,7 @@ text = code.format(prefix=sys.argv[1], pipe=writing)
 made = [interpreters.create(isolated=False) for _ in range(3)]
 for each in made:
     interpreters.run_string(each, text)
-from sampler.agent import instance_lock
+from sampler._runtime import instance_lock
 instance_lock._PREFIX = sys.argv[1]
 from sampler.agent.identity import identity
 print(sorted(os.read(reading, 10).decode()), identity("svc")["instance"], flush=True)

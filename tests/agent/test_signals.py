@@ -163,6 +163,77 @@ def test_a_child_of_multiprocessing_ends_that_waits_for_a_lock(
     assert 7 in orders(sink)
 
 
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_ctrl_c_does_not_cost_what_a_child_delivers_at_its_end(
+    tmp_path: Path, sink: LineSink, method: str
+) -> None:
+    """It reaches all processes of a terminal, those that are ending, too."""
+    text = """
+    import multiprocessing
+    from sampler.agent import DELIVERED, Batch
+    class Slow:
+        def encode(self, snapshot, since):
+            yield Batch((b"",), len(snapshot))
+        def send(self, batch, timeout):
+            if ending:
+                os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(0.3)  # the wait would be over by now
+                print("sent", flush=True)
+            return DELIVERED
+    ending = []
+    def child():
+        sampler.agent.start({"interval": 60, "adapters": {"it": {"type": __name__ + ":Slow"}}})
+        sampler.agent.flush()
+        ending.append(True)
+    if __name__ == "__main__":
+        process = multiprocessing.get_context(METHOD).Process(target=child)
+        process.start()
+        process.join(40)
+        print(process.exitcode, flush=True)
+        os._exit(0)
+    """
+    with program(tmp_path, sink, text.replace("METHOD", repr(method)), begin=PROGRAM) as process:
+        said, errors = process.communicate(timeout=60)
+    assert (said, errors) == ("sent\n0\n", "")
+
+
+def test_a_pool_that_terminates_its_processes_again_gets_what_they_have_counted(
+    tmp_path: Path, sink: LineSink
+) -> None:
+    """As an executor does with all others when one of them has ended."""
+    text = """
+    import multiprocessing
+    from sampler.agent import DELIVERED, Batch
+    class Slow:
+        def encode(self, snapshot, since):
+            yield Batch((b"",), len(snapshot))
+        def send(self, batch, timeout):
+            until = time.monotonic() + 1.0  # beyond what would be the same request elsewhere
+            while ending and time.monotonic() < until:
+                os.kill(os.getpid(), signal.SIGTERM)
+                time.sleep(0.1)
+            if ending:
+                print("sent", flush=True)
+            return DELIVERED
+    ending = []
+    def child():
+        it = {"it": {"type": "__main__:Slow"}}
+        sampler.agent.start({"interval": 60, "adapters": it}, signals=True)
+        sampler.agent.flush()
+        ending.append(True)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(50)
+    process = multiprocessing.get_context("fork").Process(target=child)
+    process.start()
+    process.join(40)
+    print(process.exitcode, flush=True)
+    os._exit(0)
+    """
+    with program(tmp_path, sink, text, begin=PROGRAM) as process:
+        said, errors = process.communicate(timeout=60)
+    assert (said, errors) == (f"sent\n{-signal.SIGTERM}\n", "")
+
+
 def test_no_process_is_started_while_a_signal_ends_the_program(
     tmp_path: Path, sink: LineSink
 ) -> None:
@@ -171,7 +242,8 @@ def test_no_process_is_started_while_a_signal_ends_the_program(
     text = """
     import multiprocessing
     def replace():
-        while signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        start = multiprocessing.Process.start
+        while multiprocessing.Process.start is start:
             time.sleep(0.01)
         multiprocessing.get_context("fork").Process(target=print, args=("started",)).start()
         print("replaced", flush=True)
@@ -187,15 +259,38 @@ def test_a_second_signal_ends_it_at_once(tmp_path: Path, sink: LineSink) -> None
     """While what it has counted waits for an endpoint that does not answer."""
     sink.hold_eof()
     text = """
-    def again():
-        while signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
-            time.sleep(0.01)
-        os.kill(os.getpid(), signal.SIGTERM)
+    with open(file, "r+") as out:
+        text = "flush_timeout = 300\\n" + out.read(); out.seek(0); out.write(text)
     sampler.agent.start(file, signals=True)
-    threading.Thread(target=again, daemon=True).start()
     work()
     """
-    assert ended(tmp_path, sink, text, signal.SIGTERM) == (-signal.SIGTERM, "", "")
+    with program(tmp_path, sink, text, begin=PROGRAM) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+
+        def asked_to_end() -> bool:
+            process.send_signal(signal.SIGTERM)
+            return process.poll() is not None
+
+        wait_for(asked_to_end, 40, "the end")
+        assert process.returncode == -signal.SIGTERM
+
+
+def test_the_same_request_may_come_many_times(tmp_path: Path, sink: LineSink) -> None:
+    """As where a service manager signals all processes, and one of them passes it on."""
+    text = """
+    def ask():
+        for _ in range(100):
+            os.kill(os.getpid(), signal.SIGTERM)
+    sampler.agent.start(file, signals=True)
+    orders.inc(7)
+    threading.Thread(target=ask, daemon=True).start()
+    time.sleep(50)
+    """
+    with program(tmp_path, sink, text, begin=PROGRAM) as process:
+        _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (-signal.SIGTERM, "")
+    assert orders(sink)[-1] == 7
 
 
 def test_another_thread_is_told_that_it_cannot_ask(tmp_path: Path, sink: LineSink) -> None:

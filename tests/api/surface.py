@@ -22,7 +22,7 @@ PACKAGES = (
     "sampler_remote_write",
     "sampler_statsd",
 )
-PRIVATE = ("sampler.__main__", "sampler.agent.", "sampler.cli", "sampler.relay.")
+PRIVATE = ("sampler.__main__", "sampler.agent.", "sampler.cli", "sampler.page.", "sampler.relay.")
 """What has no underscore and yet is nobody's to import: the agent's rooms, and the command."""
 _OURS = tuple(f"{name}." for name in PACKAGES)
 _FOR_PEOPLE = {"__repr__", "__str__"}

@@ -15,10 +15,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tests.bench import (
+    bridges,
     decorated,
     disturbance,
     firsts,
     grown,
+    live,
     memory,
     million,
     order,
@@ -221,6 +223,7 @@ EFFECTS: dict[str, tuple[Callable[[str], Numbers], tuple[str, ...]]] = {
     "grown": (lambda _: grown.grown(), TOGETHER),
     "order": (lambda _: order.order(), TOGETHER),
     "first": (lambda _: firsts.first(), TOGETHER),
+    "bridges": (lambda _: bridges.bridges(), TOGETHER),
     "memory": (memory.memory, ("ours", "prometheus_client")),
     "silence": (silence, ("ours",)),
     "import": (
@@ -249,6 +252,7 @@ EFFECTS: dict[str, tuple[Callable[[str], Numbers], tuple[str, ...]]] = {
     "workers, sending": (lambda _: tick.tick(), TOGETHER),
     "workers, started": (lambda _: wrapped.wrapped(), TOGETHER),
     "web": (web.web, web.KINDS),
+    "live": (lambda _: live.live(), TOGETHER),
     "million": (million.million, ("ours", "prometheus_client", "bare loop")),
 }
 """Measurement to who takes part in it."""

@@ -152,7 +152,7 @@ class Crowd:
 
     def processes(self) -> float:
         """Return how many processes the relay says there are."""
-        return self.page()["server_process_count"]
+        return self.page()["server_process_current"]
 
     def cpu(self) -> float:
         """Return the CPU seconds of the relay."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from tests.bench.bridge_targets import BRIDGES
 from tests.bench.life_targets import LIFE
+from tests.bench.live_targets import LIVE
 from tests.bench.more_peers import RUST
 from tests.bench.row import Row
 from tests.bench.web_targets import WEB
@@ -230,9 +232,11 @@ ROWS = (
         for size in (1_000, 10_000, 100_000)
         for share, limit, why in ((0.1, 900, _PULL), (1.0, None, _GAUGES))
     ),
+    *BRIDGES,
     *LIFE,
     *WEB,
     *WORKERS,
+    *LIVE,
     Row("idle counter", ("memory/ours/counter",), "B", 290, ("memory/prometheus_client/counter",)),
     Row(
         "idle histogram",

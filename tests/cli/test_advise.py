@@ -30,7 +30,7 @@ RISE = {
     'system_cpu_time_seconds_total{cpu_mode="user"}': 0.2,
     'system_cpu_time_seconds_total{cpu_mode="idle"}': 1.8,
 }
-STAY = {"system_cpu_logical_count": 2.0, "gunicorn_thread_limit": 8.0}
+STAY = {"system_cpu_logical_current": 2.0, "gunicorn_thread_limit": 8.0}
 
 
 class Page(BaseHTTPRequestHandler):

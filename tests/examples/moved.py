@@ -25,7 +25,7 @@ REWRITTEN = {
     "sampler/_native.py": "sampler/_runtime/native.py",
     "sampler/_overflow.py": "sampler/_pull/overflow.py",
     "sampler/agent/folder.py": "sampler/agent/spool/directory.py",
-    "sampler/agent/locks.py": "sampler/agent/instance_lock.py",
+    "sampler/agent/locks.py": "sampler/_runtime/instance_lock.py",
     "sampler/agent/pulse.py": "sampler/agent/interval_loop.py",
     "sampler/agent/running.py": "sampler/agent/singleton.py",
     "sampler/agent/threads.py": "sampler/_runtime/threads.py",

@@ -31,7 +31,9 @@ OURS = (
 )
 INSIDE = {"architecture", "decisions", "free-threading", "mutation", "performance"}
 """Pages about the inside, which may name what is private."""
-NO_NAMES = {"sampler.py", "sampler.toml", "sampler.schema.json"} | {
+NO_NAMES = {"sampler.py", "sampler.toml", "sampler.schema.json", "sampler.service"} | {
+    "sampler.rules.yml",
+    "sampler.rules.test.yml",
     "sampler.adapters",
     "sampler.built_in",
     "sampler.once",

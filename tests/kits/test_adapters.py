@@ -14,6 +14,7 @@ import pytest
 from sampler.agent import DELIVERED, UNCONFIRMED, Batch, Rejected, Unavailable
 from sampler.agent.console import Console
 from sampler.agent.delivery.rules import REMEDIES, RULES
+from sampler.page import Recorder
 from sampler.testing import AdapterContract, Memory, ScrapedAdapterContract
 from sampler_cloudwatch import EMF
 from sampler_dogstatsd import DogStatsD
@@ -46,6 +47,13 @@ class Endpoint(AdapterContract):
 class TestMemory(AdapterContract):
     def adapter(self):
         return Memory()
+
+
+class TestLive(AdapterContract):
+    largest = None
+
+    def adapter(self):
+        return Recorder()
 
 
 class TestConsole(AdapterContract):

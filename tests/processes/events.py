@@ -39,12 +39,15 @@ def hup(life: Life, cell: Cell) -> None:
     before = frozenset(life.workers())
     gone = frozenset() if life.row.lone else before  # one process becomes the next program
     life.work.drive(_FEW)
+    since = time.time()
     if life.row.touch:
         file = life.home.folder / life.row.touch
         os.utime(file, (time.time() + 2, time.time() + 2))
     else:
         life.signal(signal.SIGHUP)
     _processes(life, cell, gone)
+    if "hup" in life.row.kills:
+        cell.losable = sum(pid in before and at >= since for at, pid in life.work.done)
     life.work.drive(_FEW)
 
 

@@ -74,10 +74,12 @@ class Home:
 
     def command(self) -> list[str]:
         """Return the words that are run."""
-        words: list[str] = []
-        for word in self._row.command:
-            more = self._row.options.get(self.event, ())
-            words += more if word == "{options}" else [word]
+        row = self._row
+        more = {
+            "{options}": row.options.get(self.event, ()),
+            "{written}": row.written if self._wiring == "start" else (),
+        }
+        words = [each for word in row.command for each in more.get(word, (word,))]
         places = {
             "port": str(self.port),
             "folder": str(self.folder),

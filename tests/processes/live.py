@@ -42,6 +42,8 @@ def main(name: str, wiring: str, only: str = "") -> None:
         wiring: see :class:`Life`.
         only: names of events, separated by commas; default: all.
     """
+    # A shell has what it starts in the background ignore it, and so would every program here.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     row = ROWS[name]
     wanted = only.split(",") if only else list(EVENTS)
     for event, cell in cells(row, wiring, wanted):
@@ -59,7 +61,7 @@ def cells(row: Row, wiring: str, wanted: Sequence[str]) -> Iterator[tuple[str, C
     missing = ", ".join(row.missing())
     absent = f"not on this machine: {missing}" if missing else ""
     for event in wanted:
-        reason = absent or row.without.get(event) or _reason(event, wiring)
+        reason = absent or row.without.get(event) or _reason(row, event, wiring)
         if reason:
             yield event, Cell(reason=reason)
         else:
@@ -72,7 +74,9 @@ def cells(row: Row, wiring: str, wanted: Sequence[str]) -> Iterator[tuple[str, C
             yield from _life(row, wiring, events)
 
 
-def _reason(event: str, wiring: str) -> str:
+def _reason(row: Row, event: str, wiring: str) -> str:
+    if row.not_by_start and wiring == "start":
+        return row.not_by_start
     if event == "older":
         refused = "an older worker is refused in one line and goes on"
         return f"{refused}: tests/relay shows it by recorded frames"

@@ -173,6 +173,6 @@ def _commands() -> Iterator[str]:
     for row in ROWS.values():
         plugin = f"python3{sys.version_info[1]}"  # of whichever Python lives the row
         words = ("python3*" if word == plugin else word for word in row.command)
-        words = (word for word in words if word != "{options}")
+        words = (word for word in words if word not in ("{options}", "{written}"))
         names = {"port": "PORT", "folder": ".", "python": "python", "uwsgi": "uwsgi"}
         yield f"| {row.name} | `{' '.join(words).format(**names)}` |"

@@ -49,6 +49,7 @@ class Row:
     Attributes:
         name: what people call it.
         command: its words; ``{port}``, ``{folder}`` and others of :class:`.Home` are filled in.
+        written: words that stand for ``{written}`` where the application starts the agent.
         work: how it gets work: by HTTP, by its standard input, or by a queue.
         workers: how many processes do the work at a time; 0: as many as there are pieces of it.
         without: the events that do not apply, and why.
@@ -62,9 +63,11 @@ class Row:
         slower: by how much its tasks take longer than requests.
         rest: seconds that a worker has to live before it may be killed.
         resets: the events at which it closes connections without an answer, with or without us.
-        kills: the events at which it ends its own processes by SIGKILL, with or without us.
+        kills: the events at which it ends its own processes by SIGKILL, or while they still
+            serve, with or without us.
         brief: its workers end by themselves, maybe within an interval: no gauge tells of them.
         needs: paths of files and names of modules without which it cannot run.
+        not_by_start: why the application cannot start an agent in it; empty where it can.
     """
 
     name: str
@@ -85,6 +88,8 @@ class Row:
     resets: tuple[str, ...] = ()
     kills: tuple[str, ...] = ()
     brief: bool = False
+    not_by_start: str = ""
+    written: tuple[str, ...] = ()
 
     def closed(self) -> str:
         """Return the first place on the way to this file that is closed to the row's user."""

@@ -40,7 +40,7 @@ def test_totals_are_exact_through_the_lives_of_workers(host: Host) -> None:
     wait_for(lambda: host.received("machine.jobs") == 9, what="the host's counter")
     wait_for(lambda: host.last("pool.size") == 10, what="the living ones' gauge")
     page = host.page()
-    assert page["server_process_count"] == 2
+    assert page["server_process_current"] == 2
     assert page["server_process_starts_total"] == 5
     assert page['server_process_exits_total{reason="exit"}'] == 2
     assert page['server_process_exits_total{reason="signal"}'] == 1
@@ -119,7 +119,7 @@ def test_who_ends_while_the_relay_is_stopped_is_counted_once(host: Host) -> None
     worker.end(4)
     host.signal_relay(signal.SIGCONT)
     host.everything_arrives()
-    wait_for(lambda: host.page()["server_process_count"] == 0)
+    wait_for(lambda: host.page()["server_process_current"] == 0)
     assert host.page()["server_process_starts_total"] == 1
 
 

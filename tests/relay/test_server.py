@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from sampler.adapterkit._unix.listener import Listener, SocketProblem
 from sampler.agent import DELIVERED, Batch, Settings, Snapshot, Unavailable
 from sampler.agent.config.relay import RelaySettings
 from sampler.relay import peers, server
 from sampler.relay.adapter import Relay
 from sampler.relay.frames import MAX_BODY, FrameReader, frame
-from sampler.relay.listener import Listener, SocketProblem
 from sampler.relay.members import MAX_PER_PID, Members
 from sampler.relay.messages import VERSION, Kind, decode_body, packed
 from sampler.relay.program import RelayAgent

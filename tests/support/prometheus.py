@@ -30,6 +30,7 @@ class Prometheus(Server):
         targets: the `host:port` of each target.
         scrape_interval: as Prometheus writes durations; also the scrape timeout.
         options: more of its command line.
+        rules: a file of rules, evaluated as often.
     """
 
     install: ClassVar[str] = (
@@ -44,6 +45,7 @@ class Prometheus(Server):
         *,
         scrape_interval: str = "1s",
         options: Sequence[str] = (),
+        rules: Path | None = None,
     ) -> None:
         self._program = self.program("prometheus")
         self._options = options
@@ -59,7 +61,9 @@ class Prometheus(Server):
                     "global": {
                         "scrape_interval": scrape_interval,
                         "scrape_timeout": scrape_interval,
+                        "evaluation_interval": scrape_interval,
                     },
+                    "rule_files": [] if rules is None else [str(rules)],
                     "scrape_configs": [
                         {"job_name": "test", "static_configs": [{"targets": list(targets)}]}
                     ],
@@ -93,6 +97,10 @@ class Prometheus(Server):
     def query(self, expression: str) -> list[dict[str, Any]]:
         """Return the results of an instant query, each a dict with `metric` and `value(s)`."""
         return self._get("query", {"query": expression})["result"]  # type: ignore[no-any-return]
+
+    def alerts(self) -> list[dict[str, Any]]:
+        """Return the alerts that are pending or firing, each with `labels` and `state`."""
+        return self._get("alerts", {})["alerts"]  # type: ignore[no-any-return]
 
     def series(self, matcher: str) -> list[dict[str, str]]:
         """Return the labels of every stored series that `matcher` selects."""

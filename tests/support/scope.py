@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import uuid4
 
-from sampler.agent import instance_lock
+from sampler._runtime import instance_lock
 
 
 def apart() -> None:

@@ -195,7 +195,7 @@ def need(request: pytest.FixtureRequest, program: str) -> None:
     Nothing is imported here: gevent would change the threads of all tests that come later.
     """
     # Another Python's would be found, too: Debian has a gunicorn for graphite-web.
-    path = None if program == "redis-server" else str(BIN)
+    path = None if program in ("chromium", "redis-server", "tmux") else str(BIN)
     if shutil.which(program, path=path) is None and find_spec(program) is None:
         reason = f"{program} is missing: uv sync --group servers, tests/support/install_servers.sh"
         if request.config.getoption("--require-servers"):

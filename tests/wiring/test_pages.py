@@ -52,7 +52,7 @@ def test_a_mounted_page_has_the_totals(
             return all(wanted.items() <= page.items() for page in found)
 
         wait_for(all_agree, LIMIT, "all pages to have the totals")
-        assert scraped(run)["server_process_count"] == 2
+        assert scraped(run)["server_process_current"] == 2
         pid = run.get()
         wait_for(all_agree, LIMIT, "the last one")
         os.kill(pid, signal.SIGKILL)

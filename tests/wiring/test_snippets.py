@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +17,6 @@ from tests.wiring.test_programs import ask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 pytestmark = pytest.mark.server
 
@@ -42,6 +42,7 @@ def explicit(folder: Path, file: str, *words: str) -> Iterator[Run]:
         run.close()
 
 
+UWSGI_2_0_21 = "/usr/bin/uwsgi-core"
 SERVERS = {
     "gunicorn.conf.py": ("gunicorn", "-w", "2", "-b", BIND, "web:application"),
     "uwsgi_agent.py": (
@@ -69,6 +70,20 @@ def test_workers_of_a_web_server_deliver(
             wait_for(lambda: run.added() == (run.counted, run.counted), LIMIT, "what they counted")
         assert run.end() == 0
         assert run.added() == (run.counted, run.counted)
+
+
+def test_where_uwsgi_has_no_threads_the_agent_says_so(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    """Debian's, without the option that the snippet asks for; the current one has them always."""
+    plugin = f"python3{sys.version_info[1]}"
+    if not Path(f"/usr/lib/uwsgi/plugins/{plugin}_plugin.so").exists():
+        need(request, f"{UWSGI_2_0_21} for this Python")
+    need(request, UWSGI_2_0_21)
+    command = [each for each in SERVERS["uwsgi_agent.py"] if each != "--enable-threads"]
+    words = (UWSGI_2_0_21, "--plugin", plugin, *command[1:])
+    with explicit(tmp_path, "uwsgi_agent.py", *words) as run:
+        wait_for(lambda: "the option enable-threads" in run.said.read_text(), LIMIT, "the line")
 
 
 def test_django_delivers(request: pytest.FixtureRequest, tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ listen = "{HOST}:{self.page}"
             page = read_page(self.page)
         except OSError:
             return False
-        return page.get(("server_process_count", ())) == self._workers and accepts(self.port)
+        return page.get(("server_process_current", ())) == self._workers and accepts(self.port)
 
     def signal(self, number: int) -> None:
         """Send a signal, which is passed on to gunicorn's arbiter."""

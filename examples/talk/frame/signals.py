@@ -121,7 +121,7 @@ def nginx(state: str, role: Role) -> Signal:
         f"nginx_{state}",
         f"nginx {state}, most",
         role,
-        lambda w: w.highest("nginx_connection_count", state=state),
+        lambda w: w.highest("nginx_connection_current", state=state),
         metric="nginx.connection.count",
     )
 

@@ -44,6 +44,7 @@ class ClientConnection:
     Attributes:
         descriptor: its number, also after the client has left.
         awaits_answer: its request is complete, and its answer is being made.
+        beside: its answer is made beside all others.
         half_closed: the client has closed its half of the connection.
         gone: the client has left.
         deadline: monotonic moment at which the client has to leave.
@@ -54,6 +55,7 @@ class ClientConnection:
         self.descriptor: int = connection.fileno()
         self.awaits_answer: bool = False
         self.half_closed: bool = False
+        self.beside: bool = False
         self.gone: bool = False
         self.deadline: float = time.monotonic() + HEAD_LIMIT
         self._exchange = Exchange()

@@ -14,6 +14,7 @@ from sampler.agent.config.files import state
 from sampler.agent.config.interpolation import converted, interpolated, plain
 from sampler.agent.config.limits import faults
 from sampler.agent.config.options import options, parameters
+from sampler.agent.config.people import for_people
 from sampler.agent.config.plugins import UnusablePlugin, installed_plugins, referenced_plugin
 from sampler.agent.config.relay import RelaySettings
 from sampler.agent.config.secrets import SecretsPolicy, described, masked, readable_mode, remember
@@ -110,6 +111,7 @@ def parse(table: Mapping[str, Any], file: str = "configuration", readable: str =
         adapter = _adapter_settings(name, keys, program, plugins, problems, policy)
         if adapter is not None:
             adapters.append(adapter)
+    adapters += for_people(program, adapters, problems)
     if problems:
         raise ConfigurationError(file, map(_shortened, map(masked, problems)))
     return Settings(

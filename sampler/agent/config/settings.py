@@ -23,6 +23,18 @@ DEFAULTS = "built-in defaults"
 """The ``file`` of settings that come from no file."""
 
 
+_LONGEST_SOCKET = 100
+"""Bytes of a unix socket's path: the kernel takes some more."""
+
+
+def _socket_fault(path: str) -> str | None:
+    if not Path(path).is_absolute():
+        return f"must be an absolute path, got {path!r}"
+    if len(os.fsencode(path)) > _LONGEST_SOCKET:
+        return f"has more than {_LONGEST_SOCKET} bytes: unix sockets need a shorter path"
+    return None
+
+
 @attrs.frozen
 class ProgramSettings:
     """The keys at the top of ``sampler.toml``: what the program is, and when it is pulled."""
@@ -50,6 +62,13 @@ class ProgramSettings:
         True,
         "Give each forked child an agent of its own, with the adapters that push; not a child "
         "that a sampler or an adapter forks, or the program inside sampler.agent.no_fork().",
+    )
+    socket: str | None = option(
+        None,
+        "A unix socket for 'sampler top' and 'sampler tap', which only this user may use; "
+        "default: none.",
+        kind=str,
+        check=_socket_fault,
     )
     allow_readable_secrets: bool = option(
         default=False,
@@ -200,6 +219,7 @@ class AdapterSettings:
         encode_timeout: seconds that encoding a snapshot may take; None: the interval, 5 to 300.
         make: returns another adapter with the same keys, for a forked child; None: it gets none.
         self_metrics: how much it gets of the agent's own account; None: what the adapter says.
+        for_people: it serves people, and delivers to no backend: the account leaves it out.
         stands_in_for: the name of the adapter whose work it does while that one's endpoint is
             gone; "": it works always.
     """
@@ -218,11 +238,17 @@ class AdapterSettings:
     make: Callable[[], Any] | None = attrs.field(default=None, eq=False, repr=False)
     self_metrics: str | None = None
     stands_in_for: str = ""
+    for_people: bool = False
 
     @property
     def pushes(self) -> bool:
-        """Whether it sends by itself; others are asked."""
-        return hasattr(self.adapter, "send")
+        """Whether it sends to a backend by itself; others are asked, or serve people."""
+        return hasattr(self.adapter, "send") and not self.for_people
+
+    @property
+    def key(self) -> str:
+        """The key of the configuration that it comes from."""
+        return self.name if self.for_people else f"adapters.{self.name}"
 
 
 @attrs.frozen

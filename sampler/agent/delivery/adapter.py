@@ -95,6 +95,8 @@ class Adapter(Protocol):
       does not say it: ``"all"``, ``"changes"`` (what is or was not 0) or ``"none"``.
     - ``notice = None``: a sentence on what its operator has to know or decide; said where
       ``exposure`` is.
+    - ``attach(agent)``: called before the start with the agent that runs it.
+    - ``called(series, identity) -> str``: what the backend calls a series, for the live page.
     - ``for_jobs = {}``: keys with the defaults that they have under ``sampler job``; for attrs
       classes.
 
@@ -131,7 +133,7 @@ class ScrapedAdapter(Protocol):
     Optional: ``replace(before, collect, ledger)``, called instead of ``open`` when a reload puts
     it in the place of the running adapter ``before``, of the same type and name: it takes over the
     listening socket where the address is the same. ``before`` is closed afterwards.
-    ``unsupported``, ``files`` and ``exposure`` as of :class:`Adapter`.
+    ``unsupported``, ``files``, ``exposure``, ``attach`` and ``called`` as of :class:`Adapter`.
     """
 
     def open(self, collect: Callable[[], Snapshot], ledger: Ledger) -> None:

@@ -13,6 +13,7 @@ from sampler._runtime.threads import Event, call_foreign
 from sampler.agent.config.secrets import described, masked_line
 from sampler.agent.delivery.adapter import DELIVERED, UNCONFIRMED
 from sampler.agent.delivery.delivery_log import DeliveryLog
+from sampler.agent.delivery.past import Past
 from sampler.exceptions import Rejected, Unavailable
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class Sender:
     Attributes:
         superseded: another sender delivers what this one could not: nothing is lost.
         trouble: what the last attempt failed with; empty when it succeeded.
+        past: when attempts have failed and succeeded.
     """
 
     def __init__(
@@ -87,6 +89,7 @@ class Sender:
         """A second half whose first half was delivered: it must hold the rejected entry."""
         self.superseded: bool = False
         self.trouble: str = ""
+        self.past: Past = Past(clock)
 
     def start(self) -> None:
         """Begin to send."""
@@ -227,11 +230,13 @@ class Sender:
 
     def _done(self, *, confirmed: bool) -> None:
         self.trouble = ""
+        self.past.succeed()
         self._pauses = self._errors = 0
         self._delivery_log.succeeded(confirmed=confirmed)
 
     def _unavailable(self, trouble: str, retry_after: float | None = None) -> float:
         self.trouble = trouble
+        self.past.fail(trouble)
         self._outbox.put_back()
         self._delivery_log.failed(trouble)
         self._pauses = min(self._pauses + 1, 16)
@@ -246,6 +251,7 @@ class Sender:
         if error.samples is None and self._halved(batch):
             return
         self._sibling = None
+        self.past.fail(masked_line(str(error)))
         refused = batch.samples if error.samples is None else min(error.samples, batch.samples)
         self._outbox.settle(delivered=batch.samples - refused, rejected=error.reason)
         self._delivery_log.complain(
@@ -284,4 +290,5 @@ class Sender:
         self._delivery_log.complain("error", trouble, error)
         self._errors = 0
         self.trouble = trouble
+        self.past.fail(trouble)
         return None

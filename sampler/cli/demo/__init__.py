@@ -58,6 +58,7 @@ def _run(seconds: float) -> int:
         agent = _agent(workshop.sampler(), graphite.port, statsd.port, recorder)
         with screen:
             agent.start()
+            screen.show_page(f"http://{_address(agent)}/live/")
             _watch(screen, agent, seconds, (graphite, statsd, scraper), recorder)
         agent.stop()
     balances = agent.balances()
@@ -90,7 +91,7 @@ def _agent(workshop: Mapping[str, Any], graphite: int, statsd: int, recorder: Re
             "adapters": {
                 "graphite": {"port": graphite, "prefix": PREFIX, "self_metrics": ALL},
                 "statsd": {"port": statsd, "prefix": PREFIX, "self_metrics": ALL},
-                "prometheus": {"listen": "127.0.0.1:0"},
+                "prometheus": {"listen": "127.0.0.1:0", "live": True},
             },
         },
         "demo",
@@ -99,6 +100,14 @@ def _agent(workshop: Mapping[str, Any], graphite: int, statsd: int, recorder: Re
     registry = Registry()
     registry.register(workshop)
     return Agent(attrs.evolve(settings, adapters=adapters), registry)
+
+
+def _address(agent: Agent) -> str:
+    """Return where its page is."""
+    (address,) = (
+        each.adapter.address for each in agent.settings.adapters if each.type == "prometheus"
+    )
+    return str(address)
 
 
 def _watch(
@@ -110,9 +119,7 @@ def _watch(
 ) -> None:
     """Scrape once an interval and draw the screen, until the time is over or Ctrl-C is pressed."""
     graphite, statsd, scraper = receivers
-    (address,) = (
-        each.adapter.address for each in agent.settings.adapters if each.type == "prometheus"
-    )
+    address = _address(agent)
     began = time.monotonic()
     scrape_at = INTERVAL / 2
     try:

@@ -49,6 +49,10 @@ class Screen:
         if self._live is not None:
             self._live.stop()
 
+    def show_page(self, url: str) -> None:
+        """Say where the live page is."""
+        self._console.print(f"Its page, while this runs: [bold]{url}[/]", soft_wrap=True)
+
     def show(
         self,
         elapsed: float,

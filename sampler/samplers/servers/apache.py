@@ -29,7 +29,7 @@ _ASYNC = {
 _PLAIN = {
     "Processes": "process.count",
     "Stopping": "process.stopping",
-    "ConnsTotal": "connection.total",
+    "ConnsTotal": "connection.open",
     "ParentServerMPMGeneration": "generation",
     "ServerUptimeSeconds": "uptime",
     "Total Accesses": "requests",
@@ -87,7 +87,7 @@ SAMPLER: dict[str, str | Callable[..., Any] | dict[str, Any]] = {
         "connection.count": _metric(
             "gauge", "{connection}", "Connections that no thread holds (event).", "state"
         ),
-        "connection.total": _metric("gauge", "{connection}", "Connections (event)."),
+        "connection.open": _metric("gauge", "{connection}", "Connections open (event)."),
         "process.count": _metric("gauge", "{process}", "Processes that serve."),
         "process.stopping": _metric("gauge", "{process}", "Of these, processes about to end."),
         "generation": _metric("gauge", "{generation}", "Graceful restarts."),

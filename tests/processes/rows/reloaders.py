@@ -5,7 +5,10 @@ from __future__ import annotations
 from tests.processes.row import Row
 from tests.processes.rows.reasons import LONE, NO_QUIT, NO_USR2, SIGNALS_END_IT
 
-_KILLS = ("term", "int")  # the reloader ends by an exception inside subprocess.call
+_KILLS = (
+    *("term", "int"),  # the reloader ends by an exception inside subprocess.call
+    "hup",  # the main thread ends, and others serve until the interpreter has
+)
 _WITHOUT = LONE | SIGNALS_END_IT | NO_USR2 | NO_QUIT
 
 ROWS = [

@@ -61,7 +61,11 @@ ROWS = [
     ),
     Row(
         name="RQ",
-        command=("rq", "worker", "--config", "rq_settings", "--path", "{folder}", "default"),
+        command=(
+            *("rq", "worker", "--config", "rq_settings", "--path", "{folder}"),
+            *("{written}", "default"),
+        ),
+        written=("--worker-class", "rq_worker.Worker"),
         work="rq",
         needs=("rq", REDIS),
         workers=0,

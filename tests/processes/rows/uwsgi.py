@@ -36,6 +36,10 @@ _QUIT = {"quit": "with --die-on-term QUIT is what TERM was: a reload"}
 _HANGS = dict.fromkeys(
     ("hup", "max_requests"), "its threads hang at it at times, with or without an agent"
 )
+_NO_THREADS = (
+    "its threads run only while it answers, unless it has enable-threads: the agent says so, and "
+    "`sampler run` sets it"
+)
 _WITHOUT_MASTER = dict.fromkeys(
     ("hup", "kill_idle", "kill_busy", "kill_child", "max_requests", "timeout"),
     "no master: nobody starts another worker",
@@ -46,6 +50,7 @@ ROWS = [
         name=f"{program} {mode}",
         command=(*words, *_COMMAND, *more),
         needs=_NEEDS[program],
+        not_by_start=_NO_THREADS if "--plugin" in words and "--threads" not in more else "",
         options=_OPTIONS if "--master" in more else {},
         to_all="--master" not in more,
         lone="--master" not in more,

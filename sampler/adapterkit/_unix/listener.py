@@ -1,4 +1,4 @@
-"""The socket on which a relay listens: its own, or one that it was given."""
+"""A unix socket that listens: one of our own, or one that was given."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from pathlib import Path
 from socket import AF_UNIX, SOCK_STREAM
 from typing import TYPE_CHECKING
 
-from sampler.adapterkit.http_server import listening_socket
+from sampler._runtime.instance_lock import lock, unlock
+from sampler.adapterkit._http.listener import listening_socket
+from sampler.adapterkit._unix.peer import bound_address, peer_of
 from sampler.adapterkit.sockets import Socket
-from sampler.agent.instance_lock import lock, unlock
-from sampler.relay.address import bound_address, peer_of
 
 if TYPE_CHECKING:
     from typing import Self
 
-_LOCK = "sampler-relay"
+_LOCK = "sampler-relay"  # of every socket, whoever listens there
 _PATIENCE = 1.0
 
 
@@ -31,7 +31,7 @@ class Listener:
 
     Args:
         socket: it listens already.
-        path: its file, if it is the relay's to remove.
+        path: its file, if it is this process's to remove.
 
     Attributes:
         socket: as given.
@@ -43,11 +43,15 @@ class Listener:
         self._file = Path(path).lstat() if path else None
 
     @classmethod
-    def at(cls, address: str) -> Self:
+    def at(cls, address: str, *, mode: int = 0o666) -> Self:
         """Listen at an address.
 
+        Args:
+            address: a path, or ``@`` and the name of an abstract socket.
+            mode: of the file: who may connect.
+
         Raises:
-            SocketProblem: another relay does, or the system does not allow it.
+            SocketProblem: another process does, or the system does not allow it.
         """
         path = "" if address.startswith("@") else address
         name = os.path.realpath(path)
@@ -56,9 +60,9 @@ class Listener:
         try:
             if path:
                 _remove_stale(path)
-            listener = listening_socket(AF_UNIX, bound_address(address))
+            listener = listening_socket(AF_UNIX, bound_address(address), mode=mode)
             if path:
-                Path(path).chmod(0o666)  # who may talk is checked by user
+                Path(path).chmod(mode)  # whatever the umask
         except OSError as error:
             if path:
                 unlock(_LOCK, name)
@@ -107,7 +111,7 @@ def _taken(address: str) -> str:
 
 
 def _remove_stale(path: str) -> None:
-    """Remove a socket's file that a relay has left behind when it was killed.
+    """Remove a socket's file that a process has left behind when it was killed.
 
     Raises:
         SocketProblem: it is no socket, or somebody listens there.

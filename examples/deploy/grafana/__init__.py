@@ -1,0 +1,1 @@
+"""Dashboards for Grafana: of samplers, the middleware, the relay and the agent itself."""

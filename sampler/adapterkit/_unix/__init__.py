@@ -1,0 +1,1 @@
+"""Unix sockets: who listens, at which file, and who is at the other end."""

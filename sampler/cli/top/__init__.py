@@ -1,0 +1,1 @@
+"""``sampler top`` and ``sampler tap``: a running agent or relay in a terminal."""

@@ -1,0 +1,62 @@
+"""The adapter that keeps what is pulled, for people: it delivers to nobody."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+import attrs
+
+from sampler.agent import DELIVERED, Batch
+from sampler.agent.config.settings import CHANGES
+from sampler.agent.own_metrics import OwnMetrics
+from sampler.page.advice import Advice
+from sampler.page.drops import Drops
+from sampler.page.failures import Failures
+from sampler.page.history import History
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from sampler.agent import Agent, Outcome, Since, Snapshot
+
+
+@attrs.define(eq=False)
+class Recorder:
+    """Keep an hour of 5,000 series in memory, for the live page and ``sampler top``."""
+
+    unsupported: ClassVar[Mapping[str, str]] = {}
+    history: History = attrs.field(factory=History, init=False, repr=False)
+    """What was pulled."""
+    failures: Failures = attrs.field(factory=Failures, init=False, repr=False)
+    """Which samplers fail."""
+    agent: Agent | None = attrs.field(default=None, init=False, repr=False)
+    """Whose snapshots these are; None: it has not been attached."""
+    drops: Drops = attrs.field(factory=Drops, init=False, repr=False)
+    """What adapters have given up lately."""
+    advice: Advice = attrs.field(factory=Advice, init=False, repr=False)
+    """What is said of the last minutes."""
+    newest: tuple[int, Snapshot | None, Snapshot | None] = attrs.field(
+        default=(0, None, None), init=False, repr=False
+    )
+    """How many snapshots have come, the newest of them, and the one before it."""
+    _shown: OwnMetrics = attrs.field(factory=lambda: OwnMetrics(CHANGES), init=False, repr=False)
+
+    def attach(self, agent: Agent) -> None:
+        """Belong to an agent."""
+        self.agent = agent
+
+    def encode(self, snapshot: Snapshot, since: Since) -> Iterable[Batch]:
+        """Keep a snapshot; there is nothing to send of it."""
+        del since
+        pulls, last, _ = self.newest
+        self.history.record(self._shown.of(snapshot))
+        self.failures.note(snapshot)
+        self.drops.note(snapshot)
+        self.advice.note(snapshot)
+        self.newest = pulls + 1, snapshot, last
+        yield Batch((), len(snapshot))
+
+    def send(self, batch: Batch, timeout: float) -> Outcome:
+        """Say that it is where it belongs."""
+        del batch, timeout
+        return DELIVERED

@@ -1,0 +1,75 @@
+"""What is wrong now, and what to do about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sampler.adapterkit.threads import unhealthy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from sampler.agent import AdapterState, ProcessState
+    from sampler.page.recorder import Recorder
+
+    _Row = tuple[str, str, str, float | None]
+
+MOST = 200
+"""Rows that are told."""
+
+
+def trouble_of(
+    recorder: Recorder, adapters: Sequence[AdapterState], processes: Sequence[ProcessState]
+) -> list[dict[str, Any]]:
+    """Return a row for each trouble: what, where, what to do, since when."""
+    rows = [
+        *_adapters(adapters),
+        *_drops(recorder),
+        *_samplers(recorder),
+        *_processes(processes),
+        *_threads(),
+    ]
+    if omitted := recorder.history.omitted:
+        what = f"{omitted} series are counted here and not kept"
+        rows.append((what, "this page", "drop or keep metrics in [samplers]", None))
+    keys = ("what", "where", "remedy", "since")
+    return [dict(zip(keys, row, strict=True)) for row in rows[:MOST]]
+
+
+def _adapters(
+    adapters: Sequence[AdapterState],
+) -> Iterator[_Row]:
+    for each in adapters:
+        if each.trouble:
+            remedy = "see that the endpoint runs and its address is right; it is tried again"
+            yield each.trouble, f"adapter {each.name}", remedy, each.trouble_since
+        if each.waiting:
+            remedy = "end the program that has the address, or set another listen"
+            yield f"{each.endpoint} is taken", f"adapter {each.name}", remedy, None
+
+
+def _drops(recorder: Recorder) -> Iterator[_Row]:
+    for (adapter, reason), each in recorder.drops.lately.items():
+        what = f"{each.entries:.0f} entries were dropped lately: {reason}"
+        remedy = f"'sampler explain {reason}' says what to do"
+        yield what, f"adapter {adapter}", remedy, each.since
+
+
+def _samplers(recorder: Recorder) -> Iterator[_Row]:
+    for name, each in recorder.failures.samplers.items():
+        if each.now:
+            remedy = f"'sampler explain {each.reason}' says what that means"
+            yield each.message, f"sampler {name}", remedy, each.since
+
+
+def _processes(processes: Sequence[ProcessState]) -> Iterator[_Row]:
+    for each in processes:
+        if each.state != "reports":
+            what = "it has missed its last reports"
+            remedy = "see whether it hangs, or whether its agent's log says why"
+            yield what, f"process {each.instance} ({each.pid})", remedy, each.last_report
+
+
+def _threads() -> Iterator[_Row]:
+    for name, why in unhealthy().items():
+        yield why, f"thread {name}", "the log says why; restart the process", None

@@ -1,0 +1,77 @@
+"""Rules are what Prometheus takes, each alert is explained, and fires where it should."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+
+import pytest
+
+from tests.deploy.stack import Stack
+from tests.deploy.tools import DEPLOY, ROOT, program
+from tests.support.servers import Carbon, Prometheus
+from tests.support.waiting import wait_for
+from tests.wiring.rig import need
+
+FOLDER = DEPLOY / "prometheus"
+RULES = FOLDER / "sampler.rules.yml"
+ALERTS = re.findall(r"- alert: (\w+)", RULES.read_text())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("check", "rules", "--lint-fatal", "sampler.rules.yml"),
+        ("test", "rules", "sampler.rules.test.yml"),
+        ("check", "config", "prometheus.yml"),
+    ],
+    ids=lambda words: " ".join(words[:2]),
+)
+def test_promtool_finds_nothing_wrong(request, words):
+    """Syntax, and each alert by made series: one that it fires for, one that it does not."""
+    promtool = program(request, "promtool")
+    done = subprocess.run(
+        [promtool, *words], cwd=FOLDER, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_alert_is_tested_both_ways():
+    """A rule that is added without its tests is found here."""
+    tests = (FOLDER / "sampler.rules.test.yml").read_text()
+    assert len(ALERTS) == len(set(ALERTS)) > 15
+    for alert in ALERTS:
+        assert f"- name: {alert} fires\n" in tests
+        assert f"- name: {alert} is quiet\n" in tests
+
+
+def test_every_alert_links_to_what_to_do_about_it():
+    """A section of docs/alerts.md of its own, and there are no others."""
+    page = (ROOT / "docs/alerts.md").read_text()
+    sections = re.findall(r"^### (\w+)$", page, re.MULTILINE)
+    assert sections == ALERTS
+    linked = re.findall(r"runbook: docs/alerts\.md#(\w+)", RULES.read_text())
+    assert linked == [alert.lower() for alert in ALERTS]
+
+
+def test_alerts_fire_on_a_real_prometheus(request, launch, tmp_path):
+    """An endpoint is away, a sampler fails, requests fail; and at last all of it ends."""
+    need(request, "gunicorn")
+    need(request, "flask")
+    hasty = tmp_path / "hasty.yml"
+    hasty.write_text(re.sub(r"for: \d+m", "for: 1s", RULES.read_text()))
+    wanted = {"SamplerEntriesDropped", "SamplerPullsFail", "WebRequestsFail"}
+    with Stack(tmp_path, launch(Carbon)) as stack:
+        server = launch(Prometheus, stack.pages, rules=hasty)
+
+        def firing():
+            return {a["labels"]["alertname"] for a in server.alerts() if a["state"] == "firing"}
+
+        wait_for(lambda: wanted <= firing(), 60, "these alerts to fire")
+        dropped = [a for a in server.alerts() if a["labels"]["alertname"] == min(wanted)]
+        assert {(a["labels"]["adapter"], a["labels"]["reason"]) for a in dropped} == {
+            ("gone", "oldest")
+        }
+        assert "SamplerRelayWithoutProcesses" not in firing()
+        stack.close()
+        wait_for(lambda: "SamplerPageGone" in firing(), 60, "the pages to be missed")

@@ -1,0 +1,212 @@
+"""What the page shows of states that a running program would take long to be in."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.page.browser.expecting import expect
+from tests.page.browser.stand_in import StandIn, a_series, an_adapter, many
+from tests.support.waiting import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+WEB = {
+    "requests_per_second": 127.3,
+    "active": 6,
+    "utilization": 0.82,
+    "queue_time": {"p50": 0.0021, "p95": 0.043},
+    "duration": {"p50": 0.012, "p95": 0.18, "p99": 0.41},
+    "errors_per_second": 0.31,
+}
+ADVICE = {"cause": "Too few workers", "confidence": "likely", "says": "Two more would do."}
+TROUBLE = {
+    "what": "StatsD refuses",
+    "where": "adapter statsd",
+    "remedy": "Start it.",
+    "since": 1_795_797_581.0,
+}
+
+
+@pytest.fixture
+def server() -> Iterator[StandIn]:
+    """A server of few series whose answers the test changes."""
+    with StandIn(many(6)) as running:
+        yield running
+
+
+def test_where_nothing_is_wrong_one_line_says_so(server: StandIn, visit: Any) -> None:
+    page = visit(server.url)
+    expect(page.locator("#trouble")).to_have_text(
+        "Nothing is wrong: samplers answer, adapters deliver."
+    )
+
+
+def test_trouble_that_ends_is_gone_from_the_page(server: StandIn, visit: Any) -> None:
+    server.now["trouble"] = [TROUBLE, {**TROUBLE, "where": "adapter two", "since": None}]
+    page = visit(server.url)
+    expect(page.locator("#trouble li")).to_have_count(2)
+    expect(page.locator("#trouble li").first).to_contain_text("adapter statsd · since")
+    server.now["trouble"] = []
+    expect(page.locator("#trouble")).to_contain_text("Nothing is wrong")
+
+
+def test_the_web_application_is_shown_where_there_is_one(server: StandIn, visit: Any) -> None:
+    page = visit(server.url)
+    expect(page.locator("#state")).to_have_text("live")
+    expect(page.locator("#web")).to_be_hidden()
+    server.now |= {"web": WEB, "advice": [ADVICE]}
+    tiles = page.locator("#tiles .tile")
+    expect(tiles).to_have_text(
+        [
+            "Utilisation82%of what the servers can do at once",
+            "Queue time, p9543msmedian 2.10 ms",
+            "Latency, median12msp95 180 ms · p99 410 ms",
+            "Requests127/s6 in progress",
+            "Errors0.31/s0.2 % of requests",
+        ]
+    )
+    expect(page.locator("#advice")).to_contain_text("Too few workers")
+
+
+def test_a_web_application_that_has_no_numbers_yet_is_shown_by_dashes(
+    server: StandIn, visit: Any
+) -> None:
+    server.now["web"] = dict.fromkeys(WEB)
+    page = visit(server.url)
+    expect(page.locator("#tiles .tile")).to_have_count(5)
+    expect(page.locator("#tiles .big").first).to_have_text("\u2013")
+
+
+def test_times_are_in_the_servers_zone_of_24_hours(server: StandIn, visit: Any) -> None:
+    server.now["trouble"] = [TROUBLE]
+    page = visit(server.url, timezone_id="America/New_York")
+    expect(page.locator("#clock")).to_contain_text("+05:30")
+    since = time.strftime("%H:%M:%S", time.gmtime(TROUBLE["since"] + 5.5 * 3600))  # type: ignore[operator]
+    expect(page.locator("#trouble li")).to_contain_text(since)
+
+
+def test_a_hidden_tab_asks_for_nothing(server: StandIn, visit: Any) -> None:
+    page = visit(server.url, own_clock=True)
+    expect(page.locator("#state")).to_have_text("live")
+    hide = """hidden => {
+        Object.defineProperty(document, "hidden", {configurable: true, get: () => hidden});
+        document.dispatchEvent(new Event("visibilitychange"));
+    }"""
+    page.evaluate(hide, True)
+    ask = "fetch('now.json?mark').then((answer) => answer.text())"
+    page.evaluate(ask)
+    page.clock.run_for(60_000)
+    page.evaluate(ask)
+    marks = [at for at, path in enumerate(server.asked) if path == "/live/now.json?mark"]
+    assert marks[1] - marks[0] == 1
+    page.evaluate(hide, False)
+    wait_for(lambda: server.asked[-1] != "/live/now.json?mark", what="a request of the shown tab")
+
+
+def test_a_refusal_is_told_in_the_servers_words_and_overcome(server: StandIn, visit: Any) -> None:
+    page = visit(server.url)
+    expect(page.locator("#state")).to_have_text("live")
+    server.refuse = 503
+    expect(page.locator("#state")).to_contain_text("not now")
+    server.refuse = 0
+    expect(page.locator("#state")).to_have_text("live")
+
+
+def test_a_server_of_another_version_is_told(server: StandIn, visit: Any) -> None:
+    server.now["version"] = 2
+    page = visit(server.url)
+    expect(page.locator("#state")).to_contain_text("reload this page")
+
+
+def test_pause_stops_the_page_and_goes_on(server: StandIn, visit: Any) -> None:
+    page = visit(server.url)
+    expect(page.locator("#state")).to_have_text("live")
+    pause = page.get_by_role("button", name="Pause")
+    pause.click()
+    expect(page.locator("#state")).to_have_text("paused")
+    pause.click()
+    expect(page.locator("#state")).to_have_text("live")
+
+
+def test_an_account_that_does_not_add_up_is_told(server: StandIn, visit: Any) -> None:
+    server.now["adapters"] = [an_adapter(), an_adapter(name="two", delivered=1000)]
+    page = visit(server.url)
+    rows = page.locator("#adapters tbody tr")
+    expect(rows.nth(0)).to_contain_text("every entry")
+    expect(rows.nth(1)).to_contain_text("100 missing")
+
+
+def test_an_adapter_shows_its_last_error_and_why_it_dropped(server: StandIn, visit: Any) -> None:
+    server.now["adapters"] = [
+        an_adapter(
+            last_error="Connection refused",
+            last_error_time=time.time(),
+            last_delivery_time=None,
+            delivered=0,
+            dropped={"oldest": 1100, "rejected": 0},
+        )
+    ]
+    page = visit(server.url)
+    adapter = page.locator("#adapters tbody tr")
+    expect(adapter).to_contain_text("Connection refused")
+    expect(adapter).to_contain_text("1,100 (oldest 1,100)")
+
+
+def test_a_sampler_that_is_paused_says_why(server: StandIn, visit: Any) -> None:
+    sampler = {
+        "name": "pool", "duration": None, "series": 0, "yielded": 0, "refused": {"bad_name": 3},
+        "failures": 81, "paused_for": 50.3, "last_failure": "KeyError: 'size'",
+    }  # fmt: skip
+    server.now["samplers"] = [sampler]
+    page = visit(server.url)
+    shown = page.locator("#samplers tbody tr")
+    expect(shown).to_contain_text("paused for 50 s: KeyError: 'size'")
+    expect(shown).to_contain_text("3 (bad_name 3)")
+
+
+def test_the_processes_of_a_relay_are_listed(server: StandIn, visit: Any) -> None:
+    now = time.time()
+    server.now["processes"] = [
+        {"instance": str(n), "pid": 100 + n, "role": "worker", "start": now - 60,
+         "last_report": now, "state": "reports"}
+        for n in range(4)
+    ]  # fmt: skip
+    page = visit(server.url)
+    expect(page.locator("#processes tbody tr")).to_have_count(4)
+    expect(page.locator("#count-processes")).to_have_text("4")
+
+
+def test_another_catalogue_is_read_at_once(server: StandIn, visit: Any) -> None:
+    page = visit(server.url)
+    expect(page.locator("#found")).to_have_text("6 series")
+    server.series.append(a_series(6, "shop.late"))
+    server.now["catalogue"] = 2
+    expect(page.locator("#found")).to_have_text("7 series")
+    expect(page.locator("#list .name", has_text="shop.late")).to_have_count(1)
+
+
+def test_series_are_read_again_from_a_program_begun_anew_with_the_same_catalogue(
+    server: StandIn, visit: Any
+) -> None:
+    page = visit(server.url)
+    expect(page.locator("#found")).to_have_text("6 series")
+    server.series[:] = [a_series(0, "other.first"), a_series(1, "other.second")]
+    server.began += 100
+    expect(page.locator("#found")).to_have_text("2 series")
+
+
+def test_a_series_that_is_not_there_is_told(server: StandIn, visit: Any) -> None:
+    page = visit(server.url + "#/series/no.such")
+    expect(page.locator("#one h2")).to_have_text("No such series")
+
+
+def test_motion_is_left_out_where_the_viewer_wants_none(server: StandIn, visit: Any) -> None:
+    server.now["web"] = WEB
+    page = visit(server.url, reduced_motion="reduce")
+    meter = page.locator("#tiles .meter i").first
+    expect(meter).to_be_attached()
+    assert meter.evaluate("bar => getComputedStyle(bar).transitionDuration") == "0s"

@@ -1,0 +1,81 @@
+"""The page over a whole relay."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+import pytest
+
+from tests.page.rig import Viewer
+from tests.support.command import running
+from tests.support.waiting import wait_for
+
+pytest.importorskip("msgspec", reason="the relay needs it")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="a command runs on Linux only")
+
+_APP = """
+import os, time
+import sampler
+import sampler.agent
+shop = sampler.Instruments("shop")
+orders = shop.counter("orders")
+children = [os.getpid()]
+for n in range(2):
+    if not os.fork():
+        break
+sampler.agent.start()
+while True:
+    orders.inc()
+    time.sleep(0.02)
+"""
+
+
+def test_it_has_the_sums_and_names_the_processes(tmp_path, tmp_path_factory) -> None:
+    """One that stops to report is silent, and trouble."""
+    path = tmp_path_factory.mktemp("s") / "s.sock"
+    (tmp_path / "app.py").write_text(_APP)
+    (tmp_path / "sampler.toml").write_text(
+        f'interval = 0.5\nsocket = "{path}"\n[samplers]\nenable = ["shop"]\n'
+    )
+    with running("run", "--", sys.executable, "app.py", cwd=tmp_path) as process:
+        viewer = Viewer(str(path))
+        wait_for(path.exists, what="the socket", limit=30)
+
+        def processes() -> list[dict]:
+            found = viewer.get("now.json")["processes"]
+            return found if len(found) == 3 and all(p["last_report"] for p in found) else []
+
+        found = wait_for(processes, what="three processes", limit=30)
+        assert len({each["pid"] for each in found}) == 3
+        assert {each["state"] for each in found} == {"reports"}
+
+        def rate() -> float:
+            series = viewer.get("series.json")["series"]
+            number = next((s["id"] for s in series if s["name"] == "shop.orders"), None)
+            if number is None:
+                return 0.0
+            values = viewer.get(f"values.json?points=20&ids={number}")["values"][str(number)]
+            return max((value for value in values if value is not None), default=0.0)
+
+        wait_for(rate, what="a rate of all orders", limit=30)
+        stopped = found[0]["pid"]
+        os.kill(stopped, signal.SIGSTOP)
+        try:
+
+            def silent() -> dict | None:
+                now = viewer.get("now.json")
+                return next((p for p in now["processes"] if p["state"] == "silent"), None)
+
+            assert wait_for(silent, what="a silent process", limit=30)["pid"] == stopped
+            (trouble,) = viewer.get("now.json")["trouble"]
+            assert str(stopped) in trouble["where"]
+        finally:
+            os.kill(stopped, signal.SIGCONT)
+        wait_for(lambda: not viewer.get("now.json")["trouble"], what="the end of it", limit=30)
+        process.send_signal(signal.SIGTERM)
+        for each in found:
+            os.kill(each["pid"], signal.SIGKILL)
+        process.wait(30)
+    assert not path.exists()
