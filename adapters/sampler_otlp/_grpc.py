@@ -38,8 +38,8 @@ _LONGEST = 2_000
 class OTLPGRPC(OTLP):
     """Export to a collector of OpenTelemetry over gRPC.
 
-    The library ``grpc`` cannot be used in a process that was forked from one that uses it: where
-    workers are forked after the agent has started, ``otlp`` is the better choice.
+    A forked child makes a connection of its own. Programs with strict rules on threads and forks
+    may prefer ``otlp``: over HTTP it needs no library with threads.
     """
 
     url: str = option(

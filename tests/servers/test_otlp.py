@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.server
 import math
+import subprocess
+import sys
 import threading
 import time
 from contextlib import contextmanager
@@ -14,6 +16,7 @@ from sampler.agent import DELIVERED, Batch, HistogramValue, Rejected, Snapshot, 
 from sampler_otlp import OTLP
 from tests.adapters.shapes import IDENTITY, block, counter, gauge, histogram
 from tests.adapters.test_real_receivers import hostile
+from tests.support.command import environment
 from tests.support.ports import HOST, free_port
 from tests.support.sending import delivered
 from tests.support.servers import VictoriaMetrics
@@ -288,3 +291,39 @@ def test_an_attribute_of_the_resource_has_a_name(name):
 def test_losses_are_histograms_that_cannot_be_exponential(victoria):
     """All else is carried: help, unit and kind, and every digit; the time is that of the read."""
     assert set(OTLP.unsupported) == {"histograms"}
+
+
+FORKS = """
+import os, sys, time
+import sampler
+
+shop = sampler.Instruments("shop")
+orders = shop.counter("orders", labels=("who",))
+adapters = {"otlp_grpc": {"url": sys.argv[1]}}
+sampler.agent.start({"interval": 60, "samplers": {"enable": ["shop"]}, "adapters": adapters})
+orders.labels("parent").inc(1)
+assert sampler.agent.flush(20.0).complete  # the parent has a connection
+if not (child := os.fork()):
+    orders.labels("child").inc(5)
+    sys.exit(0)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_over_grpc_a_forked_child_delivers_too(grpc_kit):
+    """By a connection of its own: the library's is the parent's."""
+    from tests.adapters.otlp_rows import rows
+
+    with grpc_kit[1]() as receiver:
+        done = subprocess.run(
+            [sys.executable, "-c", FORKS, receiver.url],
+            env=environment(),
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stderr
+    found = [row for request in receiver.requests for row in rows(request)]
+    counts = [(row[3]["who"], row[4].as_int) for row in found if row[1].name == "shop.orders"]
+    assert ("child", 5) in counts
+    assert ("parent", 1) in counts
