@@ -6,7 +6,7 @@ import re
 import socket
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from sampler.agent import UNCONFIRMED, HistogramValue
 from sampler_dogstatsd import DogStatsD
@@ -107,6 +107,7 @@ def test_tags_that_datadog_would_merge_are_a_collision():
     assert (batch.samples, batch.refused) == (1, {"collision": 1})
 
 
+@settings(max_examples=30)
 @given(snapshots())
 def test_any_snapshot_has_lines_that_are_whole(shot):
     """Whatever its names, labels and values are; tags that differ stay different."""

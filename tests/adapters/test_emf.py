@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from jsonschema import Draft202012Validator
 
 from sampler.agent import HistogramValue
@@ -140,6 +140,7 @@ def test_a_unit_is_cloudwatchs_word_for_it(unit, word):
     assert found == word
 
 
+@settings(max_examples=30)
 @given(snapshots())
 def test_any_snapshot_has_documents_that_are_allowed(shot):
     """Whatever its names, labels and values are."""

@@ -62,7 +62,7 @@ def test_any_snapshot_can_be_read_back(tmp_path):
     """Whatever its names, labels and values are: as many lines as entries, each with its own."""
     file = tmp_path / "samples.jsonl"
 
-    @settings(max_examples=50, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=25, suppress_health_check=list(HealthCheck))
     @given(snapshots())
     def back(shot):
         file.unlink(missing_ok=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 pytest.importorskip("opentelemetry.proto")
 
@@ -41,6 +41,7 @@ def value_of(point):
     return getattr(point, point.WhichOneof("value"))
 
 
+@settings(max_examples=30)
 @given(snapshots())
 def test_any_entry_is_one_point_with_all_that_its_series_has(shot):
     """Numbers keep their type, integers all of their digits, histograms their bounds."""

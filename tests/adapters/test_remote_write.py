@@ -6,7 +6,7 @@ import math
 import struct
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 pytest.importorskip("cramjam")
 pytest.importorskip("google.protobuf")
@@ -44,6 +44,7 @@ def key(labels, *without):
     return labels["__name__"], tuple(sorted(rest.items()))
 
 
+@settings(max_examples=30)
 @given(snapshots())
 def test_any_snapshot_has_the_series_of_prometheus_own_page(shot):
     """With who measures, values as doubles, and times in milliseconds."""
@@ -209,6 +210,7 @@ def said(rows_):
     ]
 
 
+@settings(max_examples=30)
 @given(snapshots())
 def test_version_2_says_the_same_of_any_snapshot_and_can_be_taken_back(shot):
     """A request of 1.0 made of one of 2.0 has the same series as one made at once."""

@@ -301,7 +301,8 @@ def test_a_server_that_does_not_read_version_2_gets_version_1(launch, caplog, ki
         found = server.query("count_over_time(old_size[1m])")
         assert [item["value"][1] for item in found] == ["3"] * 9
     else:
-        wait_for(lambda: len(server.exported()) == 9, what="what was written")
-        assert [row["values"] for row in server.exported()] == [
-            [int(row["metric"]["n"]) + 1] * 3 for row in server.exported()
-        ]
+        wanted_ = {str(n): [n + 1] * 3 for n in range(9)}
+        wait_for(
+            lambda: {r["metric"]["n"]: r["values"] for r in server.exported()} == wanted_,
+            what="what was written",
+        )
