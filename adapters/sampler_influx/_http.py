@@ -39,7 +39,7 @@ TAGS_HELP = (
     "Tags of every series; {service}, {host}, {instance}, {pid} and {role} are filled in. Each "
     "process of a service needs its own."
 )
-_PARTIAL = re.compile(r"partial write\b.*\bdropped=([1-9][0-9]*)")
+_PARTIAL, _DROPPED = "partial write", re.compile(r"\bdropped=([1-9][0-9]{0,8})\b")
 
 
 @attrs.define(eq=False)
@@ -112,7 +112,8 @@ class Influx(HTTPPush):
 
     def refuse(self, reply: http.Reply) -> NoReturn:
         """Raise what a reply means: a write may be partial, and then the rest was written."""
-        if reply.status == 400 and (partial := _PARTIAL.search(reply.text)):
+        partial = reply.status == 400 and _PARTIAL in reply.text
+        if partial and (dropped := _DROPPED.search(reply.text)):
             text = f"{self.where} refuses points: {reply.text}"
-            raise Rejected("rejected", int(partial[1]), message=text)
+            raise Rejected("rejected", int(dropped[1]), message=text)
         super().refuse(reply)
