@@ -80,6 +80,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="fail, instead of skip, a test whose real server is not installed",
     )
     parser.addoption(
+        "--installed-python",
+        metavar="FILE",
+        type=Path,
+        help="an interpreter that has the project and both examples, for what runs them installed",
+    )
+    parser.addoption(
         "--scenarios",
         metavar="FILE",
         help="append a line of JSON for each test that carries scenarios, with its outcome",
@@ -304,6 +310,9 @@ def pushgateway(launch: Launch) -> Pushgateway:
 @pytest.fixture(scope="session")
 def python(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Path:
     """The python of an environment with the project and both examples installed."""
+    given: Path | None = pytestconfig.getoption("--installed-python")
+    if given is not None:
+        return given.absolute()
     try:
         return install(
             tmp_path_factory.mktemp("environment") / "venv",

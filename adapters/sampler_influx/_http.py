@@ -39,7 +39,8 @@ TAGS_HELP = (
     "Tags of every series; {service}, {host}, {instance}, {pid} and {role} are filled in. Each "
     "process of a service needs its own."
 )
-_PARTIAL, _DROPPED = "partial write", re.compile(r"\bdropped=([1-9][0-9]{0,8})\b")
+_PARTIAL = "partial write"
+_DROPPED = re.compile(r"\bdropped=([1-9][0-9]{0,8})\b")
 
 
 @attrs.define(eq=False)

@@ -32,7 +32,7 @@ SURPLUS = (OVERFLOW, "true")
 
 def plain_str(text: str) -> str:
     """Return a ``str`` with the text of a subclass's object, without calling its methods."""
-    return str.__str__(text)
+    return "".join((text,))  # noqa: FLY002 - f"" calls them, and on PyPy str.__str__ one of them
 
 
 def is_name(text: object) -> bool:

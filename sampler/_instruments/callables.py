@@ -7,7 +7,6 @@ context manager of :mod:`contextlib`. What it returns is looked at, and measured
 
 from __future__ import annotations
 
-from _bisect import bisect_left  # bisect, without its file
 from functools import partial, update_wrapper, wraps
 from time import perf_counter
 from types import (
@@ -19,6 +18,7 @@ from types import (
     coroutine,
 )
 
+from sampler._contract.bounds import bisect_left
 from sampler._contract.declaration import short
 from sampler._instruments.free_threading import NEEDED
 

@@ -203,7 +203,7 @@ class Departures(Generic[Child]):
         while held:
             child = held.pop()
             if child.read() is None or not _amount(child):
-                if sys.getrefcount(child) > _REFERENCES:
+                if _count(child) > _REFERENCES:
                     kept.append(child)
                 continue
             if child.texts in self.folded:
@@ -231,6 +231,7 @@ class Departures(Generic[Child]):
             self.remove(old)
 
 
+_count = getattr(sys, "getrefcount", lambda _: sys.maxsize)  # PyPy has none: somebody may hold it
 _REFERENCES = 2
 """To a child that nobody else holds: a local variable, and the argument of a call."""
 

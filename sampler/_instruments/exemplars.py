@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from _bisect import bisect_left  # bisect, without its file
 from time import time
 
+from sampler._contract.bounds import bisect_left
 from sampler._contract.declaration import label_text, short
 from sampler._contract.exemplar import MAX_CHARACTERS, Exemplar
 from sampler._contract.names import is_name

@@ -1,8 +1,11 @@
-"""Counting where the interpreter has no lock of its own: one lock for all instruments.
+"""Counting where ``x += n`` is not one step: one lock for all instruments.
+
+CPython's own lock is handed over at calls and backward jumps only. Free-threaded builds have none,
+and PyPy hands its lock over between any two instructions.
 
 It is re-entrant, because a signal handler may count while its own thread does. While it is held,
-only the method itself runs. The tests of the contract pass on a free-threaded 3.13
-(docs/free-threading.md).
+only the method itself runs. The tests of the contract pass on a free-threaded 3.13 and on PyPy
+(docs/free-threading.md, docs/pypy.md).
 """
 
 from __future__ import annotations
@@ -16,8 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-NEEDED = not getattr(sys, "_is_gil_enabled", lambda: True)()
-"""True on interpreters that run threads in parallel."""
+NEEDED = (
+    sys.implementation.name != "cpython" or not getattr(sys, "_is_gil_enabled", lambda: True)()
+)
+"""True where another thread can run within ``x += n``."""
 
 _lock = RLock()
 METHODS = ("inc", "set", "observe", "read", "restart")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from _bisect import bisect_left, bisect_right  # bisect, without its file: an import has a budget
 from itertools import accumulate, repeat
 
-from sampler._contract.bounds import SCALE, UPPERS
+from sampler._contract.bounds import SCALE, UPPERS, bisect_left, bisect_right
 from sampler._contract.histogram import HistogramValue, Lineage, histogram_at
 from sampler._instruments import free_threading
 from sampler._instruments.home import number_for, reduced, refuse, shown

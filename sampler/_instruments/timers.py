@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from _bisect import bisect_left  # bisect, without its file: an import has a budget
 from time import perf_counter
 
+from sampler._contract.bounds import bisect_left
 from sampler._instruments.free_threading import NEEDED
 
 TYPE_CHECKING = False

@@ -19,6 +19,8 @@ ONCE = "sampler.once"
 """The group of samplers that need no worker: they, too, load only when named. Under a relay the
 relay pulls them, once for all processes."""
 _BY_NAME = (_BUILT_IN, ONCE)
+_STAND_INS = "sampler.contrib."
+"""Where our samplers of other people's packages are: a package that has its own comes first."""
 _FAMILY = "sampler."
 """How the names of all our groups begin."""
 
@@ -34,9 +36,21 @@ class Announcement:
             that the module lies in; of a module at top level, the module.
         by_name_only: it waits for nothing but its name: it is built in, or needs no worker.
         once: it needs no worker.
+        stands_in: it is ours, for a package that is not: it is left out where a module of that
+            package is announced.
     """
 
-    __slots__ = ("_named", "_point", "by_name_only", "module", "name", "once", "package", "value")
+    __slots__ = (
+        "_named",
+        "_point",
+        "by_name_only",
+        "module",
+        "name",
+        "once",
+        "package",
+        "stands_in",
+        "value",
+    )
 
     def __init__(self, point: EntryPoint, subgroup: str = "") -> None:
         self._point = point
@@ -47,6 +61,7 @@ class Announcement:
         self.by_name_only: bool = point.group in _BY_NAME
         self.once: bool = point.group == ONCE
         self.package: str = subgroup or self.module.rpartition(".")[0] or self.module
+        self.stands_in: bool = self._named and self.module.startswith(_STAND_INS)
 
     def load(self) -> Any:
         """Import the object. Runs foreign code."""
@@ -63,6 +78,11 @@ class Announcement:
         if self._named or self.module == self.package or not _is_namespace(self.package):
             return True
         return _is_whole(self.module)
+
+    @property
+    def is_of_its_package(self) -> bool:
+        """Tell whether it lies in the package that it waits for: its maintainers' own."""
+        return _top(self.module) == _top(self.package)
 
     @property
     def distribution(self) -> str:
@@ -114,8 +134,9 @@ _found: tuple[tuple[str, ...], tuple[EntryPoint, ...]] | None = None
 
 
 def announced(group: str, *, fresh: bool = False) -> dict[str, Announcement]:
-    """Return what is announced by name; of two with one name, the first on ``sys.path``."""
-    return {each.name: each for each in reversed(announcements(group, fresh=fresh))}
+    """Return what is announced by name; of two with one name, the one that stands."""
+    standing, _ = without_clashes(announcements(group, fresh=fresh))
+    return {each.name: each for each in reversed(standing)}
 
 
 def without_clashes(
@@ -124,21 +145,31 @@ def without_clashes(
     """Keep the first announcement of each name, and all others of the same object.
 
     One object may be announced by several distributions that hold the same package, and may wait
-    for several packages, one in each subgroup.
+    for several packages, one in each subgroup. What stands in for a package that has a sampler of
+    its own, by whatever name, is left out.
 
     Returns:
-        What stands; and each other object that is announced by a taken name, with what stands.
+        What stands; and each other object, with what stands in its place.
     """
     first: dict[str, Announcement] = {}
     standing: list[Announcement] = []
     left_out: dict[tuple[str, str], tuple[Announcement, Announcement]] = {}
+    found = (*found,)
+    own = {_top(each.module): each for each in reversed(found) if each.is_of_its_package}
     for each in found:
+        if each.stands_in and (other := own.get(_top(each.package))):
+            left_out[each.name, each.value] = each, other
+            continue
         owner = first.setdefault(each.name, each)
         if owner.value == each.value:
             standing.append(each)
         else:
             left_out[each.name, each.value] = each, owner
     return standing, list(left_out.values())
+
+
+def _top(name: str) -> str:
+    return name.partition(".")[0]
 
 
 def _entry_points() -> Iterator[EntryPoint]:

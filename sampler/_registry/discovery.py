@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
 DEADLINE = 5.0
 """Seconds that one import may take."""
+_STANDS_IN = "stands_in"
+_REGISTERED = "another owner has registered that name already, which {} makes room for"
 _STUCK = "its import, which was begun earlier, has not ended"
 _lock = allocate_lock()
 
@@ -97,16 +99,13 @@ class Discovery:
                 wanted[name] = Announcement(EntryPoint(name, name, SAMPLERS))
             elif name in found:
                 wanted[name] = found[name]
-            elif name not in self._registry:
+            elif name not in self._registry and all(name != each.name for each, _ in left_out):
                 missing.append(Failure(name, "missing", _missing(name, self._registry, found)))
         waiting = [each for each in standing if self._may_come(each) and each.name not in wanted]
         wanted |= {each.name: each for each in waiting if each.is_due()}
         with _lock:
             self._waiting = tuple(each for each in waiting if each.name not in wanted)
-        clashes = (
-            Failure(each.name, "duplicate", f"{owner} stands, {each} is left out: rename one")
-            for each, owner in left_out
-        )
+        clashes = (_left_out(each, owner) for each, owner in left_out)
         return (*missing, *clashes, *_publish_all(self._registry, wanted.values(), deadline))
 
     def look_again(self) -> None:
@@ -149,6 +148,13 @@ class Discovery:
         return self._wants is None or self._wants(each.name)
 
 
+def _left_out(each: Announcement, owner: Announcement) -> Failure:
+    if each.stands_in:
+        message = f"{each.package} publishes its own, {owner.name!r}, which {each} makes room for"
+        return Failure(each.name, _STANDS_IN, message)
+    return Failure(each.name, "duplicate", f"{owner} stands, {each} is left out: rename one")
+
+
 def log_failures(failures: Iterable[Failure]) -> None:
     """Say which samplers are not collected, or not yet."""
     for failure in failures:
@@ -156,6 +162,8 @@ def log_failures(failures: Iterable[Failure]) -> None:
             log.info(
                 "sampler %r is not there yet: it is collected once it registers", failure.sampler
             )
+        elif failure.reason == _STANDS_IN:
+            log.info("sampler %r is left out: %s", failure.sampler, failure.message)
         elif failure.reason == "duplicate":
             log.warning("sampler %r is announced twice: %s", failure.sampler, failure.message)
         else:
@@ -167,7 +175,11 @@ def _publish_all(
 ) -> tuple[Failure, ...]:
     """Load samplers, each within the deadline, and register them."""
     names = {each.name: each for each in wanted}
-    failures = [Failure(name, "deadline", _STUCK) for name, each in names.items() if stuck(each)]
+    taken = [each for each in names.values() if _is_taken(each, registry)]
+    for each in taken:
+        del names[each.name]
+    failures = [Failure(each.name, _STANDS_IN, _REGISTERED.format(each)) for each in taken]
+    failures += [Failure(name, "deadline", _STUCK) for name, each in names.items() if stuck(each)]
     loads = {name: each for name, each in names.items() if not stuck(each)}
     jobs = [Job(partial(load, each)) for each in loads.values()]
     with Worker("sampler-import") as worker:
@@ -177,6 +189,11 @@ def _publish_all(
         if failure := _publish(registry, name, job, deadline):
             failures.append(failure)
     return tuple(failures)
+
+
+def _is_taken(each: Announcement, registry: Publisher) -> bool:
+    """Tell whether the package, or the program, has registered a sampler in place of ours."""
+    return each.stands_in and each.module not in sys.modules and each.name in registry
 
 
 def _publish(registry: Publisher, name: str, job: Job, deadline: float) -> Failure | None:

@@ -38,6 +38,10 @@ _MEASURED_OVER = 0.1
 """Seconds over which the use of a core is measured, at least."""
 
 
+ENDS_THREADS = sys.implementation.name == "cpython"
+"""A thread can be ended from outside; PyPy has no means for it, and no clock of another thread."""
+
+
 class Ended(BaseException):
     """Raised inside an abandoned thread that spins, to end it."""
 
@@ -79,6 +83,7 @@ class _Watched:
 
 
 _watched: list[_Watched] = []
+_told = False
 _lock = allocate_lock()
 
 
@@ -86,6 +91,8 @@ def watch_abandoned(batch: HungBatch) -> None:
     """Watch an abandoned batch until its thread returns."""
     with _lock:
         _watched.append(_Watched(batch))
+    if not ENDS_THREADS:
+        _tell_once()
 
 
 def abandoned() -> int:
@@ -97,6 +104,8 @@ def abandoned() -> int:
 
 def end_spinning() -> None:
     """End the abandoned threads that burn CPU."""
+    if not ENDS_THREADS:
+        return
     with _lock:
         watched = tuple(_watched)
     for each in watched:
@@ -108,6 +117,19 @@ def raise_in(ident: int) -> None:
     import ctypes
 
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), ctypes.py_object(Ended))
+
+
+def _tell_once() -> None:
+    global _told  # noqa: PLW0603
+    if not _told:
+        _told = True
+        from sampler._runtime.log import log
+
+        log.warning(
+            "a call that overran its deadline goes on until it returns: %s cannot end it, "
+            "also if it burns CPU",
+            sys.implementation.name,
+        )
 
 
 def _cpu_seconds(ident: int) -> float:

@@ -6,7 +6,7 @@ is started beside that module.
 
 from __future__ import annotations
 
-from sampler._runtime.fork import in_child
+from sampler._runtime.fork import in_child, start_after_hooks
 from sampler._runtime.native import allocate_lock, get_ident, green, start_new_thread
 from sampler._runtime.who_forked import run_as_ours
 
@@ -59,6 +59,9 @@ class DaemonThread:
         """
         self._ended.acquire()
         self._over = False
+        start_after_hooks(self._begin)
+
+    def _begin(self) -> None:
         _running.add(self)
         try:
             if self._bare or green():

@@ -154,6 +154,8 @@ class PushChannel(Channel):
         """Start differences from the values at which an ended channel of the same name stopped."""
         if isinstance(before, PushChannel) and before.stamped == self.stamped:
             self.go_on_from(before.inheritance())
+        if before is not None and self.settings.for_people:
+            self.settings.adapter.go_on(before.settings.adapter)
 
     def inheritance(self) -> Inheritance:
         """Return the values from which differences go on."""

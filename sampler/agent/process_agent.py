@@ -37,10 +37,10 @@ from sampler.agent.restart import Restart
 from sampler.agent.roles import (
     SUPERVISOR,
     WORKER,
-    idle_threads,
     is_multiprocessing_child,
     role_here,
     supervisor_of,
+    tell_idle_threads,
 )
 from sampler.agent.signals import past_ctrl_c
 from sampler.exceptions import ConfigurationError
@@ -140,8 +140,7 @@ class ProcessAgent:
             given_up.stop()
             self._handover.take(given_up)
         chain_uwsgi()
-        if reason := idle_threads():
-            log.warning("%s", reason)
+        tell_idle_threads()
         agent = self._new(wanted, role, forked=False)
         if stops != self._stops:
             agent.stop(0.0)

@@ -50,7 +50,8 @@ class Difference:
             if earlier[name] != later[name]:
                 return False
             # A page only needs another Collector; a pusher's baselines end with its Collector.
-            return same_consumers or isinstance(earlier[name].adapter, ScrapedAdapter)
+            pulled = isinstance(earlier[name].adapter, ScrapedAdapter)
+            return same_consumers or pulled or earlier[name].for_people
 
         both = [name for name in later if name in earlier]
         return cls(

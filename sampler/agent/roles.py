@@ -12,6 +12,7 @@ import sys
 from typing import TYPE_CHECKING, Literal
 
 from sampler._runtime.fork import forked_at
+from sampler._runtime.log import log
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,14 +74,13 @@ def _is_uwsgi_master() -> bool:
     return not {"lazy", "lazy-apps"} & {_text(key) for key in uwsgi.opt}
 
 
-def idle_threads() -> str:
-    """Return why this process' threads run only now and then, and the remedy; or nothing."""
-    if getattr(sys.modules.get("uwsgi"), "has_threads", 1):
-        return ""
-    return (
-        "uWSGI lets threads run only while it answers a request, so numbers arrive late, and the "
-        "last ones not at all: give it the option enable-threads"
-    )
+def tell_idle_threads() -> None:
+    """Warn where this process' threads run only now and then, with the remedy."""
+    if not getattr(sys.modules.get("uwsgi"), "has_threads", 1):
+        log.warning(
+            "uWSGI lets threads run only while it answers a request, so numbers arrive late, and "
+            "the last ones not at all: give it the option enable-threads"
+        )
 
 
 def _is_celery_parent() -> bool:

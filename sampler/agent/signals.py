@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
-from signal import SIG_DFL, SIGHUP, SIGINT, SIGTERM, default_int_handler
+from signal import SIG_DFL, SIGHUP, SIGINT, SIGTERM
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -84,14 +84,15 @@ def past_ctrl_c(finish: Callable[[], object]) -> None:
     Another one, half a second later or more, interrupts it.
     """
     handle, theirs = original("signal", "signal"), original("signal", "getsignal")(SIGINT)
+    default = original("signal", "default_int_handler")
     asked: list[float] = []
 
     def wait(number: int, frame: FrameType | None) -> None:
         asked.append(monotonic())
         if asked[-1] - asked[0] >= _SAME_REQUEST:
-            default_int_handler(number, frame)
+            default(number, frame)
 
-    if theirs is not default_int_handler:
+    if theirs is not default:
         finish()
         return
     try:

@@ -12,6 +12,7 @@ from sampler.cli.advising import ADVISE, RECORD, take_advise, take_record
 from sampler.cli.arguments import find_modules_here, seconds
 from sampler.cli.exits import CONFIG, OK, UNAVAILABLE, USAGE
 from sampler.cli.looking import take_looking
+from sampler.cli.starting import INIT, folder_first, take_init
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if words[0] == "job" and not {"-h", "--help"}.intersection(words):
         print("sampler job: write -- before the command", file=sys.stderr)
         return USAGE
-    return _logged(parser.parse_args(words))
+    return _logged(parser.parse_args(folder_first(words) if words[0] == "init" else words))
 
 
 def _logged(arguments: argparse.Namespace) -> int:
@@ -177,6 +178,8 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("word", metavar="WORD", help="what to explain; see above")
     explain.set_defaults(run=_explain)
 
+    take_init(command("init", "Write a starter: a library, an application, an adapter.", INIT))
+
     validate = command(
         "validate", "Check that a sampler does what the PEP requires of it.", help_texts.VALIDATE
     )
@@ -203,10 +206,11 @@ def _parser() -> argparse.ArgumentParser:
 
     take_looking(command)
 
-    demo = command("demo", "See it work: a busy program and three backends in one process.")
+    demo = command("demo", "See it work: a web shop under load, its live page, three backends.")
     demo.add_argument(
         "--seconds", type=seconds, default=15.0, metavar="N", help="for how long; default: 15"
     )
+    demo.add_argument("--open", action="store_true", help="open its live page in a browser")
     demo.set_defaults(run=_demo)
 
     shell = command("completion", "Print completions for a shell.", help_texts.COMPLETION)
@@ -330,7 +334,7 @@ def _validate(arguments: argparse.Namespace) -> int:
 def _demo(arguments: argparse.Namespace) -> int:
     from sampler.cli.demo import demo
 
-    return demo(arguments.seconds)
+    return demo(arguments.seconds, browse=arguments.open)
 
 
 def _completion(arguments: argparse.Namespace) -> int:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 WITHOUT_FILE = {"adapters": {"prometheus": {"live": True}}}
-_NO_PROBLEMS = ("duplicate", "missing")
+_NO_PROBLEMS = ("duplicate", "missing", "stands_in")
 """Why a sampler is not loaded that do not make a configuration wrong."""
 
 

@@ -65,7 +65,7 @@ class Advice:
                 {
                     "cause": each.about,
                     "confidence": each.verdict,
-                    "says": " ".join(filter(None, (each.text, each.remedy))),
+                    "says": "; ".join(filter(None, (each.text, each.remedy))),
                 }
                 for each in advise(scrapes)
                 if each.decided and (each.remedy or each.about == _next_limit.ABOUT)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from fnmatch import translate
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from sampler.agent import HistogramValue
@@ -26,18 +25,17 @@ def passed(recorder: Recorder, after: int, pattern: str) -> dict[str, Any]:
         after: the number of the last pull that is known.
         pattern: as of :mod:`fnmatch`, of at most :data:`LONGEST` characters.
     """
-    matches = re.compile(translate(pattern)).match
     pulls, last, before = recorder.newest
     kept = ((pulls - 1, before), (pulls, last))
     told = [
-        {"pull": number, "time": snapshot.time, **_samples(snapshot, matches)}
+        {"pull": number, "time": snapshot.time, **_samples(snapshot, pattern)}
         for number, snapshot in kept
         if snapshot is not None and number > after
     ]
     return {"pulls": pulls, "told": told}
 
 
-def _samples(snapshot: Snapshot, matches: Any) -> dict[str, Any]:
+def _samples(snapshot: Snapshot, pattern: str) -> dict[str, Any]:
     names: dict[str, bool] = {}
     found: list[dict[str, Any]] = []
     left_out = 0
@@ -46,7 +44,7 @@ def _samples(snapshot: Snapshot, matches: Any) -> dict[str, Any]:
             name = series.metric.name
             wanted = names.get(name)
             if wanted is None:
-                wanted = names[name] = bool(matches(name))
+                wanted = names[name] = fnmatchcase(name, pattern)
             if wanted and len(found) < MOST:
                 found.append(
                     {

@@ -45,6 +45,11 @@ class Recorder:
         """Belong to an agent."""
         self.agent = agent
 
+    def go_on(self, before: Recorder) -> None:
+        """Take over what another one has kept: a reload has given this one another interval."""
+        self.history, self.failures, self.drops = before.history, before.failures, before.drops
+        self.advice, self.newest = before.advice, before.newest
+
     def encode(self, snapshot: Snapshot, since: Since) -> Iterable[Batch]:
         """Keep a snapshot; there is nothing to send of it."""
         del since

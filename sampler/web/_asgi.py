@@ -7,6 +7,7 @@ message of its answer: what an application does in the background afterwards is 
 from __future__ import annotations
 
 from asyncio import CancelledError
+from time import time
 from types import MethodType
 from typing import TYPE_CHECKING, Any
 
@@ -282,7 +283,7 @@ class ASGI(Middleware):
         request.age = -1.0
         if stamp:
             client = scope.get("client")
-            request.age = age = self._waited(stamp, client[0] if client else "")
+            request.age = age = self._waited(stamp, client[0] if client else "", time())
             if age > self._shed:
                 await _turn_away(request)
                 return

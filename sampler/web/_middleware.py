@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from sampler._instruments import free_threading
 from sampler.agent.config.web import WebSettings, listen
 from sampler.web._published import state_of
 from sampler.web._stamps import Stamps
@@ -61,7 +62,7 @@ class Middleware:
         }
         WebSettings(**self._given)
         self._state = state_of(registry)
-        listen(self._configure)
+        listen(self, type(self)._configure)  # noqa: SLF001 - our own
 
     def _configure(self, settings: WebSettings) -> None:
         """Take the settings of the process, but for those that were given here."""
@@ -70,6 +71,10 @@ class Middleware:
         self._shed: float = _NEVER if settings.shed is None else settings.shed
         self._server_timing: bool = settings.server_timing
         self._waited = Stamps(self._state, settings.trusted).waited
+        # The age of a request is needed at once, or else read with those of many others.
+        self._ages_now: bool = (
+            self._server_timing or settings.shed is not None or free_threading.NEEDED
+        )
 
     def __getattr__(self, name: str) -> Any:
         """Return what is the application's: others may know it by the name that is ours now.

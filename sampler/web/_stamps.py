@@ -7,13 +7,12 @@ anything, so a stamp counts from peers that are trusted only.
 
 from __future__ import annotations
 
-from time import time
-
 from sampler._instruments import free_threading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Any
 
     from sampler.web._state import State
 
@@ -22,7 +21,8 @@ LONGEST = 3_600.0
 _LEAST, _MOST = 1e8, 1e11
 """Between these a number is seconds, of the years 1973 to 5138."""
 _DIGITS = b"0123456789."
-_LENGTH = 32
+LENGTH = 34
+"""Of a stamp that is a time, at most, ``t=`` included."""
 _UNITS = 1e3, 1e6, 1e9
 _MOST_PEERS = 1_000
 _OURS: tuple[str, ...] = ("", "0.0.0.0", "localhost", "unix")
@@ -47,21 +47,30 @@ class Stamps:
         self._networks = [ip_network(text, strict=False) for text in each if text != "*"]
         self._peers: dict[str, bool] = dict.fromkeys(_OURS, True)
 
-    def waited(self, stamp: bytes, peer: str) -> float:
+    def waited(self, stamp: Any, peer: str, now: float) -> float:
         """Return for how many seconds a request has waited, and note it.
+
+        Args:
+            stamp: the stamp, as bytes or text.
+            peer: who has sent it.
+            now: when the request was there, in epoch seconds.
 
         Returns:
             0.0 for a stamp of the future, at most :data:`LONGEST`; -1.0, and another refused
             stamp, for one that is no time (other digits than ASCII's, an exponent, a sign, a list,
             what is far too small or large), or of a peer that is not trusted.
         """
+        if type(stamp) is str and stamp.isascii():
+            stamp = stamp.encode()
+        elif type(stamp) is not bytes:
+            stamp = b""
         try:
             trusted = self._peers[peer]
         except KeyError:
             trusted = self._look_at(peer)
         if trusted:
             digits = stamp.removeprefix(b"t=")
-            if not digits.strip(_DIGITS) and len(digits) <= _LENGTH:
+            if not digits.strip(_DIGITS) and len(stamp) <= LENGTH:
                 try:
                     began = float(digits)
                 except ValueError:  # nothing, or more than one point
@@ -69,7 +78,7 @@ class Stamps:
                 if not _LEAST < began < _MOST:
                     began = in_seconds(began)
                 if began:
-                    age = time() - began
+                    age = now - began
                     if age < 0.0:
                         age = 0.0
                     elif age > LONGEST:

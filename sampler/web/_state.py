@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import sys
 import time
-from _bisect import bisect_left, bisect_right
+from bisect import bisect_left, bisect_right
 
+from sampler._contract.names import plain_str
 from sampler._instruments import free_threading
 from sampler._instruments.histogram import Histogram
 from sampler._runtime.native import RLock
@@ -89,6 +90,8 @@ class State:
         done: of those that have ended and are not counted yet, by kind: seconds, bytes of the
             answer, and seconds in which it was written.
         ages: seconds that requests have waited, not counted yet.
+        stamps: of requests whose age is not known yet: who reads it, the stamp, its peer, and when
+            the request was there.
         received: of bodies of requests that are not counted yet, bytes and seconds.
         many: how many numbers of a kind are counted at once; at first those of one.
         first: seconds that the first request took, once it has ended.
@@ -110,6 +113,7 @@ class State:
         self.busy = 0.0
         self.done: dict[Kind, list[float]] = {}
         self.ages: list[float] = []
+        self.stamps: list[Any] = []
         self.received: list[float] = []
         self.many = 1
         self.queue = Histogram()
@@ -144,8 +148,15 @@ class State:
                 self.lock.release()
 
     def _fold(self) -> None:
+        no_stamps: list[Any] = []
+        stamps, self.stamps = (
+            self.stamps,
+            no_stamps,
+        )  # one step: nothing is added to what was taken
+        for waited, stamp, peer, now in zip(*[iter(stamps)] * 4, strict=True):
+            waited(stamp, peer, now)
         no_ages: list[float] = []
-        ages, self.ages = self.ages, no_ages  # one step: nothing is added to what was taken
+        ages, self.ages = self.ages, no_ages  # one step: nothing is added to it now
         nothing_done: dict[Kind, list[float]] = {}
         done, self.done = self.done, nothing_done
         nothing: list[float] = []
@@ -205,7 +216,7 @@ def _text(value: Any) -> str:
     """Return what is text as plain text; "" for all else."""
     if type(value) is str:
         return value
-    return str.__str__(value) if isinstance(value, str) else ""
+    return plain_str(value) if isinstance(value, str) else ""
 
 
 if free_threading.NEEDED:

@@ -8,6 +8,7 @@ servers never close one.
 from __future__ import annotations
 
 import sys
+from time import time
 from typing import TYPE_CHECKING, Any
 
 from sampler._instruments import free_threading
@@ -15,6 +16,7 @@ from sampler._runtime.native import get_ident
 from sampler.web._frameworks import FLASK, KEY
 from sampler.web._input import Input
 from sampler.web._middleware import OVERLOADED, SHED_HEADERS, Middleware, server_timing
+from sampler.web._stamps import LENGTH
 from sampler.web._state import MOST_ACTIVE, clock
 
 if TYPE_CHECKING:
@@ -277,13 +279,14 @@ class WSGI(Middleware):
             peer = environ.get("REMOTE_ADDR", "")
             if not stamp:
                 stamp, peer = environ[_MOD_WSGI], ""  # the server's own word
-            try:
-                text = stamp.encode()
-            except UnicodeEncodeError:  # a server that decodes with surrogates
-                text = b"?"
-            request.age = age = self._waited(text, peer)
-            if age > self._shed:
-                return self._turned_away(request)
+            if self._ages_now or type(stamp) is not str or len(stamp) > LENGTH:
+                request.age = age = self._waited(stamp, peer, time())
+                if age > self._shed:
+                    return self._turned_away(request)
+            else:
+                noted = self._waited, stamp, peer, time()
+                stamps = state.stamps
+                stamps += noted  # no call since it was taken: fold() takes all of it, or none
         if "CONTENT_LENGTH" in environ or "HTTP_TRANSFER_ENCODING" in environ:
             _measure_input(request, environ)
         if get_ident() not in state.served:

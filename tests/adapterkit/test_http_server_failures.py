@@ -174,7 +174,8 @@ def test_a_server_that_cannot_begin_leaves_nothing(monkeypatch):
     monkeypatch.undo()
     wait_for(lambda: threading.active_count() == before, what="its threads to end")
     listening_socket(socket.AF_INET, where).close()
-    assert sys.getrefcount(listener) < 20
+    if hasattr(sys, "getrefcount"):
+        assert sys.getrefcount(listener) < 20
 
 
 def test_a_new_start_of_the_loop_costs_no_clients(monkeypatch, caplog):

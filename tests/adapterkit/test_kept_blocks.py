@@ -8,6 +8,7 @@ from sampler.adapterkit.kept_blocks import KeptBlocks, new_places
 from sampler.adapterkit.render_cache import NotRendered
 from sampler.agent import ABSENT, Block, GiveWayTimer
 from tests.adapters.shapes import counter, gauge, histogram
+from tests.support.interpreter import knows_objects
 
 A, B, C = gauge("a.b"), gauge("a.c"), counter("a.d")
 
@@ -27,6 +28,7 @@ def update(block, found, write=str):
     return places
 
 
+@knows_objects
 def test_only_values_that_are_other_objects_are_new():
     """Equal ones of another type are, as their texts differ."""
     kept, series, made = KeptBlocks(""), (A, B), ["x", "y"]

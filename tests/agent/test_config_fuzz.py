@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import sys
-import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -80,6 +79,7 @@ def test_any_bytes_are_settings_or_problems() -> None:
     seeds = (1, 1, 1) if sys.version_info >= (3, 13) else (2, 3, 4)
     figures = configurations.run(400, seed=1)
     grown = []
+    tracemalloc = pytest.importorskip("tracemalloc")
     tracemalloc.start()
     try:
         for seed in seeds:  # what other threads of the suite allocate once is no growth

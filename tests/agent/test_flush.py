@@ -131,7 +131,8 @@ def test_what_an_endpoint_did_not_take_at_a_stop_is_delivered_by_the_next_agent(
         file,
         f"""
         away = file + ".away"
-        open(away, "w").write(open(file).read().replace("{statsd.port}", "{free_port()}"))
+        with open(file) as given, open(away, "w") as moved:
+            moved.write(given.read().replace("{statsd.port}", "{free_port()}"))
         sampler.agent.start(file)
         rows.inc(1)
         sampler.agent.stop()

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 BEGIN = """
 import faulthandler; faulthandler.dump_traceback_later(60, exit=True)
 import json, os, sys, threading
+from pathlib import Path
 import sampler, sampler.agent
 import sampler._pull.fork_baseline
 sampler._pull.fork_baseline.LONGEST = 20.0  # a busy machine may need more than 50 ms
@@ -138,8 +139,7 @@ def test_a_sampler_that_hangs_holds_a_fork_up_once_and_briefly(
         sink,
         """
         sampler._pull.fork_baseline.LONGEST = 1.0
-        text = open(file).read().replace('"web"]', '"web", "slow"]')
-        open(file, "w").write(text)
+        Path(file).write_text(Path(file).read_text().replace('"web"]', '"web", "slow"]'))
         sampler.register(POOL)
         release = threading.Event()
         hangs = False
@@ -183,8 +183,7 @@ def test_a_fork_waits_for_nothing_that_its_child_does_not_need(
         sink,
         f"""
         import contextlib
-        text = open(file).read()
-        open(file, "w").write("{config}\\n" + text)
+        Path(file).write_text("{config}\\n" + Path(file).read_text())
         POOL["metrics"]["checkouts"]["kind"] = "{kind}"
         sampler.register(POOL)
         sampler.agent.start(file)
@@ -232,8 +231,8 @@ def test_a_reload_in_a_child_begins_nothing_anew(
             sampler.agent.flush()
             counts["a"] += 7
             orders.inc(7)
-            text = open(file).read().replace("interval = 60", "interval = 50")
-            open(file, "w").write(text + {told!r})
+            text = Path(file).read_text().replace("interval = 60", "interval = 50")
+            Path(file).write_text(text + {told!r})
             sampler.agent.reload(file)
             sampler.agent.flush()
             counts["a"] += 3

@@ -25,6 +25,7 @@ from sampler.agent.config.settings import ProgramSettings, Settings
 from sampler.agent.identity import identity, release
 from sampler.exceptions import ConfigurationError
 from tests.support.command import environment
+from tests.support.interpreter import runs_interpreters
 from tests.support.scope import apart, scope
 
 if TYPE_CHECKING:
@@ -273,7 +274,7 @@ def test_a_forked_child_lets_go(kind) -> None:
 
 
 @pytest.mark.scenario(50)
-@pytest.mark.parametrize("how", ["close_fds", "posix_spawn"])
+@pytest.mark.parametrize("how", ["close_fds", *["posix_spawn"] * hasattr(os, "posix_spawn")])
 def test_a_program_that_is_started_does_not_have_it(how, kind) -> None:
     """Not with ``close_fds=False`` either: no program inherits the descriptor."""
     one = identity("svc")
@@ -413,6 +414,7 @@ os._exit(0)
 
 @pytest.mark.scenario(50)
 @pytest.mark.skipif(sys.version_info >= (3, 13), reason="the module has another name")
+@runs_interpreters
 def test_sub_interpreters_of_one_process_differ() -> None:
     """As mod_wsgi's, where each application has one."""
     command = [sys.executable, "-c", SUBINTERPRETERS, scope()]

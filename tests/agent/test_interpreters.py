@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.doubles import LineSink
+from tests.support.interpreter import runs_interpreters
 from tests.support.program import program
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def sink() -> Iterator[LineSink]:
         yield sink
 
 
+@runs_interpreters
 def test_interpreters_that_end_deliver_and_leave_the_process_alone(
     tmp_path: Path, sink: LineSink
 ) -> None:

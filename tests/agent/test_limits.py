@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -183,6 +182,7 @@ def test_what_is_no_plain_file_is_not_waited_for(
     """As configuration, secret, certificate or its key: one line, nothing read without end."""
     words = NO_FILES.get(file, "cannot be read" if file == "listener" else "a pipe or a device")
     file = request.getfixturevalue(file) if file in ("fifo", "listener") else file
+    tracemalloc = pytest.importorskip("tracemalloc")
     tracemalloc.start()
     try:
         with pytest.raises(ConfigurationError) as refusal:
@@ -239,6 +239,7 @@ def test_variables_cannot_add_up_beyond_the_size_of_a_text(
 ) -> None:
     """A text that names one a thousand times is as long as any other."""
     monkeypatch.setenv("X", "x" * 10_000)
+    tracemalloc = pytest.importorskip("tracemalloc")
     tracemalloc.start()
     try:
         with pytest.raises(ConfigurationError, match="has more than 16,384 characters with var"):

@@ -64,6 +64,7 @@ FINE = {
 }
 ROOM = {"sampler/_runtime/native.py", "sampler/adapterkit/threads.py"}
 APART = {
+    "sampler/_runtime/fork.py": "follows os.fork as it is, on PyPy",
     "sampler/_runtime/named_thread.py": "what it makes is started only without greenlets",
     "sampler/_runtime/waiting.py": "the queue is a fallback of interpreters without _queue",
     "sampler/samplers/cpython.py": "counts the program's threads, as it sees them",

@@ -17,6 +17,7 @@ PACKAGES = (
     "sampler_graphite",
     "sampler_influx",
     "sampler_json",
+    "sampler_newrelic",
     "sampler_otlp",
     "sampler_prometheus",
     "sampler_remote_write",

@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tests.bench import (
+    advising,
     bridges,
     decorated,
     disturbance,
@@ -253,6 +254,7 @@ EFFECTS: dict[str, tuple[Callable[[str], Numbers], tuple[str, ...]]] = {
     "workers, started": (lambda _: wrapped.wrapped(), TOGETHER),
     "web": (web.web, web.KINDS),
     "live": (lambda _: live.live(), TOGETHER),
+    "advise": (lambda _: advising.advising(), TOGETHER),
     "million": (million.million, ("ours", "prometheus_client", "bare loop")),
 }
 """Measurement to who takes part in it."""

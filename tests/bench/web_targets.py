@@ -7,6 +7,16 @@ from tests.bench.row import Row
 _MORE = "what is in progress, waiting, CPU time and who left are measured, too"
 
 WEB = (
+    Row(
+        "advice on a window of 200 processes",
+        ("advise/ours/cpu",),
+        "ms",
+        limit=1_000,
+        peers=("advise/prometheus_client/cpu",),
+        why="five pages are read line by line",
+        scaled=False,
+    ),
+    Row("such advice: times that it waits", ("advise/ours/waits",), "", limit=0),
     *(
         row
         for kind, times in (("wsgi", 15), ("asgi", 25))

@@ -2,55 +2,95 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
 import re
 import signal
 import socket
+import struct
 import subprocess
 import sys
+import termios
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console
 
 from sampler import HistogramValue
 from sampler.agent import Balance, Series
-from sampler.cli.demo import verdict
+from sampler.cli.demo import shop, verdict
+from sampler.cli.demo.figures import figures
 from sampler.cli.demo.receivers import GraphiteReceiver, StatsDReceiver
+from sampler.cli.demo.screen import CODE, Screen
 from tests.support.command import environment, sampler
 from tests.support.waiting import wait_for
 
-LAW = re.compile(
-    r"(\w+) +(\d+) collected = (\d+) delivered \+ (\d+) unconfirmed \+ 0 dropped \+ 0 queued"
+ARRIVED = re.compile(
+    r"every number arrived: graphite (\d+), prometheus (\d+), statsd (\d+) entries"
 )
 
 
-def test_the_demo_ends_with_the_law_beside_what_was_received() -> None:
+def test_the_demo_shows_the_application_and_ends_with_one_line_on_delivery() -> None:
     """Piped, it exits 0, loses nothing, says so within 80 columns and without control codes."""
-    done = sampler("demo", "--seconds", "3")
+    done = sampler("demo", "--seconds", "4")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "\x1b" not in done.stdout
-    assert max(map(len, done.stdout.splitlines())) <= 80
-    laws = {m[1]: tuple(map(int, m.groups()[1:])) for m in LAW.finditer(done.stdout)}
-    assert laws.keys() == {"graphite", "prometheus", "statsd"}
-    for collected, delivered, unconfirmed in laws.values():
-        assert collected == delivered + unconfirmed > 0
-    assert f"received {laws['graphite'][1]} entries" in done.stdout
-    assert f"received {laws['prometheus'][1]} entries" in done.stdout
-    assert "Every number arrived." in done.stdout
+    lines = done.stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert re.fullmatch(r"Look inside: http://127\.0\.0\.1:\d+/live/", lines[1])
+    ticks = [line for line in lines if " s  requests" in line]
+    assert ticks[-1].startswith("  ")
+    assert re.search(r"requests [1-9]\d* /s, active_requests \d of 4, queue\.", ticks[-1]), ticks
+    (arrived,) = (found for line in lines if (found := ARRIVED.search(line)))
+    assert min(map(int, arrived.groups())) > 100
     assert done.stderr == ""
 
 
-def test_ctrl_c_ends_the_demo_early_with_its_final_table() -> None:
+def test_ctrl_c_ends_the_demo_early_with_its_last_line() -> None:
     """On a terminal, in colour; interrupted, it still flushes and judges."""
+    shown, status = on_a_terminal(80, 24, until=b"process.cpu.time")
+    assert status == 0, shown
+    assert b"\x1b[" in shown
+    assert b"every number arrived" in shown
+    assert b"Traceback" not in shown
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(80, 24), (120, 30)])
+def test_the_screen_fits_a_terminal_of(columns: int, rows: int) -> None:
+    """Code, metrics and what is left: beside each other where there is room."""
+    drawn = page(columns)
+    assert max(map(len, drawn)) <= columns
+    assert len(drawn) + len(["title", "page"]) < rows
+    both = [line for line in drawn if "what it says" in line and "what it shows" in line]
+    assert bool(both) == (columns == 120)
+    for each in figures():
+        assert any(each.name in line for line in drawn)
+
+
+def test_what_the_screen_says_stands_in_the_shop() -> None:
+    """Line by line, but for annotations."""
+    text = re.sub(r" -> .*:$", ":", Path(shop.__file__).read_text("utf-8"), flags=re.MULTILINE)
+    written = re.sub(r"\s+", "", text)
+    for line in filter(None, CODE.splitlines()):
+        assert re.sub(r"\s+", "", line).rstrip("})") in written, line
+
+
+def on_a_terminal(columns: int, lines: int, until: bytes) -> tuple[bytes, int]:
+    """Run the demo, interrupt it once it has shown something; return all of it, and its status."""
     master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
     process = subprocess.Popen(
         [sys.executable, "-m", "sampler", "demo", "--seconds", "600"],
         stdout=slave,
         stderr=slave,
-        env=environment(TERM="xterm-256color", COLUMNS="80", LINES="24"),
+        env=environment(TERM="xterm-256color", COLUMNS=str(columns), LINES=str(lines)),
     )
     os.close(slave)
     shown = b""
     try:
-        while b"the adapters" not in shown:
+        while until not in shown:
             shown += os.read(master, 65536)
         process.send_signal(signal.SIGINT)
         while True:
@@ -61,14 +101,23 @@ def test_ctrl_c_ends_the_demo_early_with_its_final_table() -> None:
             if not more:
                 break
             shown += more
-        assert process.wait(20) == 0, shown
+        return shown, process.wait(20)
     finally:
         process.kill()
         process.wait()
         os.close(master)
-    assert b"\x1b[" in shown
-    assert b"Every number arrived." in shown
-    assert b"Traceback" not in shown
+
+
+def page(columns: int) -> list[str]:
+    """Return the lines that a terminal of some columns shows, with a long past."""
+    shown = figures()
+    for each in shown:
+        each.past.extend(float(number) for number in range(100))
+    console = Console(width=columns, file=StringIO(), force_terminal=True, color_system=None)
+    screen = Screen(15.0, "http://127.0.0.1:9464/live/", console)
+    with console.capture() as capture:
+        console.print(screen.page(1.0, shown))
+    return capture.get().splitlines()
 
 
 def test_a_missing_package_is_one_clear_line(tmp_path) -> None:

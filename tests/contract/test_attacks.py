@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import gc
 import pickle
 from decimal import Decimal
 from fractions import Fraction
@@ -56,6 +57,7 @@ def test_a_finalizer_may_unregister_wherever_it_runs(registry: Registry) -> None
 
     registry.register({"name": "pool", "sample": Pool().sample})
     in_thread(lambda: registry.unregister("pool"))(20.0)
+    gc.collect()
     assert list(registry) == []
 
 

@@ -22,6 +22,7 @@ from sampler._instruments.gauge import Gauge
 from sampler._instruments.histogram import Histogram
 from sampler._instruments.labelled_kinds import LabelledCounter, LabelledGauge
 from sampler._instruments.timers import Timer
+from tests.support.interpreter import CPYTHON, counts_in_one_step, get_threshold, set_threshold
 
 ROOT = Path(__file__).parents[2]
 THREADS, EACH = 8, 1_000_000
@@ -93,7 +94,10 @@ def test_the_guard_sees_an_unsafe_increment() -> None:
 
 
 class Storm:
-    """Thread switches, signals and collections of garbage, as often as they may come."""
+    """Thread switches, signals and collections of garbage, as often as they may come.
+
+    Elsewhere than on CPython no signals: a handler may interrupt a count of its own thread there.
+    """
 
     def __init__(self, handler: Any, period: float = 0.001, threshold: int = 10) -> None:
         self._handler = handler
@@ -102,16 +106,17 @@ class Storm:
 
     def __enter__(self) -> None:
         self._switch = sys.getswitchinterval()
-        self._threshold = gc.get_threshold()
+        self._threshold = get_threshold()
         self._before = signal.signal(signal.SIGALRM, self._handler)
         sys.setswitchinterval(1e-6)
-        gc.set_threshold(self._often)
-        signal.setitimer(signal.ITIMER_REAL, self._period, self._period)
+        set_threshold(self._often)
+        if CPYTHON:
+            signal.setitimer(signal.ITIMER_REAL, self._period, self._period)
 
     def __exit__(self, *_: object) -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, self._before)
-        gc.set_threshold(*self._threshold)
+        set_threshold(*self._threshold)
         sys.setswitchinterval(self._switch)
 
 
@@ -136,11 +141,11 @@ def in_threads(work: Any, threads: int = THREADS) -> None:
 
 def lost(counter: Any, each: int) -> int:
     """Count from many threads, amid a storm; return how many were lost."""
-    more = [0]
+    more: list[None] = []  # nothing is lost of a list: each interpreter appends in one step
 
     def count() -> None:
         counter.inc()
-        more[0] += 1  # by signal handlers, in the main thread only
+        more.append(None)
 
     def work() -> None:
         inc = counter.inc
@@ -152,7 +157,7 @@ def lost(counter: Any, each: int) -> int:
     before = counter.read()
     with Storm(lambda *_: count()):
         in_threads(work)
-    return int(before + THREADS * each + more[0] - counter.read())
+    return int(before + THREADS * each + len(more) - counter.read())
 
 
 @pytest.mark.scenario(30)
@@ -185,20 +190,39 @@ def test_an_unsafe_increment_does_lose() -> None:
     assert lost(Unsafe(), 200_000) > 0
 
 
+def test_eight_threads_lose_nothing_of_gauge_and_histogram() -> None:
+    """On every interpreter, with neither handlers nor finalizers."""
+    gauge, histogram = Gauge(), Histogram()
+
+    def work() -> None:
+        for _ in range(50_000):
+            histogram.observe(0.5)
+            gauge.inc(3)
+            gauge.dec(1)
+
+    in_threads(work)
+    value = histogram.read()
+    assert (value.count, value.sum) == (THREADS * 50_000, THREADS * 25_000)
+    assert gauge.read() == THREADS * 100_000
+
+
+@counts_in_one_step
 @pytest.mark.scenario(29)
 def test_eight_threads_and_a_storm_lose_nothing_of_gauge_and_histogram() -> None:
     """Finalizers and handlers count, too; each reading meanwhile has count and sum that agree."""
     gauge, histogram = Gauge(), Histogram()
-    handled, ended, made = [0], [0], [0]
+    handled: list[None] = []
+    ended: list[None] = []
+    made = 0
     readings: list[Value] = []
 
     def handler(*_: object) -> None:
         histogram.observe(0.5)
-        handled[0] += 1
+        handled.append(None)
 
     def finalize() -> None:
         histogram.observe(0.5)
-        ended[0] += 1
+        ended.append(None)
 
     def work() -> None:
         for i in range(100_000):
@@ -212,33 +236,36 @@ def test_eight_threads_and_a_storm_lose_nothing_of_gauge_and_histogram() -> None
         in_threads(work)
         for _ in range(1_000):
             Finalized(finalize)
-            made[0] += 1
+            made += 1
     gc.collect()
     value = histogram.read()
-    assert ended == made
-    assert value.count == THREADS * 100_000 + handled[0] + ended[0]
+    assert len(ended) == made
+    assert value.count == THREADS * 100_000 + len(handled) + len(ended)
     assert value.sum == value.count * 0.5
     assert gauge.read() == THREADS * 100_000 * 2
     assert all(reading.sum == reading.count * 0.5 for reading in readings)
 
 
+@counts_in_one_step
 def test_eight_threads_and_a_storm_lose_nothing_recorded_by_keyword_or_timed() -> None:
     """Children are made and found meanwhile, by finalizers and handlers, too."""
     shop = Instruments("shop", Registry())
     counter, gauge = shop.counter("c", labels=("of",)), shop.gauge("g", labels=("of",))
     histogram = shop.histogram("h", labels=("of",))
     timed = histogram.labels("call").time()(int)
-    handled, ended, made, each = [0], [0], [0], 30_000
+    handled: list[None] = []
+    ended: list[None] = []
+    made, each = 0, 30_000
 
     def handler(*_: object) -> None:
         counter.inc(of="handler")
         histogram.observe(0.5, of="observed")
-        handled[0] += 1
+        handled.append(None)
 
     def finalize() -> None:
         counter.inc(of="finalizer")
         histogram.observe(0.5, of="observed")
-        ended[0] += 1
+        ended.append(None)
 
     def work() -> None:
         for i in range(each):
@@ -255,17 +282,17 @@ def test_eight_threads_and_a_storm_lose_nothing_recorded_by_keyword_or_timed() -
         in_threads(work)
         for _ in range(1_000):
             Finalized(finalize)
-            made[0] += 1
+            made += 1
     gc.collect()
-    assert ended == made
+    assert len(ended) == made
     counts = {child.texts[0]: child.read() for child in counter.children()}
-    assert counts.pop("handler", 0) == handled[0]
-    assert counts.pop("finalizer") == ended[0]
+    assert counts.pop("handler", 0) == len(handled)
+    assert counts.pop("finalizer") == len(ended)
     assert counts.pop("loop") == THREADS * each * 2
     assert counts == dict.fromkeys("012", THREADS * each // 3)
     assert gauge.labels("loop").read() == THREADS * each * 3
     observed = histogram.labels("observed").read()
-    assert observed.count == THREADS * each + handled[0] + ended[0]
+    assert observed.count == THREADS * each + len(handled) + len(ended)
     assert observed.sum == observed.count * 0.5
     for what in ("block", "call"):
         assert histogram.labels(what).read().count == THREADS * each
@@ -277,30 +304,32 @@ def test_eight_threads_and_a_storm_lose_nothing_recorded_by_keyword_or_timed() -
 def test_a_minute_of_signals_that_count_loses_nothing() -> None:
     """A signal each 0.1 ms and a collection at each allocation, whose finalizers count as well."""
     counter, histogram = Counter(), Histogram()
-    handled, ended, made, worked = [0], [0], [0], [0]
+    handled: list[None] = []
+    ended: list[None] = []
+    made = worked = 0
 
     def handler(*_: object) -> None:
         counter.inc()
         histogram.observe(0.5)
-        handled[0] += 1
+        handled.append(None)
 
     def finalize() -> None:
         counter.inc()
         histogram.observe(0.5)
-        ended[0] += 1
+        ended.append(None)
 
     until = time.monotonic() + 60
     with Storm(handler, period=1e-4, threshold=1):
         while time.monotonic() < until:
             counter.inc()
             histogram.observe(0.5)
-            worked[0] += 1
+            worked += 1
             Finalized(finalize)
-            made[0] += 1
+            made += 1
     gc.collect()
-    assert ended == made
-    assert handled[0] > 10_000
-    assert counter.read() == histogram.read().count == worked[0] + handled[0] + ended[0]
+    assert len(ended) == made
+    assert len(handled) > 10_000
+    assert counter.read() == histogram.read().count == worked + len(handled) + len(ended)
 
 
 def test_buckets_that_begin_in_many_threads_lose_nothing() -> None:
@@ -399,4 +428,5 @@ print("threads", threading.active_count())
 
 def test_nobody_pays_while_nobody_pulls() -> None:
     """No thread is started, and an increment leaves no object behind."""
+    pytest.importorskip("tracemalloc")
     assert said_by(PAYING) == ("threads 1\n", "")  # other tests' threads may work on here

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.interpreter import CPYTHON
 from tests.support.wings import WINGS
 
 ROOT = Path(__file__).parents[2]
@@ -58,6 +59,7 @@ def test_the_init_of_a_wing_is_empty(wing: str) -> None:
     assert not (ROOT / wing.replace(".", "/") / "__init__.py").read_text()
 
 
+@pytest.mark.skipif(not CPYTHON, reason="its own library is another one")
 @pytest.mark.parametrize(("statement", "limit"), [(IMPORT, 25), (REGISTER, 25), (COUNT, 32)])
 def test_a_library_pays_next_to_nothing(statement: str, limit: int) -> None:
     """A bounded number of modules, and none of those that cost more than all the rest."""

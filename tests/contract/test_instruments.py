@@ -19,6 +19,7 @@ from sampler._contract.bounds import RELATIVE_ERROR
 from sampler._contract.histogram import difference, merge
 from sampler._instruments.histogram import Histogram
 from sampler.adapterkit.shared_bounds import OTHERS, SECONDS
+from tests.support.interpreter import counts_in_one_step, get_threshold, set_threshold
 
 
 @pytest.fixture
@@ -316,6 +317,7 @@ def test_buckets_must_rise() -> None:
             shop.histogram("latency", buckets=buckets)
 
 
+@counts_in_one_step
 def test_signal_handlers_and_finalizers_may_count(registry) -> None:
     """Counting from a handler or from __del__, amid counting, neither hangs nor loses."""
     counter = Instruments("shop", registry).counter("events", labels=("from",))
@@ -333,8 +335,8 @@ def test_signal_handlers_and_finalizers_may_count(registry) -> None:
         counter.labels("signal").inc()
 
     before = signal.signal(signal.SIGALRM, handler)
-    threshold = gc.get_threshold()
-    gc.set_threshold(1)
+    threshold = get_threshold()
+    set_threshold(1)
     signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
     try:
         for _ in range(20_000):
@@ -344,7 +346,7 @@ def test_signal_handlers_and_finalizers_may_count(registry) -> None:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-        gc.set_threshold(*threshold)
+        set_threshold(*threshold)
     gc.collect()
     found = values(registry)
     assert fired > 0

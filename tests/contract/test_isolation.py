@@ -27,6 +27,7 @@ from tests.contract.build import (
     values,
 )
 from tests.support.health import health_of
+from tests.support.interpreter import counts_references, ends_threads
 from tests.support.waiting import SHORT, PatientClock, hangs, wait_for
 
 pytestmark = pytest.mark.usefixtures("no_thread_is_left", "patient")
@@ -132,6 +133,7 @@ def test_what_an_abandoned_call_yields_is_discarded(registry: Registry) -> None:
         assert consumer.statistics()[0].yielded == 1
 
 
+@ends_threads
 def test_a_spinning_sampler_is_ended(registry: Registry) -> None:
     """Its thread disappears, though the call would never return by itself."""
     with Spin() as spin, Collector(registry, deadline=SHORT) as consumer:
@@ -145,6 +147,7 @@ def test_a_spinning_sampler_is_ended(registry: Registry) -> None:
 
 
 @pytest.mark.scenario(17)
+@ends_threads
 def test_spinning_samplers_are_ended_beside_a_busy_program(registry: Registry) -> None:
     """Also when several of them and the program share the interpreter."""
     with ExitStack() as stack, Collector(registry, deadline=SHORT) as consumer:
@@ -157,6 +160,7 @@ def test_spinning_samplers_are_ended_beside_a_busy_program(registry: Registry) -
         assert none_abandoned(consumer)
 
 
+@ends_threads
 def test_a_sampler_that_survives_its_end_once_is_ended_again(registry: Registry) -> None:
     """One that swallows the first exception is sent another."""
     caught: list[str] = []
@@ -301,6 +305,7 @@ def test_a_change_of_state_is_logged_once(
         assert "'gate': answers again" in caplog.records[-1].getMessage()
 
 
+@counts_references
 def test_a_raising_sampler_leaves_nothing_for_the_garbage_collector(registry: Registry) -> None:
     """What its frames held is freed at once: no circle runs through its traceback."""
 

@@ -332,7 +332,7 @@ def test_a_registry_lets_go_of_what_was_unregistered() -> None:
         consumer.collect()
         registry.unregister("pool")
         consumer.collect()
-        wait_for(lambda: gc.collect() >= 0 and gone() is None, 5.0, "the sampler to be freed")
+        wait_for(lambda: [gc.collect()] and gone() is None, 5.0, "the sampler to be freed")
 
 
 class Changing(RuleBasedStateMachine):

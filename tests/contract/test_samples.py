@@ -76,7 +76,7 @@ def test_objects_that_were_yielded_are_freed(lab: Lab) -> None:
     lab.next = sample
     for _ in range(2):
         lab.pull()
-    wait_for(lambda: gc.collect() >= 0 and not any(ref() for ref in watched), 5.0, "the texts")
+    wait_for(lambda: [gc.collect()] and not any(ref() for ref in watched), 5.0, "the texts")
     assert len(watched) == 8
 
 

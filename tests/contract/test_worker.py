@@ -11,9 +11,12 @@ from typing import Any
 
 import pytest
 
+from sampler._runtime import abandoned as abandoned_threads
 from sampler._runtime.abandoned import MAX_ABANDONED, Ended, abandoned, end_spinning, raise_in
+from sampler._runtime.log import log
 from sampler._runtime.worker import Job, JobBatch, Worker
-from tests.contract.build import Busy, Gate, in_thread
+from tests.contract.build import Busy, Gate, Spin, in_thread
+from tests.support.interpreter import ends_threads
 from tests.support.waiting import SHORT, PatientClock, wait_for
 
 pytestmark = pytest.mark.usefixtures("no_thread_is_left")
@@ -211,6 +214,7 @@ def test_finishing_and_abandoning_at_the_same_moment_agree(worker: Worker) -> No
 
 
 @pytest.mark.parametrize("where", ["call", "between"])
+@ends_threads
 def test_an_end_that_comes_late_harms_nothing(
     worker: Worker, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
@@ -237,6 +241,24 @@ def test_an_end_that_comes_late_harms_nothing(
     finally:
         sys.setswitchinterval(interval)
     wait_for(lambda: abandoned() == 0)
+
+
+@pytest.mark.usefixtures("patient")
+def test_where_no_thread_can_be_ended_the_log_says_so_once(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And nothing is tried: what spins goes on until it returns by itself."""
+    monkeypatch.setattr(abandoned_threads, "ENDS_THREADS", False)
+    monkeypatch.setattr(abandoned_threads, "_told", False)
+    monkeypatch.setattr(abandoned_threads, "raise_in", None)
+    with Spin() as spin, Gate() as gate:
+        run(worker, lambda: list(spin.sampler["sample"]()), deadline=SHORT)
+        for _ in range(3):
+            run(worker, lambda: list(gate.sample()), deadline=SHORT)
+    wait_for(lambda: abandoned() == 0)
+    log.flush()
+    (said,) = [each for each in caplog.messages if "goes on until it returns" in each]
+    assert "cannot end it" in said
 
 
 def test_ending_threads_while_they_leave_is_safe(worker: Worker) -> None:

@@ -137,12 +137,15 @@ def test_a_pod_has_time_for_all_that_its_end_takes(request):
         assert grace >= needed + 5 + 5
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(ROOT / "examples")))
-def test_the_schema_takes_every_configuration(request, schema, file):
+def test_the_schema_takes_every_configuration(request, schema):
     """What editors check with, by the program that others check with."""
     judge = program(request, "check-jsonschema")
+    assert len(FILES) > 4
     done = subprocess.run(
-        [judge, "--schemafile", str(schema), str(file)], capture_output=True, text=True, timeout=60
+        [judge, "--schemafile", str(schema), *map(str, FILES)],
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 
 import pytest
@@ -29,7 +30,7 @@ from sampler_prometheus import Pushgateway, Textfile
 from sampler_prometheus._negotiate import TEXT
 from sampler_prometheus._text import TextRenderer
 from tests.adapters.shapes import snapshot
-from tests.deploy.tools import program
+from tests.deploy.tools import DEPLOY, program
 
 BUILT_IN = (asyncio, cpython, listener, logging, memory, process, system)
 SERVERS = (apache, granian, gunicorn, gunicorn_arbiter, hypercorn, mod_wsgi, nginx)
@@ -52,16 +53,20 @@ def _entry(name, metric):
     return series, value
 
 
-def test_promtool_has_no_objection_to_what_we_publish(request) -> None:
-    """Built-in samplers, those of servers, the middleware, the relay and the agent's account."""
-    promtool = program(request, "promtool")
+def _page():
     entries = [
         _entry(f"{sampler}.{name}", metric)
         for sampler, metrics in PUBLISHED.items()
         for name, metric in metrics.items()
     ]
     assert len(entries) > 150
-    page = TextRenderer().render(snapshot(*entries), TEXT)
+    return TextRenderer().render(snapshot(*entries), TEXT)
+
+
+def test_promtool_has_no_objection_to_what_we_publish(request) -> None:
+    """Built-in samplers, those of servers, the middleware, the relay and the agent's account."""
+    promtool = program(request, "promtool")
+    page = _page()
     assert page.refused == {}
     done = subprocess.run(
         [promtool, "check", "metrics"], input=page.body, capture_output=True, timeout=60
@@ -78,3 +83,18 @@ def test_what_is_pushed_or_written_has_the_same_names(adapter) -> None:
     text = repr([batch.frames for batch in adapter.encode(shot, {})])
     assert "process_thread_current" in text
     assert "process_thread_count" not in text
+
+
+def test_dashboards_and_rules_ask_for_what_we_publish() -> None:
+    """By its name on a page; what is recorded has a colon in its name."""
+    lines = _page().body.decode().splitlines()
+    known = {re.match(r"\w+", line)[0] for line in lines if not line.startswith("#")}
+    asked = set()
+    for file in (DEPLOY / "grafana/prometheus").glob("*.json"):
+        asked |= set(re.findall(r"\b([a-z]\w+)\{job=~", file.read_text()))
+    beginnings = "|".join(sorted({name.partition("_")[0] for name in known}))
+    for file in ("sampler.rules.yml", "sampler.rules.test.yml"):
+        text = re.sub(r'"[^"]*"|\{[^}]*\}', "", (DEPLOY / "prometheus" / file).read_text())
+        asked |= set(re.findall(rf"(?<![:\w.])((?:{beginnings})_\w+)", text))
+    assert len(asked) > 60
+    assert asked - known == set()

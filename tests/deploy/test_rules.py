@@ -54,6 +54,7 @@ def test_every_alert_links_to_what_to_do_about_it():
     assert linked == [alert.lower() for alert in ALERTS]
 
 
+@pytest.mark.timeout(240)
 def test_alerts_fire_on_a_real_prometheus(request, launch, tmp_path):
     """An endpoint is away, a sampler fails, requests fail; and at last all of it ends."""
     need(request, "gunicorn")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
@@ -18,11 +18,9 @@ from sampler.cli import demo
 from sampler.cli.demo import screen
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
 
-    from rich.console import Group, RenderableType
-
-    from sampler import Series
+    from sampler.cli.demo.figures import Figure
     from sampler.cli.demo.verdict import Verdict
 
 PICTURE = Path(__file__).parents[2] / "docs" / "demo.svg"
@@ -32,25 +30,19 @@ _WIDTH, _SECONDS = 84, 20.0
 class _Drawn(screen.Screen):
     """Keeps the last page, and prints it where the live one would have vanished."""
 
-    def __init__(self, seconds: float) -> None:
-        super().__init__(seconds)
-        self._console = Console(
+    def __init__(self, seconds: float, url: str) -> None:
+        console = Console(
             record=True, color_system="truecolor", width=_WIDTH, file=StringIO(), highlight=False
         )
-        self._shown: list[RenderableType] = []
-        self._console.print("[bold]$ uv run sampler demo[/]")
+        super().__init__(seconds, url, console)
+        console.print("[bold]$ uv run sampler demo[/]")
 
-    def show(self, elapsed: float, last: Mapping[Series, Any], rows: Any) -> None:
-        self._live = self  # type: ignore[assignment]
-        self._busy = any(last[each] for each in last if str(each).endswith('{state="busy"}'))
-        super().show(elapsed, last, rows)
-        self._live = None
+    def show(self, elapsed: float, figures: Sequence[Figure], *, new: bool) -> None:
+        del new
+        # Without the bar of the time that is left.
+        self._shown = self.page(elapsed, figures).renderables[:-1]
 
-    def update(self, page: Group) -> None:
-        if self._busy:  # and without the bar of the time that is left
-            self._shown = page.renderables[:2]
-
-    def end(self, verdicts: list[Verdict]) -> None:
+    def end(self, verdicts: Sequence[Verdict]) -> None:
         self._console.print(*self._shown)
         super().end(verdicts)
         fonts = re.compile(r"@font-face \{\{.*?\}\}\n", re.DOTALL)  # from a server of others

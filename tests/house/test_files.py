@@ -24,3 +24,14 @@ def test_the_median_is_below_150_lines() -> None:
     """Of all files of the package and the adapters."""
     assert len(WRITTEN) > 100
     assert median(WRITTEN) < 150
+
+
+def test_a_sampler_of_a_package_has_at_most_sixty_lines() -> None:
+    """Its maintainers read it at a glance, and take it over; what they share is private."""
+    samplers = {
+        file: lines
+        for file, lines in FILES.items()
+        if file.startswith("sampler/contrib/") and not file.startswith("sampler/contrib/_")
+    }
+    assert len(samplers) >= 13
+    assert {file: lines for file, lines in samplers.items() if lines > 60} == {}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import tracemalloc
 from typing import Any
 
 import pytest
@@ -110,6 +109,7 @@ def test_no_label_value_of_a_client_is_an_error_of_the_application() -> None:
             if shop.served % 500 == 0:
                 pulls.collect()
 
+    tracemalloc = pytest.importorskip("tracemalloc")
     tracemalloc.start()
     try:
         asyncio.run(serve(REQUESTS * 3 // 5))

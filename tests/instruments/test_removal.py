@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tracemalloc
 from typing import Any
 
 import pytest
@@ -250,6 +249,7 @@ def test_a_hundred_thousand_that_come_and_go_leave_memory_flat() -> None:
                 page()
 
     cycles(0, 20_000)
+    tracemalloc = pytest.importorskip("tracemalloc")
     tracemalloc.start()
     try:
         cycles(20_000, 30_000)

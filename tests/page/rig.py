@@ -60,7 +60,10 @@ def agent_with(*samplers: Mapping[str, Any], **tables: Any) -> Iterator[Agent]:
     """Run an agent with these samplers and the live page on a free port."""
     page = {"listen": "127.0.0.1:0", "live": True, **tables.pop("page", {})}
     adapters = {"prometheus": page, **tables.pop("adapters", {})}
-    settings = parse({"interval": 0.2, "adapters": adapters, **tables}, "test")
+    # On a busy machine a good sampler may take longer than so short an interval.
+    limits = {"deadline": 30.0, **tables.pop("samplers", {})}
+    keys = {"interval": 0.2, "adapters": adapters, "samplers": limits, **tables}
+    settings = parse(keys, "test")
     registry = Registry()
     for each in samplers:
         registry.register(each)

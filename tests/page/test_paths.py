@@ -356,7 +356,7 @@ def test_what_is_not_finite_is_null() -> None:
 def test_all_series_are_told_at_once() -> None:
     """As many as are kept, with an hour's beginning of each; more is refused with a reason."""
     many = {"name": "many", "sample": lambda: [("x", n, {"n": str(n)}) for n in range(6000)]}
-    limits = {"max_samples": 10_000, "max_series": 10_000}
+    limits = {"max_samples": 10_000, "max_series": 10_000, "deadline": 60.0}
     with page_with(many, samplers=limits) as viewer:
         wait_for(lambda: viewer.get("now.json")["omitted"], what="what is not kept")
         now = viewer.get("now.json")
@@ -385,10 +385,13 @@ def test_history_outlives_a_reload() -> None:
         viewer = viewer_of(agent)
         pulled(viewer, 3)
         before = viewer.get("values.json?points=3000")["times"][0]
-        page = {"listen": "127.0.0.1:0", "live": True, "reply_timeout": 3.0}
-        agent.reload(parse({"interval": 0.2, "adapters": {"prometheus": page}}, "test"))
-        wait_for(lambda: viewer.get("now.json")["version"] == 1, what="an answer")
-        assert viewer.get("values.json?points=3000")["times"][0] == before
+        for interval, deadline in ((0.2, 7.0), (0.3, 7.0)):  # other limits, another interval
+            page = {"listen": "127.0.0.1:0", "live": True, "reply_timeout": deadline + interval}
+            keys = {"interval": interval, "samplers": {"deadline": deadline}}
+            agent.reload(parse({**keys, "adapters": {"prometheus": page}}, "test"))
+            wait_for(lambda: viewer.get("now.json")["version"] == 1, what="an answer")
+            assert viewer.get("values.json?points=3000")["times"][0] == before
+            pulled(viewer, 5)
 
 
 def test_passing_samples_are_as_they_were_read() -> None:

@@ -37,7 +37,7 @@ def test_it_has_the_sums_and_names_the_processes(tmp_path, tmp_path_factory) -> 
     path = tmp_path_factory.mktemp("s") / "s.sock"
     (tmp_path / "app.py").write_text(_APP)
     (tmp_path / "sampler.toml").write_text(
-        f'interval = 0.5\nsocket = "{path}"\n[samplers]\nenable = ["shop"]\n'
+        f'interval = 0.5\nsocket = "{path}"\n[samplers]\nenable = ["shop"]\ndeadline = 20\n'
     )
     with running("run", "--", sys.executable, "app.py", cwd=tmp_path) as process:
         viewer = Viewer(str(path))

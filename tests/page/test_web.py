@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from sampler import Collector, Registry, Series
 from sampler.advise import read_page
+from sampler.cli.scrapes import as_advise_reads
 from sampler.page.advice import MOST, SPACING, Advice, _of_the_same_processes, _scrape
 from sampler.page.web import web_of
 from sampler.samplers import process, system
@@ -93,7 +94,7 @@ def test_advice_reads_what_it_would_read_of_the_page() -> None:
     ((moment, entries),) = advice._kept
     kind = content_type("text/plain;version=0.0.4")
     page = b"".join(TextRenderer().render(snapshot, kind).parts).decode()
-    wanted = read_page(page, at=moment, time=moment).values
+    wanted = read_page(as_advise_reads(page), at=moment, time=moment).values
     found = _scrape(moment, entries).values
     assert wanted.keys() == found.keys()
     assert {name: as_sets(each) for name, each in wanted.items()} == {

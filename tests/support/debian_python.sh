@@ -1,5 +1,6 @@
 #!/bin/bash
-# Run tests on the Python of Debian's unstable suite, which is newer than the machine's:
+# Run tests on a Python of another suite of Debian: the unstable one's, which is newer than the
+# machine's, or PyPy (VERSION is pypy3.11), whose suite stands so that its release does:
 #
 #     tests/support/debian_python.sh VERSION FOLDER [PYTEST ARGUMENTS]
 #
@@ -15,11 +16,18 @@ folder=$(cd "$2" && pwd)
 shift 2
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 PATH=$PATH:/usr/sbin
-SUITE=sid
 PATIENCE=600  # seconds for a download, and for the tests
 root=$folder/root
-python=python$version
-packages=$root/usr/local/lib/$python/dist-packages  # where Debian's Python looks first
+if [[ $version == pypy* ]]; then
+    suite=trixie python=pypy3
+    debian=pypy3,pypy3-dev,gcc,libc6-dev  # psutil has no binaries for it
+else
+    suite=sid python=python$version debian=$python
+fi
+packages=$root/usr/local/lib/${version/#3/python3}/dist-packages  # where Debian's Python looks first
+tools=(pip hatchling editables)
+# Those that the project is tested with on other versions, and only such as need no compiler.
+needed=(attrs h11 prometheus-client statsd pytest pytest-timeout pytest-xdist numpy rich)
 
 left_out() { # REASON
     printf '%s\n' "$1" >&2
@@ -46,9 +54,32 @@ make_debian() {
     fi
     rm -rf "$root"
     # What it mounts goes with it, also when it is cut.
-    timeout "$PATIENCE" unshare --mount debootstrap --variant=minbase --include="$python" \
-        "$SUITE" "$root" "$mirror" > "$folder/debootstrap.log" 2>&1 ||
+    timeout "$PATIENCE" unshare --mount debootstrap --variant=minbase --include="$debian" \
+        "$suite" "$root" "$mirror" > "$folder/debootstrap.log" 2>&1 ||
         left_out "debootstrap failed: $(tail -n 1 "$folder/debootstrap.log")"
+}
+
+install_packages() { # from outside
+    local quiet=(--quiet --disable-pip-version-check)
+    if [[ $version != pypy* ]]; then
+        timeout "$PATIENCE" uv pip install --quiet --target "$packages" --python-version "$version" \
+            --only-binary :all: "${tools[@]}" "${needed[@]}" msgspec psutil hypothesis trustme
+        return
+    fi
+    # uv knows no binaries of another implementation than the one it runs on; pip does.
+    local pip=(timeout "$PATIENCE" uv run --quiet --no-project --with pip python -m pip)
+    local pypy=(--implementation pp --abi pypy311_pp73 --python-version 3.11 --only-binary :all:)
+    "${pip[@]}" install "${quiet[@]}" --target "$packages" "${pypy[@]}" \
+        --platform manylinux_2_28_x86_64 --platform manylinux_2_27_x86_64 \
+        "${tools[@]}" setuptools "${needed[@]}"
+    # The newest that are all Python: parts in Rust are made for a later PyPy.
+    "${pip[@]}" install "${quiet[@]}" --target "$packages" "${pypy[@]}" --platform any \
+        'hypothesis<6.156'
+    "${pip[@]}" download "${quiet[@]}" --dest "$root/srv" --no-deps --no-binary psutil psutil
+    chroot "$root" /usr/bin/env -i PATH=/usr/bin:/bin CFLAGS=-O0 "$python" -m pip install --quiet \
+        --no-index --no-build-isolation --break-system-packages --root-user-action ignore \
+        "/srv/$(basename "$root"/srv/psutil-*.tar.gz)"
+    printf '127.0.0.1 localhost\n' > "$root/etc/hosts"
 }
 
 (( EUID == 0 )) || left_out "needs root"
@@ -57,11 +88,7 @@ unshare --mount --pid --fork true 2> /dev/null || left_out "needs unshare, with 
 if [[ ! -e $folder/installed ]]; then
     make_debian
     rm -rf "$packages"
-    # Those that the project is tested with on other versions, and only such as need no compiler.
-    timeout "$PATIENCE" uv pip install --quiet --target "$packages" --python-version "$version" \
-        --only-binary :all: pip hatchling editables attrs h11 msgspec psutil prometheus-client statsd \
-        pytest pytest-timeout pytest-xdist hypothesis numpy rich trustme \
-        > "$folder/install.log" 2>&1 ||
+    install_packages > "$folder/install.log" 2>&1 ||
         left_out "packages cannot be installed: $(tail -n 1 "$folder/install.log")"
     touch "$folder/installed"
 fi
@@ -70,6 +97,19 @@ rm -rf "$root/srv/sampler"
 mkdir -p "$root/srv/sampler"
 tar -c --exclude=./.git --exclude=./.venv --exclude=./.servers --exclude=__pycache__ . |
     tar -x -C "$root/srv/sampler"
+# FOLDER/python runs a program there that is in this repository or among temporary files.
+cat > "$folder/python" << END
+#!/bin/bash
+exec unshare --mount bash -euc '
+    mount -t proc proc "\$0/proc"
+    mount --rbind /dev "\$0/dev"
+    for shared in "$PWD" "${TMPDIR:-/tmp}"; do
+        mkdir -p "\$0\$shared"
+        mount --rbind "\$shared" "\$0\$shared"
+    done
+    exec chroot "\$0" "/usr/bin/$python" "\$@"' "$root" "\$@"
+END
+chmod +x "$folder/python"
 in_debian='
     mount -t proc proc "$0/proc"
     mount -t sysfs -o ro sysfs "$0/sys"
@@ -81,7 +121,7 @@ in_root='
     cd /srv/sampler
     python=$0
     $python -m pip install --quiet --no-index --no-build-isolation --no-deps \
-        --break-system-packages --editable .
+        --break-system-packages --editable . ./examples/library ./examples/adapter
     $python --version
     exec $python -m pytest "$@"'
 exec timeout --foreground "$PATIENCE" unshare --mount --pid --fork --kill-child \

@@ -14,6 +14,17 @@ class NotInstallableError(Exception):
     """The environment cannot be made here; the text says why."""
 
 
+def wheel(folder: Path) -> Path:
+    """Build the project's wheel in ``folder``, and return it.
+
+    Raises:
+        NotInstallableError: uv is missing, or what builds it cannot be had.
+    """
+    _uv("build", "--quiet", "--wheel", "--out-dir", str(folder))
+    (built,) = folder.glob("*.whl")
+    return built
+
+
 def install(folder: Path, *sources: str) -> Path:
     """Make a virtual environment in ``folder`` with ``sources`` in it; return its python.
 
@@ -24,17 +35,27 @@ def install(folder: Path, *sources: str) -> Path:
     Raises:
         NotInstallableError: uv is missing, or the packages cannot be had.
     """
+    python = folder / "bin" / "python"
+    _uv("venv", "--quiet", "--python", sys.executable, str(folder))
+    add(python, *sources)
+    return python
+
+
+def add(python: Path, *sources: str) -> None:
+    """Install more ``sources`` into an environment, whose ``python`` is given.
+
+    Raises:
+        NotInstallableError: as of :func:`install`.
+    """
+    _uv("pip", "install", "--quiet", "--python", str(python), *sources)
+
+
+def _uv(*words: str) -> None:
     uv = shutil.which("uv")
     if uv is None:
         raise NotInstallableError("uv is not on the PATH: pip install uv")
-    python = folder / "bin" / "python"
-    for arguments in (
-        ["venv", "--quiet", "--python", sys.executable, str(folder)],
-        ["pip", "install", "--quiet", "--python", str(python), *sources],
-    ):
-        done = subprocess.run(
-            [uv, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=240, check=False
-        )
-        if done.returncode:
-            raise NotInstallableError(f"uv {arguments[0]}: {done.stderr.strip()[-500:]}")
-    return python
+    done = subprocess.run(
+        [uv, *words], cwd=ROOT, capture_output=True, text=True, timeout=240, check=False
+    )
+    if done.returncode:
+        raise NotInstallableError(f"uv {words[0]}: {done.stderr.strip()[-500:]}")

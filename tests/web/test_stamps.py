@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -221,3 +223,31 @@ def test_all_problems_of_the_table_are_told_at_once():
         assert key in text
     assert "did you mean 'routes'" in text
     assert parse({"web": {"trusted": ["*"], "shed": 2}}).web == WebSettings(trusted=("*",), shed=2)
+
+
+def test_no_stamp_is_lost_while_eight_threads_serve_and_others_pull():
+    """Also those that are read with many others, some of which are refused."""
+    app, registry = wsgi(plain)
+    each = 1_500
+
+    def serve():
+        for n in range(each):
+            peer = "127.0.0.1" if n % 3 else "192.0.2.1"
+            ask(app, HTTP_X_REQUEST_START=stamp(2), REMOTE_ADDR=peer)
+
+    threads = [threading.Thread(target=serve) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        numbers(registry)
+    seen = numbers(registry)
+    assert seen["queue.duration"].count == 8 * each * 2 // 3
+    assert seen["stamps.refused"] == 8 * each // 3
+
+
+@pytest.mark.parametrize("value", [1700000000, None, b"t=1700000000", ["t=1"], "t=" + "1" * 99])
+def test_what_a_server_takes_for_a_stamp_raises_into_nobody(value):
+    """Neither into the request nor into the pull that reads it."""
+    app, registry = wsgi(plain)
+    assert ask(app, HTTP_X_REQUEST_START=value, REMOTE_ADDR="127.0.0.1").status == "200 OK"
+    assert numbers(registry)["requests"] == 1

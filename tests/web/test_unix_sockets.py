@@ -23,7 +23,12 @@ import sampler.web
 
 
 def answer():
-    return f"{len(wsgi._state.ages)} {len(asgi._state.ages)} {wsgi._state.refused}".encode()
+    return f"{waited(wsgi._state)} {waited(asgi._state)} {wsgi._state.refused}".encode()
+
+
+def waited(state):
+    state.fold()
+    return state.queue.read().count
 
 
 def application(environ, start_response):

@@ -105,7 +105,12 @@ def left_out_plugins(group: str = GROUP) -> list[UnusablePlugin]:
     """Return what a group announces by names that others have taken."""
     _, left_out = without_clashes(announcements(group))
     return [
-        UnusablePlugin(_plugin(each), f"{owner} has that name and comes first on sys.path")
+        UnusablePlugin(
+            _plugin(each),
+            f"{each.package} publishes its own: {owner.name}"
+            if each.stands_in
+            else f"{owner} has that name and comes first on sys.path",
+        )
         for each, owner in left_out
     ]
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-from weakref import WeakMethod
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import ref
 
 import attrs
 
@@ -12,6 +13,7 @@ from sampler.agent.config.options import option
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_T = TypeVar("_T")
 ANYBODY = "*"
 """Stands for all peers in ``trusted``."""
 
@@ -69,19 +71,32 @@ class WebSettings:
     )
 
 
-_listeners: set[WeakMethod[Callable[[WebSettings], None]]] = set()
+_listeners: dict[ref[Any], Callable[[Any, WebSettings], None]] = {}
+"""Functions, each with the object that it is for.
+
+No :class:`weakref.WeakMethod`: when the interpreter ends, its callback may find its module gone.
+"""
 _in_force: list[WebSettings] = [WebSettings()]
 
 
 def tell(settings: WebSettings) -> None:
     """Have all middleware of this process take these settings, and what comes later, too."""
     _in_force[0] = settings
-    for each in list(_listeners):
-        if (configure := each()) is not None:
-            configure(settings)
+    for reference, configure in list(_listeners.items()):
+        if (owner := reference()) is not None:
+            configure(owner, settings)
 
 
-def listen(configure: Callable[[WebSettings], None]) -> None:
-    """Call a method with the settings now, and whenever those of the process change."""
-    _listeners.add(WeakMethod(configure, _listeners.discard))
-    configure(_in_force[0])
+def listen(owner: _T, configure: Callable[[_T, WebSettings], None]) -> None:
+    """Configure an object with the settings now, and whenever those of the process change.
+
+    Args:
+        owner: what is configured, and not kept alive.
+        configure: gets it and the settings.
+    """
+    _listeners[ref(owner, partial(_forget, _listeners.pop))] = configure
+    configure(owner, _in_force[0])
+
+
+def _forget(pop: Callable[[ref[Any], None], object], reference: ref[Any]) -> None:
+    pop(reference, None)

@@ -1,4 +1,4 @@
-"""``sampler demo``: a program, an agent and three receivers in one process."""
+"""``sampler demo``: a web application under load, an agent and three receivers in one process."""
 
 from __future__ import annotations
 
@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING
 from sampler.cli.exits import FAULTY, OK, UNAVAILABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from typing import Any
+    from collections.abc import Callable
 
     from sampler.agent import Agent
-    from sampler.cli.demo.receivers import GraphiteReceiver, Scraper, StatsDReceiver
     from sampler.cli.demo.screen import Screen
     from sampler.cli.demo.verdict import Recorder, Verdict
 
@@ -22,11 +20,12 @@ INTERVAL = 1.0
 _FRAME = 0.125
 
 
-def demo(seconds: float) -> int:
-    """Sample a busy program for a while and compare what was sent with what arrived.
+def demo(seconds: float, *, browse: bool = False) -> int:
+    """Show what goes on in a busy web application, and compare what was sent with what arrived.
 
     Args:
         seconds: for how long; Ctrl-C ends it earlier.
+        browse: open its live page in a browser.
 
     Returns:
         0 when every receiver holds what was collected, else 1; 69 when a package is missing.
@@ -42,25 +41,28 @@ def demo(seconds: float) -> int:
         )
         return UNAVAILABLE
     logging.getLogger("sampler").setLevel(logging.ERROR)  # a log would spoil the screen
-    return _run(seconds)
+    return _run(seconds, browse=browse)
 
 
-def _run(seconds: float) -> int:
-    from sampler.cli.demo import verdict
+def _run(seconds: float, *, browse: bool) -> int:
+    from sampler.cli.demo import shop, verdict
     from sampler.cli.demo.receivers import GraphiteReceiver, Scraper, StatsDReceiver
     from sampler.cli.demo.screen import Screen
-    from sampler.cli.demo.source import Workshop
+    from sampler.cli.demo.traffic import Traffic
 
     graphite, statsd, scraper = GraphiteReceiver(), StatsDReceiver(), Scraper()
     recorder = verdict.Recorder()
-    screen = Screen(seconds)
-    with Workshop() as workshop:
-        agent = _agent(workshop.sampler(), graphite.port, statsd.port, recorder)
-        with screen:
-            agent.start()
-            screen.show_page(f"http://{_address(agent)}/live/")
-            _watch(screen, agent, seconds, (graphite, statsd, scraper), recorder)
-        agent.stop()
+    agent = _agent(graphite.port, statsd.port, recorder)
+    agent.start()
+    (address,) = (
+        each.adapter.address for each in agent.settings.adapters if each.type == "prometheus"
+    )
+    with Traffic(shop.application), Screen(seconds, f"http://{address}/live/") as screen:
+        if browse:
+            _browse(f"http://{address}/live/")
+        _watch(screen, seconds, lambda: scraper.scrape(address), recorder)
+    _wait_until(lambda: agent.balances()["statsd"].queued == 0)
+    agent.stop()
     balances = agent.balances()
     verdicts = [
         verdict.graphite(balances["graphite"], graphite, recorder),
@@ -73,21 +75,23 @@ def _run(seconds: float) -> int:
     return FAULTY if any(each.faults for each in verdicts) else OK
 
 
-def _agent(workshop: Mapping[str, Any], graphite: int, statsd: int, recorder: Recorder) -> Agent:
-    """Return an agent that samples workshop and process for three adapters and the recorder."""
+def _agent(graphite: int, statsd: int, recorder: Recorder) -> Agent:
+    """Return an agent that samples the shop for three adapters and the recorder."""
     import attrs
 
-    from sampler import Registry
+    import sampler
     from sampler.agent import Agent
     from sampler.agent.config.reading import parse
     from sampler.agent.config.settings import ALL, AdapterSettings
+    from sampler.cli.demo.shop import SAMPLER
     from sampler.cli.demo.verdict import PREFIX
 
+    sampler.register(SAMPLER)
     settings = parse(
         {
             "interval": INTERVAL,
             "service": "demo",
-            "samplers": {"enable": ["workshop", "process"]},
+            "samplers": {"enable": ["http.server", "shop", "pool", "process"]},
             "adapters": {
                 "graphite": {"port": graphite, "prefix": PREFIX, "self_metrics": ALL},
                 "statsd": {"port": statsd, "prefix": PREFIX, "self_metrics": ALL},
@@ -97,47 +101,40 @@ def _agent(workshop: Mapping[str, Any], graphite: int, statsd: int, recorder: Re
         "demo",
     )
     adapters = (*settings.adapters, AdapterSettings("recorder", "recorder", recorder, INTERVAL))
-    registry = Registry()
-    registry.register(workshop)
-    return Agent(attrs.evolve(settings, adapters=adapters), registry)
+    return Agent(attrs.evolve(settings, adapters=adapters))
 
 
-def _address(agent: Agent) -> str:
-    """Return where its page is."""
-    (address,) = (
-        each.adapter.address for each in agent.settings.adapters if each.type == "prometheus"
-    )
-    return str(address)
-
-
-def _watch(
-    screen: Screen,
-    agent: Agent,
-    seconds: float,
-    receivers: tuple[GraphiteReceiver, StatsDReceiver, Scraper],
-    recorder: Recorder,
-) -> None:
+def _watch(screen: Screen, seconds: float, scrape: Callable[[], None], recorder: Recorder) -> None:
     """Scrape once an interval and draw the screen, until the time is over or Ctrl-C is pressed."""
-    graphite, statsd, scraper = receivers
-    address = _address(agent)
-    began = time.monotonic()
+    from sampler.cli.demo.figures import figures
+
+    shown, pulls, before = figures(), 0, dict(recorder.last)
+    began = pulled = time.monotonic()
     scrape_at = INTERVAL / 2
     try:
         while (elapsed := time.monotonic() - began) < seconds:
             if elapsed >= scrape_at:
-                scraper.scrape(address)
+                scrape()
                 scrape_at += INTERVAL
-            balances = agent.balances()
-            rows = {
-                "graphite": (balances["graphite"], f"{graphite.entries} entries"),
-                "prometheus": (balances["prometheus"], f"{scraper.entries} entries"),
-                "statsd": (balances["statsd"], f"{statsd.lines} lines"),
-            }
-            screen.show(elapsed, dict(recorder.last), rows)
+            new = recorder.pulls > pulls
+            if new:
+                pulls, now = recorder.pulls, dict(recorder.last)
+                passed, pulled = time.monotonic() - pulled, time.monotonic()
+                for figure in shown:
+                    figure.take(now, before, passed)
+                before = now
+            screen.show(elapsed, shown, new=new)
             time.sleep(_FRAME)
     except KeyboardInterrupt:
         pass
-    _wait_until(lambda: agent.balances()["statsd"].queued == 0)
+
+
+def _browse(url: str) -> None:
+    """Open a browser, which may take its time, and have nothing to say on this screen."""
+    import threading
+    import webbrowser
+
+    threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
 
 
 def _judged(judge: Callable[[], Verdict]) -> Verdict:

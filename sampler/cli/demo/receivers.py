@@ -60,7 +60,7 @@ class _Datagram(socketserver.DatagramRequestHandler):
         self.server.receiver.take(self.rfile.read().decode())  # type: ignore[attr-defined]
 
 
-_HISTOGRAM_PART = re.compile(r"\.queue\.time\.(sum|p\d+)\Z")
+_HISTOGRAM_PART = re.compile(r"\.(duration|size)\.(sum|p\d+)\Z")
 """Paths of a histogram other than its count."""
 
 

@@ -25,9 +25,11 @@ class Recorder:
     Attributes:
         first: each series' first value, or 0 when its first value counts whole.
         last: each series' newest value.
+        pulls: snapshots seen.
     """
 
     def __init__(self) -> None:
+        self.pulls: int = 0
         self.first: dict[Series, float | HistogramValue] = {}
         self.last: dict[Series, float | HistogramValue] = {}
 
@@ -39,6 +41,7 @@ class Recorder:
                 whole = series.start is not None and series.start >= snapshot.start
                 self.first[series] = 0 if whole else value
             self.last[series] = value
+        self.pulls += 1
         yield Batch((), len(snapshot))
 
     def send(self, batch: Batch, timeout: float) -> Outcome:

@@ -101,7 +101,7 @@ const known = (value) => value !== null && value !== undefined;
 const tilesOf = (web) => [
   {
     name: "Utilisation",
-    big: known(web.utilization) ? [number(Math.round(web.utilization * 1000) / 10), "%"] : ["–", ""],
+    big: known(web.utilization) ? [trimmed(Math.round(web.utilization * 1000) / 10), "%"] : ["–", ""],
     share: known(web.utilization) ? web.utilization : null,
     rest: "of what the servers can do at once",
   },

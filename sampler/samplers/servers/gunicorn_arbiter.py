@@ -47,7 +47,10 @@ def sample() -> Iterator[tuple[Any, ...]]:
     path = getattr(WORKER.told(worker, "cfg"), "control_socket", None) if worker else None
     if not path or worker.cfg.control_socket_disable:
         return
-    told = _ask(os.path.abspath(path))  # noqa: PTH100 - a plain text
+    try:
+        told = _ask(os.path.abspath(path))  # noqa: PTH100 - a plain text
+    except FileNotFoundError:  # an arbiter that has ended, of those that share a path, removed it
+        return
     if told.get("pid") != worker.ppid:  # the default path is another arbiter's of this user
         return
     for name, key in _METRICS.items():

@@ -2,73 +2,25 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-import tempfile
-from functools import partial
-from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from sampler import Collector, Registry
-from tests.samplers import reading
-from tests.samplers.servers.daemons import ROOT, PgBouncer, Postgres, there, tool
+from tests.samplers.programs import run
+from tests.samplers.servers.daemons import ROOT, PgBouncer, there
 from tests.support.ports import HOST, free_port
-from tests.support.process import MissingServerError
 from tests.support.waiting import wait_for
+from tests.wiring.rig import need
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.samplers.servers.daemons import Postgres
 
 pytestmark = pytest.mark.server
-
-PRELUDE = """
-import json, os, sys, time
-import sampler
-from sampler import Collector
-def read(consumer):
-    snapshot = consumer.collect()
-    assert not snapshot.failures, snapshot.failures
-    return {
-        str(series): value.count if hasattr(value, "count") else value
-        for series, value in snapshot
-    }
-"""
-
-
-run = partial(reading.run, prelude=PRELUDE)
-
-
-def need(request: pytest.FixtureRequest, *packages: str) -> None:
-    """Skip a test, or with --require-servers fail it, where a package is missing."""
-    for package in packages:
-        if find_spec(package) is None:
-            reason = f"{package} is missing: uv sync --group servers"
-            if request.config.getoption("--require-servers"):
-                pytest.fail(reason, pytrace=False)
-            pytest.skip(reason)
-
-
-@pytest.fixture
-def postgres(request: pytest.FixtureRequest) -> Iterator[Postgres]:
-    """Run PostgreSQL."""
-    need(request, "psycopg")
-    if os.geteuid():
-        pytest.skip("PostgreSQL's user can be taken by root only")
-    there(request, "setpriv")
-    try:
-        tool("postgres")
-    except MissingServerError as error:
-        if request.config.getoption("--require-servers"):
-            pytest.fail(str(error), pytrace=False)
-        pytest.skip(str(error))
-    with tempfile.TemporaryDirectory() as name:
-        Path(name).chmod(0o755)
-        with Postgres(Path(name) / "postgres") as server:
-            yield server
 
 
 def test_pgbouncer_tells_who_waits_for_a_connection(

@@ -1,4 +1,4 @@
-"""The table of docs/servers-samplers.md is what the samplers declare."""
+"""The tables of docs/servers-samplers.md and docs/contrib.md are what the samplers declare."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ import pytest
 
 from sampler._registry.announcements import SAMPLERS, announced
 
-PAGE = (Path(__file__).parents[3] / "docs" / "servers-samplers.md").read_text("utf-8")
+DOCS = Path(__file__).parents[3] / "docs"
+PAGES = "".join((DOCS / page).read_text("utf-8") for page in ("servers-samplers.md", "contrib.md"))
 _ROW = re.compile(r"\| `([a-z0-9_.]+)(?:\{(.*?)\})?` \| (?:`(.*?)`)? \| (\w*) \| (.*?) \|(.*)\|")
 ROWS = {
     row[1]: (row[2] or "", row[3] or "", row[4] or "process", row[5])
-    for row in map(_ROW.fullmatch, PAGE.splitlines())
+    for row in map(_ROW.fullmatch, PAGES.splitlines())
     if row is not None
 }
 HERE = {
@@ -31,8 +32,9 @@ HERE = {
 def test_each_metric_has_its_row(name: str) -> None:
     """With its labels, unit, scope and help; and no row is of none."""
     announcement = HERE[name]
-    if announcement.module.startswith("sampler.contrib.") and not find_spec(announcement.package):
-        pytest.skip(f"{announcement.package} is not installed")
+    package = announcement.package.partition(".")[0]
+    if announcement.stands_in and not find_spec(package):
+        pytest.skip(f"{package} is not installed")
     module = importlib.import_module(announcement.module)
     declared: Any = module.SAMPLER
     if not isinstance(declared, dict):  # a group, which has registered itself for all tests

@@ -1,0 +1,48 @@
+"""What New Relic's agent takes for a value: a number, or the statistics of some observations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sampler.agent import HistogramValue
+
+    Stats: TypeAlias = dict[str, int | float]
+
+
+def stats_of(grown: HistogramValue) -> Stats:
+    """Return the statistics of the observations that a histogram has grown by.
+
+    Count and total are exact. The smallest and the largest observation are known by their buckets
+    only, so the bounds of those stand for them; each observation counts as the middle of its
+    bucket in the sum of squares. Without buckets the mean stands for all of them.
+
+    Args:
+        grown: with at least one observation. If the sum is not known, the middles make it up.
+    """
+    filled = list(_filled(grown))
+    middles = sum(n * (low + high) / 2 for low, high, n in filled)
+    total = middles if grown.sum is None else grown.sum
+    mean = total / grown.count
+    if not filled:
+        filled = [(mean, mean, grown.count)]
+    return {
+        "count": grown.count,
+        "total": total,
+        "min": min(filled[0][0], mean),
+        "max": max(filled[-1][1], mean),
+        "sum_of_squares": sum(n * ((low + high) / 2) ** 2 for low, high, n in filled),
+    }
+
+
+def _filled(value: HistogramValue) -> Iterator[tuple[float, float, int]]:
+    """Yield lower bound, upper bound and number of observations of the buckets that have some."""
+    before, low = 0, None
+    for upper, cumulative in zip(value.bounds, value.counts, strict=True):
+        if cumulative > before:
+            yield (min(0.0, upper) if low is None else low), upper, cumulative - before
+        before, low = cumulative, upper
+    if value.count > before and low is not None:  # beyond the last bound
+        yield low, low, value.count - before

@@ -1,0 +1,5 @@
+"""Say here what it is for."""
+
+from mypackage.pool import Pool
+
+__all__ = ["Pool"]
