@@ -30,7 +30,7 @@ from tests.support.command import sampler
 from tests.support.doubles import DatagramSink, LineSink
 from tests.support.installed import ROOT
 from tests.support.ports import HOST, free_port
-from tests.support.servers import InfluxDB, Prometheus, VictoriaMetrics
+from tests.support.servers import InfluxDB, NewPrometheus, Prometheus, VictoriaMetrics
 
 
 class Endpoint(AdapterContract):
@@ -146,7 +146,8 @@ class TestRemoteWrite(AdapterContract):
 
         self.kind = RemoteWrite
         self.protocol, self.histograms = request.param.split()
-        server = launch_session(Prometheus, options=["--web.enable-remote-write-receiver"])
+        server_kind = NewPrometheus if self.protocol == "2.0" else Prometheus
+        server = launch_session(server_kind, options=["--web.enable-remote-write-receiver"])
         self.url = f"{server.url}/api/v1/write"
 
     def adapter(self):
