@@ -122,23 +122,38 @@ class Discovery:
                 self._begin()
                 return
 
+    def look_last(self, deadline: float) -> None:
+        """Publish what the program has imported since, before the last round.
+
+        Args:
+            deadline: seconds that one import may take.
+        """
+        _, _, mine = self._take_due()
+        if mine:
+            self._publish(mine, deadline)
+
     def _begin(self) -> None:
-        here = {each.name for each in self._waiting if each.is_due()}
-        with _lock:
-            mine = {each.name: each for each in self._waiting if each.name in here}
-            before = self._waiting
-            self._waiting = after = tuple(each for each in before if each.name not in here)
+        before, after, mine = self._take_due()
         if not mine:
             return
         try:
-            Thread(self._publish, "sampler-discovery", (mine.values(),)).start()
+            Thread(self._publish, "sampler-discovery", (mine, DEADLINE)).start()
         except RuntimeError:  # no thread can start now: the next round tries again
             with _lock:
                 if self._waiting is after:
                     self._waiting = before
 
-    def _publish(self, wanted: Iterable[Announcement]) -> None:
-        failures = _publish_all(self._registry, wanted, DEADLINE)
+    def _take_due(self) -> tuple[tuple[Announcement, ...], ...]:
+        """Return what has waited, what waits from now on, and what does no more."""
+        here = {each.name for each in self._waiting if each.is_due()}
+        with _lock:
+            before = self._waiting
+            mine = tuple(each for each in before if each.name in here)
+            self._waiting = after = tuple(each for each in before if each.name not in here)
+        return before, after, mine
+
+    def _publish(self, wanted: Iterable[Announcement], deadline: float) -> None:
+        failures = _publish_all(self._registry, wanted, deadline)
         if self._report is not None:
             self._report(failures)
 

@@ -167,6 +167,8 @@ class Consumers:
             until: returns the monotonic moment at which everything ends; it may come nearer.
         """
         begun = time.monotonic()
+        if self.loops:
+            safely(self._selection.look_last, (until() - begun) / 3)
         hung: list[Source] = []
         for loop in self.loops:
             # A tick that hangs may take half of the time; the rest belongs to what is queued.

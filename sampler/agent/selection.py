@@ -87,6 +87,10 @@ class Selection:
         """Begin to publish what the program has imported since the last look."""
         self._discovery.look_again()
 
+    def look_last(self, deadline: float) -> None:
+        """Publish it now, before the last pull; an import may take ``deadline`` seconds."""
+        self._discovery.look_last(deadline)
+
     def enable(self, enabled: tuple[str, ...] | None) -> None:
         """Collect these from the next pull on."""
         wanted = None if enabled is None else dict.fromkeys(enabled)

@@ -43,10 +43,12 @@ def start() -> Iterator[Callable[..., tuple[Agent, Memory]]]:
     """Start agents that push into memory; they end with the test."""
     agents: list[Agent] = []
 
-    def started(registry: Registry | None = None, **samplers: Any) -> tuple[Agent, Memory]:
+    def started(
+        registry: Registry | None = None, interval: float = 0.1, **samplers: Any
+    ) -> tuple[Agent, Memory]:
         memory = Memory()
-        adapter = AdapterSettings("memory", "memory", memory, 0.1, 1.0, 200_000)
-        program = ProgramSettings(interval=0.1, service="test", instance="0")
+        adapter = AdapterSettings("memory", "memory", memory, interval, 1.0, 200_000)
+        program = ProgramSettings(interval=interval, service="test", instance="0")
         limits = SamplersSettings(**{"deadline": 20.0, **samplers})
         agent = Agent(Settings("test.toml", program, limits, (adapter,)), registry)
         agents.append(agent)
@@ -74,6 +76,15 @@ def pulls_on(memory: Memory) -> None:
     """Wait for three more rounds."""
     now = memory.sends
     wait_for(lambda: memory.sends >= now + 3, what="three rounds")
+
+
+def test_what_a_short_program_imports_is_delivered_at_its_end(site: Site, start: Any) -> None:
+    """No round comes between the import and the end."""
+    install(site, "short")
+    agent, memory = start(interval=3600.0)
+    importlib.import_module("short")
+    agent.stop()
+    assert [value for series, value, _ in memory.received if series == "short.a"] == [1]
 
 
 @pytest.mark.clause("C-01", "C-16")
