@@ -16,12 +16,12 @@ from sampler.adapterkit.http_server import (
     listening_socket,
     plain_answer,
 )
+from sampler.adapterkit.prometheus_names import called
 from sampler.adapterkit.sockets import getaddrinfo
 from sampler.adapterkit.tls_files import server_context
 from sampler.agent import log, option
 from sampler.page import LivePage
 from sampler_prometheus._exposition import Exposition
-from sampler_prometheus._names import called
 from sampler_prometheus._routes import answer_without_pull, asks_if_ready, vary
 
 if TYPE_CHECKING:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from prometheus_client import Metric
 from prometheus_client.registry import Collector as PrometheusCollector
 
+from sampler.adapterkit.prometheus_names import format_bound, label_name, unit_name
 from sampler.adapterkit.render_cache import NotRendered, RenderCache, iter_entries
 from sampler.adapterkit.shared_bounds import at_shared_bounds
 from sampler.adapterkit.threads import Lock
 from sampler.agent import ABSENT, HistogramValue
 from sampler_prometheus._exposition import page_collector
-from sampler_prometheus._lines import SeriesRenderer, format_bound, has_sum_and_count
-from sampler_prometheus._names import label_name, unit_name
+from sampler_prometheus._lines import SeriesRenderer, has_sum_and_count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -10,9 +10,9 @@ from bisect import bisect_left
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from sampler.adapterkit.prometheus_names import label_name
 from sampler.adapterkit.shared_bounds import at_shared_bounds
 from sampler.agent import ABSENT
-from sampler_prometheus._names import label_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

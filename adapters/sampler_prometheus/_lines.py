@@ -7,14 +7,20 @@ and both formats carry the same series.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 import attrs
 
+from sampler.adapterkit.prometheus_names import (
+    base_name,
+    claimed_names,
+    format_bound,
+    label_name,
+    sample_name,
+    unit_name,
+)
 from sampler.adapterkit.render_cache import Unencodable
-from sampler_prometheus._names import base_name, label_name, sample_name, unit_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,13 +29,6 @@ if TYPE_CHECKING:
 
 _QUOTED = str.maketrans({"\\": "\\\\", "\n": "\\n", '"': '\\"'})
 _HELP = str.maketrans({"\\": "\\\\", "\n": "\\n"})
-_SUFFIXES = {
-    "counter": ("", "_total", "_created"),
-    "gauge": ("",),
-    "histogram": ("", "_bucket", "_sum", "_count", "_created"),
-}
-"""Suffixes of the names that only one family may use (OpenMetrics 1.0, "Suffixes")."""
-
 
 _REMEMBERED = 1_000
 """Sets of label names whose exposed names are kept."""
@@ -172,21 +171,7 @@ def _family(full_name: str, kind: str, unit: str, text: str) -> Family:
     if text:
         header = f"\n# HELP {sampled} {text.translate(_HELP)}{header}"
         openmetrics += f"\n# HELP {name} {text.translate(_QUOTED)}"
-    owner = f"{name} {kind}"
-    names = tuple((name + suffix, owner) for suffix in _SUFFIXES[kind])
-    return Family(name, kind, sampled, header, openmetrics, names)
-
-
-@lru_cache(4096)
-def format_bound(upper: float) -> str:
-    """Return a bound as Go writes it: OpenMetrics prescribes one spelling of each ``le``."""
-    text = repr(float(upper))
-    whole, dot, part = text.partition(".")
-    if upper > 0 and dot and len(whole) > 6 and "e" not in text:
-        digits = f"{whole}{part}".rstrip("0")
-        mantissa = f"{digits[0]}.{digits[1:]}".rstrip(".")
-        return f"{mantissa}e+{len(whole) - 1:02d}"
-    return text
+    return Family(name, kind, sampled, header, openmetrics, claimed_names(name, kind))
 
 
 def has_sum_and_count(value: HistogramValue) -> bool:

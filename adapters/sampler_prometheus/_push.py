@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import base64
 import re
-from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
 import attrs
 
 from sampler.adapterkit.dotted_paths import filled_in, placeholder_fault
-from sampler.adapterkit.http_options import HTTPOptions, url_fault
-from sampler.adapterkit.tls import tls_fault
+from sampler.adapterkit.http_options import url_fault
+from sampler.adapterkit.http_push import HTTPPush
+from sampler.adapterkit.identity_labels import labels_fault
+from sampler.adapterkit.prometheus_names import called, label_name
 from sampler.agent import DELIVERED, Batch, Rejected, Unavailable, log, masked_line, option
-from sampler_prometheus._group import labels_fault
-from sampler_prometheus._names import called, label_name
 from sampler_prometheus._text import TEXT, TextRenderer
 
 if TYPE_CHECKING:
@@ -28,7 +27,6 @@ DELETE_TIMEOUT = 2.0
 """Seconds that deleting the group at a clean stop may take."""
 _PLAIN = re.compile(r"[A-Za-z0-9_.:@~+-]+")
 _LONGEST = 200
-_PROXY_AUTHENTICATION = 407
 _PUT, _POST = "put", "post"
 
 
@@ -46,13 +44,14 @@ def _grouping_fault(grouping: Mapping[str, str]) -> str | None:
 
 
 @attrs.define(eq=False)
-class Pushgateway(HTTPOptions):
+class Pushgateway(HTTPPush):
     """Push each snapshot to a Pushgateway, for programs that end before they could be scraped.
 
     A group holds the numbers of one process, or of all runs of a job. A gateway keeps groups for
     ever: the numbers of a job stay, and those of a service are deleted if it asks for that.
     """
 
+    backend: ClassVar[str] = "Pushgateway"
     stamped = False
     idempotent = True
     relative = False
@@ -143,6 +142,12 @@ class Pushgateway(HTTPOptions):
         )
         return DELIVERED
 
+    def connect(self, deadline: float) -> http.Connection:
+        """Return an open connection to the gateway, which may get the group from now on."""
+        connection = super().connect(deadline)
+        self._group_exists = self._group_exists or bool(self._group)
+        return connection
+
     def called(self, series: Series, identity: Mapping[str, str]) -> str:
         """Return what the backend calls a series."""
         del identity
@@ -178,41 +183,7 @@ class Pushgateway(HTTPOptions):
         body: bytes | None = None,
     ) -> None:
         """Make one request; return when the gateway has accepted it."""
-        headers = self.fields(dict(fields))
-        try:
-            with self.connect(monotonic() + timeout) as connection:
-                self._group_exists = self._group_exists or method in (
-                    "PUT",
-                    "POST",
-                )  # the gateway may get it from now on
-                reply = connection.request(method, path, headers, body)
-        except (OSError, ValueError) as error:
-            raise self._unavailable(error) from None
-        self._check(reply)
-
-    def _check(self, reply: http.Reply) -> None:
-        status, reason, text = reply.status, "rejected", reply.text
-        if 200 <= status < 300:
-            return
-        if status in (408, 425, 429) or status >= 500:
-            raise Unavailable(f"{self._where} answers {status}: {text}", reply.retry_after)
-        if 300 <= status < 400:
-            text = "it redirects: set url to the address that it redirects to"
-        elif status in (401, 403):
-            reason = "unauthorized"
-            text = "it requires other credentials: set username and password, or bearer"
-        elif status == _PROXY_AUTHENTICATION:
-            reason = "unauthorized"
-            text = "the proxy requires a name and a password: set them in the environment"
-        raise Rejected(reason, message=f"{self._where} refuses with {status}: {text}")
-
-    def _unavailable(self, error: Exception) -> Unavailable:
-        said = tls_fault(error) or str(error) or type(error).__name__
-        return Unavailable(f"{self._where}: {said}")
-
-    @property
-    def _where(self) -> str:
-        return f"Pushgateway at {self.url}"
+        self.request(method, path, timeout, body, fields=dict(fields))
 
 
 def _pair(label: str, value: str) -> str:

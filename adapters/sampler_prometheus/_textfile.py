@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import attrs
 
 from sampler.adapterkit.dotted_paths import filled_in, placeholder_fault, segment
+from sampler.adapterkit.identity_labels import labels_fault
 from sampler.agent import DELIVERED, Batch, Unavailable, option, read_plain_file
-from sampler_prometheus._group import labels_fault
 from sampler_prometheus._text import TEXT, TextRenderer
 
 if TYPE_CHECKING:

@@ -11,12 +11,15 @@ DROPPED: Mapping[str, str] = {
     "collision": "two series have one name at the backend: the first keeps it",
     "encode": "the adapter failed to encode it, or did not account for every entry",
     "error": "the adapter raised an exception that it should not raise when it sends",
+    "in_future": "this host's clock is far ahead of the backend's, which would refuse what comes "
+    "after such an entry",
     "oldest": "the outbox was full: the oldest entries were dropped to make room",
     "rejected": "the endpoint refused it for good",
     "shutdown": "it was still waiting when its adapter, or the program, ended",
     "spool": "it was in the spool and could not be read back",
     "superseded": "a newer snapshot replaced it: this backend has no use for an older one",
     "too_long": "its name or its line is longer than the backend accepts",
+    "too_large": "the endpoint takes no request of that size",
     "unauthorized": "the endpoint refused the credentials",
     "unsupported": "the backend cannot carry it",
 }

@@ -6,9 +6,9 @@ import gzip
 
 import pytest
 
+from sampler.adapterkit.prometheus_names import format_bound
 from sampler.agent import HistogramValue, Ledger
 from sampler_prometheus._exposition import Exposition
-from sampler_prometheus._lines import format_bound
 from sampler_prometheus._text import OPENMETRICS, TEXT, TextRenderer
 from tests.adapters.one_of_each import SERIES, SHOT
 from tests.adapters.shapes import Block, gauge, histogram, snapshot, snapshot_of

@@ -13,8 +13,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as text_format
 from prometheus_client.utils import floatToGoString
 
+from sampler.adapterkit.prometheus_names import format_bound
 from sampler.agent import ABSENT, HistogramValue
-from sampler_prometheus._lines import format_bound
 from sampler_prometheus._text import OPENMETRICS, TEXT, TextRenderer
 from tests.adapters.corpus import corpus
 from tests.adapters.shapes import (

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from prometheus_client.parser import text_string_to_metric_families
 
+from sampler.adapterkit.prometheus_names import base_name, label_name, sample_name
 from sampler.agent import ABSENT, HistogramValue
-from sampler_prometheus._names import base_name, label_name, sample_name
 from sampler_prometheus._text import TextRenderer
 from tests.adapters.shapes import (
     block,

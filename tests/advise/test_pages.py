@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
+from sampler.adapterkit.prometheus_names import base_name, sample_name
+from sampler.adapterkit.prometheus_names import label_name as shown_label
 from sampler.advise import (
     Host,
     PageError,
@@ -25,8 +27,6 @@ from sampler.contrib.dbapi import timed
 from sampler.samplers import cpython, listener, memory, process, system
 from sampler.samplers.servers import apache, granian, gunicorn, mod_wsgi, nginx, pgbouncer, uwsgi
 from sampler.web._metrics import METRICS as HTTP
-from sampler_prometheus._names import base_name, sample_name
-from sampler_prometheus._names import label_name as shown_label
 from tests.advise.made import page, said, served
 
 SAMPLERS = (apache, granian, gunicorn, mod_wsgi, nginx, pgbouncer, uwsgi, cpython, listener)

@@ -19,8 +19,14 @@ from typing import Any, NamedTuple
 import pytest
 
 import sampler
+import sampler_cloudwatch
+import sampler_dogstatsd
 import sampler_graphite
+import sampler_influx
+import sampler_json
+import sampler_otlp
 import sampler_prometheus
+import sampler_remote_write
 import sampler_statsd
 from sampler import ConfigurationError
 from sampler._runtime.printable import one_line, printable
@@ -37,7 +43,18 @@ from sampler_prometheus._adapter import listen_fault
 from sampler_prometheus._negotiate import content_type, wants_gzip
 from sampler_prometheus._push import url_fault
 
-PACKAGES = (sampler, sampler_graphite, sampler_prometheus, sampler_statsd)
+PACKAGES = (
+    sampler,
+    sampler_cloudwatch,
+    sampler_dogstatsd,
+    sampler_graphite,
+    sampler_influx,
+    sampler_json,
+    sampler_otlp,
+    sampler_prometheus,
+    sampler_remote_write,
+    sampler_statsd,
+)
 MODULES = [
     importlib.import_module(each.name)
     for package in PACKAGES

@@ -12,9 +12,15 @@ if TYPE_CHECKING:
 
 PACKAGES = (
     "sampler",
+    "sampler_cloudwatch",
+    "sampler_dogstatsd",
     "sampler_graphite",
+    "sampler_influx",
+    "sampler_json",
     "sampler_newrelic",
+    "sampler_otlp",
     "sampler_prometheus",
+    "sampler_remote_write",
     "sampler_statsd",
 )
 PRIVATE = ("sampler.__main__", "sampler.agent.", "sampler.cli", "sampler.page.", "sampler.relay.")

@@ -18,6 +18,7 @@ from tests.bench import (
     advising,
     bridges,
     decorated,
+    destinations,
     disturbance,
     firsts,
     grown,
@@ -224,6 +225,7 @@ EFFECTS: dict[str, tuple[Callable[[str], Numbers], tuple[str, ...]]] = {
     "grown": (lambda _: grown.grown(), TOGETHER),
     "order": (lambda _: order.order(), TOGETHER),
     "first": (lambda _: firsts.first(), TOGETHER),
+    "destinations": (lambda _: destinations.destinations(), TOGETHER),
     "memory": (memory.memory, ("ours", "prometheus_client")),
     "silence": (silence, ("ours",)),
     "import": (

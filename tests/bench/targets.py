@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.bench.bridge_targets import BRIDGES
+from tests.bench.destination_targets import DESTINATIONS
 from tests.bench.life_targets import LIFE
 from tests.bench.live_targets import LIVE
 from tests.bench.more_peers import RUST
@@ -232,6 +233,7 @@ ROWS = (
         for size in (1_000, 10_000, 100_000)
         for share, limit, why in ((0.1, 900, _PULL), (1.0, None, _GAUGES))
     ),
+    *DESTINATIONS,
     *LIFE,
     *WEB,
     *BRIDGES,

@@ -17,7 +17,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-OURS = ("sampler", "sampler_graphite", "sampler_prometheus", "sampler_statsd")
+OURS = (
+    "sampler",
+    "sampler_cloudwatch",
+    "sampler_dogstatsd",
+    "sampler_graphite",
+    "sampler_influx",
+    "sampler_json",
+    "sampler_otlp",
+    "sampler_prometheus",
+    "sampler_remote_write",
+    "sampler_statsd",
+)
 INSIDE = {"architecture", "decisions", "free-threading", "mutation", "performance"}
 """Pages about the inside, which may name what is private."""
 NO_NAMES = {"sampler.py", "sampler.toml", "sampler.schema.json", "sampler.service"} | {
@@ -97,7 +108,7 @@ def test_names_are_found():
     """Imported ones, dotted ones, and ones in the prose; metrics and files are none."""
     readme, adapters = used(ROOT / "README.md"), used(ROOT / "docs/adapters.md")
     assert {"sampler.Collector", "sampler.register"} <= readme
-    assert {"sampler.adapterkit.http.connect", "sampler.agent.option"} <= adapters
+    assert {"sampler.adapterkit.http_push.HTTPPush", "sampler.agent.option"} <= adapters
     assert "sampler.spool.size" not in used(ROOT / "docs/spool.md")
     assert "sampler.agent.Batch" in used(ROOT / "examples/adapter/sampler_jsonl/__init__.py")
     with pytest.raises(ModuleNotFoundError):

@@ -16,14 +16,21 @@ from sampler.agent.console import Console
 from sampler.agent.delivery.rules import REMEDIES, RULES
 from sampler.page import Recorder
 from sampler.testing import AdapterContract, Memory, ScrapedAdapterContract
+from sampler_cloudwatch import EMF
+from sampler_dogstatsd import DogStatsD
 from sampler_graphite import Graphite
-from sampler_prometheus import Prometheus, Pushgateway, Textfile
+from sampler_influx import Influx, InfluxUDP
+from sampler_json import JSONLines
+from sampler_otlp import OTLP
+from sampler_prometheus import Prometheus as PrometheusPage
+from sampler_prometheus import Pushgateway, Textfile
 from sampler_statsd import StatsD
 from tests.kits.suite import broken
 from tests.support.command import sampler
 from tests.support.doubles import DatagramSink, LineSink
 from tests.support.installed import ROOT
 from tests.support.ports import HOST, free_port
+from tests.support.servers import InfluxDB, NewPrometheus, Prometheus, VictoriaMetrics
 
 
 class Endpoint(AdapterContract):
@@ -129,6 +136,124 @@ class TestPushgateway(AdapterContract):
         return Pushgateway(url=f"http://{HOST}:{free_port()}", job="contract")
 
 
+class TestRemoteWrite(AdapterContract):
+    """On a real Prometheus, with each protocol and each way to write histograms."""
+
+    @pytest.fixture(autouse=True, params=["1.0 classic", "1.0 native", "2.0 classic"])
+    def _server(self, request, launch_session):
+        pytest.importorskip("cramjam")
+        from sampler_remote_write import RemoteWrite
+
+        self.kind = RemoteWrite
+        self.protocol, self.histograms = request.param.split()
+        server_kind = NewPrometheus if self.protocol == "2.0" else Prometheus
+        server = launch_session(server_kind, options=["--web.enable-remote-write-receiver"])
+        self.url = f"{server.url}/api/v1/write"
+
+    def adapter(self):
+        keys = {"protocol": self.protocol, "histograms": self.histograms}
+        return self.kind(url=self.url, **keys)
+
+    def unreachable(self):
+        return self.kind(url=f"http://{HOST}:{free_port()}/api/v1/write")
+
+
+class TestOTLP(AdapterContract):
+    """On a real VictoriaMetrics, with each way to write histograms."""
+
+    @pytest.fixture(autouse=True, params=["exponential", "explicit"])
+    def _server(self, request, launch_session):
+        self.histograms = request.param
+        server = launch_session(VictoriaMetrics)
+        self.url = f"{server.url}/opentelemetry/v1/metrics"
+
+    def adapter(self):
+        return OTLP(url=self.url, histograms=self.histograms)
+
+    def unreachable(self):
+        return OTLP(url=f"http://{HOST}:{free_port()}/v1/metrics")
+
+
+class TestOTLPGRPC(AdapterContract):
+    """On a receiver made of the protocol's own package."""
+
+    @pytest.fixture(autouse=True)
+    def _receiver(self):
+        pytest.importorskip("grpc")
+        pytest.importorskip("opentelemetry.proto")
+        from sampler_otlp import OTLPGRPC
+        from tests.support.otlp_receiver import Receiver
+
+        self.kind = OTLPGRPC
+        with Receiver() as receiver:
+            self.url = receiver.url
+            yield
+
+    def adapter(self):
+        return self.kind(url=self.url)
+
+    def unreachable(self):
+        return self.kind(url=f"http://{HOST}:{free_port()}")
+
+
+class TestInflux(AdapterContract):
+    """On a real InfluxDB."""
+
+    @pytest.fixture(autouse=True)
+    def _server(self, launch_session):
+        self.url = launch_session(InfluxDB).url
+
+    def adapter(self):
+        return Influx(url=self.url, database="test")
+
+    def unreachable(self):
+        return Influx(url=f"http://{HOST}:{free_port()}", database="test")
+
+
+class TestInfluxUDP(Endpoint):
+    def adapter(self):
+        return InfluxUDP(port=self.datagrams.port)
+
+    def unreachable(self):
+        return InfluxUDP(port=free_port())
+
+
+class TestDogStatsD(Endpoint):
+    @pytest.fixture(autouse=True, params=["sums", "distributions"])
+    def _histograms(self, request):
+        self.histograms = request.param
+
+    def adapter(self):
+        return DogStatsD(port=self.datagrams.port, histograms=self.histograms)
+
+    def unreachable(self):
+        return DogStatsD(path=self.path + ".none")
+
+
+class TestJSONLines(AdapterContract):
+    @pytest.fixture(autouse=True)
+    def _folder(self, tmp_path):
+        self.folder = tmp_path
+
+    def adapter(self):
+        return JSONLines(path=f"{self.folder}/samples.jsonl")
+
+    def unreachable(self):
+        return JSONLines(path=f"{self.folder}/nonesuch/samples.jsonl")
+
+
+class TestEMF(AdapterContract):
+    @pytest.fixture(autouse=True)
+    def _folder(self, tmp_path):
+        self.folder = tmp_path
+
+    def adapter(self):
+        return EMF(path=f"{self.folder}/metrics.log")
+
+    def unreachable(self):
+        return EMF(path=f"{self.folder}/nonesuch/metrics.log")
+
+
 class TestTextfile(AdapterContract):
     """In a folder of its own."""
 
@@ -147,13 +272,13 @@ class TestTextfile(AdapterContract):
 
 class TestPrometheus(ScrapedAdapterContract):
     def adapter(self):
-        return Prometheus(listen=f"{HOST}:0")
+        return PrometheusPage(listen=f"{HOST}:0")
 
     def scrape(self, adapter):
         fetch(f"http://{adapter.address}/metrics")
 
     def taken(self, adapter):
-        return Prometheus(listen=adapter.address)
+        return PrometheusPage(listen=adapter.address)
 
 
 def fetch(url):

@@ -1,8 +1,9 @@
 #!/bin/bash
 # Install the real servers the tests read back from: carbon-cache, graphite-web, carbon-c-relay,
-# Prometheus, Pushgateway and node_exporter from Debian (as root), statsd from npm into .servers of this
+# Prometheus, Pushgateway, node_exporter and InfluxDB from Debian (as root), statsd from npm into .servers of this
 # repository; Apache, uWSGI and Redis, whose processes tests/processes lives; nginx, PostgreSQL,
-# PgBouncer and the newest mod_wsgi, which tests/samplers/servers read; tmux, a terminal; systemd and zsh, which
+# PgBouncer and the newest mod_wsgi, which tests/samplers/servers read; newer Prometheus and
+# VictoriaMetrics, to which adapters write; tmux, a terminal; systemd and zsh, which
 # judge units and completions; Chromium, and axe from npm, for tests/page/browser; and what the faults of the
 # network itself need. What is present is left alone.
 set -euo pipefail
@@ -16,6 +17,7 @@ command -v carbon-c-relay > /dev/null || missing+=(carbon-c-relay)
 command -v stunnel4 > /dev/null || missing+=(stunnel4)
 command -v prometheus > /dev/null || missing+=(prometheus)
 command -v prometheus-pushgateway > /dev/null || missing+=(prometheus-pushgateway)
+command -v influxd > /dev/null || missing+=(influxdb)
 command -v prometheus-node-exporter > /dev/null || missing+=(prometheus-node-exporter)
 command -v apache2 > /dev/null || missing+=(apache2-bin libapache2-mod-wsgi-py3)
 command -v uwsgi-core > /dev/null || missing+=(uwsgi-core uwsgi-plugin-python3)
@@ -55,6 +57,9 @@ if ! compgen -G ".servers/mod_wsgi/lib/python3*/site-packages/mod_wsgi/server/*.
     .servers/mod_wsgi/bin/pip install -q --disable-pip-version-check 'mod_wsgi>=6'
     chmod -R a+rX .servers/mod_wsgi
 fi
+
+# Prometheus 3 and a VictoriaMetrics that takes OTLP: unpacked, as nothing is to be newer than the machine.
+tests/support/debian_unstable.sh .servers/unstable prometheus victoria-metrics
 
 printf 'servers: %s, %s, statsd %s\n' "$(command -v carbon-cache)" "$(command -v prometheus)" \
     "$(node -p "require('./.servers/node_modules/statsd/package.json').version")"

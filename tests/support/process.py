@@ -6,12 +6,12 @@ import os
 import shutil
 import subprocess
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from tests.support.ports import hold_ports
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from types import TracebackType
     from typing import Self
 
@@ -21,6 +21,14 @@ STOP_LIMIT = 10.0  # seconds until SIGTERM becomes SIGKILL
 
 class MissingServerError(Exception):
     """A server's program is not on this machine; the text says how to install it."""
+
+
+def unpacked(name: str, install: str) -> str:
+    """Return the path of a program that install_servers.sh has unpacked."""
+    found = Path(__file__).parents[2] / ".servers" / "unstable" / name / "usr" / "bin" / name
+    if not found.exists():
+        raise MissingServerError(f"{name} of Debian's unstable suite is missing: {install}")
+    return str(found)
 
 
 class Server:

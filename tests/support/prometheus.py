@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from urllib.request import ProxyHandler, build_opener
 
 from tests.support.ports import HOST
-from tests.support.process import Server
+from tests.support.process import Server, unpacked
 from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ class Prometheus(Server):
         directory: where its configuration and its data live.
         targets: the `host:port` of each target.
         scrape_interval: as Prometheus writes durations; also the scrape timeout.
+        options: more of its command line.
         rules: a file of rules, evaluated as often.
     """
 
@@ -43,9 +44,11 @@ class Prometheus(Server):
         targets: Sequence[str] = (),
         *,
         scrape_interval: str = "1s",
+        options: Sequence[str] = (),
         rules: Path | None = None,
     ) -> None:
         self._program = self.program("prometheus")
+        self._options = options
         super().__init__(directory, ports=1)
         (self.port,) = self.ports
         self.url = f"http://{HOST}:{self.port}"
@@ -77,6 +80,7 @@ class Prometheus(Server):
             f"--web.listen-address={HOST}:{self.port}",
             # Hidden: hand discovered targets on at once instead of every five seconds.
             "--scrape.discovery-reload-interval=100ms",
+            *self._options,
         ]
 
     def ready(self) -> bool:
@@ -138,3 +142,14 @@ class Prometheus(Server):
         except HTTPError as error:
             with error:
                 raise AssertionError(f"{what} {parameters}: {error.read().decode()}") from None
+
+
+class NewPrometheus(Prometheus):
+    """The Prometheus of Debian's unstable suite, which is of version 3."""
+
+    install: ClassVar[str] = "run tests/support/install_servers.sh"
+
+    @classmethod
+    def program(cls, name: str) -> str:
+        """Return the path of the unpacked program."""
+        return unpacked(name, cls.install)

@@ -9,12 +9,26 @@ Prometheus reserves gets a trailing ``_``, which no label name of a sampler ends
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sampler.agent import Series
 
-UNITS = {
+__all__ = [
+    "PER",
+    "RESERVED_LABELS",
+    "UNITS",
+    "base_name",
+    "called",
+    "claimed_names",
+    "format_bound",
+    "label_name",
+    "sample_name",
+    "unit_name",
+]
+
+UNITS: dict[str, str] = {
     "d": "days",
     "h": "hours",
     "min": "minutes",
@@ -42,7 +56,8 @@ UNITS = {
     "Hz": "hertz",
     "%": "percent",
 }
-PER = {
+"""The word for each UCUM unit of an amount."""
+PER: dict[str, str] = {
     "s": "second",
     "m": "minute",
     "min": "minute",
@@ -52,7 +67,15 @@ PER = {
     "mo": "month",
     "y": "year",
 }
-RESERVED_LABELS = frozenset({"le", "quantile", "job", "instance"})
+"""The word for each unit of time that an amount is divided by."""
+RESERVED_LABELS: frozenset[str] = frozenset({"le", "quantile", "job", "instance"})
+"""Labels that Prometheus gives a meaning, or that name who measures."""
+_SUFFIXES = {
+    "counter": ("", "_total", "_created"),
+    "gauge": ("",),
+    "histogram": ("", "_bucket", "_sum", "_count", "_created"),
+}
+"""Suffixes of the names that only one family may use (OpenMetrics 1.0, "Suffixes")."""
 
 
 def base_name(name: str, kind: str, unit: str) -> str:
@@ -68,6 +91,28 @@ def base_name(name: str, kind: str, unit: str) -> str:
 def sample_name(family: str, kind: str) -> str:
     """Return the name of a family's samples; of a histogram's, without ``_bucket`` and so on."""
     return f"{family}_total" if kind == "counter" else family
+
+
+def claimed_names(family: str, kind: str) -> tuple[tuple[str, str], ...]:
+    """Return the names that only a family may use, with what series that share it agree about.
+
+    Args:
+        family: what :func:`base_name` returned.
+        kind: ``counter``, ``gauge`` or ``histogram``.
+    """
+    return tuple((family + suffix, f"{family} {kind}") for suffix in _SUFFIXES[kind])
+
+
+@lru_cache(4096)
+def format_bound(upper: float) -> str:
+    """Return a bound as Go writes it: OpenMetrics prescribes one spelling of each ``le``."""
+    text = repr(float(upper))
+    whole, dot, part = text.partition(".")
+    if upper > 0 and dot and len(whole) > 6 and "e" not in text:
+        digits = f"{whole}{part}".rstrip("0")
+        mantissa = f"{digits[0]}.{digits[1:]}".rstrip(".")
+        return f"{mantissa}e+{len(whole) - 1:02d}"
+    return text
 
 
 def called(series: Series) -> str:
