@@ -2,7 +2,8 @@
 
 2,000 series, half of them counters, at the default interval of 10 s. Percentages are CPU time of
 the process, whatever else runs. ``python -m tests.bench.live viewers PATH SECONDS`` is five
-viewers, each of which asks once a second, as the page does, what is so and for forty series.
+viewers, each of which asks as the page does at that interval: every five seconds what is so, the
+forty series in its view, and the newest of four charts.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     Numbers = dict[str, float]
 
 SERIES, VIEWERS, SECONDS = 2_000, 5, 40.0
+RAREST = 5.0
+"""Seconds between two rounds of a page: RAREST of sampler/page/static/server.js."""
 
 
 def live() -> Numbers:
@@ -177,12 +180,14 @@ def viewers(path: str, seconds: float) -> None:
         series = client.get("series.json")["series"]
         shown = series[number * 100 : number * 100 + 40]
         ids = ",".join(str(each["id"]) for each in shown)
+        charts = ",".join(str(each["id"]) for each in shown[:4])
         ready.wait()
-        time.sleep(number / VIEWERS)
+        time.sleep(number * RAREST / VIEWERS)
         while time.monotonic() < until:
             client.get("now.json")
             client.get(f"values.json?points=60&ids={ids}")
-            time.sleep(1.0)
+            client.get(f"history.json?seconds=35&ids={charts}")
+            time.sleep(RAREST)
 
     threads = [threading.Thread(target=watch, args=(n,)) for n in range(VIEWERS)]
     for each in threads:
