@@ -10,6 +10,7 @@ from sampler.agent import DELIVERED, Batch
 from sampler.agent.config.settings import CHANGES
 from sampler.agent.own_metrics import OwnMetrics
 from sampler.page.advice import Advice
+from sampler.page.deaths import Deaths
 from sampler.page.drops import Drops
 from sampler.page.failures import Failures
 from sampler.page.history import History
@@ -33,6 +34,8 @@ class Recorder:
     """Whose snapshots these are; None: it has not been attached."""
     drops: Drops = attrs.field(factory=Drops, init=False, repr=False)
     """What adapters have given up lately."""
+    deaths: Deaths = attrs.field(factory=Deaths, init=False, repr=False)
+    """Which of a relay's processes have died lately."""
     advice: Advice = attrs.field(factory=Advice, init=False, repr=False)
     """What is said of the last minutes."""
     newest: tuple[int, Snapshot | None, Snapshot | None] = attrs.field(
@@ -48,7 +51,7 @@ class Recorder:
     def go_on(self, before: Recorder) -> None:
         """Take over what another one has kept: a reload has given this one another interval."""
         self.history, self.failures, self.drops = before.history, before.failures, before.drops
-        self.advice, self.newest = before.advice, before.newest
+        self.deaths, self.advice, self.newest = before.deaths, before.advice, before.newest
 
     def encode(self, snapshot: Snapshot, since: Since) -> Iterable[Batch]:
         """Keep a snapshot; there is nothing to send of it."""
@@ -57,6 +60,7 @@ class Recorder:
         self.history.record(self._shown.of(snapshot))
         self.failures.note(snapshot)
         self.drops.note(snapshot)
+        self.deaths.note(snapshot)
         self.advice.note(snapshot)
         self.newest = pulls + 1, snapshot, last
         yield Batch((), len(snapshot))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sampler._runtime.printable import counted
 from sampler.adapterkit.threads import unhealthy
+from sampler.page.deaths import LATELY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -13,6 +15,15 @@ if TYPE_CHECKING:
     from sampler.page.recorder import Recorder
 
     _Row = tuple[str, str, str, float | None]
+
+_DIED = {
+    "signal": (
+        "killed, or crashed,",
+        "the server's log, and dmesg, say which: a timeout, want of memory, a fault",
+    ),
+    "lost": ("lost", "their connection has ended: the log of their server, or container, says why"),
+}
+"""By how a process has ended: the words for it, and what to do."""
 
 MOST = 200
 """Rows that are told."""
@@ -27,6 +38,7 @@ def trouble_of(
         *_drops(recorder),
         *_samplers(recorder),
         *_processes(processes),
+        *_deaths(recorder),
         *_threads(),
     ]
     if omitted := recorder.history.omitted:
@@ -68,6 +80,15 @@ def _processes(processes: Sequence[ProcessState]) -> Iterator[_Row]:
             what = "it has missed its last reports"
             remedy = "see whether it hangs, or whether its agent's log says why"
             yield what, f"process {each.instance} ({each.pid})", remedy, each.last_report
+
+
+def _deaths(recorder: Recorder) -> Iterator[_Row]:
+    for reason, each in recorder.deaths.lately.items():
+        processes = counted(each.processes, "process", "processes")
+        was, remedy = _DIED[reason]
+        verb = "were" if each.processes > 1 else "was"
+        what = f"{processes} {verb} {was} in the last {LATELY / 60:.0f} minutes"
+        yield what, "relay", remedy, each.since
 
 
 def _threads() -> Iterator[_Row]:

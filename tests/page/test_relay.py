@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -32,8 +33,13 @@ while True:
 """
 
 
+def parent_of(pid: int) -> int:
+    """Return a process' parent."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
 def test_it_has_the_sums_and_names_the_processes(tmp_path, tmp_path_factory) -> None:
-    """One that stops to report is silent, and trouble."""
+    """One that stops to report is silent, and trouble; so is one that is killed."""
     path = tmp_path_factory.mktemp("s") / "s.sock"
     (tmp_path / "app.py").write_text(_APP)
     (tmp_path / "sampler.toml").write_text(
@@ -74,6 +80,10 @@ def test_it_has_the_sums_and_names_the_processes(tmp_path, tmp_path_factory) -> 
         finally:
             os.kill(stopped, signal.SIGCONT)
         wait_for(lambda: not viewer.get("now.json")["trouble"], what="the end of it", limit=30)
+        child = next(p["pid"] for p in found if parent_of(p["pid"]) != process.pid)
+        os.kill(child, signal.SIGKILL)
+        (trouble,) = wait_for(lambda: viewer.get("now.json")["trouble"], what="it", limit=30)
+        assert trouble["what"] == "1 process was killed, or crashed, in the last 5 minutes"
         process.send_signal(signal.SIGTERM)
         for each in found:
             os.kill(each["pid"], signal.SIGKILL)
