@@ -50,9 +50,10 @@ class Deaths:
                 reason = series.labels.get("reason", "")
                 if series.metric.name == _EXITS and reason in _DEATHS and isinstance(value, int):
                     totals[reason] = totals.get(reason, 0) + value
-        before, self._before = self._before, totals
+        before = totals if self._before is None else self._before
+        self._before = totals
         told, now = self._told, snapshot.time
-        for reason, total in totals.items() if before is not None else ():
+        for reason, total in totals.items():
             if (died := total - before.get(reason, 0)) > 0:
                 told.append((now, reason, died))
         while told and not 0 <= now - told[0][0] < LATELY:

@@ -21,7 +21,10 @@ _DIED = {
         "killed, or crashed,",
         "the server's log, and dmesg, say which: a timeout, want of memory, a fault",
     ),
-    "lost": ("lost", "their connection has ended: the log of their server, or container, says why"),
+    "lost": (
+        "lost",
+        "their connection has ended: the log of their server, or container, says why",
+    ),
 }
 """By how a process has ended: the words for it, and what to do."""
 
