@@ -104,6 +104,15 @@ def running_adapters(agent: Agent) -> dict[str, Any]:
     return {each.name: each.settings.adapter for each in agent._channels}  # noqa: SLF001 - one room
 
 
+def waits(agent: Agent, key: str) -> bool:
+    """Tell whether what a key of the configuration opens waits for its address."""
+    channels = agent._channels  # noqa: SLF001 - one room
+    return any(
+        isinstance(each, ScrapeChannel) and each.waiting and each.settings.key == key
+        for each in channels
+    )
+
+
 def pauses(agent: Agent) -> dict[str, float]:
     """Return, by sampler, the seconds for which it is not called yet, after failures."""
     found: dict[str, float] = {}
