@@ -1,18 +1,16 @@
-"""What is to be said of an agent that begins, and of its samplers once they are there."""
+"""What is to be said of ``[samplers]`` once the samplers are there."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from sampler._runtime.log import log
-from sampler.agent.overview import endpoint
 from sampler.agent.rename_clashes import rename_clashes
 from sampler.agent.unused_settings import unused_settings
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from sampler.agent.agent import Agent
     from sampler.agent.config.settings import SamplersSettings, Settings
     from sampler.agent.selection import Selection
     from sampler.types import Registered
@@ -25,16 +23,6 @@ def log_doubts(settings: Settings, found: Collection[Registered]) -> None:
     for unused in unused_settings(settings.samplers, found):
         tell = log.warning if unused.certain else log.info
         tell("%s: %s", settings.file, unused.message)
-
-
-def tell_of_start(agent: Agent) -> None:
-    """Say that an agent runs, with which file, and where it delivers or listens."""
-    adapters = ", ".join(
-        f"{each.name} ({endpoint(each.adapter) or each.type})"
-        for each in agent.settings.adapters
-        if not each.for_people
-    )
-    log.info("the agent runs with %s: %s", agent.settings.file, adapters or "no adapter")
 
 
 def notes(

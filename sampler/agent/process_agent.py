@@ -30,10 +30,10 @@ from sampler.agent.agent import Agent
 from sampler.agent.config import web
 from sampler.agent.config.joining import joined, settings_of_process, warn_of_others
 from sampler.agent.config.settings import Settings
-from sampler.agent.doubts import tell_of_start
 from sampler.agent.handover import Handover
 from sampler.agent.inherited import inherited_settings, is_inherited, warn_of_pages
 from sampler.agent.interpreters import leave_no_thread
+from sampler.agent.overview import tell_of_start
 from sampler.agent.restart import Restart
 from sampler.agent.roles import (
     SUPERVISOR,
