@@ -1,4 +1,4 @@
-"""Processes of a relay that die are trouble for five minutes."""
+"""What a relay counts of its processes is trouble for a while: deaths, pulls that fail."""
 
 from __future__ import annotations
 
@@ -47,3 +47,29 @@ def test_workers_that_are_lost_are_told_apart() -> None:
 def test_workers_that_end_with_a_farewell_are_no_trouble() -> None:
     """As with each deployment; neither is what died before the page was there."""
     assert troubles(told(0, exit=0, signal=4), told(10, exit=9, signal=4)) == []
+
+
+def failed(time: float, **reasons: int):
+    """Return a snapshot with what workers say of a sampler's failed pulls."""
+    series = tuple(
+        Series("sampler.pulls.failed", {"sampler": "pool", "reason": reason}, "counter")
+        for reason in reasons
+    )
+    made = snapshot(BEGAN + time, (series, list(reasons.values())))
+    made.blocks[0].sampler = "sampler"
+    return made
+
+
+def test_a_sampler_that_fails_in_a_worker_is_trouble_while_it_does() -> None:
+    """The reason is the one that it was parked for."""
+    pulls = [failed(0, parked=9, raised=1), failed(10, parked=10, raised=2)]
+    assert troubles(*pulls) == [("it fails in a process that reports: raised", 10)]
+    pulls.append(failed(69, parked=11, raised=2))
+    assert troubles(*pulls) == [("it fails in a process that reports: raised", 10)]
+    pulls.append(failed(140, parked=11, raised=2))
+    assert troubles(*pulls) == []
+
+
+def test_one_failed_pull_is_no_trouble() -> None:
+    """It may be the last one of a worker that ends."""
+    assert troubles(failed(0, raised=0), failed(10, raised=1)) == []
