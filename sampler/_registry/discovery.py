@@ -15,6 +15,7 @@ from sampler._registry.imports_under_way import load, note_overrun, stuck
 from sampler._runtime import fork
 from sampler._runtime.log import log
 from sampler._runtime.native import allocate_lock
+from sampler._runtime.printable import did_you_mean
 from sampler._runtime.threads import Thread
 from sampler._runtime.worker import Job, Worker
 from sampler.exceptions import SamplerError
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 
 DEADLINE = 5.0
 """Seconds that one import may take."""
+NOT_ANNOUNCED = "no installed package announces it; it must be registered by the program itself"
 _STANDS_IN = "stands_in"
 _REGISTERED = "another owner has registered that name already, which {} makes room for"
 _STUCK = "its import, which was begun earlier, has not ended"
@@ -244,9 +246,5 @@ def _import_error(job: Job) -> str:
 
 
 def _missing(name: str, registry: Publisher, found: Mapping[str, Announcement]) -> str:
-    from difflib import get_close_matches
-
-    known = sorted({*found, *(registration.name for registration in registry)})
-    near = get_close_matches(name, known, 1)
-    hint = f"did you mean {near[0]!r}?" if near else "'sampler list samplers' shows what there is"
-    return f"not installed, so the program has to register it: {hint}"
+    known = {*found, *(registration.name for registration in registry)}
+    return f"{NOT_ANNOUNCED}{did_you_mean(name, sorted(known))}"

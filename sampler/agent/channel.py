@@ -240,9 +240,10 @@ class ScrapeChannel(Channel):
             problem: why it cannot be opened now.
         """
         log.warning(
-            "%s: %s; the program runs on without the page, and tries again every second",
+            "%s: %s; the program runs on without %s, and tries again every second",
             self._called,
             problem,
+            self._opens,
         )
         self._opener = Service(self._open_when_possible, f"sampler-listen-{self.name}")
         self._opener.start()
@@ -264,6 +265,10 @@ class ScrapeChannel(Channel):
         settings = self.settings
         return settings.key if settings.for_people else f"adapter {self.name!r}"
 
+    @property
+    def _opens(self) -> str:
+        return "it" if self.settings.for_people else "the page"
+
     def _collect(self) -> Snapshot:
         return self.shown(self.collector.collect())
 
@@ -277,7 +282,7 @@ class ScrapeChannel(Channel):
         if self._closed.is_set():  # close() came while open() ran
             self._adapter.close(0.0)
             return
-        log.warning("%s: the page is there now", self._called)
+        log.warning("%s: %s is there now", self._called, self._opens)
         self.warn()
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import attrs
 
 from sampler._pull.collector import Collector
 from sampler._pull.pauses import pauses_of
+from sampler._runtime.log import log
 from sampler.agent.channel import PushChannel, ScrapeChannel
 from sampler.agent.config.secrets import masked_line
 
@@ -102,6 +104,26 @@ def adapters_of(agent: Agent) -> list[AdapterState]:
 def running_adapters(agent: Agent) -> dict[str, Any]:
     """Return the adapters that run, by name: a reload leaves those whose tables say the same."""
     return {each.name: each.settings.adapter for each in agent._channels}  # noqa: SLF001 - one room
+
+
+def tell_of_start(agent: Agent) -> None:
+    """Say that an agent runs, with which file, and where it delivers or listens."""
+    with suppress(Exception):  # an adapter's attributes are foreign code
+        adapters = ", ".join(
+            f"{each.name} ({endpoint(each.adapter) or each.type})"
+            for each in agent.settings.adapters
+            if not each.for_people
+        )
+        log.info("the agent runs with %s: %s", agent.settings.file, adapters or "no adapter")
+
+
+def waits(agent: Agent, key: str) -> bool:
+    """Tell whether what a key of the configuration opens waits for its address."""
+    channels = agent._channels  # noqa: SLF001 - one room
+    return any(
+        isinstance(each, ScrapeChannel) and each.waiting and each.settings.key == key
+        for each in channels
+    )
 
 
 def pauses(agent: Agent) -> dict[str, float]:

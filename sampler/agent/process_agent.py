@@ -33,6 +33,7 @@ from sampler.agent.config.settings import Settings
 from sampler.agent.handover import Handover
 from sampler.agent.inherited import inherited_settings, is_inherited, warn_of_pages
 from sampler.agent.interpreters import leave_no_thread
+from sampler.agent.overview import tell_of_start
 from sampler.agent.restart import Restart
 from sampler.agent.roles import (
     SUPERVISOR,
@@ -118,6 +119,8 @@ class ProcessAgent:
             finally:
                 self._starting, self._unasked = False, not asked
                 wished, self._reloads = self._reloads[-1:], []
+            if asked and self.agent is agent and not self._supervises:
+                tell_of_start(agent)
             if wished and self.agent is agent:
                 try:
                     self.reload(wished[0])

@@ -15,6 +15,8 @@ from sampler._pull.collector import rules_of
 from sampler._pull.series_rules import FILTERED
 from sampler._runtime.printable import counted, printable
 from sampler.agent.channel import exposure, notice
+from sampler.agent.config.hidden import hidden_packages, hiding
+from sampler.agent.config.plugins import OURS
 from sampler.agent.config.secrets import described, masked_line
 from sampler.agent.delivery.adapter import Batch, ScrapedAdapter
 from sampler.agent.delivery.ledger import Ledger
@@ -54,6 +56,8 @@ def check(config: str | None, *, network: bool = True) -> int:
             "rename it",
             file=sys.stderr,
         )
+    if hidden := hidden_packages(OURS):
+        print(hiding(hidden), file=sys.stderr)
     snapshot, problems = _pull(agent)
     if problems:
         raise ConfigurationError(agent.settings.file, problems)

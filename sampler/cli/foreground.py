@@ -12,6 +12,7 @@ from sampler._runtime.log import log
 from sampler._runtime.printable import printable
 from sampler.adapterkit.threads import unhealthy
 from sampler.agent import options
+from sampler.agent.overview import waits
 from sampler.cli.exits import OK
 from sampler.cli.notify import notify, reloading, watchdog
 from sampler.exceptions import ConfigurationError
@@ -52,7 +53,8 @@ def serve(
     for configured in agent.settings.adapters:
         if not configured.for_people:
             log.info("adapter %r: %s", configured.name, _described(configured))
-    if path := agent.settings.program.socket:
+    path = agent.settings.program.socket
+    if path and not waits(agent, "socket"):
         log.info("'sampler top' and 'sampler tap' find this process at %s", path)
     notify("READY=1", f"STATUS=running with {agent.settings.file}")
     while _wait(signals, agent, life_fd) == signal.SIGHUP:

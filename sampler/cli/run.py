@@ -6,7 +6,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from sampler._registry.discovery import log_failures
+from sampler._registry.discovery import NOT_ANNOUNCED, log_failures
 from sampler._runtime.log import log
 from sampler._runtime.printable import counted, printable
 from sampler.agent import Agent
@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 
 
 WITHOUT_FILE = {"adapters": {"prometheus": {"live": True}}}
+_WITH_PROGRAM = frozenset({"http.server", "server", "job"})
+"""Samplers of ours that the middleware, a relay and a job register when they run."""
+_NONE_ANNOUNCED = (
+    "no installed package announces them; they must be registered by the program itself"
+)
 _NO_PROBLEMS = ("duplicate", "missing", "stands_in")
 """Why a sampler is not loaded that do not make a configuration wrong."""
 
@@ -97,11 +102,10 @@ def _require_samplers(agent: Agent, wanted: Settings) -> None:
     required = (*(("process",) if names is None else names), *bridges)
     failures = agent.discover(required)
     unusable = [f for f in failures if f.sampler in required and f.reason not in _NO_PROBLEMS]
-    for failure in failures:
-        if failure.reason == "missing":
-            log.warning(
-                "%s: samplers.enable: %r: %s", wanted.file, failure.sampler, failure.message
-            )
+    if absent := [f for f in failures if f.reason == "missing" and f.sampler not in _WITH_PROGRAM]:
+        hints = (f"{f.sampler!r}{f.message.removeprefix(NOT_ANNOUNCED)}" for f in absent)
+        said = NOT_ANNOUNCED if len(absent) == 1 else _NONE_ANNOUNCED
+        log.warning("%s: samplers.enable: %s: %s", wanted.file, ", ".join(hints), said)
     log_failures(f for f in failures if f not in unusable and f.reason != "missing")
     problems = [
         f"bridges.{f.sampler}: {f.message}"

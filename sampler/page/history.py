@@ -128,7 +128,8 @@ class History:
         for block in snapshot.blocks:
             plan = by_series.get(id(block.series))
             if plan is None or plan.kept > room or (plan.kept < len(block.series)):
-                plan = Plan(block.series, self._number, room, by_sampler.get(block.sampler))
+                before = by_sampler.get(block.sampler)
+                plan = self._plan(block.series, room, before, snapshot.start)
             plans.append(plan)
             room -= plan.kept
         self._plans = tuple(plans)
@@ -143,13 +144,40 @@ class History:
         }
         self.catalogue += 1
 
-    def _number(self, series: Series) -> int:
+    def _plan(
+        self, series: tuple[Series, ...], room: int, before: Plan | None, began: float
+    ) -> Plan:
+        """Return where the numbers of one block are from now on.
+
+        Args:
+            series: the block's.
+            room: how many of them may be kept.
+            before: the same sampler's plan in the row before.
+            began: epoch seconds at which the consumer began.
+        """
+        there = set(() if before is None else before.series)
+        numbers: list[int] = []
+        whole: list[int] = []
+        last = self._rows[-1].time if self._rows else None
+        for each in series[: max(0, room)]:
+            number, new = self._number(each)
+            numbers.append(number)
+            # It was not there a row ago, so it was zero then, if it was zero in our time at all.
+            if last is not None and each.cumulative and each not in there:
+                start = each.start
+                if start is not None and start >= began and (new or start >= last):
+                    whole.append(number)
+        return Plan(series, numbers, before, frozenset(whole))
+
+    def _number(self, series: Series) -> tuple[int, bool]:
+        """Return the number of a series, and whether it is the first time."""
         key = "\0".join((series.name, *chain.from_iterable(series.labels.items())))
         number = self._ids.get(key)
-        if number is None:
-            number = self._ids[key] = self._next
-            self._next += 1
-        return number
+        if number is not None:
+            return number, False
+        self._ids[key] = number = self._next
+        self._next += 1
+        return number, True
 
     def _forget(self) -> None:
         """Forget the numbers of series that have gone, once they are many."""

@@ -10,7 +10,7 @@ from sampler._contract.histogram import HistogramValue
 from sampler.page.quantiles import QUANTILES, increase, quantiles
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from sampler.agent import Block, Series
 
@@ -23,12 +23,14 @@ class Plan:
 
     Args:
         series: the block's.
-        number_of: returns the number of a series, which it keeps.
-        room: how many series may be kept; those beyond are left out.
+        numbers: of the series that are kept, which are the first ones.
         before: the same sampler's plan until now, whose histograms go on.
+        whole: numbers of those that have counted all of their first value since the row before.
 
     Attributes:
         series: as given.
+        numbers: likewise.
+        whole: likewise.
         ids: the number of each column's series.
         kept: how many series are kept.
     """
@@ -36,19 +38,22 @@ class Plan:
     def __init__(
         self,
         series: tuple[Series, ...],
-        number_of: Callable[[Series], int],
-        room: int,
+        numbers: Sequence[int],
         before: Plan | None = None,
+        whole: frozenset[int] = frozenset(),
     ) -> None:
         self.series = series
-        self.kept: int = min(len(series), max(0, room))
+        self.kept: int = len(numbers)
         self.ids: array[int] = array("L")
-        self.numbers: list[int] = [number_of(each) for each in series[: self.kept]]
-        for number, each in zip(self.numbers, series[: self.kept], strict=True):
+        self.numbers: Sequence[int] = numbers
+        self.whole: frozenset[int] = whole
+        for number, each in zip(numbers, series[: self.kept], strict=True):
             self.ids.extend([number] * (len(QUANTILES) if each.metric.histogram else 1))
         self._all = self.kept == len(series)
         earlier = {} if before is None else before.histograms()
-        self._before: list[HistogramValue | None] = [earlier.get(n) for n in self.numbers]
+        self._before: list[HistogramValue | None] = [
+            None if n in whole else earlier.get(n) for n in numbers
+        ]
 
     def histograms(self) -> dict[int, HistogramValue]:
         """Return the last value of each histogram, by the number of its series."""
@@ -83,5 +88,8 @@ class Plan:
         if not isinstance(value, HistogramValue):
             return _NONE
         last, self._before[place] = self._before[place], value
-        risen = None if last is None else increase(value, last)
+        if last is None:
+            risen = value if self.numbers[place] in self.whole else None
+        else:
+            risen = increase(value, last)
         return _NONE if risen is None else quantiles(risen)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from sampler.page.history import Row
+    from sampler.page.plan import Plan
 
 _NAN = math.nan
 
@@ -59,15 +60,23 @@ class Points:
 
     def _rates(self, number: int) -> Iterator[float | None]:
         last, last_read = _NAN, 0.0
+        plan: Plan | None = None
+        before: Row | None = None
         for run, place, at in self._found(number):
-            for row in run:
-                value = row.numbers[place][at] if at >= 0 else _NAN
-                read = row.reads[place]
+            previous, plan = plan, run[0].plans[place] if at >= 0 else None
+            if plan is None:
+                last = _NAN
+                yield from [None] * len(run)
+            elif plan is not previous and number in plan.whole and before is not None:
+                last, last_read = 0.0, before.time
+            for row in run if plan is not None else ():
+                value, read = row.numbers[place][at], row.reads[place]
                 passed = read - last_read
                 risen = value - last if value >= last else value  # after a reset, all of it
                 known = passed > 0 and not (math.isnan(value) or math.isnan(last))
                 yield float(f"{risen / passed:.6g}") if known else None
                 last, last_read = value, read
+            before = run[-1]
 
     def _found(self, number: int) -> Iterator[tuple[list[Row], int, int]]:
         """Yield rows of one layout, with the series' block and column in it; -1: it has none."""

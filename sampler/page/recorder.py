@@ -13,11 +13,17 @@ from sampler.page.advice import Advice
 from sampler.page.drops import Drops
 from sampler.page.failures import Failures
 from sampler.page.history import History
+from sampler.page.lately import Lately
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from sampler.agent import Agent, Outcome, Since, Snapshot
+
+EXITS = 300.0
+"""Seconds for which the death of a process is told."""
+FAILED = 60.0
+"""Seconds for which a pull of another process that has failed is told."""
 
 
 @attrs.define(eq=False)
@@ -33,6 +39,16 @@ class Recorder:
     """Whose snapshots these are; None: it has not been attached."""
     drops: Drops = attrs.field(factory=Drops, init=False, repr=False)
     """What adapters have given up lately."""
+    exits: Lately = attrs.field(
+        factory=lambda: Lately("server.process.exits", ("reason",), EXITS), init=False, repr=False
+    )
+    """How a relay's processes have ended lately, by reason."""
+    failed: Lately = attrs.field(
+        factory=lambda: Lately("sampler.pulls.failed", ("sampler", "reason"), FAILED),
+        init=False,
+        repr=False,
+    )
+    """Pulls that have failed lately, those of a relay's processes, too, by sampler and reason."""
     advice: Advice = attrs.field(factory=Advice, init=False, repr=False)
     """What is said of the last minutes."""
     newest: tuple[int, Snapshot | None, Snapshot | None] = attrs.field(
@@ -48,6 +64,7 @@ class Recorder:
     def go_on(self, before: Recorder) -> None:
         """Take over what another one has kept: a reload has given this one another interval."""
         self.history, self.failures, self.drops = before.history, before.failures, before.drops
+        self.exits, self.failed = before.exits, before.failed
         self.advice, self.newest = before.advice, before.newest
 
     def encode(self, snapshot: Snapshot, since: Since) -> Iterable[Batch]:
@@ -57,6 +74,8 @@ class Recorder:
         self.history.record(self._shown.of(snapshot))
         self.failures.note(snapshot)
         self.drops.note(snapshot)
+        self.exits.note(snapshot)
+        self.failed.note(snapshot)
         self.advice.note(snapshot)
         self.newest = pulls + 1, snapshot, last
         yield Batch((), len(snapshot))

@@ -4,16 +4,34 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sampler._runtime.printable import counted
 from sampler.adapterkit.threads import unhealthy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from sampler.agent import AdapterState, ProcessState
+    from sampler.page.lately import Risen
     from sampler.page.recorder import Recorder
 
     _Row = tuple[str, str, str, float | None]
 
+_DIED = {
+    "signal": (
+        "killed, or crashed,",
+        "the server's log, and dmesg, say which: a timeout, want of memory, a fault",
+    ),
+    "lost": (
+        "lost",
+        "their connection has ended: the log of their server, or container, says why",
+    ),
+}
+"""By how a process has ended: the words for it, and what to do."""
+
+FAILS = 2
+"""Failed pulls within a minute that are trouble; one may be the last of a process that ends."""
+PARKED = "parked"
+"""The reason of pulls that were left out because of failures before."""
 MOST = 200
 """Rows that are told."""
 
@@ -26,7 +44,9 @@ def trouble_of(
         *_adapters(adapters),
         *_drops(recorder),
         *_samplers(recorder),
+        *_failed_elsewhere(recorder),
         *_processes(processes),
+        *_deaths(recorder),
         *_threads(),
     ]
     if omitted := recorder.history.omitted:
@@ -62,12 +82,37 @@ def _samplers(recorder: Recorder) -> Iterator[_Row]:
             yield each.message, f"sampler {name}", remedy, each.since
 
 
+def _failed_elsewhere(recorder: Recorder) -> Iterator[_Row]:
+    """Yield a row for each sampler that fails in other processes, as a relay's workers."""
+    failing: dict[str, list[tuple[str, Risen]]] = {}
+    for (sampler, reason), each in recorder.failed.risen.items():
+        if sampler not in recorder.failures.samplers:  # else its failure is known
+            failing.setdefault(sampler, []).append((reason, each))
+    for sampler, found in failing.items():
+        if sum(each.number for _, each in found) >= FAILS:
+            reason = min(found, key=lambda each: each[0] == PARKED)[0]
+            what = f"it fails in a process that reports: {reason}"
+            remedy = f"the log says why; 'sampler explain {reason}' says what that means"
+            yield what, f"sampler {sampler}", remedy, min(each.since for _, each in found)
+
+
 def _processes(processes: Sequence[ProcessState]) -> Iterator[_Row]:
     for each in processes:
         if each.state != "reports":
             what = "it has missed its last reports"
             remedy = "see whether it hangs, or whether its agent's log says why"
             yield what, f"process {each.instance} ({each.pid})", remedy, each.last_report
+
+
+def _deaths(recorder: Recorder) -> Iterator[_Row]:
+    for (reason,), each in recorder.exits.risen.items():
+        if reason not in _DIED:  # it has said farewell
+            continue
+        was, remedy = _DIED[reason]
+        processes = counted(each.number, "process", "processes")
+        verb = "were" if each.number > 1 else "was"
+        what = f"{processes} {verb} {was} in the last {recorder.exits.window / 60:.0f} minutes"
+        yield what, "relay", remedy, each.since
 
 
 def _threads() -> Iterator[_Row]:

@@ -3,7 +3,8 @@
 A loop is named by ``watch("web")`` in a coroutine that runs on it, or ``watch("web", loop)``
 from anywhere. Ten times a second a heartbeat on the loop then measures how late the loop gets to
 what is due (after a stop, too), and counts its tasks. A loop that is closed, or that nobody holds
-any longer, is forgotten. If no loop is named, nothing is reported.
+any longer, is forgotten. If no loop is named, nothing is reported. Naming one publishes the
+sampler, so an agent collects it unless its configuration enables others only.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from sampler._contract.declaration import label_text
 from sampler._contract.names import MAX_LABEL_VALUE
 from sampler._instruments.histogram import Histogram
 from sampler._instruments.labelled import samples
+from sampler._registry.registry import register
 from sampler._runtime.fork import in_child
+from sampler.exceptions import SamplerConflict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -96,7 +99,8 @@ _watches: dict[str, _Watch] = {}  # no lock guards it: each access is one step
 def watch(name: str, loop: asyncio.AbstractEventLoop | None = None) -> None:
     """Have a loop's tasks and lag sampled under a name. Doing it again has no effect.
 
-    It may be called in any thread, and does not keep the loop alive.
+    The sampler ``asyncio`` is published in the default registry, unless that has one of this name.
+    ``watch`` may be called in any thread, and does not keep the loop alive.
 
     Args:
         name: the value of the label ``loop``, up to 1024 characters.
@@ -130,6 +134,8 @@ def watch(name: str, loop: asyncio.AbstractEventLoop | None = None) -> None:
     except RuntimeError:
         _forget(made)
         raise
+    with suppress(SamplerConflict):  # the program's own stands
+        register(SAMPLER)
 
 
 def sample() -> Iterator[tuple[Any, ...]]:

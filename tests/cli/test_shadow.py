@@ -57,6 +57,51 @@ def test_check_says_it(folder):
     assert said not in command(folder, "check").stderr
 
 
+@pytest.mark.parametrize("body", ["", "import sys\nsys.exit('a script')\n"])
+def test_check_says_which_file_hides_a_package_of_an_adapter(folder, body):
+    """Whether it is a program, or merely lacks what is looked for there."""
+    pytest.importorskip("statsd")
+    (folder / "statsd.py").write_text(body)
+    (folder / "sampler.toml").write_text("[adapters.statsd]\n")
+    done = command(folder, "check", "--no-network")
+    assert done.returncode == 78
+    said = f"{folder / 'statsd.py'} hides the package statsd: rename it ("
+    assert f"adapters.statsd: adapter 'statsd' cannot be imported: {said}" in done.stderr
+
+
+def test_check_says_which_package_of_ours_is_hidden_though_nothing_needs_it_here(folder):
+    """A file of another name, and a folder without modules, hide nothing."""
+    pytest.importorskip("prometheus_client")
+    (folder / "rich").mkdir()
+    (folder / "shop.py").touch()
+    (folder / "prometheus_client").mkdir()
+    (folder / "prometheus_client" / "__init__.py").touch()
+    done = command(folder, "check", "--no-network")
+    said = f"{folder / 'prometheus_client'} hides the package prometheus_client: rename it\n"
+    assert done.stderr.count("hides the package") == 2
+    assert said in done.stderr
+
+
+def test_an_application_that_starts_the_agent_is_told_which_file_hides_a_package(folder):
+    """In the error that names the adapter."""
+    pytest.importorskip("statsd")
+    (folder / "sampler.py").unlink()
+    (folder / "statsd.py").touch()
+    (folder / "app.py").write_text(
+        "import sampler.agent\nsampler.agent.start({'adapters': {'statsd': {}}})\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "app.py"],
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+    assert f"{folder / 'statsd.py'} hides the package statsd: rename it" in done.stderr
+
+
 @pytest.mark.parametrize("verb", ["run", "job"])
 @pytest.mark.parametrize("program", [("app.py",), ("-m", "app"), ("-c", "import app")])
 def test_a_program_with_a_module_of_that_name_keeps_it(folder, verb, program):

@@ -102,10 +102,19 @@ def test_a_name_that_only_the_program_registers_is_a_note(project) -> None:
     write(project, "[samplers]\nenable = ['web', 'proces']\n[adapters.console]\n")
     done = script(project, "check")
     assert done.returncode == 0, done.stderr
-    assert "'web': not installed, so the program has to register it" in done.stderr
-    assert "did you mean 'process'?" in done.stderr
+    said = "no installed package announces them; they must be registered by the program itself"
+    assert f"samplers.enable: 'web', 'proces' (did you mean 'process'?): {said}\n" in done.stderr
     write(project, "[samplers]\nenable = ['app:absent']\n")
     assert script(project, "check").returncode == 78
+
+
+def test_a_name_that_the_middleware_registers_is_not_missed(project) -> None:
+    """It is there once the application runs; one line says what that means of other names."""
+    write(project, "[samplers]\nenable = ['http.server', 'web']\n[adapters.console]\n")
+    done = script(project, "check")
+    said = "no installed package announces it; it must be registered by the program itself"
+    assert f"samplers.enable: 'web': {said}\n" in done.stderr
+    assert "http.server" not in done.stderr
 
 
 def test_check_says_what_does_nothing_and_what_is_left_out(project) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shlex
+import shutil
 import subprocess
 
 import pytest
@@ -50,8 +52,19 @@ def test_every_alert_links_to_what_to_do_about_it():
     page = (ROOT / "docs/alerts.md").read_text()
     sections = re.findall(r"^### (\w+)$", page, re.MULTILINE)
     assert sections == ALERTS
-    linked = re.findall(r"runbook: docs/alerts\.md#(\w+)", RULES.read_text())
+    rules = RULES.read_text()
+    (placeholder,) = re.findall(r"sed -i 's\|(https://[^|]+)\|", rules)  # as its head says
+    linked = re.findall(rf"runbook_url: {re.escape(placeholder)}/docs/alerts\.html#(\w+)", rules)
     assert linked == [alert.lower() for alert in ALERTS]
+
+
+def test_links_lead_to_the_readers_own_site_after_the_line_of_the_page(tmp_path):
+    """The one that docs/deploy.md has, on a copy."""
+    shutil.copy(RULES, tmp_path)
+    (line,) = re.findall(r"^\$ (sed .*)$", (ROOT / "docs/deploy.md").read_text(), re.MULTILINE)
+    subprocess.run(shlex.split(line), cwd=tmp_path, check=True, timeout=60)
+    links = re.findall(r"runbook_url: (\S+)", (tmp_path / RULES.name).read_text())
+    assert links == [f"https://docs.yours/docs/alerts.html#{each.lower()}" for each in ALERTS]
 
 
 @pytest.mark.timeout(240)

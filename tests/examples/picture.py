@@ -1,21 +1,20 @@
 """Makes the picture of the README: ``uv run python -m tests.examples.picture``.
 
 It runs ``sampler demo`` for a few seconds, draws its last page and its end with rich, and writes
-``docs/demo.svg``: text in the reader's own monospaced font, so nothing is fetched.
+``docs/demo.svg``.
 """
 
 from __future__ import annotations
 
-import re
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 
 from sampler.cli import demo
 from sampler.cli.demo import screen
+from tests.support.drawing import draw
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,12 +44,7 @@ class _Drawn(screen.Screen):
     def end(self, verdicts: Sequence[Verdict]) -> None:
         self._console.print(*self._shown)
         super().end(verdicts)
-        fonts = re.compile(r"@font-face \{\{.*?\}\}\n", re.DOTALL)  # from a server of others
-        drawn = self._console.export_svg(
-            title="sampler demo", code_format=fonts.sub("", CONSOLE_SVG_FORMAT), unique_id="demo"
-        )
-        text = "\n".join(line.rstrip() for line in drawn.splitlines()) + "\n"
-        PICTURE.write_text(text.replace("Fira Code", "Menlo, Consolas"), "utf-8")
+        draw(self._console, "sampler demo", PICTURE)
 
 
 if __name__ == "__main__":

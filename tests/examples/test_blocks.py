@@ -86,6 +86,7 @@ OTHERS = {
     "pep/README.md": {"docutils"},
     "docs/project.md": {"sphinx-build"},  # a step of .ci/run
     "README.md": {"pytest"},
+    "docs/deploy.md": {"sed"},  # run by tests/deploy/test_rules.py
     "examples/app/README.md": {"cd", "gunicorn"},  # run by test_app.py
 }
 """Commands that are not ours, by page: each is run somewhere, or is a step of .ci/run."""

@@ -1,7 +1,8 @@
-"""Take the pictures of the live page: ``python -m tests.page.pictures [--seconds N]``.
+"""Take the pictures of the live page and of top: ``python -m tests.page.pictures [--seconds N]``.
 
 A Flask application under gunicorn with two workers, its load, a carbon-cache and the page of
-``sampler run`` are real. It writes ``docs/pictures/live-*.png``.
+``sampler run`` are real, and so is the terminal of ``sampler top``. It writes
+``docs/pictures/live-*.png`` and ``docs/pictures/top.svg``.
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ import sys
 import tempfile
 import threading
 import time
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.support.command import environment
 from tests.support.ports import HOST, accepts, free_ports
 from tests.support.servers import Carbon
+from tests.support.tmux import terminal
 from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -31,11 +34,14 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / "docs" / "pictures"
 CLIENTS = 12
+COLUMNS, LINES = 96, 30
+"""Of the terminal."""
 MOST = 150_000
 """Bytes that a picture may have."""
 CONFIGURATION = """
 interval = 1
 service = "bakery"
+socket = "{socket}"
 [samplers]
 enable = ["bakery", "http.server", "process", "gunicorn", "gunicorn.arbiter", "listener"]
 [adapters.prometheus]
@@ -68,18 +74,22 @@ def _ask(port: int, path: str, fields: dict[str, str]) -> None:
 
 
 @contextlib.contextmanager
-def the_bakery() -> Iterator[str]:
-    """Run the application under load; yield the page's address."""
+def the_bakery() -> Iterator[tuple[str, Path]]:
+    """Run the application under load; yield the page's address, and the socket of ``top``."""
     stop = threading.Event()
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as last:
         folder = Path(name)
         (folder / "carbon").mkdir()
         carbon = last.enter_context(Carbon(folder / "carbon"))
         shop, page = free_ports(2)
-        configuration = CONFIGURATION.format(host=HOST, page=page, graphite=carbon.line_port)
+        socket = folder / "sampler.sock"
+        configuration = CONFIGURATION.format(
+            host=HOST, page=page, graphite=carbon.line_port, socket=socket
+        )
         (folder / "sampler.toml").write_text(configuration)
         shutil.copy(Path(__file__).with_name("bakery.py"), folder)
         gunicorn = [Path(sys.executable).parent / "gunicorn", "-w", "2", "--threads", "2"]
+        gunicorn += ["--control-socket", folder / "gunicorn.ctl"]
         process = subprocess.Popen(
             [sys.executable, "-m", "sampler", "run", "--", *gunicorn, "-b", f"{HOST}:{shop}",
              "bakery:app"],
@@ -96,7 +106,7 @@ def the_bakery() -> Iterator[str]:
                 _ask(shop, "/", {})
             for each in clients:
                 each.start()
-            yield f"http://{HOST}:{page}/live/"
+            yield f"http://{HOST}:{page}/live/", socket
         finally:
             stop.set()
             for each in clients:
@@ -130,6 +140,30 @@ def _take(browser: Any, url: str, name: str, size: tuple[int, int], scheme: str)
     _small(file)
 
 
+def _draw_top(socket: Path) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    from tests.support.drawing import draw
+
+    command = [sys.executable, "-m", "sampler", "top", "--socket", str(socket)]
+    env = environment(TERM="screen-256color", LC_ALL="C.UTF-8")
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        terminal(Path(folder), command, env, COLUMNS, LINES) as screen,
+    ):
+        screen.shows("bakery.")
+        time.sleep(3)  # as above
+        console = Console(
+            record=True, color_system="truecolor", width=COLUMNS, file=StringIO(), highlight=False
+        )
+        console.print(Text.from_ansi(screen.styled().rstrip()))
+    file = PICTURES / "top.svg"
+    draw(console, "sampler top", file)
+    print(f"{file.relative_to(ROOT)}: {file.stat().st_size} bytes")
+    assert file.stat().st_size < MOST
+
+
 def _small(file: Path) -> None:
     """Write a picture with a palette, which is all that a page's few colours need."""
     from PIL import Image
@@ -150,8 +184,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=150, help="how much history they show")
     seconds = parser.parse_args().seconds
     PICTURES.mkdir(exist_ok=True)
-    with the_bakery() as url, sync_playwright() as playwright:
+    with the_bakery() as (url, socket), sync_playwright() as playwright:
         time.sleep(seconds)
+        _draw_top(socket)
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox"]
         )

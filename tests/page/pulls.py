@@ -12,6 +12,19 @@ if TYPE_CHECKING:
 BEGAN = 1_700_000_000.0
 
 
+class Clock:
+    """Time that passes when a test says so."""
+
+    def __init__(self, now: float) -> None:
+        self.now = now
+
+    def time(self) -> float:
+        return self.now
+
+    def monotonic(self) -> float:
+        return self.now
+
+
 def series_of(count: int, kind: str = "gauge", sampler: str = "shop") -> tuple[Series, ...]:
     """Return series of one metric."""
     return tuple(Series(f"{sampler}.x", {"n": str(n)}, kind) for n in range(count))

@@ -7,10 +7,11 @@ import tracemalloc
 
 import pytest
 
+from sampler import Collector, Instruments, Registry
 from sampler.agent import ABSENT, HistogramValue, Series
 from sampler.page.history import MAX_BYTES, MAX_SERIES, SPAN, History
 from sampler.page.points import Points
-from tests.page.pulls import BEGAN, series_of, snapshot
+from tests.page.pulls import BEGAN, Clock, series_of, snapshot
 
 
 def numbers(history: History, each: Series) -> object:
@@ -34,6 +35,92 @@ def test_a_counter_is_a_rate_between_two_reads() -> None:
     for time, value in ((0, 10), (10, 30), (12, 31), (22, 5)):
         history.record(snapshot(BEGAN + time, (alike, [value])))
     assert numbers(history, alike[0]) == [None, 2.0, 0.5, 0.5]
+
+
+def shop_at(moments):
+    """Yield a group of instruments and a history, which gets a pull at each of these times."""
+    registry, clock, history = Registry(), Clock(BEGAN), History()
+    shop = Instruments("shop", registry=registry)
+    with Collector(registry, interval=10.0, clock=clock) as collector:
+        for moment in moments:
+            clock.now = BEGAN + moment
+            yield shop, history
+            clock.now = BEGAN + moment + 0.001
+            history.record(collector.collect())
+
+
+def test_a_labelled_counter_that_appears_has_counted_from_zero() -> None:
+    """Its first burst is a rate; where a counter was at the first pull nobody knows."""
+    pulls = shop_at((0, 10, 20, 30))
+    shop, history = next(pulls)
+    orders = shop.counter("orders", labels=("route",))
+    orders.inc(7, route="old")
+    next(pulls)
+    orders.inc(5, route="buy")
+    orders.inc(1, route="old")
+    next(pulls)
+    orders.inc(2, route="buy")
+    next(pulls)
+    next(pulls, None)
+    assert numbers(history, Series("shop.orders", {"route": "buy"})) == [None, 0.5, 0.2, 0.0]
+    assert numbers(history, Series("shop.orders", {"route": "old"})) == [None, 0.1, 0.0, 0.0]
+
+
+def test_a_labelled_histogram_that_appears_has_quantiles_at_once() -> None:
+    """Of all that it has seen."""
+    pulls = shop_at((0, 10, 20))
+    shop, history = next(pulls)
+    wait = shop.histogram("wait", labels=("route",), buckets=(1.0, 2.0))
+    next(pulls)
+    wait.labels("buy").observe(1.5)
+    next(pulls)
+    next(pulls, None)
+    points = numbers(history, Series("shop.wait", {"route": "buy"}))
+    assert points["p50"] == [None, pytest.approx(1.5), None]
+
+
+def test_a_total_that_is_older_than_the_page_is_no_burst() -> None:
+    """Its start was before the consumer's, or is not known."""
+    history, others = History(), series_of(1)
+    history.record(snapshot(BEGAN, (others, [0])))
+    old = Series("old.x", {}, "counter", start=BEGAN - 100)
+    unknown = Series("unknown.x", {}, "counter")
+    for time, value in ((10, 1000), (20, 1010)):
+        history.record(
+            snapshot(BEGAN + time, (others, [0]), ((old,), [value]), ((unknown,), [value]))
+        )
+    assert numbers(history, old) == [None, None, 1.0]
+    assert numbers(history, unknown) == [None, None, 1.0]
+
+
+def test_a_total_that_was_away_is_no_burst_when_it_comes_back() -> None:
+    """As where its sampler was registered again: it has counted since it began."""
+    history, others = History(), series_of(1)
+    back = (Series("back.x", {}, "counter", start=BEGAN),)
+    history.record(snapshot(BEGAN, (others, [0])))
+    history.record(snapshot(BEGAN + 10, (others, [0]), (back, [50])))
+    history.record(snapshot(BEGAN + 20, (others, [0])))
+    history.record(snapshot(BEGAN + 30, (others, [0]), (back, [150])))
+    assert numbers(history, back[0]) == [None, 5.0, None, None]
+
+
+def test_a_counter_that_began_anew_has_counted_from_zero() -> None:
+    """Also where it has counted more since than before."""
+    history, first = History(), Series("shop.x", {}, "counter", start=BEGAN)
+    history.record(snapshot(BEGAN, ((first,), [3])))
+    again = first.restarted(BEGAN + 5)
+    history.record(snapshot(BEGAN + 10, ((again,), [20])))
+    assert numbers(history, first) == [None, 2.0]
+
+
+def test_series_that_have_found_room_are_no_burst() -> None:
+    """They were there, and were not kept."""
+    history = History()
+    many = series_of(MAX_SERIES)
+    late = (Series("later.x", {}, "counter", start=BEGAN),)
+    history.record(snapshot(BEGAN, (many, [0] * MAX_SERIES), (late, [70])))
+    history.record(snapshot(BEGAN + 10, (many[:9], [0] * 9), (late, [90])))
+    assert numbers(history, late[0]) == [None, None]
 
 
 def test_a_counter_goes_on_when_other_series_come() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +22,7 @@ import sampler
 import sampler.agent
 shop = sampler.Instruments("shop")
 orders = shop.counter("orders")
+sampler.register({"name": "broken", "sample": lambda: 1 / 0})
 children = [os.getpid()]
 for n in range(2):
     if not os.fork():
@@ -32,12 +34,23 @@ while True:
 """
 
 
+def troubles(viewer: Viewer) -> dict[str, str]:
+    """Return what is wrong, by where."""
+    return {each["where"]: each["what"] for each in viewer.get("now.json")["trouble"]}
+
+
+def parent_of(pid: int) -> int:
+    """Return a process' parent."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
 def test_it_has_the_sums_and_names_the_processes(tmp_path, tmp_path_factory) -> None:
-    """One that stops to report is silent, and trouble."""
+    """One that stops to report, one that is killed, and a sampler that fails are trouble."""
     path = tmp_path_factory.mktemp("s") / "s.sock"
     (tmp_path / "app.py").write_text(_APP)
     (tmp_path / "sampler.toml").write_text(
-        f'interval = 0.5\nsocket = "{path}"\n[samplers]\nenable = ["shop"]\ndeadline = 20\n'
+        f'interval = 0.5\nsocket = "{path}"\n'
+        '[samplers]\nenable = ["shop", "broken"]\ndeadline = 20\n'
     )
     with running("run", "--", sys.executable, "app.py", cwd=tmp_path) as process:
         viewer = Viewer(str(path))
@@ -69,11 +82,16 @@ def test_it_has_the_sums_and_names_the_processes(tmp_path, tmp_path_factory) -> 
                 return next((p for p in now["processes"] if p["state"] == "silent"), None)
 
             assert wait_for(silent, what="a silent process", limit=30)["pid"] == stopped
-            (trouble,) = viewer.get("now.json")["trouble"]
-            assert str(stopped) in trouble["where"]
+            assert any(str(stopped) in where for where in troubles(viewer))
         finally:
             os.kill(stopped, signal.SIGCONT)
-        wait_for(lambda: not viewer.get("now.json")["trouble"], what="the end of it", limit=30)
+        wait_for(lambda: set(troubles(viewer)) == {"sampler broken"}, 30, "the end of it")
+        told = troubles(viewer)["sampler broken"]
+        assert told == "it fails in a process that reports: raised"
+        child = next(p["pid"] for p in found if parent_of(p["pid"]) != process.pid)
+        os.kill(child, signal.SIGKILL)
+        told = wait_for(lambda: troubles(viewer).get("relay"), what="a death", limit=30)
+        assert told == "1 process was killed, or crashed, in the last 5 minutes"
         process.send_signal(signal.SIGTERM)
         for each in found:
             os.kill(each["pid"], signal.SIGKILL)

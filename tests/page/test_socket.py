@@ -102,6 +102,18 @@ def test_the_path_of_another_agent_is_refused(path) -> None:
         assert Viewer(str(path)).get("now.json")["version"] == 1
 
 
+def test_sampler_run_of_a_command_says_whose_the_path_is(path, tmp_path) -> None:
+    """It runs on, and does not say that `sampler top` finds it there."""
+    pytest.importorskip("msgspec", reason="the relay needs it")
+    (tmp_path / "sampler.toml").write_text(f'socket = "{path}"\n[adapters.console]\n')
+    with agent_with(SHOP, socket=str(path)):
+        done = sampler("run", "--", sys.executable, "-c", "pass", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    whose = f"process {os.getpid()} listens at {path} already: end it, or choose another address"
+    assert f"socket: {whose}; the program runs on without it, and tries" in done.stderr
+    assert "find this process" not in done.stderr
+
+
 def test_an_application_runs_on_and_takes_the_path_when_it_is_free(path, caplog) -> None:
     """As with a taken port."""
     second = Agent(parse({"interval": 0.2, "service": "second", "socket": str(path)}, "second"))

@@ -14,23 +14,10 @@ from sampler.samplers import process, system
 from sampler.web import WSGI
 from sampler_prometheus._negotiate import content_type
 from sampler_prometheus._text import TextRenderer
-from tests.page.pulls import BEGAN, snapshot
+from tests.page.pulls import BEGAN, Clock, snapshot
 from tests.web.rig import ask
 
 HTTP = Series("http.server.busy.time", {}, "counter", "s")
-
-
-class Clock:
-    """Time that passes when a test says so."""
-
-    def __init__(self) -> None:
-        self.now = time.time()
-
-    def time(self) -> float:
-        return self.now
-
-    def monotonic(self) -> float:
-        return self.now
 
 
 def application(environ, start_response):
@@ -42,7 +29,7 @@ def application(environ, start_response):
 
 def busy(requests: int, errors: int = 0):
     """Yield a clock, and a function that serves requests and pulls."""
-    registry, clock = Registry(), Clock()
+    registry, clock = Registry(), Clock(time.time())
     served = WSGI(application, registry=registry)
     for each in (process, system):
         registry.register(each.SAMPLER)
@@ -106,7 +93,7 @@ def test_what_was_pulled_before_an_application_was_there_spoils_no_advice() -> N
     """A relay pulls at once, and its workers report later."""
     collector, pull = busy(100)
     advice, other = Advice(), Advice()
-    earlier = Clock()
+    earlier = Clock(time.time())
     earlier.now -= 60.0
     with collector, Collector(Registry(), interval=10.0, clock=earlier) as empty:
         advice.note(empty.collect())

@@ -12,6 +12,7 @@ import weakref
 
 import pytest
 
+import sampler
 from sampler.samplers.asyncio import SAMPLER, _watches, watch
 from tests.samplers.reading import consumer_of, read, run
 from tests.support.waiting import wait_for
@@ -41,6 +42,34 @@ def running():
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
+
+
+@pytest.fixture(autouse=True)
+def _withdrawn():
+    yield
+    with contextlib.suppress(KeyError):
+        sampler.registry.unregister("asyncio")
+
+
+def test_naming_a_loop_publishes_the_sampler() -> None:
+    """One step is enough for an agent that collects what the program has registered."""
+    with running() as loop, sampler.Collector() as collector:
+        watch("web", loop)
+
+        def told() -> bool:
+            return "asyncio.lag" in {series.name for series, _ in collector.collect()}
+
+        wait_for(told, what="the lag of the loop")
+    wait_for(lambda: not read_all() and not _watches, what="the loop to be forgotten")
+
+
+def test_a_sampler_of_that_name_that_the_program_has_stands() -> None:
+    """Naming a loop raises nothing then."""
+    own = sampler.register({"name": "asyncio", "sample": lambda: [("mine", 1)]})
+    with running() as loop:
+        watch("web", loop)
+        assert [each for each in sampler.registry if each.name == "asyncio"] == [own]
+    wait_for(lambda: not read_all() and not _watches, what="the loop to be forgotten")
 
 
 def test_without_named_loops_there_is_nothing(consumer) -> None:

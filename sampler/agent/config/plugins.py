@@ -46,12 +46,8 @@ class Plugin:
         """
         try:
             return self._loaded()
-        except ModuleNotFoundError as error:
-            raise UnusablePlugin(
-                self, f"needs {error.name!r}: {self._remedy(error.name)}"
-            ) from error
         except (Exception, SystemExit) as error:
-            raise UnusablePlugin(self, f"cannot be imported: {error_line(error)}") from error
+            raise UnusablePlugin(self, self._fault(error)) from error
 
     def _loaded(self) -> Any:
         # A module that starts the agent while it is itself imported holds the import lock for
@@ -65,6 +61,15 @@ class Plugin:
             if job.started and job.error is None:
                 return job.result
         return self._announcement.load()  # some imports need the main thread
+
+    def _fault(self, error: BaseException) -> str:
+        from sampler.agent.config.hidden import hidden_packages, hiding
+
+        if hidden := hidden_packages(self.distribution):
+            return f"cannot be imported: {hiding(hidden)} ({error_line(error)})"
+        if isinstance(error, ModuleNotFoundError):
+            return f"needs {error.name!r}: {self._remedy(error.name)}"
+        return f"cannot be imported: {error_line(error)}"
 
     def _remedy(self, module: str | None) -> str:
         if self.distribution == OURS:

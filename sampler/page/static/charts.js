@@ -1,4 +1,5 @@
-// The charts that the viewer has chosen: a panel for each unit, with a table of its numbers.
+// The charts that the viewer has chosen: a panel for each unit, with a table of its numbers. Histograms have panels of
+// their own: how long a request takes and how old a process is are both seconds, and no axis suits both.
 
 import { addressOf } from "./catalogue.js";
 import { Chart, hueOf } from "./chart.js";
@@ -6,7 +7,8 @@ import { breakable, el, labelled, say, sync, write } from "./dom.js";
 import { brief, clock, unitOf } from "./format.js";
 import { History, QUANTILES, lineOf } from "./history.js";
 
-const TITLES = { "": "Numbers", s: "Time", By: "Bytes", "By/s": "Bytes per second", "s/s": "Seconds per second" };
+const TITLES = { "": "Numbers", s: "Times", By: "Bytes", "By/s": "Bytes per second", "s/s": "Seconds per second" };
+const TITLES_OF_HISTOGRAMS = { "": "Distributions", s: "Durations", By: "Sizes" };
 const SPANS = [
   [300, "5 min"],
   [900, "15 min"],
@@ -75,9 +77,9 @@ export class Charts {
   #draw() {
     const groups = new Map();
     for (const series of this.#lines) {
-      const unit = unitOf(series);
-      if (!groups.has(unit)) groups.set(unit, []);
-      groups.get(unit).push(series);
+      const key = `${series.kind === "histogram" ? "of" : "in"} ${unitOf(series)}`;
+      if (!groups.has(key)) groups.set(key, []);
+      groups.get(key).push(series);
     }
     if (groups.size) {
       this.empty.remove();
@@ -87,17 +89,17 @@ export class Charts {
       if (this.choice.made) this.root.append(this.reset);
     }
     const had = new Set(this.#panels.keys());
-    const items = [...groups].map(([unit, lines]) => ({ unit, lines }));
-    for (const { unit } of items) {
-      had.delete(unit);
-      if (!this.#panels.has(unit)) this.#panels.set(unit, new Panel(unit, this.choice));
+    const items = [...groups].map(([key, lines]) => ({ key, lines }));
+    for (const { key, lines } of items) {
+      had.delete(key);
+      if (!this.#panels.has(key)) this.#panels.set(key, new Panel(lines[0], this.choice));
     }
-    for (const unit of had) {
-      this.#panels.get(unit).close();
-      this.#panels.delete(unit);
+    for (const key of had) {
+      this.#panels.get(key).close();
+      this.#panels.delete(key);
     }
-    items.forEach(({ unit, lines }, place) => {
-      const panel = this.#panels.get(unit);
+    items.forEach(({ key, lines }, place) => {
+      const panel = this.#panels.get(key);
       if (this.root.children[place] !== panel.root)
         this.root.insertBefore(panel.root, this.root.children[place] ?? null);
       panel.show(lines, this.#history, this.#span);
@@ -120,8 +122,10 @@ class Panel {
   #from = 0;
   #at = null;
 
-  constructor(unit, choice) {
-    this.unit = unit;
+  /** A panel for series like `first`: of its unit, and histograms if it is one. */
+  constructor(first, choice) {
+    const unit = (this.unit = unitOf(first));
+    this.titles = first.kind === "histogram" ? TITLES_OF_HISTOGRAMS : TITLES;
     this.choice = choice;
     this.title = el("h3", { class: "clamp" });
     this.in = el("span", { class: "dim in" });
@@ -141,7 +145,7 @@ class Panel {
     this.caption = el("caption", { class: "unseen" });
     this.root = el(
       "section",
-      { class: "panel", "aria-label": `Charts in ${unit || "plain numbers"}` },
+      { class: "panel", "aria-label": `Charts of ${first.kind}s in ${unit || "plain numbers"}` },
       el("div", { class: "panel-head" }, this.title, this.in, this.when),
       this.chart.box,
       el("table", { class: "legend" }, this.caption, el("thead", {}, head), this.rows),
@@ -162,7 +166,7 @@ class Panel {
       history.times.findIndex((time) => time >= end - span),
     );
     const names = [...new Set(lines.map((series) => series.name))];
-    const title = names.length === 1 ? names[0] : (TITLES[this.unit] ?? this.unit);
+    const title = names.length === 1 ? names[0] : (this.titles[this.unit] ?? TITLES[this.unit] ?? this.unit);
     write(this.in, names.length === 1 ? this.unit : "");
     if (this.title.dataset.of !== title) this.title.replaceChildren(breakable((this.title.dataset.of = title)));
     write(this.caption, `Numbers of the chart above, ${this.unit || "without a unit"}`);

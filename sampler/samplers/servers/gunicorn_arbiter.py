@@ -2,6 +2,8 @@
 
 No agent runs in the arbiter, so a worker asks it (gunicorn 25.1 and later, unless started with
 ``--no-control-socket``; as a user that may open the socket). One worker's answer stands.
+
+All gunicorns of a user have one path by default, and each new one takes it from the one before.
 """
 
 from __future__ import annotations
@@ -30,6 +32,14 @@ TIMEOUT = 1.0
 MOST = 65_536
 """Bytes of an answer."""
 
+PATIENCE = 2
+"""Reads in a row that find no socket before that is a failure."""
+
+_REMEDY = (
+    "gunicorns of one user share the path of the control socket unless told otherwise, and the "
+    "last one to start has it: give each a path of its own (--control-socket PATH), or none "
+    "(--no-control-socket), and restart it"
+)
 _UNIX, _STREAM = 1, 1
 _METRICS = {
     "worker.count": "workers_current",
@@ -41,18 +51,46 @@ _METRICS = {
 }
 
 
+class LostSocketError(Exception):
+    """The arbiter's control socket has gone, or is another arbiter's."""
+
+
+class _Socket:
+    """What is known of the control socket.
+
+    Attributes:
+        misses: reads in a row that found none.
+    """
+
+    misses: int = 0
+
+
+_socket = _Socket()
+
+
 def sample() -> Iterator[tuple[Any, ...]]:
-    """Yield what the arbiter of this worker tells; nothing where it has no socket."""
+    """Yield what the arbiter of this worker tells; nothing where it has no socket.
+
+    Raises:
+        LostSocketError: another gunicorn has taken its place; the message says what to do.
+        OSError, ValueError: as of the arbiter's answer.
+    """
     worker = WORKER.find()
     path = getattr(WORKER.told(worker, "cfg"), "control_socket", None) if worker else None
     if not path or worker.cfg.control_socket_disable:
         return
+    path = os.path.abspath(path)  # noqa: PTH100 - a plain text
     try:
-        told = _ask(os.path.abspath(path))  # noqa: PTH100 - a plain text
-    except FileNotFoundError:  # an arbiter that has ended, of those that share a path, removed it
-        return
-    if told.get("pid") != worker.ppid:  # the default path is another arbiter's of this user
-        return
+        told = _ask(path)
+    except (FileNotFoundError, ConnectionRefusedError):
+        _socket.misses += 1
+        if _socket.misses > PATIENCE:
+            raise LostSocketError(f"nobody listens at {path} any more; {_REMEDY}") from None
+        return  # while the arbiter forks, or ends, its socket is away
+    if (other := told.get("pid")) != worker.ppid:
+        _socket.misses = PATIENCE
+        raise LostSocketError(f"{path} is that of gunicorn {other} now; {_REMEDY}")
+    _socket.misses = 0
     for name, key in _METRICS.items():
         yield name, told.get(key)
 

@@ -88,6 +88,19 @@ def test_what_is_ticked_is_charted_and_stays_so_after_a_reload(shop: Shop, visit
     expect(table).to_have_count(0)
 
 
+def test_how_old_a_process_is_is_charted_apart_from_how_long_something_takes(
+    shop: Shop, visit: Any
+) -> None:
+    page = live(visit(shop.url))
+    page.get_by_role("searchbox").fill("process.uptime")
+    row(page, "process.uptime").get_by_role("checkbox").check()
+    ages = page.get_by_role("region", name="Charts of gauges in s")
+    expect(ages.locator("tbody tr")).to_have_count(1)
+    durations = page.get_by_role("region", name="Charts of histograms in s")
+    expect(durations).to_contain_text("shop.latency")
+    expect(durations).not_to_contain_text("uptime")
+
+
 def test_search_finds_by_name_and_label_and_escape_clears(shop: Shop, visit: Any) -> None:
     page = live(visit(shop.url))
     page.keyboard.press("/")

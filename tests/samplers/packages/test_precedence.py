@@ -127,7 +127,7 @@ def test_it_is_said_and_listed(request: pytest.FixtureRequest, tmp_path: Path) -
     assert "unavailable: urllib3 publishes its own: urllib3.pools" in command("list", "samplers")
     said = command("run", "--test")
     assert "sampler 'urllib3' is left out: urllib3 publishes its own, 'urllib3.pools'" in said
-    assert "program has to register it" not in said
+    assert "registered by the program itself" not in said
 
 
 def test_a_release_with_its_own_sampler_installed_beside_us_counts_alone(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.samplers.servers.rig import serving
-from tests.wiring.rig import need
+from tests.support.command import environment
+from tests.support.waiting import wait_for
+from tests.wiring.rig import BIN, LIMIT, need
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,6 +113,31 @@ def test_the_arbiter_is_asked_by_a_worker(tmp_path: Path, short: Path) -> None:
         run.tells("gunicorn.arbiter.worker.target", 3)
         run.tells("gunicorn.arbiter.worker.count", 3)
         assert run.told("gunicorn.worker.limit") == 2
+
+
+def test_it_is_said_that_another_gunicorn_has_taken_the_control_socket(
+    tmp_path: Path, short: Path
+) -> None:
+    """All of a user have one path by default; the log says which one has it, and what to do."""
+    words = ("gunicorn", "-b", "127.0.0.1:{port}", "held:application")
+    known = {"HOME": str(short), "XDG_RUNTIME_DIR": str(short)}
+    hasty = 'enable = ["gunicorn.arbiter"]'
+    with serving(tmp_path, *words, toml=hasty, **known) as run:
+        run.tells("gunicorn.arbiter.worker.count", 1)
+        other = subprocess.Popen(
+            [BIN / "gunicorn", "-b", "127.0.0.1:0", "held:application"],
+            cwd=tmp_path,
+            env=environment(**known),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            said = f"gunicorn.ctl is that of gunicorn {other.pid} now"
+            wait_for(lambda: said in run.said.read_text(), LIMIT, said)
+            assert "--control-socket PATH" in run.said.read_text()
+        finally:
+            other.terminate()
+            other.wait(LIMIT)
 
 
 def test_without_a_control_socket_the_arbiter_tells_nothing(tmp_path: Path) -> None:
