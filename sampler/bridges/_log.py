@@ -58,6 +58,10 @@ class Failures:
                 text,
             )
 
+    def total(self) -> int:
+        """Return how many there were."""
+        return sum(list(self._counts.values()))
+
     def samples(self) -> Iterator[tuple[str, int, dict[str, str], dict[str, Any]]]:
         """Yield the counts of those that have failed."""
         for source, count in list(self._counts.items()):

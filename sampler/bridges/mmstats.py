@@ -104,6 +104,10 @@ class _Files:
             yield from kept.read(self._rows(path, name), partial(self._failures.count, name))
         yield from self._failures.samples()
 
+    def failed(self) -> int:
+        """Return how often something has failed."""
+        return self._failures.total()
+
     def _rows(self, path: str, name: str) -> Iterator[tuple[Any, ...]]:
         try:
             with Path(path).open("rb") as file:
@@ -175,7 +179,7 @@ class _Instance:
     def __init__(self, settings: Mapping[str, Any]) -> None:
         files, counters = _wanted(settings)
         self._files = _Files(files, counters)
-        self._since = Since(Turn(f"mmstats {files}"))
+        self._since = Since(Turn(f"mmstats {files}"), self._files.failed)
 
     def __call__(self) -> Iterator[tuple[Any, ...]]:
         return self._since.read(self._files())
