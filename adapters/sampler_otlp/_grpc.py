@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -37,6 +38,7 @@ _WHATEVER_IT_IS = {
     _CODES.NOT_FOUND,
 }
 """Codes that are not about what was sent."""
+_KEY = re.compile(r"(?!grpc-)[a-z0-9_.-]+(?<!-bin)")
 _RETRY_INFO = "grpc-status-details-bin"
 _LONGEST = 2_000
 """Characters of an error that are told."""
@@ -62,6 +64,12 @@ class OTLPGRPC(OTLP):
         super().__attrs_post_init__()
         if path := urlsplit(self.url).path.strip("/"):
             raise ValueError(f"url: gRPC has no path, leave {path!r} out")
+        for name in self.headers:
+            if not _KEY.fullmatch(name.lower()):
+                raise ValueError(
+                    f"headers: gRPC has no field {name!r}: names have letters, digits, '-', '_' "
+                    "and '.', do not begin with 'grpc-' and do not end with '-bin'"
+                )
         if self.proxy:
             raise ValueError("proxy: gRPC takes its proxy from the environment: leave the key out")
 

@@ -6,8 +6,8 @@ from itertools import accumulate
 from json import dumps
 from typing import TYPE_CHECKING, Any
 
-from sampler.adapterkit.threads import Lock
 from sampler.bridges._histograms import dense, exponential
+from sampler.bridges._locked import Locked
 from sampler.bridges._log import Failures
 from sampler.bridges._names import Names
 from sampler.bridges._totals import ExplicitTotal, ExponentialTotal, NumberTotal
@@ -23,7 +23,7 @@ _MOST_TOTALS = 20_000
 """Series of which deltas are added up."""
 
 
-class Points:
+class Points(Locked):
     """Reads what a reader collects; several consumers may, at once.
 
     Args:
@@ -33,6 +33,7 @@ class Points:
     """
 
     def __init__(self, bridge: str, *, scope: bool, resource: bool) -> None:
+        super().__init__()
         self._scope = scope
         self._resource = resource
         self._failures = Failures(bridge)
@@ -45,7 +46,6 @@ class Points:
         self._before = self._kept
         self._totals: dict[tuple[Any, ...], Any] = {}
         self._unended = Unended(_MOST_TOTALS)
-        self._lock = Lock()
 
     def of(self, reader: Any) -> Iterator[tuple[Any, ...]]:
         """Yield the samples of one pull."""
