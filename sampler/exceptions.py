@@ -125,9 +125,19 @@ class Rejected(SamplerError):
     Attributes:
         reason: one word for the ``dropped`` counter.
         samples: how many entries were refused (the rest was delivered); None: all, or unknown.
+        whole: whatever is sent is refused, as without the right password: a batch is not halved to
+            find out what is wrong with it.
     """
 
-    def __init__(self, reason: str, samples: int | None = None, message: str = "") -> None:
+    def __init__(
+        self,
+        reason: str,
+        samples: int | None = None,
+        message: str = "",
+        *,
+        whole: bool = False,
+    ) -> None:
         self.reason = reason
         self.samples = samples
+        self.whole = whole
         super().__init__(message or f"rejected: {reason}")

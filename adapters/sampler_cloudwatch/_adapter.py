@@ -10,13 +10,16 @@ from sampler.adapterkit.identity_labels import filled_in_labels, labels_fault
 from sampler.adapterkit.line_file import append_lines, path_fault
 from sampler.adapterkit.packing import Packing
 from sampler.adapterkit.render_cache import NotRendered, RenderCache, Unencodable, iter_entries
-from sampler.agent import ABSENT, MAX_BATCH, option
+from sampler.agent import ABSENT, option
 from sampler_cloudwatch._documents import MAX_METRICS, Named, document, named, numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from sampler.agent import Batch, Block, Outcome, Series, Since, Snapshot
+
+
+_BATCH = 2**15
 
 
 def _namespace_fault(namespace: str) -> str | None:
@@ -57,23 +60,23 @@ class EMF:
         self._begin({})
 
     def encode(self, snapshot: Snapshot, since: Since) -> Iterator[Batch]:
-        """Yield batches of at most 512 KiB of lines."""
+        """Yield batches of at most 32 KiB of lines: a full pipe has a part of one only."""
         common = filled_in_labels(self.dimensions, snapshot.identity)
         if common != self._common:
             self._begin(common)
-        packing = Packing(MAX_BATCH)
+        packing = Packing(_BATCH)
         for block, entries in iter_entries(self._cache.of(snapshot)):
             for lines, count, missing in self._lines(block, entries, since):
                 yield from packing.add(lines, count, missing)
         yield from packing.rest()
 
     def send(self, batch: Batch, timeout: float) -> Outcome:
-        """Write one batch.
+        """Write one batch. What a pipe has taken a part of is unconfirmed: CloudWatch adds up.
 
         Raises:
-            Unavailable: the file cannot be written.
+            Unavailable: the file cannot be written; a pipe has taken nothing.
         """
-        return append_lines(self.path, batch.frames, timeout, sync=False)
+        return append_lines(self.path, batch.frames, timeout, sync=False, idempotent=False)
 
     def _begin(self, common: dict[str, str]) -> None:
         """Begin with other dimensions: nothing that was kept can be used."""

@@ -40,7 +40,8 @@ TAGS_HELP = (
     "process of a service needs its own."
 )
 _PARTIAL = "partial write"
-_DROPPED = re.compile(r"\bdropped=([1-9][0-9]{0,8})\b")
+_DROPPED = re.compile(r"dropped=([1-9][0-9]{0,8})\W{0,9}\Z")
+"""At the end: before it there may be a tag's value, which can be anything."""
 
 
 @attrs.define(eq=False)

@@ -13,7 +13,7 @@ from sampler.adapterkit.http_options import url_fault
 from sampler.adapterkit.http_push import HTTPPush
 from sampler.agent import DELIVERED, Rejected, option
 from sampler_otlp._encoder import Encoder
-from sampler_otlp._requests import halves, has_markers, rejected, without_markers
+from sampler_otlp._requests import halves, has_markers, is_compressed, rejected, without_markers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -33,6 +33,8 @@ RESOURCE: Mapping[str, str] = {
 EXPONENTIAL, EXPLICIT = "exponential", "explicit"
 _TYPE = "application/x-protobuf"
 _LATER = (502, 503, 504)
+_NEGATIVE = 1 << 63
+"""From here on a number of the type ``int64`` is below zero."""
 _ATTRIBUTE = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*")
 
 
@@ -56,7 +58,7 @@ def refusal(reply: bytes, where: str) -> None:
         count, why = rejected(reply)
     except ValueError:  # a receiver accepts, and answers in words of its own
         return
-    if count > 0:
+    if 0 < count < _NEGATIVE:
         raise Rejected("rejected", count, message=f"{where} refuses {count} points: {why}")
 
 
@@ -109,8 +111,8 @@ class OTLP(HTTPPush):
         deadline = time.monotonic() + timeout
         try:
             self._export(b"".join(batch.frames), timeout)
-        except Rejected:
-            if not has_markers(batch):
+        except Rejected as error:
+            if error.whole or not has_markers(batch):
                 raise
             # The entries are not to pay for a mark that the receiver refuses.
             left = max(0.001, deadline - time.monotonic())
@@ -140,6 +142,6 @@ class OTLP(HTTPPush):
         return self.gzip
 
     def _export(self, data: bytes, timeout: float) -> None:
-        encoding = {"Content-Encoding": "gzip"} if self.gzip and data else {}
+        encoding = {"Content-Encoding": "gzip"} if is_compressed(data) else {}
         reply = self.post("", _TYPE, data, timeout, fields=encoding)
         refusal(reply.body, self.where)

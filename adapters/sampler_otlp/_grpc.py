@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,6 +13,7 @@ import grpc
 from sampler.adapterkit.http_options import url_fault
 from sampler.agent import Rejected, Unavailable, masked_line, option, read_plain_file
 from sampler_otlp._adapter import OTLP, refusal
+from sampler_otlp._requests import uncompressed
 
 _METHOD = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"
 _CODES = grpc.StatusCode
@@ -29,6 +31,14 @@ _REASONS = {
     _CODES.PERMISSION_DENIED: "unauthorized",
     _CODES.RESOURCE_EXHAUSTED: "too_large",
 }
+_WHATEVER_IT_IS = {
+    _CODES.UNAUTHENTICATED,
+    _CODES.PERMISSION_DENIED,
+    _CODES.UNIMPLEMENTED,
+    _CODES.NOT_FOUND,
+}
+"""Codes that are not about what was sent."""
+_KEY = re.compile(r"(?!grpc-)[a-z0-9_.-]+(?<!-bin)")
 _RETRY_INFO = "grpc-status-details-bin"
 _LONGEST = 2_000
 """Characters of an error that are told."""
@@ -54,6 +64,12 @@ class OTLPGRPC(OTLP):
         super().__attrs_post_init__()
         if path := urlsplit(self.url).path.strip("/"):
             raise ValueError(f"url: gRPC has no path, leave {path!r} out")
+        for name in self.headers:
+            if not _KEY.fullmatch(name.lower()):
+                raise ValueError(
+                    f"headers: gRPC has no field {name!r}: names have letters, digits, '-', '_' "
+                    "and '.', do not begin with 'grpc-' and do not end with '-bin'"
+                )
         if self.proxy:
             raise ValueError("proxy: gRPC takes its proxy from the environment: leave the key out")
 
@@ -72,6 +88,7 @@ class OTLPGRPC(OTLP):
             self._channel, self._process = self._connected(), os.getpid()
         call = self._channel.unary_unary(_METHOD)
         metadata = [(name.lower(), value) for name, value in self.fields({}).items()]
+        data = uncompressed(data)
         kind = grpc.Compression.Gzip if self.gzip else grpc.Compression.NoCompression
         try:
             reply: bytes = call(data, timeout=timeout, metadata=metadata, compression=kind)
@@ -87,7 +104,8 @@ class OTLPGRPC(OTLP):
         asks = any(key == _RETRY_INFO for key, _ in trailing)
         if code in _LATER or (code is _CODES.RESOURCE_EXHAUSTED and asks):
             return Unavailable(message)
-        return Rejected(_REASONS.get(code, "rejected"), message=message)
+        reason = _REASONS.get(code, "rejected")
+        return Rejected(reason, message=message, whole=code in _WHATEVER_IT_IS)
 
     def _connected(self) -> Any:
         parts = urlsplit(self.url)

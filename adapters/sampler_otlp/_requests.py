@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sampler.agent import Metric
 
 _GZIP = 16 + zlib.MAX_WBITS
+_MAGIC = b"\x1f\x8b"
 _MARKERS = "markers"
 _FRAMING = 32
 """Bytes of a request beside its resource and its metrics, at most."""
@@ -104,14 +105,14 @@ def has_markers(batch: Batch) -> bool:
 
 def without_markers(batch: Batch, *, gzip: bool) -> Batch:
     """Return a batch without the points that are no entries."""
-    resource, points = _read(batch, gzip=gzip)
+    resource, points = _read(batch)
     data = _written(resource, points[: batch.samples], gzip=gzip)
     return Batch((data,), batch.samples, batch.refused)
 
 
 def halves(batch: Batch, *, gzip: bool) -> tuple[Batch, Batch]:
     """Return the halves of a batch of at least two entries, without markers."""
-    resource, points = _read(batch, gzip=gzip)
+    resource, points = _read(batch)
     middle = batch.samples // 2
     first, second = points[:middle], points[middle : batch.samples]
     return (
@@ -121,17 +122,36 @@ def halves(batch: Batch, *, gzip: bool) -> tuple[Batch, Batch]:
 
 
 def rejected(reply: bytes) -> tuple[int, str]:
-    """Return how many points a receiver says that it has refused, and why."""
-    for part in fields(reply):
+    """Return how many points a receiver says that it has refused, and why.
+
+    Args:
+        reply: the beginning of what it answers: the reason, which comes last, may be cut.
+
+    Raises:
+        ValueError: it is no such message.
+    """
+    for part in fields(reply, cut=True):
         if part.number == 1:
-            values: dict[int, Any] = {each.number: each.value for each in fields(_bytes(part))}
-            return int(values.get(1, 0)), values.get(2, b"").decode("utf-8", "replace")
+            values = {each.number: each.value for each in fields(_bytes(part), cut=True)}
+            count, why = values.get(1, 0), values.get(2, b"")
+            if not isinstance(count, int) or not isinstance(why, bytes):
+                raise ValueError("a number and a text are expected")
+            return count, why.decode("utf-8", "replace")
     return 0, ""
 
 
-def _read(batch: Batch, *, gzip: bool) -> tuple[bytes, list[_Point]]:
-    data = b"".join(batch.frames)
-    data = zlib.decompress(data, _GZIP) if gzip else data
+def is_compressed(data: bytes) -> bool:
+    """Tell whether a request is compressed, as one from a spool may be; no message begins so."""
+    return data[:2] == _MAGIC
+
+
+def uncompressed(data: bytes) -> bytes:
+    """Return a request as it was before it was compressed, if it was."""
+    return zlib.decompress(data, _GZIP) if is_compressed(data) else data
+
+
+def _read(batch: Batch) -> tuple[bytes, list[_Point]]:
+    data = uncompressed(b"".join(batch.frames))
     (whole,) = fields(data)
     resource = b""
     points: list[_Point] = []

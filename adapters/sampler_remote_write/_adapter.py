@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar, NoReturn
 
 import attrs
@@ -107,10 +108,13 @@ class RemoteWrite(HTTPPush):
                 (``in_future``).
         """
         deadline = time.monotonic() + timeout
-        if not batch.frames or not self._clock.known:
-            self._write(compressed(b""), timeout)
         if not batch.frames:
+            self._write(compressed(b""), timeout)
             return DELIVERED
+        if not self._clock.asked:
+            self._ask_clock(timeout)
+        if self._clock.is_ahead(latest_of(batch)):
+            self._ask_clock(_left(deadline))  # either clock may have been set since the last reply
         if self._clock.is_ahead(latest_of(batch)):
             raise Rejected(
                 "in_future",
@@ -119,8 +123,8 @@ class RemoteWrite(HTTPPush):
             )
         try:
             self._deliver(batch, deadline)
-        except Rejected:
-            if not markers_of(batch):
+        except Rejected as error:
+            if error.whole or not markers_of(batch):
                 raise
             # The entries are not to pay for a marker that the server refuses.
             self._deliver(without_markers(batch), deadline)
@@ -156,6 +160,12 @@ class RemoteWrite(HTTPPush):
         if reply.status == _UNSUPPORTED_TYPE and self.protocol == _NEW:
             raise _UnknownType
         super().refuse(reply)
+
+    def _ask_clock(self, timeout: float) -> None:
+        """Hear the receiver's clock, by a request of nothing."""
+        with suppress(Rejected):  # what it says to a request of something is what counts
+            self._write(compressed(b""), timeout)
+        self._clock.asked = True
 
     def _deliver(self, batch: Batch, deadline: float) -> None:
         """Write a batch; in version 1.0 if the server does not read the other one."""

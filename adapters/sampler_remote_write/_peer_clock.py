@@ -17,16 +17,14 @@ class PeerClock:
     """The receiver's clock, as the header ``Date`` of its replies shows it."""
 
     def __init__(self) -> None:
+        self.asked: bool = False
+        """Whether a reply has come: some never tell."""
         self._ahead: float | None = None
         """Of epoch seconds there, by this host's monotonic clock."""
 
-    @property
-    def known(self) -> bool:
-        """Whether a reply has told it."""
-        return self._ahead is not None
-
     def heard(self, date: str | None) -> None:
         """Take the header ``Date`` of a reply that has just come; None: it has none."""
+        self.asked = True
         try:
             there = parsedate_to_datetime(date or "").timestamp()
         except (TypeError, ValueError, IndexError, OverflowError):  # bad dates raise any of these

@@ -37,6 +37,8 @@ __all__ = ["HTTPPush"]
 _LATER = (408, 425, 429)
 _PROXY_AUTHENTICATION = 407
 _TOO_LARGE = 413
+_WHATEVER_IT_IS = frozenset((401, 402, 403, 404, 405, 406, 407, 410, 411, 415, 421, 426, 451))
+"""Refusals that are not about what was sent."""
 
 
 @attrs.define(eq=False)
@@ -105,7 +107,7 @@ class HTTPPush(HTTPOptions):
 
         Raises:
             Unavailable: try later: 408, 425, 429, or an error of the server.
-            Rejected: any other.
+            Rejected: any other; as a whole where that is not about what was sent.
         """
         status, reason, text = reply.status, "rejected", reply.text
         if status in _LATER or status >= 500:
@@ -120,7 +122,8 @@ class HTTPPush(HTTPOptions):
             text = "the proxy requires a name and a password: set them in the environment"
         elif status == _TOO_LARGE:
             reason = "too_large"
-        raise Rejected(reason, message=f"{self.where} refuses with {status}: {text}")
+        whole = status in _WHATEVER_IT_IS or 300 <= status < 400
+        raise Rejected(reason, message=f"{self.where} refuses with {status}: {text}", whole=whole)
 
     @property
     def where(self) -> str:

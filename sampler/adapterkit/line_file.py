@@ -2,7 +2,8 @@
 
 A file is opened for each batch, so a rotated one is left alone and a new one begun. Writers of one
 file take turns by a lock. A batch of which only a part could be written, as on a full disk, is
-taken back, so it can be written again.
+taken back, so it can be written again. What a pipe has taken nobody takes back; a line that it has
+in part gets an end before the next one.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ STREAMS: dict[str, int] = {"-": 1, "stdout": 1, "stderr": 2}
 """Words for standard streams, and their file descriptors."""
 _LOOK_AGAIN = 0.01
 """Seconds until a lock is tried again."""
+_torn: set[str] = set()
+"""Streams and pipes whose last line has no end."""
 
 
 def path_fault(path: str) -> str | None:
@@ -37,7 +40,9 @@ def path_fault(path: str) -> str | None:
     return None
 
 
-def append_lines(path: str, frames: Sequence[bytes], timeout: float, *, sync: bool) -> Outcome:
+def append_lines(
+    path: str, frames: Sequence[bytes], timeout: float, *, sync: bool, idempotent: bool = True
+) -> Outcome:
     """Write frames, each of which ends with a line feed.
 
     Args:
@@ -45,25 +50,26 @@ def append_lines(path: str, frames: Sequence[bytes], timeout: float, *, sync: bo
         frames: what to write; with nothing, find out whether the file can be written.
         timeout: seconds that it may take.
         sync: have the disk confirm it.
+        idempotent: lines that are written twice do no harm.
 
     Returns:
         ``DELIVERED``; ``UNCONFIRMED`` for a stream or a pipe that has taken it: nobody says that
-        it was read.
+        it was read. Also where it has taken a part, if to write that again would do harm.
 
     Raises:
-        Unavailable: nothing was written; or a part was, to a stream or a pipe.
+        Unavailable: nothing was written; or a part was, to a stream or a pipe, and may be again.
     """
     deadline = time.monotonic() + timeout
     data = b"".join(frames)
     try:
         if path in STREAMS:
-            _write_all(STREAMS[path], data, deadline)
+            _write_all(STREAMS[path], path, data, deadline, idempotent=idempotent)
             return UNCONFIRMED
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
         file = os.open(path, flags, 0o644)
         try:
             if not stat.S_ISREG(os.fstat(file).st_mode):
-                _write_all(file, data, deadline)
+                _write_all(file, path, data, deadline, idempotent=idempotent)
                 return UNCONFIRMED
             _append(file, data, deadline, sync=sync)
         finally:
@@ -92,13 +98,25 @@ def _append(file: int, data: bytes, deadline: float, *, sync: bool) -> None:
         raise
 
 
-def _write_all(file: int, data: bytes, deadline: float) -> None:
+def _write_all(file: int, path: str, data: bytes, deadline: float, *, idempotent: bool) -> None:
     """Write to something that may block: as much as a pipe takes at once, when it does."""
     poll = select.poll()
     poll.register(file, select.POLLOUT)
-    while data:
-        if not poll.poll(seconds_left(deadline) * 1000):
-            raise TimeoutError("timed out")
-        # As long as it is not longer than this, a pipe takes all of it, and nothing comes between.
-        end = data.rfind(b"\n", 0, select.PIPE_BUF) + 1 or select.PIPE_BUF
-        data = data[os.write(file, data[:end]) :]
+    if data and path in _torn:
+        data = b"\n" + data
+    rest = data
+    try:
+        while rest:
+            if not poll.poll(seconds_left(deadline) * 1000):
+                raise TimeoutError("timed out")
+            # As long as it is not longer than this, a pipe takes all of it, and nothing comes
+            # between.
+            end = rest.rfind(b"\n", 0, select.PIPE_BUF) + 1 or select.PIPE_BUF
+            rest = rest[os.write(file, rest[:end]) :]
+    except OSError:
+        if idempotent or rest is data:
+            raise
+    finally:
+        if rest is not data:
+            ended = data[: len(data) - len(rest)].endswith(b"\n")
+            (_torn.discard if ended else _torn.add)(path)

@@ -125,8 +125,12 @@ def packed_doubles(number: int, values: Iterable[float]) -> bytes:
     return message(number, struct.pack(f"<{len(values)}d", *values)) if values else b""
 
 
-def fields(data: bytes) -> Iterator[Field]:
+def fields(data: bytes, *, cut: bool = False) -> Iterator[Field]:
     """Yield the fields of a message, in their order.
+
+    Args:
+        data: the message.
+        cut: its end may be missing; a last field of texts or bytes has what there is of it.
 
     Raises:
         ValueError: it is not a message.
@@ -147,7 +151,7 @@ def fields(data: bytes) -> Iterator[Field]:
             at += size
         else:
             raise ValueError(f"a field of the unknown wire type {wire}")
-        if at > len(data):
+        if at > len(data) and not (cut and wire == _LENGTH):
             raise ValueError("a field is longer than the message")
         yield Field(key >> 3, value, data[begin:at])
 

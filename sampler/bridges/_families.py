@@ -34,6 +34,10 @@ _GROWING = ("counter", "histogram", "summary")
 _WHOLE = ("histogram", "summary")
 
 
+class _CountedError(Exception):
+    """Something failed that is counted already."""
+
+
 class _Metric:
     """What is known of the samples of one name."""
 
@@ -61,6 +65,7 @@ class Families:
         self._failures = Failures(bridge)
         self._guard = Guard()
         self._last: dict[int, tuple[Any, Last]] = {}
+        self._whole_source = Last()
         self._names = Names()
         self._labels = Names(refused=("overflow",))
         self._metrics: dict[tuple[str, str, str, str], _Metric] = {}
@@ -75,19 +80,27 @@ class Families:
             return
         collectors = _collectors(source)
         for collector in collectors:
-            if collector is source or _is_the_clients(collector):
+            fail = partial(self._fail, _name_of(collector))
+            if collector is source:  # it may be made anew for each pull
+                yield from self._whole_source.read(self._of(collector), fail)
+            elif _never_fails(collector):
                 try:
-                    yield from self._samples(collector.collect())
+                    yield from self._of(collector)
                 except Exception as error:
-                    self._failures.count(_name_of(collector), error)
+                    fail(error)
             else:
                 kept = self._last.setdefault(id(collector), (collector, Last()))[1]
-                fail = partial(self._failures.count, _name_of(collector))
-                yield from kept.read(self._guarded(collector), fail)
+                waits = _reads_files(collector)
+                rows = self._of(collector) if waits else self._guarded(collector)
+                yield from kept.read(rows, fail)
         if len(self._last) > len(collectors):  # some are gone
             there = {id(each) for each in collectors}
             self._last = {key: each for key, each in self._last.items() if key in there}
         yield from self._failures.samples()
+
+    def failed(self) -> int:
+        """Return how often something has failed."""
+        return self._failures.total()
 
     def start(self) -> float | None:
         """Return when all was zero: the earliest ``_created``; None if there is none.
@@ -108,10 +121,18 @@ class Families:
             self._looked = True
         return self._start
 
+    def _fail(self, name: str, error: Exception) -> None:
+        if not isinstance(error, _CountedError):
+            self._failures.count(name, error)
+
+    def _of(self, collector: Any) -> Iterator[tuple[Any, ...]]:
+        yield from self._samples(collector.collect())
+
     def _guarded(self, collector: Any) -> Iterator[tuple[Any, ...]]:
         yield from self._samples(self._guard.collect(collector))
 
     def _samples(self, families: Iterable[Any]) -> Iterator[tuple[Any, ...]]:
+        failed = False
         for family in families:
             try:
                 if family.type in _WHOLE:
@@ -120,11 +141,14 @@ class Families:
                     yield from self._plain(family)
             except Exception as error:  # of somebody's own class of families
                 self._failures.count(_name_of(family), error)
+                failed = True
+        if failed:  # its series have not ended
+            raise _CountedError
 
     def _known(self, source: Any) -> Iterator[Any]:
         """Yield the families that there are; those of collectors that fail are left out."""
         for collector in _collectors(source):
-            own = collector is source or _is_the_clients(collector)
+            own = collector is source or _never_fails(collector) or _reads_files(collector)
             with suppress(Exception):
                 yield from collector.collect() if own else self._guard.collect(collector)
 
@@ -197,9 +221,15 @@ def _collectors(source: Any) -> list[Any]:
     return [_TargetInfo(source), *found] if info else found
 
 
-def _is_the_clients(collector: Any) -> bool:
+def _never_fails(collector: Any) -> bool:
     """Tell whether a collector is the client's own: such wait for nobody."""
-    return type(collector).__module__.partition(".")[0] == "prometheus_client"
+    module = type(collector).__module__
+    return module.partition(".")[0] == "prometheus_client" and not _reads_files(collector)
+
+
+def _reads_files(collector: Any) -> bool:
+    """Tell whether it is the client's for its multiprocess mode: a file may be half written."""
+    return type(collector).__module__ == "prometheus_client.multiprocess"
 
 
 class _TargetInfo:

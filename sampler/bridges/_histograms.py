@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 MOST_BUCKETS = 900
 """Bounds of a histogram; a consumer takes 1,000."""
+_SCHEMAS = range(-4, 9)
+_MOST_PARTS = 10_000
 _bounds: dict[str, float] = {}
 
 
@@ -73,7 +75,13 @@ def _bound(upper: str) -> float:
 
 
 def native(given: Any) -> dict[str, Any]:
-    """Return a native histogram of Prometheus, whose bounds are exponential."""
+    """Return a native histogram of Prometheus, whose bounds are exponential.
+
+    Raises:
+        ValueError: they are not, or are too many.
+    """
+    if given.schema not in _SCHEMAS:
+        raise ValueError(f"its schema {given.schema} is not exponential")
     return exponential(
         given.schema,
         whole(given.count_value),
@@ -91,6 +99,8 @@ def _from_spans(spans: Any, deltas: Any) -> dict[int, int]:
     index, counts = -2, accumulate(deltas or ())  # a bucket of theirs ends at base ** index
     for span in spans or ():
         index += span.offset
+        if len(found) + span.length > _MOST_PARTS:
+            raise ValueError(f"has more than {_MOST_PARTS:,} buckets")
         for _ in range(span.length):
             index += 1
             found[index] = next(counts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sampler.adapterkit.threads import Lock
+from sampler.bridges._locked import Locked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,17 @@ def first(*what: object) -> bool:
     return True
 
 
-class Failures:
+def text_of(error: object) -> str:
+    """Return an error, or a text, as text; never raises."""
+    try:
+        return (
+            f"{type(error).__name__}: {error}" if isinstance(error, BaseException) else str(error)
+        )
+    except Exception:  # its own text raises
+        return type(error).__name__
+
+
+class Failures(Locked):
     """How often the sources of one bridge have failed.
 
     Args:
@@ -36,9 +46,9 @@ class Failures:
     """
 
     def __init__(self, bridge: str) -> None:
+        super().__init__()
         self._bridge = bridge
         self._counts: dict[str, int] = {}
-        self._lock = Lock()
 
     def count(self, source: str, error: object) -> None:
         """Count a failure, and say the first of a source."""
@@ -48,15 +58,18 @@ class Failures:
             new = source not in self._counts
             self._counts[source] = self._counts.get(source, 0) + 1
         if new and first(self._bridge, source):
-            text = f"{type(error).__name__}: {error}" if isinstance(error, Exception) else error
-            from sampler.agent import log
+            from sampler.agent import log, masked_line
 
             log.warning(
                 "bridge %r: %s fails, and only what it tells is missing: %s",
                 self._bridge,
-                source,
-                text,
+                masked_line(source),
+                masked_line(text_of(error)),
             )
+
+    def total(self) -> int:
+        """Return how many there were."""
+        return sum(list(self._counts.values()))
 
     def samples(self) -> Iterator[tuple[str, int, dict[str, str], dict[str, Any]]]:
         """Yield the counts of those that have failed."""

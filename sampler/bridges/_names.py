@@ -7,7 +7,7 @@ from base64 import b32encode
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
-from sampler.adapterkit.threads import Lock
+from sampler.bridges._locked import Locked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,11 +19,13 @@ _VALID = re.compile(rf"{_WORD}(?:\.{_WORD})*")
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _SEPARATOR = re.compile(r"[./:]+")
 _OTHER = re.compile(r"[^a-z0-9]+")
+_MOST = 20_000
+"""Names that are remembered. Others get a mark each, unless they can stay."""
 _MARKS = (8, 26, 52)
 """Characters of the mark that tells two names apart, and of those where that is not enough."""
 
 
-class Names:
+class Names(Locked):
     """Names of one kind, metrics' or labels', that one bridge has met.
 
     Backends read ``.`` as ``_``, so two names that only differ in that count as one, too. The
@@ -34,10 +36,10 @@ class Names:
     """
 
     def __init__(self, refused: Iterable[str] = ()) -> None:
+        super().__init__()
         self._refused = frozenset(refused)
         self._known: dict[str, str] = {}
         self._owners: dict[str, str] = {}
-        self._lock = Lock()
 
     def of(self, original: str) -> str:
         """Return the name for a foreign one; always the same."""
@@ -61,11 +63,19 @@ class Names:
 
     def _find(self, original: str) -> str:
         with self._lock:
+            if len(self._known) >= _MOST:
+                return self._unremembered(original)
             for name in self._candidates(original):
                 if self._owners.setdefault(name.replace(".", "_"), original) == original:
                     self._known[original] = name
                     return name
         raise ValueError(f"no name for {original[:60]!r}")  # hashes of 256 bits have collided
+
+    def _unremembered(self, original: str) -> str:
+        """Return a name that no other one has: by its own text, or by its longest mark."""
+        owner = self._owners.get(original.replace(".", "_"), original)
+        *_, marked = self._candidates(original)
+        return original if self._stays(original) and owner == original else marked
 
     def _candidates(self, original: str) -> Iterable[str]:
         name = original if self._stays(original) else readable(original)

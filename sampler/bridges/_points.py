@@ -6,11 +6,12 @@ from itertools import accumulate
 from json import dumps
 from typing import TYPE_CHECKING, Any
 
-from sampler.adapterkit.threads import Lock
 from sampler.bridges._histograms import dense, exponential
+from sampler.bridges._locked import Locked
 from sampler.bridges._log import Failures
 from sampler.bridges._names import Names
 from sampler.bridges._totals import ExplicitTotal, ExponentialTotal, NumberTotal
+from sampler.bridges._unended import Unended
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,7 +23,7 @@ _MOST_TOTALS = 20_000
 """Series of which deltas are added up."""
 
 
-class Points:
+class Points(Locked):
     """Reads what a reader collects; several consumers may, at once.
 
     Args:
@@ -32,6 +33,7 @@ class Points:
     """
 
     def __init__(self, bridge: str, *, scope: bool, resource: bool) -> None:
+        super().__init__()
         self._scope = scope
         self._resource = resource
         self._failures = Failures(bridge)
@@ -43,7 +45,7 @@ class Points:
         """Labels by the identity of attributes, which are the same object in each collection."""
         self._before = self._kept
         self._totals: dict[tuple[Any, ...], Any] = {}
-        self._lock = Lock()
+        self._unended = Unended(_MOST_TOTALS)
 
     def of(self, reader: Any) -> Iterator[tuple[Any, ...]]:
         """Yield the samples of one pull."""
@@ -51,6 +53,7 @@ class Points:
             data = reader.get_metrics_data()
             self._before, self._kept = self._kept, {}
             rows = list(self._rows(data)) if data is not None else []
+            rows += self._unended.missing()
             told = list(self._told())
         yield from rows
         yield from told
@@ -88,16 +91,16 @@ class Points:
             for point in data.data_points:
                 self._add(name, self._texts(point.attributes, scope), described, kind, point)
             return
-        texts = self._texts
+        points = data.data_points
+        labels = [self._texts(point.attributes, scope) for point in points]
         if kind in {"Sum", "Gauge"}:
-            for point in data.data_points:
-                yield name, point.value, texts(point.attributes, scope), described
-        elif kind == "Histogram":
-            for point in data.data_points:
-                yield name, explicit(point), texts(point.attributes, scope), described
+            values: Any = (point.value for point in points)
         else:
-            for point in data.data_points:
-                yield name, _exponential(point), texts(point.attributes, scope), described
+            values = map(explicit if kind == "Histogram" else _exponential, points)
+        for each, value in zip(labels, values, strict=True):
+            yield name, value, each, described
+        if described["kind"] != "gauge":
+            self._unended.tell(name, labels, described)
 
     def _description(self, metric: Any, kind: str) -> dict[str, Any]:
         grows = kind == "Sum" and metric.data.is_monotonic

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from sampler.bridges._turn import Turn
 
@@ -20,10 +20,13 @@ class Since:
 
     Args:
         turn: this process'.
+        failures: returns how often reading has failed so far: of what it lacks nobody knows how
+            much was counted before.
     """
 
-    def __init__(self, turn: Turn) -> None:
+    def __init__(self, turn: Turn, failures: Callable[[], int]) -> None:
         self._turn = turn
+        self._failures = failures
         self._waited = False
         self._base: dict[Any, Any] = {}
 
@@ -34,9 +37,15 @@ class Since:
             return
         taking_over, self._waited = self._waited, False
         base = self._base
+        if taking_over:
+            before, rows = self._failures(), list(rows)
+            if self._failures() != before:
+                self._waited = True
+                rows = [row for row in rows if row[3].get("kind") not in _GROWING]
         for row in rows:
             name, value, labels, described = row
-            if described.get("kind") not in _GROWING or not (taking_over or base):
+            grows = described.get("kind") in _GROWING and value is not None
+            if not grows or not (taking_over or base):
                 yield row
                 continue
             key = name, *sorted((labels or {}).items())

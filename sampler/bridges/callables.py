@@ -13,8 +13,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
+from sampler.bridges._guarded import Guard, Patience
 from sampler.bridges._last import Last
 from sampler.bridges._log import Failures
 from sampler.bridges._names import Names
@@ -30,6 +32,9 @@ __all__ = ("SAMPLER", "register", "sampler_of")
 
 NAME = "callables"
 _DEEPEST = 6
+_MOST_VALUES = 20_000
+"""Values of one source that are looked at: one that holds itself has no end."""
+_PLAIN = (dict, int, float, bool, type(None))
 _COUNTER, _GAUGE = {"kind": "counter"}, {"kind": "gauge"}
 
 
@@ -56,6 +61,10 @@ class _Source:
         self._label = label
         self._names = Names()
 
+    def runs_code(self) -> bool:
+        """Tell whether to read it may call somebody's code, which may hang."""
+        return bool(self._attributes) or type(self._get()) not in _PLAIN
+
     def read(self, prefix: str = "") -> Iterator[tuple[Any, ...]]:
         """Yield its samples; what is no number is left out."""
         source = self._get()
@@ -63,7 +72,7 @@ class _Source:
             return
         if self._attributes:
             source = {each: _called(getattr(source, each)) for each in self._attributes}
-        for path, value, label in _walk(_called(source), (), self._label):
+        for path, value, label in _walk(_called(source), (), self._label, count(1)):
             words = ".".join(path) or "value"
             grows = any(fnmatchcase(words, each) for each in self._counters)
             name = self._names.of(f"{prefix}.{words}" if prefix else words)
@@ -75,11 +84,21 @@ def _called(source: Any) -> Any:
 
 
 def _walk(
-    value: Any, path: tuple[str, ...], label: str, labels: Mapping[str, str] | None = None
+    value: Any,
+    path: tuple[str, ...],
+    label: str,
+    seen: Iterator[int],
+    labels: Mapping[str, str] | None = None,
 ) -> Iterator[tuple[tuple[str, ...], Any, Mapping[str, str] | None]]:
-    """Yield path, number and labels of all numbers in a value."""
+    """Yield path, number and labels of all numbers in a value.
+
+    Raises:
+        ValueError: there are too many values.
+    """
     if len(path) > _DEEPEST:
         return
+    if next(seen) > _MOST_VALUES:
+        raise ValueError(f"has more than {_MOST_VALUES:,} values")
     if hasattr(value, "_asdict"):
         value = value._asdict()
     elif isinstance(value, list | tuple):
@@ -89,9 +108,9 @@ def _walk(
         alike = len(kinds) == 1 and hasattr(kinds.pop(), "_asdict")
         for key, each in list(value.items()):
             if alike and labels is None:
-                yield from _walk(each, path, label, {label: str(key)})
+                yield from _walk(each, path, label, seen, {label: str(key)})
             else:
-                yield from _walk(each, (*path, str(key)), label, labels)
+                yield from _walk(each, (*path, str(key)), label, seen, labels)
     elif not isinstance(value, str | bytes) and (
         hasattr(type(value), "__float__") or hasattr(type(value), "__index__")
     ):
@@ -149,10 +168,17 @@ def register(
 def _factory(environ: Mapping[str, Any]) -> Callable[[], Iterator[Any]]:
     sources = _wanted(environ["settings"])
     failures, last = Failures(NAME), {name: Last() for name in sources}
+    guard, deadline = Guard(), environ["deadline"]
+
+    def rows(name: str, source: _Source, patience: Patience) -> Iterator[Any]:
+        read = partial(source.read, name)
+        yield from guard.call(source, read, patience.left()) if source.runs_code() else read()
 
     def instance() -> Iterator[Any]:
+        patience = Patience(deadline)
         for name, source in sources.items():
-            yield from last[name].read(source.read(name), partial(failures.count, name))
+            told = rows(name, source, patience)
+            yield from last[name].read(told, partial(failures.count, name))
         yield from failures.samples()
 
     return instance

@@ -11,6 +11,8 @@ The relay reads them, or one of the processes.
 
 from __future__ import annotations
 
+import os
+import stat
 import struct
 from fnmatch import fnmatchcase
 from functools import partial
@@ -71,6 +73,19 @@ def parse(data: bytes) -> Iterator[tuple[str, int | float | str]]:
         yield label, value
 
 
+def _content(path: str) -> bytes:
+    """Return what is in a file; a folder that all may write to can have others, which block.
+
+    Raises:
+        ValueError: it is none.
+    """
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    with open(file, "rb") as opened:  # noqa: PTH123 - it is open
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            raise ValueError("is no file")
+        return opened.read(_MOST_BYTES)
+
+
 def _text(data: bytes, at: int) -> tuple[str, int]:
     (size,) = _SHORT.unpack_from(data, at)
     end = at + 2 + size
@@ -98,16 +113,22 @@ class _Files:
 
     def __call__(self) -> Iterator[tuple[Any, ...]]:
         last, self._last = self._last, {}
-        for path in sorted(islice(iglob(self._files), _MOST_FILES)):  # noqa: PTH207
+        paths = sorted(islice(iglob(self._files), _MOST_FILES + 1))  # noqa: PTH207
+        if len(paths) > _MOST_FILES:
+            self._failures.count("others", f"more than {_MOST_FILES:,} files: others are left out")
+        for path in paths[:_MOST_FILES]:
             name = Path(path).name
             self._last[path] = kept = last.get(path) or Last()
             yield from kept.read(self._rows(path, name), partial(self._failures.count, name))
         yield from self._failures.samples()
 
+    def failed(self) -> int:
+        """Return how often something has failed."""
+        return self._failures.total()
+
     def _rows(self, path: str, name: str) -> Iterator[tuple[Any, ...]]:
         try:
-            with Path(path).open("rb") as file:
-                values = list(parse(file.read(_MOST_BYTES)))
+            values = list(parse(_content(path)))
         except FileNotFoundError:  # its program has ended meanwhile
             return
         yield from self._samples({"file": name}, values)
@@ -175,7 +196,7 @@ class _Instance:
     def __init__(self, settings: Mapping[str, Any]) -> None:
         files, counters = _wanted(settings)
         self._files = _Files(files, counters)
-        self._since = Since(Turn(f"mmstats {files}"))
+        self._since = Since(Turn(f"mmstats {files}"), self._files.failed)
 
     def __call__(self) -> Iterator[tuple[Any, ...]]:
         return self._since.read(self._files())

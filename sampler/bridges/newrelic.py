@@ -14,15 +14,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
+from sampler.bridges._guarded import Guard, Patience
 from sampler.bridges._last import Last
 from sampler.bridges._log import Failures
 from sampler.bridges._names import Names
 from sampler.bridges._waiting import CHECK, Reference, known
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from sampler import Registration, Registry
     from sampler.types import Sampler
@@ -47,9 +49,9 @@ def sampler_of(
         settings: for the source; default: those of ``[samplers.settings]``.
     """
 
-    def factory(environ: Mapping[str, Any]) -> _Instance:
+    def factory(environ: Mapping[str, Any]) -> _One:
         given = environ["settings"] if settings is None else settings
-        return _Instance(source, given, environ["consumer"], Names())
+        return _One(source, given, environ, name)
 
     return {"name": name, "factory": factory}
 
@@ -84,12 +86,15 @@ class _Instance:
         settings: Mapping[str, Any],
         consumer: str,
         names: Names,
+        fail: Callable[[Exception], object],
     ) -> None:
         properties = source(dict(settings))
         group = properties.get("group")
         self._prefix = f"{group.rstrip('/')}/" if group else ""
         self._names = names
-        self._totals: dict[tuple[Any, ...], float] = {}
+        self._fail = fail
+        self._totals: dict[str, tuple[float, float]] = {}
+        self._grown: dict[str, tuple[Any, ...]] = {}
         self._paths: dict[str, tuple[str, dict[str, str]]] = {}
         self._made = properties["factory"](
             {
@@ -107,35 +112,56 @@ class _Instance:
             self._made.start()
 
     def __call__(self) -> Iterator[tuple[Any, ...]]:
-        """Yield the samples of one pull."""
-        told = {str(path): value for path, value in self._made() or ()}
-        for path, value in told.items():
-            if (found := self._paths.get(path)) is None:
-                if len(self._paths) >= _MOST_PATHS:
-                    raise ValueError(f"has told more than {_MOST_PATHS:,} paths")
-                found = self._paths[path] = self._split(path)
-            name, labels = found
-            if not isinstance(value, Mapping):
-                yield name, value, labels, _GAUGE
-                continue
-            if "total" in value:
-                count = self._add((path, "count"), value.get("count", 0))
-                total = self._add((path, "total"), value["total"])
-                yield name, {"count": count, "sum": total}, labels, _HISTOGRAM
-            elif "count" in value:
-                yield name, self._add((path, "count"), value["count"]), labels, _COUNTER
-            for key in ("min", "max"):
-                if key in value and value.get("count", 1):
-                    yield f"{name}.{key}", value[key], labels, _GAUGE
+        """Yield the samples of one pull; totals also where this call has told nothing new."""
+        told: dict[str, list[Any]] = {}
+        for path, value in self._made() or ():
+            told.setdefault(str(path), []).append(value)
+        for path, values in told.items():
+            gauges: list[tuple[Any, ...]] = []
+            try:
+                gauges = self._take(path, values)
+            except Exception as error:  # what other paths were told is told once, too
+                self._fail(error)
+            if path in self._grown:
+                yield self._grown[path]
+            yield from gauges
+        yield from (row for path, row in self._grown.items() if path not in told)
 
     def close(self) -> None:
         """Stop the source."""
         if hasattr(self._made, "stop"):
             self._made.stop()
 
-    def _add(self, key: tuple[str, str], value: float) -> float:
-        self._totals[key] = total = self._totals.get(key, 0) + value
-        return total
+    def _take(self, path: str, values: list[Any]) -> list[tuple[Any, ...]]:
+        """Take what a path was told, and return its gauges: of numbers the last one counts.
+
+        Raises:
+            ValueError: there are too many paths, or a number is none.
+            TypeError: a number is none.
+        """
+        if (found := self._paths.get(path)) is None:
+            if len(self._paths) >= _MOST_PATHS:
+                raise ValueError(f"more than {_MOST_PATHS:,} paths: new ones are left out")
+            found = self._paths[path] = self._split(path)
+        name, labels = found
+        if not isinstance(values[-1], Mapping):
+            return [(name, values[-1], labels, _GAUGE)]
+        parts = [value for value in values if isinstance(value, Mapping)]
+        before = self._totals.get(path, (0, 0))
+        count, total = (
+            _sum(before[place], (part.get(key, 0) for part in parts))
+            for place, key in enumerate(("count", "total"))
+        )
+        self._totals[path] = count, total
+        if any("total" in part for part in parts):
+            self._grown[path] = name, {"count": count, "sum": total}, labels, _HISTOGRAM
+        elif any("count" in part for part in parts):
+            self._grown[path] = name, count, labels, _COUNTER
+        rows: list[tuple[Any, ...]] = []
+        for key, of in (("min", min), ("max", max)):
+            if amounts := [part[key] for part in parts if key in part and part.get("count", 1)]:
+                rows.append((f"{name}.{key}", of(amounts), labels, _GAUGE))
+        return rows
 
     def _split(self, path: str) -> tuple[str, dict[str, str]]:
         """Return the name of a path, and its labels."""
@@ -149,6 +175,37 @@ class _Instance:
         return self._names.of("/".join(words)), labels
 
 
+def _sum(before: float, numbers: Iterable[float]) -> float:
+    total = sum(numbers, before)
+    if not isfinite(total):  # it would stay so for ever
+        raise ValueError("has a number that is none")
+    return total
+
+
+class _One:
+    """A single source, for one consumer."""
+
+    def __init__(
+        self,
+        source: Callable[[Any], Any],
+        settings: Mapping[str, Any],
+        environ: Mapping[str, Any],
+        name: str,
+    ) -> None:
+        self._failures = Failures(name)
+        fail = partial(self._failures.count, name)
+        self._made = _Instance(source, settings, str(environ["consumer"]), Names(), fail)
+
+    def __call__(self) -> Iterator[tuple[Any, ...]]:
+        """Yield the samples of one pull."""
+        yield from self._made()
+        yield from self._failures.samples()
+
+    def close(self) -> None:
+        """Stop the source."""
+        self._made.close()
+
+
 class _Sources:
     """The sources of a configuration, for one consumer; each begins when its program has it."""
 
@@ -159,21 +216,34 @@ class _Sources:
         self._last = {name: Last() for name in self._wanted}
         self._names = Names()
         self._failures = Failures(NAME)
+        self._guard, self._deadline = Guard(), environ["deadline"]
 
     def __call__(self) -> Iterator[tuple[Any, ...]]:
+        patience = Patience(self._deadline)
         for name, (reference, settings) in self._wanted.items():
-            rows = self._rows(name, reference, settings)
+            rows = self._rows(name, reference, settings, patience)
             yield from self._last[name].read(rows, partial(self._failures.count, name))
         yield from self._failures.samples()
 
     def _rows(
-        self, name: str, reference: Reference, settings: Mapping[str, Any]
+        self,
+        name: str,
+        reference: Reference,
+        settings: Mapping[str, Any],
+        patience: Patience,
     ) -> Iterator[tuple[Any, ...]]:
-        if name not in self._made:
-            if (source := reference.get()) is None:
-                return
-            self._made[name] = _Instance(source, settings, self._consumer, self._names)
-        yield from self._made[name]()
+        source: Any = reference.get()
+        if source is None and name not in self._made:
+            return
+
+        def rows() -> Iterator[tuple[Any, ...]]:
+            if name not in self._made:
+                fail = partial(self._failures.count, name)
+                instance = _Instance(source, settings, self._consumer, self._names, fail)
+                self._made[name] = instance
+            return self._made[name]()
+
+        yield from self._guard.call(reference, rows, patience.left())
 
     def close(self) -> None:
         """Stop all sources."""

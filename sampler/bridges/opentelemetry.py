@@ -22,7 +22,7 @@ import sys
 from time import time
 from typing import TYPE_CHECKING, Any
 
-from sampler.adapterkit.threads import Lock
+from sampler.bridges._locked import Locked
 from sampler.bridges._points import Points
 from sampler.bridges._waiting import CHECK, Reference, known, require
 
@@ -100,11 +100,11 @@ class _Said:
         require("opentelemetry.sdk.metrics", "opentelemetry-sdk")
 
 
-class _Configured:
+class _Configured(Locked):
     """The sampler of ``sampler.toml`` and of readers that nobody has named otherwise."""
 
     def __init__(self) -> None:
-        self._lock = Lock()
+        super().__init__()
         self._points: dict[tuple[str, bool, bool], Points] = {}
         self._adopted: Any = None
         self._added: dict[int, Any] = {}

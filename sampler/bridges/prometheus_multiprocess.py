@@ -84,7 +84,8 @@ class _Instance:
     def __init__(self, settings: Mapping[str, Any]) -> None:
         directory = _directory(settings)
         self._families = _families(directory, NAME)
-        self._since = Since(Turn(f"prometheus {Path(directory).absolute()}"))
+        turn = Turn(f"prometheus {Path(directory).absolute()}")
+        self._since = Since(turn, self._families.failed)
 
     def __call__(self) -> Iterator[tuple[Any, ...]]:
         return self._since.read(self._families())

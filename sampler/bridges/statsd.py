@@ -11,6 +11,7 @@ bounded; what is not taken is counted by reason. In ``sampler.toml``::
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
+from weakref import WeakSet
 
 from sampler.adapterkit.threads import Lock, in_child
 from sampler.bridges._log import first
@@ -32,8 +33,13 @@ LISTEN = ("127.0.0.1:8125",)
 MOST_SERIES = 10_000
 
 
+_made: WeakSet[StatsDListener] = WeakSet()
+
+
 class StatsDListener:
     """Takes lines from when it is opened until it is closed; a sampler while it is registered.
+
+    In a forked child it is closed, and has nothing to tell.
 
     Args:
         listen: addresses: ``HOST:PORT`` for UDP, or with ``udp://``, ``tcp://``, ``unix://`` or
@@ -50,8 +56,10 @@ class StatsDListener:
     ) -> None:
         self._wanted = tuple(map(Address, listen))
         self._name = name
+        self._most = max_series
         self._table = Table(name, max_series)
         self._listener: Listener | None = None
+        _made.add(self)
 
     @property
     def addresses(self) -> tuple[Any, ...]:
@@ -72,6 +80,11 @@ class StatsDListener:
         listener, self._listener = self._listener, None
         if listener is not None:
             listener.close()
+
+    def _begin_anew(self) -> None:
+        """Be closed, in a forked child: its parent listens on, and tells what has come."""
+        self._listener = None
+        self._table = Table(self._name, self._most)  # the lock of the other may be held
 
     def __enter__(self) -> Self:
         """Open it."""
@@ -178,6 +191,8 @@ def _begin_anew() -> None:
     global _lock  # noqa: PLW0603 - it may have been held at the fork
     _lock = Lock()
     _shared.clear()
+    for each in list(_made):
+        each._begin_anew()  # noqa: SLF001 - one module
 
 
 in_child(_begin_anew)

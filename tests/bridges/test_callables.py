@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
+import threading
 import types
 from typing import NamedTuple
 
 import psutil
+import pytest
 
 from sampler.bridges import callables as bridge
 from tests.bridges.rig import key
+from tests.support.waiting import wait_for
 
 
 class Io(NamedTuple):
@@ -84,3 +87,72 @@ def test_sources_of_a_configuration_are_waited_for_and_fail_alone(pulls):
         assert pull() == {"callables.cache.hits": 3, failed: 1}
     finally:
         del sys.modules["late_callables"]
+
+
+@pytest.fixture
+def program():
+    """The module of a program that is there."""
+    module = types.ModuleType("present_callables")
+    sys.modules["present_callables"] = module
+    yield module
+    del sys.modules["present_callables"]
+
+
+def test_a_source_that_hangs_costs_itself_only_and_is_not_called_twice(pulls, program):
+    """Beside one whose error has no text."""
+    released, calls = threading.Event(), []
+
+    class SpeechlessError(Exception):
+        def __str__(self):
+            raise RuntimeError
+
+    def hangs():
+        calls.append(1)
+        released.wait(60)
+        return 7
+
+    def fails():
+        raise SpeechlessError
+
+    program.hangs, program.fails, program.fine = hangs, fails, lambda: 5
+    names = "hangs", "fails", "fine"
+    settings = {"callables": {"sources": {each: f"present_callables:{each}" for each in names}}}
+    pull = pulls(bridge.SAMPLER, settings=settings, deadline=2.0)
+    for round_ in (1, 2):
+        found = pull()
+        assert not pull.failures
+        assert found["callables.fine.value"] == 5
+        for name in names[:2]:
+            failed = {"bridge": "callables", "source": name}
+            assert found[key("callables.bridge.failures", failed)] == round_
+    assert len(calls) == 1
+    released.set()
+    wait_for(lambda: pull().get("callables.hangs.value") == 7)
+
+
+def test_a_mapping_that_holds_itself_costs_itself_only(pulls, program):
+    """It has no end."""
+    program.fine, program.itself = {"n": 5}, {"n": 1}
+    program.itself |= {f"k{n}": program.itself for n in range(20)}
+    sources = {each: f"present_callables:{each}" for each in ("itself", "fine")}
+    found = pulls(bridge.SAMPLER, settings={"callables": {"sources": sources}})()
+    assert found["callables.fine.n"] == 5
+    assert (
+        found[key("callables.bridge.failures", {"bridge": "callables", "source": "itself"})] == 1
+    )
+
+
+def test_what_a_source_says_as_it_fails_is_one_line_without_secrets(pulls, program, caplog):
+    """As an error of a driver, with its URL."""
+
+    def fails():
+        raise ValueError("postgres://me:hunter2@db\nsecond line " + "x" * 1_000)
+
+    program.unreachable = fails
+    settings = {"callables": {"sources": {"unreachable": "present_callables:unreachable"}}}
+    pulls(bridge.SAMPLER, settings=settings)()
+    wait_for(lambda: "unreachable fails" in caplog.text)
+    (said,) = [each.getMessage() for each in caplog.records if "unreachable" in each.getMessage()]
+    assert "hunter2" not in said
+    assert len(said.splitlines()) == 1
+    assert len(said) < 500

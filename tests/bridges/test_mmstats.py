@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -72,3 +73,27 @@ def test_bad_settings_are_refused(settings, pulls):
     pull = pulls(bridge.SAMPLER, settings={"mmstats": settings})
     pull()
     assert len(pull.failures) == 1
+
+
+def test_what_is_no_file_costs_itself_only(pulls, tmp_path):
+    """A pipe would be waited for; anybody can make one in a folder for all."""
+    (tmp_path / "good.mmstats").write_bytes(DATA)
+    os.mkfifo(tmp_path / "pipe.mmstats")
+    (tmp_path / "folder.mmstats").mkdir()
+    pull = pulls(bridge.sampler_of(str(tmp_path / "*.mmstats")))
+    found = pull()
+    assert not pull.failures
+    assert found[key("mmstats.app.requests", {"file": "good.mmstats"})] == 42
+    for name in ("pipe.mmstats", "folder.mmstats"):
+        assert found[key("mmstats.bridge.failures", {"bridge": "mmstats", "source": name})] == 1
+
+
+def test_files_beyond_the_bound_are_left_out_with_a_word(pulls, tmp_path, monkeypatch):
+    """Not in silence."""
+    monkeypatch.setattr(bridge, "_MOST_FILES", 2)
+    for name in "abc":
+        (tmp_path / f"{name}.mmstats").write_bytes(DATA)
+    found = pulls(bridge.sampler_of(str(tmp_path / "*.mmstats")))()
+    assert len([each for each in found if each[0] == "mmstats.app.requests"]) == 2
+    failed = {"bridge": "mmstats", "source": "others"}
+    assert found[key("mmstats.bridge.failures", failed)] == 1

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sampler._contract.names import is_name
+from sampler.bridges import _names
 from sampler.bridges._names import LONGEST, Names
 
 NAMES = st.text(st.sampled_from("aAbB1_:./-é "), min_size=1, max_size=8) | st.text(max_size=300)
@@ -51,3 +52,17 @@ def test_a_mapped_name_can_still_be_read():
 def test_a_name_that_may_not_be_used_is_marked():
     """As the label that consumers keep for themselves."""
     assert Names(refused=("overflow",)).of("overflow").startswith("overflow_")
+
+
+def test_names_that_never_end_take_bounded_memory_and_stay_apart(monkeypatch):
+    """As where a key is a customer. Those that are remembered keep their names."""
+    monkeypatch.setattr(_names, "_MOST", 100)
+    names = Names()
+    known = {each: names.of(each) for each in ("statusCode", "status_code", "depth")}
+    found = {names.of(f"User{n}") for n in range(1_000)}
+    assert len(found) == 1_000
+    assert len(names._known) == 100
+    assert names.of("user999") == "user999"
+    assert names.of("User999") in found
+    assert {each: names.of(each) for each in known} == known
+    assert names.of("status.code") != known["status_code"]

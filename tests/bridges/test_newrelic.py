@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+import threading
 import types
 
 import pytest
@@ -108,13 +109,13 @@ def test_paths_that_differ_in_case_only_stay_apart(pulls):
     assert sorted(found.values()) == [1, 2]
 
 
-def test_paths_without_end_fail_and_take_bounded_memory(pulls):
-    """As one that has the time in its path."""
+def test_paths_without_end_cost_themselves_and_take_bounded_memory(pulls):
+    """As of one that has the time in its path; those that came first go on."""
     source = source_of({f"n/a{number}": 1 for number in range(10_001)})
-    pull = pulls(bridge.sampler_of(source), max_samples=20_000)
-    assert pull() == {}
-    (failure,) = pull.failures
-    assert "more than 10,000 paths" in failure.message
+    pull = pulls(bridge.sampler_of(source), max_samples=20_000, max_series=20_000)
+    found = pull()
+    assert len(found) == 10_001
+    assert found[key(f"{N}.bridge.failures", {"bridge": N, "source": N})] == 1
 
 
 def test_a_source_that_fails_once_does_not_count_twice(pulls, late_program):
@@ -180,3 +181,67 @@ def test_sources_of_a_configuration_are_waited_for_and_fail_alone(pulls, late_pr
     failed = key(f"{N}.bridge.failures", {"bridge": N, "source": "bad"})
     assert pull() == {f"{N}.n": 1, failed: 1}
     assert not pull.failures
+
+
+def test_a_path_that_is_not_told_for_a_while_does_not_count_twice(pulls):
+    """Sources leave out what has not happened."""
+    hits, wait = {"n": {"count": 5}}, {"w": {"count": 2, "total": 4.0}}
+    pull = pulls(bridge.sampler_of(source_of(hits | wait, {}, hits | wait)))
+    increments, grown = Increments(), []
+    for _ in range(3):
+        taken = increments.take(pull.collector.collect())
+        grown.append([getattr(g, "count", g) for _, g, _ in taken])
+    assert grown == [[0, 0], [0, 0], [5, 2]]
+
+
+def test_a_bad_value_costs_its_own_path_only(pulls):
+    """What others were told is told once; a number that is none would stay for ever."""
+    good, bad = {"b": {"count": 1, "total": 2.0}}, {"count": None, "total": 1}
+    nan = {"count": 1, "total": float("nan")}
+    pull = pulls(
+        bridge.sampler_of(source_of({"a": bad, "c": nan} | good, {"a": good["b"]} | good))
+    )
+    found = pull()
+    assert shape(found[f"{N}.b"]) == (1, 2.0, {})
+    assert found[key(f"{N}.bridge.failures", {"bridge": N, "source": N})] == 2
+    found = pull()
+    assert [shape(found[f"{N}.{name}"]) for name in "ab"] == [(1, 2.0, {}), (2, 4.0, {})]
+
+
+def test_a_path_that_is_told_twice_in_one_call_adds_up(pulls):
+    """As New Relic's agent adds it up."""
+
+    @data_source_generator(name="test")
+    def source():
+        yield "n", {"count": 1}
+        yield "w", {"count": 1, "total": 2.0, "min": 2.0, "max": 2.0}
+        yield "n", {"count": 2}
+        yield "w", {"count": 1, "total": 5.0, "min": 5.0, "max": 5.0}
+
+    found = pulls(bridge.sampler_of(source))()
+    assert found[f"{N}.n"] == 3
+    assert shape(found[f"{N}.w"]) == (2, 7.0, {})
+    assert (found[f"{N}.w.min"], found[f"{N}.w.max"]) == (2.0, 5.0)
+
+
+def test_a_source_that_hangs_costs_itself_only(pulls, late_program):
+    """Also where it hangs before it is there."""
+    module, arrive = late_program
+    released = threading.Event()
+
+    def hanging(_):
+        released.wait(60)
+        return {"name": "hangs", "factory": lambda _: dict}
+
+    @data_source_generator(name="test")
+    def fine():
+        yield "n", 1
+
+    module.hanging, module.fine = hanging, fine
+    arrive()
+    sources = {each: f"late_newrelic:{each}" for each in ("hanging", "fine")}
+    pull = pulls(bridge.SAMPLER, settings={N: {"sources": sources}}, deadline=2.0)
+    failed = key(f"{N}.bridge.failures", {"bridge": N, "source": "hanging"})
+    assert pull() == {f"{N}.n": 1, failed: 1}
+    released.set()
+    pull()

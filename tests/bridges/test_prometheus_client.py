@@ -349,3 +349,18 @@ def test_the_directory_of_the_multiprocess_mode_is_a_sampler(tmp_path, pulls):
     assert shape(found[f"{name}.wait"]) == (2, 4, {1: 0, 5: 2})
     assert {series.scope for series in pull.series.values()} == {"server"}
     assert pull.series[f"{name}.wait"].kind == "histogram"
+
+
+@pytest.mark.parametrize("schema", [-53, 9])
+def test_a_native_histogram_whose_bounds_are_not_exponential_is_counted_as_failed(
+    registry, pull, schema
+):
+    """As one with bounds of its own: those are not in it."""
+    samples = pytest.importorskip("prometheus_client.samples")
+    if not hasattr(samples, "NativeHistogram"):
+        pytest.skip("this prometheus_client has no native histograms")
+    family = HistogramMetricFamily("h", "h")
+    value = samples.NativeHistogram(1, 1, schema, 0, 0, [samples.BucketSpan(0, 1)], None, [1])
+    family.samples.append(samples.Sample("h", {}, 0, None, None, value))
+    registry.register(Collects(family))
+    assert pull() == {key(f"{N}.bridge.failures", {"bridge": N, "source": "h"}): 1}

@@ -429,3 +429,19 @@ def test_an_address_that_is_none_is_refused_with_what_it_should_be(listen):
     """Before anything is opened."""
     with pytest.raises(ValueError, match=r"address|begins|ports|path"):
         bridge.StatsDListener([listen])
+
+
+def test_a_forked_child_that_closes_a_listener_does_not_end_its_parents(listening, tmp_path):
+    """As at the end of a with block. It says that it does not listen, and has nothing to tell."""
+    path = tmp_path / "statsd.sock"
+    one = listening(f"unixgram://{path}")
+    with one.listener._table.lock:  # as while lines come
+        child = os.fork()
+        if not child:
+            said = one.listener.addresses == () and not series(one.pull())
+            one.listener.close()
+            os._exit(0 if said else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as client:
+        client.sendto(b"hits:1|c", str(path))
+    one.until(lambda found: found.get("statsd.hits") == 1)

@@ -186,6 +186,28 @@ def test_several_poisoned_entries_cost_themselves():
         assert (balance.delivered, balance.dropped["bad"]) == (97, 3)
 
 
+def test_an_endpoint_that_refuses_everything_does_not_get_a_request_for_each_entry():
+    """And a batch behind it is looked at as closely as any."""
+    behind = [b"poison" if i == 3 else b"good %d" % i for i in range(100)]
+    with Picky() as server:
+        poisoned = Batch((b"poison",) * 4000, 4000)
+        balance = Line(Posting(server), poisoned, Batch(tuple(behind), 100)).run()
+        check(balance, len(server.taken))
+        assert (balance.delivered, balance.dropped["bad"]) == (99, 4001)
+        assert len(server.requests) < 250
+
+
+@pytest.mark.parametrize("first", [0, 700, 3000])
+def test_a_long_run_of_poisoned_entries_costs_few_others(first):
+    """At most a thirty-second part of the batch for each end of the run."""
+    entries = [b"poison" if first <= i < first + 1000 else b"good %d" % i for i in range(4000)]
+    with Picky() as server:
+        balance = Line(Posting(server), Batch(tuple(entries), 4000)).run()
+        check(balance, len(server.taken))
+        assert balance.delivered >= 3000 - 2 * 4000 / 32
+        assert len(server.requests) < 500
+
+
 @pytest.mark.parametrize(
     "halves",
     [

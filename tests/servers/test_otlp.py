@@ -273,6 +273,8 @@ def test_over_grpc_a_receiver_that_comes_later_is_found(grpc_kit):
     [
         ({"url": "http://127.0.0.1:1/v1/metrics"}, "no path"),
         ({"proxy": "http://127.0.0.1:3128"}, "environment"),
+        ({"headers": {"X-Tenant!": "a"}}, "letters"),
+        ({"headers": {"Grpc-Timeout": "1S"}}, "letters"),
     ],
 )
 def test_over_grpc_keys_that_have_no_meaning_are_refused(grpc_kit, keys, wrong):

@@ -31,6 +31,11 @@ LONGEST_RETRY_AFTER = 300.0
 """Seconds; a longer pause that an endpoint asks for is cut to this."""
 LAST_PAUSE = 0.5
 """Seconds; the longest pause in a flush, unless the endpoint asks for more."""
+MOST_REFUSALS = 100
+"""Refusals in a row after which only large parts of a batch are halved: an endpoint that refuses
+everything does not get a request for each entry."""
+LARGE_PARTS = 32
+"""A part is large if it has more than one of so many parts of the batch's entries."""
 TRIES_AFTER_ERRORS = 5
 """Attempts at a batch when send raises an exception that the interface does not allow."""
 CLOSE_TIMEOUT = 0.2
@@ -83,6 +88,8 @@ class Sender:
         self._clock = clock
         self._wait = wait or self._draining.wait
         self._delivery_log = DeliveryLog(name, outbox.ledger, clock)
+        self._refusals = 0  # in a row, of parts of the batch
+        self._parts = self._entries = 0  # of the batch that is halved: parts to come, its entries
         self._sibling: Batch | None = None
         """The second half of a rejected batch, while the first half is sent."""
         self._suspect: Batch | None = None
@@ -202,6 +209,8 @@ class Sender:
             return self._broken(batch, error)
 
     def _send(self, batch: Batch) -> float | None:
+        if not self._parts or batch.samples > self._entries:
+            self._refusals, self._parts, self._entries = 0, 1, batch.samples
         if batch is self._suspect and self._halved(batch):
             return None
         timeout = min(self._timeout, max(0.001, self._left()))
@@ -218,6 +227,7 @@ class Sender:
 
     def _settled(self, batch: Batch, outcome: Outcome) -> None:
         if outcome is DELIVERED:
+            self._refusals = 0
             self._outbox.settle(delivered=batch.samples)
             self._suspect, self._sibling = self._sibling, None
         else:
@@ -229,6 +239,7 @@ class Sender:
         self._done(confirmed=outcome is DELIVERED)
 
     def _done(self, *, confirmed: bool) -> None:
+        self._parts = max(0, self._parts - 1)
         self.trouble = ""
         self.past.succeed()
         self._pauses = self._errors = 0
@@ -248,7 +259,8 @@ class Sender:
         return max(pause, min(retry_after or 0.0, LONGEST_RETRY_AFTER))
 
     def _rejected(self, batch: Batch, error: Rejected) -> None:
-        if error.samples is None and self._halved(batch):
+        self._refusals += 1
+        if error.samples is None and not error.whole and self._halved_if_worth_it(batch):
             return
         self._sibling = None
         self.past.fail(masked_line(str(error)))
@@ -258,6 +270,11 @@ class Sender:
             error.reason, f"{masked_line(str(error))}: such entries are dropped"
         )
         self._done(confirmed=True)
+
+    def _halved_if_worth_it(self, batch: Batch) -> bool:
+        """Halve a batch that is refused, unless nearly all of it seems to be."""
+        large = batch.samples * LARGE_PARTS > self._entries
+        return (large or self._refusals < MOST_REFUSALS) and self._halved(batch)
 
     def _halved(self, batch: Batch) -> bool:
         """Replace a batch by its halves; return False when it cannot be split."""
@@ -274,6 +291,7 @@ class Sender:
             self._delivery_log.complain("split", f"split raised {described(error)}", error)
             return False
         self._sibling = halves[1]
+        self._parts += 1
         self._outbox.split(halves)
         return True
 
@@ -288,6 +306,7 @@ class Sender:
         else:
             self._outbox.settle(unconfirmed=batch.samples)
         self._delivery_log.complain("error", trouble, error)
+        self._parts = max(0, self._parts - 1)
         self._errors = 0
         self.trouble = trouble
         self.past.fail(trouble)
