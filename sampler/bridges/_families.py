@@ -6,6 +6,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from sampler.bridges._collectors import collectors_of, name_of, never_fails, reads_files
 from sampler.bridges._guarded import Guard
 from sampler.bridges._histograms import Parts, native
 from sampler.bridges._last import Last
@@ -78,19 +79,19 @@ class Families:
         source = self._source()
         if source is None:
             return
-        collectors = _collectors(source)
+        collectors = collectors_of(source)
         for collector in collectors:
-            fail = partial(self._fail, _name_of(collector))
+            fail = partial(self._fail, name_of(collector))
             if collector is source:  # it may be made anew for each pull
                 yield from self._whole_source.read(self._of(collector), fail)
-            elif _never_fails(collector):
+            elif never_fails(collector):
                 try:
                     yield from self._of(collector)
                 except Exception as error:
                     fail(error)
             else:
                 kept = self._last.setdefault(id(collector), (collector, Last()))[1]
-                waits = _reads_files(collector)
+                waits = reads_files(collector)
                 rows = self._of(collector) if waits else self._guarded(collector)
                 yield from kept.read(rows, fail)
         if len(self._last) > len(collectors):  # some are gone
@@ -140,15 +141,15 @@ class Families:
                 else:
                     yield from self._plain(family)
             except Exception as error:  # of somebody's own class of families
-                self._failures.count(_name_of(family), error)
+                self._failures.count(name_of(family), error)
                 failed = True
         if failed:  # its series have not ended
             raise _CountedError
 
     def _known(self, source: Any) -> Iterator[Any]:
         """Yield the families that there are; those of collectors that fail are left out."""
-        for collector in _collectors(source):
-            own = collector is source or _never_fails(collector) or _reads_files(collector)
+        for collector in collectors_of(source):
+            own = collector is source or never_fails(collector) or reads_files(collector)
             with suppress(Exception):
                 yield from collector.collect() if own else self._guard.collect(collector)
 
@@ -205,43 +206,3 @@ class Families:
                 parts.add(sample.name, sample.labels, sample.value)
         for labels, value in parts.whole():
             yield metric.name, value, self._own(labels), metric.described
-
-
-def _collectors(source: Any) -> list[Any]:
-    """Return the collectors of a registry, in the order in which it asks them, or the source.
-
-    There is no public way to them; where this one is gone, a registry is asked as a whole.
-    """
-    lock, collectors = (getattr(source, each, None) for each in ("_lock", "_collector_to_names"))
-    if lock is None or not isinstance(collectors, dict):
-        return [source]
-    with lock:
-        found = list(collectors)
-        info = getattr(source, "_target_info", None)
-    return [_TargetInfo(source), *found] if info else found
-
-
-def _never_fails(collector: Any) -> bool:
-    """Tell whether a collector is the client's own: such wait for nobody."""
-    module = type(collector).__module__
-    return module.partition(".")[0] == "prometheus_client" and not _reads_files(collector)
-
-
-def _reads_files(collector: Any) -> bool:
-    """Tell whether it is the client's for its multiprocess mode: a file may be half written."""
-    return type(collector).__module__ == "prometheus_client.multiprocess"
-
-
-class _TargetInfo:
-    """Collects what a registry says of its target."""
-
-    def __init__(self, registry: Any) -> None:
-        self._registry = registry
-
-    def collect(self) -> Any:
-        return (self._registry._target_info_metric(),)  # noqa: SLF001
-
-
-def _name_of(source: Any) -> str:
-    name = getattr(source, "name", None) or getattr(source, "_name", None)
-    return name if isinstance(name, str) else type(source).__name__

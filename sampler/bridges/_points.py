@@ -6,6 +6,7 @@ from itertools import accumulate
 from json import dumps
 from typing import TYPE_CHECKING, Any
 
+from sampler.bridges._callbacks import Callbacks
 from sampler.bridges._histograms import dense, exponential
 from sampler.bridges._locked import Locked
 from sampler.bridges._log import Failures
@@ -46,11 +47,13 @@ class Points(Locked):
         self._before = self._kept
         self._totals: dict[tuple[Any, ...], Any] = {}
         self._unended = Unended(_MOST_TOTALS)
+        self._callbacks = Callbacks(self._failures.count)
 
     def of(self, reader: Any) -> Iterator[tuple[Any, ...]]:
         """Yield the samples of one pull."""
         with self._lock:  # a delta is told once, and belongs to all consumers
-            data = reader.get_metrics_data()
+            with self._callbacks.guarded(reader):
+                data = reader.get_metrics_data()
             self._before, self._kept = self._kept, {}
             rows = list(self._rows(data)) if data is not None else []
             rows += self._unended.missing()

@@ -21,7 +21,7 @@ from sampler.bridges._guarded import Guard, Patience
 from sampler.bridges._last import Last
 from sampler.bridges._log import Failures
 from sampler.bridges._names import Names
-from sampler.bridges._waiting import CHECK, Reference, known
+from sampler.bridges._waiting import CHECK, Reference, known, require
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -33,6 +33,8 @@ __all__ = ("SAMPLER", "register", "sampler_of")
 
 NAME = "newrelic"
 _GAUGE, _COUNTER, _HISTOGRAM = ({"kind": kind} for kind in ("gauge", "counter", "histogram"))
+_THEIRS, _OURS = "newrelic", "sampler_newrelic"
+"""The package of the agent, and that of a data source of all samplers."""
 _MOST_PATHS = 10_000
 """Paths of one source: each is remembered."""
 
@@ -266,14 +268,24 @@ def _wanted(settings: Mapping[str, Any]) -> dict[str, tuple[Reference, Mapping[s
 def _configured(name: str, given: Any) -> tuple[Reference, Mapping[str, Any]]:
     where = f"sources.{name}"
     if isinstance(given, str):
-        return Reference(given, where), {}
+        return _source(given, where), {}
     if not isinstance(given, Mapping):
         raise ValueError(f"{where}: expected 'package.module:OBJECT' or a table, got {given!r}")
     known(given, "object", "settings")
     settings = given.get("settings", {})
     if not isinstance(settings, Mapping):
         raise ValueError(f"{where}.settings: expected a table, got {settings!r}")
-    return Reference(given.get("object"), f"{where}.object"), settings
+    return _source(given.get("object"), f"{where}.object"), settings
+
+
+def _source(given: object, where: str) -> Reference:
+    found = Reference(given, where)
+    package = found.text.partition(":")[0].partition(".")[0]
+    if package == _OURS:
+        raise ValueError(f"{where}: {given!r} tells samplers: numbers would go round for ever")
+    if package == _THEIRS:
+        require(package, package)
+    return found
 
 
 SAMPLER: dict[str, Any] = {"name": NAME, "factory": partial(_Sources), CHECK: _wanted}

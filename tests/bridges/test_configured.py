@@ -27,6 +27,7 @@ from tests.support.ports import free_port  # noqa: E402
 from tests.support.waiting import wait_for  # noqa: E402
 
 LIMIT = 60.0
+HOST = os.uname().nodename
 
 
 def names(agent):
@@ -145,6 +146,25 @@ def test_the_agents_own_names_are_not_taken(program):
             ),
             "'unix:///run/s' is where adapters.out sends",
         ),
+        (
+            "[bridges.statsd]\nlisten = '0.0.0.0:8125'\n[adapters.dogstatsd]\n",
+            "is where adapters.dogstatsd sends",
+        ),
+        (
+            "[bridges.statsd]\nlisten = 'unixgram:///d'\n[adapters.dogstatsd]\npath = '/d'\n",
+            "'unixgram:///d' is where adapters.dogstatsd sends",
+        ),
+        (
+            "[samplers]\nenable = ['statsd']\n[adapters.statsd]\n",
+            "samplers.settings.statsd.listen: '127.0.0.1:8125' is where adapters.statsd sends",
+        ),
+        (
+            (
+                "[bridges.statsd]\nlisten = '0.0.0.0:9'\n"
+                f"[adapters.statsd]\nhost = '{HOST}'\nport = 9"
+            ),
+            "is where adapters.statsd sends",
+        ),
     ],
 )
 def test_what_cannot_work_is_said_with_its_key_and_what_to_do(text, wanted):
@@ -192,23 +212,45 @@ def test_processes_of_a_relay_get_the_bridges_that_need_one():
 def test_a_listener_beside_an_adapter_that_sends_elsewhere_is_fine():
     """Another port, another transport."""
     tables = {"bridges": {"statsd": {"listen": "tcp://127.0.0.1:8125"}}}
-    parse({**tables, "adapters": {"statsd": {}}})
+    parse({**tables, "adapters": {"statsd": {}, "dogstatsd": {}}})
     tables["bridges"]["statsd"]["listen"] = "127.0.0.1:8126"
     parse({**tables, "adapters": {"statsd": {}}})
     with pytest.raises(ConfigurationError, match="go round"):
         parse({"bridges": {"statsd": {}}, "adapters": {"statsd": {}}})
 
 
-def test_a_missing_package_is_one_line(monkeypatch, tmp_path):
-    """With what to install."""
-    from sampler.bridges import prometheus_client as bridge
+WITHOUT = """
+import sys
+sys.modules[sys.argv.pop(1)] = None
+from sampler.cli import main
+raise SystemExit(main())
+"""
 
-    monkeypatch.setitem(sys.modules, "prometheus_client", None)
-    with pytest.raises(ImportError) as raised:
-        bridge.SAMPLER["sampler.check"]({})
-    assert str(raised.value) == (
-        "no package 'prometheus_client' is installed here: pip install 'sampler-api[prometheus]'"
+
+@pytest.mark.parametrize(
+    ("module", "text", "wanted"),
+    [
+        ("cramjam", "[adapters.remote_write]", "pip install 'sampler-api[remote-write]'"),
+        ("grpc", "[adapters.otlp_grpc]", "pip install 'sampler-api[otlp]'"),
+        ("prometheus_client", "[bridges.prometheus_client]", "'sampler-api[prometheus]'"),
+        ("opentelemetry", "[bridges.opentelemetry]", "pip install opentelemetry-sdk"),
+        ("newrelic", "[bridges.newrelic.sources]\ncpu = 'newrelic.x:y'", "pip install newrelic"),
+    ],
+)
+def test_a_missing_package_is_one_line(tmp_path, module, text, wanted):
+    """With what to install, from the command that checks a configuration."""
+    file = tmp_path / "sampler.toml"
+    file.write_text(text)
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT, module, "check", "--no-network", "-c", str(file)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=environment(),
     )
+    assert done.returncode == 78
+    (line,) = (each for each in done.stderr.splitlines() if "WARNING" not in each)
+    assert wanted in line
 
 
 def test_one_process_has_a_turn_and_the_next_one_when_it_ends():

@@ -137,6 +137,12 @@ def test_a_source_that_fails_once_does_not_count_twice(pulls, late_program):
     assert grown[1:] == [[], [1]]
 
 
+def test_a_source_that_tells_samplers_is_refused(pulls):
+    """Numbers would go round for ever."""
+    with pytest.raises(ValueError, match=r"sources.x: 'sampler_newrelic:data_source' tells"):
+        bridge.SAMPLER["sampler.check"]({"sources": {"x": "sampler_newrelic:data_source"}})
+
+
 def test_the_agents_own_sources_are_samplers(pulls):
     """All three of them."""
     global_settings().gc_runtime_metrics.enabled = True

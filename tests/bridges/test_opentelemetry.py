@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import types
 from itertools import accumulate
 
@@ -30,6 +31,7 @@ from sampler.bridges import opentelemetry as bridge
 from sampler.bridges.opentelemetry_reader import SamplerReader
 from sampler.validate import examine
 from tests.bridges.rig import Pulls, key, shape
+from tests.support.waiting import wait_for
 
 N = "opentelemetry"
 DELTA = dict.fromkeys(
@@ -100,12 +102,35 @@ def test_observable_instruments_are_observed_when_a_consumer_pulls(temporality):
 
 @TEMPORALITIES
 def test_a_callback_that_raises_costs_itself_only(temporality):
-    """The SDK says so in its log."""
+    """It is counted under its instrument's name."""
     program = Program(temporality)
     program.meter.create_observable_gauge("broken", [lambda _: 1 / 0])
     program.meter.create_counter("fine").add(1)
-    assert program.pull() == {f"{N}.fine": 1}
+    failed = key(f"{N}.bridge.failures", {"bridge": N, "source": "broken"})
+    assert program.pull() == {f"{N}.fine": 1, failed: 1}
     assert not program.pull.failures
+
+
+def test_a_callback_that_hangs_costs_itself_only_and_comes_back():
+    """It is called no more while it hangs; other readers of the program call it as ever."""
+    program = Program()
+    release, calls = threading.Event(), []
+
+    def observe(_):
+        calls.append(1)
+        release.wait(60)
+        yield Observation(5)
+
+    program.meter.create_observable_gauge("hangs", [observe])
+    program.meter.create_counter("fine").add(1)
+    failed = key(f"{N}.bridge.failures", {"bridge": N, "source": "hangs"})
+    assert program.pull() == {f"{N}.fine": 1, failed: 1}
+    assert program.pull()[failed] == 2
+    assert len(calls) == 1
+    release.set()
+    wait_for(lambda: program.pull().get(f"{N}.hangs") == 5, 30, "the callback that was released")
+    program.reader.collect()
+    assert program.reader.get_metrics_data() is not None
 
 
 @TEMPORALITIES

@@ -179,6 +179,37 @@ def test_a_collector_that_hangs_costs_itself_only_and_comes_back(registry, pull)
     wait_for(lambda: f"{N}.back" in pull(), 30, "the collector that was released")
 
 
+def test_a_function_of_a_gauge_that_hangs_costs_its_gauge_only(registry, pull):
+    """With labels or without; one that raises, too."""
+    release = threading.Event()
+    prometheus.Gauge("one", "1", registry=registry).set_function(lambda: release.wait(60))
+    labelled = prometheus.Gauge("two", "2", ["route"], registry=registry)
+    labelled.labels("buy").set_function(lambda: 1 / 0)
+    prometheus.Gauge("after", "a", registry=registry).set(3)
+    failed = [
+        key(f"{N}.bridge.failures", {"bridge": N, "source": each}) for each in ("one", "two")
+    ]
+    assert pull() == {f"{N}.after": 3, **dict.fromkeys(failed, 1)}
+    release.set()
+    wait_for(lambda: pull().get(f"{N}.one") == 1, 30, "the function that was released")
+
+
+def test_what_samplers_tell_is_not_taken_from_a_registry(registry):
+    """Numbers would go round for ever where all samplers stand in the registry that is read."""
+    from sampler_prometheus import SamplerCollector
+
+    samplers = sampler.Registry()
+    sampler.Instruments("shop", samplers).counter("orders").inc(3)
+    prometheus.Gauge("up", "Up.", registry=registry).set(1)
+    collector = SamplerCollector(samplers)
+    registry.register(collector)
+    samplers.register(bridge.sampler_of(registry))
+    pull = Pulls(samplers)
+    assert pull() == pull() == {"shop.orders": 3, f"{N}.up": 1}
+    pull.collector.close()
+    collector.close()
+
+
 def test_a_value_that_is_none_costs_itself_only(registry, pull):
     """A count that is no number, a torn histogram, a bound that is none."""
     torn = HistogramMetricFamily("torn", "t", buckets=[("1", 5), ("+Inf", 3)], sum_value=1)

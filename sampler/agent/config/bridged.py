@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -75,31 +76,50 @@ def _renames(tables: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str
             yield f"{name}.{EVERYTHING}", f"{prefix}.{EVERYTHING}" if prefix else EVERYTHING
 
 
-def loops(bridges: BridgesSettings, adapters: Iterable[AdapterSettings]) -> Iterator[str]:
-    """Yield a problem for each adapter that would send to a listener of this configuration."""
-    table = bridges.tables().get(STATSD)
-    if table is None:
+def loops(samplers: SamplersSettings, adapters: Iterable[AdapterSettings]) -> Iterator[str]:
+    """Yield a problem for each adapter that would send to a listener of this configuration.
+
+    Args:
+        samplers: what is collected, what the bridges add included.
+        adapters: where it goes.
+    """
+    if STATSD not in (*samplers.bridges, *(samplers.enable or ())):
         return
-    listens = table.get(_LISTENS, _STATSD_LISTENS)
+    table = "bridges" if STATSD in samplers.bridges else "samplers.settings"
+    listens = samplers.settings.get(STATSD, {}).get(_LISTENS, _STATSD_LISTENS)
     listens = (listens,) if isinstance(listens, str) else listens
     for text in listens if isinstance(listens, list | tuple) else ():
         for each in adapters:
             if isinstance(text, str) and _sends_to(each.adapter, text):
                 yield (
-                    f"bridges.{STATSD}.{_LISTENS}: {text!r} is where adapters.{each.name} sends: "
+                    f"{table}.{STATSD}.{_LISTENS}: {text!r} is where adapters.{each.name} sends: "
                     "numbers would go round for ever; choose another port for one of them"
                 )
 
 
 def _sends_to(adapter: Any, text: str) -> bool:
     scheme, divided, place = text.rpartition("://")
-    scheme = scheme if divided else "udp"
-    if getattr(adapter, "transport", scheme) != scheme:
+    if _scheme(adapter) != (scheme if divided else "udp"):
         return False
     if place.startswith("/"):
         return getattr(adapter, "path", None) == place
     host, _, port = place.rpartition(":")
     host = host.strip("[]") or _LOCAL[0]
     theirs = getattr(adapter, "host", None)
-    same = theirs == host or (theirs in _LOCAL and host in (*_LOCAL, *_ANYWHERE))
+    here = theirs in _LOCAL or (host in _ANYWHERE and theirs in _names_of_this_host())
+    same = theirs == host or (here and host in (*_LOCAL, *_ANYWHERE))
     return same and hasattr(adapter, "send") and str(getattr(adapter, "port", None)) == port
+
+
+def _scheme(adapter: Any) -> str:
+    """Return how an adapter sends: as its ``transport`` says, or what it has no choice of."""
+    if (transport := getattr(adapter, "transport", None)) is not None:
+        return str(transport)
+    if getattr(adapter, "path", None) is not None:
+        return "unixgram"
+    return "udp" if getattr(adapter, "protocol", "udp") == "udp" else "tcp"
+
+
+def _names_of_this_host() -> tuple[str, str]:
+    name = os.uname().nodename
+    return name, name.partition(".")[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, metadata
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -73,7 +73,7 @@ class Plugin:
 
     def _remedy(self, module: str | None) -> str:
         if self.distribution == OURS:
-            return f"pip install '{OURS}[{self.name}]'"
+            return f"pip install '{OURS}{_extra(self.name)}'"
         if self.distribution:
             return f"install what {self.distribution} needs ({module})"
         return "is it installed, or in the working directory?"
@@ -122,6 +122,14 @@ def left_out_plugins(group: str = GROUP) -> list[UnusablePlugin]:
 
 def _plugin(each: Announcement) -> Plugin:
     return Plugin(each.name, each.value, each.distribution, each.version, each)
+
+
+def _extra(name: str) -> str:
+    """Return the extra of ours that has what an adapter needs: its own, or that of its kind."""
+    there = metadata(OURS).get_all("Provides-Extra", [])
+    words = name.split("_")
+    wanted = ["-".join(words[:size]) for size in range(len(words), 0, -1)]
+    return next((f"[{each}]" for each in wanted if each in there), "")
 
 
 def _importing() -> bool:

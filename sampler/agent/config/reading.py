@@ -117,7 +117,7 @@ def parse(table: Mapping[str, Any], file: str = "configuration", readable: str =
     bridges = _build(BridgesSettings, _table(table, "bridges", problems), "bridges", problems)
     bridges, samplers = bridges or BridgesSettings(), samplers or SamplersSettings()
     samplers = with_bridges(samplers, bridges, problems)
-    problems += loops(bridges, adapters)
+    problems += loops(samplers, adapters)
     if problems:
         raise ConfigurationError(file, map(_shortened, map(masked, problems)))
     return Settings(
