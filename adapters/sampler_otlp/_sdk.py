@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from opentelemetry.sdk.metrics.export import (
     AggregationTemporality,
@@ -32,7 +32,7 @@ from sampler.agent import HistogramValue
 from sampler_otlp._points import SUM, nanoseconds, sort_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from opentelemetry.sdk.metrics.export import MetricExportResult
 
@@ -57,6 +57,11 @@ class SamplerExporter(MetricExporter):
         interval: seconds between exports.
         deadline: seconds that each sampler has.
     """
+
+    unsupported: ClassVar[Mapping[str, str]] = {
+        "histograms": "an unknown sum is 0; least and greatest values are bounds of buckets"
+    }
+    """As of an adapter: what the SDK's metrics cannot carry."""
 
     def __init__(
         self,

@@ -21,7 +21,7 @@ from sampler.adapterkit.sockets import getaddrinfo
 from sampler.adapterkit.tls_files import server_context
 from sampler.agent import log, option
 from sampler.page import LivePage
-from sampler_prometheus._exposition import Exposition
+from sampler_prometheus._exposition import UNSUPPORTED, Exposition
 from sampler_prometheus._routes import answer_without_pull, asks_if_ready, vary
 
 if TYPE_CHECKING:
@@ -54,10 +54,7 @@ def _hosts_fault(hosts: Sequence[str]) -> str | None:
 class Prometheus:
     """Serve ``/metrics`` for Prometheus to scrape, as text 0.0.4 or OpenMetrics 1.0."""
 
-    unsupported: ClassVar[Mapping[str, str]] = {
-        "precision": "numbers are read as doubles: integers above 2**53 are rounded",
-        "timestamps": "left out: the time of the scrape stands for all",
-    }
+    unsupported: ClassVar[Mapping[str, str]] = UNSUPPORTED
     listen: str = option(
         "127.0.0.1:9464",
         "Where to listen, as host:port; port 0 takes a free one.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from prometheus_client import Metric
 from prometheus_client.registry import Collector as PrometheusCollector
@@ -12,11 +12,11 @@ from sampler.adapterkit.render_cache import NotRendered, RenderCache, iter_entri
 from sampler.adapterkit.shared_bounds import at_shared_bounds
 from sampler.adapterkit.threads import Lock
 from sampler.agent import ABSENT, HistogramValue
-from sampler_prometheus._exposition import page_collector
+from sampler_prometheus._exposition import UNSUPPORTED, page_collector
 from sampler_prometheus._lines import SeriesRenderer, has_sum_and_count
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from sampler import Registry
     from sampler.agent import Series
@@ -35,6 +35,9 @@ class SamplerCollector(PrometheusCollector):
         interval: expected seconds between scrapes; more frequent scrapes share a pull.
         deadline: seconds that each sampler has.
     """
+
+    unsupported: ClassVar[Mapping[str, str]] = UNSUPPORTED
+    """As of the adapter."""
 
     def __init__(
         self,

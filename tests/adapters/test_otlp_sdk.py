@@ -112,3 +112,20 @@ def test_the_protocols_own_encoder_takes_them(registry):
     exported(registry, kept)
     request = encoder.encode_metrics(kept.exported[0])
     assert b"shop.orders" in request.SerializeToString()
+
+
+def test_losses_are_unknown_sums_and_the_least_and_greatest_value(registry):
+    """All else of a histogram is there, and whole numbers keep all of their digits."""
+    value = {"count": 2, "buckets": {1: 1, 5: 2}}
+    rows = [("waits", value), ("total", 2**53 + 1)]
+    kinds = {"waits": {"kind": "histogram"}, "total": {"kind": "counter"}}
+    registry.register({"name": "lost", "sample": lambda: rows, "metrics": kinds})
+    kept = Keeps()
+    exported(registry, kept)
+    (resource,) = kept.exported[0].resource_metrics
+    found = {m.name: m for scope in resource.scope_metrics for m in scope.metrics}
+    (point,) = found["lost.waits"].data.data_points
+    assert (point.count, point.sum, point.min, point.max) == (2, 0, 1, 5)
+    (point,) = found["lost.total"].data.data_points
+    assert point.value == 2**53 + 1
+    assert set(SamplerExporter.unsupported) == {"histograms"}

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, generate_latest, start_http_ser
 from prometheus_client.openmetrics.exposition import generate_latest as openmetrics_latest
 
 from sampler import Registry
-from sampler_prometheus import SamplerCollector
+from sampler_prometheus import Prometheus, SamplerCollector
 from sampler_prometheus._text import OPENMETRICS, TEXT, TextRenderer
 from tests.adapters.shapes import snapshots
 from tests.adapters.test_prometheus_openmetrics import samples
@@ -167,3 +167,17 @@ def test_any_snapshot_is_the_page_of_the_adapter(shot):
     wanted = samples(ours, OPENMETRICS)
     assert found.keys() == wanted.keys()
     assert all(float(wanted[key]) == value for key, value in found.items())
+
+
+def test_losses_are_digits_and_times(behind):
+    """As of the adapter's own page."""
+    kinds = {"total": {"kind": "counter", "unit": "By", "help": "Lost."}}
+    lost = {"name": "lost", "sample": lambda: [("total", 2**53 + 1)], "metrics": kinds}
+    _, theirs = behind(lost)
+    (family,) = theirs.collect()
+    (sample,) = family.samples
+    assert (family.documentation, family.unit, family.type) == ("Lost.", "bytes", "counter")
+    assert sample.timestamp is None
+    line = generate_latest(theirs).decode().splitlines()[-1]
+    assert float(line.removeprefix("lost_bytes_total ")) == 2**53
+    assert set(SamplerCollector.unsupported) == set(Prometheus.unsupported)

@@ -29,6 +29,7 @@ from tests.wiring.rig import need
 WALKED = {f"docs/{page}.md" for page in NEEDED}
 RUN = {
     "README.md": "tests/examples/test_pages.py",
+    "docs/bridges.md": "tests/bridges/test_page.py",
     "docs/consumers.md": "tests/examples/test_pages.py",
     "docs/recipes.md": "tests/pep/test_recipes.py",
     "docs/relay.md": "tests/relay/test_page.py",
