@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter, defaultdict
+from collections import Counter
 from itertools import accumulate, repeat
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_LARGEST = 2.0**53
+LARGEST = 2.0**53
 """Amount of one value, at most: a stranger's number must not spoil a total."""
 _RESTART = 2.0**62
 """A total that has come so far begins anew."""
 _LONGEST = 64
 _MEMBERS = 10_000
 """Members of a set, at most."""
-_SIGNS = b"+-"
+SIGNS = (b"+", b"-")
 SCALE = 3
 EDGES = [2.0 ** (i / 2**SCALE) for i in range(-20 * 2**SCALE, 40 * 2**SCALE + 1)]
 """Bounds of timers, eight for each power of two, as those of instruments."""
@@ -47,31 +47,8 @@ def number(text: bytes) -> float:
         found = float(text)
     except ValueError:
         raise BadLineError("value") from None
-    if not -_LARGEST < found < _LARGEST:  # NaN is not, either
+    if not -LARGEST < found < LARGEST:  # NaN is not, either
         raise BadLineError("value")
-    return found
-
-
-def _amounts(texts: list[bytes], refused: Counter[str]) -> list[float]:
-    """Return the numbers among texts that are not negative; count the others."""
-    try:
-        found = list(map(float, texts))
-    except ValueError:
-        pass
-    else:
-        if min(found) >= 0 and 0 <= sum(found) < _LARGEST:  # so there is no NaN, either
-            return found
-    found = []
-    for text in texts:
-        try:
-            amount = number(text)
-        except BadLineError as bad:
-            refused[bad.reason] += 1
-            continue
-        if amount < 0:
-            refused["negative"] += 1
-        else:
-            found.append(amount)
     return found
 
 
@@ -119,7 +96,7 @@ class Level:
 
     def add(self, texts: list[bytes], _: float, refused: Counter[str]) -> None:
         """See `Count.add`; a value with a sign is a change."""
-        if texts[-1][:1] not in _SIGNS:  # those before it do not matter, if it is a number
+        if texts[-1][:1] not in SIGNS:  # those before it do not matter, if it is a number
             try:
                 self.last = number(texts[-1])
                 return
@@ -127,7 +104,7 @@ class Level:
                 pass
         for text in texts:
             try:
-                changed = number(text) + (self.last if text[:1] in _SIGNS else 0)
+                changed = number(text) + (self.last if text[:1] in SIGNS else 0)
             except BadLineError as bad:
                 refused[bad.reason] += 1
                 continue
@@ -149,15 +126,33 @@ class Timer:
 
     def __init__(self) -> None:
         self.sum: float = 0
-        self._weights: defaultdict[int, float] = defaultdict(int)
+        self._weights: Counter[int] = Counter()
 
     def add(self, texts: list[bytes], weight: float, refused: Counter[str]) -> None:
         """See `Count.add`."""
-        observed = _amounts(texts, refused)
+        numbers = []
+        for text in texts:
+            try:
+                amount = number(text)
+            except BadLineError as bad:
+                refused[bad.reason] += 1
+                continue
+            if amount < 0:
+                refused["negative"] += 1
+            else:
+                numbers.append(amount)
+        self.observe(numbers, weight)
+
+    def observe(self, numbers: list[float], weight: float) -> None:
+        """Take values that have been read, none of them negative."""
         weights = self._weights
-        for place in map(bisect_left, repeat(EDGES), observed):
-            weights[place] += weight
-        self.sum += sum(observed) * weight
+        places = map(bisect_left, repeat(EDGES), numbers)
+        if weight == 1:
+            weights.update(places)
+        else:
+            for place in places:
+                weights[place] += weight  # type: ignore[assignment]  # parts of one, too
+        self.sum += sum(numbers) * weight
         if self.sum > _RESTART:
             self.sum = 0
             self._weights.clear()

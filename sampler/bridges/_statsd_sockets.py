@@ -28,7 +28,10 @@ _READ = 1
 _BURST = 64
 """Reads of one socket in turn, before others have theirs and a pull may come between."""
 _LARGEST = 65_535
-_PAUSE, _SHORT = 0.05, 0.001
+_PAUSE = 0.05
+_SHORTEST, _LONGEST = 0.001, 0.01
+_FASTEST, _TAKES = 100_000, 1_280
+"""Datagrams that may come in a second, and bytes of the queue that a usual one takes."""
 _MOST_CONNECTIONS = 256
 _QUEUE = 4 * 2**20
 """Bytes that the kernel is asked to keep for us."""
@@ -219,7 +222,7 @@ class Listener:
 
     def _serve_datagrams(self, address: Address, ready: Socket) -> None:
         """Read one socket, which blocks, until it is closed and nothing is left in it."""
-        table, read, before = self._table, reader(ready), 0.0
+        table, read, pause, before = self._table, reader(ready), _pause(ready), 0.0
         while True:
             try:
                 batch = read()
@@ -231,8 +234,9 @@ class Listener:
                 table.feed(*batch)
             if self._closing and len(batch) < MOST:
                 return
-            if monotonic() - before < _SHORT:  # what comes fast is read in batches
-                sleep(_SHORT)
+            # To wake up costs more than to read: what comes fast is read in batches.
+            if len(batch) < MOST and (len(batch) > 1 or monotonic() - before < pause):
+                sleep(pause)
             before = monotonic()
 
     def _accept(self, ready: Socket, selector: selectors.BaseSelector) -> None:
@@ -281,6 +285,12 @@ class Listener:
             self._table.refuse("long")
             return b""
         return rest
+
+
+def _pause(ready: Socket) -> float:
+    """Return seconds in which what comes at the highest rate fits into a socket's queue."""
+    queue = ready.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+    return max(_SHORTEST, min(_LONGEST, queue / (_FASTEST * _TAKES)))
 
 
 def _wake_up(ready: Socket) -> None:

@@ -105,6 +105,9 @@ class Table:
         for rest, group in parts.groups.items():
             for name, texts in group.items():
                 self._add(name, texts, rest)
+        for rest, timers in parts.observed.items():
+            for name, numbers in timers.items():
+                self._observe(name, numbers, rest)
         refused = sum(self.refused.values()) - before - unreadable
         self._taken += parts.size - refused
         if len(self._entries) > 2 * self._most:  # one series may have many entries
@@ -124,6 +127,18 @@ class Table:
         if entry is not None:
             series, weight = entry
             series.add(texts, weight, self.refused)
+
+    def _observe(self, name: bytes, numbers: list[float], rest: bytes) -> None:
+        """Add the values of timers that have been read already."""
+        entry = self._entries.get((name, rest))
+        if entry is None:
+            try:
+                entry = self._enter(name, b"0", rest)
+            except BadLineError as bad:
+                self.refused[bad.reason] += len(numbers)
+                return
+        series, weight = entry
+        series.observe(numbers, weight)
 
     def refuse(self, reason: str) -> None:
         """Count what cannot be looked at."""

@@ -240,6 +240,27 @@ def test_counters_are_the_sum_of_their_lines_however_they_are_packed(counts, siz
     assert table(*(chunk.encode() for chunk in chunks)) == (wanted, {})
 
 
+PLAIN = st.tuples(
+    st.sampled_from(["a{}", "b.{}", ""]),
+    st.sampled_from(["1", "2.5", "-3", "+4", "1e3", "x", "", "1_0", "nan", "7:8"]),
+    st.sampled_from(["c", "g", "ms", "h", "z", "c|@0.5", "g|#t:x"]),
+).map(lambda parts: f"{parts[0].format(parts[2][0])}:{parts[1]}|{parts[2]}".encode())
+ODD_LINES = st.sampled_from([b"", b"x", b"x|ms", b"x:1", b"x|1:c", b":", b"|", b"x:1|c|ms"])
+
+
+@given(st.lists(PLAIN | ODD_LINES, max_size=30))
+def test_lines_mean_the_same_however_they_are_packed(lines):
+    """Together, where most are looked at in one go, or one by one."""
+    together, _ = table(b"\n".join(lines))
+    made = Table(N, 1_000)
+    for line in lines:
+        made.feed(line)
+        made.drain()
+    samples = made.samples(object())
+    alone = {key(n, labels): v for n, v, labels, _ in samples if not n.startswith("bridge.")}
+    assert together == alone
+
+
 @given(st.lists(st.floats(0, 1e9), min_size=1, max_size=50))
 @settings(max_examples=50)
 def test_a_timer_has_every_observation_at_each_of_its_bounds(values):
