@@ -101,7 +101,7 @@ def observations(value: HistogramValue) -> Iterator[tuple[float, int]]:
     lower, below = None, 0
     for upper, at in zip(value.bounds, value.counts, strict=True):
         if at > below:
-            yield (upper if lower is None else (lower + upper) / 2), at - below
+            yield (upper if lower is None else lower / 2 + upper / 2), at - below
         lower, below = upper, at
     if value.count > below:
         mean = value.sum / value.count if value.sum is not None else 0.0

@@ -100,6 +100,13 @@ def test_a_rate_gives_the_count_back(count):
     assert round(1 / float(rate)) == pytest.approx(count, rel=1e-6)
 
 
+def test_the_middle_of_two_large_bounds_is_a_number():
+    """Though their sum is too large for one."""
+    adapter = DogStatsD(histograms="distributions", tags={})
+    shot = snapshot((histogram("a.wait"), HistogramValue(1, None, ((1e308, 0), (1.5e308, 1)))))
+    assert texts(shot, adapter=adapter) == ["a.wait:1.25e+308|d"]
+
+
 def test_tags_that_datadog_would_merge_are_a_collision():
     """It reads them without capitals."""
     shot = snapshot((gauge("a.b", x="Yes"), 1), (gauge("a.b", x="yes"), 2))

@@ -14,6 +14,7 @@ from sampler.agent import Batch
 from sampler.agent.delivery.baselines import Baselines
 from sampler.agent.delivery.encoding import Encoder
 from sampler.agent.delivery.outbox import NewestOnly, Outbox
+from tests.support.properties import examples
 from tests.support.snapshots import Feed
 from tests.support.waiting import wait_for
 
@@ -131,7 +132,9 @@ class QueueMachine(RuleBasedStateMachine):
         assert self.outbox.bytes == self.bytes() <= max(BOUND, in_flight)
 
 
-QueueMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+QueueMachine.TestCase.settings = settings(
+    max_examples=examples(150), stateful_step_count=40, deadline=None
+)
 TestQueue = QueueMachine.TestCase
 
 
@@ -229,7 +232,9 @@ class NewestMachine(RuleBasedStateMachine):
         assert self.outbox.bytes == 0 or not self.outbox.empty()
 
 
-NewestMachine.TestCase.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
+NewestMachine.TestCase.settings = settings(
+    max_examples=examples(100), stateful_step_count=30, deadline=None
+)
 TestNewestOnly = NewestMachine.TestCase
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from sampler import ABSENT, HistogramValue
 from tests.contract.build import reasons
 from tests.contract.lab import BIG, ODD, Evil, Float, Index, Lab, plain
+from tests.support.properties import examples
 from tests.support.waiting import wait_for
 
 
@@ -174,7 +175,7 @@ odd = (
 items = st.lists(good | odd, max_size=12)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.lists(items, min_size=1, max_size=4))
 @pytest.mark.scenario(15)
 def test_no_rubbish_gets_out_of_a_pull(rounds: list[list[Any]]) -> None:
@@ -202,7 +203,7 @@ def test_no_rubbish_gets_out_of_a_pull(rounds: list[list[Any]]) -> None:
                 assert series.kind == "gauge" or not isinstance(value, int | float) or value >= 0
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.lists(st.tuples(good, st.lists(odd, max_size=3)), max_size=8))
 @pytest.mark.clause("C-12")
 def test_good_samples_stand_whatever_surrounds_them(mixed: list[Any]) -> None:
