@@ -30,6 +30,7 @@ from sampler.bridges import opentelemetry as bridge
 from sampler.bridges.opentelemetry_reader import SamplerReader
 from sampler.validate import examine
 from tests.bridges.rig import Pulls, key, shape
+from tests.support.waiting import wait_for
 
 N = "opentelemetry"
 DELTA = dict.fromkeys(
@@ -222,6 +223,19 @@ def test_a_reader_of_ours_is_a_sampler_and_knows_when_it_began():
     provider.shutdown()
     assert "otel" not in registry
     pull.collector.close()
+
+
+def test_a_second_reader_of_one_name_is_said(caplog):
+    """The first one's metrics are told no more: not in silence."""
+    readers = [SamplerReader()]
+    try:
+        assert not caplog.records
+        readers.append(SamplerReader())
+        wait_for(lambda: "give each a name" in caplog.text)
+    finally:
+        for each in readers:
+            each.shutdown()
+        sampler.registry.unregister(N)
 
 
 def test_the_environment_chooses_the_reader():
