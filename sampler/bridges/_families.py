@@ -33,6 +33,8 @@ UNITS = {
 """Units as Prometheus writes them to units in UCUM; another one is kept in braces."""
 _GROWING = ("counter", "histogram", "summary")
 _WHOLE = ("histogram", "summary")
+_MOST = 20_000
+"""Metrics, and sets of names of labels, that are remembered."""
 
 
 class _CountedError(Exception):
@@ -157,6 +159,8 @@ class Families:
         key = name, kind, family.unit, family.documentation
         found = self._metrics.get(key)
         if found is None:
+            if len(self._metrics) >= _MOST:  # names without end
+                self._metrics.clear()
             unit = family.unit
             described = {"kind": kind, "help": family.documentation, **self._more}
             if unit:
@@ -167,11 +171,16 @@ class Families:
     def _renamed(self, labels: dict[str, str]) -> dict[str, str] | None:
         """Return the names of labels that are not valid, and all others; None: all are."""
         keys = tuple(labels)
-        if keys not in self._label_names:
-            self._labels.learn(keys)
-            names = {key: self._labels.of(key) for key in keys}
-            self._label_names[keys] = None if all(k == v for k, v in names.items()) else names
-        return self._label_names[keys]
+        known = self._label_names.get(keys, labels)
+        if known is not labels:
+            return known
+        if len(self._label_names) >= _MOST:
+            self._label_names.clear()
+        self._labels.learn(keys)
+        names = {key: self._labels.of(key) for key in keys}
+        found = None if all(k == v for k, v in names.items()) else names
+        self._label_names[keys] = found
+        return found
 
     def _own(self, labels: dict[str, str]) -> dict[str, str]:
         names = self._renamed(labels)

@@ -110,6 +110,8 @@ class Points(Locked):
         key = metric.name, kind, grows, metric.unit, metric.description
         found = self._described.get(key)
         if found is None:
+            if len(self._described) >= _MOST_TOTALS:  # names without end
+                self._described.clear()
             whole = kind in {"Histogram", "ExponentialHistogram"}
             ours = "counter" if grows else "histogram" if whole else "gauge"
             found = {"kind": ours, "unit": metric.unit or "", "help": metric.description or ""}

@@ -234,18 +234,18 @@ class _Sources:
         settings: Mapping[str, Any],
         patience: Patience,
     ) -> Iterator[tuple[Any, ...]]:
-        source: Any = reference.get()
-        if source is None and name not in self._made:
-            return
+        source = reference.get()
+        if source is not None or name in self._made:
+            told = partial(self._told, name, source, settings)
+            yield from self._guard.call(reference, told, patience.left())
 
-        def rows() -> Iterator[tuple[Any, ...]]:
-            if name not in self._made:
-                fail = partial(self._failures.count, name)
-                instance = _Instance(source, settings, self._consumer, self._names, fail)
-                self._made[name] = instance
-            return self._made[name]()
-
-        yield from self._guard.call(reference, rows, patience.left())
+    def _told(self, name: str, source: Any, settings: Mapping[str, Any]) -> Iterator[Any]:
+        """Return the samples of a source, which is made if it is not; on a thread of its own."""
+        if name not in self._made:
+            fail = partial(self._failures.count, name)
+            made = _Instance(source, settings, self._consumer, self._names, fail)
+            self._made[name] = made
+        return self._made[name]()
 
     def close(self) -> None:
         """Stop all sources."""

@@ -18,6 +18,7 @@ the provider of the program, which is waited for::
 
 from __future__ import annotations
 
+import os
 import sys
 from time import time
 from typing import TYPE_CHECKING, Any
@@ -107,12 +108,19 @@ class _Configured(Locked):
         super().__init__()
         self._points: dict[tuple[str, bool, bool], Points] = {}
         self._adopted: Any = None
+        self._process = 0
         self._added: dict[int, Any] = {}
         self._read: Any = None
 
     def adopt(self, reader: Any) -> None:
-        """Read this reader from now on, whatever the settings name."""
-        self._adopted = reader
+        """Read this reader from now on, whatever the settings name, and no other one."""
+        if self._adopted is not None and self._process == os.getpid():
+            from sampler.agent import log
+
+            log.warning(
+                "bridge %r: the earlier SamplerReader is read no more: give each a name", NAME
+            )
+        self._adopted, self._process = reader, os.getpid()
 
     def release(self, reader: Any) -> None:
         """Read it no more."""

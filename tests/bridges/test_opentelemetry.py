@@ -249,6 +249,19 @@ def test_a_reader_of_ours_is_a_sampler_and_knows_when_it_began():
     pull.collector.close()
 
 
+def test_a_second_reader_of_one_name_is_said(caplog):
+    """The first one's metrics are told no more: not in silence."""
+    readers = [SamplerReader()]
+    try:
+        assert not caplog.records
+        readers.append(SamplerReader())
+        wait_for(lambda: "give each a name" in caplog.text)
+    finally:
+        for each in readers:
+            each.shutdown()
+        sampler.registry.unregister(N)
+
+
 def test_the_environment_chooses_the_reader():
     """OTEL_METRICS_EXPORTER=sampler, as OpenTelemetry's own distribution finds it."""
     from importlib.metadata import entry_points
