@@ -183,7 +183,7 @@ def _global_provider() -> Any:
     return provider if isinstance(provider, MeterProvider) else None
 
 
-configured = _Configured()
+configured: _Configured = _Configured()
 
 SAMPLER: dict[str, Any] = {
     "name": NAME,

@@ -42,7 +42,8 @@ class Lately:
         self._metric = metric
         self._sampler = metric.partition(".")[0]
         self._labels = labels
-        self._seconds = self.window = seconds
+        self._seconds = seconds
+        self.window: float = seconds
         self._told: deque[tuple[float, tuple[str, ...], int]] = deque()
         self._before: dict[tuple[str, ...], int] | None = None
 
