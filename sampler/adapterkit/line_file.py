@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import fcntl
 import os
-import select
 import stat
 import time
+from select import PIPE_BUF, POLLOUT
 from typing import TYPE_CHECKING
 
+from sampler._runtime.native import original, sleep
 from sampler.adapterkit.deadline import seconds_left
 from sampler.agent import DELIVERED, UNCONFIRMED, Unavailable
 
@@ -85,7 +86,7 @@ def _append(file: int, data: bytes, deadline: float, *, sync: bool) -> None:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             break
         except BlockingIOError:
-            time.sleep(min(_LOOK_AGAIN, seconds_left(deadline)))
+            sleep(min(_LOOK_AGAIN, seconds_left(deadline)))
     before = os.fstat(file).st_size
     try:
         rest = memoryview(data)
@@ -100,8 +101,8 @@ def _append(file: int, data: bytes, deadline: float, *, sync: bool) -> None:
 
 def _write_all(file: int, path: str, data: bytes, deadline: float, *, idempotent: bool) -> None:
     """Write to something that may block: as much as a pipe takes at once, when it does."""
-    poll = select.poll()
-    poll.register(file, select.POLLOUT)
+    poll = original("select", "poll")()  # unlike epoll it takes any file
+    poll.register(file, POLLOUT)
     if data and path in _torn:
         data = b"\n" + data
     rest = data
@@ -111,7 +112,7 @@ def _write_all(file: int, path: str, data: bytes, deadline: float, *, idempotent
                 raise TimeoutError("timed out")
             # As long as it is not longer than this, a pipe takes all of it, and nothing comes
             # between.
-            end = rest.rfind(b"\n", 0, select.PIPE_BUF) + 1 or select.PIPE_BUF
+            end = rest.rfind(b"\n", 0, PIPE_BUF) + 1 or PIPE_BUF
             rest = rest[os.write(file, rest[:end]) :]
     except OSError:
         if idempotent or rest is data:

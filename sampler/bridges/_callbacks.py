@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
-from threading import get_ident
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from sampler.bridges._guarded import Guard
@@ -31,15 +31,15 @@ class Callbacks:
         with suppress(AttributeError, TypeError):
             for instrument in reader._collect.__self__._async_instruments:  # noqa: SLF001
                 _guard(instrument)
-        _reading[get_ident()] = self
+        before = _reading.set(self)
         try:
             yield
         finally:
-            del _reading[get_ident()]
+            _reading.reset(before)
 
 
-_reading: dict[int, Callbacks] = {}
-"""Who reads now, by thread: the SDK calls callbacks on the thread that collects."""
+_reading: ContextVar[Callbacks | None] = ContextVar("reading", default=None)
+"""Who reads now: the SDK calls callbacks on the thread that collects."""
 
 
 class _Guarded:
@@ -51,7 +51,7 @@ class _Guarded:
         self._guard = Guard()
 
     def __call__(self, options: Any) -> Any:
-        reading = _reading.get(get_ident())
+        reading = _reading.get()
         if reading is None:
             return self._callback(options)
         try:

@@ -124,7 +124,7 @@ def test_it_searches_by_name_and_label(path) -> None:
         screen.shows("SERIES  40 of")
         screen.shows("q quit")
         screen.press("Escape")
-        screen.shows("SERIES  7")
+        screen.shows("shop.depth")
 
 
 @pytest.mark.server
