@@ -10,7 +10,7 @@ from sampler.bridges._collectors import collectors_of, name_of, never_fails, rea
 from sampler.bridges._guarded import Guard
 from sampler.bridges._histograms import Parts, native
 from sampler.bridges._last import Last
-from sampler.bridges._log import Failures
+from sampler.bridges._log import FAILURES, Failures
 from sampler.bridges._names import Names
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Families:
         self._guard = Guard()
         self._last: dict[int, tuple[Any, Last]] = {}
         self._whole_source = Last()
-        self._names = Names()
+        self._names = Names((FAILURES,))
         self._labels = Names(refused=("overflow",))
         self._metrics: dict[tuple[str, str, str, str], _Metric] = {}
         self._label_names: dict[tuple[str, ...], dict[str, str] | None] = {}

@@ -32,14 +32,14 @@ class Names(Locked):
     second is told apart by a mark made of its text; so it is the same in each process.
 
     Args:
-        refused: valid names that may not be used.
+        refused: valid names that may not be used, nor what backends take for one of them.
     """
 
     def __init__(self, refused: Iterable[str] = ()) -> None:
         super().__init__()
         self._refused = frozenset(refused)
         self._known: dict[str, str] = {}
-        self._owners: dict[str, str] = {}
+        self._owners: dict[str, str] = {each.replace(".", "_"): "" for each in self._refused}
 
     def of(self, original: str) -> str:
         """Return the name for a foreign one; always the same."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sampler.bridges._callbacks import Callbacks
 from sampler.bridges._histograms import dense, exponential
 from sampler.bridges._locked import Locked
-from sampler.bridges._log import Failures
+from sampler.bridges._log import FAILURES, Failures
 from sampler.bridges._names import Names
 from sampler.bridges._totals import ExplicitTotal, ExponentialTotal, NumberTotal
 from sampler.bridges._unended import Unended
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _DELTA = 1
 """The number of ``AggregationTemporality.DELTA``."""
 _NONE: dict[str, str] = {}
+_RESOURCE = "target.info"
 _MOST_TOTALS = 20_000
 """Series of which deltas are added up."""
 
@@ -38,7 +39,7 @@ class Points(Locked):
         self._scope = scope
         self._resource = resource
         self._failures = Failures(bridge)
-        self._names = Names()
+        self._names = Names((FAILURES, _RESOURCE))
         self._labels = Names(refused=("overflow",))
         self._described: dict[tuple[Any, ...], dict[str, Any]] = {}
         self._scopes: dict[Any, dict[str, str]] = {}
@@ -71,7 +72,7 @@ class Points(Locked):
             if self._resource and each.resource.attributes:
                 labels = self._texts(each.resource.attributes, _NONE)
                 yield (
-                    "target.info",
+                    _RESOURCE,
                     1,
                     labels,
                     {"help": "What OpenTelemetry says of its resource."},

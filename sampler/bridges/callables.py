@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from sampler.bridges._guarded import Guard, Patience
 from sampler.bridges._last import Last
-from sampler.bridges._log import Failures
+from sampler.bridges._log import FAILURES, Failures
 from sampler.bridges._names import Names
 from sampler.bridges._waiting import CHECK, Reference, known
 
@@ -59,7 +59,7 @@ class _Source:
         self._attributes = tuple(attributes)
         self._counters = tuple(counters)
         self._label = label
-        self._names = Names()
+        self._names = Names((FAILURES,))
 
     def runs_code(self) -> bool:
         """Tell whether to read it may call somebody's code, which may hang."""

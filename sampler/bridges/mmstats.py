@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sampler.bridges._last import Last
-from sampler.bridges._log import Failures
+from sampler.bridges._log import FAILURES, Failures
 from sampler.bridges._names import Names
 from sampler.bridges._since import Since
 from sampler.bridges._turn import Turn
@@ -106,7 +106,7 @@ class _Files:
     def __init__(self, files: str, counters: Iterable[str]) -> None:
         self._files = files
         self._counters = tuple(counters)
-        self._names = Names()
+        self._names = Names((FAILURES,))
         self._labels = Names(refused=("overflow",))
         self._failures = Failures(NAME)
         self._last: dict[str, Last] = {}

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from sampler.bridges._guarded import Guard, Patience
 from sampler.bridges._last import Last
-from sampler.bridges._log import Failures
+from sampler.bridges._log import FAILURES, Failures
 from sampler.bridges._names import Names
 from sampler.bridges._waiting import CHECK, Reference, known, require
 
@@ -196,7 +196,9 @@ class _One:
     ) -> None:
         self._failures = Failures(name)
         fail = partial(self._failures.count, name)
-        self._made = _Instance(source, settings, str(environ["consumer"]), Names(), fail)
+        self._made = _Instance(
+            source, settings, str(environ["consumer"]), Names((FAILURES,)), fail
+        )
 
     def __call__(self) -> Iterator[tuple[Any, ...]]:
         """Yield the samples of one pull."""
@@ -216,7 +218,7 @@ class _Sources:
         self._consumer = str(environ["consumer"])
         self._made: dict[str, _Instance] = {}
         self._last = {name: Last() for name in self._wanted}
-        self._names = Names()
+        self._names = Names((FAILURES,))
         self._failures = Failures(NAME)
         self._guard, self._deadline = Guard(), environ["deadline"]
 

@@ -395,3 +395,14 @@ def test_a_native_histogram_whose_bounds_are_not_exponential_is_counted_as_faile
     family.samples.append(samples.Sample("h", {}, 0, None, None, value))
     registry.register(Collects(family))
     assert pull() == {key(f"{N}.bridge.failures", {"bridge": N, "source": "h"}): 1}
+
+
+def test_a_programs_metric_does_not_take_the_name_of_our_account(registry, pull):
+    """Nor one that backends take for it."""
+    prometheus.Gauge("bridge_failures", "b", registry=registry).set(3)
+    registry.register(Collects(ValueError("always")))
+    found = pull()
+    ours = key(f"{N}.bridge.failures", {"bridge": N, "source": "Collects"})
+    (theirs,) = [each for each in found if each != ours]
+    assert (found[ours], found[theirs]) == (1, 3)
+    assert theirs.startswith(f"{N}.bridge_failures_")
