@@ -75,6 +75,8 @@ class Count:
                 continue
             if amount < 0:
                 refused["negative"] += times
+            elif amount * weight >= LARGEST:  # one line must not begin a total anew
+                refused["value"] += times
             else:
                 self.total += amount * times * weight
         if self.total > _RESTART:
@@ -139,6 +141,8 @@ class Timer:
                 continue
             if amount < 0:
                 refused["negative"] += 1
+            elif amount * weight >= LARGEST:  # one line must not begin a sum anew
+                refused["value"] += 1
             else:
                 numbers.append(amount)
         self.observe(numbers, weight)

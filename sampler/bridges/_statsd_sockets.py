@@ -33,6 +33,8 @@ _SHORTEST, _LONGEST = 0.001, 0.01
 _FASTEST, _TAKES = 100_000, 1_280
 """Datagrams that may come in a second, and bytes of the queue that a usual one takes."""
 _MOST_CONNECTIONS = 256
+_SILENT = 60.0
+"""Seconds after which a connection that says nothing makes room for another one."""
 _QUEUE = 4 * 2**20
 """Bytes that the kernel is asked to keep for us."""
 _SO_MEMINFO = 55
@@ -145,12 +147,17 @@ class Listener:
         self._table = table
         self._addresses = addresses
         self._buffers: dict[Socket, bytes] = {}
+        """What each connection has sent of a line; the one that is silent longest comes first."""
+        self._spoken: dict[Socket, float] = {}
         self._sockets: list[Socket] = []
         self._closing = False
+        self._paths: dict[str, int] = {}
         self._wake, self._woken = socketpair()
         try:
             for each in addresses:
                 self._sockets.append(each.open())
+                if each.path:
+                    self._paths[each.path] = Path(each.path).lstat().st_ino
             self.bound: tuple[Any, ...] = tuple(each.getsockname() for each in self._sockets)
             _listeners.add(self)
             self._services = [Service(self._serve, "sampler-statsd-streams")]
@@ -162,6 +169,7 @@ class Listener:
                 service.start()
         except BaseException:
             self._close_sockets()
+            self._remove_paths()
             raise
 
     def dropped(self) -> int | None:
@@ -185,10 +193,14 @@ class Listener:
         for service in self._services:
             service.join(2.0)
         self._close_sockets()
-        for address in self._addresses:
-            if address.path:
-                with suppress(OSError):
-                    Path(address.path).unlink()
+        self._remove_paths()
+
+    def _remove_paths(self) -> None:
+        """Remove our sockets' paths; somebody else's may have come to one of them."""
+        for path, made in self._paths.items():
+            with suppress(OSError):
+                if Path(path).lstat().st_ino == made:
+                    Path(path).unlink()
 
     def close_in_child(self) -> None:
         """Close what a forked child has of its parent's sockets."""
@@ -247,6 +259,8 @@ class Listener:
         except OSError:  # no descriptor is left
             sleep(_PAUSE)
             return
+        if len(self._buffers) >= _MOST_CONNECTIONS:
+            self._make_room(selector)
         if len(self._buffers) >= _MOST_CONNECTIONS or self._closing:
             connection.close()
             with self._table.lock:
@@ -254,7 +268,16 @@ class Listener:
             return
         connection.setblocking(False)
         self._buffers[connection] = b""
+        self._spoken[connection] = monotonic()
         selector.register(connection, _READ)
+
+    def _make_room(self, selector: selectors.BaseSelector) -> None:
+        """End the connection that was silent longest, if that is long."""
+        first = next(iter(self._buffers))
+        if monotonic() - self._spoken[first] > _SILENT:
+            with suppress(OSError):
+                first.shutdown(socket.SHUT_RD)  # what has come is read, and then it is at its end
+            self._read_stream(first, selector)
 
     def _read_stream(self, ready: Socket, selector: selectors.BaseSelector) -> None:
         for _ in range(_BURST):
@@ -269,11 +292,14 @@ class Listener:
                 if not data:
                     self._table.feed(rest)  # a last line without its end
                     break
-                self._buffers[ready] = self._lines(rest + data)
+                left = self._lines(rest + data)
+            del self._buffers[ready]
+            self._buffers[ready] = left  # the last one now
+            self._spoken[ready] = monotonic()
         else:
             return
         selector.unregister(ready)
-        del self._buffers[ready]
+        del self._buffers[ready], self._spoken[ready]
         ready.close()
 
     def _lines(self, data: bytes) -> bytes:

@@ -37,6 +37,8 @@ _TYPES: dict[bytes, Any] = {
     b"d": Timer,
     b"s": Members,
 }
+_OWN = ("bridge.datagrams.dropped", "bridge.refused", "bridge.values")
+"""Names of the listener's own account: no line may have them."""
 _LONGEST_TEXT = 250
 _MOST_TAGS = 32
 _MOST_LABELS = 1_000
@@ -80,7 +82,7 @@ class Table:
         self._entries: dict[tuple[bytes, bytes], tuple[Any, float]] = {}
         """Series and weight, by a line's name and what follows its first bar."""
         self._words: dict[str, str] = {}
-        self._names = Names()
+        self._names = Names(_OWN)
         self._labels = Names(refused=("overflow",))
         self._label_names: set[str] = set()
         self._epoch = 1

@@ -372,6 +372,23 @@ def test_connections_are_bounded(listening):
         each.close()
 
 
+def test_a_connection_that_is_silent_makes_room_for_one_that_speaks(listening, monkeypatch):
+    """The longest silent one first; what it has begun is a line."""
+    monkeypatch.setattr("sampler.bridges._statsd_sockets._SILENT", 0.0)
+    one = listening("tcp://127.0.0.1:0")
+    clients = [socket.create_connection(one.listener.addresses[0]) for _ in range(256)]
+    for each in clients:
+        each.sendall(b"begun:1|c")
+    more = [socket.create_connection(one.listener.addresses[0]) for _ in range(3)]
+    more[-1].sendall(b"good:1|c\n")
+    found = one.until(lambda found: found.get("statsd.good") == 1)
+    assert found["statsd.begun"] == 3
+    assert not refused(found)
+    clients += more
+    for each in clients:
+        each.close()
+
+
 def test_a_hundred_thousand_hostile_lines_are_counted_and_take_bounded_memory(listening):
     """Each of them differs; a good line among them counts."""
     one = listening("tcp://127.0.0.1:0", max_series=1_000)
@@ -466,3 +483,35 @@ def test_a_forked_child_that_closes_a_listener_does_not_end_its_parents(listenin
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as client:
         client.sendto(b"hits:1|c", str(path))
     one.until(lambda found: found.get("statsd.hits") == 1)
+
+
+@pytest.mark.parametrize(("kind", "told"), [(b"c", 3), (b"ms", 3)])
+def test_one_line_with_a_sample_rate_cannot_begin_a_total_anew(kind, told):
+    """As 9e15 at a rate of a millionth: both are fine alone."""
+    found, refused = table(b"a:3|" + kind, b"a:9e15|" + kind + b"|@1e-6")
+    assert getattr(found["a"], "get", lambda _: found["a"])("sum") == told
+    assert refused == {"value": 1}
+
+
+def test_no_line_takes_the_place_of_the_listeners_own_account(listening):
+    """It would hide what was refused."""
+    one = listening()
+    one.send(b"bridge.refused:5|c|#bridge:statsd,reason:utf8\nbridge_values:7|g\nno line")
+    one.until(lambda found: refused(found) == {"value": 1})
+    assert taken(one.found) == 2
+    assert not one.pull.refused()
+
+
+def test_a_listener_removes_its_own_sockets_only(tmp_path):
+    """All of them, where one of its addresses is taken; not one that came later to its path."""
+    path, free = tmp_path / "statsd.sock", tmp_path / "free.sock"
+    with bridge.StatsDListener([f"unixgram://{path}"]):
+        with pytest.raises(OSError, match="somebody listens"):
+            bridge.StatsDListener([f"unixgram://{free}", f"unixgram://{path}"]).open()
+        assert not free.exists()
+        path.unlink()
+        later = bridge.StatsDListener([f"unixgram://{path}"])
+        later.open()
+    assert path.exists()
+    later.close()
+    assert not path.exists()
