@@ -11,7 +11,7 @@ from clauses import ROOT, renew
 
 from sampler import Instruments, registry
 from sampler.agent.self_metrics import METRICS
-from sampler.cli.glossary import OUTCOMES, STATUSES, VARIABLES
+from sampler.cli.glossary import BRIDGED, OUTCOMES, STATUSES, VARIABLES
 from sampler.cli.reasons import DROPPED, FAILED, REFUSED
 from sampler.relay.account import RELAY_METRICS, SERVER_METRICS
 
@@ -99,6 +99,11 @@ def _words() -> Iterator[str]:
         ("Why a sample is refused", "`sampler.samples.refused`, by `reason`.", REFUSED),
         ("Why a pull fails", "`sampler.pulls.failed`, by `reason`.", FAILED),
         ("Variables of the environment", "Read where nothing else says otherwise.", VARIABLES),
+        (
+            "Metrics of bridges",
+            "What bridges tell of themselves.",
+            BRIDGED,
+        ),
         ("Exit statuses", "Of the command `sampler`.", STATUSES),
     ):
         yield f"## {title}\n\n{lead}\n"

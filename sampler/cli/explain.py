@@ -17,7 +17,7 @@ from sampler.agent.delivery.rules import REMEDIES, RULES
 from sampler.agent.self_metrics import METRICS
 from sampler.cli.config.sample import toml
 from sampler.cli.exits import OK, USAGE
-from sampler.cli.glossary import OUTCOMES, STATUSES, VARIABLES
+from sampler.cli.glossary import BRIDGED, OUTCOMES, STATUSES, VARIABLES
 from sampler.cli.keys import ANY, sections
 from sampler.cli.layout import wrapped
 from sampler.cli.reasons import REASONS, UNSUPPORTED
@@ -239,6 +239,9 @@ def _unsupported(word: str, tables: list[Section]) -> Iterator[list[str]]:
 def _glossary(word: str) -> Iterator[list[str]]:
     if word in OUTCOMES:
         yield [f"outcome {word}: {OUTCOMES[word]}"]
+    for metric, text in BRIDGED.items():
+        if word == metric or word.endswith(f".{metric}"):
+            yield [f"metric {word}: {text}"]
     if (name := word.removeprefix("$")) in VARIABLES:
         yield [f"${name}, of the environment: {VARIABLES[name]}"]
     if word.isdecimal() and len(word) < _DIGITS and int(word) in STATUSES:
@@ -263,6 +266,7 @@ def _explainable(word: str, tables: list[Section]) -> set[str]:
         *metrics,
         *REASONS,
         *UNSUPPORTED,
+        *BRIDGED,
         *OUTCOMES,
         *VARIABLES,
         *(path.removeprefix(_TABLE) for path in paths),

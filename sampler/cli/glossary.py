@@ -49,3 +49,14 @@ STATUSES: Mapping[int, str] = {
     130: "Ctrl-C ended the command while it came up",
 }
 """Exit statuses of the command; 'sampler run -- COMMAND' ends as the command does."""
+
+BRIDGED: Mapping[str, str] = {
+    "bridge.failures": "failures of what a bridge reads, by bridge and source: a collector, a "
+    "callback, a file; only what that one tells is missing",
+    "bridge.values": "values that the StatsD listener has taken",
+    "bridge.refused": "lines, values of lines and connections that the StatsD listener has not "
+    "taken, by reason",
+    "bridge.datagrams.dropped": "datagrams that the kernel has dropped before the StatsD listener "
+    "could read them",
+}
+"""Metrics of bridges themselves; before them stands the bridge's name, where names have one."""

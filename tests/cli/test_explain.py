@@ -7,9 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from sampler import Collector, Registry
 from sampler.agent import UNSUPPORTED
 from sampler.agent.delivery.ledger import REASONS as LAW
+from sampler.bridges._log import FAILURES
+from sampler.bridges.statsd import StatsDListener, sampler_of
 from sampler.cli import explain as module
+from sampler.cli.glossary import BRIDGED
 from sampler.cli.keys import sections
 from sampler.cli.reasons import DROPPED, FAILED, REASONS, REFUSED
 from sampler.cli.reasons import UNSUPPORTED as EXPLAINED
@@ -62,6 +66,8 @@ def literals(function: str, position: int, files: str = "**/*.py") -> set[str]:
         ("hung", ["reason hung, of sampler.pulls.failed: "]),
         ("deadline", ["samplers.deadline: a number", "reason deadline, of sampler.pulls.failed"]),
         ("kind", ["kind, that a backend may not carry", "console: left out"]),
+        ("bridge.failures", ["metric bridge.failures: failures of what a bridge reads"]),
+        ("statsd.bridge.refused", ["metric statsd.bridge.refused: lines"]),
     ],
 )
 def test_a_word_is_explained_wherever_it_occurs(word, said) -> None:
@@ -162,6 +168,17 @@ Another paragraph.
 
 Not a clause: C-08.
 """
+
+
+def test_every_metric_of_a_bridge_itself_is_explained() -> None:
+    """What the StatsD listener tells before anything has come, and what counts failures."""
+    with StatsDListener(["127.0.0.1:0"]) as listener:
+        registry = Registry()
+        registry.register(sampler_of(listener))
+        with Collector(registry) as consumer:
+            told = {series.name.removeprefix("statsd.") for series, _ in consumer.collect()}
+    assert told <= set(BRIDGED)
+    assert FAILURES in BRIDGED
 
 
 def test_a_clause_is_read_from_the_draft(tmp_path, monkeypatch, capsys) -> None:
