@@ -113,7 +113,10 @@ TARGETS = (
         for name in ("head", "hosts", "exchange", "client_connection", "connections")
     ),
     Target("sampler/adapterkit/http_server.py", _kit("server", *_HTTP)),
-    Target("sampler/adapterkit/prometheus_names.py", _adapters(*_PROMETHEUS)),
+    Target(
+        "sampler/adapterkit/prometheus_names.py",
+        ("tests/adapterkit/test_prometheus_names.py", *_adapters(*_PROMETHEUS)),
+    ),
     *(
         Target(
             f"sampler/adapterkit/{name}.py",
