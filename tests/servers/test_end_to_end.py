@@ -1,4 +1,4 @@
-"""The main job: one program, three real servers, thirty ticks, every number compared."""
+"""The main job: one program, three real servers, fifteen ticks, every number compared."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.ports import free_port
 from tests.support.relay import Relay
 from tests.support.waiting import wait_for
 
-TICKS = 30
+TICKS = 15
 SERVICE = f"itest{os.getpid()}"  # nobody else has its instance 0
 PREFIX = f"{SERVICE}.here.0"
 
@@ -62,7 +62,7 @@ def kinds(body: str) -> dict[str, str]:
 
 @pytest.mark.timeout(240)
 def test_every_number_arrives_exactly(carbon, statsd, prometheus_server, python, tmp_path):
-    """After 30 ticks carbon, statsd and Prometheus hold what the Collector collected."""
+    """After so many ticks carbon, statsd and Prometheus hold what the Collector collected."""
     listen = f"127.0.0.1:{free_port()}"
     recording = tmp_path / "recorded.jsonl"
     config = tmp_path / "sampler.toml"
