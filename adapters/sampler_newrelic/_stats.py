@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sys import float_info
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
@@ -10,6 +11,8 @@ if TYPE_CHECKING:
     from sampler.agent import HistogramValue
 
     Stats: TypeAlias = dict[str, int | float]
+
+_LARGEST = float_info.max
 
 
 def stats_of(grown: HistogramValue) -> Stats:
@@ -23,8 +26,8 @@ def stats_of(grown: HistogramValue) -> Stats:
         grown: with at least one observation. If the sum is not known, the middles make it up.
     """
     filled = list(_filled(grown))
-    middles = sum(n * (low + high) / 2 for low, high, n in filled)
-    total = middles if grown.sum is None else grown.sum
+    middles = sum(n * _middle(low, high) for low, high, n in filled)
+    total = _finite(middles if grown.sum is None else grown.sum)
     mean = total / grown.count
     if not filled:
         filled = [(mean, mean, grown.count)]
@@ -33,8 +36,19 @@ def stats_of(grown: HistogramValue) -> Stats:
         "total": total,
         "min": min(filled[0][0], mean),
         "max": max(filled[-1][1], mean),
-        "sum_of_squares": sum(n * ((low + high) / 2) ** 2 for low, high, n in filled),
+        "sum_of_squares": _finite(
+            sum(n * _middle(low, high) * _middle(low, high) for low, high, n in filled)
+        ),
     }
+
+
+def _middle(low: float, high: float) -> float:
+    """Return the middle of two bounds, whose sum may be too large for a number."""
+    return low / 2 + high / 2
+
+
+def _finite(number: float) -> float:
+    return max(-_LARGEST, min(number, _LARGEST))
 
 
 def _filled(value: HistogramValue) -> Iterator[tuple[float, float, int]]:

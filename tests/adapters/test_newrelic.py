@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -188,6 +189,12 @@ def test_statistics_bound_what_was_observed(observed, buckets) -> None:
     if buckets:
         highest = max(observed)
         assert stats["max"] >= min(highest, buckets[-1])
+
+
+def test_statistics_of_the_largest_bounds_are_numbers() -> None:
+    """Their sums and squares are none; JSON has no word for that."""
+    value = HistogramValue(3, None, ((1e308, 0), (1.7e308, 2)))
+    assert all(map(isfinite, stats_of(value).values()))
 
 
 def test_the_loss_report_uses_the_words_of_adapters_and_is_on_the_page() -> None:
