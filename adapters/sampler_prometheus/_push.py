@@ -103,8 +103,8 @@ class Pushgateway(HTTPPush):
         if job or self.delete_on_stop is not None:
             return None
         return (
-            "leaves its group in the gateway when the program ends: for sampler job that is right, "
-            "and nothing is to be done; else set job = true for a batch job, or delete_on_stop = "
+            "leaves its group in the gateway when the program ends: right for sampler job, which "
+            "sets job = true itself; else set job = true for a batch job, or delete_on_stop = "
             "true for a service (or false, and this is not said)"
         )
 
