@@ -103,9 +103,9 @@ class Pushgateway(HTTPPush):
         if job or self.delete_on_stop is not None:
             return None
         return (
-            "leaves its group in the gateway when the program ends: set job = true for a batch "
-            "job (sampler job does), or delete_on_stop = true for a service (or false, and this "
-            "is not said)"
+            "leaves its group in the gateway when the program ends: right for sampler job, which "
+            "sets job = true itself; else set job = true for a batch job, or delete_on_stop = "
+            "true for a service (or false, and this is not said)"
         )
 
     def encode(self, snapshot: Snapshot, since: Since) -> Iterator[Batch]:

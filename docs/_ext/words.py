@@ -12,6 +12,7 @@ from clauses import ROOT, renew
 from sampler import Instruments, registry
 from sampler.agent.self_metrics import METRICS
 from sampler.cli.glossary import BRIDGED, OUTCOMES, STATUSES, VARIABLES
+from sampler.cli.job import METRICS as JOB_METRICS
 from sampler.cli.reasons import DROPPED, FAILED, REFUSED
 from sampler.relay.account import RELAY_METRICS, SERVER_METRICS
 
@@ -65,6 +66,9 @@ def _metrics() -> Iterator[str]:
     yield "## sampler\n"
     yield "The account of the agent itself.\n"
     yield from _declared(METRICS)
+    yield "## job\n"
+    yield "What `sampler job` tells of the last run.\n"
+    yield from _declared(JOB_METRICS)
     yield "## server\n"
     yield "What a relay says of the processes that report to it.\n"
     yield from _declared(SERVER_METRICS)

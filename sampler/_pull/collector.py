@@ -259,7 +259,7 @@ class Collector:
             count_failure(source.statistics, failure.reason)
             if (block := source.absent()) is not None:
                 blocks[source] = block
-            report_failure(source.health, failure)
+            self._tell_of_failure(source, failure)
         return Snapshot(
             tuple(blocks[source] for source in sources if source in blocks),
             began,
@@ -272,6 +272,9 @@ class Collector:
             self.interval,
             self._rules.labels,
         )
+
+    def _tell_of_failure(self, source: Source, failure: Failure) -> None:
+        report_failure(source.health, failure)
 
     def _run(self, sources: list[Source], jobs: list[worker.Job], until: float) -> None:
         try:

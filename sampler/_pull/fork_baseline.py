@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
+    from sampler._contract.snapshot import Failure
     from sampler._pull.inherited import Counted
+    from sampler._pull.source import Source
     from sampler.types import Registered
 
 LONGEST = 0.05
@@ -68,6 +70,9 @@ class ForkBaseline(Collector):
                 LONGEST,
             )
         self._late |= failed
+
+    def _tell_of_failure(self, source: Source, failure: Failure) -> None:
+        """Say nothing: `take` says what it costs, and the consumers say whether it goes on."""
 
     def of(self, registration: Registered) -> Counted | None:
         """Return what a sampler had counted at the fork, or None if that is not known."""

@@ -80,16 +80,26 @@ def _warn(configured: AdapterSettings, snapshot: Snapshot) -> None:
     for warning in (exposure(configured.adapter), notice(configured.adapter)):
         if warning:
             print(f"{start} {warning}", file=sys.stderr)
-    for word, metrics, sentence in affected(configured.adapter, snapshot):
-        names = ", ".join(metrics[:_SHOWN]) + (", ..." if len(metrics) > _SHOWN else "")
-        number = counted(len(metrics), "metric")
-        print(f"{start} does not carry {word} ({number}: {names}): {sentence}", file=sys.stderr)
+    lost = [
+        (f"{word} ({_named(metrics)})", sentence)
+        for word, metrics, sentence in affected(configured.adapter, snapshot)
+    ]
+    if lost:
+        what = ", ".join(words for words, _ in lost)
+        instead = f"'sampler explain {configured.type}' says what happens instead"
+        sentence = lost[0][1] if len(lost) == 1 else instead
+        print(f"{start} does not carry {what}: {sentence}", file=sys.stderr)
     if configured.spool is not None and not _writable(Path(configured.spool)):
         print(
             f"{start}: this user cannot write to {configured.spool}: entries that wait are kept "
             "in memory only, until the spool can be written",
             file=sys.stderr,
         )
+
+
+def _named(metrics: list[str]) -> str:
+    names = ", ".join(metrics[:_SHOWN]) + (", ..." if len(metrics) > _SHOWN else "")
+    return f"{counted(len(metrics), 'metric')}: {names}"
 
 
 def _pull(agent: Agent) -> tuple[Snapshot, list[str]]:

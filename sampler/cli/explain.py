@@ -18,6 +18,8 @@ from sampler.agent.self_metrics import METRICS
 from sampler.cli.config.sample import toml
 from sampler.cli.exits import OK, USAGE
 from sampler.cli.glossary import BRIDGED, OUTCOMES, STATUSES, VARIABLES
+from sampler.cli.job import JOB
+from sampler.cli.job import METRICS as JOB_METRICS
 from sampler.cli.keys import ANY, sections
 from sampler.cli.layout import wrapped
 from sampler.cli.reasons import REASONS, UNSUPPORTED
@@ -42,6 +44,7 @@ _DIGITS = 4
 
 _OWN = {
     RESERVED: ("what each consumer counts of itself, published like any other", METRICS),
+    JOB: ("what 'sampler job' tells of the last run", JOB_METRICS),
     web.NAME: ("what the middleware of sampler.web counts", web.METRICS),
 }
 """Samplers that no entry point announces."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
+import time
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from sampler._runtime.log import log
 from sampler.cli.exits import OK, UNAVAILABLE
 
 if TYPE_CHECKING:
@@ -23,7 +26,8 @@ METRICS: Mapping[str, Mapping[str, Any]] = {
     },
     "exit_status": {
         "kind": "gauge",
-        "help": "Exit status of the last run; of one that a signal has ended, 128 and its number.",
+        "help": "Exit status of the last run; of one that a signal has ended, 128 and its number; "
+        "137, too, if sampler job was killed.",
         "merge": "max",
     },
     "last_success.timestamp": {
@@ -35,6 +39,10 @@ METRICS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
+JOB = "job"
+"""The sampler's name."""
+_KILLED = 128 + signal.SIGKILL
+"""The exit status of ``sampler job`` itself where it says nothing at its end: it was killed."""
 _RETAIN = 86_400.0
 """Seconds for which gauges outlive their process: those of a job are wanted after its end."""
 
@@ -48,21 +56,32 @@ class JobResult:
 
     def __init__(self, life_fd: int) -> None:
         self._life_fd = life_fd
+        self._began = time.monotonic()
         self._result: tuple[float, int, float] | None = None
 
     @property
     def sampler(self) -> Mapping[str, Any]:
         """The sampler ``job``, which yields nothing before the end."""
-        return {"name": "job", "sample": self._sample, "metrics": METRICS}
+        return {"name": JOB, "sample": self._sample, "metrics": METRICS}
 
     def read(self) -> None:
-        """Read what the parent says at the end; nothing, if it was killed."""
+        """Read what the parent says at the end; if it says nothing, it was killed: so was the run.
+
+        Its exit status is that of ``sampler job`` then, since that is what cron has seen.
+        """
         said = b""
         while part := os.read(self._life_fd, 4096):
             said += part
         words = said.split()
         if len(words) == 3:
             self._result = float(words[0]), int(words[1]), float(words[2])
+            return
+        self._result = time.monotonic() - self._began, _KILLED, time.time()
+        log.warning(
+            "'sampler job' was killed: job.exit_status is %d; if the command runs on, nothing "
+            "counts it any more",
+            _KILLED,
+        )
 
     def _sample(self) -> Iterator[tuple[str, float]]:
         if self._result is None:

@@ -47,11 +47,18 @@ RELAY_METRICS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-def samplers(members: Members) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the samplers ``server`` and ``sampler.relay``."""
+def samplers(members: Members, *, counting: bool = True) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the samplers ``server`` and ``sampler.relay``.
+
+    Args:
+        members: the processes.
+        counting: say how many report now; not for a job, as its last numbers stay where they are
+            pushed to, and 0 there reads as a server whose processes are gone.
+    """
 
     def server() -> Iterator[tuple[Any, ...]]:
-        yield "process.count", len(members)
+        if counting:
+            yield "process.count", len(members)
         yield "process.starts", members.starts
         for reason, processes in members.exits.items():
             yield "process.exits", processes, {"reason": reason}

@@ -92,7 +92,7 @@ class RelayAgent(Agent):
         self._members = Members(self._began, time.time, number)
         self._members.retain_merged = bool(more)
         registry = Registry(reserved=True)
-        own = (*samplers(self._members), *more)
+        own = (*samplers(self._members, counting=not more), *more)
         for each in own:
             registry.register(each)
         self._own = tuple(str(each["name"]) for each in own)

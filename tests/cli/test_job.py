@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
 import sys
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from sampler.cli.launch import name_of
-from tests.support.command import sampler
+from tests.support.command import environment, sampler
 from tests.support.ports import free_port
 from tests.support.waiting import wait_for
 
@@ -26,6 +29,13 @@ backup = sampler.Instruments("backup")
 backup.counter("rows").inc(int(sys.argv[1]))
 backup.gauge("size", merge="max").set(int(sys.argv[1]))
 sys.exit(int(sys.argv[2]))
+"""
+ENDLESS = """
+import os, time
+import sampler
+sampler.Instruments("backup").counter("rows").inc(3)
+print(os.getpid(), flush=True)
+time.sleep(1000)
 """
 GROUP = "job_duration_seconds", "job_exit_status", "job_last_success_timestamp_seconds"
 
@@ -69,6 +79,58 @@ def test_a_jobs_numbers_and_its_end_stay_in_the_gateway(pushgateway, tmp_path):
     assert second[last] == first[last]
     (group,) = pushgateway.groups()
     assert group["labels"] == {"job": "backup"}
+
+
+@pytest.mark.parametrize("everybody", [True, False], ids=["the-group", "sampler-job-alone"])
+def test_a_run_that_is_killed_with_its_parent_has_not_succeeded(pushgateway, tmp_path, everybody):
+    """By SIGKILL, after a good run, whose status must not stay; the counts come as well."""
+    text = f'interval = 0.2\n[adapters.pushgateway]\nurl = "{pushgateway.url}"\n'
+    configured(tmp_path, f'service = "killed"\n{text}')
+    run(tmp_path, sys.executable, "backup.py", "7", "0")
+    first = metrics(pushgateway, "killed")
+    (tmp_path / "endless.py").write_text(ENDLESS)
+    with (tmp_path / "log").open("w+") as log:
+        job = subprocess.Popen(
+            [sys.executable, "-m", "sampler", "job", "--", sys.executable, "endless.py"],
+            cwd=tmp_path,
+            env=environment(),
+            stderr=log,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        try:
+            assert job.stdout is not None
+            command = int(job.stdout.readline())
+            wait_for(
+                lambda: metrics(pushgateway, "killed")["backup_rows_total"] == 3, what="a push"
+            )
+            (os.killpg if everybody else os.kill)(job.pid, signal.SIGKILL)
+            job.wait(30)
+            wait_for(
+                lambda: metrics(pushgateway, "killed")["job_exit_status"] == 137, 30, "the status"
+            )
+            if not everybody:  # it runs on
+                os.kill(command, signal.SIGKILL)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(job.pid, signal.SIGKILL)
+            job.communicate(timeout=30)
+        last = metrics(pushgateway, "killed")
+        success = "job_last_success_timestamp_seconds"
+        assert (last["backup_rows_total"], last[success]) == (3, first[success])
+        assert last["job_duration_seconds"] != first["job_duration_seconds"]
+        log.seek(0)
+        assert "'sampler job' was killed: job.exit_status is 137" in log.read()
+
+
+def test_a_job_says_nothing_of_how_many_processes_report(pushgateway, tmp_path):
+    """That gauge would be 0 at the end and stay so: a server whose workers are gone, to alerts."""
+    configured(tmp_path, f'service = "told"\n[adapters.pushgateway]\nurl = "{pushgateway.url}"\n')
+    run(tmp_path, sys.executable, "backup.py", "7", "0")
+    names = {name for name, _ in pushgateway.samples()}
+    assert "server_process_starts_total" in names
+    assert "server_process_current" not in names
 
 
 @pytest.mark.parametrize(

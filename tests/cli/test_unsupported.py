@@ -58,15 +58,16 @@ def test_what_is_carried_is_no_warning() -> None:
 
 
 def test_check_warns_of_what_the_samplers_in_use_lose(tmp_path) -> None:
-    """On standard error, with how many metrics, which, and what happens instead."""
+    """On standard error, one line an adapter: how many metrics, which, and where to read more."""
     (tmp_path / "sampler.toml").write_text(
-        '[samplers]\nenable = ["process"]\n[adapters.console]\n'
+        '[samplers]\nenable = ["process"]\n[adapters.shown]\ntype = "console"\n'
     )
     done = sampler("check", "--no-network", cwd=tmp_path)
     assert done.returncode == 0
-    (line,) = [line for line in done.stderr.splitlines() if "does not carry kind" in line]
-    assert line.startswith("adapter 'console' does not carry kind (2 metrics: process.context_")
-    assert line.endswith(": left out: counters and gauges look alike")
+    (line,) = [line for line in done.stderr.splitlines() if "does not carry" in line]
+    assert line.startswith("adapter 'shown' does not carry ")
+    assert "kind (2 metrics: process.context_" in line
+    assert line.endswith(": 'sampler explain console' says what happens instead")
 
 
 def test_the_console_shows_what_it_declares(monkeypatch) -> None:
