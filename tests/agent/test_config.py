@@ -6,7 +6,7 @@ import pytest
 
 from sampler import ConfigurationError
 from sampler.agent.config.reading import default_settings, parse, read
-from tests.support.command import sampler
+from tests.support.command import lacking, sampler
 
 
 def problems(table: dict) -> list[str]:
@@ -118,9 +118,8 @@ def test_a_file_that_cannot_be_used_is_one_clear_line(tmp_path) -> None:
 
 def test_an_adapter_without_its_package_names_the_remedy(tmp_path) -> None:
     """A missing dependency is reported with the pip command that installs it."""
-    (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['statsd'] = None")
     (tmp_path / "sampler.toml").write_text("[adapters.statsd]\n")
-    done = sampler("check", cwd=tmp_path, PYTHONPATH=str(tmp_path))
+    done = sampler("check", cwd=tmp_path, PYTHONPATH=lacking("statsd", tmp_path))
     assert done.returncode == 78
     assert "adapters.statsd: adapter 'statsd' needs 'statsd" in done.stderr
     assert "pip install 'sampler-api[statsd]'" in done.stderr

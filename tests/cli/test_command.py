@@ -11,7 +11,7 @@ import urllib.request
 
 import pytest
 
-from tests.support.command import running, sampler
+from tests.support.command import lacking, running, sampler
 from tests.support.distributions import Site
 from tests.support.doubles import LineSink
 from tests.support.ports import accepts, free_port
@@ -267,8 +267,7 @@ def test_a_configuration_without_adapters_is_told(tmp_path) -> None:
 
 def test_list_tells_origin_and_why_something_is_unavailable(tmp_path) -> None:
     """``list`` shows distribution and version, and the remedy for a missing package."""
-    (tmp_path / "statsd.py").write_text("raise ModuleNotFoundError(name='statsd')")
-    done = sampler("list", PYTHONPATH=str(tmp_path))
+    done = sampler("list", PYTHONPATH=lacking("statsd", tmp_path))
     assert done.returncode == 0
     assert "pip install 'sampler-api[statsd]'" in done.stdout
     rows = json.loads(sampler("list", "adapters", "--json").stdout)

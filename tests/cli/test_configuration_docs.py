@@ -9,7 +9,7 @@ import pytest
 
 from sampler.cli.config.markdown import markdown
 from tests.cli.foreign import install
-from tests.support.command import sampler
+from tests.support.command import lacking, sampler
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
 VERBS = ("run", "check", "list", "config", "explain", "demo", "version")
@@ -24,12 +24,12 @@ def test_the_page_holds_our_own_adapters_only(tmp_path) -> None:
 
 def test_half_a_page_is_not_made(tmp_path) -> None:
     """Where one of our adapters cannot be imported, it is told with the remedy."""
-    (tmp_path / "statsd.py").write_text("raise ModuleNotFoundError(name='statsd')")
-    done = sampler("config", "markdown", PYTHONPATH=str(tmp_path))
+    path = lacking("statsd", tmp_path)
+    done = sampler("config", "markdown", PYTHONPATH=path)
     assert (done.returncode, done.stdout) == (69, "")
     assert "pip install 'sampler-api[statsd]'" in done.stderr
     for what in ("sample", "schema"):
-        assert sampler("config", what, PYTHONPATH=str(tmp_path)).returncode == 0
+        assert sampler("config", what, PYTHONPATH=path).returncode == 0
 
 
 def test_its_tables_are_tables() -> None:

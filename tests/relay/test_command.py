@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.relay.processes import ROOT, Host
-from tests.support.command import environment, sampler
+from tests.support.command import environment, lacking, sampler
 from tests.support.ports import hold_ports
 from tests.support.waiting import wait_for
 
@@ -168,10 +168,10 @@ def test_it_reads_its_file_again(host: Host) -> None:
 
 def test_without_the_package_the_remedy_is_named(tmp_path: Path) -> None:
     """By the command, and by a process that is to report."""
-    (tmp_path / "msgspec.py").write_text("raise ModuleNotFoundError(name='msgspec')")
-    done = sampler("relay", PYTHONPATH=str(tmp_path), cwd=tmp_path)
+    path = lacking("msgspec", tmp_path)
+    done = sampler("relay", PYTHONPATH=path, cwd=tmp_path)
     assert (done.returncode, "pip install 'sampler-api[relay]'" in done.stderr) == (69, True)
-    _, logged = show(SAMPLER_RELAY="@x", PYTHONPATH=f"{tmp_path}{os.pathsep}{ROOT}")
+    _, logged = show(SAMPLER_RELAY="@x", PYTHONPATH=f"{path}{os.pathsep}{ROOT}")
     assert "pip install 'sampler-api[relay]'" in logged
     assert "Traceback" not in logged
 
