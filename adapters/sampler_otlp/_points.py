@@ -116,9 +116,10 @@ def histogram(point: Point, value: HistogramValue) -> bytes:
     """Return the point of a histogram with explicit bounds up to its time."""
     counts = (0, *value.counts, value.count)
     buckets = packed_fixed64(6, (after - before for before, after in pairwise(counts)))
-    body = _totals(point, HISTOGRAM, value)
+    # One without bounds has one bucket: receivers drop what has none, such as VictoriaMetrics.
+    body = _totals(point, HISTOGRAM, value) + buckets
     if value.bounds:
-        body += buckets + packed_doubles(7, value.bounds)
+        body += packed_doubles(7, value.bounds)
     return _unfinished(body)
 
 

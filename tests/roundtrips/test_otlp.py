@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import accumulate
 
 import pytest
 
@@ -12,43 +11,10 @@ pytest.importorskip("opentelemetry.proto")
 from hypothesis import given, settings
 
 from sampler.adapterkit.shared_bounds import at_shared_bounds
-from sampler.agent import HistogramValue
 from sampler_otlp import OTLP
 from tests.adapters import otlp_rows
 from tests.roundtrips.judge import Row, judge, pulled, with_a_double_sum
 from tests.roundtrips.programs import ONE_OF_EACH, START, samplers
-
-
-def histogram(point):
-    """Return an explicit histogram of the protocol."""
-    counts = accumulate(point.bucket_counts)
-    buckets = tuple(zip(point.explicit_bounds, counts, strict=False))
-    return HistogramValue(point.count, point.sum if point.HasField("sum") else None, buckets)
-
-
-def exponential(point):
-    """Return an exponential one: bucket ``i`` ends at ``2 ** ((i + 1) / 2 ** scale)``."""
-    assert not point.negative.bucket_counts
-    buckets, below = [], point.zero_count
-    if below:
-        buckets.append((point.zero_threshold, below))
-    for index, count in enumerate(point.positive.bucket_counts, point.positive.offset):
-        if count:
-            lower, upper = (2.0 ** (edge / 2.0**point.scale) for edge in (index, index + 1))
-            if not buckets or buckets[-1][0] < lower:
-                buckets.append((lower, below))
-            below += count
-            buckets.append((upper, below))
-    total = point.sum if point.HasField("sum") else None
-    return HistogramValue(point.count, total, tuple(buckets), point.scale)
-
-
-READ = {
-    "gauge": ("gauge", lambda point: getattr(point, point.WhichOneof("value"))),
-    "sum": ("counter", lambda point: getattr(point, point.WhichOneof("value"))),
-    "histogram": ("histogram", histogram),
-    "exponential_histogram": ("histogram", exponential),
-}
 
 
 def back(adapter, snapshot):
@@ -57,7 +23,7 @@ def back(adapter, snapshot):
     found = {}
     for batch in adapter.encode(snapshot, {}):
         for _, metric, sort, labels, point in otlp_rows.rows(otlp_rows.read(batch)):
-            kind, read = READ[sort]
+            kind, read = otlp_rows.READ[sort]
             assert point.time_unix_nano // 1000 == int(block.time * 1e6)
             assert point.start_time_unix_nano == (
                 0 if kind == "gauge" else int(START * 1000) * 10**6
