@@ -49,7 +49,7 @@ class Wire:
         found = {
             self._key(series, word): replace(row, value=value)
             for word, value in parts.items()
-            if value or row.kind == "gauge"
+            if value or not word  # a sum of 0 is no line
         }
         if row.kind == "gauge":
             return found
