@@ -44,6 +44,7 @@ class EMF:
         "kind": "left out: counters are their increase",
         "precision": "numbers are doubles: integers above 2**53 are rounded",
         "histograms": "count and sum only, as their increase",
+        "zeros": "left out: a counter or a histogram is told once it has grown",
     }
     path: str = option("stdout", "Where to write: stdout, stderr, or a file.", check=path_fault)
     namespace: str = option("sampler", "CloudWatch's namespace.", check=_namespace_fault)

@@ -42,6 +42,7 @@ class DogStatsD:
         "timestamps": "left out: the agent stores the time of its flush",
         "histograms": "sums, or distributions: each observation is taken as the middle of its "
         "bucket",
+        "zeros": "left out: a counter or a histogram is told once it has grown",
     }
     host: str = option("127.0.0.1", "Where the agent runs: a name or an address.")
     port: int = option(8125, "Its port.", minimum=1, maximum=65535)

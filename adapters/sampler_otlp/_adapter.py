@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 import time
-from typing import TYPE_CHECKING, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import attrs
 
 from sampler.adapterkit.dotted_paths import placeholder_fault
 from sampler.adapterkit.http_options import url_fault
 from sampler.adapterkit.http_push import HTTPPush
-from sampler.agent import DELIVERED, Rejected, option
+from sampler.agent import DELIVERED, HistogramValue, Rejected, option
 from sampler_otlp._encoder import Encoder
+from sampler_otlp._points import exponential_of
 from sampler_otlp._requests import halves, has_markers, is_compressed, rejected, without_markers
 
 if TYPE_CHECKING:
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
     from sampler.agent import Batch, Outcome, Series, Since, Snapshot
 
 UNSUPPORTED: Mapping[str, str] = {
-    "histograms": "one that is not exponential, or has values below zero, is written with its own "
-    "bounds; with histograms = 'explicit' an exponential one with bounds that all processes share",
+    "precision": "a histogram's sum is a double: an integer above 2**53 is rounded",
+    "histograms": "an exponential one with values below zero, or buckets far apart, gets bounds "
+    "that all processes share, and so does each with histograms = 'explicit'",
 }
 RESOURCE: Mapping[str, str] = {
     "service.name": "{service}",
@@ -124,6 +126,17 @@ class OTLP(HTTPPush):
         """Return what the backend calls a series."""
         del identity
         return series.name
+
+    def loses(self, word: str, series: Series, value: Any) -> bool:
+        """Tell whether an entry loses by a word of ``unsupported``."""
+        del series
+        if not isinstance(value, HistogramValue):
+            return False
+        if word == "precision":
+            return value.sum is not None and value.sum != float(value.sum)
+        if value.scale is None:
+            return False
+        return self.histograms == EXPLICIT or exponential_of(value) is None
 
     def split(self, batch: Batch) -> tuple[Batch, Batch]:
         """Return the halves of a rejected batch."""

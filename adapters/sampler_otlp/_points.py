@@ -29,6 +29,7 @@ from sampler.adapterkit.protobuf import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from sampler.adapterkit.exponential import Exponential
     from sampler.agent import HistogramValue, Metric, Series
 
 GAUGE, SUM, HISTOGRAM, EXPONENTIAL = 5, 7, 9, 10
@@ -115,15 +116,24 @@ def histogram(point: Point, value: HistogramValue) -> bytes:
     """Return the point of a histogram with explicit bounds up to its time."""
     counts = (0, *value.counts, value.count)
     buckets = packed_fixed64(6, (after - before for before, after in pairwise(counts)))
-    body = _totals(point, HISTOGRAM, value)
+    # One without bounds has one bucket: receivers drop what has none, such as VictoriaMetrics.
+    body = _totals(point, HISTOGRAM, value) + buckets
     if value.bounds:
-        body += buckets + packed_doubles(7, value.bounds)
+        body += packed_doubles(7, value.bounds)
     return _unfinished(body)
+
+
+def exponential_of(value: HistogramValue) -> Exponential | None:
+    """Return a histogram by bucket index; None if it cannot be written so."""
+    found = exponential(value)
+    if found is None or not found.buckets:
+        return found
+    return found if found.buckets[-1][0] - found.buckets[0][0] <= _FURTHEST else None
 
 
 def exponential_histogram(point: Point, value: HistogramValue) -> bytes | None:
     """Return the point of an exponential histogram up to its time; None if it is none."""
-    found = exponential(value)
+    found = exponential_of(value)
     if found is None:
         return None
     body = (
@@ -134,8 +144,6 @@ def exponential_histogram(point: Point, value: HistogramValue) -> bytes | None:
     )
     if found.buckets:
         first, last = found.buckets[0][0], found.buckets[-1][0]
-        if last - first > _FURTHEST:
-            return None
         counts = dict(found.buckets)
         dense = packed_varints(2, (counts.get(index, 0) for index in range(first, last + 1)))
         # Here a bucket has the number of its lower edge.

@@ -59,9 +59,11 @@ class SamplerExporter(MetricExporter):
     """
 
     unsupported: ClassVar[Mapping[str, str]] = {
-        "histograms": "an unknown sum is 0; least and greatest values are bounds of buckets"
+        "histograms": "one with values below zero gets bounds that all processes share, if it is "
+        "exponential; an unknown sum is 0, and so is the threshold below which values are zero; "
+        "least and greatest values are bounds of buckets",
     }
-    """As of an adapter: what the SDK's metrics cannot carry."""
+    """What the SDK's exporters do not get, in the words of an adapter's."""
 
     def __init__(
         self,
@@ -87,6 +89,16 @@ class SamplerExporter(MetricExporter):
         whole = ResourceMetrics(first.resource, [*first.scope_metrics, scope], first.schema_url)
         data = MetricsData([whole, *others])
         return self._exporter.export(data, timeout_millis, **kwargs)
+
+    def loses(self, word: str, series: Series, value: Any) -> bool:
+        """Tell whether an entry loses by a word of ``unsupported``."""
+        del word, series
+        if value.sum is None:
+            return True
+        found = exponential(value)
+        if found is None:
+            return value.scale is not None
+        return found.zero_count > 0 and found.zero_threshold > 0
 
     def force_flush(self, timeout_millis: float = 10_000) -> bool:
         """Have the other exporter send what it holds."""

@@ -21,7 +21,8 @@ from sampler.adapterkit.sockets import getaddrinfo
 from sampler.adapterkit.tls_files import server_context
 from sampler.agent import log, option
 from sampler.page import LivePage
-from sampler_prometheus._exposition import UNSUPPORTED, Exposition
+from sampler_prometheus._exposition import Exposition
+from sampler_prometheus._losses import UNSUPPORTED, loses_in_openmetrics
 from sampler_prometheus._routes import answer_without_pull, asks_if_ready, vary
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class Prometheus:
     """Serve ``/metrics`` for Prometheus to scrape, as text 0.0.4 or OpenMetrics 1.0."""
 
     unsupported: ClassVar[Mapping[str, str]] = UNSUPPORTED
+    loses = staticmethod(loses_in_openmetrics)
     listen: str = option(
         "127.0.0.1:9464",
         "Where to listen, as host:port; port 0 takes a free one.",

@@ -12,8 +12,9 @@ from sampler.adapterkit.render_cache import NotRendered, RenderCache, iter_entri
 from sampler.adapterkit.shared_bounds import at_shared_bounds
 from sampler.adapterkit.threads import Lock
 from sampler.agent import ABSENT, HistogramValue
-from sampler_prometheus._exposition import UNSUPPORTED, page_collector
+from sampler_prometheus._exposition import page_collector
 from sampler_prometheus._lines import SeriesRenderer, has_sum_and_count
+from sampler_prometheus._losses import UNSUPPORTED, loses_in_openmetrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -38,6 +39,7 @@ class SamplerCollector(PrometheusCollector):
 
     unsupported: ClassVar[Mapping[str, str]] = UNSUPPORTED
     """As of the adapter."""
+    loses = staticmethod(loses_in_openmetrics)
 
     def __init__(
         self,

@@ -17,12 +17,6 @@ if TYPE_CHECKING:
     from sampler import Registry
     from sampler.agent import Ledger, Snapshot
 
-UNSUPPORTED = {
-    "precision": "numbers are read as doubles: integers above 2**53 are rounded",
-    "timestamps": "left out: the time of the scrape stands for all",
-}
-"""What a page cannot carry."""
-
 
 def page_collector(
     registry: Registry | None, name: str, interval: float, deadline: float

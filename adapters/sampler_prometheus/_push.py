@@ -15,6 +15,7 @@ from sampler.adapterkit.http_push import HTTPPush
 from sampler.adapterkit.identity_labels import labels_fault
 from sampler.adapterkit.prometheus_names import called, label_name
 from sampler.agent import DELIVERED, Batch, Rejected, Unavailable, log, masked_line, option
+from sampler_prometheus._losses import BOUNDS, PRECISION, UNIT, ZERO_SUM, loses_in_text
 from sampler_prometheus._text import TEXT, TextRenderer
 
 if TYPE_CHECKING:
@@ -56,10 +57,12 @@ class Pushgateway(HTTPPush):
     idempotent = True
     relative = False
     unsupported: ClassVar[Mapping[str, str]] = {
-        "precision": "numbers are read as doubles: integers above 2**53 are rounded",
+        "unit": UNIT,
+        "precision": PRECISION,
         "timestamps": "left out: a gateway refuses them; the time of its scrape is stored",
-        "histograms": "an unknown sum is served as 0",
+        "histograms": f"{BOUNDS}; {ZERO_SUM}",
     }
+    loses = staticmethod(loses_in_text)
     for_jobs: ClassVar[Mapping[str, Any]] = {"instance": "", "method": _POST}
     url: str = option("http://127.0.0.1:9091", "Where the gateway is.", check=url_fault)
     job: str | bool = option(

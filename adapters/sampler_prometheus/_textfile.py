@@ -13,6 +13,7 @@ import attrs
 from sampler.adapterkit.dotted_paths import filled_in, placeholder_fault, segment
 from sampler.adapterkit.identity_labels import labels_fault
 from sampler.agent import DELIVERED, Batch, Unavailable, option, read_plain_file
+from sampler_prometheus._losses import BOUNDS, PRECISION, UNIT, ZERO_SUM, loses_in_text
 from sampler_prometheus._text import TEXT, TextRenderer
 
 if TYPE_CHECKING:
@@ -54,11 +55,13 @@ class Textfile:
     relative = False
     for_jobs: ClassVar[Mapping[str, Any]] = {"keep": True}
     unsupported: ClassVar[Mapping[str, str]] = {
+        "unit": UNIT,
         "help": "left out: of files that differ in it, node_exporter serves one only",
-        "precision": "numbers are read as doubles: integers above 2**53 are rounded",
+        "precision": PRECISION,
         "timestamps": "left out: node_exporter ignores files that have any",
-        "histograms": "an unknown sum is served as 0",
+        "histograms": f"{BOUNDS}; {ZERO_SUM}",
     }
+    loses = staticmethod(loses_in_text)
     path: str = option(
         "/var/lib/prometheus/node-exporter/{service}.prom",
         "The file, in the folder that node_exporter has as --collector.textfile.directory; "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import attrs
 
@@ -12,9 +12,18 @@ from sampler.adapterkit.http_options import url_fault
 from sampler.adapterkit.http_push import HTTPPush
 from sampler.adapterkit.identity_labels import labels_fault
 from sampler.adapterkit.prometheus_names import called
-from sampler.agent import DELIVERED, Rejected, Unavailable, log, masked_line, option
+from sampler.agent import (
+    DELIVERED,
+    HistogramValue,
+    Rejected,
+    Unavailable,
+    log,
+    masked_line,
+    option,
+)
 from sampler_remote_write._encoder import Encoder
 from sampler_remote_write._encoder_2 import Encoder2
+from sampler_remote_write._native import exponential_of
 from sampler_remote_write._peer_clock import PeerClock
 from sampler_remote_write._requests import (
     compressed,
@@ -55,10 +64,12 @@ class RemoteWrite(HTTPPush):
     backend: ClassVar[str] = "remote write"
     stamped = True
     unsupported: ClassVar[Mapping[str, str]] = {
+        "unit": "left out with protocol 1.0, but for words in names",
         "help": "left out with protocol 1.0: a request has samples only",
         "kind": "left out with protocol 1.0: names of counters end in _total",
         "precision": "numbers are doubles: integers above 2**53 are rounded",
-        "histograms": "an unknown sum is left out; with native histograms it is written as 0",
+        "histograms": "exponential ones get bounds that all processes share; with native "
+        "histograms an unknown sum is 0, and one that cannot be exponential there has bounds only",
     }
     for_jobs: ClassVar[Mapping[str, bool]] = {"end_on_stop": False}
     url: str = option("http://127.0.0.1:9090/api/v1/write", "Where to write to.", check=url_fault)
@@ -135,6 +146,23 @@ class RemoteWrite(HTTPPush):
         """Return what the backend calls a series."""
         del identity
         return called(series)
+
+    def loses(self, word: str, series: Series, value: Any) -> bool:
+        """Tell whether an entry loses by a word of ``unsupported``."""
+        del series
+        if word in {"unit", "help", "kind"}:
+            return self.protocol == _OLD
+        if not isinstance(value, HistogramValue):
+            return True
+        if word == "precision":  # the counts of a native one are integers
+            rounded = value.sum is not None and value.sum != float(value.sum)
+            return rounded or self.histograms == _CLASSIC
+        if word == "histograms":
+            exponential = value.scale is not None
+            if self.histograms == _CLASSIC:
+                return exponential
+            return value.sum is None or (exponential and exponential_of(value) is None)
+        return True
 
     def split(self, batch: Batch) -> tuple[Batch, Batch]:
         """Return the halves of a rejected batch."""

@@ -19,10 +19,17 @@ from sampler.adapterkit.protobuf import (
 from sampler_remote_write._series import HISTOGRAMS, SERIES, STALE, TIME_WIDTH
 
 if TYPE_CHECKING:
+    from sampler.adapterkit.exponential import Exponential
     from sampler.agent import HistogramValue
 
 _CUSTOM_BOUNDS = -53
 _FINEST, _COARSEST = 8, -4
+
+
+def exponential_of(value: HistogramValue) -> Exponential | None:
+    """Return a histogram by bucket index; None if it cannot be written so."""
+    found = exponential(value)
+    return found if found is not None and _COARSEST <= found.scale <= _FINEST else None
 
 
 def native(value: HistogramValue) -> bytes:
@@ -30,9 +37,9 @@ def native(value: HistogramValue) -> bytes:
 
     One with bounds of its own is written with these.
     """
-    found = exponential(value)
+    found = exponential_of(value)
     begin = integer(1, value.count) + double(3, value.sum or 0.0)
-    if found is not None and _COARSEST <= found.scale <= _FINEST:
+    if found is not None:
         return (
             begin
             + integer(4, zigzag(found.scale))

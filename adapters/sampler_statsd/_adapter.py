@@ -43,6 +43,7 @@ class StatsD:
         "timestamps": "left out: the daemon stores the time of its flush",
         "histograms": "sums, counters per bucket, or quantiles as gauges, which the daemon "
         "repeats while nothing new is observed",
+        "zeros": "left out: a counter or a histogram is told once it has grown",
     }
     transport: str = option(
         "udp",

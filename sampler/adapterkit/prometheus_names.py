@@ -26,6 +26,7 @@ __all__ = [
     "label_name",
     "sample_name",
     "unit_name",
+    "unit_of",
 ]
 
 UNITS: dict[str, str] = {
@@ -68,6 +69,9 @@ PER: dict[str, str] = {
     "y": "year",
 }
 """The word for each unit of time that an amount is divided by."""
+_AMOUNTS: dict[str, str] = {"": "1", "ratio": "1"}
+_AMOUNTS |= {word: unit for unit, word in UNITS.items() if unit != "KBy"}  # UCUM has kBy
+_TIMES: dict[str, str] = {word: unit for unit, word in PER.items()}
 RESERVED_LABELS: frozenset[str] = frozenset({"le", "quantile", "job", "instance"})
 """Labels that Prometheus gives a meaning, or that name who measures."""
 _SUFFIXES = {
@@ -136,3 +140,14 @@ def unit_name(kind: str, unit: str) -> str:
     if slash:
         words.append(f"per_{PER[time]}" if time in PER else "")
     return "_".join(words) if all(words) else ""
+
+
+def unit_of(words: str) -> str:
+    """Return the unit that a suffix stands for; one that the table has not is in braces."""
+    if not words:
+        return ""
+    amount, per, time = words.rpartition("per_")
+    amount = amount.removesuffix("_")
+    if per and time in _TIMES:
+        return f"{_AMOUNTS.get(amount) or f'{{{amount}}}'}/{_TIMES[time]}"
+    return _AMOUNTS.get(words) or f"{{{words}}}"

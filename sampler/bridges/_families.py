@@ -6,31 +6,17 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from sampler.adapterkit.prometheus_names import unit_of
 from sampler.bridges._collectors import collectors_of, name_of, never_fails, reads_files
 from sampler.bridges._guarded import Guard
 from sampler.bridges._histograms import Parts, native
 from sampler.bridges._last import Last
 from sampler.bridges._log import FAILURES, Failures
-from sampler.bridges._names import Names
+from sampler.bridges._names import LabelNames, Names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-UNITS = {
-    "seconds": "s",
-    "bytes": "By",
-    "ratio": "1",
-    "percent": "%",
-    "celsius": "Cel",
-    "meters": "m",
-    "volts": "V",
-    "amperes": "A",
-    "joules": "J",
-    "grams": "g",
-    "watts": "W",
-    "hertz": "Hz",
-}
-"""Units as Prometheus writes them to units in UCUM; another one is kept in braces."""
 _GROWING = ("counter", "histogram", "summary")
 _WHOLE = ("histogram", "summary")
 _MOST = 20_000
@@ -70,7 +56,7 @@ class Families:
         self._last: dict[int, tuple[Any, Last]] = {}
         self._whole_source = Last()
         self._names = Names((FAILURES,))
-        self._labels = Names(refused=("overflow",))
+        self._labels = LabelNames()
         self._metrics: dict[tuple[str, str, str, str], _Metric] = {}
         self._label_names: dict[tuple[str, ...], dict[str, str] | None] = {}
         self._start: float | None = None
@@ -164,7 +150,7 @@ class Families:
             unit = family.unit
             described = {"kind": kind, "help": family.documentation, **self._more}
             if unit:
-                described["unit"] = UNITS.get(unit) or f"{{{unit}}}"
+                described["unit"] = unit_of(unit)
             found = self._metrics[key] = _Metric(self._names.of(name), described)
         return found
 

@@ -26,7 +26,7 @@ _MARKS = (8, 26, 52)
 
 
 class Names(Locked):
-    """Names of one kind, metrics' or labels', that one bridge has met.
+    """Names of metrics that one bridge has met.
 
     Backends read ``.`` as ``_``, so two names that only differ in that count as one, too. The
     second is told apart by a mark made of its text; so it is the same in each process.
@@ -35,10 +35,13 @@ class Names(Locked):
         refused: valid names that may not be used, nor what backends take for one of them.
     """
 
+    _differ_within_a_series = False
+
     def __init__(self, refused: Iterable[str] = ()) -> None:
         super().__init__()
         self._refused = frozenset(refused)
         self._known: dict[str, str] = {}
+        self._given: set[str] = set()
         self._owners: dict[str, str] = {each.replace(".", "_"): "" for each in self._refused}
 
     def of(self, original: str) -> str:
@@ -51,12 +54,6 @@ class Names(Locked):
         for original in sorted(new, key=lambda each: (not self._stays(each), each)):
             self.of(original)
 
-    def forget(self, original: str) -> None:
-        """Give a name free."""
-        with self._lock:
-            if (name := self._known.pop(original, None)) is not None:
-                self._owners.pop(name.replace(".", "_"), None)
-
     def _stays(self, name: str) -> bool:
         fits = len(name) <= LONGEST and name not in self._refused
         return fits and _VALID.fullmatch(name) is not None
@@ -66,10 +63,16 @@ class Names(Locked):
             if len(self._known) >= _MOST:
                 return self._unremembered(original)
             for name in self._candidates(original):
-                if self._owners.setdefault(name.replace(".", "_"), original) == original:
+                owner = self._owners.setdefault(name.replace(".", "_"), original)
+                if owner == original or self._may_share(name, original):
                     self._known[original] = name
+                    self._given.add(name)
                     return name
         raise ValueError(f"no name for {original[:60]!r}")  # hashes of 256 bits have collided
+
+    def _may_share(self, name: str, original: str) -> bool:
+        """Tell whether a name may differ from another one in its dots alone."""
+        return self._differ_within_a_series and name == original and name not in self._given
 
     def _unremembered(self, original: str) -> str:
         """Return a name that no other one has: by its own text, or by its longest mark."""
@@ -85,6 +88,15 @@ class Names(Locked):
         mark = b32encode(digest).decode().lower()
         for size in _MARKS:
             yield f"{name[: LONGEST - size - 1].rstrip('._')}_{mark[:size]}"
+
+
+class LabelNames(Names):
+    """Names of labels: those of one series have to differ, so a valid one stays."""
+
+    _differ_within_a_series = True
+
+    def __init__(self) -> None:
+        super().__init__(("overflow",))
 
 
 def readable(text: str) -> str:

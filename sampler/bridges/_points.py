@@ -10,7 +10,7 @@ from sampler.bridges._callbacks import Callbacks
 from sampler.bridges._histograms import dense, exponential
 from sampler.bridges._locked import Locked
 from sampler.bridges._log import FAILURES, Failures
-from sampler.bridges._names import Names
+from sampler.bridges._names import LabelNames, Names
 from sampler.bridges._totals import ExplicitTotal, ExponentialTotal, NumberTotal
 from sampler.bridges._unended import Unended
 
@@ -40,7 +40,7 @@ class Points(Locked):
         self._resource = resource
         self._failures = Failures(bridge)
         self._names = Names((FAILURES, _RESOURCE))
-        self._labels = Names(refused=("overflow",))
+        self._labels = LabelNames()
         self._described: dict[tuple[Any, ...], dict[str, Any]] = {}
         self._scopes: dict[Any, dict[str, str]] = {}
         self._kept: dict[int, tuple[Any, Any, dict[str, str]]] = {}

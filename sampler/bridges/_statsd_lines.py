@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
-from sampler.bridges._statsd_series import LARGEST, SIGNS, BadLineError, number
+from sampler.bridges._statsd_series import FURTHEST, LARGEST, SIGNS, BadLineError, number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -114,7 +114,7 @@ def _levels(heads: list[bytes]) -> Iterable[tuple[bytes, bytes]]:
         return pairs
     last = dict(pairs)
     for text in last.values():
-        number(text)
+        number(text, FURTHEST)
     return last.items()
 
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 LARGEST = 2.0**53
 """Amount of one value, at most: a stranger's number must not spoil a total."""
+FURTHEST = float("inf")
+"""No gauge is so far from 0; there is no total to spoil."""
 _RESTART = 2.0**62
 """A total that has come so far begins anew."""
 _LONGEST = 64
@@ -35,8 +37,8 @@ class BadLineError(Exception):
         self.reason = reason
 
 
-def number(text: bytes) -> float:
-    """Return a number as StatsD's clients write it.
+def number(text: bytes, below: float = LARGEST) -> float:
+    """Return a number as StatsD's clients write it, of a lesser amount than ``below``.
 
     Raises:
         BadLineError: it is none, or is too large.
@@ -47,7 +49,7 @@ def number(text: bytes) -> float:
         found = float(text)
     except ValueError:
         raise BadLineError("value") from None
-    if not -LARGEST < found < LARGEST:  # NaN is not, either
+    if not -below < found < below:  # NaN is not, either
         raise BadLineError("value")
     return found
 
@@ -100,17 +102,17 @@ class Level:
         """See `Count.add`; a value with a sign is a change."""
         if texts[-1][:1] not in SIGNS:  # those before it do not matter, if it is a number
             try:
-                self.last = number(texts[-1])
+                self.last = number(texts[-1], FURTHEST)
                 return
             except BadLineError:
                 pass
         for text in texts:
             try:
-                changed = number(text) + (self.last if text[:1] in SIGNS else 0)
+                changed = number(text, FURTHEST) + (self.last if text[:1] in SIGNS else 0)
             except BadLineError as bad:
                 refused[bad.reason] += 1
                 continue
-            if -_RESTART < changed < _RESTART:
+            if -FURTHEST < changed < FURTHEST:
                 self.last = changed
             else:
                 refused["value"] += 1

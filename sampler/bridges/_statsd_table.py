@@ -6,9 +6,17 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from sampler.adapterkit.threads import Lock
-from sampler.bridges._names import Names
+from sampler.bridges._names import LabelNames, Names
 from sampler.bridges._statsd_lines import Parts
-from sampler.bridges._statsd_series import BadLineError, Count, Level, Members, Timer, number
+from sampler.bridges._statsd_series import (
+    FURTHEST,
+    BadLineError,
+    Count,
+    Level,
+    Members,
+    Timer,
+    number,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,7 +91,7 @@ class Table:
         """Series and weight, by a line's name and what follows its first bar."""
         self._words: dict[str, str] = {}
         self._names = Names(_OWN)
-        self._labels = Names(refused=("overflow",))
+        self._labels = LabelNames()
         self._label_names: set[str] = set()
         self._epoch = 1
         self._consumers: dict[object, int] = {}
@@ -192,7 +200,9 @@ class Table:
             raise BadLineError("type")
         if not name or len(name) > _LONGEST_TEXT:
             raise BadLineError("name")
-        if cls is not Members and number(text) < 0 and cls is not Level:
+        if cls is Level:
+            number(text, FURTHEST)
+        elif cls is not Members and number(text) < 0:
             raise BadLineError("negative")
         weight: float = 1
         labels: dict[str, str] = {}

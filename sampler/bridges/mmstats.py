@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from sampler.bridges._last import Last
 from sampler.bridges._log import FAILURES, Failures
-from sampler.bridges._names import Names
+from sampler.bridges._names import LabelNames, Names
 from sampler.bridges._since import Since
 from sampler.bridges._turn import Turn
 from sampler.bridges._waiting import CHECK, known
@@ -107,7 +107,7 @@ class _Files:
         self._files = files
         self._counters = tuple(counters)
         self._names = Names((FAILURES,))
-        self._labels = Names(refused=("overflow",))
+        self._labels = LabelNames()
         self._failures = Failures(NAME)
         self._last: dict[str, Last] = {}
 

@@ -80,5 +80,6 @@ UNSUPPORTED: Mapping[str, str] = {
     "precision": "every digit of a number",
     "timestamps": "when a sampler was read",
     "histograms": "a histogram as a whole, with its buckets",
+    "zeros": "a counter or a histogram that has counted nothing",
 }
 """What a backend may be unable to carry, by the words of :data:`sampler.agent.UNSUPPORTED`."""

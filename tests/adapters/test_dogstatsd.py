@@ -179,7 +179,8 @@ def test_what_is_sent_arrives_by_udp_and_on_a_unix_socket(tmp_path):
 
 
 def test_losses_are_what_a_line_has_no_place_for():
-    """Unit, help and time; a distribution's observations are estimated."""
+    """Unit, help, time and zeros; a distribution's observations are estimated."""
+    assert texts(snapshot((counter("lost.none"), 0))) == []
     series = counter("lost.hits", "s", "Help.")
     (line,) = texts(snapshot((series, 2**53 + 1)))
     assert line == f"lost.hits:{2**53 + 1}|c"
@@ -189,4 +190,5 @@ def test_losses_are_what_a_line_has_no_place_for():
         "precision",
         "timestamps",
         "histograms",
+        "zeros",
     }

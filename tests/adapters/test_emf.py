@@ -187,9 +187,17 @@ def test_a_namespace_that_cloudwatch_refuses_is_refused(namespace):
 
 
 def test_losses_are_what_a_document_has_no_place_for():
-    """Help; a histogram's buckets; units that CloudWatch does not know."""
+    """Help; a histogram's buckets; units that CloudWatch does not know; zeros."""
+    assert documents(snapshot((counter("a.none"), 0))) == []
     value = HistogramValue(3, None, ((1.0, 3),))
     found = documents(snapshot((histogram("a.b", "parsec", "Help."), value)))
     assert metrics(found) == {("a.b.count", (("service", "shop"),)): (3, "Count")}
     assert "Help" not in str(found)
-    assert set(EMF.unsupported) == {"unit", "help", "kind", "precision", "histograms"}
+    assert set(EMF.unsupported) == {
+        "unit",
+        "help",
+        "kind",
+        "precision",
+        "histograms",
+        "zeros",
+    }

@@ -64,9 +64,9 @@ def test_any_entry_is_one_point_with_all_that_its_series_has(shot):
             assert (point.sum if point.HasField("sum") else None) == value.sum
             assert tuple(point.explicit_bounds) == value.bounds
             counts = list(point.bucket_counts)
-            assert len(counts) == (len(value.bounds) + 1 if value.bounds else 0)
+            assert len(counts) == len(value.bounds) + 1
             assert [sum(counts[: n + 1]) for n in range(len(value.counts))] == list(value.counts)
-            assert not counts or sum(counts) == value.count
+            assert sum(counts) == value.count
         elif series.kind == "counter":
             assert (sort, metric.sum.is_monotonic) == ("sum", True)
             assert metric.sum.aggregation_temporality == 2
@@ -115,6 +115,15 @@ def test_one_that_cannot_be_exponential_keeps_its_bounds(value):
     """Nothing is estimated."""
     ((_, _, sort, _, point),) = encoded(snapshot((histogram("a.b", "s"), value)))
     assert (sort, point.count) == ("histogram", 9)
+
+
+def test_a_histogram_without_bounds_has_one_bucket():
+    """VictoriaMetrics drops one that has none, and answers 200."""
+    shot = snapshot((histogram("a.wait"), HistogramValue(3, 2.5)))
+    ((_, _, _, _, point),) = [
+        row for batch in OTLP().encode(shot, {}) for row in rows(read(batch))
+    ]
+    assert (list(point.bucket_counts), list(point.explicit_bounds)) == ([3], [])
 
 
 def test_explicit_bounds_are_those_that_all_processes_share():

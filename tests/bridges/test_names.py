@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from sampler._contract.names import is_name
 from sampler.bridges import _names
-from sampler.bridges._names import LONGEST, Names
+from sampler.bridges._names import LONGEST, LabelNames, Names
 
 NAMES = st.text(st.sampled_from("aAbB1_:./-é "), min_size=1, max_size=8) | st.text(max_size=300)
 
@@ -51,7 +51,7 @@ def test_a_mapped_name_can_still_be_read():
 
 def test_a_name_that_may_not_be_used_is_marked():
     """As the label that consumers keep for themselves."""
-    assert Names(refused=("overflow",)).of("overflow").startswith("overflow_")
+    assert LabelNames().of("overflow").startswith("overflow_")
 
 
 def test_names_that_never_end_take_bounded_memory_and_stay_apart(monkeypatch):
@@ -66,3 +66,14 @@ def test_names_that_never_end_take_bounded_memory_and_stay_apart(monkeypatch):
     assert names.of("User999") in found
     assert {each: names.of(each) for each in known} == known
     assert names.of("status.code") != known["status_code"]
+
+
+@given(st.lists(NAMES, max_size=30))
+def test_of_labels_valid_ones_stay_though_others_differ_in_dots_only(originals):
+    """They are of other series; and no two become one."""
+    names = LabelNames()
+    valid = [each for each in originals if is_name(each) and each != "overflow"]
+    names.learn([*originals, "a_b", "a.b"])
+    assert [names.of(each) for each in (*valid, "a_b", "a.b")] == [*valid, "a_b", "a.b"]
+    every = {*originals, "a_b", "a.b"}
+    assert len({names.of(each) for each in every}) == len(every)

@@ -241,7 +241,12 @@ def test_list_shows_keys_and_unsupported():
     rows = {row["name"]: row for row in json.loads(done.stdout)}
     assert rows["graphite"]["unsupported"]["kind"].startswith("left out")
     assert rows["graphite"]["keys"]["port"].startswith("Its port")
-    assert set(rows["prometheus"]["unsupported"]) == {"precision", "timestamps"}
+    assert set(rows["prometheus"]["unsupported"]) == {
+        "unit",
+        "precision",
+        "timestamps",
+        "histograms",
+    }
 
 
 def test_a_log_may_be_json(tmp_path):

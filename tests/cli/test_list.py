@@ -30,7 +30,12 @@ def test_keys_and_losses_are_listed_for_programs() -> None:
     assert listed["graphite"]["unsupported"]["kind"].startswith("left out")
     assert listed["graphite"]["keys"]["port"].startswith("Its port")
     assert "interval" not in listed["graphite"]["keys"]
-    assert set(listed["prometheus"]["unsupported"]) == {"precision", "timestamps"}
+    assert set(listed["prometheus"]["unsupported"]) == {
+        "unit",
+        "precision",
+        "timestamps",
+        "histograms",
+    }
 
 
 def test_an_adapter_without_options_is_listed_with_its_arguments(foreign) -> None:

@@ -49,6 +49,37 @@ def test_each_loss_concerns_the_entries_that_have_what_is_lost() -> None:
     assert "timestamps" not in found(every)
 
 
+def test_zeros_are_totals_that_have_counted_nothing() -> None:
+    """No gauge of 0: it is a value."""
+    series = (
+        Series("a.n", {}, "counter"),
+        Series("a.w", {}, "histogram"),
+        Series("a.g", {}, "gauge"),
+    )
+    shot = Snapshot((Block("a", series, [0, HistogramValue(0, 0.0), 0], 1.0),), 1.0, 0.0, {})
+    found = [metrics for _, metrics, _ in affected(Lossy({"zeros": "x"}), shot)]
+    assert found == [["a.n", "a.w"]]
+
+
+@attrs.define
+class Exact(Lossy):
+    """Says of which entries it loses something."""
+
+    def loses(self, word: str, series: Series, value: object) -> bool:
+        if word == "kind":
+            raise RuntimeError
+        return series.unit == "s"
+
+
+def test_an_adapter_may_say_which_entries_lose() -> None:
+    """If it fails at that, all do."""
+    block = Block("db", SERIES, VALUES, 100.0)
+    shot = Snapshot((block,), 100.0, 0.0, {})
+    every = dict.fromkeys(["unit", "help", "kind"], "x")
+    said = {word: metrics for word, metrics, _ in affected(Exact(every), shot)}
+    assert said == {"unit": ["db.wait"], "kind": ["db.hits"]}
+
+
 def test_what_is_carried_is_no_warning() -> None:
     """Nor is what an adapter declares in words nobody knows."""
     assert found({}) == {}

@@ -89,6 +89,7 @@ OTHERS = {
     "README.md": {"pytest"},
     "docs/deploy.md": {"sed"},  # run by tests/deploy/test_rules.py
     "examples/app/README.md": {"cd", "gunicorn"},  # run by test_app.py
+    "examples/bridges/README.md": {"cd", "python", "./nightly.sh"},  # run by test_bridges.py
 }
 """Commands that are not ours, by page: each is run somewhere, or is a step of .ci/run."""
 INSTALLING = {"pip", "curl"}

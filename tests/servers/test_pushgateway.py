@@ -314,15 +314,24 @@ def test_check_asks_without_pushing(pushgateway):
 
 
 def test_losses_are_what_the_gateway_does_not_have(pushgateway):
-    """Large integers are rounded, no time is told, a sum that is not known reads 0."""
+    """Large integers are rounded, no time is told, a sum that is not known reads 0.
+
+    A unit is a word of the name, if there is one; bounds are those that all processes share.
+    """
     adapter = Pushgateway(url=pushgateway.url)
+    push(adapter, snapshot((gauge("a.b", "parsec"), 7)))
+    assert [name for name, _ in pushgateway.samples()] == ["a_b"]
+    value = HistogramValue(3, 3.0, ((2.0**0.5, 0), (2.0, 3)), 1)
+    push(adapter, snapshot((histogram("a.wait"), value)))
+    bounds = {dict(labels)["le"] for name, labels in pushgateway.samples() if "bucket" in name}
+    assert str(2.0**0.5) not in bounds
     push(adapter, snapshot((histogram("a.wait"), HistogramValue(3, None, ((1.0, 3),)))))
     assert pushgateway.samples()["a_wait_sum", tuple(sorted(GROUP.items()))] == 0
     push(adapter, snapshot((gauge("a.b"), 2**53 + 1)))
     assert list(pushgateway.samples().values()) == [float(2**53)]
     (group,) = pushgateway.groups()
     assert "timestamp" not in str(group["a_b"]["metrics"])
-    assert set(Pushgateway.unsupported) == {"precision", "timestamps", "histograms"}
+    assert set(Pushgateway.unsupported) == {"unit", "precision", "timestamps", "histograms"}
 
 
 @contextmanager

@@ -244,7 +244,7 @@ def test_losses_are_what_the_server_does_not_have(prometheus):
     assert found["lost_hits_total"] == float(2**53)
     assert "lost_wait_sum" not in found
     assert prometheus.metadata("lost_hits_total") == prometheus.metadata("lost_hits") == {}
-    assert set(RemoteWrite.unsupported) == {"help", "kind", "precision", "histograms"}
+    assert set(RemoteWrite.unsupported) == {"unit", "help", "kind", "precision", "histograms"}
 
 
 def test_an_unknown_sum_of_a_native_histogram_is_0(newest):

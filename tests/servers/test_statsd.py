@@ -206,12 +206,19 @@ def test_hostile_entries_are_as_many_when_counted(launch, hostile):
 def test_what_is_lost_is_declared(statsd):
     """Unit and help leave no trace, large integers are rounded, times are the daemon's."""
     sender = adapter(statsd, prefix="")
-    shot = snapshot((gauge("a.b", "By", "Help."), 2**53 + 1), time=1.0)
+    shot = snapshot((gauge("a.b", "By", "Help."), 2**53 + 1), (counter("a.none"), 0), time=1.0)
     deliver(sender, shot)
     assert statsd.packets() == [f"a.b:{2**53 + 1}|g\n"]
     assert statsd.gauges() == {"a.b": float(2**53)}
     assert statsd.flushes()[-1]["time"] > 1_000_000_000
-    assert set(StatsD.unsupported) == {"unit", "help", "precision", "timestamps", "histograms"}
+    assert set(StatsD.unsupported) == {
+        "unit",
+        "help",
+        "precision",
+        "timestamps",
+        "histograms",
+        "zeros",
+    }
 
 
 @contextmanager

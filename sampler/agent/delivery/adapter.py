@@ -32,7 +32,7 @@ class Outcome(enum.Enum):
     """It may have arrived; sending it again could count it twice, or would tell no more."""
 
 
-UNSUPPORTED = ("unit", "help", "kind", "precision", "timestamps", "histograms")
+UNSUPPORTED = ("unit", "help", "kind", "precision", "timestamps", "histograms", "zeros")
 """What a backend may be unable to store; the keys of an adapter's ``unsupported``."""
 
 MAX_BATCH = 512 * 1024
@@ -82,6 +82,8 @@ class Adapter(Protocol):
     - ``relative = not stamped``: ``encode`` takes differences against ``since``.
     - ``unsupported = {}``: words of :data:`UNSUPPORTED` that the backend cannot store, each with
       a sentence on what happens instead.
+    - ``loses(word, series, value) -> bool``: whether an entry that has what a word of
+      ``unsupported`` names loses by it; without it, each does.
     - ``split(batch) -> (Batch, Batch)``: halves a rejected batch, so that only the bad entry of
       it is lost.
     - ``leave(batch) -> bool``: at the end of the process, after an attempt that failed, hands a

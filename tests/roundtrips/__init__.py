@@ -1,0 +1,1 @@
+"""There and back: what a sampler yields, through an adapter, a peer, and a bridge."""
