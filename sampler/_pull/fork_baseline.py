@@ -65,7 +65,7 @@ class ForkBaseline(Collector):
         for name in failed - self._late:
             log.warning(
                 "sampler %r: no answer in the %g s that a fork can wait: what the child counts "
-                "before its first pull is not in its numbers",
+                "before its first pull may be missing from its numbers",
                 name,
                 LONGEST,
             )

@@ -12,6 +12,7 @@ from sampler._runtime.log import log
 from sampler._runtime.printable import printable
 from sampler.adapterkit.threads import unhealthy
 from sampler.agent import options
+from sampler.agent.delivery.adapter import ScrapedAdapter
 from sampler.agent.overview import waits
 from sampler.cli.exits import OK
 from sampler.cli.notify import notify, reloading, watchdog
@@ -70,8 +71,13 @@ def serve(
 
     for number in _SIGNALS:
         signal.signal(number, stop_at_once)
+    adapters = agent.settings.adapters
+    pages = {each.name for each in adapters if isinstance(each.adapter, ScrapedAdapter)}
     for name, balance in agent.stop().items():
-        log.info("%s: %s", printable(name), ledger(balance))
+        if balance.collected or name not in pages:
+            log.info("%s: %s", printable(name), ledger(balance))
+        else:  # viewers of the live page are no scrapes
+            log.info("%s: was not scraped", printable(name))
     for number in _SIGNALS:  # the interpreter removes handlers as it ends, but not SIG_IGN
         signal.signal(number, signal.SIG_IGN)
     return OK

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sampler.testing._require import Broken
 from sampler.validate import examine
+from sampler.validate._examine import NEVER_SEEN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,11 +81,19 @@ class SamplerContract:
         )
 
     def test_something_was_seen(self) -> None:
-        """Where nothing grew nothing is proven: override this if that is right."""
+        """Where nothing grew nothing is proven: override this if that is right.
+
+        Metrics that are described and did not appear are told by a warning.
+        """
         found = self._examination()
         if found.unproven:
             clause = "S-20" if found.series else "S-15"
             raise Broken(clause, found.unproven, "make exercise() cause some")
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")  # a hint: also where warnings are errors
+            for hint in found.hints:
+                if hint.startswith(NEVER_SEEN):
+                    warnings.warn(f"{found.sampler}: {hint}", stacklevel=2)
 
     def _check(self, clauses: set[str]) -> None:
         found = [b for b in self._examination().breaches if b.clause in clauses]

@@ -37,6 +37,11 @@ class Comparison:
         return len(self._reads)
 
     @property
+    def metrics(self) -> frozenset[str]:
+        """Metrics of which there was a series."""
+        return frozenset(reads.metric for reads in self._reads.values())
+
+    @property
     def moved(self) -> int:
         """How many of them have changed."""
         return sum(reads.moved for reads in self._reads.values())

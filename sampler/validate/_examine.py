@@ -19,11 +19,13 @@ from sampler.validate._factory import Factory
 from sampler.validate._validator import mapping_of, watched
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from typing import Any
 
     from sampler import Instruments
 
+NEVER_SEEN = "declared, never seen:"
+"""How the hint about metrics that did not appear begins."""
 _ROUNDS = 6
 """Rounds of reads that there are at least."""
 _OFTEN = 0.03
@@ -45,7 +47,8 @@ class Examination:
         cumulative: how many of the series were counters or histograms.
         grown: how many of those grew meanwhile.
         seconds: how long it took.
-        hints: what could be better, though it breaks no clause: names that say kind or unit.
+        hints: what could be better, though it breaks no clause: names that say kind or unit, and
+            metrics that are described and were not seen.
     """
 
     sampler: str
@@ -129,6 +132,7 @@ def examine(
                     pulls += 1
     if isinstance(factory := checked.get("factory"), Factory):
         factory.check_end()
+    unseen = _unseen(subject.declaration.metrics, comparison.metrics)
     found = {breach.clause for breach in breaches}
     comparison.judge(restarts_told=subject.restarts_told, found=found)
     return Examination(
@@ -140,5 +144,15 @@ def examine(
         comparison.cumulative,
         comparison.grown,
         time.monotonic() - began,
-        tuple(hints(subject.declaration.name, subject.declaration.metrics)),
+        (*hints(subject.declaration.name, subject.declaration.metrics), *unseen),
     )
+
+
+def _unseen(described: Iterable[str], seen: frozenset[str]) -> Iterator[str]:
+    """Yield a hint if some metrics were seen and some that are described were not."""
+    missing = sorted(set(described) - seen)
+    if seen and missing:
+        yield (
+            f"{NEVER_SEEN} {', '.join(missing)}: is each yielded by the name that describes it? "
+            "What is only there at times, an exercise could cause"
+        )

@@ -118,6 +118,20 @@ def _get(url: str) -> str | None:
         return None
 
 
+def test_a_page_that_nobody_scraped_is_said_to_be_one(tmp_path) -> None:
+    """Not that nothing was collected: who looks at the live page is no scraper."""
+    port = free_port()
+    config = write(tmp_path, f'[adapters.prometheus]\nlisten = "127.0.0.1:{port}"\nlive = true\n')
+    with running("run", "-c", config) as process:
+        wait_for(lambda: accepts(port), what="the page")
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/live/", timeout=20) as answer:
+            assert answer.status == 200
+        process.send_signal(signal.SIGTERM)
+        output, _ = process.communicate(timeout=20)
+    assert "prometheus: was not scraped" in output
+    assert "0 collected" not in output
+
+
 @pytest.mark.scenario(27)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_flushes_and_exits_0(tmp_path, number) -> None:

@@ -103,3 +103,16 @@ def test_what_a_taken_name_leaves_out_is_listed(tmp_path) -> None:
         "'zz_one:SAMPLER' of distribution 'dist-one' has that name and comes first on sys.path"
     )
     assert "unavailable: 'zz_one:SAMPLER'" in sampler("list", "samplers", PYTHONPATH=path).stdout
+
+
+@pytest.mark.parametrize(
+    ("module", "remedy"),
+    [
+        ("apscheduler", "needs 'apscheduler': pip install apscheduler"),
+        ("psycopg_pool", "needs 'psycopg_pool': pip install 'psycopg[pool]'"),
+    ],
+)
+def test_a_sampler_without_its_package_names_what_to_install(tmp_path, module, remedy) -> None:
+    """The package: there is no extra of ours that would bring it."""
+    (tmp_path / f"{module}.py").write_text(f"raise ModuleNotFoundError(name={module!r})")
+    assert rows("samplers", PYTHONPATH=str(tmp_path))[module]["reason"] == remedy

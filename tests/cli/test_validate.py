@@ -58,6 +58,15 @@ TEXT = "x"
 """
 
 
+HALF = """
+SAMPLER = {
+    "name": "half",
+    "sample": lambda: [("depth", 1)],
+    "metrics": {"waiting": {}, "tokens": {}, "depth": {}},
+}
+"""
+
+
 @pytest.fixture
 def validate(tmp_path):
     (tmp_path / "mine.py").write_text(MODULE)
@@ -70,6 +79,16 @@ def test_a_conforming_sampler_of_the_working_directory_is_said_to_conform(valida
     done = validate("mine:GOOD")
     assert (done.returncode, done.stderr) == (0, "")
     assert re.match(r"mine:GOOD: conforms, as far as \d+ pulls in .* \(1 series, 1 ", done.stdout)
+
+
+def test_what_is_declared_and_never_seen_is_a_hint(validate, tmp_path) -> None:
+    """By name; it breaks no clause, as a metric may be there only at times."""
+    (tmp_path / "half.py").write_text(HALF)
+    done = validate("half:SAMPLER")
+    assert (done.returncode, done.stderr) == (0, "")
+    said = " ".join(done.stdout.split())
+    assert "hint: declared, never seen: tokens, waiting: " in said
+    assert "half:SAMPLER: conforms" in said
 
 
 @pytest.mark.parametrize("name", ["process", "cpython"])

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 import sys
+from urllib.request import urlopen
 
 import pytest
 
 from tests.examples.pages import PAGES, ROOT, blocks
-from tests.support.command import environment
+from tests.support.command import environment, running
+from tests.support.distributions import Site
+from tests.support.ports import HOST, accepts, free_port
+from tests.support.waiting import wait_for
 
 _LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)")
 
@@ -59,6 +64,32 @@ def test_the_consumer_of_its_page_prints_what_it_says(tmp_path):
     assert len([line for line in program.splitlines() if line.strip()]) <= 22
 
 
+def test_a_program_that_knows_nothing_shows_the_numbers_of_a_library(tmp_path):
+    """By the last commands of the page for authors: as a scraper and a viewer see them."""
+    if not sys.platform.startswith("linux"):
+        pytest.skip("`sampler run -- COMMAND` is for Linux")
+    port, site = free_port(), Site(tmp_path / "site")
+    files = {}
+    for _, text in blocks(ROOT / "docs/for-library-authors.md"):
+        if file := re.match(r"# (\S+\.(?:py|toml))\n", text):
+            files[file[1]] = text
+    site.install("mypool", {"mypool": "mypool.metrics:SAMPLER"}, files=files)
+    settings = files["sampler.toml"] + f'listen = "{HOST}:{port}"\n'
+    (tmp_path / "sampler.toml").write_text(f"interval = 0.5\n{settings}")
+    command = ("run", "--", sys.executable, "site/app.py")
+
+    def page(path):
+        with urlopen(f"http://{HOST}:{port}/{path}", timeout=20) as answer:
+            return answer.read().decode()
+
+    with running(*command, cwd=tmp_path, PYTHONPATH=str(site.folder)) as process:
+        wait_for(lambda: accepts(port), what="the page", limit=30)
+        wait_for(lambda: "mypool_checkouts_total" in page("metrics"), what="numbers", limit=30)
+        assert "<html" in page("live/")
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=30)
+
+
 @pytest.mark.parametrize("name", ["for-library-authors", "for-operators"])
 def test_a_door_can_be_walked_through(name, tmp_path):
     """Its files are written, its commands run, and what they print is what it says."""
@@ -67,14 +98,15 @@ def test_a_door_can_be_walked_through(name, tmp_path):
             path = tmp_path / file[1]
             path.parent.mkdir(exist_ok=True)
             path.write_text(text.replace(":9464", ":0"))
-        elif language == "toml":  # more of the same file
+        elif language == "toml" and not text.startswith("[project"):  # more of the same file
             with path.open("a") as settings:
                 settings.write(text)
             run("-m", "sampler", "check", "--no-network", folder=tmp_path)
         for command, said in re.findall(
             r"^\$ sampler (.*)\n((?:[^$\n].*\n)*)", text, re.MULTILINE
         ):
-            if language == "console" and command != "run --test":  # ten seconds
+            # ten seconds, and what serves until it is ended
+            if language == "console" and not command.startswith("run "):
                 found = run("-m", "sampler", *command.split(), folder=tmp_path)
                 wanted = re.sub(r"\d+(?:\\\.\d+)?", r"[\\d.]+", re.escape(said))
                 assert re.match(wanted, found), (command, found)

@@ -8,7 +8,9 @@ import itertools
 import logging
 import re
 import sys
+import warnings
 from pathlib import Path
+from typing import ClassVar
 
 import attrs
 import pytest
@@ -163,3 +165,21 @@ def test_a_suite_that_sees_nothing_fails():
     suite = type("Suite", (SamplerContract,), {"sampler": {"name": "s", "sample": list}})
     with pytest.raises(Broken, match="S-15: it has not yielded"):
         suite().test_something_was_seen()
+
+
+def test_what_is_declared_and_never_seen_is_a_warning_that_fails_nothing() -> None:
+    """Though warnings are errors here: a metric may be there only at times."""
+
+    class Half(SamplerContract):
+        sampler: ClassVar = {
+            "name": "half",
+            "sample": lambda: [("depth", 1)],
+            "metrics": {"waiting": {}, "tokens": {}, "depth": {}},
+        }
+        seconds = 0.1
+
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("error")
+        Half().test_something_was_seen()
+    (hint,) = said
+    assert str(hint.message).startswith("half: declared, never seen: tokens, waiting: ")

@@ -1,5 +1,6 @@
 """The pool itself: it keeps count of what it does, as pools do, and knows of no metrics."""
 
+import os
 import threading
 import time
 import weakref
@@ -24,6 +25,8 @@ totals: dict[str, Totals] = {}
 pools: "weakref.WeakSet[Pool]" = weakref.WeakSet()
 lock = threading.Lock()
 """Guards the two above; held for a few statements only."""
+began = [time.time()]
+"""When the totals were zero, in epoch seconds: a forked child counts from its fork on."""
 
 
 class Pool:
@@ -35,6 +38,7 @@ class Pool:
         self._max_size = max_size
         self._idle: list[object] = []
         self._used = 0
+        self._life = 0  # another in each forked child
         self._free = threading.Condition()
         with lock:
             self._totals = totals.setdefault(name, Totals())
@@ -43,14 +47,20 @@ class Pool:
     @contextmanager
     def connection(self, timeout: float = 30.0) -> Iterator[object]:
         """Lend a connection, waiting up to ``timeout`` seconds for one."""
-        one = self._take(timeout)
+        one, life = self._take(timeout), self._life
         try:
             yield one
         finally:
             with self._free:
-                self._used -= 1
-                self._idle.append(one)
-                self._free.notify()
+                if life == self._life:  # else it was lent before a fork, and is the parent's
+                    self._used -= 1
+                    self._idle.append(one)
+                    self._free.notify()
+
+    def begin_in_child(self) -> None:
+        """Leave to the parent what is lent and idle: a connection cannot have two users."""
+        self._free, self._idle, self._used = threading.Condition(), [], 0
+        self._life += 1
 
     def counts(self) -> dict[str, int]:
         """Return the number of connections by state."""
@@ -74,3 +84,20 @@ class Pool:
                 raise PoolTimeoutError(f"pool {self.name!r}: all {self._max_size} are in use")
             self._totals.checkouts += 1
         return self._connect() if one is None else one
+
+
+def begin_in_child() -> None:
+    """Begin at zero in a forked child, which goes on using the pools; the counts are its parent's.
+
+    A lock that another thread held at the fork would stay locked for ever.
+    """
+    global lock
+    lock, began[0] = threading.Lock(), time.time()
+    for counted in totals.values():
+        counted.checkouts, counted.timeouts, counted.waited = 0, 0, 0.0
+    for pool in list(pools):
+        pool.begin_in_child()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=begin_in_child)

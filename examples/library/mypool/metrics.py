@@ -1,13 +1,13 @@
 """The library's numbers: many pools, one sampler, nothing imported for it."""
 
-from mypool._pool import lock, pools, totals
+from mypool import _pool
 
 
 def sample():
     """Yield the totals of every name, and the connections of the pools that live."""
-    with lock:
-        alive = list(pools)
-        counted = [(name, t.checkouts, t.timeouts, t.waited) for name, t in totals.items()]
+    with _pool.lock:
+        alive = list(_pool.pools)
+        counted = [(name, t.checkouts, t.timeouts, t.waited) for name, t in _pool.totals.items()]
     for name, checkouts, timeouts, waited in counted:
         yield "checkouts", checkouts, {"pool": name}
         yield "timeouts", timeouts, {"pool": name}
@@ -24,6 +24,7 @@ def sample():
 SAMPLER = {
     "name": "mypool",
     "sample": sample,
+    "start": lambda: _pool.began[0],
     "metrics": {
         "checkouts": {"kind": "counter", "help": "Connections handed out.", "labels": ["pool"]},
         "timeouts": {"kind": "counter", "help": "Checkouts given up.", "labels": ["pool"]},

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 GROUP = "sampler.adapters"
 OURS = "sampler-api"
+_DISTRIBUTIONS = {"opentelemetry": "opentelemetry-sdk", "psycopg_pool": "'psycopg[pool]'"}
+"""What to install for a package whose distribution has another name."""
 LOADING = 30.0
 """Seconds after which an import has failed."""
 
@@ -73,7 +75,11 @@ class Plugin:
 
     def _remedy(self, module: str | None) -> str:
         if self.distribution == OURS:
-            return f"pip install '{OURS}{_extra(self.name)}'"
+            extra = _extra(
+                self.name
+            )  # a sampler of a package has none: it needs just that package
+            needed = f"'{OURS}{extra}'" if extra or not module else _installed_by(module)
+            return f"pip install {needed}"
         if self.distribution:
             return f"install what {self.distribution} needs ({module})"
         return "is it installed, or in the working directory?"
@@ -122,6 +128,12 @@ def left_out_plugins(group: str = GROUP) -> list[UnusablePlugin]:
 
 def _plugin(each: Announcement) -> Plugin:
     return Plugin(each.name, each.value, each.distribution, each.version, each)
+
+
+def _installed_by(module: str) -> str:
+    """Return the distribution on PyPI that a module of a package we sample is part of."""
+    package = module.partition(".")[0]
+    return _DISTRIBUTIONS.get(package, package)
 
 
 def _extra(name: str) -> str:

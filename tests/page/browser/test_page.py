@@ -159,6 +159,16 @@ def test_a_chart_is_read_at_any_time_by_keys(shop: Shop, visit: Any) -> None:
     expect(panel.locator("thead")).to_contain_text("Now")
 
 
+@pytest.mark.parametrize("width", [1200, 700])
+def test_a_time_of_day_stands_on_one_line_of_its_row(shop: Shop, visit: Any, width: int) -> None:
+    page = live(visit(shop.url, width=width))
+    page.get_by_role("searchbox").fill("process.start_time")
+    value = row(page, "process.start_time").locator(".c-value")
+    expect(value).to_contain_text("-")
+    assert value.evaluate("one => one.scrollWidth <= one.clientWidth")
+    assert value.evaluate("one => one.clientHeight < one.parentElement.clientHeight")
+
+
 def test_it_goes_on_by_itself_after_the_program_has_been_started_anew(visit: Any) -> None:
     with a_shop(3) as own:
         page = live(visit(own.url))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import time
 import weakref
 
 lock = threading.Lock()
@@ -10,6 +12,8 @@ lock = threading.Lock()
 totals = {"checkouts": 0}
 """What all pools have counted: it outlives them, as a total must never fall."""
 pools: weakref.WeakSet[Pool] = weakref.WeakSet()
+began = [time.time()]
+"""When the totals were zero, in epoch seconds: a forked child counts from its fork on."""
 
 
 class Pool:
@@ -33,7 +37,7 @@ class Pool:
     def give_back(self) -> None:
         """Take a thing back."""
         with lock:
-            self.used -= 1
+            self.used = max(0, self.used - 1)  # what was lent before a fork is the parent's
 
 
 def use_one() -> None:
@@ -41,3 +45,18 @@ def use_one() -> None:
     pool = Pool()
     pool.take()
     pool.give_back()
+
+
+def begin_in_child() -> None:
+    """Begin at zero in a forked child, which goes on using the pools; the counts are its parent's.
+
+    A lock that another thread held at the fork would stay locked for ever.
+    """
+    global lock
+    lock, totals["checkouts"], began[0] = threading.Lock(), 0, time.time()
+    for pool in list(pools):
+        pool.used = 0
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=begin_in_child)
