@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from sampler.agent import AdapterSettings, Agent, Balance, Settings
 
+_SCRAPED = ", as it was scraped: what came after the last scrape is not in it"
+"""What a page's ledger cannot know."""
 _SAME_REQUEST = 0.5
 """Seconds in which further signals count as the first: terminal and supervisor may both send."""
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -75,7 +77,8 @@ def serve(
     pages = {each.name for each in adapters if isinstance(each.adapter, ScrapedAdapter)}
     for name, balance in agent.stop().items():
         if balance.collected or name not in pages:
-            log.info("%s: %s", printable(name), ledger(balance))
+            until = _SCRAPED if name in pages else ""
+            log.info("%s: %s", printable(name), ledger(balance) + until)
         else:  # viewers of the live page are no scrapes
             log.info("%s: was not scraped", printable(name))
     for number in _SIGNALS:  # the interpreter removes handlers as it ends, but not SIG_IGN

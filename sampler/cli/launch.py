@@ -17,7 +17,7 @@ import time
 
 from sampler.cli.children import STOPS, CommandProcess, RelayProcess, called, reaped, say
 from sampler.cli.exits import UNAVAILABLE
-from sampler.wiring._environment import not_wired, wired
+from sampler.wiring._environment import RELAY, not_wired, wired
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,6 +73,11 @@ def launch(
         say("the command runs nevertheless, and none of its numbers are delivered")
     elif why_not := not_wired(command, os.environ):
         say(why_not)
+    if not refused and (other := os.environ.get(RELAY)):
+        say(
+            f"{RELAY} is {other}, but this command has a relay of its own, and reports to that: "
+            f"leave 'sampler {called[0]} --' out to report to {other}"
+        )
     signal.pthread_sigmask(signal.SIG_BLOCK, _BLOCKED)
     begun = time.monotonic()
     wired_for = os.environ if refused else wired(os.environ, relay.address, wrap=wrap)

@@ -33,7 +33,8 @@ def relay(
 
     Args:
         config: the file; None: ``./sampler.toml``, or built-in defaults.
-        listen_fd: a unix socket that listens already; then no page's taken port ends the relay.
+        listen_fd: a unix socket that listens already, beside that which ``[relay]`` names; then no
+            taken port or socket ends the relay.
         ready_fd: where a line is written once pages and socket answer: ``ready``, and the seconds
             that its end may take.
         life_fd: a pipe at whose end the relay stops, and not at a signal: the processes end, too.

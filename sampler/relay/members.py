@@ -44,6 +44,7 @@ class Member:
         process: its part of the merged series.
         role: what it is to its server.
         reported: epoch seconds at which its numbers came last; None: not yet.
+        guest: it came to another socket than the first one.
     """
 
     uuid: str
@@ -53,6 +54,7 @@ class Member:
     process: Process
     role: str = ""
     reported: float | None = None
+    guest: bool = False
 
 
 class Members:

@@ -33,19 +33,22 @@ class PeerConnection:
     Args:
         connection: accepted; it becomes non-blocking.
         who: the process at its other end.
+        guest: it came to another socket than the first one.
 
     Attributes:
         connection: as given.
         who: as given.
+        guest: as given.
         session: what it says; None until it has said who it is.
         deadline: monotonic moment by which more has to come.
         closed: nothing comes any more.
     """
 
-    def __init__(self, connection: Socket, who: Peer) -> None:
+    def __init__(self, connection: Socket, who: Peer, *, guest: bool = False) -> None:
         connection.setblocking(False)
         self.connection = connection
         self.who = who
+        self.guest = guest
         self.session: Session | None = None
         self.deadline: float = monotonic() + GREETING
         self.closed: bool = False

@@ -67,13 +67,13 @@ class RelayAgent(Agent):
 
     Args:
         settings: the configuration; ``[samplers]`` is for the processes.
-        listener: where they connect; default: where ``[relay]`` says.
+        listener: where they connect, beside where ``[relay]`` says; None: there only.
         number: of this relay among those of one command, from 1 on; 0: nobody counts them.
         more: samplers of its own, beside those of its account, for a job: whose last gauges stay.
 
     Attributes:
-        sees_them_off: they end, too, so a stop waits for their last reports; it may take
-            ``flush_timeout`` twice then.
+        sees_them_off: those that connect to ``listener`` end, too, so a stop waits for their last
+            reports; it may take ``flush_timeout`` twice then.
 
     Raises:
         ConfigurationError: nothing can listen there.
@@ -97,7 +97,7 @@ class RelayAgent(Agent):
             registry.register(each)
         self._own = tuple(str(each["name"]) for each in own)
         super().__init__(own_settings(settings, self._own), registry, sources=self._merged)
-        self._listener = listener or _listener(settings)
+        self._listeners = _listeners(settings, listener)
         self._server: Server | None = None
         self._told = settings
         self._address = settings.relay.socket or default_address()
@@ -113,7 +113,7 @@ class RelayAgent(Agent):
             self._members.retain = self._told.relay.retain
             totals = self._merged("readers", self.settings.program.interval)
             self._server = Server(
-                self._listener.socket,
+                [each.socket for each in self._listeners],
                 self._members,
                 users,
                 told,
@@ -139,18 +139,23 @@ class RelayAgent(Agent):
         if self._server is not None:
             seconds = self.settings.program.flush_timeout if timeout is None else timeout
             self._until = min(self._until, time.monotonic() + seconds)
-            while self.sees_them_off and len(self._members) and time.monotonic() < self._until:
+            while self._awaits_some() and time.monotonic() < self._until:
                 sleep(_PAUSE)
             self._server.close(seconds)
         balances = super().stop(timeout)
         self._account.close()
-        self._listener.close()
+        for each in self._listeners:
+            each.close()
         return balances
 
     def processes(self) -> list[ProcessState]:
         """Return the processes that report."""
         now = time.time()
         return [_state(each, now) for each in self._members.all()]
+
+    def _awaits_some(self) -> bool:
+        """Tell whether processes report that end with this relay; guests go on without it."""
+        return self.sees_them_off and any(not each.guest for each in self._members.all())
 
     def _merged(self, name: str, interval: float) -> Merged:
         return Merged(self, name, interval)
@@ -320,8 +325,18 @@ def _escaped(value: Any) -> Any:
     return [_escaped(each) for each in value] if isinstance(value, list | tuple) else value
 
 
-def _listener(settings: Settings) -> Listener:
+def _listeners(settings: Settings, given: Listener | None) -> list[Listener]:
+    """Return what was given, and what listens where the file says.
+
+    Raises:
+        ConfigurationError: nothing was given, and nothing can listen where the file says.
+    """
+    found = [] if given is None else [given]
+    address = settings.relay.socket or ("" if found else default_address())
     try:
-        return Listener.at(settings.relay.socket or default_address())
+        return [*found, Listener.at(address)] if address else found
     except SocketProblem as problem:
-        raise ConfigurationError(settings.file, [f"relay.socket: {problem}"]) from None
+        if not found:
+            raise ConfigurationError(settings.file, [f"relay.socket: {problem}"]) from None
+        log.warning("%s: relay.socket: %s; only the command reports here", settings.file, problem)
+        return found

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from sampler.adapterkit._http.wakeup import Wakeup, close_quietly
 from sampler.adapterkit._unix.peer import peer_of
+from sampler.adapterkit.sockets import Socket
 from sampler.adapterkit.threads import Selector, Service
 from sampler.agent import log
 from sampler.relay.complaints import Complaints
@@ -28,9 +29,8 @@ from sampler.relay.readers import Readers
 from sampler.relay.session import Session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from sampler.adapterkit.sockets import Socket
     from sampler.agent import Snapshot
     from sampler.relay.members import Member, Members
 
@@ -55,7 +55,8 @@ class Server:
     """Serves as soon as it is started, until it is closed.
 
     Args:
-        listener: a listening unix socket; the server owns it.
+        listeners: listening unix sockets; the server owns them. Who comes to another one than the
+            first is a guest.
         members: the processes.
         totals: returns what they have counted, within some seconds.
         nobody: what is said, once, if no process reports at all: why that may be, and what to do.
@@ -67,7 +68,7 @@ class Server:
 
     def __init__(
         self,
-        listener: Socket,
+        listeners: Sequence[Socket],
         members: Members,
         users: Collection[int],
         settings: Mapping[str, Any],
@@ -76,7 +77,7 @@ class Server:
     ) -> None:
         self.users: Collection[int] = users
         self.settings: Mapping[str, Any] = settings
-        self._listener = listener
+        self._listeners = tuple(listeners)
         self._members = members
         self._readers = Readers(totals)
         self._nobody = nobody
@@ -91,7 +92,8 @@ class Server:
         self._accept_at = float("inf")
         self._complaints = Complaints()
         self._service = Service(self._serve, "sampler-relay")
-        listener.setblocking(False)
+        for each in self._listeners:
+            each.setblocking(False)
 
     def start(self) -> None:
         """Begin to accept."""
@@ -116,7 +118,7 @@ class Server:
         for descriptor in self._pidfds.values():
             os.close(descriptor)
         self._peers, self._pidfds, self._strangers = {}, {}, []
-        for each in (self._listener, self._wakeup, self._selector):
+        for each in (*self._listeners, self._wakeup, self._selector):
             close_quietly(each)
 
     def _watch_everything(self) -> None:
@@ -124,18 +126,22 @@ class Server:
         close_quietly(self._selector)
         self._selector = Selector()
         self._selector.register(self._wakeup.receiver, _READ, None)
-        self._selector.register(self._listener, _READ, self._listener)
-        self._accept_at = float("inf")
+        self._watch_listeners()
         for peer in (*self._strangers, *self._peers.values()):
             self._selector.register(peer.connection, _READ, peer)
         for member, descriptor in self._pidfds.items():
             self._selector.register(descriptor, _READ, member)
 
+    def _watch_listeners(self) -> None:
+        for each in self._listeners:
+            self._selector.register(each, _READ, each)
+        self._accept_at = float("inf")
+
     def _handle(self, what: Any) -> None:
         if what is None:
             self._wakeup.clear()
-        elif what is self._listener:
-            self._accept()
+        elif isinstance(what, Socket):
+            self._accept(what)
         elif isinstance(what, PeerConnection):
             if not what.closed:
                 self._read(what)
@@ -145,23 +151,26 @@ class Server:
 
     def _accept_waiting(self) -> None:
         """Take the connections that wait, and what their processes have said so far."""
-        for _ in range(_WAITING):
-            if not self._accept():
-                return
-            if self._strangers:
-                self._read_rest(self._strangers[-1])
+        for listener in self._listeners:
+            for _ in range(_WAITING):
+                if not self._accept(listener):
+                    break
+                if self._strangers:
+                    self._read_rest(self._strangers[-1])
 
-    def _accept(self) -> bool:
+    def _accept(self, listener: Socket) -> bool:
         """Take a connection, if one waits; return whether another one may."""
         try:
-            connection, _ = self._listener.accept()
+            connection, _ = listener.accept()
         except BlockingIOError:
             return False
         except OSError as error:
             if error.errno not in (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS):
                 raise
             self._complaints.add("a process cannot connect: %s", error.strerror)
-            self._selector.unregister(self._listener)
+            for each in self._listeners:
+                with suppress(KeyError):  # the other one has failed before
+                    self._selector.unregister(each)
             self._accept_at = monotonic() + _ACCEPT_PAUSE
             return False
         try:
@@ -178,7 +187,7 @@ class Server:
             return True
         if len(self._strangers) >= MAX_STRANGERS:
             self._drop(self._strangers[0], "others want its place, and it says nothing")
-        peer = PeerConnection(connection, who)
+        peer = PeerConnection(connection, who, guest=listener is not self._listeners[0])
         self._strangers.append(peer)
         self._selector.register(connection, _READ, peer)
         return True
@@ -255,6 +264,7 @@ class Server:
                 )
             self._forget(old)
         member = self._members.welcome(hello, peer.who.pid)
+        member.guest = peer.guest
         self._strangers.remove(peer)
         self._peers[member] = peer
         self._lost.pop(member, None)
@@ -298,8 +308,7 @@ class Server:
     def _look_at_the_clock(self) -> None:
         now = monotonic()
         if self._accept_at <= now:
-            self._accept_at = float("inf")
-            self._selector.register(self._listener, _READ, self._listener)
+            self._watch_listeners()
         if self._nobody_at <= now or self._members.starts:
             if not self._members.starts:
                 log.warning("no process has reported for %g s: %s", NOBODY, self._nobody)

@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ("WRAP", "not_wired", "wired")
+__all__ = ("RELAY", "WRAP", "not_wired", "wired")
 
 _BOOT = f"{__file__.rpartition('/')[0]}/boot"
 """The folder whose ``sitecustomize`` sets the hooks."""
@@ -20,6 +20,8 @@ _UWSGI = {
 }
 """uWSGI takes options from here, and no other program does. Without the last one its workers may
 hang where a master has threads."""
+RELAY = "SAMPLER_RELAY"
+"""Names the socket of the relay to which a process reports."""
 WRAP = "SAMPLER_WRAP"
 """Names what wraps the applications that are served."""
 _MIDDLEWARE = "sampler.web._wrap:wrap"
@@ -59,6 +61,6 @@ def wired(environment: Mapping[str, str], relay: str, *, wrap: bool) -> dict[str
         **_UWSGI,
         **({WRAP: _MIDDLEWARE} if wrap else {}),
         **{name: value for name, value in environment.items() if name not in left_out},
-        "SAMPLER_RELAY": relay,
+        RELAY: relay,
         "PYTHONPATH": os.pathsep.join(paths),
     }

@@ -132,6 +132,48 @@ def test_words_after_the_dashes_are_the_commands(folder):
     assert done.stdout == "-c -- -q --once\n"
 
 
+def test_a_relay_that_the_environment_names_is_not_replaced_in_silence(folder):
+    """One line says where the command reports, and how it would report there."""
+    done = launched(folder, "sh", "-c", "echo $SAMPLER_RELAY", SAMPLER_RELAY="@another")
+    assert done.stdout.startswith("@sampler-run-")
+    assert done.stderr == (
+        "sampler run: SAMPLER_RELAY is @another, but this command has a relay of its own, and "
+        "reports to that: leave 'sampler run --' out to report to @another\n"
+    )
+
+
+def test_the_end_of_a_command_does_not_wait_for_a_process_that_it_did_not_start(folder):
+    """Which reports by the socket of ``[relay]`` and goes on: ``flush_timeout`` is not waited."""
+    address = f"@{os.urandom(8).hex()}"
+    text = f'interval = 0.5\nflush_timeout = 300\n[relay]\nsocket = "{address}"\n'
+    (folder / "sampler.toml").write_text(text)
+    program = """
+import sampler.agent, sys
+sampler.agent.start()
+print(sampler.agent.flush(20).complete)
+sys.stdin.read()
+"""
+    os.mkfifo(folder / "fifo")
+    with launching(folder, "sh", "-c", "read line < fifo; echo $line") as process:
+        relay_of(process)
+        with subprocess.Popen(
+            [sys.executable, "-uc", program],
+            env=environment(SAMPLER_RELAY=address),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as other:
+            try:
+                assert other.stdout.readline() == "True\n"
+                (folder / "fifo").write_text("the end\n")
+                out, _ = process.communicate(timeout=LIMIT)
+                assert out == "the end\n"
+                assert other.poll() is None
+            finally:
+                other.kill()
+
+
 def test_signals_are_passed(folder):
     """Each of them reaches the command once."""
     program = f"""

@@ -23,6 +23,7 @@ NEEDED = {
     "migrating/prometheus-client": ("prometheus_client",),
     "migrating/statsd": ("statsd",),
     "operators/adapters": (),
+    "servers": ("uvicorn",),
 }
 """Pages, and the programs that their readers install."""
 

@@ -97,6 +97,7 @@ class Walk:
         """Return a text with ports that are free, and a service of this test's own."""
         for port, ours in self._ports.items():
             text = re.sub(rf"\b{port}\b", ours, text)
+        text = text.replace("@shop", f"@{service(self._folder)}")
         text = text.replace("/tmp/collected", str(self._folder / "collected"))
         return re.sub(
             r'(?m)^(service = "\w+)"', lambda found: f'{found[1]}_{service(self._folder)}"', text

@@ -130,6 +130,32 @@ def test_an_inherited_socket_serves_though_a_page_has_no_port(host: Host) -> Non
     held.close()
 
 
+def test_beside_an_inherited_socket_it_listens_where_its_file_says(host: Host) -> None:
+    """So a process that the command did not start reports to the command's relay."""
+    with socket.socket(socket.AF_UNIX) as given:
+        given.bind(f"\0{host.address[1:]}-command")
+        given.listen()
+        host.start_relay("--listen-fd", str(given.fileno()), inherit=given.fileno())
+    for address in (host.address, f"{host.address}-command"):
+        host.address = address
+        host.start_worker().count(3)
+    host.everything_arrives()
+
+
+def test_a_taken_socket_leaves_the_relay_of_a_command_running(host: Host) -> None:
+    """The command comes first; one line says who has the socket."""
+    with socket.socket(socket.AF_UNIX) as given, socket.socket(socket.AF_UNIX) as taken:
+        taken.bind(f"\0{host.address[1:]}")
+        taken.listen()
+        given.bind(f"\0{host.address[1:]}-command")
+        given.listen()
+        host.start_relay("--listen-fd", str(given.fileno()), inherit=given.fileno())
+        assert f"listens at {host.address} already" in host.log()
+        host.address += "-command"
+        host.start_worker().count(3)
+        host.everything_arrives()
+
+
 def test_its_end_flushes_and_leaves_no_file(tmp_path: Path) -> None:
     """What processes have reported right before it arrives."""
     path = tmp_path / "socket"

@@ -45,7 +45,7 @@ class Running:
         self.members = Members(time.time(), time.time)
         allowed = frozenset({os.getuid()}) if users is None else users
         self.server = Server(
-            self.listener.socket,
+            [self.listener.socket],
             self.members,
             allowed,
             {"interval": 3.0},

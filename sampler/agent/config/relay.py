@@ -41,12 +41,13 @@ NONE, DIRECT = "none", "direct"
 
 @attrs.frozen
 class RelaySettings:
-    """The ``[relay]`` table: what ``sampler relay`` does for the processes of this host."""
+    """The ``[relay]`` table: what a relay does for the processes of this host."""
 
     socket: str | None = option(
         None,
         "Where processes report: a path, or '@' and a name, which needs no folder; default: "
-        "'@sampler-relay-' and the number of this user.",
+        "'@sampler-relay-' and the number of this user. 'sampler run -- COMMAND' listens there, "
+        "too, if this is set.",
         kind=str,
         check=socket_fault,
     )
