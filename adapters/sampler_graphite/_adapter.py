@@ -56,7 +56,8 @@ class Graphite:
         "kind": "left out: a path is a number over time; a query says nonNegativeDerivative",
         "precision": "numbers are stored as doubles: integers above 2**53 are rounded",
         "timestamps": "whole seconds, cut to the store's resolution",
-        "histograms": "count, sum and the quantiles asked for; buckets are left out",
+        "histograms": "count, sum and the quantiles of `quantiles`, estimated by bucket; buckets "
+        "are left out",
     }
     host: str = option("127.0.0.1", "Where carbon or a relay runs: a name or an address.")
     protocol: str = option(

@@ -125,6 +125,8 @@ def _pull(agent: Agent) -> tuple[Snapshot, list[str]]:
         name = str(registration.sampler.get("name"))
         if name in counts and name != RESERVED:
             entries = counted(counts[name], "entry", "entries")
+            if not counts[name] and name in agent.settings.samplers.bridges:
+                entries = "waits for the program that it reads"
             print(f"sampler {name!r}: {entries}")
         for oddity in ignored_parts(registration.sampler):
             print(f"sampler {name!r}: {oddity}", file=sys.stderr)
