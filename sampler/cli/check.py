@@ -80,9 +80,12 @@ def _warn(configured: AdapterSettings, snapshot: Snapshot) -> None:
     for warning in (exposure(configured.adapter), notice(configured.adapter)):
         if warning:
             print(f"{start} {warning}", file=sys.stderr)
+    # A word in braces is for people, and its loss no news: an explanation names it.
+    noted = {series.name for series, _ in snapshot if series.unit.startswith("{")}
     lost = [
         (f"{word} ({_named(metrics)})", sentence)
         for word, metrics, sentence in affected(configured.adapter, snapshot)
+        if word != "unit" or not noted.issuperset(metrics)
     ]
     if lost:
         what = ", ".join(words for words, _ in lost)

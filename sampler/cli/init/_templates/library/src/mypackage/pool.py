@@ -13,7 +13,7 @@ totals = {"checkouts": 0}
 """What all pools have counted: it outlives them, as a total must never fall."""
 pools: weakref.WeakSet[Pool] = weakref.WeakSet()
 began = [time.time()]
-"""When the totals were zero, in epoch seconds: a forked child counts from its fork on."""
+"""When the totals were zero, in epoch seconds: a forked child begins at its fork."""
 
 
 class Pool:
@@ -37,7 +37,7 @@ class Pool:
     def give_back(self) -> None:
         """Take a thing back."""
         with lock:
-            self.used = max(0, self.used - 1)  # what was lent before a fork is the parent's
+            self.used = max(0, self.used - 1)  # one may be lent by the parent
 
 
 def use_one() -> None:
@@ -48,7 +48,7 @@ def use_one() -> None:
 
 
 def begin_in_child() -> None:
-    """Begin at zero in a forked child, which goes on using the pools; the counts are its parent's.
+    """Begin at zero in a forked child, which goes on using its parent's pools.
 
     A lock that another thread held at the fork would stay locked for ever.
     """
