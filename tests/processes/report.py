@@ -43,7 +43,8 @@ def keep(result: dict[str, Any]) -> None:
     this = result["row"], result["wiring"]
     cells = {cell["event"]: cell for cell in rows.get(this, {"cells": []})["cells"]}
     cells |= {cell["event"]: {**cell, "commit": commit()} for cell in result["cells"]}
-    seconds = max(result["seconds"], rows.get(this, result)["seconds"])  # of all its events
+    whole = len(result["cells"]) >= len(cells)  # else only some of its events were lived
+    seconds = result["seconds"] if whole else max(result["seconds"], rows[this]["seconds"])
     ordered = [cells[event] for event in EVENTS if event in cells]
     rows[this] = {**result, "seconds": seconds, "cells": ordered}
     order = list(ROWS)
