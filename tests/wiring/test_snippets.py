@@ -128,6 +128,7 @@ def test_a_pool_delivers(tmp_path: Path) -> None:
 
 
 def test_every_snippet_is_run() -> None:
-    """By one of these tests."""
+    """By one of these tests, or as the page is walked (tests/examples/test_walks.py)."""
     others = {"shop/apps.py", "celery_agent.py", "rq_agent.py", "pool_agent.py"}
-    assert set(FILES) == {*SERVERS, *others}
+    walked = {"shared_web.py", "shared_worker.py"}
+    assert set(FILES) == {*SERVERS, *others, *walked}
