@@ -106,14 +106,14 @@ def test_bridges_are_collected_besides_what_is_enabled(program):
 
 def test_the_agents_own_names_are_not_taken(program):
     """Though a program calls a metric of its own so."""
-    program("e_shop", STATS={"sampler": {"thread": {"failures": 7}}})
+    program("e_shop", STATS={"sampler": {"thread": {"failures": 7_654_321}}})
     table = {"sources": {"x": "e_shop:STATS"}, "prefix": ""}
     agent = of({"callables": table})
-    assert names(agent) == {"x.sampler.thread.failures": 7}
+    assert names(agent) == {"x.sampler.thread.failures": 7_654_321}
     whole = {"callables.x.*": "*", "callables.*": "*"}
     agent = of({"callables": table}, samplers={"enable": [], "rename": whole})
     with agent.collector("test", 10) as collector:
-        found = [series.name for series, value in collector.collect() if value == 7]
+        found = [series.name for series, value in collector.collect() if value == 7_654_321]
     assert found == ["callables.x.sampler.thread.failures"]
 
 
