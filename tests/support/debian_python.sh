@@ -63,8 +63,8 @@ install_packages() { # from outside
     local quiet=(--quiet --disable-pip-version-check)
     if [[ $version != pypy* ]]; then
         timeout "$PATIENCE" uv pip install --quiet --target "$packages" --python-version "$version" \
-            --only-binary :all: "${tools[@]}" "${needed[@]}" cramjam grpcio msgspec psutil \
-            hypothesis trustme
+            --only-binary :all: "${tools[@]}" "${needed[@]}" cramjam grpcio msgspec \
+            opentelemetry-sdk psutil hypothesis trustme
         return
     fi
     # uv knows no binaries of another implementation than the one it runs on; pip does.
