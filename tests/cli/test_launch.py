@@ -150,7 +150,9 @@ def test_the_end_of_a_command_does_not_wait_for_a_process_that_it_did_not_start(
     program = """
 import sampler.agent, sys
 sampler.agent.start()
-print(sampler.agent.flush(20).complete)
+while not sampler.agent.flush(20).complete:
+    pass
+print(True)
 sys.stdin.read()
 """
     os.mkfifo(folder / "fifo")
