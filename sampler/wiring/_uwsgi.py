@@ -1,7 +1,8 @@
 """uWSGI: a worker begins in ``post_fork_hook``, lazy or not, and ends in ``uwsgi.atexit``.
 
 Nothing of ours runs in the master: a thread there may hold the interpreter's lock at the moment of
-a fork, and the worker would wait for it for ever.
+a fork, and the worker would wait for it for ever. Where uWSGI ends a worker in the middle of a
+request, nothing of Python runs, ``uwsgi.atexit`` neither: only uWSGI can have it finish.
 """
 
 from __future__ import annotations
@@ -19,6 +20,10 @@ from sampler.wiring._wrapping import wrapped
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType
+
+_CUTS = "ends workers inside requests, and what those counted since their last report is lost"
+_FINISHES = "gracefully_kill_them_all"
+_HOOK = f"hook-master-start = unix_signal:15 {_FINISHES}"
 
 _callable = "application"
 
@@ -45,8 +50,11 @@ def workers(uwsgi: Any, after: dict[str, str]) -> None:
     if module:
         _callable = name or _callable
         after[module] = "uwsgi:application"
-    if "master" in uwsgi.opt and "die-on-term" not in uwsgi.opt:
-        complain("SIGTERM makes uWSGI reload, and not end: set its option die-on-term")
+    if "master" not in uwsgi.opt:
+        complain(f"uWSGI without a master {_CUTS}: set its options master and {_HOOK}")
+    elif _FINISHES not in str(uwsgi.opt.get("hook-master-start")):
+        reloads = "" if "die-on-term" in uwsgi.opt else "reloads, and "
+        complain(f"at SIGTERM uWSGI {reloads}{_CUTS}: set its option {_HOOK}")
 
 
 def application(module: ModuleType) -> None:

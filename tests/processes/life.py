@@ -179,6 +179,11 @@ class Life:
                 break
         return found
 
+    def idle(self) -> bool:
+        """Say whether all that have done work wait for requests."""
+        workers = {pid for _, pid in self.work.done if procfs.lives(pid)}
+        return all(map(procfs.waits_for_requests, workers))
+
     def master(self) -> int:
         """Return the program's first process, which may have one of ours before it."""
         if self.wiring != "run":

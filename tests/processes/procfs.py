@@ -9,6 +9,7 @@ from pathlib import Path
 
 MARK = "SAMPLER_LIFE"  # the agent reads no such variable
 _FUTEX = {"x86_64": "202", "aarch64": "98"}.get(os.uname().machine, "")
+_EPOLL = {"x86_64": ("232", "281"), "aarch64": ("22",)}.get(os.uname().machine, ())
 
 
 def marked(mark: str) -> set[int]:
@@ -33,7 +34,14 @@ def command_line(pid: int) -> list[str]:
 
 def waits_for_a_lock(pid: int) -> bool:
     """Say whether the main thread of a process is in a futex."""
-    return _read(Path(f"/proc/{pid}/syscall")).split(b" ", 1)[0].decode() == _FUTEX
+    return _system_call(pid) == _FUTEX
+
+
+def waits_for_requests(pid: int) -> bool:
+    """Say whether the main thread of a process waits for a socket, and no other thread runs."""
+    tasks = list(Path(f"/proc/{pid}/task").glob("*/stat"))
+    sleeping = all(b") S " in _read(task) for task in tasks)
+    return sleeping and _system_call(pid) in _EPOLL
 
 
 def kill_all(mark: str) -> None:
@@ -41,6 +49,10 @@ def kill_all(mark: str) -> None:
     for pid in marked(mark):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+
+
+def _system_call(pid: int) -> str:
+    return _read(Path(f"/proc/{pid}/syscall")).split(b" ", 1)[0].decode()
 
 
 def _read(file: Path) -> bytes:

@@ -132,10 +132,9 @@ class Run:
             lambda: self.value("server.process.count") == workers, LIMIT, f"{workers} workers"
         )
 
-    def load(self, requests: int = 60) -> None:
-        """Ask the server so many times."""
-        for _ in range(requests):
-            self.get()
+    def load(self, requests: int = 60) -> set[int]:
+        """Ask the server so many times; return which processes have answered."""
+        return {self.get() for _ in range(requests)}
 
     def end(self, number: int = signal.SIGTERM) -> int:
         """Send a signal, wait for the end and return the exit status; nothing may be left."""

@@ -11,11 +11,13 @@ import os
 import signal
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+from tests.processes.procfs import waits_for_requests
 from tests.support.waiting import wait_for
 from tests.wiring.rig import APPS, LIMIT, need, running
 
@@ -28,6 +30,8 @@ UWSGI = (
     *("uwsgi", "--http-socket", "127.0.0.1:{port}", "--module", "web:application"),
     *("--virtualenv", sys.prefix, "--die-on-term"),
 )
+FINISH = ("--hook-master-start", "unix_signal:15 gracefully_kill_them_all")
+"""Has uWSGI's workers answer what they are in; where it is missing, they end without Python."""
 GRANIAN = ("granian", "--workers", "2", "--port", "{port}", "--interface")
 ENDED = -signal.SIGTERM
 UWSGI_END = 30
@@ -40,6 +44,7 @@ class Row(NamedTuple):
     command: tuple[str, ...]
     workers: int = 2
     status: int = 0
+    cuts: bool = False  # it ends a worker inside a request, and without Python
 
 
 ROWS = {
@@ -58,12 +63,13 @@ ROWS = {
     "granian asgi": Row((*GRANIAN, "asginl", "web:asgi")),
     "hypercorn": Row(("hypercorn", "-w", "2", *BIND, "web:asgi")),
     "hypercorn without workers": Row(("hypercorn", "-w", "0", *BIND, "web:asgi"), 1),
-    "uwsgi": Row((*UWSGI, "--master", "--processes", "2")),
-    "uwsgi --lazy-apps": Row((*UWSGI, "--master", "--processes", "2", "--lazy-apps")),
+    "uwsgi": Row((*UWSGI, "--master", "--processes", "2", *FINISH)),
+    "uwsgi --die-on-term": Row((*UWSGI, "--master", "--processes", "2"), cuts=True),
+    "uwsgi --lazy-apps": Row((*UWSGI, "--master", "--processes", "2", *FINISH, "--lazy-apps")),
     "uwsgi with decorators": Row(
-        (*UWSGI, "--master", "--processes", "2", "--import", "decorated")
+        (*UWSGI, "--master", "--processes", "2", *FINISH, "--import", "decorated")
     ),
-    "uwsgi without a master": Row(UWSGI, 1, UWSGI_END),
+    "uwsgi without a master": Row(UWSGI, 1, UWSGI_END, cuts=True),
     "flask": Row(("flask", "--app", "web_flask", "run", "--port", "{port}"), 1, ENDED),
     "django": Row(
         ("python", str(APPS / "manage.py"), "runserver", "--noreload", "127.0.0.1:{port}"),
@@ -82,11 +88,29 @@ def test_everything_that_is_counted_arrives(
     need(request, "django" if name == "django" else row.command[0])
     with running(tmp_path, *row.command) as run:
         run.up(row.workers)
-        run.load()
+        workers = run.load()
+        if row.cuts:
+            wait_for(lambda: all(map(waits_for_requests, workers)), LIMIT, "workers without work")
+        assert ("set its option" in run.said.read_text()) == row.cuts
         assert run.end() == row.status, run.said.read_text()
         assert run.arrived() == (run.counted, run.counted)
         assert run.value("server.process.starts") == row.workers
         assert run.value("server.process.exits.reason-lost") == 0
+
+
+def test_uwsgi_ends_once_its_workers_have_answered(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    """With the hook that ``sampler run`` names where it is missing."""
+    need(request, "uwsgi")
+    with running(tmp_path, *ROWS["uwsgi"].command) as run, ThreadPoolExecutor(1) as client:
+        run.up(2)
+        workers = run.load()
+        answer = client.submit(run.get, **{"X-Hold": "1"})
+        wait_for(lambda: not all(map(waits_for_requests, workers)), LIMIT, "a busy worker")
+        assert run.end() == 0, run.said.read_text()
+        assert answer.result() in workers
+        assert run.arrived() == (run.counted, run.counted)
 
 
 @pytest.mark.parametrize(

@@ -21,11 +21,16 @@ _COMMAND = (
     *("--http-socket", "127.0.0.1:{port}", "--module", "wsgi_app:app", "--need-app"),
     *("--processes", "3", "--die-on-term", "--disable-logging", "{options}"),
 )
+_MASTER = (
+    "--master",
+    *("--hook-master-start", "unix_signal:15 gracefully_kill_them_all"),
+    *("--hook-master-start", "unix_signal:2 gracefully_kill_them_all"),
+)
 _MODES = {
-    "master": ("--master",),
-    "master, threads": ("--master", "--enable-threads", "--threads", "2"),
-    "lazy": ("--master", "--lazy-apps"),
-    "lazy, threads": ("--master", "--lazy-apps", "--enable-threads", "--threads", "2"),
+    "master": _MASTER,
+    "master, threads": (*_MASTER, "--enable-threads", "--threads", "2"),
+    "lazy": (*_MASTER, "--lazy-apps"),
+    "lazy, threads": (*_MASTER, "--lazy-apps", "--enable-threads", "--threads", "2"),
     "no master": (),
 }
 _OPTIONS = {
@@ -54,6 +59,7 @@ ROWS = [
         options=_OPTIONS if "--master" in more else {},
         to_all="--master" not in more,
         lone="--master" not in more,
+        cuts="--master" not in more,
         statuses={} if "--master" in more else {"term": 30, "int": 30},
         without=SIGNALS_END_IT
         | NO_USR2
