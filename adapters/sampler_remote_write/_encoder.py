@@ -13,7 +13,14 @@ from sampler.adapterkit.shared_bounds import at_shared_bounds
 from sampler.agent import ABSENT, MAX_BATCH, GiveWayTimer
 from sampler_remote_write._native import ended_histogram, histogram_end, native_series
 from sampler_remote_write._requests import Requests, compressed
-from sampler_remote_write._series import ENDED, HistogramHead, SeriesRenderer, sample_end
+from sampler_remote_write._series import (
+    ENDED,
+    HistogramHead,
+    SeriesRenderer,
+    ended,
+    milliseconds,
+    sample_end,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -51,7 +58,7 @@ class Encoder:
             self._begin(common)
         turn = GiveWayTimer()
         rendered = self._cache.of(snapshot)
-        markers = self._pending + self._ended(rendered, _milliseconds(snapshot.time))
+        markers = self._pending + self._ended(rendered, milliseconds(snapshot.time))
         requests = Requests(self._limit, markers)
         # A block that several pulls share is the same object: its samples were written already.
         seen, self._blocks = {id(block) for block in self._blocks}, snapshot.blocks
@@ -60,7 +67,7 @@ class Encoder:
                 requests.skip(len(block))
                 continue
             requests.at(block.time)
-            time = _milliseconds(block.time)
+            time = milliseconds(block.time)
             with kept.updating(block.values) as before:
                 for kind, first, last in kept.runs:
                     if kind == "histogram":
@@ -88,7 +95,7 @@ class Encoder:
             limit: most bytes, before it is compressed.
         """
         made = chain.from_iterable(self._last.values())
-        markers = chain.from_iterable(self._markers(each, _milliseconds(time)) for each in made)
+        markers = chain.from_iterable(self._markers(each, milliseconds(time)) for each in made)
         taken: list[bytes] = []
         for marker in markers:
             limit -= len(marker)
@@ -133,14 +140,10 @@ class Encoder:
         self, rendered: Iterable[tuple[Block, list[Made | NotRendered]]], time: int
     ) -> list[bytes]:
         """Return the markers of the series that the last snapshot had and this one has not."""
-        lists = {id(made): made for _, made in rendered}
-        before, self._last = self._last, lists
-        if lists.keys() == before.keys():
-            return []
-        stay = set().union(*(made for key, made in lists.items() if key not in before))
-        gone = chain.from_iterable(made for key, made in before.items() if key not in lists)
-        found = (self._markers(each, time) for each in gone if each not in stay)
-        return list(chain.from_iterable(found))
+        before, self._last = self._last, {id(made): made for _, made in rendered}
+        return [
+            *chain.from_iterable(self._markers(each, time) for each in ended(before, self._last))
+        ]
 
     def _markers(self, made: Made | NotRendered, time: int) -> Iterable[bytes]:
         if isinstance(made, NotRendered):
@@ -175,7 +178,3 @@ def _keep_numbers(
     else:
         for place, item in zip(new, items, strict=True):
             kept.items[place] = item
-
-
-def _milliseconds(time: float) -> int:
-    return int(time * 1000)

@@ -14,7 +14,7 @@ from sampler.adapterkit.shared_bounds import at_shared_bounds
 from sampler.agent import ABSENT, MAX_BATCH, HistogramValue
 from sampler_remote_write._native import native
 from sampler_remote_write._requests import SYMBOLS, batch_of, compressed, grow, note_of
-from sampler_remote_write._series import STALE, SeriesRenderer
+from sampler_remote_write._series import STALE, SeriesRenderer, ended, milliseconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -66,13 +66,14 @@ class Encoder2:
         if common != self._common:
             self._begin(common)
         rendered = self._cache.of(snapshot)
-        ended = list(self._ended(rendered))
+        before, self._last = self._last, {id(made): made for _, made in rendered}
+        gone = list(ended(before, self._last))
         # A block that several pulls share is the same object: its samples were written already.
         seen, self._blocks = {id(block) for block in self._blocks}, snapshot.blocks
         request = _Request()
         for block, entries in iter_entries(rendered):
             request.latest = max(request.latest, block.time)
-            time = integer(2, _milliseconds(block.time))
+            time = integer(2, milliseconds(block.time))
             for name, series, value in entries:
                 if value is ABSENT:
                     continue
@@ -85,17 +86,18 @@ class Encoder2:
                 if request.size > self._limit * (_MARGIN - 1) // _MARGIN:
                     yield request.batch(0)
                     request = _Request(request.latest)
-        time = integer(2, _milliseconds(snapshot.time))
+        time = integer(2, milliseconds(snapshot.time))
         count = 0
-        for name in ended if request.series else ():
-            count += self._write_marker(request, name, time, snapshot.time)
+        for name in gone if request.series else ():
+            if isinstance(name, Named):
+                count += self._write_marker(request, name, time, snapshot.time)
         if request.shape or request.refused:
             yield request.batch(count)
 
     def ending(self, time: float, limit: int) -> tuple[bytes, bool]:
         """Return a request that marks all series as ended, and whether it has all of them."""
         request = _Request()
-        end = integer(2, _milliseconds(time))
+        end = integer(2, milliseconds(time))
         for made in self._last.values():
             for name in made:
                 if isinstance(name, Named):
@@ -113,7 +115,7 @@ class Encoder2:
             family, pairs = renderer.named(series)
             start = b""
             if series.cumulative and series.start is not None:
-                start = integer(6, _milliseconds(series.start))
+                start = integer(6, milliseconds(series.start))
             return Named(
                 sample_name(family, series.kind),
                 pairs,
@@ -140,7 +142,7 @@ class Encoder2:
             grow(request.shape, 1, 1)
             return
         if self._native:
-            point = native(value) + integer(15, _milliseconds(moment))
+            point = native(value) + integer(15, milliseconds(moment))
             request.add(name, name.name, (), message(3, point))
             grow(request.shape, 1, 1)
             return
@@ -158,7 +160,7 @@ class Encoder2:
         """Add what marks a series as ended, and return how many time series that is."""
         stale = message(2, fixed64(1, STALE) + time)
         if name.histogram and self._native:
-            point = integer(1, 0) + fixed64(3, STALE) + integer(15, _milliseconds(moment))
+            point = integer(1, 0) + fixed64(3, STALE) + integer(15, milliseconds(moment))
             request.add(name, name.name, (), message(3, point))
             return 1
         if not name.histogram:
@@ -168,20 +170,6 @@ class Encoder2:
         for suffix, more in parts:
             request.add(name, name.name + suffix, more, stale)
         return len(parts)
-
-    def _ended(
-        self, rendered: Iterable[tuple[Block, list[Named | NotRendered]]]
-    ) -> Iterator[Named]:
-        """Yield the series that the last snapshot had and this one has not."""
-        lists = {id(made): made for _, made in rendered}
-        before, self._last = self._last, lists
-        if lists.keys() == before.keys():
-            return
-        stay = set().union(*(made for key, made in lists.items() if key not in before))
-        for key, made in before.items():
-            for name in () if key in lists else made:
-                if isinstance(name, Named) and name not in stay:
-                    yield name
 
 
 class _Request:
@@ -230,7 +218,3 @@ def _parts(bounds: tuple[float, ...]) -> list[tuple[str, tuple[tuple[str, str], 
     """Return the suffix, and the label of the bound, of each time series of a histogram."""
     uppers = [*map(format_bound, bounds), "+Inf"]
     return [*(("_bucket", (("le", upper),)) for upper in uppers), ("_count", ()), ("_sum", ())]
-
-
-def _milliseconds(time: float) -> int:
-    return max(0, int(time * 1000))

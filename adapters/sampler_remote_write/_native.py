@@ -66,9 +66,9 @@ def ended_histogram(labels: bytes) -> bytes:
     return _series(labels, integer(1, 0) + fixed64(3, STALE))
 
 
-def histogram_end(milliseconds: int) -> bytes:
+def histogram_end(moment: int) -> bytes:
     """Return what follows a histogram."""
-    return tag(15, 0) + varint(max(0, milliseconds), TIME_WIDTH)
+    return tag(15, 0) + varint(moment, TIME_WIDTH)
 
 
 def _series(labels: bytes, histogram: bytes) -> bytes:

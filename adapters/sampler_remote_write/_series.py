@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import attrs
 
@@ -18,9 +18,11 @@ from sampler.adapterkit.protobuf import message, tag, text, varint
 from sampler.adapterkit.render_cache import Unencodable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from sampler.agent import Series
+
+Made = TypeVar("Made")
 
 LABELS, SAMPLES, HISTOGRAMS = 1, 2, 4
 """Fields of a time series."""
@@ -123,9 +125,22 @@ def sample_head(labels: bytes) -> bytes:
     return tag(SERIES, 2) + varint(len(labels) + 2 + _SAMPLE) + labels + _BEFORE_VALUE
 
 
-def sample_end(milliseconds: int) -> bytes:
+def sample_end(moment: int) -> bytes:
     """Return what follows a sample's value."""
-    return tag(2, 0) + varint(max(0, milliseconds), TIME_WIDTH)
+    return tag(2, 0) + varint(moment, TIME_WIDTH)
+
+
+def milliseconds(time: float) -> int:
+    """Return epoch seconds as the protocol has them; what is before 1970 is then."""
+    return max(0, int(time * 1000))
+
+
+def ended(before: Mapping[int, list[Made]], now: Mapping[int, list[Made]]) -> Iterator[Made]:
+    """Yield the series of the last snapshot that this one has not; the keys are ids of lists."""
+    stay = set().union(*(made for key, made in now.items() if key not in before))
+    for key, made in before.items():
+        if key not in now:
+            yield from (each for each in made if each not in stay)
 
 
 def _labels(name: str, pairs: Iterable[tuple[str, str]]) -> bytes:

@@ -259,7 +259,7 @@ class Life:
 
         No socket is left where no process and no file is.
         """
-        deadline = time.monotonic() + _SETTLE
+        deadline = time.monotonic() + _EXIT
         while (pids := procfs.marked(self.home.mark)) and time.monotonic() < deadline:
             time.sleep(_PAUSE)
         processes = [" ".join(procfs.command_line(pid))[:80] for pid in pids]
