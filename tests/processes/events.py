@@ -25,7 +25,6 @@ _FEW = 30
 _MANY = 100
 _LAG = 0.5  # seconds that a busy machine may be late with an interval
 _FROZEN = 2.0
-_LIMIT = 5.0
 _RELAY = _REPLACED = _KILLED = 15.0
 
 
@@ -168,8 +167,7 @@ def end(life: Life, cell: Cell, event: str) -> None:
     if event in life.row.kills:
         since = time.time() - INTERVAL - _LAG
         cell.losable = sum(at >= since for at, _ in life.work.done)
-    if life.row.cuts and not life.wait(life.idle, _LIMIT):
-        cell.faults.append("a worker never got out of its request")
+    life.until_idle(event)
     cell.status, cell.took = life.end(ENDS[event])
     expected = life.row.statuses.get(event, 0)
     if cell.status != str(expected):

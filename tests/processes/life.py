@@ -179,10 +179,16 @@ class Life:
                 break
         return found
 
-    def idle(self) -> bool:
-        """Say whether all that have done work wait for requests."""
-        workers = {pid for _, pid in self.work.done if procfs.lives(pid)}
-        return all(map(procfs.waits_for_requests, workers))
+    def until_idle(self, event: str) -> None:
+        """Wait until all workers are there, and wait for requests, if the row is to."""
+        if event in self.row.idle:
+            self.wait(self._idle, _BOOT)
+
+    def _idle(self) -> bool:
+        master = psutil.Process(self.master())
+        workers = [each.pid for each in ([master] if self.row.lone else []) + master.children()]
+        waiting = sum(map(procfs.waits_for_requests, workers))
+        return waiting == self.row.workers
 
     def master(self) -> int:
         """Return the program's first process, which may have one of ours before it."""

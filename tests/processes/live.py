@@ -138,6 +138,7 @@ def _finish(life: Life, cell: Cell) -> None:
     """End the life, if that is not done, and look what is left over."""
     if life.running:
         by_signal = "term" not in life.row.without
+        life.until_idle(life.home.event)
         status, _ = life.end(signal.SIGTERM if by_signal else 0)
         if status == "None":
             cell.faults.append("no end by TERM" if by_signal else "no end")

@@ -60,8 +60,8 @@ class Row:
         touch: the file that makes it load its code anew, where no HUP does.
         user: to whom a server that was started by root changes.
         to_all: signals go to all of its processes, as a service manager sends them.
-        cuts: a signal ends its workers in the middle of a request, and without Python, with or
-            without us: it gets none before they are out of it.
+        idle: the events whose last signal comes once all its workers wait for requests: at
+            another moment it does harm, with or without us.
         slower: by how much its tasks take longer than requests.
         rest: seconds that a worker has to live before it may be killed.
         resets: the events at which it closes connections without an answer, with or without us.
@@ -83,7 +83,7 @@ class Row:
     lone: bool = False
     touch: str = ""
     to_all: bool = False
-    cuts: bool = False
+    idle: tuple[str, ...] = ()
     user: str = ""
     needs: tuple[str, ...] = ()
     slower: int = 1

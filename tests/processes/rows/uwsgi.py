@@ -59,7 +59,9 @@ ROWS = [
         options=_OPTIONS if "--master" in more else {},
         to_all="--master" not in more,
         lone="--master" not in more,
-        cuts="--master" not in more,
+        # In a request its workers end without Python; while it sleeps before it starts one, as
+        # it does after many ends, it forgets that it is to end.
+        idle=("max_requests",) if "--master" in more else ("term", "int"),
         statuses={} if "--master" in more else {"term": 30, "int": 30},
         without=SIGNALS_END_IT
         | NO_USR2
