@@ -56,6 +56,10 @@ class Member:
     reported: float | None = None
     guest: bool = False
 
+    def heard(self) -> float:
+        """Return when its numbers came last, in epoch seconds; where none came, when it began."""
+        return self.process.began if self.reported is None else self.reported
+
 
 class Members:
     """All processes.

@@ -26,7 +26,7 @@ from sampler.relay.exemplars import NewExemplars
 from sampler.relay.frames import FrameReader, frame
 from sampler.relay.members import OWN, Member, Members
 from sampler.relay.messages import Kind
-from sampler.relay.server import MISSED, Server
+from sampler.relay.server import MISSED, NOBODY, Server
 from sampler.relay.session import Session
 from sampler.relay.tables import Slices, Tables
 
@@ -90,7 +90,8 @@ class RelayAgent(Agent):
         self._until = float("inf")
         self.sees_them_off: bool = False
         self._members = Members(self._began, time.time, number)
-        self._members.retain_merged = bool(more)
+        self._is_job = bool(more)
+        self._members.retain_merged = self._is_job
         registry = Registry(reserved=True)
         own = (*samplers(self._members, counting=not more), *more)
         for each in own:
@@ -142,6 +143,8 @@ class RelayAgent(Agent):
             while self._awaits_some() and time.monotonic() < self._until:
                 sleep(_PAUSE)
             self._server.close(seconds)
+            if self._nobody_came():
+                log.warning("the command has ended, and no process of it has reported: %s", _WIRED)
         balances = super().stop(timeout)
         self._account.close()
         for each in self._listeners:
@@ -157,14 +160,18 @@ class RelayAgent(Agent):
         """Tell whether processes report that end with this relay; guests go on without it."""
         return self.sees_them_off and any(not each.guest for each in self._members.all())
 
+    def _nobody_came(self) -> bool:
+        """Tell whether a command has ended unseen: not a job, which may be any program."""
+        alone = self.sees_them_off and self._members.number <= 1 and not self._members.starts
+        return alone and not self._is_job and time.time() - self._began < NOBODY
+
     def _merged(self, name: str, interval: float) -> Merged:
         return Merged(self, name, interval)
 
 
 def _state(member: Member, now: float) -> ProcessState:
     process = member.process
-    last = process.began if member.reported is None else member.reported
-    silent = now - last > MISSED * max(member.interval, _SHORTEST)
+    silent = now - member.heard() > MISSED * max(member.interval, _SHORTEST)
     return ProcessState(
         process.label,
         member.pid or None,

@@ -12,7 +12,7 @@ import errno
 import os
 import selectors
 from contextlib import suppress
-from time import monotonic
+from time import monotonic, time
 from typing import TYPE_CHECKING, Any
 
 from sampler.adapterkit._http.wakeup import Wakeup, close_quietly
@@ -293,6 +293,13 @@ class Server:
 
     def _end(self, member: Member, how: str) -> None:
         """Let a process end, whatever tells of it first."""
+        if how != "exit" and self._members.known(member.uuid) is member:
+            log.warning(
+                "relay: process %d has ended without a word: what it counted in its last %.1f s "
+                "may be missing",
+                member.pid,
+                max(0.0, time() - member.heard()),
+            )
         for other in self._members.end(member, how):
             if peer := self._peers.get(other):
                 log.info("relay: process %d declares anew what it says", other.pid)

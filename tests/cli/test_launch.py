@@ -508,3 +508,20 @@ def test_an_import_of_the_users_own_for_uwsgi_is_pointed_out():
 
     said = not_wired(["uwsgi"], {"UWSGI_SHARED_IMPORT": "mine"})
     assert "UWSGI_SHARED_IMPORT is set already" in said
+
+
+@pytest.mark.parametrize(
+    ("command", "reports"),
+    [
+        ((sys.executable, "-c", "pass"), True),
+        (("env", "-i", sys.executable, "-c", "pass"), False),
+        ((sys.executable, "-c", f"import subprocess; subprocess.run({[*PYTHON, 'pass']})"), True),
+        (("sh", "-c", f"{sys.executable} -I -c pass"), False),
+    ],
+)
+def test_a_command_that_ends_unseen_is_told_of(folder, command, reports):
+    """With the reasons and the remedy; where one process has reported, nothing is said."""
+    done = sampler("run", "--", *command, cwd=folder)
+    assert done.returncode == 0
+    line = "the command has ended, and no process of it has reported: "
+    assert (line in done.stderr) is not reports, done.stderr

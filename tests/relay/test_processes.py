@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from typing import TYPE_CHECKING
 
@@ -45,6 +46,21 @@ def test_totals_are_exact_through_the_lives_of_workers(host: Host) -> None:
     assert page['server_process_exits_total{reason="exit"}'] == 2
     assert page['server_process_exits_total{reason="signal"}'] == 1
     assert page['server_process_exits_total{reason="lost"}'] == 0
+
+
+def test_the_log_tells_which_seconds_of_a_killed_worker_may_be_missing(host: Host) -> None:
+    """Those since its last report; of a worker that ends in order it tells nothing."""
+    host.start_relay()
+    killed, ended = host.start_worker(), host.start_worker()
+    host.everything_arrives()
+    ended.end(1)
+    killed.kill()
+    wait_for(lambda: "without a word" in host.log(), what="the relay's line")
+    (line,) = [each for each in host.log().splitlines() if "without a word" in each]
+    told = re.search(r"process (\d+) has ended .* in its last ([\d.]+) s may be missing", line)
+    assert told is not None, line
+    assert int(told[1]) == killed.process.pid
+    assert 0 <= float(told[2]) < 30
 
 
 def test_the_law_holds_across_processes(host: Host) -> None:
