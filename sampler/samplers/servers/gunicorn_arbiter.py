@@ -3,7 +3,9 @@
 No agent runs in the arbiter, so a worker asks it (gunicorn 25.1 and later, unless started with
 ``--no-control-socket``; as a user that may open the socket). One worker's answer stands.
 
-All gunicorns of a user have one path by default, and each new one takes it from the one before.
+All gunicorns of a user have one path by default, and each takes it from the others whenever it
+forks a worker. That is no failure of this sampler: it says so once, and has no values until the
+arbiter can be asked again. Its series stay in their place, so totals go on from where they were.
 """
 
 from __future__ import annotations
@@ -16,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
+from sampler._runtime.instance_lock import lock
+from sampler._runtime.log import log
 from sampler.adapterkit.sockets import Socket
 from sampler.samplers._metrics import metric
 from sampler.samplers.servers.gunicorn import WORKER
@@ -33,13 +37,8 @@ MOST = 65_536
 """Bytes of an answer."""
 
 PATIENCE = 2
-"""Reads in a row that find no socket before that is a failure."""
+"""Reads in a row without an answer before that is said: its socket is away while it forks."""
 
-_REMEDY = (
-    "gunicorns of one user share the path of the control socket unless told otherwise, and the "
-    "last one to start has it: give each a path of its own (--control-socket PATH), or none "
-    "(--no-control-socket), and restart it"
-)
 _UNIX, _STREAM = 1, 1
 _METRICS = {
     "worker.count": "workers_current",
@@ -51,48 +50,94 @@ _METRICS = {
 }
 
 
-class LostSocketError(Exception):
-    """The arbiter's control socket has gone, or is another arbiter's."""
+class _Lost(Exception):
+    """The arbiter cannot be asked; its text says why.
+
+    Args:
+        why: the text.
+        weight: for how many reads without an answer it stands.
+    """
+
+    def __init__(self, why: str, weight: int = 1) -> None:
+        super().__init__(why)
+        self.weight = weight
 
 
-class _Socket:
-    """What is known of the control socket.
+class _Known:
+    """What is known of the arbiter.
 
     Attributes:
-        misses: reads in a row that found none.
+        misses: reads in a row without an answer.
+        said: the log has it.
     """
 
     misses: int = 0
+    said: bool = False
 
 
-_socket = _Socket()
+_known = _Known()
 
 
 def sample() -> Iterator[tuple[Any, ...]]:
     """Yield what the arbiter of this worker tells; nothing where it has no socket.
 
+    While it cannot be asked, no series has a value.
+
     Raises:
-        LostSocketError: another gunicorn has taken its place; the message says what to do.
         OSError, ValueError: as of the arbiter's answer.
     """
     worker = WORKER.find()
     path = getattr(WORKER.told(worker, "cfg"), "control_socket", None) if worker else None
     if not path or worker.cfg.control_socket_disable:
         return
-    path = os.path.abspath(path)  # noqa: PTH100 - a plain text
+    try:
+        told = _ask_own(os.path.abspath(path), worker.ppid)  # noqa: PTH100 - a plain text
+    except _Lost as lost:
+        _known.misses += lost.weight
+        if _known.misses > PATIENCE:
+            _say(str(lost), worker.ppid)
+        told = {}
+    else:
+        _known.misses = 0
+    for name, key in _METRICS.items():
+        yield name, told.get(key)
+
+
+def _ask_own(path: str, pid: int) -> dict[str, Any]:
+    """Return the statistics of the arbiter that is this process.
+
+    Raises:
+        _Lost: it cannot be asked.
+        OSError, ValueError: as of its answer.
+    """
     try:
         told = _ask(path)
     except (FileNotFoundError, ConnectionRefusedError):
-        _socket.misses += 1
-        if _socket.misses > PATIENCE:
-            raise LostSocketError(f"nobody listens at {path} any more; {_REMEDY}") from None
-        return  # while the arbiter forks, or ends, its socket is away
-    if (other := told.get("pid")) != worker.ppid:
-        _socket.misses = PATIENCE
-        raise LostSocketError(f"{path} is that of gunicorn {other} now; {_REMEDY}")
-    _socket.misses = 0
-    for name, key in _METRICS.items():
-        yield name, told.get(key)
+        raise _Lost(f"nobody listens at {path}") from None
+    except PermissionError:
+        raise _Lost(f"the user of this worker may not open {path}", PATIENCE + 1) from None
+    if (other := told.get("pid")) != pid:  # so it is at a start, too, for a moment
+        raise _Lost(f"{path} is that of gunicorn {other}", PATIENCE)
+    return told
+
+
+def _say(why: str, arbiter: int) -> None:
+    """Log why the arbiter cannot be asked; one of its workers does, once."""
+    if not _known.said and _is_first(arbiter):
+        _known.said = True
+        log.warning(
+            "sampler %r has no numbers for now: %s; --control-socket PATH gives a gunicorn a path "
+            "of its own, which its workers have to be able to open, and --no-control-socket none",
+            SAMPLER["name"],
+            why,
+        )
+
+
+def _is_first(arbiter: int) -> bool:
+    try:
+        return lock("gunicorn.arbiter", str(arbiter))
+    except Exception:  # this host does not tell: better twice than never
+        return True
 
 
 def start() -> float | None:

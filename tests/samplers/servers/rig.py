@@ -47,6 +47,11 @@ class Tells:
                 found = float(value)
         return found
 
+    def count(self, metric: str) -> int:
+        """Return how often a metric was told."""
+        paths = (line.split(b";", 1)[0].split()[0] for line in self.lines.lines)
+        return sum(path.endswith(f".{metric}".encode()) for path in paths)
+
     def tells(self, metric: str, value: float | Callable[[float], bool], **labels: str) -> float:
         """Wait until a metric is told with a value, or with one that passes."""
 

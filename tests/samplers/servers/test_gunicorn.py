@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ from tests.wiring.rig import BIN, LIMIT, need
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tests.samplers.servers.rig import Served
 
 pytestmark = pytest.mark.server
 
@@ -102,12 +105,40 @@ def test_a_worker_that_cannot_say_that_it_lives_shows(tmp_path: Path) -> None:
         run.tells("gunicorn.heartbeat.age", lambda age: age > 1.5)
 
 
+@contextmanager
+def asking(tmp_path: Path, short: Path, *words: str) -> Iterator[Served]:
+    """Run a gunicorn of two workers that ask its arbiter more often than each ten seconds."""
+    (tmp_path / "hasty.py").write_text(
+        "from held import application\n"
+        "from sampler.samplers.servers.gunicorn_arbiter import SAMPLER\n"
+        "SAMPLER['min_interval'] = 0.5\n"
+    )
+    words = ("gunicorn", "-w", "2", "-p", "pid", *words, *BIND[:2], "hasty:application")
+    known = {"HOME": str(short), "XDG_RUNTIME_DIR": str(short)}
+    with serving(tmp_path, *words, toml=SAMPLERS, workers=2, **known) as run:
+        run.tells("gunicorn.arbiter.worker.count", 2)
+        run.tells("gunicorn.arbiter.worker.starts", lambda _: True)
+        yield run
+
+
+@contextmanager
+def another(folder: Path, short: Path) -> Iterator[int]:
+    """Run a second gunicorn of the same user, and yield its number."""
+    known = {"HOME": str(short), "XDG_RUNTIME_DIR": str(short)}
+    words = [BIN / "gunicorn", "-b", "127.0.0.1:0", "held:application"]
+    with subprocess.Popen(
+        words, cwd=folder, env=environment(**known), stderr=subprocess.DEVNULL
+    ) as other:
+        try:
+            yield other.pid
+        finally:
+            other.terminate()
+            other.wait(LIMIT)
+
+
 def test_the_arbiter_is_asked_by_a_worker(tmp_path: Path, short: Path) -> None:
     """How many workers there are, should be, were started and killed, and reloads."""
-    path = short / "gunicorn.ctl"
-    words = ("gunicorn", "-w", "2", "--control-socket", str(path), "-p", "pid", *BIND[:2])
-    with serving(tmp_path, *words, BIND[-1], toml=SAMPLERS, workers=2) as run:
-        run.tells("gunicorn.arbiter.worker.count", 2)
+    with asking(tmp_path, short, "--control-socket", str(short / "its.own")) as run:
         run.tells("gunicorn.arbiter.worker.target", 2)
         os.kill(int((tmp_path / "pid").read_text()), signal.SIGTTIN)
         run.tells("gunicorn.arbiter.worker.target", 3)
@@ -115,29 +146,35 @@ def test_the_arbiter_is_asked_by_a_worker(tmp_path: Path, short: Path) -> None:
         assert run.told("gunicorn.worker.limit") == 2
 
 
-def test_it_is_said_that_another_gunicorn_has_taken_the_control_socket(
+def test_a_control_socket_that_another_gunicorn_has_taken_is_said_once(
     tmp_path: Path, short: Path
 ) -> None:
-    """All of a user have one path by default; the log says which one has it, and what to do."""
-    words = ("gunicorn", "-b", "127.0.0.1:{port}", "held:application")
-    known = {"HOME": str(short), "XDG_RUNTIME_DIR": str(short)}
-    hasty = 'enable = ["gunicorn.arbiter"]'
-    with serving(tmp_path, *words, toml=hasty, **known) as run:
-        run.tells("gunicorn.arbiter.worker.count", 1)
-        other = subprocess.Popen(
-            [BIN / "gunicorn", "-b", "127.0.0.1:0", "held:application"],
-            cwd=tmp_path,
-            env=environment(**known),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            said = f"gunicorn.ctl is that of gunicorn {other.pid} now"
-            wait_for(lambda: said in run.said.read_text(), LIMIT, said)
-            assert "--control-socket PATH" in run.said.read_text()
-        finally:
-            other.terminate()
-            other.wait(LIMIT)
+    """All of a user have one path by default; the log says whose it is, and nothing has failed."""
+    with asking(tmp_path, short) as run, another(tmp_path, short) as other:
+        known = run.told("gunicorn.arbiter.worker.starts")
+        said = f"gunicorn.ctl is that of gunicorn {other}; --control-socket PATH gives"
+        wait_for(lambda: said in run.said.read_text(), LIMIT, said)
+        before = run.count("gunicorn.arbiter.worker.starts")
+        gauges = run.count("gunicorn.arbiter.worker.count")
+        wait_for(lambda: run.count("gunicorn.arbiter.worker.starts") > before + 3, LIMIT, "totals")
+        assert run.count("gunicorn.arbiter.worker.count") <= gauges + 1  # what was on its way
+        assert run.told("gunicorn.arbiter.worker.starts") == known
+        assert run.said.read_text().count("gunicorn.arbiter") == 1
+        failed = {"sampler": "gunicorn.arbiter", "reason": "raised"}
+        assert not run.told("sampler.pulls.failed", **failed)
+
+
+def test_totals_go_on_where_the_arbiter_has_its_control_socket_again(
+    tmp_path: Path, short: Path
+) -> None:
+    """As it has whenever it forks a worker; what came meanwhile is counted."""
+    with asking(tmp_path, short) as run, another(tmp_path, short) as other:
+        known = run.told("gunicorn.arbiter.worker.starts")
+        assert known is not None
+        wait_for(lambda: f"gunicorn {other};" in run.said.read_text(), LIMIT, "that it is lost")
+        os.kill(int((tmp_path / "pid").read_text()), signal.SIGTTIN)
+        run.tells("gunicorn.arbiter.worker.count", 3)
+        run.tells("gunicorn.arbiter.worker.starts", known + 1)
 
 
 def test_without_a_control_socket_the_arbiter_tells_nothing(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from sampler._runtime.log import log
 from sampler.samplers import listener, memory
 from sampler.samplers.servers import (
     gunicorn,
@@ -162,6 +163,28 @@ def test_a_control_socket_that_talks_nonsense_costs_one_line(
         thread.join()
     assert said
     assert "\n" not in said
+
+
+def test_a_control_socket_that_a_worker_may_not_open_is_no_failure(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As where root's gunicorn has workers of another user: it is said once, and no more."""
+
+    class Closed(socket.socket):
+        def connect(self, address: object) -> None:
+            raise PermissionError
+
+    config = types.SimpleNamespace(control_socket="/a/gunicorn.ctl", control_socket_disable=False)
+    worker = types.SimpleNamespace(cfg=config, ppid=os.getppid())
+    monkeypatch.setattr(gunicorn.WORKER, "_known", (os.getpid(), worker))
+    monkeypatch.setattr(gunicorn_arbiter, "Socket", Closed)
+    monkeypatch.setattr(gunicorn_arbiter, "_known", gunicorn_arbiter._Known())
+    with consumer_of(gunicorn_arbiter.SAMPLER | {"min_interval": 1e-9}) as consumer:
+        for _ in range(3):
+            assert not consumer.collect().failures
+    log.flush()
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert "the user of this worker may not open /a/gunicorn.ctl; --control-socket" in said
 
 
 def test_an_object_is_found_on_the_stack_of_its_own_functions_only(
