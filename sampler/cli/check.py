@@ -33,7 +33,10 @@ if TYPE_CHECKING:
 
 _PROCESS = re.compile(r"process (\d{1,10}) ")
 _SHOWN = 3
-"""Metrics named in a warning that is about many."""
+"""Metrics named in a line that is about many."""
+_MORE = (
+    "more when the program runs: what it counts itself, and samplers of packages that it imports"
+)
 
 
 def check(config: str | None, *, network: bool = True) -> int:
@@ -62,7 +65,8 @@ def check(config: str | None, *, network: bool = True) -> int:
     if problems:
         raise ConfigurationError(agent.settings.file, problems)
     for configured in agent.settings.adapters:
-        _warn(configured, snapshot)
+        _warn(configured)
+        _tell_losses(configured, snapshot)
     if not network:
         return OK
     adapters = agent.settings.adapters
@@ -74,12 +78,22 @@ def check(config: str | None, *, network: bool = True) -> int:
     return OK if all(answers) else UNAVAILABLE
 
 
-def _warn(configured: AdapterSettings, snapshot: Snapshot) -> None:
-    """Print what an adapter warns of, what its backend loses, and a useless spool."""
+def _warn(configured: AdapterSettings) -> None:
+    """Print what an adapter warns of, and a useless spool."""
     start = f"adapter {configured.name!r}"
     for warning in (exposure(configured.adapter), notice(configured.adapter)):
         if warning:
             print(f"{start} {warning}", file=sys.stderr)
+    if configured.spool is not None and not _writable(Path(configured.spool)):
+        print(
+            f"{start}: this user cannot write to {configured.spool}: entries that wait are kept "
+            "in memory only, until the spool can be written",
+            file=sys.stderr,
+        )
+
+
+def _tell_losses(configured: AdapterSettings, snapshot: Snapshot) -> None:
+    """Print what a backend has no place for: nobody has done anything wrong."""
     # A word in braces is for people, and its loss no news: an explanation names it.
     noted = {series.name for series, _ in snapshot if series.unit.startswith("{")}
     lost = [
@@ -91,13 +105,8 @@ def _warn(configured: AdapterSettings, snapshot: Snapshot) -> None:
         what = ", ".join(words for words, _ in lost)
         instead = f"'sampler explain {configured.type}' says what happens instead"
         sentence = lost[0][1] if len(lost) == 1 else instead
-        print(f"{start} does not carry {what}: {sentence}", file=sys.stderr)
-    if configured.spool is not None and not _writable(Path(configured.spool)):
-        print(
-            f"{start}: this user cannot write to {configured.spool}: entries that wait are kept "
-            "in memory only, until the spool can be written",
-            file=sys.stderr,
-        )
+        start = f"adapter {configured.name!r}: for information, it does not carry"
+        print(f"{start} {what}: {sentence}")
 
 
 def _named(metrics: list[str]) -> str:
@@ -133,6 +142,8 @@ def _pull(agent: Agent) -> tuple[Snapshot, list[str]]:
             print(f"sampler {name!r}: {entries}")
         for oddity in ignored_parts(registration.sampler):
             print(f"sampler {name!r}: {oddity}", file=sys.stderr)
+    if agent.settings.samplers.enable is None:
+        print(_MORE)
     for note in agent.notes():
         print(f"{file}: {note}", file=sys.stderr)
     for pattern in rules.unmet():

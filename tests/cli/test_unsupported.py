@@ -88,15 +88,16 @@ def test_what_is_carried_is_no_warning() -> None:
         assert unsupported(Lossy(wrong)) == {}
 
 
-def test_check_warns_of_what_the_samplers_in_use_lose(tmp_path) -> None:
-    """On standard error, one line an adapter: how many metrics, which, and where to read more."""
+def test_check_tells_what_the_samplers_in_use_lose(tmp_path) -> None:
+    """It is no warning: one line an adapter, how many metrics, which, and where to read more."""
     (tmp_path / "sampler.toml").write_text(
         '[samplers]\nenable = ["process"]\n[adapters.shown]\ntype = "console"\n'
     )
     done = sampler("check", "--no-network", cwd=tmp_path)
     assert done.returncode == 0
-    (line,) = [line for line in done.stderr.splitlines() if "does not carry" in line]
-    assert line.startswith("adapter 'shown' does not carry ")
+    assert done.stderr == ""
+    (line,) = [line for line in done.stdout.splitlines() if "does not carry" in line]
+    assert line.startswith("adapter 'shown': for information, it does not carry ")
     assert "kind (2 metrics: process.context_" in line
     assert line.endswith(": 'sampler explain console' says what happens instead")
 

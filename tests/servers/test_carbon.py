@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+import subprocess
 import time
 
 import pytest
@@ -12,6 +15,7 @@ from sampler.agent.config.reading import parse
 from sampler_graphite import Graphite
 from tests.adapters.shapes import IDENTITY, block, counter, gauge, histogram, snapshot_of
 from tests.adapters.test_real_receivers import hostile
+from tests.examples.pages import ROOT
 from tests.support.ports import HOST, free_port
 from tests.support.waiting import wait_for
 
@@ -74,6 +78,23 @@ def test_more_than_a_receiver_takes_at_once_arrives_in_parts(carbon, protocol):
     wait_for(lambda: len(carbon.paths()) == len(entries), limit=60, what="3000 files")
     assert list(stored(carbon, last).values()) == [3000]
     assert "too long" not in carbon.log().lower()
+
+
+def test_a_number_is_seen_in_carbons_files_as_the_page_says(carbon_session):
+    """By the line of docs/operators/adapters.md."""
+    if shutil.which("whisper-fetch") is None:
+        pytest.skip("no whisper-fetch here: it comes with carbon (Debian: python3-whisper)")
+    page = (ROOT / "docs/operators/adapters.md").read_text("utf-8")
+    (line,) = re.findall(r"^whisper-fetch .*$", page, re.MULTILINE)
+    adapter = graphite(carbon_session, prefix="shop.seen.one")
+    deliver(adapter, (gauge("process.memory.usage"), 4242))
+    stored(carbon_session, "shop.seen.one.process.memory.usage")
+    line = line.replace("/var/lib/graphite/whisper", str(carbon_session.whisper))
+    words = ["bash", "-c", line.replace("HOST/INSTANCE", "seen/one")]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[-1] == "4242.000000"
+    adapter.close()
 
 
 def test_deltas_add_up_to_the_total(carbon_session):
