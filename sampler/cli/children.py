@@ -124,7 +124,10 @@ class RelayProcess:
             self._pause = _FIRST_PAUSE if lived else min(2 * self._pause, _LONGEST_PAUSE)
             self._pause = self._pause or _FIRST_PAUSE
             if not self._deadline:
-                say(f"the relay has ended: another one starts in {self._pause:g} s")
+                say(
+                    f"the relay has ended: another one starts in {self._pause:g} s; its totals "
+                    "begin at 0, and what this one has received and not delivered is lost"
+                )
         if not self.pid and not self._deadline and now >= self._started + self._pause:
             self._spawn()
 

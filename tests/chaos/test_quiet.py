@@ -159,7 +159,7 @@ def test_an_outage_is_said_once_and_summed_up_every_hour(told):
     told.ledger.count(collected=9, dropped={"collision": 2}, queued=7)
     told.failed()
     (line,) = told.lines()
-    assert line == "adapter 'it': no one is there; retrying, nothing is lost yet"
+    assert line == "adapter 'it': no one is there; retrying, and what waits here is kept"
     told.ledger.count(collected=100, queued=95, dropped={"collision": 5})
     told.clock.advance(HOUR - 1)
     told.failed()
@@ -168,7 +168,8 @@ def test_an_outage_is_said_once_and_summed_up_every_hour(told):
     told.failed()
     (line,) = told.lines()
     assert line == (
-        "adapter 'it': away for 1 h: no one is there; 102 entries wait, 5 were dropped meanwhile"
+        "adapter 'it': away for 1 h: no one is there; "
+        "102 entries wait here, 5 were dropped here meanwhile"
     )
     told.clock.advance(HOUR / 2)
     told.delivered()

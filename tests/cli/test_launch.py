@@ -217,7 +217,7 @@ def test_a_hangup_has_the_relay_read_its_file_again(folder):
 
 
 def test_a_dead_relay_is_started_again(folder):
-    """On the same socket, while the command goes on; the pause grows."""
+    """On the same socket, while the command goes on; the pause grows, and what is lost is said."""
     with launching(folder, "sh", "-c", 'echo "$SAMPLER_RELAY"; exec sleep 1000') as process:
         address = process.stdout.readline().strip()
         first = relay_of(process)
@@ -226,8 +226,10 @@ def test_a_dead_relay_is_started_again(folder):
         assert address in sockets()
         os.kill(second, signal.SIGKILL)
         relay_of(process, but=second)
-        said = re.findall(r"another one starts in (\S+) s", (folder / "log").read_text())
-        assert said == ["0.1", "0.2"]
+        said = (folder / "log").read_text()
+        assert re.findall(r"another one starts in (\S+) s", said) == ["0.1", "0.2"]
+        begins = "its totals begin at 0, and what this one has received and not delivered is lost"
+        assert said.count(begins) == 2
         process.terminate()
         assert process.wait(LIMIT) == -signal.SIGTERM
     assert address not in sockets()

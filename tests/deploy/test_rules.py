@@ -58,6 +58,22 @@ def test_every_alert_links_to_what_to_do_about_it():
     assert linked == [alert.lower() for alert in ALERTS]
 
 
+def test_the_table_of_alerts_is_that_of_the_rules():
+    """Severity and `for` of each, in their order; and no number that its expression lacks."""
+    page = (ROOT / "docs/alerts.md").read_text()
+    found = re.findall(r"^\| \[(\w+)\]\(#(\w+)\) \| (\w+) \| (.+) \| (.+) \|$", page, re.MULTILINE)
+    parts = RULES.read_text().split("- alert: ")[1:]
+    assert [(name, link) for name, link, *_ in found] == [(each, each.lower()) for each in ALERTS]
+    for (name, _, severity, when, wait), part in zip(found, parts, strict=True):
+        waits = [] if wait == "at once" else [wait]
+        assert re.findall(r"for: (\d+m)", part) == waits, name
+        assert re.findall(r"severity: (\w+)", part) == [severity], name
+        rule = part[part.index("expr:") : part.index("labels:")]
+        numbers = {float(each) for each in re.findall(r"\d+(?:\.\d+)?", rule)}
+        for number, percent in re.findall(r"(\d+(?:\.\d+)?)( %)?", when):
+            assert {float(number), float(number) / 100 if percent else None} & numbers, name
+
+
 def test_links_lead_to_the_readers_own_site_after_the_line_of_the_page(tmp_path):
     """The one that docs/deploy.md has, on a copy."""
     shutil.copy(RULES, tmp_path)
@@ -75,6 +91,8 @@ def test_alerts_fire_on_a_real_prometheus(request, launch, tmp_path):
     hasty = tmp_path / "hasty.yml"
     hasty.write_text(re.sub(r"for: \d+m", "for: 1s", RULES.read_text()))
     wanted = {"SamplerEntriesDropped", "SamplerPullsFail", "WebRequestsFail"}
+    page = (ROOT / "docs/deploy.md").read_text()
+    assert all(f"*{each}*" in page for each in {*wanted, "SamplerPageGone"})
     with Stack(tmp_path, launch(Carbon)) as stack:
         server = launch(Prometheus, stack.pages, rules=hasty)
 

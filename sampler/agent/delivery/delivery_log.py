@@ -52,7 +52,7 @@ class DeliveryLog:
             self._away = self._summed = now
             self._dropped = sum(balance.dropped.values())
             if not self.ending:
-                self._warn("%s; retrying, nothing is lost yet", trouble)
+                self._warn("%s; retrying, and what waits here is kept", trouble)
         elif now - self._summed >= HOUR:
             self._summed = now
             self._warn("away for %s: %s; %s", _span(now - self._away), trouble, self._sum(balance))
@@ -93,7 +93,7 @@ class DeliveryLog:
     def _sum(self, balance: Balance) -> str:
         dropped = sum(balance.dropped.values()) - self._dropped
         waiting = counted(balance.queued, "entry waits", "entries wait")
-        return f"{waiting}, {counted(dropped, 'was', 'were')} dropped meanwhile"
+        return f"{waiting} here, {counted(dropped, 'was', 'were')} dropped here meanwhile"
 
     def _warn(self, text: str, *details: object) -> None:
         log.warning(f"adapter %r: {text}", self._name, *details)
