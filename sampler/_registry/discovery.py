@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 
 from sampler._contract.declaration import Declaration, short
 from sampler._contract.snapshot import Failure
-from sampler._registry.announcements import SAMPLERS, Announcement, announcements, without_clashes
+from sampler._registry.announcements import (
+    SAMPLERS,
+    Announcement,
+    announcements,
+    misnamed,
+    without_clashes,
+)
 from sampler._registry.imports_under_way import load, note_overrun, stuck
 from sampler._runtime import fork
 from sampler._runtime.log import log
@@ -227,9 +233,8 @@ def _publish(registry: Publisher, name: str, job: Job, deadline: float) -> Failu
         own = next((each for each in registry if each is given), None)
         sampler = given if isinstance(given, Mapping) else getattr(given, "sampler", given)
         called = own.name if own else Declaration(sampler, reserved=registry.reserved).name
-        if ":" not in name and called != name:
-            message = f"its entry point is called {name!r} but the sampler {called!r}"
-            return Failure(name, "invalid", f"{message}: they must agree")
+        if wrong := misnamed(name, called):
+            return Failure(name, "invalid", wrong)
         registration = own or registry.register(given)
         registration.origin = registration.origin or name
     except SamplerError as error:
