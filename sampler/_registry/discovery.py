@@ -54,6 +54,7 @@ DEADLINE = 5.0
 """Seconds that one import may take."""
 NOT_ANNOUNCED = "no installed package announces it; it must be registered by the program itself"
 _STANDS_IN = "stands_in"
+_NO_FAULTS = ("missing", _STANDS_IN)
 _REGISTERED = "another owner has registered that name already, which {} makes room for"
 _STUCK = "its import, which was begun earlier, has not ended"
 _lock = allocate_lock()
@@ -87,6 +88,12 @@ class Discovery:
         self._report = report
         # Replaced, never changed: readers need no lock.
         self._waiting: tuple[Announcement, ...] = ()
+        self._failures: Mapping[str, Failure] = {}
+
+    @property
+    def uncollected(self) -> list[Failure]:
+        """What is announced, or named, and could not be published, as far as it is a fault."""
+        return [each for each in self._failures.values() if each.reason not in _NO_FAULTS]
 
     def look(self, names: Collection[str] = (), deadline: float = DEADLINE) -> tuple[Failure, ...]:
         """Read what is installed; publish what is named, and what the program has imported.
@@ -114,7 +121,9 @@ class Discovery:
         with _lock:
             self._waiting = tuple(each for each in waiting if each.name not in wanted)
         clashes = (_left_out(each, owner) for each, owner in left_out)
-        return (*missing, *clashes, *_publish_all(self._registry, wanted.values(), deadline))
+        failures = (*missing, *clashes, *_publish_all(self._registry, wanted.values(), deadline))
+        self._failures = {each.sampler: each for each in failures}
+        return failures
 
     def look_again(self) -> None:
         """Begin to publish what the program has imported since; a consumer calls it each round.
@@ -162,6 +171,8 @@ class Discovery:
 
     def _publish(self, wanted: Iterable[Announcement], deadline: float) -> None:
         failures = _publish_all(self._registry, wanted, deadline)
+        with _lock:
+            self._failures = {**self._failures, **{each.sampler: each for each in failures}}
         if self._report is not None:
             self._report(failures)
 
