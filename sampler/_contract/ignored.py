@@ -23,7 +23,7 @@ def ignored_parts(sampler: Mapping[str, Any]) -> list[Fault]:
                 for key in _unknown_keys(description, DESCRIPTION_KEYS)
             ]
             kind = description.get("kind")
-            if kind is not None and kind not in KINDS:
+            if isinstance(kind, str) and kind not in KINDS:  # what is no text is a fault
                 ignored.append(Fault("S-26", f"kind {short(kind)} is taken for a gauge"))
             found += [Fault(fault.clause, f"metric {metric!r}: {fault}") for fault in ignored]
     return found

@@ -85,6 +85,18 @@ class Announcement:
             return True
         return _is_whole(self.module)
 
+    def stands_for(self, found: object) -> bool:
+        """Tell whether an object is what it refers to. Imports nothing."""
+        first, *others = self._point.attr.split(".")
+        try:
+            names = object.__getattribute__(sys.modules[self.module], "__dict__")
+            here = names[first]
+            for each in others:
+                here = getattr(here, each)
+        except Exception:  # it has not been imported, or has no such attribute
+            return False
+        return here is found
+
     @property
     def is_of_its_package(self) -> bool:
         """Tell whether it lies in the package that it waits for: its maintainers' own."""
@@ -143,6 +155,14 @@ def announced(group: str, *, fresh: bool = False) -> dict[str, Announcement]:
     """Return what is announced by name; of two with one name, the one that stands."""
     standing, _ = without_clashes(announcements(group, fresh=fresh))
     return {each.name: each for each in reversed(standing)}
+
+
+def misnamed(entry_point: str, sampler: str) -> str:
+    """Say that an entry point has another name than its sampler (R-08); nothing if it has not."""
+    if ":" in entry_point or entry_point == sampler:  # a reference names an object, no sampler
+        return ""
+    wrong = f"its entry point is called {entry_point!r} but the sampler {sampler!r}"
+    return f"{wrong}: they must agree"
 
 
 def without_clashes(

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 
 from sampler._contract.declaration import Declaration, short
 from sampler._contract.snapshot import Failure
-from sampler._registry.announcements import SAMPLERS, Announcement, announcements, without_clashes
+from sampler._registry.announcements import (
+    SAMPLERS,
+    Announcement,
+    announcements,
+    misnamed,
+    without_clashes,
+)
 from sampler._registry.imports_under_way import load, note_overrun, stuck
 from sampler._runtime import fork
 from sampler._runtime.log import log
@@ -48,6 +54,7 @@ DEADLINE = 5.0
 """Seconds that one import may take."""
 NOT_ANNOUNCED = "no installed package announces it; it must be registered by the program itself"
 _STANDS_IN = "stands_in"
+_NO_FAULTS = ("missing", _STANDS_IN)
 _REGISTERED = "another owner has registered that name already, which {} makes room for"
 _STUCK = "its import, which was begun earlier, has not ended"
 _lock = allocate_lock()
@@ -81,6 +88,12 @@ class Discovery:
         self._report = report
         # Replaced, never changed: readers need no lock.
         self._waiting: tuple[Announcement, ...] = ()
+        self._failures: Mapping[str, Failure] = {}
+
+    @property
+    def uncollected(self) -> list[Failure]:
+        """What is announced, or named, and could not be published, as far as it is a fault."""
+        return [each for each in self._failures.values() if each.reason not in _NO_FAULTS]
 
     def look(self, names: Collection[str] = (), deadline: float = DEADLINE) -> tuple[Failure, ...]:
         """Read what is installed; publish what is named, and what the program has imported.
@@ -108,7 +121,9 @@ class Discovery:
         with _lock:
             self._waiting = tuple(each for each in waiting if each.name not in wanted)
         clashes = (_left_out(each, owner) for each, owner in left_out)
-        return (*missing, *clashes, *_publish_all(self._registry, wanted.values(), deadline))
+        failures = (*missing, *clashes, *_publish_all(self._registry, wanted.values(), deadline))
+        self._failures = {each.sampler: each for each in failures}
+        return failures
 
     def look_again(self) -> None:
         """Begin to publish what the program has imported since; a consumer calls it each round.
@@ -156,6 +171,8 @@ class Discovery:
 
     def _publish(self, wanted: Iterable[Announcement], deadline: float) -> None:
         failures = _publish_all(self._registry, wanted, deadline)
+        with _lock:
+            self._failures = {**self._failures, **{each.sampler: each for each in failures}}
         if self._report is not None:
             self._report(failures)
 
@@ -227,9 +244,8 @@ def _publish(registry: Publisher, name: str, job: Job, deadline: float) -> Failu
         own = next((each for each in registry if each is given), None)
         sampler = given if isinstance(given, Mapping) else getattr(given, "sampler", given)
         called = own.name if own else Declaration(sampler, reserved=registry.reserved).name
-        if ":" not in name and called != name:
-            message = f"its entry point is called {name!r} but the sampler {called!r}"
-            return Failure(name, "invalid", f"{message}: they must agree")
+        if wrong := misnamed(name, called):
+            return Failure(name, "invalid", wrong)
         registration = own or registry.register(given)
         registration.origin = registration.origin or name
     except SamplerError as error:

@@ -84,11 +84,7 @@ class Agent:
         link(self._channels)
         attach(self, self._channels)
         own.register(
-            self_metrics(
-                lambda: self._channels,
-                lambda: self._consumers.collectors,
-                self._consumers.tickers,
-            )
+            self_metrics(lambda: self._channels, self._consumers, self._selection.uncollected)
         )
         self._running = self._stopped = self._flushing = False
         self._until = float("inf")

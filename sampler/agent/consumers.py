@@ -131,7 +131,9 @@ class Consumers:
             if collector is None:
                 collector = self.source(settings, f"{interval:g}s", interval)
             self.collectors.append(collector)
-            self.loops.append(IntervalLoop(collector, schedule, alike))
+            # What a program imports as it begins is there for the second pull, not the third.
+            look = self._selection.look_again
+            self.loops.append(IntervalLoop(collector, schedule, alike, look))
         for loop in self.loops:
             loop.ticker.start()
 

@@ -12,6 +12,8 @@ from sampler.agent.schedule import Ticker
 from sampler.exceptions import CollectorBusy
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sampler._contract.snapshot import Snapshot
     from sampler.agent.channel import PushChannel
     from sampler.agent.schedule import Schedule
@@ -21,17 +23,29 @@ if TYPE_CHECKING:
 class IntervalLoop:
     """Pulls on schedule and hands each snapshot to the adapters.
 
+    Args:
+        collector: pulls the snapshots.
+        schedule: says when.
+        channels: the adapters that get them.
+        meanwhile: see :class:`Ticker`.
+
     Attributes:
         collector: pulls the snapshots.
         channels: the adapters that get them.
         ticker: says when.
     """
 
-    def __init__(self, collector: Source, schedule: Schedule, channels: list[PushChannel]) -> None:
+    def __init__(
+        self,
+        collector: Source,
+        schedule: Schedule,
+        channels: list[PushChannel],
+        meanwhile: Callable[[], object] = lambda: None,
+    ) -> None:
         self.collector: Source = collector
         self.channels: list[PushChannel] = channels
         name = f"sampler-tick-{collector.name}"
-        self.ticker: Ticker = Ticker(name, schedule, self.tick, self._longest)
+        self.ticker: Ticker = Ticker(name, schedule, self.tick, self._longest, meanwhile)
         self._worker = Worker(f"sampler-encode-{collector.name}")
         self._ticking = Lock()
 

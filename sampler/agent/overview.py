@@ -136,6 +136,12 @@ def pauses(agent: Agent) -> dict[str, float]:
     return found
 
 
+def uncollected(agent: Agent) -> dict[str, str]:
+    """Return, by name, why samplers are not collected that are announced, or enabled."""
+    found = agent._selection.uncollected()  # noqa: SLF001 - one room
+    return {each.sampler: each.message for each in found}
+
+
 def _adapter(channel: Channel) -> AdapterState:
     settings = channel.settings
     state = AdapterState(

@@ -67,6 +67,10 @@ class Schedule:
         return due
 
 
+LOOKS = 10
+"""How often there is something done between the first two ticks, a second apart."""
+
+
 class Ticker:
     """Calls ``tick`` at once and then on schedule, on a daemon thread of its own.
 
@@ -75,6 +79,8 @@ class Ticker:
         schedule: says when.
         tick: what is called; a call longer than an interval skips the ticks meanwhile.
         longest: returns how long a call may last, in seconds.
+        meanwhile: called each second between the first tick and the second, :data:`LOOKS` times at
+            most; it must neither block nor raise.
 
     Attributes:
         ticks: calls so far.
@@ -87,12 +93,14 @@ class Ticker:
         schedule: Schedule,
         tick: Callable[[], object],
         longest: Callable[[], float] = lambda: float("inf"),
+        meanwhile: Callable[[], object] = lambda: None,
     ) -> None:
         self.schedule = schedule
         self.ticks: int = 0
         self.lag: float = 0.0
         self._tick = tick
         self._longest = longest
+        self._meanwhile = meanwhile
         self._due = time.monotonic()
         self._stop = Event()
         self._first = Event()
@@ -121,3 +129,11 @@ class Ticker:
                 self.ticks += 1
                 self._first.set()
                 self._due = self.schedule.next()
+            if self.ticks == 1:
+                self._look()
+
+    def _look(self) -> None:
+        for _ in range(LOOKS):
+            if time.monotonic() + 1.0 >= self._due or self._stop.wait(1.0):
+                return
+            self._meanwhile()

@@ -85,6 +85,10 @@ class Selection:
             return tuple(f for f in failures if f.reason != "missing" or f.sampler not in there)
         return failures
 
+    def uncollected(self) -> list[Failure]:
+        """Return why samplers are not collected that are announced, or named."""
+        return self._discovery.uncollected
+
     def look_again(self) -> None:
         """Begin to publish what the program has imported since the last look."""
         self._discovery.look_again()

@@ -13,9 +13,10 @@ from sampler._runtime.worker import abandoned
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from sampler._contract.snapshot import Failure
     from sampler._pull.statistics import Statistics
     from sampler.agent.channel import Channel
-    from sampler.agent.schedule import Ticker
+    from sampler.agent.consumers import Consumers
     from sampler.agent.source import Source
 
 _ENTRY, _SAMPLE, _PULL = "{entry}", "{sample}", "{pull}"
@@ -61,6 +62,13 @@ METRICS: Mapping[str, Mapping[str, Any]] = {
         _PULL, "Pulls that did not, by reason.", "consumer", "sampler", "reason"
     ),
     "pull.duration": _gauge("max", "s", "Duration of the last pull.", "consumer", "sampler"),
+    "uncollected": _gauge(
+        "max",
+        "1",
+        "1 for a sampler that is announced, or enabled, and cannot be collected, by reason.",
+        "sampler",
+        "reason",
+    ),
     "ticks": _counter("{tick}", "Rounds of pulls.", "consumer"),
     "ticks.skipped": _counter("{tick}", "Rounds that found one still running.", "consumer"),
     "tick.lag": _gauge("max", "s", "How late the last round began.", "consumer"),
@@ -73,17 +81,19 @@ METRICS: Mapping[str, Mapping[str, Any]] = {
 
 def self_metrics(
     channels: Callable[[], Iterable[Channel]],
-    collectors: Callable[[], Iterable[Source]],
-    tickers: Callable[[], Mapping[str, Ticker]],
+    consumers: Consumers,
+    uncollected: Callable[[], Iterable[Failure]],
 ) -> dict[str, Any]:
     """Return the sampler of an agent's own metrics."""
 
     def sample() -> Iterator[tuple[Any, ...]]:
         for channel in filter(lambda each: each.accounted, channels()):
             yield from _ledger(channel)
-        for collector in collectors():
+        for collector in consumers.collectors:
             yield from _pulls(collector)
-        for consumer, ticker in tickers().items():
+        for failure in uncollected():
+            yield "uncollected", 1, {"sampler": failure.sampler, "reason": failure.reason}
+        for consumer, ticker in consumers.tickers().items():
             labels = {"consumer": consumer}
             yield "ticks", ticker.ticks, labels
             yield "ticks.skipped", ticker.schedule.skipped, labels

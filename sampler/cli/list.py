@@ -7,7 +7,7 @@ import textwrap
 from typing import Any
 
 from sampler._contract.declaration import short
-from sampler._registry.announcements import SAMPLERS
+from sampler._registry.announcements import SAMPLERS, misnamed
 from sampler._runtime.printable import counted
 from sampler.agent.config.plugins import GROUP as ADAPTERS
 from sampler.agent.config.plugins import (
@@ -67,7 +67,10 @@ def _sampler(plugin: Plugin) -> dict[str, Any]:
         loaded = plugin.load()
         group = getattr(loaded, "registration", None)  # of instruments
         mapping = loaded if group is None else group.sampler
-        return {"metrics": sorted(map(str, mapping.get("metrics") or ()))}
+        metrics = {"metrics": sorted(map(str, mapping.get("metrics") or ()))}
+        if wrong := misnamed(plugin.name, str(mapping.get("name"))):
+            return {"available": False, "reason": f"not collected: {wrong}", **metrics}
+        return metrics
     except UnusablePlugin as unusable:
         return {"available": False, "reason": unusable.reason}
     except Exception as error:  # foreign code

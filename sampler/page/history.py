@@ -157,17 +157,16 @@ class History:
         """
         there = set(() if before is None else before.series)
         numbers: list[int] = []
-        whole: list[int] = []
+        whole: dict[int, float] = {}
         last = self._rows[-1].time if self._rows else None
         for each in series[: max(0, room)]:
             number, new = self._number(each)
             numbers.append(number)
-            # It was not there a row ago, so it was zero then, if it was zero in our time at all.
             if last is not None and each.cumulative and each not in there:
-                start = each.start
-                if start is not None and start >= began and (new or start >= last):
-                    whole.append(number)
-        return Plan(series, numbers, before, frozenset(whole))
+                since = _since(each.start, last, began, first=before is None, new=new)
+                if since is not None:
+                    whole[number] = since
+        return Plan(series, numbers, before, whole)
 
     def _number(self, series: Series) -> tuple[int, bool]:
         """Return the number of a series, and whether it is the first time."""
@@ -184,3 +183,24 @@ class History:
         if len(self._ids) > SPARE + 2 * sum(plan.kept for plan in self._plans):
             there = {number for plan in self._plans for number in plan.numbers}
             self._ids = {key: number for key, number in self._ids.items() if number in there}
+
+
+def _since(
+    start: float | None, last: float, began: float, *, first: bool, new: bool
+) -> float | None:
+    """Return since when a series that was not in the row before has counted; None: nobody knows.
+
+    Args:
+        start: when it was zero, as it says.
+        last: when the row before was pulled.
+        began: when the consumer began.
+        first: its whole sampler was not in the row before.
+        new: it was in no row.
+    """
+    if start is None or start < began:
+        return None
+    if start > last or (not first and (new or start == last)):
+        return last
+    # It has counted before it was found. Its consumer gives the time at which it began itself, as
+    # a relay does, or pulled last: of a whole sampler these say nothing. Another time is its own.
+    return start if new and first and start not in (began, last) else None

@@ -10,7 +10,7 @@ from sampler._contract.histogram import HistogramValue
 from sampler.page.quantiles import QUANTILES, increase, quantiles
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sampler.agent import Block, Series
 
@@ -25,7 +25,7 @@ class Plan:
         series: the block's.
         numbers: of the series that are kept, which are the first ones.
         before: the same sampler's plan until now, whose histograms go on.
-        whole: numbers of those that have counted all of their first value since the row before.
+        whole: since when those have counted all of their first value, by number: epoch seconds.
 
     Attributes:
         series: as given.
@@ -40,19 +40,19 @@ class Plan:
         series: tuple[Series, ...],
         numbers: Sequence[int],
         before: Plan | None = None,
-        whole: frozenset[int] = frozenset(),
+        whole: Mapping[int, float] | None = None,
     ) -> None:
         self.series = series
         self.kept: int = len(numbers)
         self.ids: array[int] = array("L")
         self.numbers: Sequence[int] = numbers
-        self.whole: frozenset[int] = whole
+        self.whole: Mapping[int, float] = whole or {}
         for number, each in zip(numbers, series[: self.kept], strict=True):
             self.ids.extend([number] * (len(QUANTILES) if each.metric.histogram else 1))
         self._all = self.kept == len(series)
         earlier = {} if before is None else before.histograms()
         self._before: list[HistogramValue | None] = [
-            None if n in whole else earlier.get(n) for n in numbers
+            None if n in self.whole else earlier.get(n) for n in numbers
         ]
 
     def histograms(self) -> dict[int, HistogramValue]:

@@ -68,7 +68,7 @@ class Points:
                 last = _NAN
                 yield from [None] * len(run)
             elif plan is not previous and number in plan.whole and before is not None:
-                last, last_read = 0.0, before.time
+                last, last_read = 0.0, plan.whole[number]
             for row in run if plan is not None else ():
                 value, read = row.numbers[place][at], row.reads[place]
                 passed = read - last_read

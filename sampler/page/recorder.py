@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 EXITS = 300.0
 """Seconds for which the death of a process is told."""
 FAILED = 60.0
-"""Seconds for which a pull of another process that has failed is told."""
+"""Seconds for which it is told that a sample was refused, or a pull of another process failed."""
 
 
 @attrs.define(eq=False)
@@ -49,6 +49,12 @@ class Recorder:
         repr=False,
     )
     """Pulls that have failed lately, those of a relay's processes, too, by sampler and reason."""
+    refused: Lately = attrs.field(
+        factory=lambda: Lately("sampler.samples.refused", ("sampler", "reason"), FAILED),
+        init=False,
+        repr=False,
+    )
+    """Samples that were refused lately, by sampler and reason."""
     advice: Advice = attrs.field(factory=Advice, init=False, repr=False)
     """What is said of the last minutes."""
     newest: tuple[int, Snapshot | None, Snapshot | None] = attrs.field(
@@ -64,7 +70,7 @@ class Recorder:
     def go_on(self, before: Recorder) -> None:
         """Take over what another one has kept: a reload has given this one another interval."""
         self.history, self.failures, self.drops = before.history, before.failures, before.drops
-        self.exits, self.failed = before.exits, before.failed
+        self.exits, self.failed, self.refused = before.exits, before.failed, before.refused
         self.advice, self.newest = before.advice, before.newest
 
     def encode(self, snapshot: Snapshot, since: Since) -> Iterable[Batch]:
@@ -76,6 +82,7 @@ class Recorder:
         self.drops.note(snapshot)
         self.exits.note(snapshot)
         self.failed.note(snapshot)
+        self.refused.note(snapshot)
         self.advice.note(snapshot)
         self.newest = pulls + 1, snapshot, last
         yield Batch((), len(snapshot))

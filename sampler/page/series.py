@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from sampler.agent import running_adapters
+from sampler.agent import ABSENT, HistogramValue, running_adapters
 from sampler.page.points import Points
 
 if TYPE_CHECKING:
@@ -45,8 +45,25 @@ def one(recorder: Recorder, number: int, kind: str) -> dict[str, Any]:
             "start": series.start,
         },
         "last": last[-LAST:],
+        "total": total(recorder, series),
         "called": called(recorder, series),
     }
+
+
+def total(recorder: Recorder, series: Series) -> Any:
+    """Return what a counter, or a histogram, has counted by the newest pull; None of a gauge."""
+    _, snapshot, _ = recorder.newest
+    for block in snapshot.blocks if snapshot is not None and series.cumulative else ():
+        for each, value in zip(block.series, block.values, strict=True):
+            if each is series and value is not ABSENT:
+                return _counted(value)
+    return None
+
+
+def _counted(value: Any) -> Any:
+    if isinstance(value, HistogramValue):
+        return {"count": value.count, "sum": value.sum}
+    return value
 
 
 def called(recorder: Recorder, series: Series) -> dict[str, str]:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sampler._contract.names import RESERVED
+from sampler._pull.series_rules import FILTERED
 from sampler._runtime.printable import counted
 from sampler.adapterkit.threads import unhealthy
+from sampler.agent.overview import uncollected
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,6 +35,7 @@ FAILS = 2
 """Failed pulls within a minute that are trouble; one may be the last of a process that ends."""
 PARKED = "parked"
 """The reason of pulls that were left out because of failures before."""
+_UNCOLLECTED = "sampler.uncollected"
 MOST = 200
 """Rows that are told."""
 
@@ -45,6 +49,8 @@ def trouble_of(
         *_drops(recorder),
         *_samplers(recorder),
         *_failed_elsewhere(recorder),
+        *_uncollected(recorder),
+        *_refused(recorder),
         *_processes(processes),
         *_deaths(recorder),
         *_threads(),
@@ -94,6 +100,29 @@ def _failed_elsewhere(recorder: Recorder) -> Iterator[_Row]:
             what = f"it fails in a process that reports: {reason}"
             remedy = f"the log says why; 'sampler explain {reason}' says what that means"
             yield what, f"sampler {sampler}", remedy, min(each.since for _, each in found)
+
+
+def _uncollected(recorder: Recorder) -> Iterator[_Row]:
+    """Yield a row for each sampler that is announced and not collected, here or elsewhere."""
+    here = uncollected(recorder.agent) if recorder.agent is not None else {}
+    for name, why in here.items():
+        remedy = "mend that, and start the program anew: it is not tried again"
+        yield f"it is not collected: {why}", f"sampler {name}", remedy, None
+    _, snapshot, _ = recorder.newest
+    for block in snapshot.blocks if snapshot is not None else ():
+        for series, value in block if block.sampler == RESERVED else ():
+            name = series.labels.get("sampler", "")
+            if series.name == _UNCOLLECTED and value and name not in here:
+                what = f"it is not collected by a process that reports: {series.labels['reason']}"
+                remedy = "'sampler list samplers' in its environment, and its log, say why"
+                yield what, f"sampler {name}", remedy, None
+
+
+def _refused(recorder: Recorder) -> Iterator[_Row]:
+    for (sampler, reason), each in recorder.refused.risen.items():
+        if reason != FILTERED:
+            remedy = f"the log names one; 'sampler explain {reason}' says what that means"
+            yield f"samples of it are refused: {reason}", f"sampler {sampler}", remedy, each.since
 
 
 def _processes(processes: Sequence[ProcessState]) -> Iterator[_Row]:

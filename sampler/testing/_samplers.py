@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from sampler.testing._require import Broken
 from sampler.validate import examine
-from sampler.validate._examine import NEVER_SEEN
+from sampler.validate._examine import FELL, NEVER_SEEN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +21,7 @@ _SAMPLES = {"S-03", "S-04", "S-14", "S-19", "S-21", "S-22", "S-23", "S-24", "S-2
 _DESCRIBED = {"S-08", "S-30"}
 _TOTALS = {"S-20"}
 _OTHERS = {"S-06", "S-17"}
+_ANNOUNCED = {"R-08"}
 
 
 class SamplerContract:
@@ -73,17 +74,22 @@ class SamplerContract:
         """Nor does it change what was yielded."""
         self._check(_OTHERS)
 
+    def test_its_entry_point_has_its_name(self) -> None:
+        """That of an installed distribution; no other one is registered."""
+        self._check(_ANNOUNCED)
+
     def test_nothing_else_was_found(self) -> None:
         """Such as what it makes a consumer do wrong."""
         self._check(
             {breach.clause for breach in self._examination().breaches}
-            - (_MAPPING | _CALLS | _SAMPLES | _DESCRIBED | _TOTALS | _OTHERS)
+            - (_MAPPING | _CALLS | _SAMPLES | _DESCRIBED | _TOTALS | _OTHERS | _ANNOUNCED)
         )
 
     def test_something_was_seen(self) -> None:
         """Where nothing grew nothing is proven: override this if that is right.
 
-        Metrics that are described and did not appear are told by a warning.
+        Metrics that are described and did not appear, and counters that fell, are told by a
+        warning.
         """
         found = self._examination()
         if found.unproven:
@@ -92,7 +98,7 @@ class SamplerContract:
         with warnings.catch_warnings():
             warnings.simplefilter("always")  # a hint: also where warnings are errors
             for hint in found.hints:
-                if hint.startswith(NEVER_SEEN):
+                if hint.startswith((NEVER_SEEN, FELL)):
                     warnings.warn(f"{found.sampler}: {hint}", stacklevel=2)
 
     def _check(self, clauses: set[str]) -> None:

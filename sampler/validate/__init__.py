@@ -10,8 +10,9 @@ kind that changes (S-26); descriptions in samples (S-08, S-14, S-26 to S-30); wh
 S-25); metrics and labels that it does not describe (S-08, S-30); counters and histograms that
 fall, sums over objects that come and go among them (S-20); a start that changes with each read
 (S-10); reads that change what others read (S-06, S-07, S-20); mappings that change after they were
-yielded (S-17); calls, ``start`` and ``close`` that raise (S-15) or wait (S-18). Where nothing was
-yielded, or nothing that counts has grown, there is no verdict.
+yielded (S-17); calls, ``start`` and ``close`` that raise (S-15) or wait (S-18). Of what announces
+it: the name (R-08). Where nothing was yielded, or nothing that counts has grown, there is no
+verdict.
 
 Of a consumer: what it tells a factory (C-02); calls that overlap (C-03); calls after ``close``,
 or no call of ``close`` (C-04); a coroutine awaited on another loop (C-07); a new read within

@@ -47,6 +47,7 @@ REMEDIES: Mapping[str, str] = {
     "S-28": "make 'scope' one of interpreter, process, server and host",
     "S-29": "make 'merge' one of sum, max and min, and give it to gauges only",
     "S-30": "name the labels of a metric in 'labels' of its description, all of them",
+    "R-08": "give the entry point in pyproject.toml the sampler's name, and install it again",
     "R-07": "look up what is registered at the beginning of each pull",
     "C-02": "call 'factory' once for each consumer, with a new mapping that has the keys 'api', "
     "'consumer', 'interval', 'deadline' and 'settings'",

@@ -87,6 +87,14 @@ class Comparison:
             else:
                 self._failed = self._failed or failure
 
+    def falls(self) -> dict[str, int]:
+        """Return how often each metric that counts fell, for one consumer."""
+        falls: dict[str, int] = {}
+        for reads in self._reads.values():
+            if reads.cumulative and reads.falls:
+                falls[reads.metric] = falls.get(reads.metric, 0) + reads.falls
+        return falls
+
     def judge(self, *, restarts_told: bool, found: set[str]) -> None:
         """Report what the reads show together.
 
@@ -133,6 +141,7 @@ class _Reads:
     Attributes:
         moved: its value has changed.
         grown: its value has risen.
+        falls: how often it was lower for one consumer than before.
         lost: two increases, the inner one larger than the one around it, or None.
         losses: how many of these were seen.
     """
@@ -146,6 +155,7 @@ class _Reads:
         "_rate",
         "_window",
         "cumulative",
+        "falls",
         "grown",
         "losses",
         "lost",
@@ -158,7 +168,7 @@ class _Reads:
         self.cumulative: bool = cumulative
         self.moved = self.grown = False
         self.lost: tuple[float, float] | None = None
-        self.losses = 0
+        self.losses = self.falls = 0
         self._last: float | None = None
         self._window: tuple[tuple[int, float], ...] = ()
         self._emptied = True
@@ -214,6 +224,7 @@ class _Reads:
             return
         least, most = began - before[2], ended - before[1]
         if value < before[0]:
+            self.falls += 1
             fall = (before[0], value, most)
             if self._fall is None or _height(fall) > _height(self._fall):
                 self._fall = fall

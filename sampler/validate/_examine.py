@@ -12,8 +12,10 @@ from sampler._contract.better_names import hints
 from sampler._contract.declaration import short
 from sampler._pull.collector import Collector
 from sampler._registry.registry import Registry
+from sampler._runtime.printable import counted
 from sampler.validate._breach import Breach, Report
 from sampler.validate._compare import Comparison
+from sampler.validate._entry_points import check_entry_points
 from sampler.validate._exercise import Exercise
 from sampler.validate._factory import Factory
 from sampler.validate._validator import mapping_of, watched
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 NEVER_SEEN = "declared, never seen:"
 """How the hint about metrics that did not appear begins."""
+FELL = "it only grows, or says when it starts over:"
+"""How the hint about a counter that fell begins."""
 _ROUNDS = 6
 """Rounds of reads that there are at least."""
 _OFTEN = 0.03
@@ -47,8 +51,8 @@ class Examination:
         cumulative: how many of the series were counters or histograms.
         grown: how many of those grew meanwhile.
         seconds: how long it took.
-        hints: what could be better, though it breaks no clause: names that say kind or unit, and
-            metrics that are described and were not seen.
+        hints: what could be better, though it breaks no clause: names that say kind or unit,
+            metrics that are described and were not seen, and counters that fell.
     """
 
     sampler: str
@@ -98,10 +102,11 @@ def examine(
         progress: called from time to time with the part that is done, from 0 to 1.
     """
     began = time.monotonic()
-    sampler = mapping_of(sampler)
+    given, sampler = sampler, mapping_of(sampler)
     breaches: list[Breach] = []
     report = Report(short(sampler), breaches.append)
     checked, subject = watched(sampler, report, deadline)
+    check_entry_points(given, sampler, report)
     if subject is None:  # no registry would take it
         return Examination(report.sampler, tuple(breaches), 0, 0, 0, 0, 0, 0.0)
     registry = Registry()
@@ -132,9 +137,14 @@ def examine(
                     pulls += 1
     if isinstance(factory := checked.get("factory"), Factory):
         factory.check_end()
-    unseen = _unseen(subject.declaration.metrics, comparison.metrics)
     found = {breach.clause for breach in breaches}
     comparison.judge(restarts_told=subject.restarts_told, found=found)
+    judged = {breach.about for breach in breaches if breach.clause == "S-20"}
+    falls = {} if subject.restarts_told else comparison.falls()
+    seen = (
+        *_unseen(subject.declaration.metrics, comparison.metrics),
+        *(_fall(metric, times) for metric, times in falls.items() if metric not in judged),
+    )
     return Examination(
         report.sampler,
         tuple(breaches),
@@ -144,7 +154,7 @@ def examine(
         comparison.cumulative,
         comparison.grown,
         time.monotonic() - began,
-        (*hints(subject.declaration.name, subject.declaration.metrics), *unseen),
+        (*hints(subject.declaration.name, subject.declaration.metrics), *seen),
     )
 
 
@@ -156,3 +166,13 @@ def _unseen(described: Iterable[str], seen: frozenset[str]) -> Iterator[str]:
             f"{NEVER_SEEN} {', '.join(missing)}: is each yielded by the name that describes it? "
             "What is only there at times, an exercise could cause"
         )
+
+
+def _fall(metric: str, times: int) -> str:
+    """Return a hint about a counter whose falls a restart would explain."""
+    return (
+        f"{FELL} {metric} fell {counted(times, 'time')} and no 'start': each fall is read as a "
+        "restart from 0. A source that starts over should say when, by 'start'; a sum over "
+        "objects has to keep what those that have gone had counted ('Totals that outlive their "
+        "objects' in docs/recipes.md)"
+    )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sampler._contract.declaration import DESCRIPTION_KEYS, Declaration, private_copy, short
 from sampler._contract.ignored import ignored_parts
 from sampler._registry.registry import Registration, state_of
-from sampler.exceptions import InvalidSampler
+from sampler.exceptions import Fault, InvalidSampler
 from sampler.validate._breach import Report
 from sampler.validate._factory import Factory
 from sampler.validate._sample import Sample
@@ -46,22 +46,26 @@ def watched(
     sampler: Mapping[str, Any], breaches: Report, deadline: float
 ) -> tuple[Mapping[str, Any], Subject | None]:
     """Return what :func:`validator` does, and what it watches; None if there is nothing."""
+    faults: list[Fault] = []
+    checked: Any = sampler
+    declaration: Declaration | None = None
     try:
         breaches.sampler = str(sampler.get("name"))
         checked = private_copy(sampler)  # labels may come from an iterator
-        declaration = Declaration(checked)
-        ignored = ignored_parts(checked)
-    except InvalidSampler as error:
-        for fault in error.faults:
-            breaches.add(fault.clause, fault, fault, sampler)
-        return sampler, None
+        try:
+            declaration = Declaration(checked)
+        except InvalidSampler as error:
+            faults += error.faults
+        faults += ignored_parts(checked)
     except Exception as error:  # methods of its own
-        breaches.add(
-            "S-01", "mapping", f"it is not a mapping that can be read: {short(error)}", sampler
-        )
-        return sampler, None
-    for fault in ignored:
+        if not faults:
+            unreadable = f"it is not a mapping that can be read: {short(error)}"
+            faults.append(Fault("S-01", unreadable))
+        declaration = None
+    for fault in faults:
         breaches.add(fault.clause, fault, fault, sampler)
+    if declaration is None:  # no registry would take it
+        return sampler, None
     subject = Subject(sampler, declaration, breaches, deadline)
     if callable(declaration.start):
         checked["start"] = subject.start

@@ -87,6 +87,17 @@ def test_what_a_short_program_imports_is_delivered_at_its_end(site: Site, start:
     assert [value for series, value, _ in memory.received if series == "short.a"] == [1]
 
 
+def test_what_a_program_imports_as_it_begins_is_found_before_the_second_pull(
+    site: Site, start: Any
+) -> None:
+    """And is in that pull: else it would take two intervals to be seen."""
+    install(site, "zz_begun")
+    agent, _ = start(interval=3600.0)
+    assert "zz_begun" not in agent.registry
+    importlib.import_module("zz_begun")
+    wait_for(lambda: "zz_begun" in agent.registry, what="the sampler", limit=30)
+
+
 @pytest.mark.clause("C-01", "C-16")
 def test_what_counted_before_an_agent_starts_is_a_baseline(
     site: Site, start: Callable[..., tuple[Agent, Memory]], monkeypatch: pytest.MonkeyPatch

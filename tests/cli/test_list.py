@@ -105,6 +105,15 @@ def test_what_a_taken_name_leaves_out_is_listed(tmp_path) -> None:
     assert "unavailable: 'zz_one:SAMPLER'" in sampler("list", "samplers", PYTHONPATH=path).stdout
 
 
+def test_an_entry_point_of_another_name_than_its_samplers_is_listed_as_unusable(tmp_path) -> None:
+    """It looks well, and nobody collects it."""
+    source = 'SAMPLER = {"name": "zz_right", "sample": list, "metrics": {"a": {}}}'
+    Site(tmp_path).install("dist", {"zz_wrong": "zz_odd:SAMPLER"}, files={"zz_odd.py": source})
+    row = rows("samplers", PYTHONPATH=str(tmp_path))["zz_wrong"]
+    reason = "its entry point is called 'zz_wrong' but the sampler 'zz_right': they must agree"
+    assert (row["available"], row["reason"]) == (False, f"not collected: {reason}")
+
+
 @pytest.mark.parametrize(
     ("module", "remedy"),
     [

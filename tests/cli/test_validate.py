@@ -8,6 +8,7 @@ import re
 import pytest
 
 from tests.support.command import sampler
+from tests.support.distributions import Site
 
 MODULE = """
 import time
@@ -211,3 +212,43 @@ def test_what_cannot_be_imported_is_said_without_a_traceback(validate, reference
     assert done.stdout == ""
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_an_entry_point_of_another_name_is_a_breach(tmp_path) -> None:
+    """By its name and by its object: whoever discovers it registers nothing."""
+    source = 'SAMPLER = {"name": "zz_right", "sample": lambda: [("a", 1)]}'
+    Site(tmp_path).install("dist", {"zz_wrong": "zz_odd:SAMPLER"}, files={"zz_odd.py": source})
+    for reference in ("zz_wrong", "zz_odd:SAMPLER"):
+        done = sampler("validate", reference, "--seconds", "1", PYTHONPATH=str(tmp_path))
+        assert (done.returncode, done.stderr) == (1, "")
+        said = " ".join(done.stdout.split())
+        assert "R-08 its entry point is called 'zz_wrong' but the sampler 'zz_right'" in said
+        assert "do: give the entry point in pyproject.toml the sampler's name" in said
+
+
+def test_a_fault_of_the_mapping_hides_none_of_its_descriptions(validate, tmp_path) -> None:
+    """A kind that nobody knows and a misspelt key are told beside a wrong name."""
+    metrics = '{"a": {"kind": "count"}}'
+    source = f'SAMPLER = {{"name": "Pool", "sample": list, "metrics": {metrics}, "x": 1}}'
+    (tmp_path / "several.py").write_text(source)
+    done = validate("several:SAMPLER")
+    assert done.returncode == 1
+    assert re.findall(r"^[SC]-\d\d", done.stdout, re.MULTILINE) == ["S-03", "S-02", "S-26"]
+
+
+def test_falls_that_restarts_would_explain_are_a_hint(validate, tmp_path) -> None:
+    """As those of a sum over objects that live shortly; with a start there is none."""
+    source = """
+import itertools, time
+SAMPLER = {
+    "name": "sum",
+    "sample": lambda turn=itertools.count(): [("c", next(turn) % 12 // 2)],
+    "metrics": {"c": {"kind": "counter"}},
+}
+"""
+    (tmp_path / "falling.py").write_text(source)
+    done = validate("falling:SAMPLER")
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    said = " ".join(done.stdout.split())
+    assert re.search(r"hint: it only grows, .*: c fell \d+ times and no 'start': ", said)
+    assert "falling:SAMPLER: conforms" in said

@@ -75,7 +75,7 @@ def test_a_program_that_knows_nothing_shows_the_numbers_of_a_library(tmp_path):
             files[file[1]] = text
     site.install("mypool", {"mypool": "mypool.metrics:SAMPLER"}, files=files)
     settings = files["sampler.toml"] + f'listen = "{HOST}:{port}"\n'
-    (tmp_path / "sampler.toml").write_text(f"interval = 0.5\n{settings}")
+    (tmp_path / "sampler.toml").write_text(settings)
     command = ("run", "--", sys.executable, "site/app.py")
 
     def page(path):
@@ -86,6 +86,7 @@ def test_a_program_that_knows_nothing_shows_the_numbers_of_a_library(tmp_path):
         wait_for(lambda: accepts(port), what="the page", limit=30)
         wait_for(lambda: "mypool_checkouts_total" in page("metrics"), what="numbers", limit=30)
         assert "<html" in page("live/")
+        wait_for(lambda: "mypool.checkouts" in page("live/series.json"), what="it", limit=30)
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=30)
 

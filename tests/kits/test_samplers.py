@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import importlib
 import itertools
 import logging
 import re
@@ -24,6 +25,7 @@ from sampler.testing._require import Broken
 from sampler.validate import Breach, examine
 from tests.kits.suite import broken, failures
 from tests.pep.test_validate import CALLS, DESCRIBED, DIFFERING, MAPPINGS, SAMPLES, deadline_for
+from tests.support.distributions import sites
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "examples/library"))
 
@@ -183,3 +185,20 @@ def test_what_is_declared_and_never_seen_is_a_warning_that_fails_nothing() -> No
         Half().test_something_was_seen()
     (hint,) = said
     assert str(hint.message).startswith("half: declared, never seen: tokens, waiting: ")
+
+
+def test_an_entry_point_of_another_name_fails_the_suite(tmp_path, monkeypatch) -> None:
+    """The suite knows it by the object: nothing is named for it."""
+    for (site,) in sites(tmp_path, monkeypatch, "site"):
+        source = 'SAMPLER = {"name": "zz_right", "sample": lambda: [("a", 1)]}'
+        site.install("dist", {"zz_wrong": "zz_odd:SAMPLER"}, files={"zz_odd.py": source})
+        suite = suite_of(importlib.import_module("zz_odd").SAMPLER, 5.0)
+        with pytest.raises(Broken, match=r"R-08: .*'zz_wrong' but the sampler 'zz_right'"):
+            suite().test_its_entry_point_has_its_name()
+
+
+def test_a_counter_that_fell_is_a_warning_that_fails_nothing() -> None:
+    """Where a restart would explain it."""
+    suite = suite_of(falls([1, 2, 3, 4, 5, 6, 0]), 5.0)
+    with pytest.warns(UserWarning, match="c fell 1 time and no 'start'"):
+        suite().test_something_was_seen()

@@ -93,10 +93,26 @@ def test_a_total_that_is_older_than_the_page_is_no_burst() -> None:
     assert numbers(history, unknown) == [None, None, 1.0]
 
 
+@pytest.mark.parametrize(
+    ("start", "first"),
+    [(4, 50.0), (12, 80.0), (0, None), (10, None)],
+    ids=["its own", "since the last pull", "the consumer's", "the last pull's"],
+)
+def test_the_first_rate_of_a_sampler_is_since_its_start_or_there_is_none(start, first) -> None:
+    """As of a library that was imported, and found and pulled only later."""
+    history, others = History(), series_of(1)
+    for time in (0, 10):
+        history.record(snapshot(BEGAN + time, (others, [0])))
+    late = (Series("late.x", {}, "counter", start=BEGAN + start),)
+    for time, value in ((20, 800), (30, 1300)):
+        history.record(snapshot(BEGAN + time, (others, [0]), (late, [value])))
+    assert numbers(history, late[0]) == [None, None, first, 50.0]
+
+
 def test_a_total_that_was_away_is_no_burst_when_it_comes_back() -> None:
     """As where its sampler was registered again: it has counted since it began."""
     history, others = History(), series_of(1)
-    back = (Series("back.x", {}, "counter", start=BEGAN),)
+    back = (Series("back.x", {}, "counter", start=BEGAN + 5),)
     history.record(snapshot(BEGAN, (others, [0])))
     history.record(snapshot(BEGAN + 10, (others, [0]), (back, [50])))
     history.record(snapshot(BEGAN + 20, (others, [0])))

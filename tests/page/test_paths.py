@@ -115,6 +115,22 @@ def test_one_series_has_its_declaration_and_its_names_elsewhere() -> None:
         assert len(wait["last"][-1][1]) == 3
 
 
+def test_one_series_has_its_total() -> None:
+    """What a counter has counted, or a histogram; a gauge has none."""
+    with page_with(shop()) as viewer:
+        found = by_name(viewer)
+        pulled(viewer)
+        totals = {
+            name: viewer.get(f"one.json?id={found[f'shop.{name}']['id']}")["total"]
+            for name in ("orders", "wait", "depth")
+        }
+        assert totals["orders"] >= 6
+        assert totals["orders"] % 3 == 0
+        assert totals["wait"] == {"count": totals["wait"]["count"], "sum": 1.0}
+        assert totals["wait"]["count"] >= totals["orders"]
+        assert totals["depth"] is None
+
+
 def test_now_has_the_account_of_each_adapter() -> None:
     """Those that serve people are none."""
     with LineSink() as sink:

@@ -11,6 +11,7 @@ import pytest
 
 from tests.page.rig import Viewer
 from tests.support.command import running
+from tests.support.distributions import Site
 from tests.support.waiting import wait_for
 
 pytest.importorskip("msgspec", reason="the relay needs it")
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="a command runs 
 
 _APP = """
 import os, time
-import sampler
+import sampler, zz_odd
 import sampler.agent
 shop = sampler.Instruments("shop")
 orders = shop.counter("orders")
@@ -45,12 +46,14 @@ def parent_of(pid: int) -> int:
 
 
 def test_it_has_the_sums_and_names_the_processes(tmp_path, tmp_path_factory) -> None:
-    """One that stops to report, one that is killed, and a sampler that fails are trouble."""
+    """Trouble: one that stops to report or is killed, a sampler that fails or is not collected."""
     path = tmp_path_factory.mktemp("s") / "s.sock"
     (tmp_path / "app.py").write_text(_APP)
+    files = {"zz_odd.py": 'SAMPLER = {"name": "zz_right", "sample": list}'}
+    Site(tmp_path).install("dist", {"zz_wrong": "zz_odd:SAMPLER"}, files=files)
     (tmp_path / "sampler.toml").write_text(
         f'interval = 0.5\nsocket = "{path}"\n'
-        '[samplers]\nenable = ["shop", "broken"]\ndeadline = 20\n'
+        '[samplers]\nenable = ["shop", "broken", "zz_wrong"]\ndeadline = 20\n'
     )
     with running("run", "--", sys.executable, "app.py", cwd=tmp_path) as process:
         viewer = Viewer(str(path))
@@ -85,9 +88,15 @@ def test_it_has_the_sums_and_names_the_processes(tmp_path, tmp_path_factory) -> 
             assert any(str(stopped) in where for where in troubles(viewer))
         finally:
             os.kill(stopped, signal.SIGCONT)
-        wait_for(lambda: set(troubles(viewer)) == {"sampler broken"}, 30, "the end of it")
+        wait_for(
+            lambda: set(troubles(viewer)) == {"sampler broken", "sampler zz_wrong"},
+            30,
+            "the end of it",
+        )
         told = troubles(viewer)["sampler broken"]
         assert told == "it fails in a process that reports: raised"
+        told = troubles(viewer)["sampler zz_wrong"]
+        assert told == "it is not collected by a process that reports: invalid"
         child = next(p["pid"] for p in found if parent_of(p["pid"]) != process.pid)
         os.kill(child, signal.SIGKILL)
         told = wait_for(lambda: troubles(viewer).get("relay"), what="a death", limit=30)

@@ -3,7 +3,7 @@
 import { Chart } from "./chart.js";
 import { pointText, ranges, summary } from "./charts.js";
 import { breakable, el, say, sync, write } from "./dom.js";
-import { clock, measured, moment, unitOf } from "./format.js";
+import { clock, count, measured, moment, plainUnit, scales, unitOf } from "./format.js";
 import { History } from "./history.js";
 import { ask } from "./server.js";
 
@@ -46,6 +46,7 @@ export class One {
       },
     });
     this.now = el("p", { class: "now" });
+    this.total = el("p", { class: "total" });
     const range = el(
       "fieldset",
       { class: "choice" },
@@ -68,7 +69,7 @@ export class One {
       el(
         "section",
         { class: "panel", "aria-label": "Chart" },
-        el("div", { class: "panel-head" }, this.now, range),
+        el("div", { class: "panel-head" }, this.now, this.total, range),
         this.#chart.box,
       ),
       el(
@@ -149,6 +150,7 @@ export class One {
     if (series !== this.#series) return; // the viewer has gone on
     this.#draw();
     this.#declaration(answer);
+    write(this.total, totalText(answer.total, series));
     sync(
       this.called,
       Object.entries(answer.called),
@@ -236,6 +238,21 @@ const listed = (value) =>
 
 const valueText = (value, unit) =>
   Array.isArray(value) ? value.map((each) => measured(each, unit)).join(" · ") : measured(value, unit);
+
+/** Return what a series has counted in all: `1,183 order in total`; nothing of a gauge. */
+function totalText(total, series) {
+  if (total === null || total === undefined) return "";
+  if (typeof total === "object") {
+    const sum = total.sum === null ? "" : `, sum ${measured(total.sum, plainUnit(series.unit))}`;
+    return `${count(total.count)} in total${sum}`;
+  }
+  return `${total < 1e15 ? inFull(total, series.unit) : measured(total, series.unit)} in total`;
+}
+
+const inFull = (total, unit) =>
+  scales(unit) || !Number.isInteger(total)
+    ? measured(total, plainUnit(unit))
+    : [count(total), plainUnit(unit)].filter(Boolean).join("\u00a0");
 
 function newName([backend]) {
   const code = el("code", {});

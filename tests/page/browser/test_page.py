@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -143,6 +144,7 @@ def test_a_series_page_has_its_declaration_and_its_last_values(shop: Shop, visit
     expect(one).to_contain_text("Orders placed.")
     expect(one.locator(".declared")).to_contain_text("counter")
     expect(one.locator(".last tbody tr").first).to_contain_text("order/s")
+    expect(one.locator(".total")).to_have_text(re.compile(r"^[\d,]+\sorder in total$"))
     one.get_by_role("link").first.click()
     expect(page.locator("#overview")).to_be_visible()
 
