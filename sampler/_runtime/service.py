@@ -43,10 +43,14 @@ class Service(Thread):
         serve: the loop; the thread ends when it returns.
         name: the thread's name.
         bare: see :class:`~sampler._runtime.daemon.DaemonThread`.
+
+    Attributes:
+        impaired: why it does not do all of its work, though its loop runs; empty if it does.
     """
 
     def __init__(self, serve: Callable[[], object], name: str, *, bare: bool = False) -> None:
         super().__init__(self._supervise, name, bare=bare)
+        self.impaired: str = ""
         self._serve = serve
         self._ending = Event()
         self._fault = ""
@@ -98,7 +102,7 @@ class Service(Thread):
             return f"it failed: {self._fault}"
         if time.monotonic() > self._due:
             return "its work has not ended in time"
-        return ""
+        return self.impaired
 
     def _supervise(self) -> None:
         pause = FIRST_PAUSE

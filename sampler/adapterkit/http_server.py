@@ -25,7 +25,7 @@ from sampler.adapterkit._http.connections import Connections
 from sampler.adapterkit._http.exchange import PLAIN_TEXT, Answer, Request, plain_answer
 from sampler.adapterkit._http.head import BadMessage
 from sampler.adapterkit._http.hosts import host_fault
-from sampler.adapterkit._http.listener import listening_socket
+from sampler.adapterkit._http.listener import Ear, listening_socket
 from sampler.adapterkit._http.wakeup import Wakeup, close_quietly
 from sampler.adapterkit.threads import Service, in_child
 from sampler.agent import log
@@ -51,6 +51,9 @@ GRACE = 0.2
 """Seconds that connected clients have to send their request when the server closes."""
 FULL = 0.5
 """Seconds that a new client waits for a place before it gets a 503."""
+
+LOOK = 2.0
+"""Seconds between two looks whether the program has closed our descriptors."""
 
 _PLACE_CHECK = 0.02
 """Seconds between two checks whether there is a place."""
@@ -119,7 +122,6 @@ class Server:
         beside: Beside | None = None,
         admits: Callable[[Socket], bool] | None = None,
     ) -> None:
-        self._listener = listener
         self._quick_answer = quick_answer
         self._access = Access(hosts, authorization, name)
         self._max_connections = max_connections
@@ -128,6 +130,7 @@ class Server:
         self._tls = tls
         self._name = name
         self._close_by: float | None = None
+        self._listen_again = 0.0
         self._accept_again = self._full_since = math.inf
         self._closed = False
         self._logged: set[str] = set()
@@ -135,6 +138,7 @@ class Server:
         self._clients = self._connections.clients
         try:
             self._wakeup = Wakeup()
+            self._ear = Ear(listener, name)
         except BaseException:
             self._connections.close_sockets()
             close_quietly(listener)
@@ -146,10 +150,10 @@ class Server:
             AnswerQueue(make, self._wakeup.wake, self._log_unmade_answer, f"{name}-{word}")
             for make, word in zip(makers, ("page", "live"), strict=False)
         ]
-        self._services = [each.service for each in self._queues]
-        self._services.append(Service(self._serve, name))
+        self._service = Service(self._serve, name)
+        self._services = [*(each.service for each in self._queues), self._service]
         try:
-            where = listener.getsockname()
+            where = self._ear.address
             self.address: tuple[str, int] = (
                 where[:2] if isinstance(where, tuple) else (str(where), 0)
             )
@@ -172,9 +176,13 @@ class Server:
     def _selector(self) -> selectors.BaseSelector:
         return self._connections.selector
 
+    @property
+    def _listener(self) -> Socket:
+        return self._ear.socket
+
     def duplicate_listener(self) -> Socket:
         """Return a duplicate of the listening socket, for a server that replaces this one."""
-        return self._listener.dup()
+        return self._ear.duplicate()
 
     def close(self, timeout: float) -> None:
         """Accept no more clients; end when all have their answer, or after ``timeout`` seconds."""
@@ -189,6 +197,8 @@ class Server:
         """Close every socket in a forked child, without sending anything: its parent serves on."""
         for queue in self._queues:
             queue.close_in_child()
+        if self._wakeup.lost:
+            self._connections.forget_selector()
         self._wakeup.close_in_child()
         self._services = []
         self._close_sockets()
@@ -208,18 +218,40 @@ class Server:
 
     def _watch_everything(self) -> None:
         """Make a new selector, and register everything that is open."""
+        self._look_after_descriptors()
         self._connections.renew_selector()
         self._selector.register(self._wakeup.receiver, _READ)
         self._connections.register_all({c for each in self._queues for c in each.clients()})
         self._accept_again = math.inf
-        if not self.closing:
+        if not self.closing and not self._ear.fault:
             self._selector.register(self._listener, _READ)
 
+    def _look_after_descriptors(self) -> bool:
+        """Open again what the program has closed, as daemons do; tell whether that was nothing."""
+        now, deaf = time.monotonic(), bool(self._ear.fault)
+        lost = not (deaf or self.closing or self._listener.is_ours())
+        closed = self._wakeup.lost
+        if closed or lost:
+            self._connections.begin_anew()
+            self._wakeup.renew()
+            self._selector.register(self._wakeup.receiver, _READ)
+            if not (lost or deaf or self.closing):
+                self._selector.register(self._listener, _READ)
+            self._accept_again = math.inf
+        if lost or (deaf and self._listen_again <= now and not self.closing):
+            self._listen_again = now + LOOK
+            if self._ear.listen_again():
+                self._selector.register(self._listener, _READ)
+            self._service.impaired = self._ear.fault
+        return not (closed or lost)
+
     def _round(self) -> None:
+        self._look_after_descriptors()
         for queue in self._queues:
             for client, answer in queue.take_finished():
                 self._answer(client, answer)
-        for key, events in self._selector.select(self._pause()):
+        found = self._selector.select(self._pause())
+        for key, events in found if self._look_after_descriptors() else ():
             if key.fileobj is self._listener:
                 self._accept()
             elif key.fileobj is self._wakeup.receiver:
@@ -249,13 +281,12 @@ class Server:
                     client.deadline = min(client.deadline, grace)
         return bool(self._clients) and time.monotonic() < close_by
 
-    def _pause(self) -> float | None:
+    def _pause(self) -> float:
         moments = [client.deadline for client in self._clients.values()]
         moments.append(self._accept_again)
         if self._close_by is not None:
             moments.append(self._close_by)
-        soonest = min(moments, default=math.inf)
-        return None if soonest == math.inf else max(0.0, soonest - time.monotonic())
+        return min(LOOK, max(0.0, min(moments) - time.monotonic()))
 
     def _accept(self) -> None:
         room, now = self._has_place(self._max_connections), time.monotonic()
@@ -332,6 +363,8 @@ class Server:
 
     def _end(self) -> None:
         """Close everything; harmless a second time."""
+        if self._wakeup.lost:
+            self._connections.forget_selector()
         self._connections.drop_all()
         for queue in self._queues:
             queue.close()

@@ -8,6 +8,7 @@ Constants may come from :mod:`socket`.
 from __future__ import annotations
 
 import _socket
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -21,9 +22,17 @@ getaddrinfo: Callable[..., list[Any]] = _socket.getaddrinfo
 
 
 class Socket(_socket.socket):
-    """A socket like :class:`socket.socket`, but without ``makefile``."""
+    """A socket like :class:`socket.socket`, but without ``makefile``.
 
-    __slots__ = ("__weakref__",)
+    A program may close its descriptor, as ``os.closerange`` does, and get its number for a file of
+    its own; that is not closed with it.
+    """
+
+    __slots__ = ("__weakref__", "_inode")
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._inode = self._read_inode(self.fileno())
 
     def __enter__(self) -> Self:
         return self
@@ -34,6 +43,33 @@ class Socket(_socket.socket):
     def __del__(self) -> None:
         """Close a socket that an error has left open, without a ``ResourceWarning``."""
         self.close()
+
+    def is_ours(self) -> bool:
+        """Tell whether its descriptor is what was opened; False also once it is closed."""
+        number = self.fileno()
+        return number >= 0 and self._read_inode(number) == self._inode
+
+    def close(self) -> None:
+        """Close it; harmless a second time.
+
+        Raises:
+            OSError: the program has closed its descriptor.
+        """
+        number, mine = self.fileno(), getattr(self, "_inode", None)  # it may not have been opened
+        if mine is not None and number >= 0 and self._read_inode(number) not in (None, mine):
+            self.detach()
+        super().close()
+
+    @staticmethod
+    def _read_inode(  # with what it needs: sockets are closed while modules end, too
+        descriptor: int, fstat: Callable[[int], os.stat_result] = os.fstat
+    ) -> tuple[int, int] | None:
+        """Return what tells an open descriptor from others; None if it is closed."""
+        try:
+            found = fstat(descriptor)
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
 
     def accept(self) -> tuple[Socket, Any]:
         """Return the next connection and the address of its peer."""

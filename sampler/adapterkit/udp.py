@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+from contextlib import suppress
 from ipaddress import ip_address
 from socket import AF_UNIX, SO_ERROR, SOCK_DGRAM, SOL_SOCKET
 from time import monotonic
@@ -69,9 +70,10 @@ class DatagramSender:
 
     def close(self) -> None:
         """Close the socket."""
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
+        connection, self._socket = self._socket, None
+        if connection is not None:
+            with suppress(OSError):  # the program has closed its descriptor
+                connection.close()
 
     def _ready(self, timeout: float) -> Socket:
         """Return the socket, connected to an address that is still good.
@@ -81,6 +83,8 @@ class DatagramSender:
                 been accounted for already.
         """
         now = monotonic()
+        if self._socket is not None and not self._socket.is_ours():
+            self.close()
         if self._socket is not None:
             if refused := _pending_error(self._socket):
                 self.close()

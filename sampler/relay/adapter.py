@@ -246,6 +246,8 @@ class Relay:
             self._joining = False
 
     def _greeted(self, pull: _Pull, deadline: float) -> Connection:
+        if self._connection is not None and not self._connection.is_ours():
+            self._disconnect()
         if self._connection is None:
             self._exemplars.forget()
             new = Connection(self.address, self.users, deadline, self._numbers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from socket import AF_UNIX, SOCK_STREAM
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +64,10 @@ class Connection:
         except BaseException:
             self._socket.close()
             raise
+
+    def is_ours(self) -> bool:
+        """Tell whether the program has left its descriptor open."""
+        return self._socket.is_ours()
 
     def greet(self, kind: Kind, fields: tuple[object, ...], deadline: float) -> None:
         """Say HELLO, ASK or READ; WELCOME is owed then.
@@ -129,13 +134,12 @@ class Connection:
 
     def close(self, *, farewell: bool = False) -> None:
         """Close it; with a farewell if the process' part in the relay ends with it."""
-        if farewell:
-            try:
+        with suppress(OSError):
+            if farewell and self.is_ours():
                 self._socket.settimeout(0.1)
                 self._socket.send(frame(Kind.BYE))
-            except OSError:
-                pass
-        self._socket.close()
+        with suppress(OSError):  # the program has closed its descriptor
+            self._socket.close()
 
 
 def unreadable(error: BadMessage) -> Unavailable:

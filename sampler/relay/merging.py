@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from sampler._contract.snapshot import ABSENT, Block
 from sampler.relay.exemplars import keep
-from sampler.relay.parts import APART, SHARED, Part
+from sampler.relay.gauges import COMBINED, last_of, values_of
+from sampler.relay.parts import APART, Part
 from sampler.relay.places import Place, Reader, SharedPlace, place_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+    from collections.abc import Hashable, Iterable, Mapping, Sequence
 
     from sampler._contract.histogram import HistogramValue
     from sampler._contract.snapshot import Metric, Series, Value
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 MAX_SERIES = 1_000_000
 """Merged series, at most."""
-_COMBINED: dict[str, Callable[[Sequence[Any]], Any]] = {"sum": sum, "max": max, "min": min}
 _LABEL, _OTHER_LABEL = "process", "sampler.process"
 
 
@@ -180,6 +180,8 @@ class Merger:
     def end(self, process: Process, until: float = 0.0, *, merged: bool = False) -> list[Process]:
         """Know that a process has ended: what it has counted stays, its gauges go.
 
+        A merged gauge that was the last process' is read once more by each reader that had it.
+
         Args:
             process: which one.
             until: epoch seconds until which gauges that are kept apart stay, too.
@@ -194,7 +196,7 @@ class Merger:
         del self.processes[process]
         for part in process.order:
             for how, column in part.gauges.items() if until else ():
-                if how == APART or (merged and how in _COMBINED):
+                if how == APART or (merged and how in COMBINED):
                     for place, value in zip(column.places, column.last, strict=True):
                         place.users += 1
                         self._retained.append((until, place, value))
@@ -226,9 +228,15 @@ class Merger:
     def collect(self, reader: Reader, now: float) -> tuple[Block, ...]:
         """Return the merged blocks, for one reader; ``now`` in epoch seconds."""
         self._forget_retained(now)
-        gauges = self._gauges()
+        parts = [(process, part) for process in self.processes for part in process.order]
+        apart, merged = values_of(parts)
+        gauges = {place: value for _, place, value in self._retained} | apart | merged
+        gone = self._read_once_more(reader, merged)
         lost: list[Place] = []
-        blocks = [self._block(each, reader, gauges, lost, now) for each in self._blocks.values()]
+        blocks = [
+            self._block(each, reader, gauges, gone.get(each, ()), lost, now)
+            for each in self._blocks.values()
+        ]
         for place, values in self._to_restart(lost) if lost else ():
             self._restarts += 1
             place.restart(self._restarts, now, values)
@@ -240,7 +248,8 @@ class Merger:
         self,
         merged: _Merged,
         reader: Reader,
-        gauges: Mapping[Place, Value],
+        gauges: Mapping[Place, Value | None],
+        gone: Sequence[tuple[Series, Value]],
         lost: list[Place],
         now: float,
     ) -> Block:
@@ -248,7 +257,8 @@ class Merger:
         behind: dict[int, Series] = {}
         for index, place in enumerate(merged.places):
             if not place.series.cumulative:
-                values.append(gauges.get(place, ABSENT))
+                value = gauges.get(place)
+                values.append(ABSENT if value is None else value)
                 continue
             histogram = place.histogram
             value = place.total if histogram is None else histogram.read()
@@ -259,33 +269,26 @@ class Merger:
             values.append(value)
         if behind:
             series = tuple(behind.get(index, each) for index, each in enumerate(series))
+        if gone:
+            series = (*series, *(each for each, _ in gone))
+            values += [value for _, value in gone]
         return Block(merged.sampler, series, values, now)
 
-    def _gauges(self) -> dict[Place, Value]:
-        """Return the values of all gauges that have one."""
-        found: dict[Place, Any] = {place: value for _, place, value in self._retained}
-        alike: dict[tuple[str, tuple[Place, ...]], list[Sequence[Any]]] = {}
-        for process in self.processes:
-            for part in process.order:
-                for how, column in part.gauges.items():
-                    if how in _COMBINED:
-                        alike.setdefault((how, column.places), []).append(column.last)
-                        continue
-                    pairs = zip(column.places, column.last, strict=True)
-                    if how == SHARED:
-                        found.update(pair for pair in pairs if pair[0].elected(process))
-                    else:
-                        found.update(pairs)
-        merged: dict[Place, Any] = {}
-        for (how, places), rows in alike.items():
-            combined = _COMBINED[how]
-            for place, values in zip(places, zip(*rows, strict=True), strict=True):
-                present = values if None not in values else [v for v in values if v is not None]
-                if present:
-                    value = combined(present)
-                    merged[place] = combined((merged[place], value)) if place in merged else value
-        found |= merged
-        return {place: value for place, value in found.items() if value is not None}
+    def _read_once_more(
+        self, reader: Reader, merged: Mapping[Place, Value]
+    ) -> dict[_Merged, list[tuple[Series, Value]]]:
+        """Return what a reader is to see of merged gauges before they end, by block."""
+        found: dict[_Merged, list[tuple[Series, Value]]] = {}
+        for place in reader.missing(merged):
+            family = self._families[place.series.name]
+            if family.metric is not place.series.metric:  # declared otherwise
+                continue
+            successor = family.places.get(place.key)
+            if successor is not None:  # it has no value now, and may have one again
+                reader.waits_for(successor)
+            elif place.final is not None:
+                found.setdefault(family.block, []).append((place.series, place.final))
+        return found
 
     def _to_restart(self, lost: Sequence[Place]) -> list[tuple[Place, list[HistogramValue]]]:
         """Return those that lack a bound which all that report them know, or overflow (M-06).
@@ -355,15 +358,17 @@ class Merger:
 
     def _free(self, process: Process, part: Part, staying: Iterable[Place]) -> None:
         """Let a process' part lead nowhere; a gauge without a user leaves."""
+        finals = last_of(part)
         for place in part.places:
             if isinstance(place, SharedPlace) and place not in staying:
                 place.reporters.pop(process, None)
-            self._leave(place)
+            self._leave(place, finals.get(place))
 
-    def _leave(self, place: Place) -> None:
+    def _leave(self, place: Place, final: Value | None = None) -> None:
         """Count a user less; a gauge without any is no series."""
         place.users -= 1
         if not (place.users or place.series.cumulative or place.dead):
+            place.final = final
             family = self._families[place.series.name]
             del family.places[place.key]
             self._remove(family, place)

@@ -10,7 +10,7 @@ from sampler.relay.exemplars import series_of
 from sampler.relay.histograms import HistogramTotal, cells_of, grown
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable
+    from collections.abc import Hashable, Iterable, Mapping
 
     from sampler._contract.snapshot import Series, Value
     from sampler.relay.messages import Row
@@ -32,9 +32,10 @@ class Place:
         users: how many rows of processes' tables lead here.
         dead: it is no part of the merged series any more, as its metric is declared otherwise.
         ended: lives that are over: a serial number, the series, and its last value.
+        final: what is said once more of a gauge without users, if anything is.
     """
 
-    __slots__ = ("dead", "ended", "histogram", "key", "series", "total", "users")
+    __slots__ = ("dead", "ended", "final", "histogram", "key", "series", "total", "users")
 
     def __init__(self, key: Hashable, series: Series) -> None:
         self.key: Hashable = key
@@ -42,6 +43,7 @@ class Place:
         self.users: int = 0
         self.dead: bool = False
         self.ended: list[tuple[int, Series, Value]] = []
+        self.final: Value | None = None
         self.total: float = 0
         self.histogram: HistogramTotal | None = None
         if series.metric.histogram:
@@ -173,6 +175,20 @@ class Reader:
     def __init__(self, born: int) -> None:
         self._born = born
         self._seen: dict[Place, int] = {}
+        self._gauges: Mapping[Place, Value] = {}
+        self._waits: list[Place] = []
+
+    def missing(self, merged: Mapping[Place, Value]) -> list[Place]:
+        """Return merged gauges that it has read, and that have no value among those of now."""
+        before, waits = self._gauges, self._waits
+        self._gauges, self._waits = merged, []
+        if not waits and before.keys() <= merged.keys():
+            return []
+        return [place for place in (*before, *waits) if place not in merged]
+
+    def waits_for(self, place: Place) -> None:
+        """Know that a gauge without a value has not ended."""
+        self._waits.append(place)
 
     def unseen(self, place: Place) -> tuple[Series, Value] | None:
         """Return the earliest life that is over and whose end it has not seen."""

@@ -401,7 +401,7 @@ def test_an_attempt_that_begins_after_the_end_says_nothing_untrue(caplog) -> Non
 
 @pytest.mark.scenario(60)
 def test_a_program_that_closes_our_descriptors_gets_no_error_from_a_stop(tmp_path, sink) -> None:
-    """What is delivered goes on meanwhile, by a connection that is made anew."""
+    """What is delivered goes on meanwhile, by a connection that is made anew; so does its page."""
     _, said = program(
         tmp_path,
         port(sink),
@@ -415,6 +415,15 @@ def test_a_program_that_closes_our_descriptors_gets_no_error_from_a_stop(tmp_pat
         while delivered() == before and time.monotonic() < until:
             time.sleep(0.01)
         went_on = delivered() > before
+        def scraped():
+            from urllib.request import urlopen
+            try:
+                return urlopen(f"http://127.0.0.1:{page}/metrics", timeout=5).status
+            except OSError:
+                return 0
+        while not scraped() and time.monotonic() < until:
+            time.sleep(0.01)
+        went_on = went_on and scraped() == 200 and agent.alive()
         balances = sampler.agent.stop()
         print(json.dumps([went_on, {k: v.holds for k, v in balances.items()}]))
         """,

@@ -47,6 +47,35 @@ def test_it_has_the_paths_of_the_page(path) -> None:
     assert not path.is_socket()
 
 
+def listening_at(path: Path) -> int:
+    """Return the number of the descriptor that listens there in this process."""
+    for each in [int(each.name) for each in Path("/proc/self/fd").iterdir()]:
+        try:
+            with socket.socket(fileno=os.dup(each)) as found:
+                if found.getsockname() == str(path):
+                    return each
+        except OSError:
+            pass
+    raise AssertionError(f"nothing listens at {path}")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="descriptors are found as on Linux")
+def test_it_is_there_again_after_the_program_has_closed_its_descriptor(path) -> None:
+    """For the same users."""
+    with agent_with(SHOP, socket=str(path)) as agent:
+        os.close(listening_at(path))
+
+        def answers() -> bool:
+            try:
+                return bool(Viewer(str(path)).get("now.json")["version"] == 1)
+            except OSError:
+                return False
+
+        wait_for(answers, what="another socket")
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert agent.alive()
+
+
 def test_it_is_this_users_alone(path) -> None:
     """Whatever the umask, from its first moment on."""
     before = os.umask(0)

@@ -59,6 +59,7 @@ class Relay:
         self.reporters: dict[str, list[str]] = {}
         self.standing: dict[str, tuple[str, Entry]] = {}
         self.declared: dict[str, tuple[float, tuple[Any, ...]]] = {}
+        self.last: dict[str, float] = {}
         self.refused = 0
 
     def report(self, who: str, began: float, entries: Iterable[Entry]) -> None:
@@ -72,6 +73,7 @@ class Relay:
                 increment = self.increment(process, entry)
             if increment is not None and entry.kind != "gauge":
                 self.add(entry.series, increment)
+        self.leave(each for each in (process.last or {}).values() if each.series not in new)
         process.last = new
 
     def stands(self, began: float, entry: Entry) -> bool:
@@ -88,7 +90,7 @@ class Relay:
 
     def forget(self, series: str) -> None:
         """Let all that is known of a series end."""
-        for known in (self.totals, self.reporters, self.standing):
+        for known in (self.totals, self.reporters, self.standing, self.last):
             known.pop(series, None)
         for process in self.processes.values():
             if process.last is not None:
@@ -96,10 +98,18 @@ class Relay:
 
     def end(self, who: str) -> None:
         """Know that a process has ended."""
-        self.processes.pop(who, None)
+        process = self.processes.pop(who, None)
+        if process is not None:
+            self.leave((process.last or {}).values())
         for reporters in self.reporters.values():
             if who in reporters:
                 reporters.remove(who)
+
+    def leave(self, entries: Iterable[Entry]) -> None:
+        """Know with what merged gauges end if no other process has them."""
+        for entry in entries:
+            if entry.merge is not None:
+                self.last[entry.series] = 0 if entry.merge == "sum" else entry.value
 
     def collect(self, now: float) -> dict[str, Total]:
         """Return the merged cumulative series, for the relay's own reader."""
@@ -112,6 +122,7 @@ class Relay:
     def gauges(self) -> dict[tuple[str, str], float]:
         """Return gauges by series and process; no process is named where they are combined."""
         found: dict[tuple[str, str], float] = {}
+        last, self.last = self.last, {}
         for who, process in self.processes.items():
             for entry in (process.last or {}).values():
                 if entry.kind != "gauge":
@@ -125,7 +136,7 @@ class Relay:
                     key = entry.series, ""
                     values = [found[key], entry.value] if key in found else [entry.value]
                     found[key] = MERGE[entry.merge](values)
-        return found
+        return {**{(series, ""): value for series, value in last.items()}, **found}
 
     def increment(self, process: Process, new: Entry) -> Any:
         """Return what a series of one process has grown by (C-16, C-17)."""

@@ -173,6 +173,45 @@ def test_gauges_combine_over_the_processes_that_have_not_ended():
     assert relay.gauges() == {**combined, ("own", "a"): 3, ("own", "c"): 4}
 
 
+@pytest.mark.clause("M-04")
+def test_a_merged_gauge_is_read_once_more_after_its_last_process():
+    """Nobody has anything: a sum is 0. The others are what the last process said last."""
+    relay = Relay(began=0.0)
+    for who, level in (("a", 3), ("b", 5)):
+        entries = [Entry(each, level, "gauge", merge=each) for each in ("sum", "max", "min")]
+        relay.report(who, 1.0, entries)
+    read = [relay.gauges()["sum", ""]]
+    relay.end("a")
+    read.append(relay.gauges()["sum", ""])
+    last = [Entry(each, 4, "gauge", merge=each) for each in ("sum", "max", "min")]
+    relay.report("b", 1.0, last)
+    relay.end("b")
+    assert relay.gauges() == {("sum", ""): 0, ("max", ""): 4, ("min", ""): 4}
+    assert read == [8, 5]
+    assert relay.gauges() == {}
+
+
+@pytest.mark.clause("M-04")
+def test_without_a_last_value_whoever_keeps_what_was_sent_has_it_for_good():
+    """As StatsD's daemon does: what was in progress at the last pull before the end stays."""
+
+    class Silent(Relay):
+        def leave(self, entries):
+            pass
+
+    def kept(relay):
+        gauges = {}
+        for level in (3, 0):
+            relay.report("a", 1.0, [Entry("held", level, "gauge", merge="sum")])
+            if level == 0:
+                relay.end("a")
+            gauges |= relay.gauges()
+        return gauges["held", ""]
+
+    assert kept(Relay(began=0.0)) == 0
+    assert kept(Silent(began=0.0)) == 3
+
+
 def host(relay, seed, *, start=None):
     """Let processes that die report a counter of their host; the part of it that is merged."""
     rng, count = random.Random(seed), 1000

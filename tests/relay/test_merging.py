@@ -151,40 +151,6 @@ def test_a_value_that_could_not_be_read_stands_as_it_was():
     assert (found["shop.n"], found["shop.level"], found["shop.h"].count) == (6, 1, 3)
 
 
-def test_gauges_combine_over_the_living():
-    """By their merge; without one each process has its own, with a label that names it."""
-    relay = Relay(1.0)
-    reader = Reader(relay)
-    workers = [Worker(1.0, instance=str(n)) for n in range(3)]
-    for worker, level in zip(workers, (3, 5, 4), strict=True):
-        for merge in ("sum", "max", "min", None):
-            worker.add(f"shop.{merge or 'own'}", level, "gauge", merge=merge)
-        relay.report(worker, 2.0)
-    found = reader.collect(3.0)
-    own = {f'shop.own{{process="{n}"}}': level for n, level in enumerate((3, 5, 4))}
-    assert found == {"shop.sum": 12, "shop.max": 5, "shop.min": 3, **own}
-    relay.end(workers[1])
-    del own['shop.own{process="1"}']
-    assert reader.collect(4.0) == {"shop.sum": 7, "shop.max": 4, "shop.min": 3, **own}
-    for worker in workers:
-        relay.end(worker)
-    assert reader.collect(5.0) == {}
-
-
-def test_gauges_of_the_dead_stay_as_long_as_is_wished():
-    """Their own ones; what processes combine to is of the living only."""
-    relay = Relay(1.0)
-    relay.members.retain = 10.0
-    reader = Reader(relay)
-    worker = Worker(1.0)
-    worker.add("shop.own", 3, "gauge")
-    worker.add("shop.all", 3, "gauge", merge="sum")
-    relay.report(worker, 2.0)
-    relay.end(worker)
-    assert reader.collect(11.0) == {'shop.own{process="0"}': 3}
-    assert reader.collect(12.0) == {}
-
-
 def test_after_a_rollback_what_old_processes_declare_stands_again():
     """From then on: what they have counted meanwhile was refused, and stays so."""
     relay = Relay(1.0)
@@ -341,7 +307,8 @@ def test_another_declaration_begins_a_metric_anew():
     assert reader.collect(11.0) == {"shop.n": 1}
     for worker in (new, old, newest):
         relay.end(worker)
-    assert reader.collect(12.0) == {}
+    assert reader.collect(12.0) == {"shop.n": 1}
+    assert reader.collect(13.0) == {}
 
 
 def test_a_histogram_that_lost_bounds_begins_anew_when_all_have_them():

@@ -26,6 +26,7 @@ from sampler.relay.program import RelayAgent
 from sampler.relay.server import Server
 from sampler.testing import AdapterContract
 from tests.relay.rig import Worker
+from tests.support.descriptors import taken_over, untouched
 from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -512,3 +513,18 @@ def test_a_relay_that_restarts_within_a_snapshot_gets_each_part_once() -> None:
         assert totals["shop.n0"] == 6
         assert totals[f"shop.n{many - 1}"] == 9
     adapter.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the lowest free descriptor is taken next")
+def test_nothing_is_said_to_what_has_the_connections_number_now(relay: Running) -> None:
+    """The program has closed it, as daemons do: the process connects anew."""
+    adapter, worker = Relay(socket=relay.address), Worker(time.time())
+    series = worker.add("shop.n", 1, start=worker.began)
+    report(adapter, worker)
+    assert adapter._connection is not None
+    pair = taken_over(adapter._connection._socket)
+    worker.values[series] = 3
+    report(adapter, worker)
+    assert relay.totals() == {"shop.n": 3}
+    adapter.close()
+    assert untouched(pair)

@@ -25,6 +25,7 @@ class StatsD(Server):
     Args:
         directory: where its configuration and its record live.
         flush_interval: seconds between flushes.
+        delete_gauges: forget gauges that were not sent since the last flush.
     """
 
     install: ClassVar[str] = (
@@ -32,7 +33,9 @@ class StatsD(Server):
         "(or run tests/support/install_servers.sh, or set SAMPLER_STATSD_HOME)"
     )
 
-    def __init__(self, directory: Path, *, flush_interval: float = 0.2) -> None:
+    def __init__(
+        self, directory: Path, *, flush_interval: float = 0.2, delete_gauges: bool = False
+    ) -> None:
         self._node = self.program("node")
         home = os.environ.get("SAMPLER_STATSD_HOME")
         self._daemon = Path(home or _REPOSITORY / ".servers/node_modules/statsd") / "stats.js"
@@ -62,6 +65,7 @@ class StatsD(Server):
                     "backends": [str(_RECORDER)],
                     "record": str(self.record),
                     "flushInterval": round(flush_interval * 1000),
+                    "deleteGauges": delete_gauges,
                     "automaticConfigReload": False,
                 }
             )

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from sampler.adapterkit.sockets import Socket
 
+_forgotten: list[object] = []
+"""Selectors that the program has closed: one without a reference would close its number."""
+
 
 class Connections:
     """All clients of one server. Not for several threads at once.
@@ -35,6 +38,19 @@ class Connections:
     def renew_selector(self) -> None:
         """Take a new selector, with which nothing is registered."""
         close_quietly(self.selector)
+        self.selector = Selector()
+
+    def begin_anew(self) -> None:
+        """Let all clients go, with a new selector: the program has closed our descriptors."""
+        self.forget_selector()
+        self.drop_all()
+
+    def forget_selector(self) -> None:
+        """Take a new selector, and do not close the one before.
+
+        Its number may be that of one of the program's by now, which nothing tells from it.
+        """
+        _forgotten.append(self.selector)
         self.selector = Selector()
 
     def register_all(self, pending: Container[ClientConnection]) -> None:
