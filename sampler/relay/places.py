@@ -79,6 +79,10 @@ class Place:
                 self.histogram.know(value)
 
 
+SAME_START = 1.0
+"""Seconds by which two starts of one series differ at most (M-05)."""
+
+
 class SharedPlace(Place):
     """A series of the scope ``server`` or ``host``: one process' values stand (M-05).
 
@@ -112,7 +116,7 @@ class SharedPlace(Place):
         """
         if self._standing is None:
             self._standing = process, start, base
-        elif self._begun is not None and start == self._begun[0]:
+        elif self._begun is not None and _same(start, self._begun[0]):
             first, self._begun = self._begun[1], None
             if not _later(base, first):
                 self.add(first, base)
@@ -131,7 +135,7 @@ class SharedPlace(Place):
         by, since, stood = self._standing or (None, None, None)
         if by is process:
             before = old
-        elif stood is not None and start is not None and start == since:
+        elif stood is not None and _same(start, since):
             if _later(stood, value):  # read before what stands, and reported after it
                 return
             before = stood
@@ -202,6 +206,11 @@ class Reader:
     def has_seen(self, place: Place, serial: int) -> None:
         """Note that it has seen the end of a life."""
         self._seen[place] = serial
+
+
+def _same(start: float | None, other: float | None) -> bool:
+    """Tell whether two processes mean one start, each by the clock as it was when it looked."""
+    return start is not None and other is not None and abs(start - other) < SAME_START
 
 
 def _later(one: Value, other: Value) -> bool:

@@ -43,6 +43,7 @@ MISSED = 3
 """Intervals after the end of a connection for which a process without a pidfd is waited for."""
 NOBODY = 60.0
 """Seconds after which it is said that no process has reported."""
+_AHEAD = 1.0  # seconds by which a process may have begun in the future
 _SHORTEST_WAIT = 5.0
 """Seconds that are waited for one in any case."""
 _ACCEPT_PAUSE = 0.2
@@ -264,6 +265,13 @@ class Server:
                 )
             self._forget(old)
         member = self._members.welcome(hello, peer.who.pid)
+        if (ahead := hello.began - time()) > _AHEAD:
+            log.warning(
+                "relay: the clock of process %d is %.0f s ahead of the relay's: its totals are "
+                "right, and when it began is not",
+                member.pid,
+                ahead,
+            )
         member.guest = peer.guest
         self._strangers.remove(peer)
         self._peers[member] = peer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import signal
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 
 from sampler.agent.schedule import Schedule
 from tests.chaos.ledger import check
+from tests.relay.processes import Host
 from tests.support.command import environment
 from tests.support.doubles import LineSink
 from tests.support.waiting import SLACK, stop_child, wait_for
@@ -154,3 +156,22 @@ def test_a_running_agent_outlives_a_jump_of_the_wall_clock(tmp_path, shim, jump)
         (last,) = program.stamps()[-1:]
         assert abs(time.time() + jump - last[1]) <= 1 + INTERVAL + SLACK
         program.end()
+
+
+def test_workers_with_other_clocks_lose_nothing(tmp_path, shim, monkeypatch) -> None:
+    """The relay's times count; which clock is ahead is said."""
+    with Host(tmp_path) as host:
+        host.start_relay()
+        monkeypatch.setenv("LD_PRELOAD", str(shim))
+        for number, shift in enumerate((-86_400, 0, 86_400), 1):
+            file = tmp_path / f"shift{number}"
+            file.write_text(str(shift))
+            monkeypatch.setenv("WALL_SHIFT", str(file))
+            host.start_worker().count(10 * number)
+        host.everything_arrives()
+        for worker in host.workers:
+            worker.end(1)
+        host.everything_arrives()
+        lines = [line for line in host.log().splitlines() if " ahead of the relay's" in line]
+        pids = [re.search(r"process (\d+) is (\d+) s ahead", line) for line in lines]
+        assert [int(found[1]) for found in pids if found] == [host.workers[2].process.pid]

@@ -161,10 +161,15 @@ class Relay:
         self.standing[new.series] = who, new
         if new.kind == "gauge":
             return None
-        goes_on = old is not None and new.start is not None and new.start == old.start
-        if old is not None and (by == who or goes_on):
+        if old is not None and by == who:
             return increase(new, old)
+        if old is not None and None not in (new.start, old.start) and self.same(new, old):
+            return increase(new._replace(start=old.start), old)
         return new.value if self.knows(new.start) else baseline(new)
+
+    def same(self, new: Entry, old: Entry) -> bool:
+        """Tell whether two processes mean one start: a second apart at most."""
+        return abs(new.start - old.start) < 1  # type: ignore[operator]
 
     def knows(self, start: float | None) -> bool:
         """Tell whether a zero is known to lie within the relay's time."""

@@ -237,6 +237,24 @@ def test_one_process_reports_for_the_host(seed):
     assert host(Relay(began=0.0), seed, start=-5.0) == 1
 
 
+def succession(relay, *, later):
+    """Let another process go on with a counter, whose start it takes for so much later."""
+    for who, count, start in (("a", 10, 5.0), ("b", 10, 5.0 + later)):
+        relay.report(who, 1.0, [Entry("spawned", count, start=start, scope="server")])
+    relay.end("a")
+    relay.report("b", 1.0, [Entry("spawned", 12, start=5.0 + later, scope="server")])
+    return relay.totals["spawned"].value
+
+
+@pytest.mark.clause("M-05")
+def test_a_successor_with_nearly_the_same_start_counts_nothing_twice():
+    """Each looks at a clock that may be set meanwhile; a second later it is another series."""
+    assert succession(Relay(began=0.0), later=0.0) == 12
+    assert succession(Relay(began=0.0), later=0.9) == 12
+    assert succession(Relay(began=0.0), later=-0.9) == 12
+    assert succession(Relay(began=0.0), later=1.0) == 22
+
+
 @pytest.mark.clause("M-05")
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_host_that_all_report_is_counted_by_each(seed):

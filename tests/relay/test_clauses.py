@@ -11,7 +11,17 @@ from hypothesis import strategies as st
 from sampler import HistogramValue
 from sampler._contract.values import fell
 from tests.pep.relay_model import Entry, Total
-from tests.pep.test_processes import NEW, SEEDS, STEPS, deploy, host, renamed, serve, steps_of
+from tests.pep.test_processes import (
+    NEW,
+    SEEDS,
+    STEPS,
+    deploy,
+    host,
+    renamed,
+    serve,
+    steps_of,
+    succession,
+)
 from tests.relay import rig
 
 if TYPE_CHECKING:
@@ -186,6 +196,14 @@ def test_one_process_is_elected_to_report_for_the_host(seed):
     """Each that takes over loses what came between two reports; with one start, none does."""
     assert 0.9 < host(Relay(began=0.0), seed) < 1
     assert host(Relay(began=0.0), seed, start=-5.0) == 1
+
+
+@pytest.mark.clause("M-05")
+def test_a_successor_with_nearly_the_same_start_counts_nothing_twice():
+    """A second later it is another series."""
+    assert succession(Relay(began=0.0), later=0.9) == 12
+    assert succession(Relay(began=0.0), later=-0.9) == 12
+    assert succession(Relay(began=0.0), later=1.0) == 22
 
 
 @pytest.mark.clause("M-05")

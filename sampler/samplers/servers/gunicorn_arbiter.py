@@ -14,6 +14,7 @@ import json
 import os
 import struct
 import time
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -141,15 +142,27 @@ def _is_first(arbiter: int) -> bool:
 
 
 def start() -> float | None:
-    """Return when the arbiter of this worker began, the same in all workers, in epoch seconds.
+    """Return when the arbiter of this worker began, in epoch seconds; to a second in all workers.
 
-    So totals go on where another worker begins to speak for all.
+    So totals go on where another worker begins to speak for all (M-05).
     """
     worker = WORKER.find()
     try:
-        return psutil.Process(worker.ppid).create_time() if worker else None
+        return _birth(worker.ppid) if worker else None
     except psutil.Error:
         return None
+
+
+@lru_cache(maxsize=1)
+def _birth(pid: int) -> float:
+    """Return when a process began; the same each time, and never too early by a second.
+
+    The system tells its own start in whole seconds, so what psutil makes of it may be.
+    """
+    born = psutil.Process(pid).create_time()
+    if not hasattr(time, "CLOCK_BOOTTIME"):
+        return born
+    return born - psutil.boot_time() + time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def _ask(path: str) -> dict[str, Any]:
