@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sampler._pull.collector import Collector
+from sampler._pull.inherited import Counted
 from sampler._registry import registry as registries
 from sampler._registry.all_registries import PerRound
 from sampler._runtime.log import log
@@ -14,19 +15,23 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sampler._contract.snapshot import Failure
-    from sampler._pull.inherited import Counted
     from sampler._pull.source import Source
     from sampler.types import Registered
 
 LONGEST = 0.05
 """Seconds by which a fork may be late."""
+AT_FORK, ZERO = "sampler.at_fork", "zero"
+"""A key of samplers whose counts the system keeps for each process, and its only value: a child's
+are zero at the fork, whatever the parent's are."""
+_NOTHING = Counted({}, whole=True)
 
 
 class ForkBaseline(Collector):
     """Reads, right before a fork, the counts that the child inherits.
 
     The child's own first pull comes too late: what is counted before it would be lost. Samplers
-    that restart at zero in a child, or that have a read of some age, are not read.
+    that restart at zero in a child, as those with `AT_FORK`, or that have a read of some age, are
+    not read.
 
     Args:
         registered: returns what the parent's consumers pull.
@@ -76,6 +81,8 @@ class ForkBaseline(Collector):
 
     def of(self, registration: Registered) -> Counted | None:
         """Return what a sampler had counted at the fork, or None if that is not known."""
+        if _restarts(registration):
+            return _NOTHING
         return self._counted.get(id(registration))
 
 
@@ -134,10 +141,14 @@ class _Inherited(PerRound):
 
 
 def _goes_on(registration: Registered) -> bool:
-    if not isinstance(registration, registries.Registration):
+    if not isinstance(registration, registries.Registration) or _restarts(registration):
         return False
     state = registries.state_of(registration)
     said = state.declaration
     if state.bounded or state.shared_read is not None or said.sample is None:
         return False
     return not said.metrics or any(each.kind != "gauge" for each in said.metrics.values())
+
+
+def _restarts(registration: Registered) -> bool:
+    return registration.sampler.get(AT_FORK) == ZERO

@@ -1,4 +1,4 @@
-"""What ``sampler job`` adds to a relay: how the command has ended, as metrics."""
+"""What ``sampler job`` adds to a relay: when the command began and how it ended, as metrics."""
 
 from __future__ import annotations
 
@@ -30,6 +30,19 @@ METRICS: Mapping[str, Mapping[str, Any]] = {
         "137, too, if sampler job was killed.",
         "merge": "max",
     },
+    "last_start.timestamp": {
+        "kind": "gauge",
+        "unit": "s",
+        "help": "When the last run began, in epoch seconds; told while it runs, too.",
+        "merge": "max",
+    },
+    "last_end.timestamp": {
+        "kind": "gauge",
+        "unit": "s",
+        "help": "When a run last ended, in epoch seconds. Where the start is later, that run goes "
+        "on, or was killed together with its relay.",
+        "merge": "max",
+    },
     "last_success.timestamp": {
         "kind": "gauge",
         "unit": "s",
@@ -48,20 +61,21 @@ _RETAIN = 86_400.0
 
 
 class JobResult:
-    """How the command has ended, once its parent has said so.
+    """When the command began, and how it has ended, once its parent has said so.
 
     Args:
         life_fd: the pipe on which it says that, and at whose end everything ends.
+        began: when the run began, in epoch seconds; a relay that was started again began later.
     """
 
-    def __init__(self, life_fd: int) -> None:
+    def __init__(self, life_fd: int, began: float) -> None:
         self._life_fd = life_fd
-        self._began = time.monotonic()
+        self._began = began
         self._result: tuple[float, int, float] | None = None
 
     @property
     def sampler(self) -> Mapping[str, Any]:
-        """The sampler ``job``, which yields nothing before the end."""
+        """The sampler ``job``, which yields only the start before the end."""
         return {"name": JOB, "sample": self._sample, "metrics": METRICS}
 
     def read(self) -> None:
@@ -76,7 +90,8 @@ class JobResult:
         if len(words) == 3:
             self._result = float(words[0]), int(words[1]), float(words[2])
             return
-        self._result = time.monotonic() - self._began, _KILLED, time.time()
+        ended = time.time()
+        self._result = max(0.0, ended - self._began), _KILLED, ended
         log.warning(
             "'sampler job' was killed: job.exit_status is %d; if the command runs on, nothing "
             "counts it any more",
@@ -84,11 +99,13 @@ class JobResult:
         )
 
     def _sample(self) -> Iterator[tuple[str, float]]:
+        yield "last_start.timestamp", self._began
         if self._result is None:
             return
         duration, status, ended = self._result
         yield "duration", duration
         yield "exit_status", status
+        yield "last_end.timestamp", ended
         if status == OK:
             yield "last_success.timestamp", ended
 

@@ -64,7 +64,8 @@ def launch(
         signal.pthread_sigmask(signal.SIG_BLOCK, _BLOCKED)
     called[0] = "job" if job else "run"
     if job:
-        options = (*options, "--job", name_of(command))
+        began = f"{time.time():.3f}"
+        options = (*options, "--job", name_of(command), "--job-began", began)
     relay = RelayProcess([*(("-c", config) if config is not None else ()), *options])
     refused = relay.start()
     if refused and not job:
@@ -80,7 +81,9 @@ def launch(
         )
     signal.pthread_sigmask(signal.SIG_BLOCK, _BLOCKED)
     begun = time.monotonic()
-    wired_for = os.environ if refused else wired(os.environ, relay.address, wrap=wrap)
+    wired_for = (
+        os.environ if refused else wired(os.environ, relay.address, wrap=wrap, by=called[0])
+    )
     process = CommandProcess(command, wired_for)
     while process.status is None:
         received = signal.sigtimedwait(_BLOCKED, relay.pause())

@@ -146,6 +146,7 @@ def _parser() -> argparse.ArgumentParser:
     relay.add_argument("--life-fd", type=int, help=argparse.SUPPRESS)
     relay.add_argument("--number", type=int, default=0, help=argparse.SUPPRESS)
     relay.add_argument("--job", help=argparse.SUPPRESS)
+    relay.add_argument("--job-began", type=float, help=argparse.SUPPRESS)
     relay.set_defaults(run=_relay)
 
     check = command("check", "Check a configuration, its samplers and its endpoints.")
@@ -277,6 +278,7 @@ def _relay(arguments: argparse.Namespace) -> int:
         life_fd=arguments.life_fd,
         number=arguments.number,
         job=arguments.job,
+        job_began=arguments.job_began,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,7 @@ def relay(
     life_fd: int | None = None,
     number: int = 0,
     job: str | None = None,
+    job_began: float | None = None,
 ) -> int:
     """Run a relay; return the exit status.
 
@@ -41,6 +43,7 @@ def relay(
         number: of this relay among those of one command, from 1 on; 0: nobody counts them.
         job: the name of the job for which it runs; then the pipe says how that has ended, and the
             status is 69 unless everything has arrived.
+        job_began: when it began, in epoch seconds; default: now.
 
     Raises:
         ConfigurationError: with every problem.
@@ -65,7 +68,8 @@ def relay(
         )
     _allow_many_files()
     listener = None if listen_fd is None else _inherited(listen_fd)
-    result = None if job is None or life_fd is None else JobResult(life_fd)
+    began = time.time() if job_began is None else job_began
+    result = None if job is None or life_fd is None else JobResult(life_fd, began)
     more = () if result is None else (result.sampler,)
     agent = RelayAgent(settings, listener, number, more)
     agent.sees_them_off = life_fd is not None

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 _INTERVAL = 10.0
 _PATIENCE = 1.0
 """Seconds that a relay has to answer; then the newest values take the place of older ones."""
+_EXPECTED = 10.0
+"""Seconds that a relay may be late, as on a busy host or while it starts: no warning before."""
 _LAST_WORDS = 0.1
 """Seconds in which a relay that does not answer has to have room for what is left behind."""
 
@@ -82,6 +84,7 @@ class Relay:
     stamped = False
     relative = True
     idempotent = True
+    late_for = _EXPECTED
     unsupported: ClassVar[Mapping[str, str]] = {
         "timestamps": "left out: the relay stores the time at which it merges"
     }
@@ -132,9 +135,17 @@ class Relay:
             Tables of a configuration; None, and a line in the log, when no relay answers.
         """
         try:
-            return cls(socket=address)._ask(timeout)  # noqa: SLF001 - its own
-        except (Unavailable, ValueError) as error:
-            log.warning("%s; built-in settings are used until then", error)
+            relay = cls(socket=address)
+        except ValueError as error:
+            log.warning("%s; built-in settings are used", error)
+            return None
+        try:
+            return relay._ask(timeout)
+        except Unavailable as error:
+            if relay._silent:
+                log.info("%s, and is expected to answer; built-in settings until then", error)
+            else:
+                log.warning("%s; built-in settings are used until then", error)
             return None
 
     def totals(self, timeout: float) -> Snapshot:

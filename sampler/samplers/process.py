@@ -73,6 +73,7 @@ SAMPLER: dict[str, str | Callable[..., Any] | dict[str, Any]] = {
     "name": "process",
     "sample": sample,
     "start": start,
+    "sampler.at_fork": "zero",  # so a fork need not wait for a reading
     "metrics": {
         "cpu.time": metric("counter", "s", "CPU time used.", "cpu.mode"),
         "memory.usage": metric("gauge", "By", "Physical memory in use.", merge="sum"),

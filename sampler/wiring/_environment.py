@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ("RELAY", "WRAP", "not_wired", "wired")
+__all__ = ("BY", "RELAY", "WRAP", "not_wired", "wired")
 
 _BOOT = f"{__file__.rpartition('/')[0]}/boot"
 """The folder whose ``sitecustomize`` sets the hooks."""
@@ -24,6 +24,8 @@ RELAY = "SAMPLER_RELAY"
 """Names the socket of the relay to which a process reports."""
 WRAP = "SAMPLER_WRAP"
 """Names what wraps the applications that are served."""
+BY = "SAMPLER_WIRED_BY"
+"""Names our own command that has wired this one, ``run`` or ``job``: lines on stderr begin so."""
 _MIDDLEWARE = "sampler.web._wrap:wrap"
 """What does, unless the variable is set already."""
 
@@ -47,13 +49,14 @@ def not_wired(command: Sequence[str], environment: Mapping[str, str]) -> str:
     return ""
 
 
-def wired(environment: Mapping[str, str], relay: str, *, wrap: bool) -> dict[str, str]:
+def wired(environment: Mapping[str, str], relay: str, *, wrap: bool, by: str) -> dict[str, str]:
     """Return the environment of a command whose workers report to a relay.
 
     Args:
         environment: what it would be otherwise.
         relay: the address of the relay's socket.
         wrap: let what servers serve be wrapped.
+        by: our own command that does it: ``run`` or ``job``.
     """
     paths = filter(None, (_BOOT, environment.get("PYTHONPATH")))
     left_out = {"SAMPLER_WIRED"} if wrap else {"SAMPLER_WIRED", WRAP}
@@ -62,5 +65,6 @@ def wired(environment: Mapping[str, str], relay: str, *, wrap: bool) -> dict[str
         **({WRAP: _MIDDLEWARE} if wrap else {}),
         **{name: value for name, value in environment.items() if name not in left_out},
         RELAY: relay,
+        BY: by,
         "PYTHONPATH": os.pathsep.join(paths),
     }

@@ -12,6 +12,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from sampler._runtime.printable import error_line, printable
+from sampler.wiring._environment import BY
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -68,8 +69,9 @@ def supervise(where: str, *, forks: bool = False) -> None:
 
 def complain(line: str) -> None:
     """Say one line on standard error; no handler of the program's is in between."""
+    said = f"sampler {printable(os.environ.get(BY, 'run'))}: {printable(line)}\n"
     try:
-        os.write(2, f"sampler run: {printable(line)}\n".encode("utf-8", "backslashreplace"))
+        os.write(2, said.encode("utf-8", "backslashreplace"))
     except OSError:  # there is none
         return
 

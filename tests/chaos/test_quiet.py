@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import sys
 from functools import partial
 
@@ -152,6 +153,30 @@ class Told:
 def told(caplog):
     """A delivery log under the test's clock."""
     return Told(caplog)
+
+
+def test_an_endpoint_that_may_be_late_is_no_warning_until_it_is_later_than_that(caplog):
+    """As a relay that starts on a busy host: at level INFO, and then as any outage."""
+    caplog.set_level(logging.INFO)
+    clock, ledger = FakeClock(), Ledger()
+    late = DeliveryLog("it", ledger, clock, expected=10.0)
+    late.failed("timed out")
+    clock.advance(9)
+    late.failed("timed out")
+    late.succeeded(confirmed=True)
+    late.failed("timed out")
+    said = [(each.levelname, each.getMessage()) for each in caplog.records]
+    assert said == [("INFO", "adapter 'it': timed out; it may be late: retrying")] * 2
+    caplog.clear()
+    clock.advance(10)
+    late.failed("timed out")
+    clock.advance(HOUR - 1)
+    late.failed("timed out")
+    late.succeeded(confirmed=True)
+    assert [each.levelname for each in caplog.records] == ["WARNING"] * 2
+    first, second = (each.getMessage() for each in caplog.records)
+    assert first.startswith("adapter 'it': away for 10 s: timed out")
+    assert second.startswith("adapter 'it': the endpoint answers again")
 
 
 def test_an_outage_is_said_once_and_summed_up_every_hour(told):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sampler.cli.launch import name_of
+from tests.examples.pages import ROOT, blocks
 from tests.support.command import environment, sampler
 from tests.support.ports import free_port
 from tests.support.waiting import wait_for
@@ -37,7 +39,13 @@ sampler.Instruments("backup").counter("rows").inc(3)
 print(os.getpid(), flush=True)
 time.sleep(1000)
 """
-GROUP = "job_duration_seconds", "job_exit_status", "job_last_success_timestamp_seconds"
+GROUP = (
+    "job_duration_seconds",
+    "job_exit_status",
+    "job_last_success_timestamp_seconds",
+    "job_last_start_timestamp_seconds",
+    "job_last_end_timestamp_seconds",
+)
 
 
 def configured(folder: Path, text: str) -> None:
@@ -71,12 +79,16 @@ def test_a_jobs_numbers_and_its_end_stay_in_the_gateway(pushgateway, tmp_path):
     assert first["job_exit_status"] == 0
     assert before <= first["job_last_success_timestamp_seconds"] <= time.time()
     assert 0 < first["job_duration_seconds"] <= time.time() - before
+    assert before - 0.001 <= first["job_last_start_timestamp_seconds"]
+    assert first["job_last_end_timestamp_seconds"] == first["job_last_success_timestamp_seconds"]
     bad = run(tmp_path, sys.executable, "backup.py", "3", "4")
     assert (bad.returncode, bad.stdout, bad.stderr) == (4, "", "")
     second = metrics(pushgateway)
     assert (second["backup_rows_total"], second["job_exit_status"]) == (3, 4)
     last = "job_last_success_timestamp_seconds"
     assert second[last] == first[last]
+    assert second["job_last_end_timestamp_seconds"] > second["job_last_start_timestamp_seconds"]
+    assert second["job_last_start_timestamp_seconds"] > first["job_last_end_timestamp_seconds"]
     (group,) = pushgateway.groups()
     assert group["labels"] == {"job": "backup"}
 
@@ -124,6 +136,54 @@ def test_a_run_that_is_killed_with_its_parent_has_not_succeeded(pushgateway, tmp
         assert "'sampler job' was killed: job.exit_status is 137" in log.read()
 
 
+def test_a_run_that_is_killed_together_with_its_relay_has_begun_and_not_ended(
+    pushgateway, tmp_path
+):
+    """As by a power cut: the start is later than the last end, beside what the run before left."""
+    text = f'interval = 0.2\n[adapters.pushgateway]\nurl = "{pushgateway.url}"\n'
+    configured(tmp_path, f'service = "cut"\n{text}')
+    run(tmp_path, sys.executable, "backup.py", "7", "0")
+    first = metrics(pushgateway, "cut")
+    (tmp_path / "endless.py").write_text(ENDLESS)
+    job = subprocess.Popen(
+        [sys.executable, "-m", "sampler", "job", "--", sys.executable, "endless.py"],
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        wait_for(lambda: metrics(pushgateway, "cut")["backup_rows_total"] == 3, what="a push")
+        children = f"/proc/{job.pid}/task/{job.pid}/children"
+        with open(children) as found:  # noqa: PTH123 - no file
+            relays = [pid for pid in map(int, found.read().split()) if os.getpgid(pid) == pid]
+        for pid in relays:
+            os.kill(pid, signal.SIGSTOP)  # it sees nothing of the end
+    finally:
+        os.killpg(job.pid, signal.SIGKILL)
+    for pid in relays:
+        os.kill(pid, signal.SIGKILL)
+    job.communicate(timeout=30)
+    last = metrics(pushgateway, "cut")
+    start, end = "job_last_start_timestamp_seconds", "job_last_end_timestamp_seconds"
+    assert last[start] > last[end] == first[end]
+    assert last["job_exit_status"] == 0
+
+
+def test_a_relay_that_is_started_again_tells_the_start_of_the_run(pushgateway, tmp_path):
+    """Not its own."""
+    text = f'interval = 0.2\n[adapters.pushgateway]\nurl = "{pushgateway.url}"\n'
+    configured(tmp_path, f'service = "again"\n{text}')
+    children = "$(cat /proc/$PPID/task/$PPID/children)"
+    script = f"for p in {children}; do [ $p = $$ ] || kill -KILL $p; done; sleep 1"
+    before = time.time()
+    done = run(tmp_path, "sh", "-c", script)
+    assert "the relay has ended: another one starts" in done.stderr
+    found = metrics(pushgateway, "again")
+    took = found["job_last_end_timestamp_seconds"] - found["job_last_start_timestamp_seconds"]
+    assert found["job_duration_seconds"] <= took <= time.time() - before
+
+
 def test_a_job_says_nothing_of_how_many_processes_report(pushgateway, tmp_path):
     """That gauge would be 0 at the end and stay so: a server whose workers are gone, to alerts."""
     configured(tmp_path, f'service = "told"\n[adapters.pushgateway]\nurl = "{pushgateway.url}"\n')
@@ -169,7 +229,8 @@ def test_by_put_a_failed_run_erases_the_last_success_if_that_is_asked_for(pushga
     configured(tmp_path, f'{url}method = "put"\n')
     run(tmp_path, sys.executable, "backup.py", "7", "0")
     run(tmp_path, sys.executable, "backup.py", "7", "1")
-    assert metrics(pushgateway).keys() == {*GROUP[:2], "backup_rows_total", "backup_size"}
+    names = {*GROUP, "backup_rows_total", "backup_size"} - {GROUP[2]}
+    assert metrics(pushgateway).keys() == names
     configured(tmp_path, f"{url}delete_on_stop = true\n")
     run(tmp_path, sys.executable, "backup.py", "7", "0")
     assert pushgateway.groups() == []
@@ -208,6 +269,34 @@ def test_a_job_delivers_to_node_exporter(tmp_path: Path) -> None:
     assert 'backup_rows_total{service="backup"} 3\n' in text
     (line,) = (line for line in good.splitlines() if line.startswith(GROUP[2]))
     assert f"{line}\n" in text
+
+
+def test_what_the_workers_of_a_pool_count_is_added_up(tmp_path):
+    """By the program of both pages, to the last record."""
+    (program,) = {
+        text
+        for page in ("docs/jobs.md", "docs/applications/jobs.md")
+        for language, text in blocks(ROOT / page)
+        if language == "python" and text.startswith("# load.py\n")
+    }
+    (tmp_path / "load.py").write_text(program)
+    configured(tmp_path, f'[adapters.textfile]\npath = "{tmp_path}/load.prom"\n')
+    done = run(tmp_path, sys.executable, "load.py")
+    assert (done.returncode, done.stderr) == (0, "")
+    text = (tmp_path / "load.prom").read_text()
+    found = re.findall(r'^load_records_total{.*result="(\w+)"} (\d+)$', text, re.MULTILINE)
+    assert dict(found) == {"ok": "1800", "bad": "200"}
+
+
+def test_one_problem_in_the_file_and_no_adapter_delivers(tmp_path):
+    """Also not the one whose own table is right: it is said, and the command runs."""
+    good = f'[adapters.textfile]\npath = "{tmp_path}/backup.prom"\n'
+    configured(tmp_path, f'{good}[adapters.graphite]\nprefx = "jobs"\n')
+    done = run(tmp_path, sys.executable, "backup.py", "7", "0")
+    assert done.returncode == 0
+    assert "adapters.graphite.prefx: unknown key" in done.stderr
+    assert done.stderr.endswith("and none of its numbers are delivered\n")
+    assert not (tmp_path / "backup.prom").exists()
 
 
 def test_what_is_not_delivered_is_said_and_costs_the_status_only_if_asked(tmp_path):

@@ -111,7 +111,7 @@ def test_a_program_with_a_module_of_that_name_keeps_it(folder, verb, program):
     assert done.stdout == "the own module\n7\n"
     file = str(folder / "sampler.py") if program[0] != "app.py" else "sampler.py"
     assert done.stderr == (
-        f"sampler run: {file} hides the package sampler: rename it, or there is no agent\n"
+        f"sampler {verb}: {file} hides the package sampler: rename it, or there is no agent\n"
     )
 
 

@@ -72,10 +72,7 @@ NEEDED_HERE = {"docs/for-operators.md": "starlette"}
 """Packages of the group of servers that a page's blocks import."""
 UNRUN = {
     "docs/web.md": ("# shop.py", "by tests/examples/test_fastapi.py"),
-    "docs/jobs.md": (
-        "# backup.py",
-        "by the console below it, as docs/applications/jobs.md has it",
-    ),
+    "docs/jobs.md": ("# ", "by tests/cli/test_job.py"),
     "docs/adapters.md": ("# ", "as files, by the test of its suite below"),
 }
 """Blocks of other pages that run elsewhere: how they begin, and where."""

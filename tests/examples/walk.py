@@ -25,7 +25,7 @@ from tests.support.unique import service
 from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 FILE = re.compile(r"(?:#|;|//) ([\w./-]+\.\w+)\n")
 """The first line of a block that is a file."""
@@ -62,13 +62,16 @@ class Walk:
     Args:
         page: what is read.
         folder: where its files are written and its commands run.
+        here: texts of the page, such as ports of servers that the test has started, and what
+            stands for them here.
 
     Attributes:
         did: the commands that were run, as the page has them.
     """
 
-    def __init__(self, page: Path, folder: Path) -> None:
+    def __init__(self, page: Path, folder: Path, here: Mapping[str, str] | None = None) -> None:
         self._page = page
+        self._more = dict(here or {})
         self._folder = folder
         self._held = hold_ports(len(PORTS))
         self._ports = {
@@ -97,6 +100,8 @@ class Walk:
         """Return a text with ports that are free, and a service of this test's own."""
         for port, ours in self._ports.items():
             text = re.sub(rf"\b{port}\b", ours, text)
+        for theirs, ours in self._more.items():
+            text = re.sub(rf"(?<!\w){re.escape(theirs)}(?!\w)", lambda _, ours=ours: ours, text)
         text = text.replace("@shop", f"@{service(self._folder)}")
         text = text.replace("/tmp/collected", str(self._folder / "collected"))
         return re.sub(

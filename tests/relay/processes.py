@@ -24,7 +24,8 @@ INTERVAL = 0.2
 
 _WORKER = """
 import faulthandler; faulthandler.dump_traceback_later(180, exit=True)
-import os, sys
+import logging, os, sys
+logging.basicConfig(level=logging.INFO)
 import sampler, sampler.agent
 import sampler._pull.fork_baseline
 sampler._pull.fork_baseline.LONGEST = 20.0  # a busy machine may need more than 50 ms

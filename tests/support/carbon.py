@@ -60,9 +60,11 @@ class Carbon(Server):
 
     Args:
         directory: where its configuration, logs and files live.
-        retention: whisper's archives, finest first; `series` reads the first.
+        retention: whisper's archives, finest first; `series` reads the first
+            unless it is told another.
         updates: files that it may write to in a second; what waits is stored together.
         tags_at: URL of the graphite-web that tagged series are announced to; default: none is.
+        aggregation: its storage-aggregation.conf; default: carbon's own rules.
     """
 
     install: ClassVar[str] = (
@@ -77,6 +79,7 @@ class Carbon(Server):
         retention: str = "1s:10m,10s:1d",
         updates: float = math.inf,
         tags_at: str = "",
+        aggregation: str = "",
     ) -> None:
         self._program = self.program("carbon-cache")
         super().__init__(directory, ports=4)
@@ -101,7 +104,7 @@ class Carbon(Server):
         (directory / "conf" / "storage-schemas.conf").write_text(
             _SCHEMAS.format(retention=retention)
         )
-        (directory / "conf" / "storage-aggregation.conf").touch()
+        (directory / "conf" / "storage-aggregation.conf").write_text(aggregation)
 
     def command(self) -> list[str]:
         """Return the command line of carbon-cache in the foreground."""
@@ -118,9 +121,9 @@ class Carbon(Server):
         """Say whether all TCP ports accept; UDP opens with them."""
         return all(accepts(p) for p in (self.line_port, self.pickle_port, self.query_port))
 
-    def series(self, path: str) -> dict[int, float]:
+    def series(self, path: str, archive: int = 0) -> dict[int, float]:
         """Return {timestamp: value} on disk for `path`, which may carry ;tags in any order."""
-        return read_points(self.file(path))
+        return read_points(self.file(path), archive)
 
     def paths(self) -> list[str]:
         """Return the paths of all stored series, sorted; tags are in carbon's order.

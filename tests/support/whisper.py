@@ -18,8 +18,8 @@ _ARCHIVE = struct.Struct("!LLL")
 _POINT = struct.Struct("!Ld")
 
 
-def read_points(file: Path) -> dict[int, float]:
-    """Return {timestamp in epoch seconds: value} of the finest archive, in order of time.
+def read_points(file: Path, archive: int = 0) -> dict[int, float]:
+    """Return {timestamp in epoch seconds: value} of an archive, in order of time; 0: the finest.
 
     Empty if the file is absent or not yet whole.
     """
@@ -27,9 +27,10 @@ def read_points(file: Path) -> dict[int, float]:
         data = file.read_bytes()
     except FileNotFoundError:
         return {}
-    if len(data) < _HEADER.size + _ARCHIVE.size:
+    place = _HEADER.size + archive * _ARCHIVE.size
+    if len(data) < place + _ARCHIVE.size:
         return {}
-    offset, step, count = _ARCHIVE.unpack_from(data, _HEADER.size)
+    offset, step, count = _ARCHIVE.unpack_from(data, place)
     area = data[offset : offset + count * _POINT.size]
     if len(area) < count * _POINT.size:
         return {}

@@ -127,6 +127,14 @@ def test_an_agent_that_cannot_start_costs_a_line(monkeypatch, capfd):
     ]
 
 
+@pytest.mark.parametrize("command", ["run", "job"])
+def test_a_line_begins_with_the_command_that_has_wired_the_program(monkeypatch, capfd, command):
+    """As its other lines do."""
+    monkeypatch.setenv("SAMPLER_WIRED_BY", command)
+    _serving.complain("no more threads")
+    assert capfd.readouterr().err == f"sampler {command}: no more threads\n"
+
+
 def test_ctrl_c_is_not_contained(monkeypatch):
     """It is the program's."""
 

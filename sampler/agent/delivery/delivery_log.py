@@ -26,16 +26,19 @@ class DeliveryLog:
         name: the adapter's name in the configuration.
         ledger: tells what waits and what was dropped.
         clock: tells the time.
+        expected: seconds for which an outage is expected, and no warning.
 
     Attributes:
         ending: the final flush has begun, whose end logs what could not be sent.
     """
 
-    def __init__(self, name: str, ledger: Ledger, clock: Clock) -> None:
+    def __init__(self, name: str, ledger: Ledger, clock: Clock, expected: float = 0.0) -> None:
         self.ending: bool = False
         self._name = name
         self._ledger = ledger
         self._clock = clock
+        self._expected = expected
+        self._warned = False
         self._away: float | None = None  # since this moment
         self._failed = self._summed = 0.0
         self._dropped = 0  # entries, before it was away
@@ -51,10 +54,13 @@ class DeliveryLog:
         if self._away is None:
             self._away = self._summed = now
             self._dropped = sum(balance.dropped.values())
-            if not self.ending:
+            self._warned = not self._expected
+            if self._expected:
+                log.info("adapter %r: %s; it may be late: retrying", self._name, trouble)
+            elif not self.ending:
                 self._warn("%s; retrying, and what waits here is kept", trouble)
-        elif now - self._summed >= HOUR:
-            self._summed = now
+        elif now - self._summed >= (HOUR if self._warned else self._expected):
+            self._summed, self._warned = now, True
             self._warn("away for %s: %s; %s", _span(now - self._away), trouble, self._sum(balance))
         self._check_outbox(now, balance)
 
@@ -62,11 +68,12 @@ class DeliveryLog:
         """Report an attempt that is done; one without confirmation does not end an outage soon."""
         now, balance = self._clock.monotonic(), self._ledger.balance()
         if self._away is not None and (confirmed or now - self._failed >= SETTLED):
-            self._warn(
-                "the endpoint answers again, after %s; %s",
-                _span(now - self._away),
-                self._sum(balance),
-            )
+            if self._warned:
+                self._warn(
+                    "the endpoint answers again, after %s; %s",
+                    _span(now - self._away),
+                    self._sum(balance),
+                )
             self._away = None
         self._check_outbox(now, balance)
 

@@ -87,7 +87,8 @@ class Sender:
         self._errors = 0
         self._clock = clock
         self._wait = wait or self._draining.wait
-        self._delivery_log = DeliveryLog(name, outbox.ledger, clock)
+        expected = getattr(adapter, "late_for", 0.0)
+        self._delivery_log = DeliveryLog(name, outbox.ledger, clock, expected)
         self._refusals = 0  # in a row, of parts of the batch
         self._parts = self._entries = 0  # of the batch that is halved: parts to come, its entries
         self._sibling: Batch | None = None
@@ -193,9 +194,8 @@ class Sender:
         return bool(left)
 
     def _at_end(self) -> int:
-        """Return how many entries were dropped so far for reasons that an end causes."""
-        dropped = self._outbox.ledger.balance().dropped
-        return dropped["shutdown"] + dropped["superseded"]
+        """Return how many entries an end has dropped so far; what is superseded is not lost."""
+        return self._outbox.ledger.balance().dropped["shutdown"]
 
     def _left(self) -> float:
         """Return the seconds until the final flush ends."""

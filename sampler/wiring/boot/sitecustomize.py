@@ -66,8 +66,9 @@ HORSE = "worker.main_work_horse(job, queue)"
 
 def complain(line: str) -> None:
     """Say one line on standard error, if there is one."""
+    said = f"sampler {os.environ.get('SAMPLER_WIRED_BY', 'run')}: {line}\n"
     try:
-        os.write(2, f"sampler run: {line}\n".encode("utf-8", "backslashreplace"))
+        os.write(2, said.encode("utf-8", "backslashreplace"))
     except OSError:
         return
 
