@@ -31,6 +31,7 @@ def web_of(last: Snapshot | None, before: Snapshot | None) -> dict[str, Any] | N
         "requests_per_second": risen.rate("requests"),
         "active": _sum(value for _, value in _entries(last, "active_requests")),
         "utilization": None,
+        "busy": risen.rate("busy.time"),
         "queue_time": risen.quantiles("queue.duration", 2),
         "duration": risen.quantiles("request.duration", 3),
         "errors_per_second": risen.rate("requests", "5xx"),

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from tests.support.command import environment, sampler
 from tests.support.doubles import LineSink
 from tests.support.ports import free_port
 from tests.support.tmux import terminal
+from tests.support.waiting import wait_for
 from tests.wiring.rig import need
 
 TOP = [sys.executable, "-m", "sampler", "top"]
@@ -246,6 +248,24 @@ def test_in_a_pipe_it_is_one_plain_table(path) -> None:
     series = [line for line in done.stdout.splitlines() if line.startswith("shop.")]
     assert len(series) == 43
     assert max(map(cells, series)) <= 100
+
+
+def test_without_a_known_limit_a_web_application_has_so_many_requests_at_once() -> None:
+    """As on the live page."""
+    served = {
+        "name": "http.server",
+        "sample": lambda: [("busy.time", time.monotonic() * 3)],
+        "metrics": {"busy.time": {"kind": "counter", "unit": "s"}},
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        name = f"{folder}/s.sock"
+        with agent_with(served, socket=name):
+
+            def shown() -> bool:
+                done = sampler("top", "--socket", name, NO_COLOR="1")
+                return re.search(r"busy \d[.\d]* at once", done.stdout) is not None
+
+            wait_for(shown, what="a second pull")
 
 
 def test_a_closed_pipe_is_no_error(path) -> None:

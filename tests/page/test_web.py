@@ -55,6 +55,13 @@ def test_rates_are_between_the_last_two_pulls() -> None:
     assert found["requests_per_second"] == 2.5
     assert found["errors_per_second"] == 0.5
     assert found["active"] == 0
+    risen = sum(
+        value * sign
+        for sign, each in ((1, last), (-1, before))
+        for series, value in each
+        if series.name == HTTP.name
+    )
+    assert found["busy"] == float(f"{risen / 10:.6g}") > 0
     assert 0 < found["duration"]["p50"] <= found["duration"]["p99"] < 10
     assert found["queue_time"] == {"p50": None, "p95": None}
 
@@ -64,7 +71,8 @@ def test_without_a_second_pull_rates_are_not_known() -> None:
     collector, pull = busy(3)
     with collector:
         last = pull()
-    assert web_of(last, None)["requests_per_second"] is None
+    found = web_of(last, None)
+    assert (found["requests_per_second"], found["busy"]) == (None, None)
     assert web_of(None, None) is None
     with Collector(Registry(), interval=10.0) as other:
         assert web_of(other.collect(), None) is None

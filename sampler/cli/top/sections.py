@@ -70,13 +70,12 @@ def _trouble(now: Mapping[str, Any], width: int, *, plain: bool) -> Section:
 
 def _web(now: Mapping[str, Any], width: int) -> Section:
     web = now["web"]
-    used = web["utilization"]
     queue, took = web["queue_time"], web["duration"]
     figures = [
         amount(web["requests_per_second"], "{request}", rate=True),
         f"{number(web['active'])} active",
         f"errors {number(web['errors_per_second'])}/s",
-        "" if used is None else f"used {used:.0%}",
+        _load(web["utilization"], web["busy"]),
         joined(["took", *(f"{name} {_seconds(took[name])}" for name in took)], " "),
         "" if queue["p95"] is None else f"waited p95 {_seconds(queue['p95'])}",
     ]
@@ -84,6 +83,13 @@ def _web(now: Mapping[str, Any], width: int) -> Section:
     rows += [Line(f"advice: {each['cause']}: {each['says']}") for each in now["advice"]]
     bad = bool(web["errors_per_second"])
     return Section("w", "web", joined(figures[:2]), rows, bad=bad)
+
+
+def _load(used: float | None, busy: float | None) -> str:
+    """Return how busy the servers are: of what they can do at once; without a limit, at once."""
+    if used is not None:
+        return f"used {used:.0%}"
+    return "" if busy is None else f"busy {number(busy)} at once"
 
 
 def _broken(figures: Sequence[str], width: int) -> list[str]:

@@ -6,6 +6,7 @@ import { QUANTILES, lineOf } from "./history.js";
 
 const HUES = 8;
 const HEIGHT = 190;
+const MARGIN = 8; // pixels above and right of the lines
 const SHORTEST = 60; // seconds that a chart shows at least
 
 /** Return the colour of the line at `place`, as a class for what shows it beside the chart. */
@@ -30,6 +31,15 @@ function colours(within) {
 
 const faint = (colour, alpha) =>
   colour.replace(/^rgb\((.*)\)$/, (_, parts) => `rgb(${parts.replaceAll(",", " ")} / ${alpha})`);
+
+const pen = document.createElement("canvas").getContext("2d");
+
+/** Return a label of the time axis; none where the right edge would cut it. */
+function whole(plot, at, text, font) {
+  pen.font = font;
+  const end = plot.valToPos(at, "x") + pen.measureText(text).width / 2;
+  return end <= plot.bbox.width / devicePixelRatio + MARGIN ? text : "";
+}
 
 export class Chart {
   #plot = null;
@@ -144,7 +154,7 @@ export class Chart {
         width: this.box.clientWidth,
         height: HEIGHT,
         legend: { show: false },
-        padding: [8, 8, 0, 0],
+        padding: [MARGIN, MARGIN, 0, 0],
         cursor: { y: false, points: { size: 6 }, drag: { x: false, y: false }, sync: { key: this.group } },
         scales: { x: { time: true }, y: { range: (_, low, high) => bounds(low, high) } },
         series,
@@ -154,7 +164,8 @@ export class Chart {
             ...common,
             space: 70,
             size: 26,
-            values: (_, splits, __, ___, step) => splits.map(step < 60 ? clock : shortClock),
+            values: (plot, splits, _, __, step) =>
+              splits.map((at) => whole(plot, at, (step < 60 ? clock : shortClock)(at), font)),
           },
           {
             ...common,

@@ -15,7 +15,10 @@ export function showState(state, last, why) {
   node.dataset.state = state;
   node.title = why;
   write(node, why ? `${text}: ${why}` : text);
-  id("main").classList.toggle("stale", state === "gone");
+  const stale = state === "gone" && last !== null;
+  id("main").classList.toggle("stale", stale);
+  id("stale").hidden = !stale;
+  if (stale) write(id("stale"), `What follows was so at ${clock(last)}: nothing newer has come.`);
 }
 
 /** Show who answers, and the server's time. */
@@ -99,12 +102,18 @@ const seconds = (value) => (value === null || value === undefined ? ["–", ""] 
 const known = (value) => value !== null && value !== undefined;
 
 const tilesOf = (web) => [
-  {
-    name: "Utilisation",
-    big: known(web.utilization) ? [trimmed(Math.round(web.utilization * 1000) / 10), "%"] : ["–", ""],
-    share: known(web.utilization) ? web.utilization : null,
-    rest: "of what the servers can do at once",
-  },
+  known(web.utilization)
+    ? {
+        name: "Utilisation",
+        big: [trimmed(Math.round(web.utilization * 1000) / 10), "%"],
+        share: web.utilization,
+        rest: "of what the servers can do at once",
+      }
+    : {
+        name: "Busy",
+        big: known(web.busy) ? [trimmed(web.busy), "at once"] : ["–", ""],
+        rest: "requests; no limit is known",
+      },
   {
     name: "Queue time, p95",
     big: seconds(web.queue_time?.p95),

@@ -62,12 +62,12 @@ export class Poll {
       this.#failures = 0;
       this.#last = now.time;
       this.interval = Math.min(Math.max(now.interval || 1, 1), RAREST);
-      if (now.version === VERSION) this.#show("live", now.time, "");
-      else this.#show("old", now.time, "The server is of another version: reload this page.");
+      if (now.version === VERSION) this.#tell("live", "");
+      else this.#tell("old", "The server is of another version: reload this page.");
     } catch (problem) {
       this.#failures += 1;
       if (!(problem instanceof Refusal) && !isSilence(problem)) console.error(problem);
-      this.#show("gone", this.#last, problem instanceof Refusal ? problem.message : "");
+      this.#tell("gone", problem instanceof Refusal ? problem.message : "");
     } finally {
       this.#running = false;
     }
@@ -84,8 +84,14 @@ export class Poll {
   hold(paused) {
     this.paused = paused;
     clearTimeout(this.#timer);
-    if (paused) this.#show("paused", this.#last, "");
+    if (paused) this.#tell("paused", "");
     else this.now();
+  }
+
+  // A round that was under way when the viewer paused the page does not end the pause.
+  #tell(state, why) {
+    if (this.paused) this.#show("paused", this.#last, "");
+    else this.#show(state, this.#last, why);
   }
 }
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.page.browser.stand_in import StandIn, many
 from tests.support.command import environment
 from tests.support.ports import HOST, hold_ports
 from tests.wiring.rig import need
@@ -108,11 +109,19 @@ def shop(browser: Any) -> Iterator[Shop]:
 
 
 @pytest.fixture
-def visit(browser: Any) -> Iterator[Callable[..., Any]]:
-    """Open pages: `visit(url, width=320, color_scheme="dark")`; `own_clock`: the test may turn it.
+def server() -> Iterator[StandIn]:
+    """A server of few series whose answers the test changes."""
+    with StandIn(many(6)) as running:
+        yield running
 
-    At the end nothing may have broken a rule or failed, but for requests that met no server, and
-    no other host may have been asked.
+
+@pytest.fixture
+def visit(browser: Any) -> Iterator[Callable[..., Any]]:
+    """Open pages: `visit(url, width=320, color_scheme="dark")`.
+
+    With `own_clock` the test may turn the page's clock; `script` runs before the page's own. At
+    the end nothing may have broken a rule or failed, but for requests that met no server, and no
+    other host may have been asked.
     """
     faults: list[str] = []
     hosts: set[str] = set()
@@ -123,9 +132,11 @@ def visit(browser: Any) -> Iterator[Callable[..., Any]]:
         if message.type == "error" and "Failed to load resource" not in message.text:
             faults.append(message.text)
 
-    def open_page(url: str, width: int = 1280, *, own_clock: bool = False, **options: Any) -> Any:
+    def open_page(
+        url: str, width: int = 1280, *, own_clock: bool = False, script: str = "", **options: Any
+    ) -> Any:
         context = browser.new_context(viewport={"width": width, "height": 900}, **options)
-        context.add_init_script(LISTEN)
+        context.add_init_script(LISTEN + script)
         context.set_default_timeout(20_000)
         contexts.append(context)
         page = context.new_page()

@@ -12,10 +12,13 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 import sampler
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 STATIC = Path(sampler.__file__).parent / "page" / "static"
 POLICY = (
@@ -28,6 +31,25 @@ KINDS = {
     ".js": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8",
     ".svg": "image/svg+xml",
+}
+
+SERIES_PAGE = "#/series/shop0.queue.depth?queue=q0&region=eu"
+"""Of the first of `many`."""
+WEB = {
+    "requests_per_second": 127.3,
+    "active": 6,
+    "utilization": 0.82,
+    "busy": 3.28,
+    "queue_time": {"p50": 0.0021, "p95": 0.043},
+    "duration": {"p50": 0.012, "p95": 0.18, "p99": 0.41},
+    "errors_per_second": 0.31,
+}
+ADVICE = {"cause": "Too few workers", "confidence": "likely", "says": "Two more would do."}
+TROUBLE: dict[str, Any] = {
+    "what": "StatsD refuses",
+    "where": "adapter statsd",
+    "remedy": "Start it.",
+    "since": 1_795_797_581.0,
 }
 
 
@@ -59,13 +81,17 @@ class StandIn:
 
     Attributes:
         asked: the paths that were asked for, without those of files.
+        clock: the server's.
         refuse: a status to answer everything under ``*.json`` with; none: as usual.
+        silent: whether it hangs up on who asks for these.
     """
 
     def __init__(self, series: list[dict[str, Any]], port: int = 0, **now: Any) -> None:
         self.series = series
+        self.clock: Callable[[], float] = time.time
         self.asked: list[str] = []
         self.refuse = 0
+        self.silent = False
         self.began = time.time()
         self.now = now
         answers = self
@@ -76,6 +102,9 @@ class StandIn:
             def do_GET(self) -> None:
                 split = urlsplit(self.path)
                 name = split.path.removeprefix("/live/")
+                if name.endswith(".json") and answers.silent:
+                    self.close_connection = True
+                    return
                 if name.endswith(".json"):
                     answers.asked.append(self.path)
                     query = {key: values[-1] for key, values in parse_qs(split.query).items()}
@@ -138,7 +167,7 @@ class StandIn:
         samplers = sorted({each["sampler"] for each in self.series})
         return {
             "version": 1,
-            "time": time.time(),
+            "time": self.clock(),
             "zone": "+05:30",
             "identity": {"service": "shop", "host": "vm", "instance": "0", "pid": os.getpid(),
                          "start": self.began, "role": "standalone"},
@@ -167,7 +196,7 @@ class StandIn:
         return {"catalogue": self.now.get("catalogue", 1), "series": self.series, "omitted": 0}
 
     def _values(self, ids: list[int], points: int) -> dict[str, Any]:
-        now = int(time.time())
+        now = int(self.clock())
         times = list(range(now - points + 1, now + 1))
         kinds = {each["id"]: each["kind"] for each in self.series}
         return {

@@ -2,40 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from tests.page.browser.expecting import expect
-from tests.page.browser.stand_in import StandIn, a_series, an_adapter, many
+from tests.page.browser.stand_in import ADVICE, TROUBLE, WEB, a_series, an_adapter
 from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-WEB = {
-    "requests_per_second": 127.3,
-    "active": 6,
-    "utilization": 0.82,
-    "queue_time": {"p50": 0.0021, "p95": 0.043},
-    "duration": {"p50": 0.012, "p95": 0.18, "p99": 0.41},
-    "errors_per_second": 0.31,
-}
-ADVICE = {"cause": "Too few workers", "confidence": "likely", "says": "Two more would do."}
-TROUBLE = {
-    "what": "StatsD refuses",
-    "where": "adapter statsd",
-    "remedy": "Start it.",
-    "since": 1_795_797_581.0,
-}
-
-
-@pytest.fixture
-def server() -> Iterator[StandIn]:
-    """A server of few series whose answers the test changes."""
-    with StandIn(many(6)) as running:
-        yield running
+    from tests.page.browser.stand_in import StandIn
 
 
 def test_where_nothing_is_wrong_one_line_says_so(server: StandIn, visit: Any) -> None:
@@ -79,6 +55,46 @@ def test_a_web_application_that_has_no_numbers_yet_is_shown_by_dashes(
     page = visit(server.url)
     expect(page.locator("#tiles .tile")).to_have_count(5)
     expect(page.locator("#tiles .big").first).to_have_text("\u2013")
+
+
+def test_without_a_known_limit_the_web_application_is_as_busy_as_it_has_requests_at_once(
+    server: StandIn, visit: Any
+) -> None:
+    server.now["web"] = {**WEB, "utilization": None}
+    page = visit(server.url)
+    first = page.locator("#tiles .tile").first
+    expect(first).to_have_text("Busy3.28at oncerequests; no limit is known")
+    expect(first.locator(".meter")).to_be_hidden()
+    server.now["web"] = WEB
+    expect(first).to_have_text("Utilisation82%of what the servers can do at once")
+    expect(page.locator("#tiles .tile")).to_have_count(5)
+
+
+def test_a_time_that_the_right_edge_would_cut_is_left_out_of_a_charts_axis(
+    server: StandIn, visit: Any
+) -> None:
+    server.series[:] = [a_series(0, "shop.depth")]
+    server.clock = lambda: 1_795_798_800.0  # a full hour of the server's: a label at the very edge
+    page = visit(server.url)
+    expect(page.locator("#panels .when")).to_have_text("22:30:00")
+    drawn = """(canvas) => {
+        const inked = (x, width) => canvas.getContext("2d")
+            .getImageData(x, canvas.height - 24, width, 24).data.some((each) => each > 0);
+        return [inked(canvas.width - 1, 1), inked(0, canvas.width)];
+    }"""
+    assert page.locator("#panels canvas").evaluate(drawn) == [False, True]
+
+
+def test_what_is_shown_while_the_server_does_not_answer_is_said_to_be_old(
+    server: StandIn, visit: Any
+) -> None:
+    page = visit(server.url)
+    expect(page.locator("#state")).to_have_text("live")
+    expect(page.locator("#stale")).to_be_hidden()
+    server.silent = True
+    expect(page.locator("#stale")).to_contain_text("nothing newer has come")
+    server.silent = False
+    expect(page.locator("#stale")).to_be_hidden()
 
 
 def test_times_are_in_the_servers_zone_of_24_hours(server: StandIn, visit: Any) -> None:
@@ -130,6 +146,39 @@ def test_pause_stops_the_page_and_goes_on(server: StandIn, visit: Any) -> None:
     expect(page.locator("#state")).to_have_text("paused")
     pause.click()
     expect(page.locator("#state")).to_have_text("live")
+
+
+def test_an_answer_that_comes_after_the_page_was_paused_does_not_end_the_pause(
+    server: StandIn, visit: Any
+) -> None:
+    page = visit(server.url)
+    expect(page.locator("#state")).to_have_text("live")
+    answer, asked, released = server.answer, threading.Event(), threading.Event()
+
+    def late(name: str, query: dict[str, str]) -> tuple[int, Any]:
+        if name == "now.json":
+            asked.set()
+            released.wait(4)
+        return answer(name, query)
+
+    server.answer = late  # type: ignore[method-assign]
+    assert asked.wait(30)
+    page.get_by_role("button", name="Pause").click()
+    expect(page.locator("#state")).to_have_text("paused")
+    server.now["trouble"] = [TROUBLE]
+    page.evaluate("""() => {
+        const [state, pause] = ["state", "pause"].map((id) => document.getElementById(id));
+        window.told = [];
+        new MutationObserver(() => told.push(`${state.dataset.state} ${pause.ariaPressed}`))
+            .observe(state, {attributes: true, childList: true});
+    }""")
+    with page.expect_response("**/history.json*") as last:
+        released.set()
+    last.value.finished()
+    expect(page.locator("#trouble li")).to_have_count(1)
+    page.get_by_role("button", name="Pause").click()
+    expect(page.locator("#state")).to_have_text("live")
+    assert "live true" not in page.evaluate("told")
 
 
 def test_an_account_that_does_not_add_up_is_told(server: StandIn, visit: Any) -> None:
