@@ -51,6 +51,13 @@ WORKERS = (
         peers=("workers/opentelemetry/inc ns",),
     ),
     Row(
+        "page of 8 workers of gunicorn, 1,000 series each, all processes",
+        ("gunicorn/ours/page ms",),
+        unit="ms",
+        peers=("gunicorn/prometheus_client/page ms",),
+        ratio=4,
+    ),
+    Row(
         "page of 8 workers of 1,000",
         ("workers/ours/page of 8",),
         unit="ms",
