@@ -369,8 +369,8 @@ class Agent:
         return tuple(self._selection.of_consumer())
 
     def notes(self) -> list[str]:
-        """Return a sentence on each part of ``[samplers]`` that concerns no sampler."""
-        return notes(self.settings.samplers, self._selection, self.registrations())
+        """Return a sentence on each key that another one replaces, or that concerns no sampler."""
+        return notes(self.settings, self._selection, self.registrations())
 
     def collector(self, name: str, interval: float, reuse: float = 0.0) -> Collector:
         """Return a new consumer of what the configuration enables."""

@@ -11,13 +11,15 @@ from sampler.agent.unused_settings import unused_settings
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from sampler.agent.config.settings import SamplersSettings, Settings
+    from sampler.agent.config.settings import Settings
     from sampler.agent.selection import Selection
     from sampler.types import Registered
 
 
 def log_doubts(settings: Settings, found: Collection[Registered]) -> None:
-    """Warn of names that clash once they are changed, and of settings that nobody knows."""
+    """Warn of keys that others replace, of names that clash, and of settings nobody knows."""
+    for said in settings.outdated:
+        log.warning("%s: %s", settings.file, said)
     for clash in rename_clashes(settings.samplers, found):
         log.warning("%s: %s", settings.file, clash)
     for unused in unused_settings(settings.samplers, found):
@@ -25,9 +27,8 @@ def log_doubts(settings: Settings, found: Collection[Registered]) -> None:
         tell("%s: %s", settings.file, unused.message)
 
 
-def notes(
-    samplers: SamplersSettings, selection: Selection, found: Collection[Registered]
-) -> list[str]:
-    """Return a sentence on each part of ``[samplers]`` that concerns no sampler."""
+def notes(settings: Settings, selection: Selection, found: Collection[Registered]) -> list[str]:
+    """Return a sentence on each key that another one replaces, or that concerns no sampler."""
     names = [str(each.sampler.get("name")) for each in found]
-    return [*selection.notes(names), *(each.message for each in unused_settings(samplers, found))]
+    unused = (each.message for each in unused_settings(settings.samplers, found))
+    return [*settings.outdated, *selection.notes(names), *unused]

@@ -61,7 +61,9 @@ METRICS: Mapping[str, Mapping[str, Any]] = {
     "pulls.failed": _counter(
         _PULL, "Pulls that did not, by reason.", "consumer", "sampler", "reason"
     ),
-    "pull.duration": _gauge("max", "s", "Duration of the last pull.", "consumer", "sampler"),
+    "pull.duration": _gauge(
+        "max", "s", "Duration of the last pull that succeeded.", "consumer", "sampler"
+    ),
     "uncollected": _gauge(
         "max",
         "1",
@@ -137,7 +139,8 @@ def _pulls(collector: Source) -> Iterator[tuple[Any, ...]]:
         yield "pulls", sum(each.pulls for each in alike), labels
         for reason, pulls in _added(each.failures for each in alike).items():
             yield "pulls.failed", pulls, {**labels, "reason": reason}
-        yield "pull.duration", max(each.seconds for each in alike), labels
+        if any(each.pulls for each in alike):
+            yield "pull.duration", max(each.seconds for each in alike), labels
 
 
 def _added(counts: Iterable[Mapping[str, int]]) -> Counter[str]:

@@ -119,7 +119,7 @@ def _keys(word: str, tables: list[Section]) -> Iterator[list[str]]:
 def _key(path: str, option: Option) -> list[str]:
     unset = option.default is None or option.secret
     default = "not set" if unset else toml(option)
-    lines = [f"{path}: {option.expected}, default: {default}", f"  {option.help}"]
+    lines = [f"{path}: {option.expected}, default: {default}", f"  {option.meaning}"]
     if option.choices:
         lines.append(f"  one of {', '.join(map(str, option.choices))}")
     if option.range:

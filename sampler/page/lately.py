@@ -18,10 +18,12 @@ class Risen:
     Attributes:
         number: how much.
         since: epoch seconds of the pull that told of the first of it.
+        last: epoch seconds of the pull that told of the last of it.
     """
 
     number: int
     since: float
+    last: float
 
 
 class Lately:
@@ -35,6 +37,7 @@ class Lately:
     Attributes:
         risen: by these values; replaced with each pull, so any thread may read it.
         window: seconds that are looked at.
+        rises: the values of ``risen`` that have risen within the last two intervals.
     """
 
     def __init__(self, metric: str, labels: tuple[str, ...], seconds: float) -> None:
@@ -44,6 +47,7 @@ class Lately:
         self._labels = labels
         self._seconds = seconds
         self.window: float = seconds
+        self.rises: frozenset[tuple[str, ...]] = frozenset()
         self._told: deque[tuple[float, tuple[str, ...], int]] = deque()
         self._before: dict[tuple[str, ...], int] | None = None
 
@@ -56,14 +60,16 @@ class Lately:
         for key, total in totals.items():
             if (grown := total - before.get(key, 0)) > 0:
                 told.append((now, key, grown))
-        self.window = max(self._seconds, 2.5 * (snapshot.interval or 0.0))
+        brief = 2.5 * (snapshot.interval or 0.0)  # the reports of a process may come late
+        self.window = max(self._seconds, brief)
         while told and not 0 <= now - told[0][0] < self.window:
             told.popleft()
         risen: dict[tuple[str, ...], Risen] = {}
         for time, key, grown in told:
-            earlier = risen.get(key, Risen(0, time))
-            risen[key] = Risen(earlier.number + grown, earlier.since)
+            earlier = risen.get(key, Risen(0, time, time))
+            risen[key] = Risen(earlier.number + grown, earlier.since, time)
         self.risen = risen
+        self.rises = frozenset(key for key, each in risen.items() if now - each.last < brief)
 
     def _totals(self, snapshot: Snapshot) -> dict[tuple[str, ...], int]:
         totals: dict[tuple[str, ...], int] = {}

@@ -29,7 +29,7 @@ def now(recorder: Recorder) -> dict[str, Any]:
     moment = time.time()
     adapters = adapters_of(agent) if agent is not None else []
     paused = pauses(agent) if agent is not None else {}
-    samplers = samplers_of(snapshot, recorder.failures, paused)
+    samplers = samplers_of(snapshot, recorder.failures, paused, recorder.failed)
     last_report = None if snapshot is None else snapshot.time
     processes = processes_of(agent, last_report) if agent is not None else []
     processes.sort(key=lambda each: each.state == "reports")

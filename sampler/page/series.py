@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sampler.agent import ABSENT, HistogramValue, running_adapters
 from sampler.page.points import Points
+from sampler.page.ranks import rank_of
 
 if TYPE_CHECKING:
     from sampler.agent import Series
@@ -87,5 +88,6 @@ def _described(number: int, series: Series, sampler: str) -> dict[str, Any]:
         "unit": series.unit,
         "help": series.help,
         "sampler": sampler,
+        "rank": rank_of(sampler),
         "scope": series.scope,
     }

@@ -98,7 +98,7 @@ def _failed_elsewhere(recorder: Recorder) -> Iterator[_Row]:
         if sum(each.number for _, each in found) >= FAILS:
             reason = min(found, key=lambda each: each[0] == PARKED)[0]
             what = f"it fails in a process that reports: {reason}"
-            remedy = f"the log says why; 'sampler explain {reason}' says what that means"
+            remedy = f"its log says why; 'sampler explain {reason}' says what that means"
             yield what, f"sampler {sampler}", remedy, min(each.since for _, each in found)
 
 

@@ -25,7 +25,8 @@ from sampler.cli.demo import verdict
 from sampler.cli.demo.figures import CONNECTIONS, figures
 from sampler.cli.demo.receivers import GraphiteReceiver, StatsDReceiver
 from sampler.cli.demo.screen import CODE, Screen
-from tests.support.command import environment, sampler
+from tests.page.rig import Viewer
+from tests.support.command import environment, running, sampler
 from tests.support.waiting import wait_for
 
 ARRIVED = re.compile(
@@ -47,6 +48,35 @@ def test_the_demo_shows_the_application_and_ends_with_one_line_on_delivery() -> 
     (arrived,) = (found for line in lines if (found := ARRIVED.search(line)))
     assert min(map(int, arrived.groups())) > 100
     assert done.stderr == ""
+
+
+def test_a_browser_gets_the_page_that_is_printed_and_it_has_the_numbers(tmp_path) -> None:
+    """With --open: whatever $BROWSER names is called once, with that address."""
+    told, browser = tmp_path / "told", tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$@" >> {told}\n')
+    browser.chmod(0o755)
+    with running("demo", "--open", "--seconds", "600", BROWSER=str(browser)) as process:
+        assert process.stdout is not None
+        _, printed = process.stdout.readline(), process.stdout.readline()
+        url = printed.partition(": ")[2].strip()
+        asked = wait_for(lambda: told.exists() and told.read_text(), 30, "a browser")
+        assert asked.splitlines() == [url]
+        viewer = Viewer(url.split("/")[2])
+        status, body, fields = viewer.ask("/live/")
+        assert (status, fields["Content-Type"]) == (200, "text/html; charset=utf-8")
+        assert b"<html" in body
+
+        def orders() -> list[float]:
+            """Return how many orders a second there were."""
+            series = viewer.get("series.json")["series"]
+            ids = {str(each["id"]) for each in series if each["name"] == "shop.orders"}
+            values = viewer.get("values.json?points=5")["values"]
+            return [n for number, points in values.items() if number in ids for n in points if n]
+
+        assert wait_for(orders, 30, "orders on the page")
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+        assert process.returncode == 0
 
 
 def test_ctrl_c_ends_the_demo_early_with_its_last_line() -> None:

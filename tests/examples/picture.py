@@ -1,4 +1,4 @@
-"""Makes the picture of the README: ``uv run python -m tests.examples.picture``.
+"""Draws the demo: ``python -m tests.examples.picture``, which ``tests.page.pictures`` runs.
 
 It runs ``sampler demo`` for a few seconds, draws its last page and its end with rich, and writes
 ``docs/demo.svg``.

@@ -46,7 +46,7 @@ def test_the_readme_names_its_two_commands_and_its_picture():
     assert "\n$ uv run sampler demo\n" in text
     assert "\n$ uv run pytest\n" in text
     assert "](docs/demo.svg)" in text
-    assert "`uv run python -m tests.examples.picture`" in text
+    assert "`uv run --group servers python -m tests.page.pictures`" in text
     picture = (ROOT / "docs/demo.svg").read_text("utf-8")
     assert "every&#160;number&#160;arrived" in picture
     shown = re.sub(r"http://127\.0\.0\.1:\d+/live/", "", picture)  # the page of that run

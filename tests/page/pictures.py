@@ -1,8 +1,9 @@
-"""Take the pictures of the live page and of top: ``python -m tests.page.pictures [--seconds N]``.
+"""Take all pictures of README and docs: ``python -m tests.page.pictures [--seconds N]``.
 
-A Flask application under gunicorn with two workers, its load, a carbon-cache and the page of
-``sampler run`` are real, and so is the terminal of ``sampler top``. It writes
-``docs/pictures/live-*.png`` and ``docs/pictures/top.svg``.
+The demo's come from ``tests.examples.picture``, which runs first. Those of the live page and of
+top, ``docs/pictures/live-*.png`` and ``docs/pictures/top.svg``, show what is real, too: a Flask
+application under gunicorn with two workers, its load, a carbon-cache, the page of ``sampler run``,
+and the terminal of ``sampler top``.
 """
 
 from __future__ import annotations
@@ -177,13 +178,14 @@ def _small(file: Path) -> None:
 
 
 def main() -> None:
-    """Run the bakery for a while, and take the pictures."""
+    """Let the demo be drawn, run the bakery for a while, and take its pictures."""
     from playwright.sync_api import sync_playwright
 
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seconds", type=float, default=150, help="how much history they show")
     seconds = parser.parse_args().seconds
     PICTURES.mkdir(exist_ok=True)
+    subprocess.run([sys.executable, "-m", "tests.examples.picture"], cwd=ROOT, check=True)
     with the_bakery() as (url, socket), sync_playwright() as playwright:
         time.sleep(seconds)
         _draw_top(socket)

@@ -30,6 +30,14 @@ class Viewer:
         assert code == status, body[:300]
         return json.loads(body)
 
+    def answers(self) -> bool:
+        """Tell whether somebody answers yet: a socket's file is there before."""
+        try:
+            self.get("now.json")
+        except OSError:
+            return False
+        return True
+
     def ask(self, path: str, method: str = "GET", **fields: str) -> tuple[int, bytes, Any]:
         """Return status, body and header fields."""
         connection = self.connection()

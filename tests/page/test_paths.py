@@ -65,6 +65,7 @@ def test_series_have_all_that_was_declared() -> None:
             "unit": "{order}",
             "help": "Orders placed.",
             "sampler": "shop",
+            "rank": 0,
             "scope": "process",
         }
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.page.rig import Viewer
-from tests.support.command import running
+from tests.support.command import running, sampler
 from tests.support.distributions import Site
 from tests.support.waiting import wait_for
 
@@ -32,6 +32,27 @@ sampler.agent.start()
 while True:
     orders.inc()
     time.sleep(0.02)
+"""
+
+_FAILING = """
+import time
+from pathlib import Path
+import sampler
+import sampler.agent
+shop = sampler.Instruments("shop")
+shop.counter("orders").inc()
+def broken():
+    if not Path("mended").exists():
+        raise ValueError("no bread")
+    return [("loaves", 1)]
+def slow():
+    time.sleep(3600)
+    return []
+for name, sample in (("broken", broken), ("slow", slow)):
+    sampler.register({"name": name, "sample": sample})
+sampler.agent.start()
+while True:
+    time.sleep(1)
 """
 
 
@@ -57,7 +78,7 @@ def test_it_has_the_sums_and_names_the_processes(tmp_path, tmp_path_factory) -> 
     )
     with running("run", "--", sys.executable, "app.py", cwd=tmp_path) as process:
         viewer = Viewer(str(path))
-        wait_for(path.exists, what="the socket", limit=30)
+        wait_for(viewer.answers, what="the page", limit=30)
 
         def processes() -> list[dict]:
             found = viewer.get("now.json")["processes"]
@@ -106,3 +127,40 @@ def test_it_has_the_sums_and_names_the_processes(tmp_path, tmp_path_factory) -> 
             os.kill(each["pid"], signal.SIGKILL)
         process.wait(30)
     assert not path.exists()
+
+
+def test_its_rows_say_how_samplers_fail_in_the_processes(tmp_path, tmp_path_factory) -> None:
+    """By reason, as the account has it; the text of what was raised is in that process's log."""
+    path = tmp_path_factory.mktemp("s") / "s.sock"
+    (tmp_path / "app.py").write_text(_FAILING)
+    (tmp_path / "sampler.toml").write_text(
+        f'interval = 0.5\nsocket = "{path}"\n'
+        '[samplers]\nenable = ["shop", "broken", "slow"]\ndeadline = 1\n'
+    )
+    with running("run", "--", sys.executable, "app.py", cwd=tmp_path) as process:
+        viewer = Viewer(str(path))
+        wait_for(viewer.answers, what="the page", limit=30)
+
+        def row(name: str) -> dict:
+            found = (each for each in viewer.get("now.json")["samplers"] if each["name"] == name)
+            return next(found, {"paused": False, "failing": False, "duration": None})
+
+        broken = wait_for(lambda: row("broken")["paused"] and row("broken"), 30, "a pause")
+        assert broken["last_failure"] == "raised, in a process that reports (its log says more)"
+        assert (broken["failing"], broken["paused_for"], broken["duration"]) == (True, None, None)
+        slow = wait_for(lambda: row("slow")["failing"] and row("slow"), 30, "a deadline missed")
+        assert slow["last_failure"] == "deadline, in a process that reports (its log says more)"
+        assert slow["duration"] is None
+        assert row("shop")["duration"] > 0
+        shown = sampler("top", "--socket", str(path)).stdout
+        (line,) = (each for each in shown.splitlines() if each.startswith("slow "))
+        assert "-" in line.split()
+        assert "deadline, in a process that reports" in line
+        (tmp_path / "mended").touch()
+        mended = wait_for(lambda: row("broken")["duration"] and row("broken"), 60, "an answer")
+        assert mended["series"] == 1
+        wait_for(lambda: not row("broken")["failing"], 60, "the end of it")
+        assert not row("broken")["paused"]
+        process.send_signal(signal.SIGTERM)
+        said, _ = process.communicate(timeout=30)
+    assert "ValueError: no bread" in said

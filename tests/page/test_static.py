@@ -6,7 +6,6 @@ import hashlib
 import re
 import shutil
 import subprocess
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -55,20 +54,3 @@ def test_every_script_is_one() -> None:
 @pytest.mark.parametrize("name", HASHES)
 def test_what_is_of_others_is_as_they_made_it(name: str) -> None:
     assert hashlib.sha256((STATIC / name).read_bytes()).hexdigest() == HASHES[name]
-
-
-def test_the_list_knows_which_samplers_are_not_the_viewers_own() -> None:
-    """Those that come with this project: of Python, of the host, and of servers."""
-    text = (STATIC / "catalogue.js").read_text("utf-8")
-    named = re.search(r'"(asyncio [^"]*)"', text)
-    groups = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))[
-        "project"
-    ]["entry-points"]
-    ours = {
-        name
-        for group in groups.values()
-        for name, target in group.items()
-        if target.startswith("sampler.samplers.")
-    }
-    assert named is not None
-    assert ours <= set(named[1].split())

@@ -50,6 +50,7 @@ class Option:
         secret: it is never shown; ``file:/path`` stands for the first line of a file.
         private: it names a file that nobody else may read.
         also: values of another type that may stand there, such as True beside a text.
+        replaced_by: the key of the same table to write instead; "": this one stays.
     """
 
     default: Any
@@ -64,6 +65,7 @@ class Option:
     secret: bool = False
     private: bool = False
     also: tuple[Any, ...] = ()
+    replaced_by: str = ""
 
     def fault(self, value: Any) -> str | None:
         """Say what is wrong with ``value``, or return None."""
@@ -86,6 +88,13 @@ class Option:
             if wrong := self._out_of_range(item):
                 return wrong
         return self.check(value) if self.check else None
+
+    @property
+    def meaning(self) -> str:
+        """The help, and what to write instead of a key that is replaced."""
+        if not self.replaced_by:
+            return self.help
+        return f"{self.help} Deprecated: write {self.replaced_by} instead."
 
     @property
     def expected(self) -> str:
@@ -158,6 +167,7 @@ def option(
     secret: bool = False,
     private: bool = False,
     also: tuple[Any, ...] = (),
+    replaced_by: str = "",
 ) -> Any:
     """Declare a setting as a field of an attrs class.
 
@@ -175,6 +185,8 @@ def option(
         secret: never shown in a repr, log or error.
         private: it names a file that nobody else may read, such as a key.
         also: values of another type that may stand there, such as True beside a text.
+        replaced_by: the key of the same table to write instead. This one works as before; who
+            writes it is told so at each start, and who writes both has a problem.
 
     Returns:
         An attrs field. Constructing the class with a bad value raises ``ValueError``, whose
@@ -193,6 +205,7 @@ def option(
         secret=secret,
         private=private,
         also=also,
+        replaced_by=replaced_by,
     )
 
     def validate(_instance: object, field: attrs.Attribute[Any], value: Any) -> None:

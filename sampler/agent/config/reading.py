@@ -16,6 +16,7 @@ from sampler.agent.config.files import state
 from sampler.agent.config.interpolation import converted, interpolated, plain
 from sampler.agent.config.limits import faults
 from sampler.agent.config.options import options, parameters
+from sampler.agent.config.outdated import outdated
 from sampler.agent.config.people import for_people
 from sampler.agent.config.plugins import UnusablePlugin, installed_plugins, referenced_plugin
 from sampler.agent.config.relay import RelaySettings
@@ -42,6 +43,13 @@ DEFAULT_FILE = "sampler.toml"
 VARIABLE = "SAMPLER_CONFIG"
 """The environment variable that names the configuration file, where no argument does."""
 _TABLES = ("samplers", "bridges", "web", "relay", "adapters")
+_CLASSES: Mapping[str, type] = {
+    "samplers": SamplersSettings,
+    "bridges": BridgesSettings,
+    "web": WebSettings,
+    "relay": RelaySettings,
+}
+"""What declares the keys of each table but those of adapters."""
 _LONGEST = 1_000
 """Longest problem shown, in characters."""
 
@@ -118,6 +126,11 @@ def parse(table: Mapping[str, Any], file: str = "configuration", readable: str =
     bridges, samplers = bridges or BridgesSettings(), samplers or SamplersSettings()
     samplers = with_bridges(samplers, bridges, problems)
     problems += loops(samplers, adapters)
+    given: list[tuple[str, type, Mapping[str, Any]]] = [("", ProgramSettings, top)]
+    given += [(name, cls, _table(table, name, [])) for name, cls in _CLASSES.items()]
+    for each in adapters:
+        given += [(each.key, cls, each.table) for cls in (type(each.adapter), DeliverySettings)]
+    said = outdated(given, problems)
     if problems:
         raise ConfigurationError(file, map(_shortened, map(masked, problems)))
     return Settings(
@@ -128,6 +141,7 @@ def parse(table: Mapping[str, Any], file: str = "configuration", readable: str =
         relay or RelaySettings(),
         web or WebSettings(),
         bridges,
+        said,
     )
 
 

@@ -270,6 +270,7 @@ class Settings:
         relay: the ``[relay]`` table.
         web: the ``[web]`` table.
         bridges: the ``[bridges.NAME]`` tables; what they add to ``samplers`` is there, too.
+        outdated: a sentence for each key that another one replaces.
     """
 
     file: str = DEFAULTS
@@ -279,3 +280,4 @@ class Settings:
     relay: RelaySettings = attrs.field(factory=RelaySettings)
     web: WebSettings = attrs.field(factory=WebSettings)
     bridges: BridgesSettings = attrs.field(factory=BridgesSettings)
+    outdated: tuple[str, ...] = ()

@@ -78,7 +78,7 @@ def _lines(section: Section) -> Iterator[str]:
     yield "|---|---|---|---|"
     for key, option in section.keys.items():
         default = "" if option.default is None or option.secret else f"`{toml(option)}`"
-        cells = (f"`{key}`", _shape(option), default, _escaped(option.help))
+        cells = (f"`{key}`", _shape(option), default, _escaped(option.meaning))
         yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
     if section.unsupported:
         yield ""

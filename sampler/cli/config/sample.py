@@ -23,7 +23,7 @@ _ACTIVE = "adapters.prometheus"
 
 
 def sample() -> str:
-    """Return a commented configuration that has every key and is valid as it stands."""
+    """Return a commented configuration with every key that stays, valid as it stands."""
     lines: list[str] = []
     for section in sections():
         lines += [*_table(section), ""]
@@ -42,6 +42,8 @@ def _table(section: Section) -> Iterator[str]:
     elif section.table:
         yield f"[{section.table}]"
     for key, option in section.keys.items():
+        if option.replaced_by:
+            continue
         for line in textwrap.wrap(option.help, 90):
             yield f"#   {line}"
         if option.default is None or option.secret:

@@ -139,7 +139,9 @@ def _property(option: Option) -> dict[str, Any]:
             shape |= {"type": [shape["type"], "string"], "pattern": _VARIABLE["pattern"]}
     if option.also:
         shape = {"anyOf": [shape, {"enum": list(option.also)}]}
-    described = {"description": option.help, **shape}
+    described = {"description": option.meaning, **shape}
+    if option.replaced_by:
+        described["deprecated"] = True
     if option.secret:
         return {**described, "writeOnly": True}
     if option.default is not None:

@@ -15,8 +15,6 @@ POINTS = 20
 """Points of a series that are asked for."""
 _SHORT = 8
 """Characters that all values of a label begin with, from which on they are left out."""
-_OWN = "sampler"
-_BUILT_IN = frozenset({"asyncio", "cpython", "listener", "logging", "memory", "process", "system"})
 
 
 class Model:
@@ -91,10 +89,11 @@ class Series:
             of these without the beginning that all have.
         kind: its kind.
         unit: its unit.
+        rank: the place of its sampler among others: the lowest comes first.
         haystack: what is searched.
     """
 
-    __slots__ = ("haystack", "kind", "labels", "name", "number", "unit")
+    __slots__ = ("haystack", "kind", "labels", "name", "number", "rank", "unit")
 
     def __init__(
         self, described: dict[str, Any], begins: dict[str, int], *, plain: bool = False
@@ -116,11 +115,12 @@ class Series:
         ]
         self.kind: str = str(described["kind"])
         self.unit: str = clean(described["unit"], plain=plain)
+        self.rank: int = int(described["rank"])
         self.haystack: str = f"{described['name']} {' '.join(pairs)}".lower()
 
 
 def named(described: list[dict[str, Any]], *, plain: bool = False) -> list[Series]:
-    """Return series by name: first the program's, then built-in ones, then the agent's own."""
+    """Return series by their samplers' ranks, the program's own first, and by name."""
     values: dict[str, dict[str, set[str]]] = {}
     for each in described:
         seen = values.setdefault(each["name"], {})
@@ -133,7 +133,7 @@ def named(described: list[dict[str, Any]], *, plain: bool = False) -> list[Serie
         for name, labels in values.items()
     }
     found = [Series(each, begins[each["name"]], plain=plain) for each in described]
-    found.sort(key=lambda each: (_rank(each.name), each.name, each.labels[0]))
+    found.sort(key=lambda each: (each.rank, each.name, each.labels[0]))
     return found
 
 
@@ -141,8 +141,3 @@ def _common(first: str, last: str) -> int:
     """Return how many characters two texts begin with alike: of sorted ones, all in between do."""
     pairs = enumerate(zip(first, last, strict=False))
     return next((at for at, (a, b) in pairs if a != b), min(len(first), len(last)))
-
-
-def _rank(name: str) -> int:
-    word = name.partition(".")[0]
-    return 2 if word == _OWN else int(word in _BUILT_IN)

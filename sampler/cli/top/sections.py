@@ -146,27 +146,34 @@ def _samplers(now: Mapping[str, Any], width: int, *, plain: bool) -> Section:
     head += fitted("took", 9, right=True) + fitted("refused", 9, right=True)
     head += fitted("failed", 8, right=True) + "  last failure"
     ordered = sorted(now["samplers"], key=_badness, reverse=True)
-    rows, failing = [], 0
+    rows, paused, failing = [], 0, 0
     for each in ordered:
-        paused = each["paused_for"]
-        failing += paused is not None
+        bad = each["paused"] or each["failing"]
+        paused += each["paused"]
+        failing += bad and not each["paused"]
         text = fitted(clean(each["name"], plain=plain), room, plain=plain)
         text += fitted(number(each["series"]), 7, right=True)
         text += fitted(_seconds(each["duration"]), 9, right=True)
         text += fitted(number(sum(each["refused"].values())), 9, right=True)
         text += fitted(number(each["failures"]), 8, right=True)
         why = each["last_failure"] or ""
-        if paused is not None:
-            why = f"paused {span(paused)}: {why}"
-        rows.append(Line(f"{text}  {clean(why, plain=plain)}", _style(paused is not None)))
+        if each["paused"]:
+            left = each["paused_for"]  # None: it is another process that pauses
+            why = f"paused{'' if left is None else f' {span(left)}'}: {why}"
+        rows.append(Line(f"{text}  {clean(why, plain=plain)}", _style(bad)))
     count = now.get("samplers_count", len(rows))
-    summary = joined((str(count), f"{failing} paused" if failing else ""), ", ")
-    return Section("s", "samplers", summary, rows, head, bad=failing > 0)
+    parts = (str(count), _some(paused, "paused"), _some(failing, "failing"))
+    return Section("s", "samplers", joined(parts, ", "), rows, head, bad=paused + failing > 0)
+
+
+def _some(count: int, what: str) -> str:
+    return f"{count} {what}" if count else ""
 
 
 def _badness(sampler: Mapping[str, Any]) -> tuple[object, ...]:
     return (
-        sampler["paused_for"] is not None,
+        sampler["paused"],
+        sampler["failing"],
         sampler["failures"],
         sum(sampler["refused"].values()),
         sampler["duration"] or 0.0,

@@ -2,15 +2,10 @@
 
 import { labelled } from "./dom.js";
 
-// What comes with this project: of Python and the host, of servers, of the relay, and the agent's own account.
-const BUILT_IN = new Set(
-  "asyncio cpython listener logging memory process system apache granian gunicorn gunicorn.arbiter hypercorn mod_wsgi nginx pgbouncer uvicorn uwsgi server sampler.relay".split(
-    " ",
-  ),
-);
-const OURS = "sampler";
-
-const rank = (sampler) => (sampler === OURS ? 2 : BUILT_IN.has(sampler) ? 1 : 0); // the viewer's own first
+// Whose a series is, as `rank` says: the program's own, what is counted of its requests and packages, what
+// this project has built in, and the agent's own account (sampler/page/ranks.py).
+const BUILT_IN = 2;
+const ACCOUNT = 3;
 
 /** What tells a series from all others, over restarts of the server; its id does not. */
 export const keyOf = (name, labels) => JSON.stringify([name, Object.entries(labels ?? {}).sort()]);
@@ -51,8 +46,8 @@ export class Catalogue {
       this.byId.set(series.id, series);
       if (!this.byKey.has(series.key)) this.byKey.set(series.key, series);
     }
-    const samplers = [...new Set(this.all.map((series) => series.sampler))];
-    samplers.sort((a, b) => rank(a) - rank(b) || order(a, b));
+    const ranks = new Map(this.all.map((series) => [series.sampler, series.rank]));
+    const samplers = [...ranks.keys()].sort((a, b) => ranks.get(a) - ranks.get(b) || order(a, b));
     const places = new Map(samplers.map((sampler, place) => [sampler, place]));
     const lines = new Map(this.all.map((series) => [series, `${series.name}\u0001${series.line}`]));
     this.all.sort((a, b) => places.get(a.sampler) - places.get(b.sampler) || order(lines.get(a), lines.get(b)));
@@ -64,9 +59,9 @@ export class Catalogue {
     return words.length ? this.all.filter((series) => words.every((word) => series.haystack.includes(word))) : this.all;
   }
 
-  /** Whether the list shows a sampler's series before anybody asks. */
-  static opened(sampler) {
-    return sampler !== OURS;
+  /** Whether the list shows the series of this one's sampler before anybody asks. */
+  static opened(series) {
+    return series.rank < ACCOUNT;
   }
 
   /** Return what is charted until the viewer chooses: the application's numbers before the process's. */
@@ -77,7 +72,7 @@ export class Catalogue {
         .filter((series) => series.name === name)
         .sort((a, b) => routed(a) - routed(b))
         .slice(0, most);
-    const own = this.all.filter((series) => !rank(series.sampler) && series.sampler !== "http.server");
+    const own = this.all.filter((series) => series.rank < BUILT_IN && series.sampler !== "http.server");
     const busiest = [
       ...take("http.server.requests", 5),
       ...take("http.server.request.duration", 3),

@@ -119,7 +119,7 @@ export class Series {
         group = {
           group: series.sampler,
           size: 0,
-          open: searched || (this.#opened.get(series.sampler) ?? Catalogue.opened(series.sampler)),
+          open: searched || (this.#opened.get(series.sampler) ?? Catalogue.opened(series)),
         };
         items.push(group);
       }

@@ -119,9 +119,12 @@ function lawState({ collected, recovered, delivered, unconfirmed, dropped, queue
     : ["bad", `${count(Math.abs(missing))} ${missing > 0 ? "missing" : "too many"}`];
 }
 
-function samplerState({ paused_for: paused, last_failure: failure, failures }) {
-  if (paused !== null) return ["bad", `paused for ${span(paused)}${failure ? `: ${failure}` : ""}`];
-  return failures ? ["was", `answers; failed before${failure ? `: ${failure}` : ""}`] : ["fine", "answers"];
+function samplerState({ paused, paused_for: left, failing, last_failure: failure, failures, duration }) {
+  const why = failure ? `: ${failure}` : "";
+  if (paused) return ["bad", `paused${left === null ? "" : ` for ${span(left)}`}${why}`];
+  if (failing) return ["bad", `fails${why}`];
+  if (failures && duration === null) return ["bad", `has not answered${why}`];
+  return failures ? ["was", `answers; failed before${why}`] : ["fine", "answers"];
 }
 
 const LOOKS = { reports: "fine", silent: "bad" };

@@ -58,7 +58,7 @@ def a_series(
 ) -> dict[str, Any]:
     """Return a series as ``series.json`` has it."""
     described = {"help": "", "labels": {}, "scope": "process", "sampler": name.rpartition(".")[0]}
-    return {"id": number, "name": name, "kind": kind, "unit": unit, **described, **more}
+    return {"id": number, "name": name, "kind": kind, "unit": unit, "rank": 0, **described, **more}
 
 
 def many(count: int) -> list[dict[str, Any]]:
@@ -180,7 +180,8 @@ class StandIn:
             "adapters": [an_adapter()],
             "samplers": [
                 {"name": name, "duration": 0.0004, "series": 3, "yielded": 30, "refused": {},
-                 "failures": 0, "paused_for": None, "last_failure": None}
+                 "failures": 0, "failing": False, "paused": False, "paused_for": None,
+                 "last_failure": None}
                 for name in samplers[:20]
             ],
             "processes": [

@@ -208,13 +208,23 @@ def test_an_adapter_shows_its_last_error_and_why_it_dropped(server: StandIn, vis
 def test_a_sampler_that_is_paused_says_why(server: StandIn, visit: Any) -> None:
     sampler = {
         "name": "pool", "duration": None, "series": 0, "yielded": 0, "refused": {"bad_name": 3},
-        "failures": 81, "paused_for": 50.3, "last_failure": "KeyError: 'size'",
+        "failures": 81, "failing": True, "paused": True, "paused_for": 50.3,
+        "last_failure": "KeyError: 'size'",
     }  # fmt: skip
-    server.now["samplers"] = [sampler]
+    elsewhere = {"paused_for": None, "last_failure": "raised, in a process that reports"}
+    server.now["samplers"] = [
+        sampler,
+        {**sampler, **elsewhere, "name": "other"},
+        {**sampler, **elsewhere, "name": "slow", "paused": False},
+        {**sampler, **elsewhere, "name": "silent", "paused": False, "failing": False},
+    ]
     page = visit(server.url)
-    shown = page.locator("#samplers tbody tr")
-    expect(shown).to_contain_text("paused for 50 s: KeyError: 'size'")
-    expect(shown).to_contain_text("3 (bad_name 3)")
+    rows = page.locator("#samplers tbody tr")
+    expect(rows.nth(0)).to_contain_text("paused for 50 s: KeyError: 'size'")
+    expect(rows.nth(0)).to_contain_text("3 (bad_name 3)")
+    expect(rows.nth(1)).to_contain_text("paused: raised, in a process that reports")
+    expect(rows.nth(2)).to_contain_text("fails: raised, in a process that reports")
+    expect(rows.nth(3)).to_contain_text("has not answered: raised, in a process that reports")
 
 
 def test_the_processes_of_a_relay_are_listed(server: StandIn, visit: Any) -> None:
