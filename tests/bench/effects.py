@@ -35,6 +35,7 @@ from tests.bench import (
     workers,
     wrapped,
 )
+from tests.page import speed
 from tests.support.wings import WINGS
 
 if TYPE_CHECKING:
@@ -257,6 +258,7 @@ EFFECTS: dict[str, tuple[Callable[[str], Numbers], tuple[str, ...]]] = {
     "workers, started": (lambda _: wrapped.wrapped(), TOGETHER),
     "web": (web.web, web.KINDS),
     "live": (lambda _: live.live(), TOGETHER),
+    "page": (lambda _: speed.measured(), TOGETHER),
     "advise": (lambda _: advising.advising(), TOGETHER),
     "bridges": (lambda _: bridges.bridges(), TOGETHER),
     "million": (million.million, ("ours", "prometheus_client", "bare loop")),

@@ -15,6 +15,19 @@ LIVE = (
             ("top at 1 Hz, of a core", "top, percent", "%", 0.3),
         )
     ),
+    *(
+        Row(
+            f"live page of 5,000 series: {title}",
+            (f"page/{name}",),
+            unit="ms",
+            limit=limit,
+            scaled=False,
+        )
+        for title, name, limit in (
+            ("something is painted", "first paint, ms", 1000),
+            ("the slowest search", "slowest search, ms", 100),
+        )
+    ),
     Row(
         "top: first screen of 2,000 series, until it is there",
         ("live/first screen/top",),
