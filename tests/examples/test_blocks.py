@@ -40,6 +40,7 @@ DOORS = {"docs/for-library-authors.md", "docs/for-operators.md"}
 """Pages whose files are written and used by tests/examples/test_pages.py; the rest runs here, as
 with those that are walked."""
 BEFORE = {
+    "docs/applications/fastapi.md": "from fastapi import FastAPI",
     "docs/contrib.md": """
         import sys, types
         pool = types.SimpleNamespace(instances=[])
@@ -68,7 +69,7 @@ BEFORE = {
     """,
 }
 """What the prose of a page presupposes."""
-NEEDED_HERE = {"docs/for-operators.md": "starlette"}
+NEEDED_HERE = {"docs/applications/fastapi.md": "fastapi", "docs/for-operators.md": "starlette"}
 """Packages of the group of servers that a page's blocks import."""
 UNRUN = {
     "docs/web.md": ("# shop.py", "by tests/examples/test_fastapi.py"),

@@ -70,7 +70,7 @@ def stores(page: Path, folder: Path, request: pytest.FixtureRequest) -> dict[str
 
 @pytest.mark.netns
 def test_the_first_page_can_be_walked_through(tmp_path: Path) -> None:
-    """In a namespace of its own, as `sampler run` without a configuration has a port of its own."""
+    """In a network namespace: `sampler run` without a configuration has always the same port."""
     room = ["unshare", "-n", "sh", "-c", 'ip link set lo up && exec "$0" "$@"']
     walk = [sys.executable, "-m", "tests.examples.walk", ROOT / "docs/index.md", tmp_path]
     done = subprocess.run(
@@ -90,7 +90,9 @@ def test_the_jobs_of_their_page_leave_in_a_gateway_what_it_says(launch, tmp_path
     here = {"9091": str(gateway.port), "tar -c /etc": "tar -c sampler.toml", "/tmp/etc.tar": "e"}
     Walk(page, tmp_path, here).walk()
     found = {name: value for (name, _), value in gateway.samples().items()}
-    told = re.findall(r"^\| `job\.[\w.]+` \| `(job_\w+)` \|", page.read_text("utf-8"), re.MULTILINE)
+    told = re.findall(
+        r"^\| `job\.[\w.]+` \| `(job_\w+)` \|", page.read_text("utf-8"), re.MULTILINE
+    )
     assert len(told) >= 3
     assert set(told) <= set(found)
     assert (found["backup_files_total"], found["backup_size_bytes"]) == (12, 51_200)

@@ -2,10 +2,10 @@
 
 A block whose first line is a comment with a file's name is that file. In a block of ``console``
 each line that begins with ``$`` is a command, and what follows is what it prints: numbers may be
-others, ``...`` stands for any text of a line, and as a line of its own for any lines. A command that
-ends with ``&`` runs until the page ends. What is installed is not installed again; that it is there
-is checked. ``python -m tests.examples.walk PAGE FOLDER [TEXT=HERE ...]`` walks with the page's own
-ports, for a network namespace.
+others, ``...`` stands for any text of a line, and as a line of its own for any lines. A command
+that ends with ``&`` runs until the page ends. What is installed is not installed again; that it is
+there is checked. ``python -m tests.examples.walk PAGE FOLDER [TEXT=HERE ...]`` walks with the
+page's own ports, in a network namespace.
 """
 
 from __future__ import annotations
