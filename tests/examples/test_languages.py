@@ -20,6 +20,7 @@ from sampler.advise import read_recording, recording_head
 from tests.deploy.tools import DEPLOY, program
 from tests.examples.pages import PAGES, ROOT, blocks
 from tests.examples.test_blocks import check, named, of
+from tests.examples.test_walks import WALKED
 from tests.support.command import environment, sampler
 from tests.support.ports import HOST
 from tests.support.servers import StatsD
@@ -116,9 +117,7 @@ def test_what_the_tables_name_is_there() -> None:
             assert name in where, name
     for page, file in FILES.items():
         ini = [text for language, text in blocks(ROOT / page) if language == "ini"]
-        assert (page.removeprefix("docs/").removesuffix(".md") in _source(file)) or all(
-            text in _source(file) for text in ini
-        )
+        assert page in WALKED or all(text in _source(file) for text in ini)
 
 
 def _source(file: str) -> str:
