@@ -33,7 +33,7 @@ def test_promtool_finds_nothing_wrong(request, words):
     """Syntax, and each alert by made series: one that it fires for, one that it does not."""
     promtool = program(request, "promtool")
     done = subprocess.run(
-        [promtool, *words], cwd=FOLDER, capture_output=True, text=True, timeout=60
+        [promtool, *words], cwd=FOLDER, capture_output=True, text=True, timeout=110
     )
     assert done.returncode == 0, done.stdout + done.stderr
 

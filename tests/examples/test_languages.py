@@ -10,8 +10,10 @@ import json
 import re
 import shlex
 import shutil
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -23,7 +25,8 @@ from tests.examples.test_blocks import check, named, of
 from tests.examples.test_walks import WALKED
 from tests.support.command import environment, sampler
 from tests.support.ports import HOST
-from tests.support.servers import StatsD
+from tests.support.servers import Carbon, StatsD
+from tests.support.waiting import wait_for
 
 JUDGED = {
     "python": "test_blocks.py: it runs",
@@ -57,10 +60,12 @@ FILES = {
 }
 """Pages with blocks of ini that are not carbon's, and the test that uses them."""
 SHELL = {
-    "docs/servers.md": "the command is ours",
-    "docs/operators/adapters.md": "test_statsd_answers_on_its_management_port_as_the_page_says",
+    "sampler": "ours: test_bash_reads_its_lines",
+    "echo": "test_statsd_answers_on_its_management_port_as_the_page_says",
+    "python": "test_statsd_answers_on_its_management_port_as_the_page_says",
+    "whisper-fetch": "test_whisper_fetch_prints_what_carbon_has_stored",
 }
-"""Pages with blocks of sh, and what runs them."""
+"""First words of lines of sh, and what runs them."""
 DIRECTIVES = {"{glossary}", "{include}", "{toctree}"}
 """Fences that hold no code."""
 _MODULES = Path("/usr/lib/apache2/modules")
@@ -99,15 +104,14 @@ def test_every_block_has_a_language_and_something_that_reads_it(page: Path) -> N
     shown = [word for word in opened if word not in DIRECTIVES]
     assert shown == [language for language, _ in blocks(page)]
     assert set(shown) <= set(JUDGED)
-    for language, table in (("text", SHOWN), ("sh", SHELL)):
-        assert (language in shown) <= (named(page) in table)
+    assert ("text" in shown) <= (named(page) in SHOWN)
 
 
 def test_what_the_tables_name_is_there() -> None:
     """Languages, pages and tests."""
     pages = {named(page): {language for language, _ in blocks(page)} for page in PAGES}
     assert set(JUDGED) == set().union(*pages.values())
-    for language, table in (("text", SHOWN), ("ini", FILES), ("sh", SHELL)):
+    for language, table in (("text", SHOWN), ("ini", FILES)):
         assert [page for page in table if language not in pages[page]] == []
     here = Path(__file__).read_text("utf-8")
     for said in (*JUDGED.values(), *SHOWN.values(), *SHELL.values()):
@@ -212,39 +216,59 @@ def test_haproxy_takes_its_lines(text, request, tmp_path) -> None:
     accepted(program(request, "haproxy"), "-c", "-f", "haproxy.cfg", folder=tmp_path)
 
 
-@pytest.mark.parametrize("page", of("sh"))
-def test_bash_reads_its_lines(page, tmp_path) -> None:
-    """And those of ours have arguments that the command takes."""
-    for language, text in blocks(page):
-        if language == "sh":
-            (tmp_path / "lines.sh").write_text(text)
-            accepted("bash", "-n", "lines.sh", folder=tmp_path)
-            for line in text.splitlines():
-                if SHELL[named(page)] == "the command is ours":
-                    check(named(page), shlex.split(line))
+@pytest.mark.parametrize("text", texts("sh"))
+def test_bash_reads_its_lines(text, tmp_path) -> None:
+    """Each is run by a test, or is ours and has arguments that the command takes."""
+    (tmp_path / "lines.sh").write_text(text)
+    accepted("bash", "-n", "lines.sh", folder=tmp_path)
+    for line in text.splitlines():
+        assert line.split()[0] in SHELL, line
+        if line.startswith("sampler "):
+            check("", shlex.split(line))
 
 
-def test_statsd_answers_on_its_management_port_as_the_page_says(launch, tmp_path) -> None:
-    """Each line of the block that this machine can run."""
-    (text,) = [
-        t for language, t in blocks(ROOT / "docs/operators/adapters.md") if language == "sh"
-    ]
+def lines_of(*programs: str) -> list[str]:
+    """Return the lines of sh on the page of adapters that begin with these words."""
+    texts_ = [text for each, text in blocks(ROOT / "docs/operators/adapters.md") if each == "sh"]
+    return [line for line in "".join(texts_).splitlines() if line.split()[0] in programs]
+
+
+def printed(line: str) -> str:
+    """Run a line; return what it prints."""
+    done = subprocess.run(
+        ["bash", "-c", f"PATH={Path(sys.executable).parent}:$PATH; {line}"],
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_statsd_answers_on_its_management_port_as_the_page_says(launch) -> None:
+    """By each line that this machine can run."""
     port = str(launch(StatsD).management_port)
-    ran = 0
-    for line in text.replace("8126", port).splitlines():
-        if " nc " in line and shutil.which("nc") is None:
-            continue
-        done = subprocess.run(
-            ["bash", "-c", f"PATH={Path(sys.executable).parent}:$PATH; {line}"],
-            env=environment(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        assert "'statsd.packets_received': 0" in done.stdout, done
-        ran += 1
-    assert ran
+    lines = [
+        each for each in lines_of("echo", "python") if " nc " not in each or shutil.which("nc")
+    ]
+    assert lines
+    for line in lines:
+        assert "'statsd.packets_received': 0" in printed(line.replace("8126", port))
+
+
+def test_whisper_fetch_prints_what_carbon_has_stored(launch) -> None:
+    """By the line of the page, in the folder of this carbon."""
+    carbon = launch(Carbon)
+    (line,) = lines_of("whisper-fetch")
+    file = re.search(r"/var/lib/graphite/whisper/(\S+)\.wsp", line)
+    assert file is not None
+    path = file[1].replace("/", ".")
+    with socket.create_connection((HOST, carbon.line_port)) as client:
+        client.sendall(f"{path} 42.5 {time.time():.0f}\n".encode())
+    wait_for(lambda: carbon.series(path), what="carbon to store it")
+    assert "42.5" in printed(line.replace("/var/lib/graphite/whisper", str(carbon.whisper)))
 
 
 @pytest.mark.parametrize("text", texts("json"))

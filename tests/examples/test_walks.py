@@ -89,13 +89,16 @@ def test_the_jobs_of_their_page_leave_in_a_gateway_what_it_says(launch, tmp_path
     page, gateway = ROOT / "docs/jobs.md", launch(Pushgateway)
     here = {"9091": str(gateway.port), "tar -c /etc": "tar -c sampler.toml", "/tmp/etc.tar": "e"}
     Walk(page, tmp_path, here).walk()
-    found = {name: value for (name, _), value in gateway.samples().items()}
+    samples = gateway.samples()
+    found = {name: value for (name, _), value in samples.items()}
+    read = [value for (name, _), value in samples.items() if name == "load_records_total"]
     told = re.findall(
         r"^\| `job\.[\w.]+` \| `(job_\w+)` \|", page.read_text("utf-8"), re.MULTILINE
     )
     assert len(told) >= 3
     assert set(told) <= set(found)
     assert (found["backup_files_total"], found["backup_size_bytes"]) == (12, 51_200)
+    assert sorted(read) == [200, 1_800]
 
 
 @pytest.mark.parametrize("page", sorted(ROOT.glob("docs/applications/*.md")), ids=lambda p: p.stem)
