@@ -25,8 +25,13 @@ MENDED = {
     '<aside class="sidebar-drawer">': '<aside class="sidebar-drawer" aria-label="Contents">',
     '<aside class="toc-drawer': '<aside aria-label="On this page" class="toc-drawer',
     "<pre>": '<pre tabindex="0">',
+    '<div class="table-wrapper': '<div tabindex="0" class="table-wrapper',
 }
 """What the theme leaves out for those who use a keyboard or a screen reader."""
+SEARCH = '<article role="main" id="furo-main-content">'
+"""Where the page of the search gets a heading."""
+_EMPTY = re.compile(r'<th class="(head[^"]*)">(?:<p></p>)?</th>')
+"""A head of a column that says nothing: read out, it would be a heading without a name."""
 
 
 def setup(app: Any) -> dict[str, Any]:
@@ -45,6 +50,9 @@ def _write(app: Any, error: Exception | None) -> None:
             text = mended = page.read_text("utf-8")
             for before, after in MENDED.items():
                 mended = mended.replace(before, after)
+            mended = _EMPTY.sub(r'<td class="\1"></td>', mended)
+            if page.name == "search.html":
+                mended = mended.replace(SEARCH, f"{SEARCH}\n<h1>Search</h1>")
             if mended != text:
                 page.write_text(mended, "utf-8")
         url = app.builder.get_target_uri(app.config.root_doc)

@@ -214,4 +214,4 @@ def page(machine: str, numbers: Numbers) -> str:
     """Return everything that is said of one run, in Markdown."""
     paces = ", ".join(f"{kind} {pace(numbers, kind):.2f}" for kind in PACE)
     limits = f"Limits in time are those that were set, times what peers take more here: {paces}."
-    return f"{machine}\n\n{limits}\n\n{table(results(numbers))}{growth(numbers)}"
+    return f"# {machine}\n\n{limits}\n\n{table(results(numbers))}{growth(numbers)}"

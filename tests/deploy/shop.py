@@ -74,8 +74,11 @@ async def main() -> None:
             _hold_up()
 
 
-def load(url: str, ended: threading.Event) -> None:
-    """Ask the application until that is set, with the stamp of a proxy that waited a little."""
+def load(url: str, ended: threading.Event, answered: list[str]) -> None:
+    """Ask the application until that is set, with the stamp of a proxy that waited a little.
+
+    The paths of orders that it has thanked for are added to `answered`.
+    """
     paths = ("/quick/order", "/quick/order", "/slow/order", "/error/order")
     while not ended.is_set():
         for path in paths:
@@ -83,6 +86,7 @@ def load(url: str, ended: threading.Event) -> None:
             request = urllib.request.Request(f"{url}{path}", b"order" * 20, stamp)
             try:
                 urllib.request.urlopen(request, timeout=20).read()
+                answered.append(path)
             except OSError:
                 time.sleep(0.05)
 

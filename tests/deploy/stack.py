@@ -84,6 +84,8 @@ class Stack:
         (folder / "loop.toml").write_text(second)
         self._processes: list[subprocess.Popen[bytes]] = []
         self._ended = threading.Event()
+        self._clients: list[threading.Thread] = []
+        self._answered: list[str] = []
         self._mark = f"{folder}-{os.getpid()}"
 
     def __enter__(self) -> Stack:
@@ -95,7 +97,10 @@ class Stack:
             wait_for(lambda: accepts(self._port), LIMIT, "the application")
             url = f"http://{HOST}:{self._port}"
             for _ in range(3):
-                threading.Thread(target=load, args=(url, self._ended), daemon=True).start()
+                self._clients.append(
+                    threading.Thread(target=load, args=(url, self._ended, self._answered))
+                )
+                self._clients[-1].start()
         except BaseException:
             self.close()
             raise
@@ -110,6 +115,13 @@ class Stack:
         servers = [pid for pid, words in self._left() if "gunicorn" in words]
         parents = set(map(_parent, servers))
         os.kill(next(pid for pid in servers if pid not in parents), signal.SIGKILL)
+
+    def orders(self) -> int:
+        """End the load; return how many orders its clients were thanked for."""
+        self._ended.set()
+        for each in self._clients:
+            each.join(LIMIT)
+        return len(self._answered)
 
     def _page(self) -> str:
         try:

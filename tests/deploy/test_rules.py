@@ -33,7 +33,7 @@ def test_promtool_finds_nothing_wrong(request, words):
     """Syntax, and each alert by made series: one that it fires for, one that it does not."""
     promtool = program(request, "promtool")
     done = subprocess.run(
-        [promtool, *words], cwd=FOLDER, capture_output=True, text=True, timeout=60
+        [promtool, *words], cwd=FOLDER, capture_output=True, text=True, timeout=110
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -84,8 +84,11 @@ def test_links_lead_to_the_readers_own_site_after_the_line_of_the_page(tmp_path)
 
 
 @pytest.mark.timeout(240)
-def test_alerts_fire_on_a_real_prometheus(request, launch, tmp_path):
-    """An endpoint is away, a sampler fails, requests fail; and at last all of it ends."""
+def test_alerts_fire_and_both_stores_have_what_the_clients_count(request, launch, tmp_path):
+    """An endpoint is away, a sampler fails, requests fail; and at last all of it ends.
+
+    It is the way of an operator: gunicorn, Prometheus and Graphite, with the ready rules.
+    """
     need(request, "gunicorn")
     need(request, "flask")
     hasty = tmp_path / "hasty.yml"
@@ -93,7 +96,8 @@ def test_alerts_fire_on_a_real_prometheus(request, launch, tmp_path):
     wanted = {"SamplerEntriesDropped", "SamplerPullsFail", "WebRequestsFail"}
     page = (ROOT / "docs/deploy.md").read_text()
     assert all(f"*{each}*" in page for each in {*wanted, "SamplerPageGone"})
-    with Stack(tmp_path, launch(Carbon)) as stack:
+    carbon = launch(Carbon)
+    with Stack(tmp_path, carbon) as stack:
         server = launch(Prometheus, stack.pages, rules=hasty)
 
         def firing():
@@ -105,5 +109,19 @@ def test_alerts_fire_on_a_real_prometheus(request, launch, tmp_path):
             ("gone", "oldest")
         }
         assert "SamplerRelayWithoutProcesses" not in firing()
+        answered = stack.orders()
+        assert answered > 0
+
+        def stored():
+            found = server.query(f'shop_orders_total{{instance="{stack.pages[0]}"}}')
+            (path,) = [
+                path
+                for path in carbon.paths()
+                if path.startswith(f"{stack.services[0]}.") and path.endswith(".shop.orders")
+            ]
+            points = carbon.series(path)
+            return [float(each["value"][1]) for each in found], points[max(points)]
+
+        wait_for(lambda: stored() == ([answered], answered), 30, f"{answered} orders in both")
         stack.close()
         wait_for(lambda: "SamplerPageGone" in firing(), 60, "the pages to be missed")

@@ -20,13 +20,12 @@ from sampler.agent.config.reading import parse
 from sampler.cli.main import _parser
 from sampler.exceptions import ConfigurationError
 from tests.examples.pages import PAGES, ROOT, blocks
-from tests.examples.test_walks import NEEDED
+from tests.examples.test_walks import WALKED
 from tests.examples.walk import FILE, commands
 from tests.support.command import environment
 from tests.support.unique import service
 from tests.wiring.rig import need
 
-WALKED = {f"docs/{page}.md" for page in NEEDED}
 RUN = {
     "README.md": "tests/examples/test_pages.py",
     "docs/bridges.md": "tests/bridges/test_page.py",
@@ -38,8 +37,10 @@ RUN = {
 }
 """Pages all of whose Python runs in a test of its own."""
 DOORS = {"docs/for-library-authors.md", "docs/for-operators.md"}
-"""Pages whose files are written and used by tests/examples/test_pages.py; the rest runs here."""
+"""Pages whose files are written and used by tests/examples/test_pages.py; the rest runs here, as
+with those that are walked."""
 BEFORE = {
+    "docs/applications/fastapi.md": "from fastapi import FastAPI",
     "docs/contrib.md": """
         import sys, types
         pool = types.SimpleNamespace(instances=[])
@@ -68,11 +69,10 @@ BEFORE = {
     """,
 }
 """What the prose of a page presupposes."""
-NEEDED_HERE = {"docs/for-operators.md": "starlette"}
+NEEDED_HERE = {"docs/applications/fastapi.md": "fastapi", "docs/for-operators.md": "starlette"}
 """Packages of the group of servers that a page's blocks import."""
 UNRUN = {
     "docs/web.md": ("# shop.py", "by tests/examples/test_fastapi.py"),
-    "docs/jobs.md": ("# ", "by tests/cli/test_job.py"),
     "docs/adapters.md": ("# ", "as files, by the test of its suite below"),
 }
 """Blocks of other pages that run elsewhere: how they begin, and where."""
@@ -115,7 +115,7 @@ def fragments(page) -> list[str]:
     name = named(page)
     begin, _ = UNRUN.get(name, ("", ""))
     found = [text for language, text in blocks(page) if language == "python"]
-    if name in DOORS:
+    if name in DOORS | WALKED:
         return [text for text in found if not FILE.match(text)]
     return [text for text in found if not begin or not text.startswith(begin)]
 
@@ -124,10 +124,10 @@ def fragments(page) -> list[str]:
 def test_python_runs(page, tmp_path, request):
     """Each block, in the order of the page, in one program; or in the test that is named."""
     name = named(page)
-    if name in WALKED:
-        return
     if name in RUN:
         assert page.stem in (ROOT / RUN[name]).read_text("utf-8")
+        return
+    if not fragments(page):
         return
     if name in NEEDED_HERE:
         need(request, NEEDED_HERE[name])

@@ -2,8 +2,10 @@
 
 A block whose first line is a comment with a file's name is that file. In a block of ``console``
 each line that begins with ``$`` is a command, and what follows is what it prints: numbers may be
-others, and ``...`` stands for any lines. A command that ends with ``&`` runs until the page ends.
-What is installed is not installed again; that it is there is checked.
+others, ``...`` stands for any text of a line, and as a line of its own for any lines. A command
+that ends with ``&`` runs until the page ends. What is installed is not installed again; that it is
+there is checked. ``python -m tests.examples.walk PAGE FOLDER [TEXT=HERE ...]`` walks with the
+page's own ports, in a network namespace.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from tests.support.unique import service
 from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 FILE = re.compile(r"(?:#|;|//) ([\w./-]+\.\w+)\n")
 """The first line of a block that is a file."""
@@ -51,9 +53,14 @@ def commands(text: str) -> Iterator[Command]:
 
 def pattern(printed: str) -> str:
     """Return an expression for what a command is to print."""
-    text = re.escape(printed)
-    text = re.sub(r"\d+(?:\\\.\d+)?(?:e\\[-+]\d+)?", lambda _: _NUMBER, text)
-    return text.replace(r"\.\.\.\n", r"(?s:.*)").replace(r"\.\.\.", ".*")
+    lines = []
+    for line in printed.splitlines():
+        if line == "...":
+            lines.append(r"(?:.*\n)*")
+            continue
+        text = re.sub(r"\d+(?:\\\.\d+)?(?:e\\[-+]\d+)?", lambda _: _NUMBER, re.escape(line))
+        lines.append(text.replace(r"\.\.\.", ".*") + r"\n")
+    return "".join(lines)
 
 
 class Walk:
@@ -64,18 +71,25 @@ class Walk:
         folder: where its files are written and its commands run.
         here: texts of the page, such as ports of servers that the test has started, and what
             stands for them here.
+        ports: those of the page that are others here, since they may be taken.
 
     Attributes:
         did: the commands that were run, as the page has them.
     """
 
-    def __init__(self, page: Path, folder: Path, here: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        page: Path,
+        folder: Path,
+        here: Mapping[str, str] | None = None,
+        ports: Sequence[str] = PORTS,
+    ) -> None:
         self._page = page
         self._more = dict(here or {})
         self._folder = folder
-        self._held = hold_ports(len(PORTS))
+        self._held = hold_ports(len(ports))
         self._ports = {
-            port: str(held.getsockname()[1]) for port, held in zip(PORTS, self._held, strict=True)
+            port: str(held.getsockname()[1]) for port, held in zip(ports, self._held, strict=True)
         }
         self._running: list[tuple[str, subprocess.Popen[bytes]]] = []
         self.did: list[str] = []
@@ -177,3 +191,9 @@ def _installed(words: list[str]) -> None:
         if word.startswith(("-", "wheels")) or word == "./sampler-api":
             continue
         distribution(re.split(r"[\[<>=]", word.removeprefix("./"))[0])
+
+
+if __name__ == "__main__":
+    page_, folder_, *more_ = sys.argv[1:]
+    here_ = dict(each.split("=", 1) for each in more_)
+    Walk(Path(page_), Path(folder_), here_, ports=()).walk()

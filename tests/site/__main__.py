@@ -12,7 +12,7 @@ from tests.site.links import check
 parser = argparse.ArgumentParser(prog="python -m tests.site")
 parser.add_argument("folder", type=Path, help="where the site was built")
 parser.add_argument("--browser", action="store_true", help="look at pages in Chromium, too")
-parser.add_argument("--pictures", type=Path, help="write pictures of these pages there")
+parser.add_argument("--pictures", type=Path, help="write pictures of some pages there")
 arguments = parser.parse_args()
 report = check(arguments.folder)
 print(
@@ -24,5 +24,8 @@ if arguments.browser:
         print(f"browser: left out, as there is no {', '.join(left_out)}")
     else:
         faults += browser.faults(arguments.folder, arguments.pictures)
-        print(f"browser: {len(browser.PAGES)} pages in {len(browser.VIEWS)} views")
+        looked = len(browser.pages(arguments.folder))
+        print(
+            f"browser: {looked} pages on a phone, {len(browser.PAGES)} with all rules and colours"
+        )
 sys.exit("\n".join(faults) or 0)

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Install the real servers the tests read back from: carbon-cache, graphite-web, carbon-c-relay,
 # Prometheus, Pushgateway, node_exporter and InfluxDB from Debian (as root), statsd from npm into .servers of this
-# repository; Apache, uWSGI and Redis, whose processes tests/processes lives; nginx, PostgreSQL,
+# repository; Apache, uWSGI and Redis, whose processes tests/processes lives; haproxy, which judges docs/web.md; nginx, PostgreSQL,
 # PgBouncer and the newest mod_wsgi, which tests/samplers/servers read; newer Prometheus and
 # VictoriaMetrics, to which adapters write; tmux, a terminal; systemd and zsh, which
 # judge units and completions; Chromium, and axe from npm, for tests/page/browser; and what the faults of the
@@ -24,6 +24,7 @@ command -v uwsgi-core > /dev/null || missing+=(uwsgi-core uwsgi-plugin-python3)
 command -v tmux > /dev/null || missing+=(tmux)
 command -v redis-server > /dev/null || missing+=(redis-server)
 command -v nginx > /dev/null || missing+=(nginx-light)
+command -v haproxy > /dev/null || missing+=(haproxy)
 command -v pgbouncer > /dev/null || missing+=(pgbouncer)
 compgen -G "/usr/lib/postgresql/*/bin/postgres" > /dev/null || missing+=(postgresql)
 command -v apxs > /dev/null || missing+=(apache2-dev python3-dev python3-venv)  # mod_wsgi is compiled

@@ -42,7 +42,7 @@ class StatsD(Server):
         if not self._daemon.is_file():
             raise MissingServerError(f"{self._daemon} is absent: {self.install}")
         super().__init__(directory, ports=2)
-        self.port, self._management_port = self.ports
+        self.port, self.management_port = self.ports
         self.socket = directory / "s"
         """A unix stream socket beside the port."""
         self.record = directory / "record.jsonl"
@@ -61,7 +61,7 @@ class StatsD(Server):
                         {"server": "./servers/tcp", "socket": str(self.socket)},
                     ],
                     "mgmt_address": HOST,
-                    "mgmt_port": self._management_port,
+                    "mgmt_port": self.management_port,
                     "backends": [str(_RECORDER)],
                     "record": str(self.record),
                     "flushInterval": round(flush_interval * 1000),
@@ -79,7 +79,7 @@ class StatsD(Server):
 
     def ready(self) -> bool:
         """Say whether both TCP ports accept; UDP opens before them."""
-        return accepts(self.port) and accepts(self._management_port)
+        return accepts(self.port) and accepts(self.management_port)
 
     def packets(self) -> list[str]:
         """Return the text of every packet received so far: a datagram, or whole TCP lines."""
