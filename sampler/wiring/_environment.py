@@ -16,10 +16,8 @@ _IMPORT = "UWSGI_SHARED_IMPORT"
 _UWSGI = {
     _IMPORT: f"{_BOOT}/uwsgi_import.py",
     "UWSGI_ENABLE_THREADS": "1",
-    "UWSGI_PY_CALL_UWSGI_FORK_HOOKS": "1",
 }
-"""uWSGI takes options from here, and no other program does. Without the last one its workers may
-hang where a master has threads."""
+"""uWSGI takes options from here, and no other program does."""
 RELAY = "SAMPLER_RELAY"
 """Names the socket of the relay to which a process reports."""
 WRAP = "SAMPLER_WRAP"

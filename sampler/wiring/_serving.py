@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from sampler.agent.roles import Role
 
-__all__ = ("abegin", "begin", "complain", "end", "supervise")
+__all__ = ("Contained", "abegin", "begin", "complain", "end", "supervise")
 
 
 def begin(where: str, *, role: Role | None = "worker", signals: bool = False) -> None:
@@ -30,7 +30,7 @@ def begin(where: str, *, role: Role | None = "worker", signals: bool = False) ->
         role: as of :func:`sampler.agent.start`.
         signals: likewise.
     """
-    with _Contained(where):
+    with Contained(where):
         from sampler.agent.singleton import join
 
         join(role, signals=signals)
@@ -38,7 +38,7 @@ def begin(where: str, *, role: Role | None = "worker", signals: bool = False) ->
 
 def end(where: str) -> None:
     """Stop the agent, if one runs: this process serves no longer."""
-    with _Contained(where):
+    with Contained(where):
         if "sampler.agent" in sys.modules:
             from sampler.agent import stop
 
@@ -47,7 +47,7 @@ def end(where: str) -> None:
 
 async def abegin(where: str) -> None:
     """Do what :func:`begin` does, on an event loop."""
-    with _Contained(where):
+    with Contained(where):
         from sampler.agent.beside import beside
         from sampler.agent.singleton import join
 
@@ -63,7 +63,7 @@ def supervise(where: str, *, forks: bool = False) -> None:
     """
     end(where)
     if forks:
-        with _Contained(where):
+        with Contained(where):
             import sampler.agent  # noqa: F401
 
 
@@ -76,8 +76,12 @@ def complain(line: str) -> None:
         return
 
 
-class _Contained:
-    """A block whose errors are one line."""
+class Contained:
+    """A block whose errors are one line.
+
+    Args:
+        where: the server, for that line.
+    """
 
     def __init__(self, where: str) -> None:
         self._where = where

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from sampler._runtime.fork import at_safe_point, chain_uwsgi
 from sampler._runtime.native import original
-from sampler.wiring._serving import begin, complain, end
-from sampler.wiring._wrapping import wrapped
+from sampler.wiring._serving import Contained, begin, complain, end
+from sampler.wiring._uwsgi_applications import expect, tell_of_others, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 _CUTS = "ends workers inside requests, and what those counted since their last report is lost"
 _FINISHES = "gracefully_kill_them_all"
 _HOOK = f"hook-master-start = unix_signal:15 {_FINISHES}"
-
-_callable = "application"
+_MARK = "SAMPLER_UWSGI"
+"""Tells the interpreters that uWSGI makes from now on that they are not its first one."""
 
 
 def workers(uwsgi: Any, after: dict[str, str]) -> None:
@@ -33,9 +33,8 @@ def workers(uwsgi: Any, after: dict[str, str]) -> None:
 
     Args:
         uwsgi: that module.
-        after: what is called after imports; gets the application's module.
+        after: what is called after imports; gets the applications' modules.
     """
-    global _callable  # noqa: PLW0603
     import sampler.agent  # noqa: F401 - workers have it at once, and begin fast
 
     at_safe_point(_forked)
@@ -46,10 +45,8 @@ def workers(uwsgi: Any, after: dict[str, str]) -> None:
         theirs()
 
     uwsgi.atexit = both
-    module, _, name = uwsgi.opt.get("module", b"").decode().partition(":")
-    if module:
-        _callable = name or _callable
-        after[module] = "uwsgi:application"
+    os.environ[_MARK] = "1"
+    expect(uwsgi.opt, after)
     if "master" not in uwsgi.opt:
         complain(f"uWSGI without a master {_CUTS}: set its options master and {_HOOK}")
     elif _FINISHES not in str(uwsgi.opt.get("hook-master-start")):
@@ -58,8 +55,8 @@ def workers(uwsgi: Any, after: dict[str, str]) -> None:
 
 
 def application(module: ModuleType) -> None:
-    """Wrap what the module named by uWSGI's option ``module`` serves."""
-    setattr(module, _callable, wrapped(getattr(module, _callable), "wsgi"))
+    """Wrap what uWSGI serves of a module."""
+    wrap(module)
 
 
 def decorators(module: ModuleType) -> None:
@@ -71,6 +68,7 @@ def decorators(module: ModuleType) -> None:
 def _forked() -> None:
     try:
         begin("uWSGI")
+        _tell()
     except KeyboardInterrupt:  # uWSGI asks a worker to end that does not listen to it yet
         os._exit(0)
 
@@ -84,3 +82,9 @@ def _ends() -> None:
         pass
     finally:
         end("uWSGI")
+        _tell()  # lazy ones are loaded after the fork
+
+
+def _tell() -> None:
+    with Contained("uWSGI"):
+        tell_of_others(sys.modules["uwsgi"])

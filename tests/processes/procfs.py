@@ -38,10 +38,14 @@ def waits_for_a_lock(pid: int) -> bool:
 
 
 def waits_for_requests(pid: int) -> bool:
-    """Say whether the main thread of a process waits for a socket, and no other thread runs."""
-    tasks = list(Path(f"/proc/{pid}/task").glob("*/stat"))
-    sleeping = all(b") S " in _read(task) for task in tasks)
-    return sleeping and _system_call(pid) in _EPOLL
+    """Say whether the main thread of a process waits for a socket, and no other thread runs.
+
+    Where several threads serve, one of them waits for the socket, and the others for their turn.
+    """
+    tasks = list(Path(f"/proc/{pid}/task").glob("*"))
+    sleeping = all(b") S " in _read(task / "stat") for task in tasks)
+    calls = {_system_call(int(task.name)) for task in tasks}
+    return sleeping and _system_call(pid) in {_FUTEX, *_EPOLL} and not calls.isdisjoint(_EPOLL)
 
 
 def kill_all(mark: str) -> None:

@@ -49,7 +49,7 @@ SERVERS = {
         *("uwsgi", "--http-socket", BIND, "--module", "web:application", "--master"),
         *("--processes", "2", "--virtualenv", sys.prefix),
         *("--hook-master-start", "unix_signal:15 gracefully_kill_them_all"),
-        *("--enable-threads", "--py-call-uwsgi-fork-hooks", "--import", "uwsgi_agent"),
+        *("--enable-threads", "--import", "uwsgi_agent"),
     ),
     "asgi_agent.py": (
         *("uvicorn", "--workers", "2", "--port", "{port}", "--log-level", "warning"),

@@ -157,10 +157,27 @@ def hidden(line: list[str]) -> str:
     return file if os.path.isfile(file) else ""
 
 
+def is_another_of_uwsgi() -> bool:
+    """Tell whether uWSGI has made this interpreter for one more application."""
+    if not os.environ.get("SAMPLER_UWSGI"):
+        return False
+    name = "_interpreters" if sys.version_info >= (3, 13) else "_xxsubinterpreters"
+    interpreters = __import__(name)
+    return bool(interpreters.get_current() != interpreters.get_main())
+
+
 def wire() -> None:
     """Set the hooks; where no server is going to call one of them, start the agent."""
     if sys.version_info < (3, 11):  # noqa: UP036 - it may be any interpreter
         complain(f"{sys.executable} runs without an agent: it needs Python 3.11 or later")
+        return
+    if is_another_of_uwsgi():
+        if os.environ["SAMPLER_UWSGI"] != "said":
+            os.environ["SAMPLER_UWSGI"] = "said"  # in all interpreters of this process
+            complain(
+                "uWSGI runs one of its applications in an interpreter of its own, and nothing of "
+                "its requests arrives: set its option single-interpreter = true"
+            )
         return
     line = program()
     if not belongs(line):

@@ -32,6 +32,7 @@ _MODES = {
     "lazy": (*_MASTER, "--lazy-apps"),
     "lazy, threads": (*_MASTER, "--lazy-apps", "--enable-threads", "--threads", "2"),
     "no master": (),
+    "no master, threads": ("--enable-threads", "--threads", "2"),
 }
 _OPTIONS = {
     "max_requests": ("--max-requests", "10", "--min-worker-lifetime", "0"),
@@ -66,8 +67,8 @@ ROWS = [
         without=SIGNALS_END_IT
         | NO_USR2
         | _QUIT
-        | ({} if "--master" in more else _WITHOUT_MASTER)
-        | (_HANGS if "--threads" in more and "--plugin" in words else {}),
+        | (_HANGS if "--threads" in more and "--plugin" in words else {})
+        | ({} if "--master" in more else _WITHOUT_MASTER),
     )
     for program, words in _PROGRAMS.items()
     for mode, more in _MODES.items()
