@@ -35,13 +35,14 @@ NO_NAMES = {"sampler.py", "sampler.toml", "sampler.schema.json", "sampler.servic
     "sampler.rules.yml",
     "sampler.rules.test.yml",
     "sampler.adapters",
+    "sampler.at_fork",
     "sampler.built_in",
     "sampler.bridges.once",
     "sampler.check",
     "sampler.once",
     "sampler.samplers.PACKAGE",
 }
-"""Files, and groups of entry points."""
+"""Files, groups of entry points, and a key of samplers."""
 METRICS = [*OWN, *(f"relay.{name}" for name in RELAY_METRICS)]
 """Of the reserved name."""
 SOURCES = [*PAGES, *sorted(ROOT.glob("examples/*/**/*.py"))]
