@@ -117,7 +117,7 @@ class Home:
             "PYTHONDONTWRITEBYTECODE": "1",
         }
         beside = self._wiring == "run" and self.event in OWN_RELAY
-        return wired(own, self.relay, wrap=True) if beside else own
+        return wired(own, self.relay, wrap=True, by="run") if beside else own
 
     def relay_command(self) -> list[str]:
         """Return the words of a relay that is started beside the program."""
