@@ -6,6 +6,8 @@ is started beside that module.
 
 from __future__ import annotations
 
+import sys
+
 from sampler._runtime.fork import in_child, start_after_hooks
 from sampler._runtime.native import allocate_lock, get_ident, green, start_new_thread
 from sampler._runtime.who_forked import run_as_ours
@@ -15,6 +17,18 @@ if TYPE_CHECKING:
     from _thread import LockType
     from collections.abc import Callable
     from typing import Any
+
+
+def _leave_signals() -> None:
+    """Leave signals to the other threads: uWSGI's handlers end a process on whichever has one.
+
+    While the main thread is in such a handler, and reports a last time, a second signal would come
+    to this thread, and end the process meanwhile.
+    """
+    from signal import SIG_BLOCK, SIGHUP, SIGINT, SIGTERM, pthread_sigmask
+
+    pthread_sigmask(SIG_BLOCK, {SIGHUP, SIGINT, SIGTERM})
+
 
 _running: set[DaemonThread] = set()
 in_child(_running.clear)  # a child has none of its parent's threads
@@ -95,6 +109,8 @@ class DaemonThread:
     def _run(self) -> None:
         self.ident = get_ident()
         try:
+            if "uwsgi" in sys.modules:
+                _leave_signals()
             run_as_ours(self._target, *self._args)
         except BaseException as error:  # nobody else would see it
             self._failed(error)

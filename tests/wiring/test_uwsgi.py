@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.processes.procfs import waits_for_requests
 from tests.support.waiting import wait_for
 from tests.wiring.rig import LIMIT, need, running
 from tests.wiring.test_programs import said
@@ -154,4 +158,22 @@ def test_mounts_of_which_uwsgi_does_not_tell_are_told_of(
         (line,) = said(run)
         assert "requests to 1 of uWSGI's applications are not measured" in line
         assert run.end() == 0
+        assert run.arrived() == (run.counted, run.counted)
+
+
+@pytest.mark.parametrize("version", PROGRAMS)
+def test_a_second_signal_does_not_end_a_worker_in_its_last_report(
+    request: pytest.FixtureRequest, tmp_path: Path, version: str
+) -> None:
+    """As where a group gets SIGTERM, and the command once more; uWSGI ends on any thread."""
+    words = (*PROGRAMS[version], *COMMON[:4], "--enable-threads", "--module", "web_held")
+    need(request, PROGRAMS[version][0])
+    with running(tmp_path, *words) as run:
+        run.up(1)
+        (worker,) = run.load(5)
+        wait_for(lambda: waits_for_requests(worker), LIMIT, "a worker without work")
+        os.kill(worker, signal.SIGTERM)
+        time.sleep(0.02)
+        os.kill(worker, signal.SIGTERM)
+        assert run.ended() == 30
         assert run.arrived() == (run.counted, run.counted)
