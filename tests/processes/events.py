@@ -193,18 +193,22 @@ def _processes(life: Life, cell: Cell, gone: frozenset[int] = frozenset()) -> No
     begun = time.time()
     workers = life.workers(gone)
     wanted = life.row.workers
-    life.wait(lambda: workers <= life.endpoints.reporting(begun), 6 * INTERVAL)
-    reporting = life.endpoints.reporting(begun)
+    life.wait(lambda: not _silent(life, workers, begun), 6 * INTERVAL)
     cell.processes = f"{len(workers)} of {wanted}"
     if wanted and len(workers) < wanted:
         others = procfs.marked(life.home.mark) - workers - {life.pid, life.master()}
         stuck = sum(map(procfs.waits_for_a_lock, others))
         cell.faults.append(f"{len(workers)} of {wanted} work; {stuck} others wait for a lock")
-    if wanted and not life.row.brief and (silent := workers - reporting):
+    if wanted and not life.row.brief and (silent := _silent(life, workers, begun)):
         cell.faults.append(f"{len(silent)} of {len(workers)} that work do not report")
     master = life.master()
-    if master in reporting and not life.row.lone:
+    if master in life.endpoints.reporting(begun) and not life.row.lone:
         cell.faults.append("the supervisor reports as a worker")
+
+
+def _silent(life: Life, workers: set[int], begun: float) -> set[int]:
+    """Return those that have not reported since then; some end by themselves meanwhile."""
+    return {pid for pid in workers - life.endpoints.reporting(begun) if procfs.lives(pid)}
 
 
 def _relay(life: Life, cell: Cell) -> int:
