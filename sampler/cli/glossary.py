@@ -32,6 +32,7 @@ VARIABLES: Mapping[str, str] = {
     "SAMPLER_WRAP": "what wraps the applications that servers serve; set by those who wire them",
     "SAMPLER_WIRED": "says which process is wired; set and read by 'sampler run -- COMMAND' only",
     "SAMPLER_WIRED_BY": "how lines on stderr begin: 'run' or 'job'; set and read by these",
+    "SAMPLER_UWSGI": "says that uWSGI has its first interpreter; set and read in uWSGI only",
     "http_proxy": "the proxy for http:// endpoints that are not on this host, unless the key "
     "proxy of the adapter names one",
     "https_proxy": "the proxy for https:// endpoints, likewise; also in capitals",

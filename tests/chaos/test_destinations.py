@@ -227,6 +227,9 @@ class Failing:
     def getsockopt(self, *_):
         return 0
 
+    def is_ours(self):
+        return True
+
     def close(self):
         pass
 

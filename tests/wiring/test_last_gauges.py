@@ -69,7 +69,7 @@ def test_nothing_is_in_progress_after_the_end(
         prefix = "end"
     """
     command = ("uvicorn", "--port", "{port}", "--workers", "2", "--log-level", "warning")
-    with running(tmp_path, *command, "held:asgi", toml=toml) as run:
+    with running(tmp_path, *command, "ovens:asgi", toml=toml) as run:
         run.up(2)
         answers: list[int] = []
         threads = [hold(run, answers) for _ in range(HELD)]
