@@ -13,6 +13,7 @@ import errno
 import math
 import selectors
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
@@ -60,7 +61,7 @@ _PLACE_CHECK = 0.02
 _ACCEPT_PAUSE = 0.05
 """Seconds until the next try to accept, when the system lacks a descriptor or memory."""
 _FATAL = (errno.EBADF, errno.ENOTSOCK, errno.EINVAL, errno.EOPNOTSUPP)
-"""Errors of accepting that last: the program has closed the descriptor."""
+"""Errors that last: the program has closed the descriptor."""
 _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
 
@@ -134,10 +135,11 @@ class Server:
         self._accept_again = self._full_since = math.inf
         self._closed = False
         self._logged: set[str] = set()
-        self._connections = Connections(self._log_lost_client)
+        self._connections = Connections(partial(self._log_once, "a client was dropped"))
         self._clients = self._connections.clients
         try:
             self._wakeup = Wakeup()
+            self._selector.register(self._wakeup.receiver, _READ)
             self._ear = Ear(listener, name)
         except BaseException:
             self._connections.close_sockets()
@@ -146,8 +148,9 @@ class Server:
         self._admits = admits
         self._is_beside = beside.wanted if beside is not None else _never
         makers = [make_answers] if beside is None else [make_answers, beside.make_answers]
+        unmade = partial(self._log_once, "an answer could not be made")
         self._queues = [
-            AnswerQueue(make, self._wakeup.wake, self._log_unmade_answer, f"{name}-{word}")
+            AnswerQueue(make, self._wakeup.wake, unmade, f"{name}-{word}")
             for make, word in zip(makers, ("page", "live"), strict=False)
         ]
         self._service = Service(self._serve, name)
@@ -197,7 +200,7 @@ class Server:
         """Close every socket in a forked child, without sending anything: its parent serves on."""
         for queue in self._queues:
             queue.close_in_child()
-        if self._wakeup.lost:
+        if self._connections.lost(self._wakeup):
             self._connections.forget_selector()
         self._wakeup.close_in_child()
         self._services = []
@@ -213,7 +216,12 @@ class Server:
         if not self._closed:
             self._watch_everything()
             while self._close_by is None or self._finishing(self._close_by):
-                self._round()
+                try:
+                    self._round()
+                except OSError as error:
+                    lost = self._ear.lost or self._connections.lost(self._wakeup)
+                    if error.errno not in _FATAL or not lost:
+                        raise
         self._end()
 
     def _watch_everything(self) -> None:
@@ -229,8 +237,8 @@ class Server:
     def _look_after_descriptors(self) -> bool:
         """Open again what the program has closed, as daemons do; tell whether that was nothing."""
         now, deaf = time.monotonic(), bool(self._ear.fault)
-        lost = not (deaf or self.closing or self._listener.is_ours())
-        closed = self._wakeup.lost
+        lost = self._ear.lost and not self.closing
+        closed = self._connections.lost(self._wakeup)
         if closed or lost:
             self._connections.begin_anew()
             self._wakeup.renew()
@@ -363,7 +371,7 @@ class Server:
 
     def _end(self) -> None:
         """Close everything; harmless a second time."""
-        if self._wakeup.lost:
+        if self._connections.lost(self._wakeup):
             self._connections.forget_selector()
         self._connections.drop_all()
         for queue in self._queues:
@@ -372,13 +380,7 @@ class Server:
         for each in (self._wakeup, self._listener, self._selector):
             close_quietly(each)
 
-    def _log_lost_client(self, error: BaseException) -> None:
-        self._log_once(error, "a client was dropped")
-
-    def _log_unmade_answer(self, error: BaseException) -> None:
-        self._log_once(error, "an answer could not be made")
-
-    def _log_once(self, error: BaseException, what: str) -> None:
+    def _log_once(self, what: str, error: BaseException) -> None:
         """Log an unforeseen error, once for each type."""
         if type(error).__name__ not in self._logged:
             self._logged.add(type(error).__name__)

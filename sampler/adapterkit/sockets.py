@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import _socket
 import os
+from errno import EBADF
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -42,7 +43,10 @@ class Socket(_socket.socket):
 
     def __del__(self) -> None:
         """Close a socket that an error has left open, without a ``ResourceWarning``."""
-        self.close()
+        try:
+            self.close()
+        except OSError:  # the program has closed its descriptor
+            return
 
     def is_ours(self) -> bool:
         """Tell whether its descriptor is what was opened; False also once it is closed."""
@@ -56,8 +60,10 @@ class Socket(_socket.socket):
             OSError: the program has closed its descriptor.
         """
         number, mine = self.fileno(), getattr(self, "_inode", None)  # it may not have been opened
-        if mine is not None and number >= 0 and self._read_inode(number) not in (None, mine):
+        if mine is not None and number >= 0 and (found := self._read_inode(number)) != mine:
             self.detach()
+            if found is None:  # and it may be the program's by now
+                raise OSError(EBADF, "Bad file descriptor")
         super().close()
 
     @staticmethod

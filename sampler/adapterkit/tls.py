@@ -67,6 +67,7 @@ class TLSSocket:
         self._handshake_done = False
         self._deadline: float | None = None
         self.fileno: Callable[[], int] = connection.fileno
+        self.is_ours: Callable[[], bool] = connection.is_ours
         self.close: Callable[[], None] = connection.close
         self.detach: Callable[[], int] = connection.detach
         self.shutdown: Callable[[int], None] = connection.shutdown

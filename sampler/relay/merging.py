@@ -284,8 +284,9 @@ class Merger:
             if family.metric is not place.series.metric:  # declared otherwise
                 continue
             successor = family.places.get(place.key)
-            if successor is not None:  # it has no value now, and may have one again
-                reader.waits_for(successor)
+            if successor is not None:
+                if successor not in merged:  # it has no value now, and may have one again
+                    reader.waits_for(successor)
             elif place.final is not None:
                 found.setdefault(family.block, []).append((place.series, place.final))
         return found

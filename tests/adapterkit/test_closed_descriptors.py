@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from sampler.adapterkit._http.listener import Ear
 from sampler.adapterkit.endpoint import Endpoint
 from sampler.adapterkit.http_server import listening_socket
 from sampler.adapterkit.sockets import Socket
@@ -44,6 +45,54 @@ def test_a_socket_whose_descriptor_is_closed_says_so():
     with pytest.raises(OSError, match="Bad file descriptor"):
         ours.close()
     ours.close()
+
+
+def test_a_socket_whose_descriptor_is_closed_is_forgotten_in_silence(recwarn):
+    """Python would print a traceback for what is raised then."""
+    ours = Socket(socket.AF_INET, socket.SOCK_DGRAM)
+    os.close(ours.fileno())
+    del ours
+    assert not recwarn.list  # pytest makes a warning of what nobody catches
+
+
+def test_a_selector_is_not_closed_where_a_file_has_its_number_now(tmp_path):
+    """The server takes another one, and serves."""
+    with serving(Pages()) as server:
+        assert serves(server)
+        number = server._selector.fileno()
+        os.close(number)
+        with (tmp_path / "theirs").open("w") as theirs:
+            assert theirs.fileno() == number
+            server._wakeup.wake()
+            wait_for(lambda: serves(server), what="the server to go on")
+            assert not unhealthy()
+            server.close(1.0)
+            theirs.write("all of it")
+    assert (tmp_path / "theirs").read_text() == "all of it"
+
+
+def test_a_client_whose_descriptor_is_closed_gets_no_answer():
+    """It would go to what the program has opened under that number."""
+    pages = Pages()
+    with serving(pages) as server, socket.create_connection(server.address) as client:
+        wait_for(lambda: server._clients, what="the client")
+        (theirs,) = server._clients.values()
+        pair = taken_over(theirs.connection)
+        server._connections.advance(theirs, lambda each: each.connection.send(b"an answer"))
+        assert theirs.gone
+        assert untouched(pair)
+        client.close()
+
+
+def test_a_unix_socket_whose_file_has_gone_is_made_again(tmp_path):
+    """Closing all descriptors and emptying a folder are both what a daemon does."""
+    path = tmp_path / "socket"
+    ear = Ear(listening_socket(socket.AF_UNIX, str(path), mode=0o600), "a server")
+    os.close(ear.socket.fileno())
+    path.unlink()
+    assert ear.listen_again()
+    assert path.is_socket()
+    ear.socket.close()
 
 
 def test_datagrams_do_not_go_to_what_has_their_sockets_number_now():

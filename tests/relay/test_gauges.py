@@ -111,6 +111,22 @@ def test_a_merged_gauge_that_another_process_takes_over_does_not_end():
     assert reader.collect(7.0) == {}
 
 
+def test_a_merged_gauge_ends_once_though_processes_have_taken_turns():
+    """A process in whose place another one has come between two pulls leaves no second end."""
+    relay = Relay(1.0)
+    reader = Reader(relay)
+    workers = [Worker(1.0, instance=instance) for instance in "01"]
+    for worker in workers:
+        gauges(worker, 7)
+        relay.report(worker, 2.0)
+        assert reader.collect(3.0) == {"shop.sum": 7, "shop.max": 7, "shop.min": 7}
+        if worker is workers[0]:
+            relay.end(worker)
+    relay.end(workers[1])
+    assert reader.collect(4.0) == {"shop.sum": 0, "shop.max": 7, "shop.min": 7}
+    assert sum(len(block.series) for block in reader.blocks) == 3
+
+
 def test_a_merged_gauge_that_is_declared_otherwise_does_not_end_as_a_gauge():
     """The name is that of a counter now."""
     relay = Relay(1.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from selectors import EVENT_READ
 from typing import TYPE_CHECKING
 
 from sampler.adapterkit._http.client_connection import ClientConnection
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Container
 
+    from sampler.adapterkit._http.wakeup import Wakeup
     from sampler.adapterkit.sockets import Socket
 
 _forgotten: list[object] = []
@@ -45,13 +47,29 @@ class Connections:
         self.forget_selector()
         self.drop_all()
 
+    def lost(self, wakeup: Wakeup) -> bool:
+        """Tell whether the program has closed the selector, or what it is to be woken by."""
+        if wakeup.lost:
+            return True
+        known = self.selector.get_map()
+        modify = getattr(getattr(self.selector, "_selector", None), "modify", None)
+        if known is None or modify is None:  # it is closed, or nothing tells
+            return False
+        if wakeup.receiver not in known:  # registering it has failed
+            return True
+        try:
+            modify(wakeup.receiver.fileno(), EVENT_READ)  # as it was; another selector has it not
+        except OSError:
+            return True
+        return False
+
     def forget_selector(self) -> None:
         """Take a new selector, and do not close the one before.
 
         Its number may be that of one of the program's by now, which nothing tells from it.
         """
-        _forgotten.append(self.selector)
-        self.selector = Selector()
+        before, self.selector = self.selector, Selector()
+        _forgotten.append(before)
 
     def register_all(self, pending: Container[ClientConnection]) -> None:
         """Register all clients with a new selector.
@@ -95,12 +113,16 @@ class Connections:
     ) -> None:
         """Do the next step of a client; the server calls a client's methods only through this.
 
-        Nothing is done for a client that has left. If the step raises, only this client is lost.
+        Nothing is done for a client that has left. If the step raises, only this client is lost;
+        so it is if the program has closed its descriptor.
         """
         if client.gone:
             return
         try:
-            step(client)
+            if client.connection.is_ours():
+                step(client)
+            else:
+                client.leave()
         except OSError:
             client.leave()
         except BaseException as error:

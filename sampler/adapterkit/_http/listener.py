@@ -67,6 +67,11 @@ class Ear:
             with suppress(OSError):
                 self._file = os.lstat(self.address)
 
+    @property
+    def lost(self) -> bool:
+        """Whether the program has closed it, which is not known yet."""
+        return not (self.fault or self.socket.is_ours())
+
     def duplicate(self) -> Socket:
         """Return another socket that listens there.
 
@@ -110,9 +115,10 @@ class Ear:
     def _opened(self) -> Socket:
         if self._file is None:
             return listening_socket(self._family, self.address)
-        found = os.lstat(self.address)
-        if os.path.samestat(self._file, found) and self._file.st_mtime_ns == found.st_mtime_ns:
-            Path(self.address).unlink()  # nobody else's
+        with suppress(FileNotFoundError):
+            found = os.lstat(self.address)
+            if os.path.samestat(self._file, found) and self._file.st_mtime_ns == found.st_mtime_ns:
+                Path(self.address).unlink()  # nobody else's
         mode = stat.S_IMODE(self._file.st_mode)
         opened = listening_socket(self._family, self.address, mode=mode)
         self._file = os.lstat(self.address)
