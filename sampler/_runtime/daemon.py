@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 
 from sampler._runtime.fork import in_child, start_after_hooks
-from sampler._runtime.native import allocate_lock, get_ident, green, start_new_thread
+from sampler._runtime.native import allocate_lock, get_ident, green, original, start_new_thread
 from sampler._runtime.who_forked import run_as_ours
 
 TYPE_CHECKING = False
@@ -25,9 +25,9 @@ def _leave_signals() -> None:
     While the main thread is in such a handler, and reports a last time, a second signal would come
     to this thread, and end the process meanwhile.
     """
-    from signal import SIG_BLOCK, SIGHUP, SIGINT, SIGTERM, pthread_sigmask
+    from signal import SIG_BLOCK, SIGHUP, SIGINT, SIGTERM
 
-    pthread_sigmask(SIG_BLOCK, {SIGHUP, SIGINT, SIGTERM})
+    original("signal", "pthread_sigmask")(SIG_BLOCK, {SIGHUP, SIGINT, SIGTERM})
 
 
 _running: set[DaemonThread] = set()

@@ -20,7 +20,7 @@ WRAPPERS = {
     ("sampler/agent/delivery/delivery_log.py", "complain"): (1, "error", "adapter %r: "),
     ("sampler/relay/complaints.py", "add"): (0, "warning", "relay: "),
     ("sampler/_registry/other_registry.py", "_tell"): (1, "warning", "registry %r of %r "),
-    ("sampler/adapterkit/http_server.py", "_log_once"): (1, "error", "%s: "),
+    ("sampler/adapterkit/http_server.py", "_log_once"): (0, "error", "%s: "),
 }
 """Functions that log what they are given: which argument, the level, what comes before it."""
 _CALLED = {
@@ -63,7 +63,7 @@ def _of(file: str, tree: ast.Module) -> Iterator[Message]:
     for function in ast.walk(tree):
         if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
             continue
-        for call in ast.walk(function):
+        for call in map(_called, ast.walk(function)):
             if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
                 continue
             name, owner = call.func.attr, ast.unparse(call.func.value)
@@ -80,6 +80,13 @@ def _of(file: str, tree: ast.Module) -> Iterator[Message]:
     for name in ast.walk(tree):  # tell = log.warning if ... else log.info; tell("...")
         if isinstance(name, ast.IfExp) and _is_log(name.body) and _is_log(name.orelse):
             yield from _told(file, tree, name)
+
+
+def _called(node: ast.AST) -> ast.AST:
+    """Return the call that a partial one is going to be."""
+    if isinstance(node, ast.Call) and ast.unparse(node.func) == "partial":
+        return ast.copy_location(ast.Call(node.args[0], node.args[1:], []), node)
+    return node
 
 
 def _wrapper(file: str, owner: str, name: str) -> bool:
