@@ -260,7 +260,7 @@ DEFECTS = [
     _defect(
         "R-07", "one", "calls once more what was unregistered",
         ("        ended = [(source, source.end()) for source in gone if source.lane]  # R-07",
-         "        [source.ask() for source in gone]\n"
+         "        [source.result(job) for source in gone if (job := source.ask())]\n"
          "        ended = [(source, source.end()) for source in gone if source.lane]  # R-07"),
     ),
 ]  # fmt: skip
