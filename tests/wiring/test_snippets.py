@@ -82,8 +82,13 @@ def test_where_uwsgi_has_no_threads_the_agent_says_so(
     command = [each for each in SERVERS["uwsgi_agent.py"] if each != "--enable-threads"]
     words = (UWSGI_2_0_21, "--plugin", plugin, *command[1:])
     with explicit(tmp_path, "uwsgi_agent.py", *words) as run:
-        run.up()  # its threads run, and so does the log's, while it answers
-        wait_for(lambda: "the option enable-threads" in run.said.read_text(), LIMIT, "the line")
+        run.up()
+
+        def told() -> bool:
+            run.get()  # its threads run, and so does the log's, while it answers
+            return "the option enable-threads" in run.said.read_text()
+
+        wait_for(told, LIMIT, "the line")
 
 
 def test_django_delivers(request: pytest.FixtureRequest, tmp_path: Path) -> None:
